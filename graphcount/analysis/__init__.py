@@ -1,0 +1,1 @@
+"""Graph → what it holds: stored tensors, their uses, roles and kinds, counts and roll-ups."""

@@ -1,0 +1,155 @@
+"""What the recovery of a framework's count may look at, and the record of one finding."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from graphcount.analysis.attribution import Use
+from graphcount.analysis.counts import Row
+from graphcount.analysis.signature import Signature, read_signature
+from graphcount.analysis.values import Values
+from graphcount.graph import ModelGraph, Tables
+from graphcount.loading import ModelFile
+
+FX_NODE = "pkg.torch.onnx.fx_node"
+RULE_NAME = "pkg.onnxscript.rewriter.rule_name"
+
+MATRIX = frozenset({"Conv", "ConvTranspose", "Gemm", "FusedConv", "FusedGemm", "QLinearConv"})
+"""Operators into which exporters and optimisers fold a BatchNormalization."""
+
+
+PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "FusedConv", "ConvInteger", "QLinearConv"})
+"""The same before and after quantization."""
+
+
+class Adjustment(NamedTuple):
+    """One finding: what it adds to the stored parameters.
+
+    Attributes:
+        low: Least that it adds (negative: takes away).
+        high: Most that it adds; None when there is no limit.
+        best: The most likely; None when no number is more likely than others.
+        sentence: What was seen, in plain English.
+    """
+
+    low: int
+    high: int | None
+    best: int | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A model, its rows, and indexes over both that are built when first asked for."""
+
+    model: ModelFile
+    model_graph: ModelGraph
+    rows: tuple[Row, ...]
+    values: Values
+
+    @property
+    def graph(self) -> Tables:
+        """The graph's nodes and edges."""
+        return self.model_graph.tables
+
+    @cached_property
+    def signature(self) -> Signature | None:
+        """Names torch.export declared."""
+        return read_signature(self.model.proto.graph)
+
+    @cached_property
+    def parameters(self) -> tuple[Row, ...]:
+        """Rows of kind `parameter`."""
+        return tuple(row for row in self.rows if row.verdict.kind == "parameter")
+
+    @cached_property
+    def by_node(self) -> dict[str, list[tuple[Row, Use]]]:
+        """Stored tensors by the node that uses them."""
+        found: dict[str, list[tuple[Row, Use]]] = defaultdict(list)
+        for row in self.rows:
+            for use in row.tensor.uses:
+                found[use.node].append((row, use))
+        return found
+
+    @cached_property
+    def by_holder(self) -> dict[str, Row]:
+        """Stored tensors by the id of the graph node that holds them."""
+        return {holder: row for row in self.rows for holder in row.tensor.holders}
+
+    @cached_property
+    def by_name(self) -> dict[str, Row]:
+        """Stored tensors by name; the first of several."""
+        return {row.stored.name: row for row in reversed(self.rows)}
+
+    @cached_property
+    def operators(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Ids and attributes of the operators, in graph order."""
+        return tuple(
+            (node, data) for node, data in self.graph.nodes.items() if data["kind"] == "operator"
+        )
+
+    @cached_property
+    def by_op_type(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """Operators by op type, in graph order."""
+        found: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+        for node, data in self.operators:
+            found[data["op_type"]].append((node, data))
+        return found
+
+    @cached_property
+    def products(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Operators with a weight into which a norm can be folded, in graph order."""
+        return tuple((node, data) for node, data in self.operators if data["op_type"] in PRODUCTS)
+
+    @cached_property
+    def producer(self) -> str:
+        """Name of the tool that wrote the file."""
+        return self.model.proto.producer_name
+
+    def stored(self, node: str, *roles: str) -> Row | None:
+        """First stored tensor a node uses in one of these roles."""
+        for row, use in self.by_node.get(node, ()):
+            if use.role in roles:
+                return row
+        return None
+
+    def channels(self, node: str) -> int | None:
+        """Output channels of a convolution or matrix product with a stored weight."""
+        used = self.by_node.get(node, ())
+        weights = [row for row, use in used if use.role in ("weight", "quantized weight")]
+        row = weights[-1] if weights else None  # of two stored operands the right one
+        if row is None or len(row.stored.shape) < 2:
+            return None
+        data = self.graph.nodes[node]
+        return channels(data, row.stored.shape)
+
+
+def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
+    """Output channels by the operator's definition of its weight."""
+    op_type, node = data["op_type"], data["node"]
+    if op_type == "ConvTranspose":
+        return int(shape[1] * node.integer("group", 1))
+    if op_type in ("Conv", "FusedConv", "QLinearConv", "ConvInteger"):
+        return shape[0]
+    if op_type in ("Gemm", "FusedGemm"):
+        return shape[0] if node.integer("transB", 0) else shape[-1]
+    if op_type in ("MatMul", "MatMulInteger", "FusedMatMul", "DynamicQuantizeMatMul"):
+        return shape[-1]
+    if op_type == "MatMulNBits":
+        return int(node.integer("N", 0)) or None
+    return None
+
+
+NUMBERED = re.compile(r"onnx::(\w+)_(\d{1,12})(?:_quantized)?\Z")
+"""Names the legacy exporter makes of a value's consumer and number: `onnx::Conv_38`."""
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """Some names of a list, for a sentence."""
+    shown = ", ".join(name[:80] for name in names[:most])
+    rest = len(names) - most
+    return f"{shown} and {rest} more" if rest > 0 else shown

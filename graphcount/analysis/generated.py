@@ -1,0 +1,141 @@
+"""Numbers that nobody stored but the graph makes without inputs: they cost memory when it runs.
+
+ConstantOfShape, Expand, Tile, Range, EyeLike and the random generators, where their shape is a
+stored constant and no graph input is involved (onnx/docs/Operators.md). Some exporters and test
+models make whole weights this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil, prod
+from typing import Any, NamedTuple
+
+from graphcount.analysis.counts import Row
+from graphcount.analysis.values import Values
+from graphcount.graph import ModelGraph, Tables
+from graphcount.loading.model import Node
+
+FROM_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
+"""Operators whose result has the shape given by an input."""
+
+FROM_SHAPE_ATTRIBUTE = frozenset({"RandomNormal", "RandomUniform"})
+"""Operators whose result has the shape given by the attribute `shape`."""
+
+MAKERS = frozenset({*FROM_SHAPE_INPUT, *FROM_SHAPE_ATTRIBUTE, "Range", "Tile"})
+
+
+class Generated(NamedTuple):
+    """One node that makes numbers from constants.
+
+    Attributes:
+        node: Its id.
+        elements: How many, exactly.
+        unresolved: The shape is computed, so `elements` is 0 and unknown.
+    """
+
+    node: str
+    elements: int
+    unresolved: bool
+
+
+def find_generated(
+    model_graph: ModelGraph, rows: tuple[Row, ...], values: Values
+) -> tuple[Generated, ...]:
+    """Every node that makes numbers without depending on a graph input."""
+    graph = model_graph.tables
+    makers = [
+        node
+        for node, data in graph.nodes.items()
+        if data["kind"] == "operator" and data["domain"] == "" and data["op_type"] in MAKERS
+    ]
+    if not makers:
+        return ()
+    dependent = _depends_on_input(graph)
+    constants = _constants(rows)
+    found = []
+    for node in makers:
+        if node in dependent:
+            continue
+        elements = _elements(graph, node, constants, values)
+        found.append(Generated(node, elements or 0, elements is None))
+    return tuple(found)
+
+
+def _depends_on_input(graph: Tables) -> set[str]:
+    """Every node that a graph input (or body input that is not fed) reaches."""
+    stack = [
+        node
+        for node, data in graph.nodes.items()
+        if data["kind"] == "input" and not graph.pred[node]
+    ]
+    reached = set(stack)
+    while stack:
+        for node in graph.succ[stack.pop()]:
+            if node not in reached:
+                reached.add(node)
+                stack.append(node)
+    return reached
+
+
+def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
+    """Stored tensor by the id of the node that holds it."""
+    return {
+        holder: row
+        for row in rows
+        for holder in row.tensor.holders
+        if row.stored.where != "attribute"
+    }
+
+
+def _elements(graph: Tables, node: str, constants: Mapping[str, Row], values: Values) -> int | None:
+    data = graph.nodes[node]
+    record: Node = data["node"]
+    op_type = data["op_type"]
+    inputs = _inputs(graph, node)
+    if op_type in FROM_SHAPE_ATTRIBUTE:
+        shape = record.attribute("shape")
+        return prod(int(dim) for dim in shape.numbers.values) if shape and shape.numbers else None
+    if op_type in FROM_SHAPE_INPUT:
+        dims = _numbers(inputs, FROM_SHAPE_INPUT[op_type], constants, values)
+        if dims is None:
+            return None
+        made = prod(max(0, int(dim)) for dim in dims)
+        held = constants.get(inputs.get(0, "")) if op_type == "Expand" else None
+        return made if held is None or made > held.elements else 0
+    if op_type == "Tile":
+        repeats = _numbers(inputs, 1, constants, values)
+        held = constants.get(inputs.get(0, ""))
+        if repeats is None or held is None:
+            return None
+        return held.elements * prod(max(0, int(repeat)) for repeat in repeats)
+    bounds = [_numbers(inputs, index, constants, values) for index in range(3)]
+    if any(bound is None or len(bound) != 1 for bound in bounds):
+        return None
+    start, limit, delta = (bound[0] for bound in bounds if bound)
+    if delta == 0 or any(
+        number != number or abs(number) == float("inf") for number in (start, limit, delta)
+    ):
+        return None
+    return max(0, ceil((limit - start) / delta))
+
+
+def _inputs(graph: Tables, node: str) -> dict[Any, str]:
+    """Producer of each input by index."""
+    return {
+        edge["index"]: producer
+        for producer, keyed in graph.pred[node].items()
+        for edge in keyed.values()
+    }
+
+
+def _numbers(
+    inputs: dict[Any, str], index: int, constants: Mapping[str, Row], values: Values
+) -> list[float] | None:
+    row = constants.get(inputs.get(index, ""))
+    if row is None or row.stored.elements > 4096:
+        return None
+    if row.stored.elements == 0:
+        return []
+    numbers = values.numbers(row.stored)
+    return list(numbers) if numbers is not None else None

@@ -1,0 +1,372 @@
+"""What kind of number each stored tensor is, decided by the first rule that knows (COUNTING 2).
+
+The rules are functions in the tuple `RULES`, in order; each returns a verdict or None. A verdict
+always says why in one sentence. Rules look at the graph first, at names when the graph leaves it
+open, and at values only when they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.names import is_buffer, is_dotted, original_name
+from graphcount.analysis.operands import (
+    MATRIX_OPS,
+    NORM_OPS,
+    is_dequantized_after,
+    is_reparametrised,
+    is_scale_of_integers,
+    is_sinusoidal,
+    is_table,
+    other_side,
+    statistic_of_written_norm,
+)
+from graphcount.analysis.signature import Signature
+from graphcount.analysis.values import Values
+from graphcount.analysis.verdict import (
+    FEW,
+    LEARNED_ROLES,
+    MASK_MAGNITUDE,
+    QUANTIZED_ROLES,
+    Context,
+    Kind,
+    Verdict,
+    family,
+    first_use,
+    label,
+    maker_of,
+    role_of,
+)
+from graphcount.graph import Tables
+
+
+def classify(
+    tensors: Iterable[Attributed],
+    graph: Tables,
+    values: Values,
+    declared: Signature | None = None,
+) -> list[Verdict]:
+    """Give every stored tensor its kind, in the given order."""
+    tensors = tuple(tensors)
+    if declared is not None and not any(
+        tensor.stored.name in declared.parameters for tensor in tensors
+    ):
+        declared = None  # renamed since: the names say nothing any more
+    context = Context(graph, values, has_weights=False, declared=declared)
+    verdicts = {
+        tensor.stored.key: _verdict(tensor, context)
+        for tensor in tensors
+        if not tensor.stored.constant
+    }
+    has_weights = any(
+        verdict.kind == "parameter" and verdict.role in LEARNED_ROLES
+        for verdict in verdicts.values()
+    )
+    context = context._replace(has_weights=has_weights)
+    return [verdicts.get(tensor.stored.key) or _verdict(tensor, context) for tensor in tensors]
+
+
+def _verdict(tensor: Attributed, context: Context) -> Verdict:
+    for rule in RULES:
+        verdict = rule(tensor, context)
+        if verdict is not None:
+            return verdict
+    raise AssertionError("the last rule always decides")
+
+
+# ---------------------------------------------------------------------------------------- rules
+
+
+def not_used(tensor: Attributed, context: Context) -> Verdict | None:
+    """No output of the model depends on it."""
+    if tensor.stored.in_training:
+        return Verdict("unused", "training", "it stands in training_info, which inference ignores")
+    if tensor.live:
+        return None
+    if not tensor.holders:
+        what = (
+            "its function is never called" if tensor.stored.in_function else "no node refers to it"
+        )
+        return Verdict("unused", "none", what)
+    if not tensor.uses:
+        return Verdict("unused", "none", "no node reads it")
+    user = label(tensor.uses[0], context)
+    return Verdict("unused", "none", f"read by {user}, but no output depends on it")
+
+
+def not_numeric(tensor: Attributed, context: Context) -> Verdict | None:
+    """Booleans and strings are never learned."""
+    if family(tensor) not in ("bool", "string"):
+        return None
+    use = first_use(tensor)
+    return Verdict(
+        "constant", role_of(use), f"{tensor.stored.dtype} input of {label(use, context)}"
+    )
+
+
+def quantization(tensor: Attributed, context: Context) -> Verdict | None:
+    """Scales and zero points, whatever their type."""
+    for use in tensor.uses:
+        if use.role in ("quantization scale", "zero point"):
+            return Verdict("quantization", use.role, f"{use.role} of {label(use, context)}")
+        if use.role == "operand" and is_scale_of_integers(use, context.graph):
+            what = "turns an integer product back into floats"
+            return Verdict("quantization", "quantization scale", what)
+    return None
+
+
+def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
+    """Integers in a weight's place: data of DequantizeLinear, packed and integer products."""
+    if family(tensor) != "int":
+        return None
+    for use in tensor.uses:
+        dequantized = "DequantizeLinear" in use.via
+        if use.role == "embedding" and is_dequantized_after(use, context.graph):
+            return Verdict("parameter", "embedding", "rows are dequantized after the look-up")
+        if use.role not in QUANTIZED_ROLES and not dequantized:
+            continue
+        role = use.role or "weight"
+        if role in ("shape", "axes", "index", "scalar", "literal", "mask"):
+            continue
+        if tensor.stored.elements <= 1 and role == "operand":
+            continue
+        how = "dequantized for" if dequantized else "quantized for"
+        return Verdict("parameter", role, f"{how} {label(use, context)}")
+    return None
+
+
+def integer(tensor: Attributed, context: Context) -> Verdict | None:
+    """Other integers: shapes, axes, indices, masks, tables."""
+    if family(tensor) not in ("int", "complex"):
+        return None
+    use = first_use(tensor)
+    if tensor.stored.numbers is not None and use is not None and use.role in LEARNED_ROLES:
+        return None
+    name = tensor.stored.name
+    if is_buffer(name) or (context.declared is not None and name in context.declared.buffers):
+        return Verdict("buffer", role_of(use), f"named like a buffer of {label(use, context)}")
+    return Verdict("constant", role_of(use), f"integers: {role_of(use)} of {label(use, context)}")
+
+
+def batch_statistics(tensor: Attributed, context: Context) -> Verdict | None:
+    """BatchNormalization's mean and variance, unless an equal tensor was merged into it."""
+    roles = {use.role for use in tensor.uses}
+    for role in ("running mean", "running variance"):
+        if role not in roles:
+            continue
+        learned = sorted(use.role for use in tensor.uses if use.role in LEARNED_ROLES)
+        if learned:
+            reason = f"{role} merged with an equal {learned[0]}"
+            return Verdict("parameter", learned[0], reason)
+        use = next(use for use in tensor.uses if use.role == role)
+        return Verdict("buffer", role, f"{role} of {label(use, context)}")
+    return None
+
+
+def declared_by_export(tensor: Attributed, context: Context) -> Verdict | None:
+    """torch.export said which names are parameters and which are buffers."""
+    name = original_name(tensor.stored.name)
+    if context.declared is None or tensor.stored.constant:
+        return None
+    use = next((use for use in tensor.uses if use.role in LEARNED_ROLES), first_use(tensor))
+    if name in context.declared.parameters:
+        what = f"declared a parameter by torch.export, used by {label(use, context)}"
+        return Verdict("parameter", role_of(use), what)
+    if name in context.declared.buffers:
+        return Verdict("buffer", role_of(use), "declared a buffer by torch.export")
+    return None
+
+
+def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | None:
+    """Rotary tables, windows, statistics, and names frameworks give to buffers."""
+    use = first_use(tensor)
+    for candidate in tensor.uses:
+        if candidate.role in ("rotary table", "window", "statistic"):
+            what = f"{candidate.role} of {label(candidate, context)}"
+            return Verdict("buffer", candidate.role, what)
+    if is_buffer(tensor.stored.name):
+        return Verdict("buffer", role_of(use), "its name is one that frameworks give to buffers")
+    for candidate in tensor.uses:
+        if candidate.role != "operand":
+            continue
+        if statistic_of_written_norm(tensor, candidate, context.graph) == "mean":
+            return Verdict(
+                "buffer", "running mean", "mean of a normalisation written as Sub, Mul, Add"
+            )
+        added = context.graph.nodes[candidate.node].get("op_type") == "Add"
+        if added and is_sinusoidal(tensor, context.values):
+            return Verdict(
+                "buffer", "table", "sines and cosines of positions: computed, not learned"
+            )
+    return None
+
+
+def literal_beside_weights(tensor: Attributed, context: Context) -> Verdict | None:
+    """Float Constant nodes are literals where the file keeps its weights as initializers."""
+    if not (tensor.stored.constant and context.has_weights):
+        return None
+    use = first_use(tensor)
+    what = f"Constant node for {label(use, context)}; this file keeps its weights as initializers"
+    return Verdict("constant", role_of(use), what)
+
+
+def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
+    """Tensors holding -inf, NaN or magnitudes from 1e9 on are masks."""
+    if tensor.stored.elements > FEW or any(use.role in LEARNED_ROLES for use in tensor.uses):
+        return None
+    numbers = context.values.numbers(tensor.stored)
+    if not numbers or not any(n != n or abs(n) >= MASK_MAGNITUDE for n in numbers):
+        return None
+    use = first_use(tensor)
+    what = f"holds mask values (infinite, or 1e9 and more) for {label(use, context)}"
+    return Verdict("constant", "mask", what)
+
+
+def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
+    """Initial states of recurrent layers, and Loop states, are learned only when they vary."""
+    uses = [use for use in tensor.uses if use.role in ("initial state", "state")]
+    if not uses or len(uses) < len(tensor.uses):
+        return None
+    use = uses[0]
+    filled = tensor.stored.elements <= FEW and context.values.constant(tensor.stored) is not None
+    if tensor.stored.constant or filled or tensor.stored.elements <= 1:
+        return Verdict("constant", use.role or "", f"constant {use.role} of {label(use, context)}")
+    return Verdict("parameter", use.role or "", f"{use.role} of {label(use, context)}")
+
+
+def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
+    """A left operand filled with one number is a state that a recurrent layer starts from."""
+    if is_dotted(tensor.stored.name) or tensor.stored.elements > FEW:
+        return None
+    left = [
+        use
+        for use in tensor.uses
+        if use.index == 0 and context.graph.nodes[use.node].get("op_type") in ("MatMul", "Gemm")
+    ]
+    rest = {use.role for use in tensor.uses if use not in left}
+    if not left or rest - {"state", "initial state", "operand"}:
+        return None
+    if context.values.constant(tensor.stored) is None:
+        return None
+    what = f"filled with one number: state that {label(left[0], context)} starts from"
+    return Verdict("constant", "initial state", what)
+
+
+def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
+    """Every use is one that learned numbers do not have."""
+    plain = {"shape", "axes", "index", "scalar", "literal", "mask", "table"}
+    if not tensor.uses or any(use.role not in plain for use in tensor.uses):
+        return None
+    use = tensor.uses[0]
+    return Verdict("constant", use.role or "", f"{use.role} of {label(use, context)}")
+
+
+def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None:
+    """A norm without affine parameters gets ones and zeros of the exporter's making."""
+    use = first_use(tensor)
+    if use is None or use.role not in ("scale", "bias") or use.via:
+        return None
+    data = context.graph.nodes[use.node]
+    if "Normalization" not in data.get("op_type", "") or maker_of(tensor, context) == "author":
+        return None
+    if tensor.stored.elements > FEW:
+        return None
+    filled = context.values.constant(tensor.stored)
+    if filled not in (0.0, 1.0):
+        return None
+    what = (
+        f"filled with {filled:g} by the exporter: {label(use, context)} has no learned {use.role}"
+    )
+    return Verdict("constant", use.role, what)
+
+
+def learned_by_role(tensor: Attributed, context: Context) -> Verdict | None:
+    """A weight's place is a weight."""
+    for use in tensor.uses:
+        if use.role not in LEARNED_ROLES:
+            continue
+        shallow = use.role == "embedding" and len(tensor.stored.shape) < 2
+        if shallow and maker_of(tensor, context) == "exporter":
+            continue
+        through = f" through {' and '.join(dict.fromkeys(use.via))}" if use.via else ""
+        return Verdict("parameter", use.role, f"{use.role} of {label(use, context)}{through}")
+    return None
+
+
+def operand(tensor: Attributed, context: Context) -> Verdict | None:
+    """Elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
+    for use in tensor.uses:
+        if use.role != "operand":
+            continue
+        verdict = _operand(tensor, use, context)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
+    data = context.graph.nodes[use.node]
+    op_type = data["op_type"]
+    where = label(use, context)
+    other = other_side(use, context.graph) if op_type in ("Add", "Sub", "Mul", "Div") else ""
+    if op_type == "Add" and other in MATRIX_OPS and _is_bias_shape(tensor):
+        return Verdict("parameter", "bias", f"added to the result of {other} by {where}")
+    if tensor.stored.elements <= 1:
+        if is_dotted(tensor.stored.name):
+            return Verdict("parameter", "scale", f"named scalar of {where}")
+        return Verdict("constant", "literal", f"single number of {where}")
+    if op_type in ("Mul", "Add") and other in NORM_OPS and _is_bias_shape(tensor):
+        role = "scale" if op_type == "Mul" else "bias"
+        return Verdict("parameter", role, f"{role} of a decomposed norm ({other}, then {where})")
+    if statistic_of_written_norm(tensor, use, context.graph) == "factor":
+        return Verdict("parameter", "scale", "factor of a normalisation written as Sub, Mul, Add")
+    if is_table(tensor, use, context.graph, context.values):
+        return Verdict("parameter", "embedding", f"rows of a table joined to embeddings by {where}")
+    if is_reparametrised(tensor, use, context.graph):
+        return Verdict("parameter", "scale", f"learned numbers that {where} transforms at each run")
+    return None
+
+
+def by_name(tensor: Attributed, context: Context) -> Verdict | None:
+    """What is left: a name of the author's making is a parameter, an exporter's is a constant."""
+    use = first_use(tensor)
+    name, where = tensor.stored.name, label(use, context)
+    if tensor.stored.elements <= 1 and not is_dotted(name):
+        return Verdict("constant", "literal", f"single number of {where}")
+    if maker_of(tensor, context) == "author":
+        return Verdict("parameter", role_of(use), f"named tensor used by {where}")
+    return Verdict("constant", role_of(use), f"operand of {where} with a name made by the exporter")
+
+
+Rule = Callable[[Attributed, Context], Verdict | None]
+
+RULES: tuple[Rule, ...] = (
+    not_used,
+    not_numeric,
+    quantization,
+    quantized_weight,
+    integer,
+    batch_statistics,
+    declared_by_export,
+    buffer_by_role_or_name,
+    literal_beside_weights,
+    mask_values,
+    initial_state,
+    filled_left_operand,
+    constant_by_role,
+    affine_of_plain_norm,
+    learned_by_role,
+    operand,
+    by_name,
+)
+"""In order: the first that returns a verdict decides."""
+
+
+def _is_bias_shape(tensor: Attributed) -> bool:
+    """One axis holds all elements: `[C]`, `[C, 1, 1]`, `[1, C]`, `[1]`, but not a scalar."""
+    shape = tensor.stored.shape
+    return bool(shape) and max(shape) == tensor.stored.elements
+
+
+__all__ = ["LEARNED_ROLES", "RULES", "Context", "Kind", "Verdict", "classify"]

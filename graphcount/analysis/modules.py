@@ -1,0 +1,74 @@
+"""Which module of the network a node belongs to, from what exporters leave in the file.
+
+| trace | who leaves it |
+|---|---|
+| dotted name of a parameter the node owns (`features.0.weight`) | every torch exporter |
+| metadata `pkg.torch.onnx.name_scopes` | torch.onnx with dynamo |
+| node name `/encoder/layer.0/attention/MatMul` | torch.onnx, TorchScript |
+| node name `model/dense/MatMul` | tf2onnx, Keras |
+"""
+
+from __future__ import annotations
+
+import re
+
+from graphcount.analysis.names import is_dotted
+from graphcount.loading.model import Node
+
+SCOPES = "pkg.torch.onnx.name_scopes"
+
+MAX_DEPTH = 32
+"""Deeper paths are cut: a name is untrusted and every prefix of it becomes a row."""
+
+MAX_LENGTH = 1024
+"""Longer names are no module paths."""
+
+_NO_STACK = "_empty_nn_module_stack"
+"""What torch.export writes for nodes that its own passes inserted."""
+
+_QUOTED = re.compile(r"'([^']*)'")
+_TF_WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional", "model")
+
+
+def module_of(node: Node, owned: list[str]) -> str:
+    """Dotted path of the module a node belongs to; empty when nothing tells.
+
+    Args:
+        node: The node.
+        owned: Names of the parameters and buffers it owns.
+    """
+    path = _path(node, owned)
+    if len(path) > MAX_LENGTH:
+        return ""
+    if path.count(".") < MAX_DEPTH:
+        return path
+    return ".".join(path.split(".", MAX_DEPTH)[:MAX_DEPTH])
+
+
+def _path(node: Node, owned: list[str]) -> str:
+    for name in owned:
+        if is_dotted(name):
+            return name.rpartition(".")[0]
+    scopes = node.metadata.get(SCOPES)
+    if scopes is not None:
+        path = [part for part in _QUOTED.findall(scopes) if not part.startswith(_NO_STACK)]
+        return path[-2] if len(path) > 1 else ""
+    if node.name.startswith("/"):
+        return _torchscript(node.name)
+    if "/" in node.name:
+        parts = node.name.split("/")[:-1]
+        while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
+            del parts[0]
+        return ".".join(parts)
+    return ""
+
+
+def _torchscript(name: str) -> str:
+    """`/features/features.0/Conv` → `features.0`: children of a Sequential repeat its path."""
+    parts: list[str] = []
+    for part in name.split("/")[1:-1]:
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts[-1] = part
+        else:
+            parts.append(part)
+    return ".".join(parts)

@@ -1,0 +1,71 @@
+"""What a name gives away: who made it up, and which module it belongs to."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+Maker = Literal["author", "exporter"]
+
+GENERATED = re.compile(
+    r"""
+      \d+                                   # torch.jit value numbers, onnx-simplifier
+    | (val|_val|t|tensor|const|constant|value|v|node|x|p|init|initializer)_?\d*
+    | .*(^|[/_.:])(Constant|const|Const)(_\d+)?(_output_\d+|:\d+)?
+    | .*_output_\d+(_\w+)?
+    | onnx::\w+_\d+(_quantized)?
+    | _v_\d+
+    | ortshared_.*
+    | .*_(fusion|fused|folded)_.*
+    | (const_fold_opt|const_\w*|Const\w*)__\d+
+    | .*__\d+
+    | (new_|_inlfunc_)?(reshape|unsqueeze|squeeze|cast|clone|view|expand|to|mul|add|sub|div|slice
+      |index|arange|full|zeros|ones|embedding|transpose|permute|cat|stack|rsqrt|pow|sqrt|cos|sin
+      |where|select|scalar_tensor|lift_fresh_copy|detach_?|alias|_to_copy|bitwise_and|matmul|exp
+      |neg|einsum|repeat|triu|tril|linspace|masked_fill|convert_element_type)\w*?(_\d+)?
+    | (linear|clamp(_min|_max)?|tmp|row_result|_?softmax|sigmoid|tanh|relu|gelu|silu|conv\dd|addmm
+      |bmm|flip|roll|pad|square|_?log|abs|split|chunk|unbind|getitem|mean|sum|amax|amin|max|min
+      |layer_norm|rms_norm|group_norm|reorder(_token)?)(_\d+)?
+    """,
+    re.VERBOSE,
+)
+"""Names exporters and optimisers make up for values that had none."""
+
+BUFFER_NAME = re.compile(
+    r"(^|[._/])(running_mean|running_var|moving_mean|moving_variance|num_batches_tracked"
+    r"|position_ids|token_type_ids|inv_freq|freqs_cis|cos_cached|sin_cached|cos_cache|sin_cache"
+    r"|relative_position_index|attn_mask|attention_mask|causal_mask|masked_bias|anchors?|anchor_grid"
+    r"|pixel_mean|pixel_std)(_\d+)?$",
+    re.IGNORECASE,
+)
+"""Names frameworks give to state that is not trained."""
+
+QUANTIZED_NAME = re.compile(r"(_quantized|(_DQ)?_Q[48])$")
+"""Endings quantizers give to the integers made from a tensor (onnxruntime.quantization)."""
+
+
+def maker(name: str) -> Maker:
+    """Who made a tensor's name up: the author of the network, or a tool."""
+    if "." in name and not name.startswith(("onnx::", "/")) and "__" not in name:
+        return "author"
+    return "exporter" if not name or GENERATED.fullmatch(name) else "author"
+
+
+def is_dotted(name: str) -> bool:
+    """Whether a name looks like a path of modules (`encoder.layer.0.weight`)."""
+    return "." in name and not name.startswith(("onnx::", "/"))
+
+
+def is_buffer(name: str) -> bool:
+    """Whether a name is one that frameworks give to buffers."""
+    tail = name[-40:]
+    if "_" not in tail and "nchor" not in tail:  # most names: not worth a regular expression
+        return False
+    return BUFFER_NAME.search(name) is not None
+
+
+def original_name(name: str) -> str:
+    """Name a tensor had before a quantizer renamed it."""
+    if not name.endswith(("_quantized", "_Q4", "_Q8")):
+        return name
+    return QUANTIZED_NAME.sub("", name)

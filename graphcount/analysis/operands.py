@@ -1,0 +1,213 @@
+"""Stored operands of elementwise and joining operators: which of them were learned.
+
+Nothing in an Add says what its stored operand is, so the rules look at what the other operand is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.values import Values
+from graphcount.graph import Tables
+from graphcount.ops import lookup
+
+MATRIX_OPS = frozenset(
+    {
+        *("MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose", "MatMulNBits", "NhwcConv"),
+        *("FusedMatMul", "FusedGemm", "FusedConv", "ConvTransposeWithDynamicPads"),
+        *("MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv"),
+        *("MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+    }
+)
+"""Operators behind which an added vector is a bias."""
+
+NORM_OPS = frozenset(
+    {
+        *("Div", "Mul", "LpNormalization", "MeanVarianceNormalization", "InstanceNormalization"),
+        *("BatchNormalization", "LayerNormalization", "GroupNormalization"),
+    }
+)
+"""Operators behind which a multiplied or added vector is a norm's scale or shift."""
+
+INTEGER_PRODUCTS = frozenset({"MatMulInteger", "ConvInteger"})
+TABLE_SOURCES = frozenset({"Gather", "EmbedLayerNormalization", "GatherBlockQuantized"})
+REPARAMETRISED = frozenset({"Exp", "Softplus", "Sigmoid", "Tanh", "Softmax"})
+MAX_LOOK = 16
+FEW_ROWS = 1 << 18
+
+
+def producers(graph: Tables, node: str, skip: int | None = None) -> Iterator[tuple[str, Any]]:
+    """Producers of a node's inputs with their edges, without input `skip`."""
+    for producer, keyed in graph.pred[node].items():
+        for edge in keyed.values():
+            if edge["index"] is not None and edge["index"] != skip:
+                yield producer, edge
+
+
+def other_side(use: Use, graph: Tables) -> str:
+    """Op type that produces the other operand, seen through operators that pass numbers on."""
+    node = other_node(use, graph)
+    return "" if node is None else str(graph.nodes[node]["op_type"])
+
+
+def other_node(use: Use, graph: Tables) -> str | None:
+    """Node that produces the other operand, seen through operators that pass numbers on."""
+    sides = [producer for producer, _ in producers(graph, use.node, use.index)]
+    for _ in range(MAX_LOOK):
+        if len(sides) != 1:
+            return None
+        data = graph.nodes[sides[0]]
+        if data["kind"] != "operator":
+            return None
+        spec = lookup(data["domain"], data["op_type"])
+        if spec is None or not spec.passes or data["op_type"] in NORM_OPS:
+            return sides[0]
+        inner = producers(graph, sides[0])
+        sides = [producer for producer, edge in inner if edge["index"] in spec.passes]
+    return None
+
+
+def is_scale_of_integers(use: Use, graph: Tables) -> bool:
+    """A factor of the scale that turns an integer product back into floats.
+
+    onnxruntime's dynamic quantizer writes MatMulInteger → Cast → Mul(scale of the input · scale of
+    the weight), the first scale being the second output of DynamicQuantizeLinear.
+    """
+    if graph.nodes[use.node].get("op_type") != "Mul":
+        return False
+    for producer, edge in producers(graph, use.node, use.index):
+        data = graph.nodes[producer]
+        if data.get("op_type") == "DynamicQuantizeLinear":
+            outputs = data["node"].outputs
+            return len(outputs) > 1 and edge["value"] == outputs[1]
+    return other_side(use, graph) in INTEGER_PRODUCTS
+
+
+def is_dequantized_after(use: Use, graph: Tables) -> bool:
+    """Whether what a node gives is dequantized: a quantizer may look up integers first."""
+    return any(
+        graph.nodes[node].get("op_type") == "DequantizeLinear" for node in graph.succ[use.node]
+    )
+
+
+def statistic_of_written_norm(tensor: Attributed, use: Use, graph: Tables) -> str:
+    """Part a vector has in (x - mean) * factor + shift: `mean`, `factor`, or empty.
+
+    Keras writes BatchNormalization this way. A subtracted and multiplied constant without a stored
+    shift is plain standardisation of an input, and no part of a layer.
+    """
+    op_type = graph.nodes[use.node].get("op_type")
+    if op_type == "Sub" and use.index == 1:
+        factor = _next(graph, use.node, "Mul")
+        if factor and _stored_operand(graph, factor) and _shifted(graph, factor):
+            return "mean"
+    if op_type == "Mul":
+        before = other_node(use, graph)
+        if before and graph.nodes[before]["op_type"] == "Sub":
+            stored = _stored_operand(graph, before, 1)
+            if stored and _shifted(graph, use.node):
+                return "factor"
+    return ""
+
+
+def _shifted(graph: Tables, node: str) -> bool:
+    add = _next(graph, node, "Add")
+    return add is not None and _stored_operand(graph, add)
+
+
+def _stored_operand(graph: Tables, node: str, index: int | None = None) -> bool:
+    return any(
+        graph.nodes[producer]["kind"] == "initializer"
+        for producer, edge in producers(graph, node)
+        if index is None or edge["index"] == index
+    )
+
+
+def _next(graph: Tables, node: str, op_type: str) -> str | None:
+    """The one consumer of a node, when it is of that type."""
+    following = list(graph.succ[node])
+    if len(following) != 1 or graph.nodes[following[0]].get("op_type") != op_type:
+        return None
+    return following[0]
+
+
+def is_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> bool:
+    """Rows added to embedded tokens, or joined to a sequence: positions, class tokens.
+
+    Constant folding leaves them under generated names, cut to the length of the export's example.
+    """
+    shape = tensor.stored.shape
+    op_type = graph.nodes[use.node].get("op_type")
+    batch = 1 if op_type == "Resize" else len(shape) - 2
+    if len(shape) < 2 or any(dim != 1 for dim in shape[:batch]) or tensor.stored.elements < 2:
+        return False
+    joined = op_type == "Concat" and len(shape) >= 3 and _joins_rows(graph, use.node, len(shape))
+    added = op_type == "Add" and _is_embedded(graph, use)
+    resized = op_type == "Resize" and use.index == 0
+    if not (joined or added or resized):
+        return False
+    return not _is_repeated(tensor, values) or (joined and shape[-2] == 1)
+
+
+def _joins_rows(graph: Tables, node: str, rank: int) -> bool:
+    return bool(graph.nodes[node]["node"].integer("axis", 0) in (-2, rank - 2))
+
+
+def _is_embedded(graph: Tables, use: Use) -> bool:
+    """Whether the other operand comes from an embedding table, or from rows joined before."""
+    sides = [producer for producer, _ in producers(graph, use.node, use.index)]
+    for _ in range(MAX_LOOK):
+        if not sides:
+            return False
+        node = sides.pop()
+        data = graph.nodes[node]
+        if data["kind"] != "operator":
+            continue
+        op_type = data["op_type"]
+        if op_type in TABLE_SOURCES and _stored_operand(graph, node):
+            return True
+        if op_type == "Concat" and data["node"].integer("axis", 0) in (1, -2):
+            return _stored_operand(graph, node)
+        spec = lookup(data["domain"], op_type)
+        if op_type in ("Add", "Mul", "LayerNormalization") or (spec and spec.passes):
+            sides.extend(producer for producer, _ in producers(graph, node))
+    return False
+
+
+def _is_repeated(tensor: Attributed, values: Values) -> bool:
+    """Whether all rows are the same, or all numbers: nothing a table of positions would hold."""
+    if tensor.stored.elements > FEW_ROWS:
+        return False
+    numbers = values.numbers(tensor.stored)
+    if not numbers:
+        return False
+    width = tensor.stored.shape[-1]
+    if all(number == numbers[0] for number in numbers):
+        return True
+    rows = len(numbers) // width if width else 0
+    first = tuple(numbers[:width])
+    return rows > 1 and all(
+        tuple(numbers[row * width : (row + 1) * width]) == first for row in range(rows)
+    )
+
+
+def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
+    """Whether rows begin with the sines (0) and cosines (1) of position 0: a computed table."""
+    stored = tensor.stored
+    if len(stored.shape) < 2 or stored.elements > FEW_ROWS or stored.shape[-1] < 4:
+        return False
+    numbers = values.numbers(stored)
+    if not numbers or len(numbers) != stored.elements:
+        return False
+    width = stored.shape[-1]
+    first = numbers[:width]
+    if set(first) != {0.0, 1.0} or sum(first) * 2 != width or len(numbers) == width:
+        return False
+    return all(-1.0 <= number <= 1.0 for number in numbers)
+
+
+def is_reparametrised(tensor: Attributed, use: Use, graph: Tables) -> bool:
+    """A function of stored numbers taken at each run: learned in the function's argument."""
+    return tensor.stored.elements > 1 and graph.nodes[use.node].get("op_type") in REPARAMETRISED

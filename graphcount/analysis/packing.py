@@ -1,0 +1,83 @@
+"""Logical elements of tensors that pack several numbers into one, or pad: a table by operator.
+
+Sources: onnxruntime/docs/ContribOperators.md (MatMulNBits, MatMulBnb4, GatherBlockQuantized, QMoE);
+onnx/docs/Operators-ml.md (TreeEnsemble*: leaves have an entry in nodes_values that is not used).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphcount.analysis.stored import Stored
+from graphcount.loading.model import Node
+
+Unpack = Callable[[Node, int | None, Stored], int | None]
+
+
+def logical_elements(stored: Stored, uses: list[tuple[dict[str, Any], int | None]]) -> int:
+    """Numbers a tensor stands for: its elements, unless an operator that uses it packs them.
+
+    Args:
+        stored: The tensor.
+        uses: Graph attributes and input index of each operator that uses it.
+    """
+    for data, index in uses:
+        unpack = PACKED.get((data.get("domain", ""), data.get("op_type", "")))
+        if unpack is not None:
+            elements = unpack(data["node"], index, stored)
+            if elements is not None and elements >= 0:
+                return elements
+    return stored.elements
+
+
+def _matmul_nbits(node: Node, index: int | None, stored: Stored) -> int | None:
+    """B holds N rows of K numbers in blocks; zero points are packed like B when they are uint8."""
+    k, n = node.integer("K", 0), node.integer("N", 0)
+    block = node.integer("block_size", 0)
+    if k <= 0 or n <= 0:
+        return None
+    if index == 1:
+        return k * n
+    if index == 3 and stored.dtype == "uint8" and block > 0:
+        return n * -(-k // block)
+    return None
+
+
+def _matmul_bnb4(node: Node, index: int | None, stored: Stored) -> int | None:
+    return node.integer("K", 0) * node.integer("N", 0) or None if index == 1 else None
+
+
+def _per_byte(name: str, default: int, inputs: frozenset[int]) -> Unpack:
+    """Bytes hold 8 / bits numbers each."""
+
+    def unpack(node: Node, index: int | None, stored: Stored) -> int | None:
+        bits = node.integer(name, default)
+        packed = stored.dtype == "uint8" and index in inputs and bits in (1, 2, 4)
+        return stored.elements * (8 // bits) if packed else None
+
+    return unpack
+
+
+def _tree(node: Node, index: int | None, stored: Stored) -> int | None:
+    """Thresholds of branch nodes only."""
+    attribute = node.attribute("nodes_values")
+    tensors = node.attribute("nodes_values_as_tensor")
+    modes = node.attribute("nodes_modes")
+    if modes is None or modes.numbers is None:
+        return None
+    is_values = attribute is not None and attribute.offset == stored.key
+    is_values |= tensors is not None and any(t.offset == stored.key for t in tensors.tensors)
+    if not is_values:
+        return None
+    return sum(1 for mode in modes.numbers.values if mode != b"LEAF")
+
+
+PACKED: dict[tuple[str, str], Unpack] = {
+    ("com.microsoft", "MatMulNBits"): _matmul_nbits,
+    ("com.microsoft", "MatMulBnb4"): _matmul_bnb4,
+    ("com.microsoft", "GatherBlockQuantized"): _per_byte("bits", 4, frozenset({0, 3})),
+    ("com.microsoft", "QMoE"): _per_byte("expert_weight_bits", 4, frozenset({2, 5, 8, 11, 12, 13})),
+    ("ai.onnx.ml", "TreeEnsembleClassifier"): _tree,
+    ("ai.onnx.ml", "TreeEnsembleRegressor"): _tree,
+}

@@ -1,0 +1,350 @@
+"""Every stored tensor of a file: where it stands, how many numbers, how many bytes.
+
+A stored tensor is anything the file keeps as numbers (PRODUCT: words): initializers, sparse
+initializers, tensors and number lists in attributes of Constant and of ai.onnx.ml operators,
+tensor attributes of every other operator, in the main graph, in subgraphs, functions, training
+graphs. Each is found once however often it is used; its byte offset in the file is its identity.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Literal, NamedTuple
+
+from graphcount.dtypes import DType, dtype_name
+from graphcount.errors import Unknown
+from graphcount.graph import all_nodes
+from graphcount.loading.external import ExternalData, locate
+from graphcount.loading.model import (
+    Attribute,
+    Function,
+    Graph,
+    ModelProto,
+    Node,
+    Numbers,
+    Payload,
+    SparseTensor,
+    Tensor,
+)
+from graphcount.ops import lookup
+
+Where = Literal["initializer", "constant", "sparse", "attribute", "function", "external", "input"]
+
+NUMBER_DTYPE = {"float": "float32", "int": "int64", "string": "string"}
+"""Type of the tensor a Constant makes from a number attribute (Operators.md, Constant)."""
+
+CONSTANT_FORMS = frozenset(
+    {"value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"}
+)
+
+
+class Stored(NamedTuple):
+    """One stored tensor.
+
+    Attributes:
+        key: Byte offset of its message: its identity.
+        name: Name of the initializer, or of the value a Constant makes, or `NODE.attribute`.
+        dtype: Name of the element type.
+        shape: Dimensions, `()` for a scalar.
+        elements: Logical numbers: the product of the dimensions (0 when a dimension is negative).
+        stored_elements: Numbers physically there (non-zeros of a sparse tensor).
+        nbytes: Bytes: by dimensions and type, or what they take for strings and varints.
+        in_file_nbytes: Bytes of its numbers in the model file itself.
+        absent_nbytes: Bytes its dimensions ask for that are stored nowhere.
+        where: Kind of place.
+        in_function: It stands in the body of a local function.
+        in_training: It stands in training_info.
+        constant: It is held by a Constant node.
+        tensor: The record, or None for a number list.
+        sparse: The sparse record, or None.
+        numbers: The number list, or None.
+        external: Its side file, or None.
+        unknowns: What cannot be trusted about it.
+    """
+
+    key: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    stored_elements: int
+    nbytes: int
+    in_file_nbytes: int
+    absent_nbytes: int
+    where: Where
+    in_function: bool
+    in_training: bool
+    constant: bool
+    tensor: Tensor | None
+    sparse: SparseTensor | None
+    numbers: Numbers | None
+    external: ExternalData | None
+    unknowns: tuple[Unknown, ...]
+
+    @property
+    def is_external(self) -> bool:
+        """Whether its numbers lie in a side file."""
+        return self.external is not None
+
+
+def find_stored(proto: ModelProto, model_path: str) -> tuple[Stored, ...]:
+    """Every stored tensor in file order.
+
+    Args:
+        proto: The model.
+        model_path: Its path: external data is looked for beside it (never opened).
+    """
+    finder = _Finder(model_path)
+    finder.graph(proto.graph)
+    for function in proto.functions:
+        finder.function(function)
+    finder.training = True
+    for graph in proto.training_graphs:
+        finder.graph(graph)
+    return tuple(finder.found)
+
+
+class _Finder:
+    def __init__(self, model_path: str) -> None:
+        self.model_path = model_path
+        self.found: list[Stored] = []
+        self.side_files: dict[str, ExternalData] = {}
+        self.in_function = False
+        self.training = False
+
+    def graph(self, graph: Graph) -> None:
+        """Tensors of a graph, of its nodes, and of the subgraphs in them."""
+        self.initializers(graph)
+        for node in all_nodes(graph.nodes):
+            if node.attributes:
+                self.node(node)
+            for attribute in node.attributes:
+                for body in attribute.graphs:
+                    self.initializers(body)
+
+    def function(self, function: Function) -> None:
+        """Tensors of a function body and of its attribute defaults."""
+        self.in_function = True
+        for attribute in function.attribute_protos:
+            self.attribute(function.name, attribute, constant=False)
+            for body in attribute.graphs:
+                self.graph(body)
+        self.graph(Graph(nodes=function.nodes))
+        self.in_function = False
+
+    def initializers(self, graph: Graph) -> None:
+        for tensor in graph.initializers:
+            self.dense(tensor.name, tensor, "initializer", constant=False)
+        for sparse in graph.sparse_initializers:
+            self.sparse(sparse.values.name, sparse, constant=False)
+
+    def node(self, node: Node) -> None:
+        """Tensors in the attributes of one node."""
+        constant = node.op_type == "Constant" and node.domain == ""
+        spec = lookup(node.domain, node.op_type)
+        for attribute in node.attributes:
+            if constant:
+                name = node.outputs[0] if node.outputs else node.name
+            else:
+                name = f"{node.name or node.op_type}.{attribute.name}"
+            self.attribute(name, attribute, constant=constant)
+            if attribute.numbers is None or attribute.ref_attr_name:
+                continue
+            is_value = constant and attribute.name in CONSTANT_FORMS
+            if is_value or (spec is not None and attribute.name in spec.attributes):
+                self.numbers(name, attribute, attribute.numbers, constant=constant)
+
+    def attribute(self, name: str, attribute: Attribute, *, constant: bool) -> None:
+        where: Where = "constant" if constant else "attribute"
+        for tensor in attribute.tensors:
+            self.dense(name, tensor, where, constant=constant)
+        for sparse in attribute.sparse_tensors:
+            self.sparse(name, sparse, constant=constant)
+
+    def place(self, where: Where, external: bool) -> Where:
+        """The most telling place: external data before function before the rest."""
+        if external:
+            return "external"
+        return "function" if self.in_function else where
+
+    def dense(self, name: str, tensor: Tensor, where: Where, *, constant: bool) -> None:
+        external = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
+        size = measure(tensor, external, name)
+        self.found.append(
+            Stored(
+                key=tensor.offset,
+                name=name or tensor.name,
+                dtype=dtype_name(tensor.data_type),
+                shape=tensor.dims,
+                elements=size.elements,
+                stored_elements=size.elements,
+                nbytes=size.nbytes,
+                in_file_nbytes=size.in_file_nbytes,
+                absent_nbytes=size.absent_nbytes,
+                where=self.place(where, external is not None),
+                in_function=self.in_function,
+                in_training=self.training,
+                constant=constant,
+                tensor=tensor,
+                sparse=None,
+                numbers=None,
+                external=external,
+                unknowns=size.unknowns,
+            )
+        )
+
+    def sparse(self, name: str, sparse: SparseTensor, *, constant: bool) -> None:
+        parts = []
+        external = None
+        for tensor in (sparse.values, sparse.indices):
+            side = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
+            external = external or side
+            parts.append(measure(tensor, side, name))
+        values, indices = parts
+        unknowns = [*values.unknowns, *indices.unknowns]
+        elements, problem = element_count(sparse.dims)
+        if problem:
+            unknowns.append(Unknown(name, "tensor size", problem))
+        if values.elements > elements:
+            why = f"{values.elements} values for {elements} cells"
+            unknowns.append(Unknown(name, "sparse tensor", why))
+        self.found.append(
+            Stored(
+                key=sparse.offset,
+                name=name,
+                dtype=dtype_name(sparse.values.data_type),
+                shape=sparse.dims,
+                elements=elements,
+                stored_elements=values.elements,
+                nbytes=values.nbytes + indices.nbytes,
+                in_file_nbytes=values.in_file_nbytes + indices.in_file_nbytes,
+                absent_nbytes=values.absent_nbytes + indices.absent_nbytes,
+                where=self.place("sparse", external is not None),
+                in_function=self.in_function,
+                in_training=self.training,
+                constant=constant,
+                tensor=None,
+                sparse=sparse,
+                numbers=None,
+                external=external,
+                unknowns=tuple(unknowns),
+            )
+        )
+
+    def numbers(self, name: str, attribute: Attribute, numbers: Numbers, *, constant: bool) -> None:
+        count = len(numbers.values)
+        self.found.append(
+            Stored(
+                key=attribute.offset,
+                name=name,
+                dtype=NUMBER_DTYPE[numbers.kind],
+                shape=(count,) if numbers.is_list else (),
+                elements=count,
+                stored_elements=count,
+                nbytes=numbers.nbytes,
+                in_file_nbytes=numbers.nbytes,
+                absent_nbytes=0,
+                where=self.place("constant" if constant else "attribute", external=False),
+                in_function=self.in_function,
+                in_training=self.training,
+                constant=constant,
+                tensor=None,
+                sparse=None,
+                numbers=numbers,
+                external=None,
+                unknowns=(),
+            )
+        )
+
+
+class Size(NamedTuple):
+    """Numbers and bytes of one TensorProto; see `Stored`."""
+
+    elements: int
+    nbytes: int
+    in_file_nbytes: int
+    absent_nbytes: int
+    unknowns: tuple[Unknown, ...]
+
+
+def element_count(dims: tuple[int, ...]) -> tuple[int, str]:
+    """Product of the dims, exact, and what is wrong with them (empty: nothing)."""
+    if any(dim < 0 for dim in dims):
+        return 0, f"a dimension is negative: {list(dims)}"
+    elements = prod(dims)
+    if elements >= 1 << 63:
+        return elements, f"the dims {list(dims)} multiply to {elements}, beyond 64 bits"
+    return elements, ""
+
+
+def measure(tensor: Tensor, external: ExternalData | None, name: str) -> Size:
+    """Count the numbers of a tensor and check that its payload is as large as its dims say.
+
+    Sizes follow onnx.proto: raw_data holds ceil(elements * bits / 8) bytes; typed fields hold one
+    entry an element, two of a complex number, and pack small integers as raw_data does.
+    """
+    label = (name or tensor.name or "(unnamed tensor)")[:200]
+    elements, problem = element_count(tensor.dims)
+    unknowns = [Unknown(label, "tensor size", problem)] if problem else []
+    dtype = tensor.dtype
+    present = sum(payload.nbytes for payload in tensor.payloads)
+    if dtype is None:
+        why = f"element type {dtype_name(tensor.data_type)} is not defined"
+        unknowns.append(Unknown(label, "element type", why))
+        return Size(elements, present, present, 0, tuple(unknowns))
+    if tensor.segmented:
+        unknowns.append(Unknown(label, "payload", "it is split into segments (obsolete)"))
+    expected = dtype.nbytes(elements)
+    if external is not None:
+        if external.problem:
+            unknowns.append(Unknown(label, "external data", external.problem))
+        if dtype.family == "string":
+            unknowns.append(Unknown(label, "external data", "strings cannot be external"))
+        if present:
+            why = f"external data and {present} bytes in the file at once"
+            unknowns.append(Unknown(label, "payload", why))
+        return Size(elements, expected, 0, 0, tuple(unknowns))
+    if tensor.external:
+        why = "external_data is given but data_location is not EXTERNAL"
+        unknowns.append(Unknown(label, "payload", why))
+    if len(tensor.payloads) > 1:
+        names = " and ".join(payload.field for payload in tensor.payloads)
+        unknowns.append(Unknown(label, "payload", f"more than one payload: {names}"))
+    if not tensor.payloads:
+        if elements and not problem:
+            why = f"no payload: {expected or elements} bytes are missing"
+            unknowns.append(Unknown(label, "payload", why))
+        return Size(elements, expected, 0, expected, tuple(unknowns))
+    payload = tensor.payloads[0]
+    if payload.field == "raw_data" and dtype.family != "string":
+        in_file = min(present, expected)
+        if payload.nbytes != expected and not problem:
+            why = f"raw_data has {payload.nbytes} bytes, dims and type ask for {expected}"
+            unknowns.append(Unknown(label, "payload", why))
+        return Size(elements, expected, in_file, expected - in_file, tuple(unknowns))
+    if payload.field != dtype.typed_field:
+        why = f"{dtype.name} numbers in {payload.field}"
+        unknowns.append(Unknown(label, "payload", why))
+    elif not problem and not _fits(dtype, elements, payload):
+        why = f"{payload.field} ({payload.nbytes} bytes) does not hold {elements} {dtype.name}"
+        unknowns.append(Unknown(label, "payload", why))
+    return Size(elements, present, present, 0, tuple(unknowns))
+
+
+def _fits(dtype: DType, elements: int, payload: Payload) -> bool:
+    """Whether a typed payload field can hold that many elements.
+
+    Fixed-width fields are checked exactly, string_data by its count, varints one by one when they
+    were kept, else by their bounds: an entry takes 1 to 10 bytes.
+    """
+    if dtype.typed_field == "string_data":
+        return payload.occurrences == elements
+    if dtype.typed_field == "float_data" or dtype.typed_field == "double_data":
+        return payload.nbytes == dtype.nbytes(elements)
+    entries = elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
+    if payload.data is not None:  # the last byte of a varint is below 128
+        return len(payload.data.translate(None, _CONTINUED)) == entries
+    return entries <= payload.nbytes <= 10 * entries
+
+
+_CONTINUED = bytes(range(128, 256))

@@ -1,0 +1,160 @@
+"""One function a verb. What a call does not need, it does not import."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from graphcount.errors import NotReadableError
+from graphcount.loading import ModelFile, read_model
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.model import ModelProto
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from graphcount.graph import ModelGraph
+    from graphcount.report.records import Report
+
+DEEP_BUDGET_NBYTES = 64 * 2**20
+"""Payload read by default to compare tensors; `deep=True` lifts it, `deep=False` makes it zero."""
+
+
+class Model:
+    """A model that was read: its records, its graph, its report.
+
+    Example:
+        >>> import networkx as nx
+        >>> model = graphcount.load("fixtures/cnn.onnx")         # doctest: +SKIP
+        >>> nx.ancestors(model.graph, "output:linear_1")         # doctest: +SKIP
+    """
+
+    def __init__(self, file: ModelFile, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.file = file
+        self._limits = limits
+        self._model_graph: ModelGraph | None = None
+        self._annotated = False
+
+    @property
+    def path(self) -> str:
+        """Path as given."""
+        return self.file.path
+
+    @property
+    def proto(self) -> ModelProto:
+        """The ONNX messages, without payload."""
+        return self.file.proto
+
+    @property
+    def model_graph(self) -> ModelGraph:
+        """The graph with what the file leaves undefined; built once."""
+        if self._model_graph is None:
+            from graphcount.graph import build_graph
+
+            self._model_graph = build_graph(self.file.proto, self._limits)
+        return self._model_graph
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The networkx graph: operators as nodes, values as edges; see `graphcount.graph`.
+
+        Operators also carry what was counted: `module`, `parameters`, `buffers`, `nbytes`,
+        `output_shapes` (declared ones) and `macs`.
+        """
+        if not self._annotated:
+            nodes = self.model_graph.tables.nodes
+            for row in self.report(deep=False).nodes:
+                nodes[row.id].update(
+                    module=row.module,
+                    parameters=row.parameters,
+                    buffers=row.buffers,
+                    nbytes=row.nbytes,
+                    output_shapes=row.output_shapes,
+                    macs=row.macs,
+                )
+            self._annotated = True
+        return self.model_graph.graph
+
+    def report(self, *, deep: bool | None = None, hash_file: bool = False) -> Report:
+        """Count the model.
+
+        Args:
+            deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of
+                it, False none, None up to 64 MiB.
+            hash_file: Put the SHA-256 of the file into the report.
+        """
+        from graphcount.analysis.summary import summarize
+        from graphcount.analysis.values import Values
+
+        budget = {None: DEEP_BUDGET_NBYTES, True: 1 << 62, False: 0}[deep]
+        values = Values(self.path, budget)
+        try:
+            digest = _sha256(self.path) if hash_file else None
+            with _gc_paused():
+                return summarize(self.file, self.model_graph, values, digest)
+        finally:
+            values.close()
+
+    def __repr__(self) -> str:
+        return f"<graphcount.Model {self.path!r}>"
+
+
+def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """Read a model without its payload.
+
+    Args:
+        path: `.onnx` file, ONNX text or JSON, or `-` for standard input.
+        limits: What the file may ask of us.
+
+    Raises:
+        GraphcountError: Not readable, not ONNX, damaged, or beyond the limits.
+    """
+    with _gc_paused():
+        return Model(read_model(str(path), limits), limits)
+
+
+def count(
+    path: str,
+    *,
+    deep: bool | None = None,
+    hash_file: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Report:
+    """Count a model: `load(path).report(...)`; see there."""
+    return load(path, limits=limits).report(deep=deep, hash_file=hash_file)
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """Pause the cycle collector while many records are made: they form no cycles.
+
+    With 100,000 nodes the collector would go through all of them again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _sha256(path: str) -> str:
+    """SHA-256 of a whole file, in chunks.
+
+    Raises:
+        NotReadableError: It cannot be read a second time (standard input).
+    """
+    import hashlib
+
+    from graphcount.loading.source import open_regular
+
+    if path == "-":
+        raise NotReadableError("standard input cannot be hashed; name a file", path)
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""`graphcount count MODEL...`, which is also `graphcount MODEL...`."""
+
+from __future__ import annotations
+
+import click
+
+from graphcount.cli.options import (
+    deep_option,
+    emit,
+    make_view,
+    models_argument,
+    output_options,
+    read_all,
+)
+from graphcount.errors import GraphcountError
+from graphcount.report.records import Report
+from graphcount.report.rollup import BY, SORT, By, Sort
+from graphcount.units import exact
+
+
+@click.command("count")
+@models_argument
+@click.option("--by", type=click.Choice(BY), help="One row a module, node, operator, ...")
+@click.option("--depth", type=click.IntRange(1), help="Levels of modules to show.")
+@click.option("--top", type=click.IntRange(1), help="Rows to show; the rest becomes one row.")
+@click.option("--sort", type=click.Choice(SORT), help="Order of the rows.")
+@click.option(
+    "--expect-parameters",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Exit 1 unless the model has exactly N parameters.",
+)
+@click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
+@deep_option
+@click.option("--hash", "hash_file", is_flag=True, help="Put the file's SHA-256 into the report.")
+@output_options
+def command(
+    models: tuple[str, ...],
+    by: By | None,
+    depth: int | None,
+    top: int | None,
+    sort: Sort | None,
+    expect_parameters: int | None,
+    strict: bool,
+    deep: bool | None,
+    hash_file: bool,
+    format_name: str,
+    output: str | None,
+    quiet: bool,
+    no_color: bool,
+    binary: bool,
+) -> int:
+    """Count what is in a model: parameters, bytes by type, operators, shapes.
+
+    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
+    """
+    from graphcount.api import count
+
+    outcomes = list(read_all(models, lambda path: count(path, deep=deep, hash_file=hash_file)))
+    view = make_view(output, no_color, binary, by=by, depth=depth, top=top, sort=sort)
+    emit(outcomes, format_name, view, output)
+    return _exit_code(outcomes, expect_parameters, strict)
+
+
+def _exit_code(outcomes: list[Report | GraphcountError], expected: int | None, strict: bool) -> int:
+    """2 for what could not be read, else 1 for what is not as expected, else 0."""
+    code = 0
+    for outcome in outcomes:
+        if not isinstance(outcome, Report):
+            return 2
+        complaint = _unexpected(outcome, expected, strict)
+        if complaint:
+            from graphcount.formats.text import one_line
+
+            message = f"graphcount: {outcome.model.path}: {complaint}"
+            click.echo(one_line(message, 400), err=True)
+            code = 1
+    return code
+
+
+def _unexpected(report: Report, expected: int | None, strict: bool) -> str:
+    found = report.totals.parameters
+    if expected is not None and found != expected:
+        word = "more" if found > expected else "fewer"
+        return (
+            f"{exact(found)} parameters, expected {exact(expected)}"
+            f" ({exact(abs(found - expected))} {word})"
+        )
+    if report.unknown and (strict or expected is not None):
+        first = report.unknown[0]
+        return f"not exact: {first.where}: {first.what}: {first.why}"
+    return ""

@@ -1,0 +1,113 @@
+"""The program: finds the command, maps every outcome to an exit code, prints one line of error."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from graphcount import __version__
+from graphcount.errors import GraphcountError
+
+DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
+
+COMMANDS = {
+    "count": ("graphcount.cli.count", "Count parameters, bytes, operators (the default)."),
+    "check": ("graphcount.cli.check", "Pass or fail against budgets."),
+}
+"""Commands by name: module with `command`, and the line `--help` shows without importing it."""
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        command: click.Command = import_module(row[0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done and within budget; 1 over budget or not as expected; 2 could not"
+    " do it, or not completely; 70 a bug of ours.",
+)
+@click.version_option(__version__, message="graphcount %(version)s")
+def cli() -> None:
+    """What is inside a neural network that was exported to ONNX, from the file alone.
+
+    `graphcount MODEL` is `graphcount count MODEL`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code; never raises, never shows a traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = cli.main(_with_command(arguments), prog_name="graphcount", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _complain(error.format_message(), COULD_NOT)
+    except GraphcountError as error:
+        return _complain(str(error), COULD_NOT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say
+        return COULD_NOT
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted", 130)
+    except MemoryError:
+        return _complain("out of memory", COULD_NOT)
+    except Exception as error:
+        return _complain(_bug(error), BUG)
+
+
+def run() -> None:
+    """Entry point of the console script: one command a process, so no garbage is collected."""
+    gc.disable()
+    sys.exit(main())
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """Put `count` in front unless a command, or help on the whole program, is asked for."""
+    if not arguments:
+        return ["--help"]
+    if arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
+        return arguments
+    return ["count", *arguments]
+
+
+def _complain(message: str, code: int) -> int:
+    from graphcount.formats.text import one_line
+
+    try:
+        sys.stderr.write(f"graphcount: {one_line(message, 400)}\n")
+    except (OSError, ValueError):
+        pass  # stderr is closed: the exit code has to say it
+    return code
+
+
+def _bug(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    return f"internal error, please report: {type(error).__name__}: {error}{where}"

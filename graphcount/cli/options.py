@@ -1,0 +1,122 @@
+"""Options that several commands share, and how results leave the program."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from graphcount.errors import GraphcountError, NotReadableError
+from graphcount.formats import FORMATS, View, render
+from graphcount.formats.text import mask, one_line
+from graphcount.report.records import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PIPE_WIDTH = 100
+"""Columns when the output is no terminal and COLUMNS does not say."""
+
+
+def output_options(command: Command) -> Command:
+    """--format, -o, --quiet, --no-color, --binary."""
+    for option in reversed(
+        (
+            click.option(
+                "--format",
+                "format_name",
+                type=click.Choice(list(FORMATS)),
+                default="table",
+                show_default=True,
+                help="How to print the result.",
+            ),
+            click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout."),
+            click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
+            click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same)."),
+            click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based)."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def models_argument(command: Command) -> Command:
+    """One or more models; `-` is standard input."""
+    argument = click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+    return argument(command)
+
+
+def deep_option(command: Command) -> Command:
+    """--deep / --no-deep."""
+    option = click.option(
+        "--deep/--no-deep",
+        default=None,
+        help="Read weights to find copies and duplicates: all, or none."
+        "  [default: up to 64 MiB of candidates]",
+    )
+    return option(command)
+
+
+def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> View:
+    """How to show results, given the terminal (or its absence)."""
+    terminal = output is None and _is_terminal()
+    color = terminal and not no_color and not os.environ.get("NO_COLOR")
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+    return View(color=color, width=max(40, width), binary=binary, **view)
+
+
+def read_all(
+    models: Sequence[str], read: Callable[[str], Report]
+) -> Iterator[Report | GraphcountError]:
+    """Read models one by one; an error becomes an outcome and a line on stderr."""
+    for path in models:
+        try:
+            yield read(path)
+        except GraphcountError as error:
+            if error.path is None:
+                error = error.at(path)
+            click.echo(f"graphcount: {one_line(str(error), 400)}", err=True)
+            yield error
+
+
+def emit(
+    outcomes: Sequence[Report | GraphcountError], format_name: str, view: View, output: str | None
+) -> None:
+    """Render and write; a model that could not be read is only shown by formats that can."""
+    readable = [item for item in outcomes if isinstance(item, Report)]
+    if not readable and format_name != "jsonl":
+        return
+    write(mask(render(format_name, outcomes, view)), output)
+
+
+def write(text: str, output: str | None) -> None:
+    """Write text to stdout, or whole or not at all to a file.
+
+    Raises:
+        NotReadableError: The file cannot be written.
+    """
+    if output is None or output == "-":
+        stream = sys.stdout
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return
+    temporary = f"{output}.tmp{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        os.replace(temporary, output)
+    except OSError as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        reason = (error.strerror or "cannot be written").lower()
+        raise NotReadableError(f"cannot be written: {reason}", output) from None
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stdout.isatty()
+    except ValueError:
+        return False

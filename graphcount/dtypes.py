@@ -1,0 +1,74 @@
+"""Element types of ONNX tensors: one row each (TensorProto.DataType, onnx.proto of onnx 1.23)."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Family = Literal["float", "int", "bool", "complex", "string"]
+
+
+class DType(NamedTuple):
+    """One element type.
+
+    Attributes:
+        code: Value of TensorProto.DataType.
+        name: Lower-case numpy / ml_dtypes name.
+        bits: Bits of one element in raw_data; 0 for strings, which have no fixed size.
+        family: What kind of number it is.
+        typed_field: The TensorProto field that holds it when raw_data is not used.
+    """
+
+    code: int
+    name: str
+    bits: int
+    family: Family
+    typed_field: str
+
+    def nbytes(self, elements: int) -> int:
+        """Bytes of `elements` numbers as raw_data packs them: ceil(elements * bits / 8)."""
+        return (elements * self.bits + 7) // 8
+
+
+DTYPES: dict[int, DType] = {
+    row.code: row
+    for row in (
+        DType(1, "float32", 32, "float", "float_data"),
+        DType(2, "uint8", 8, "int", "int32_data"),
+        DType(3, "int8", 8, "int", "int32_data"),
+        DType(4, "uint16", 16, "int", "int32_data"),
+        DType(5, "int16", 16, "int", "int32_data"),
+        DType(6, "int32", 32, "int", "int32_data"),
+        DType(7, "int64", 64, "int", "int64_data"),
+        DType(8, "string", 0, "string", "string_data"),
+        DType(9, "bool", 8, "bool", "int32_data"),
+        DType(10, "float16", 16, "float", "int32_data"),
+        DType(11, "float64", 64, "float", "double_data"),
+        DType(12, "uint32", 32, "int", "uint64_data"),
+        DType(13, "uint64", 64, "int", "uint64_data"),
+        DType(14, "complex64", 64, "complex", "float_data"),
+        DType(15, "complex128", 128, "complex", "double_data"),
+        DType(16, "bfloat16", 16, "float", "int32_data"),
+        DType(17, "float8_e4m3fn", 8, "float", "int32_data"),
+        DType(18, "float8_e4m3fnuz", 8, "float", "int32_data"),
+        DType(19, "float8_e5m2", 8, "float", "int32_data"),
+        DType(20, "float8_e5m2fnuz", 8, "float", "int32_data"),
+        DType(21, "uint4", 4, "int", "int32_data"),
+        DType(22, "int4", 4, "int", "int32_data"),
+        DType(23, "float4_e2m1fn", 4, "float", "int32_data"),
+        DType(24, "float8_e8m0fnu", 8, "float", "int32_data"),
+        DType(25, "uint2", 2, "int", "int32_data"),
+        DType(26, "int2", 2, "int", "int32_data"),
+        DType(27, "float6_e2m3fn", 6, "float", "int32_data"),
+        DType(28, "float6_e3m2fn", 6, "float", "int32_data"),
+    )
+}
+
+BY_NAME: dict[str, DType] = {row.name: row for row in DTYPES.values()}
+
+
+def dtype_name(code: int) -> str:
+    """Name of a TensorProto.DataType; `undefined` for 0, `unknown(N)` for one not in the table."""
+    row = DTYPES.get(code)
+    if row is not None:
+        return row.name
+    return "undefined" if code == 0 else f"unknown({code})"

@@ -1,0 +1,81 @@
+"""What can go wrong (exceptions) and what could not be known (`Unknown`).
+
+An exception means the answer could not be given at all (exit code 2). An `Unknown` is part of the
+answer: the number it belongs to becomes a lower bound and the report says why.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class GraphcountError(Exception):
+    """Base of everything graphcount raises on purpose.
+
+    Attributes:
+        message: What is wrong, without the path.
+        path: The file it is about, or None.
+        offset: Byte offset in the file, or None.
+    """
+
+    slug = "error"
+
+    def __init__(self, message: str, path: str | None = None, offset: int | None = None) -> None:
+        super().__init__(message, path, offset)
+        self.message = message
+        self.path = path
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.path, self.offset)
+
+    def at(self, path: str) -> GraphcountError:
+        """Return the same error with the file it happened in."""
+        return type(self)(self.message, path, self.offset)
+
+
+class UsageError(GraphcountError):
+    """The caller asked for something that makes no sense (an unknown measure, a bad budget)."""
+
+    slug = "usage"
+
+
+class NotReadableError(GraphcountError):
+    """The path is missing, not a regular file, or refused by the operating system."""
+
+    slug = "not-readable"
+
+
+class NotOnnxError(GraphcountError):
+    """The bytes are something else than an ONNX model; the message says what they look like."""
+
+    slug = "not-onnx"
+
+
+class DamagedError(GraphcountError):
+    """The protobuf wire format is broken: cut, overlong, or impossible."""
+
+    slug = "damaged"
+
+
+class LimitError(GraphcountError):
+    """The file asks for more work than `graphcount.loading.limits.Limits` allows."""
+
+    slug = "limit"
+
+
+class Unknown(NamedTuple):
+    """One thing that could not be known, and so makes a total a lower bound.
+
+    Attributes:
+        where: The node, tensor or part of the file it is about.
+        what: What is not known: `tensor size`, `payload`, `operator`, `function`, `value`, …
+        why: One sentence.
+    """
+
+    where: str
+    what: str
+    why: str

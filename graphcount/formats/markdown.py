@@ -1,0 +1,65 @@
+"""Markdown (GitHub): headline numbers and one table, for a pull request or a README."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphcount.errors import GraphcountError
+from graphcount.formats import View
+from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
+from graphcount.formats.text import one_line, safe
+from graphcount.report.records import Report
+from graphcount.report.rollup import Group, arrange, default_sort, groups, has_modules, total
+from graphcount.units import exact, nbytes, percent
+
+ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()#+-.!|~>@:$"})
+"""Characters that mean something in Markdown."""
+
+DEFAULT_TOP = 50
+
+
+def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Render each model as a section."""
+    return "\n".join(
+        _report(item, view) if isinstance(item, Report) else _error(item) for item in outcomes
+    )
+
+
+def escape(text: str) -> str:
+    """A name that shows as itself in Markdown, in a table or out of one."""
+    shown = safe(text).translate(ESCAPES)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _error(error: GraphcountError) -> str:
+    return f"### {escape(error.path or '')}\n\n{escape(one_line(error.message))}\n"
+
+
+def _report(report: Report, view: View) -> str:
+    totals = report.totals
+    by = view.by or ("module" if has_modules(report) else "node")
+    depth = view.depth or (2 if view.by is None else None)
+    rows = groups(report, by, depth)
+    whole = total(rows, "Total")
+    shown = arrange(rows, view.sort or default_sort(by), view.top or DEFAULT_TOP)
+    lines = [f"### {escape(report.model.path)}", ""]
+    lines += [f"- {escape(label)}: {escape(text)}" for label, text in headline(report, view.binary)]
+    for sentence in (framework_sentence(report), unknown_sentence(report)):
+        if sentence:
+            lines.append(f"- {escape(sentence)}")
+    lines += ["", f"| {by} | nodes | parameters | buffers | size | share |"]
+    lines.append("|---|---:|---:|---:|---:|---:|")
+    lines += [_row(row, totals.parameters, view.binary) for row in [*shown, whole]]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: Group, parameters: int, binary: bool) -> str:
+    cells = (
+        escape(row.label) or "(none)",
+        exact(row.nodes),
+        exact(row.parameters),
+        exact(row.buffers),
+        nbytes(row.nbytes, binary),
+        percent(row.parameters, parameters),
+    )
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,1 @@
+"""Budgets over reports: measures, limits, verdicts."""

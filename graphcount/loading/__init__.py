@@ -1,0 +1,133 @@
+"""A file becomes records: `read_model` is the whole road from a path to a `ModelFile`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphcount.errors import (
+    DamagedError,
+    GraphcountError,
+    LimitError,
+    NotOnnxError,
+    NotReadableError,
+)
+from graphcount.loading.decode import decode_model
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.model import ModelProto
+from graphcount.loading.sniff import identify, text_form
+from graphcount.loading.source import BytesSource, Source, open_source
+from graphcount.loading.wire import Thin, fields, thin
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model that was read, and where from.
+
+    Attributes:
+        proto: The records.
+        path: Path as given; `-` for standard input.
+        format: `onnx`, `json`, `onnxtxt` or `textproto`.
+        file_nbytes: Size of the model file.
+    """
+
+    proto: ModelProto
+    path: str
+    format: str
+    file_nbytes: int
+
+
+def read_model(path: str, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
+    """Read a model without its payload.
+
+    Args:
+        path: A file, or `-` for standard input.
+        limits: What the file may ask of us.
+
+    Raises:
+        NotReadableError: Missing or not a regular file.
+        NotOnnxError: Something else than ONNX; the message says what.
+        DamagedError: Broken wire format, with the byte.
+        LimitError: More than `limits` allows.
+    """
+    try:
+        source = open_source(path)
+        try:
+            return read_source(source, limits)
+        finally:
+            source.close()
+    except OSError as error:
+        raise NotReadableError((error.strerror or "cannot be read").lower(), path) from None
+    except GraphcountError as error:
+        if error.path is None:
+            raise error.at(path) from None
+        raise
+
+
+def read_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
+    """Read a model from an open source; see `read_model`."""
+    head = source.read(0, 4096)
+    looks_like = identify(head)
+    if looks_like is not None:
+        raise NotOnnxError(f"not an ONNX model: it looks like {looks_like}")
+    form = text_form(head, source.path)
+    if form is None:
+        return ModelFile(_decode(source, head, limits), source.path, "onnx", source.nbytes)
+    from graphcount.loading.text import to_binary
+
+    if source.nbytes > limits.text_form_nbytes:
+        raise LimitError(f"text forms of ONNX are read up to {limits.text_form_nbytes:,} bytes")
+    binary = to_binary(source.read(0, source.nbytes), form, limits)
+    proto = _decode(BytesSource(binary, source.path), b"", limits)
+    return ModelFile(proto, source.path, form, source.nbytes)
+
+
+def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
+    """The model without large payload fields; a small file is taken whole."""
+    if source.nbytes <= limits.whole_file_nbytes:
+        return Thin(source.read(0, source.nbytes), [], [], [], [])
+    return thin(source, limits)
+
+
+def _decode(source: Source, head: bytes, limits: Limits) -> ModelProto:
+    other = _other_message(head)
+    if other:
+        raise NotOnnxError(f"not an ONNX model: {other}")
+    try:
+        return decode_model(thin_source(source, limits), limits)
+    except DamagedError as error:
+        if error.message == "no graph":
+            raise NotOnnxError("not an ONNX model: a protobuf without a graph") from None
+        if error.offset is None or not _plausible(head):
+            raise NotOnnxError("not an ONNX model, nor any format known here") from None
+        raise DamagedError(
+            f"damaged: {error.message} (at byte {error.offset})", None, error.offset
+        ) from None
+
+
+def _other_message(head: bytes) -> str:
+    """Recognise a TensorProto saved on its own (`input_0.pb`).
+
+    Its data_type (field 2) is a number, while field 2 of a ModelProto is text; int64_data stands
+    where a model has its graph, so small numbers could even pass for one.
+    """
+    seen: dict[int, int] = {}
+    try:
+        for tag, a, _ in fields(head, 0, len(head)):
+            if tag == 58 and 16 not in seen:
+                return ""  # a graph
+            seen.setdefault(tag, a)
+    except DamagedError:
+        pass  # the head ends inside the payload
+    if 0 < seen.get(16, 0) < 64 and not seen.keys().isdisjoint((8, 10, 34, 42, 50, 58, 74, 82, 90)):
+        return "it looks like a single TensorProto (test data, .pb)"
+    return ""
+
+
+def _plausible(head: bytes) -> bool:
+    """Whether the first field could open a ModelProto, so that "damaged" is the better word."""
+    try:
+        for tag, _, _ in fields(head[:64] + bytes(64), 0, 1 << 62):
+            return tag in (8, 18, 26, 34, 40, 50, 58, 66, 114, 162, 202)
+    except (DamagedError, IndexError):
+        return bool(head) and head[0] in (8, 18, 26, 34, 40, 50, 58, 66, 114)
+    return False

@@ -1,0 +1,664 @@
+"""Thin bytes → records. Each function reads one message of onnx.proto (onnx 1.23).
+
+Tags are written as `number << 3 | wire type`, so one comparison checks both; what matches no known
+tag is kept as an `UnknownField`, exactly as protobuf would keep it.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from graphcount.errors import DamagedError, LimitError, Unknown
+from graphcount.loading.limits import Limits
+from graphcount.loading.model import (
+    Attribute,
+    Dim,
+    Function,
+    Graph,
+    ModelProto,
+    Node,
+    Numbers,
+    Payload,
+    SparseTensor,
+    Tensor,
+    UnknownField,
+    ValueInfo,
+)
+from graphcount.loading.wire import PAYLOAD_FIELDS, VARINT, Thin, fields, signed, varint
+
+LIST_IN_TUPLE = 1024
+"""Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
+
+ONE_MESSAGE = (4, 5, 11)
+"""AttributeProto.AttributeType of TENSOR, GRAPH and SPARSE_TENSOR: one message each."""
+
+UNSTATED = {
+    1: Numbers("float", (0.0,), 0, False),
+    2: Numbers("int", (0,), 0, False),
+    3: Numbers("string", (b"",), 0, False),
+    6: Numbers("float", (), 0, True),
+    7: Numbers("int", (), 0, True),
+    8: Numbers("string", (), 0, True),
+}
+"""What an attribute holds that states its type only: proto3 writers leave out zeros, and an empty
+list has no field at all."""
+
+KEPT_NOTES = 1000
+"""Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
+
+TEXT_FIELDS = {("ModelProto", 6), ("GraphProto", 10), ("NodeProto", 6), ("TensorProto", 12)}
+"""doc_string fields: skipping a huge one loses nothing that is counted."""
+
+
+def decode_model(thin: Thin, limits: Limits) -> ModelProto:
+    """Decode a ModelProto.
+
+    Raises:
+        DamagedError: The wire format is broken.
+        LimitError: Nested too deeply.
+    """
+    decoder = _Decoder(thin, limits)
+    try:
+        return decoder.model(0, len(thin.data))
+    except (DamagedError, LimitError) as error:
+        origin = thin.origin(error.offset) if error.offset is not None else None
+        raise type(error)(error.message, offset=origin) from None
+
+
+NAME_TAGS = frozenset({10, 18, 26})
+"""NodeProto: input, output, name."""
+
+
+class _Decoder:
+    """Reads messages and collects what was odd about them."""
+
+    def __init__(self, thin: Thin, limits: Limits) -> None:
+        self.thin = thin
+        self.data = thin.data
+        self.limits = limits
+        self.depth = 0
+        self.issues: list[Unknown] = []
+        self.unknown_fields: list[UnknownField] = []
+        self.note_count = 0
+        self.unknown_count = 0
+        self.repeated_fields: list[tuple[str, str, int]] = []
+        self.interned: dict[bytes, str] = {}
+
+    # ------------------------------------------------------------------------------- leaves
+
+    def text(self, a: int, b: int) -> str:
+        """A string field. Bytes that are not UTF-8 become visible escapes, and an issue."""
+        raw = self.data[a:b]
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            shown = raw.decode("utf-8", "backslashreplace")
+            self.note(Unknown(shown[:120], "name", "text is not UTF-8"))
+            return shown
+
+    def word(self, a: int, b: int) -> str:
+        """A string that repeats often (op_type, domain, attribute name): decoded once."""
+        raw = self.data[a:b]
+        text = self.interned.get(raw)
+        if text is None:
+            text = self.interned[raw] = self.text(a, b)
+        return text
+
+    def note(self, unknown: Unknown) -> None:
+        """Keep what cannot be trusted; beyond `KEPT_NOTES` it is only counted."""
+        self.note_count += 1
+        if self.note_count <= KEPT_NOTES:
+            self.issues.append(unknown)
+
+    def skip(self, message: str, tag: int, a: int, b: int) -> None:
+        """Remember a field that onnx.proto does not define (or not with this wire type)."""
+        wire_type = tag & 7
+        self.unknown_count += 1
+        if self.unknown_count > KEPT_NOTES:
+            return
+        offset = self.thin.origin(a if wire_type != VARINT else b - 1)
+        size = b - a if wire_type != VARINT else 0
+        self.unknown_fields.append(UnknownField(message, tag >> 3, wire_type, offset, size))
+
+    def again(self, message: str, field: str, a: int) -> None:
+        """Remember that a singular field occurs a second time: readers differ in what they do."""
+        self.repeated(message, field, self.thin.origin(a))
+
+    def repeated(self, message: str, field: str, offset: int) -> None:
+        """The same, by the offset in the file."""
+        if len(self.repeated_fields) < KEPT_NOTES:
+            self.repeated_fields.append((message, field, offset))
+        self.note(Unknown(message, field, f"{field} is given more than once"))
+
+    def pair(self, a: int, b: int) -> tuple[str, str]:
+        """A StringStringEntryProto."""
+        key = value = ""
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                key = self.text(x, y)
+            elif tag == 18:
+                value = self.text(x, y)
+            else:
+                self.skip("StringStringEntryProto", tag, x, y)
+        return key, value
+
+    def integers(self, tag: int, a: int, b: int, into: list[int]) -> None:
+        """A repeated int64, packed or not."""
+        if tag & 7 == VARINT:
+            into.append(signed(a))
+            return
+        data = self.data
+        while a < b:
+            value, a = varint(data, a, b)
+            into.append(signed(value))
+
+    # ------------------------------------------------------------------------------ tensors
+
+    def tensor(self, a: int, b: int) -> Tensor:
+        """A TensorProto without its payload."""
+        name, data_type, is_external, segmented = "", 0, False, False
+        dims: list[int] = []
+        external: list[tuple[str, str]] = []
+        payloads: dict[int, Payload] = {}
+        for tag, x, y in fields(self.data, a, b):
+            number = tag >> 3
+            if tag == 8 or tag == 10:
+                self.integers(tag, x, y, dims)
+            elif tag == 16:
+                data_type = signed(x)
+            elif tag == 66:
+                name = self.text(x, y)
+            elif number in PAYLOAD_FIELDS:
+                self.payload(payloads, tag, x, y)
+            elif tag == 106:
+                external.append(self.pair(x, y))
+            elif tag == 112:
+                is_external = x == 1
+            elif tag == 26:
+                segmented = True
+            elif tag not in (98, 130):  # doc_string, metadata_props
+                self.skip("TensorProto", tag, x, y)
+        self.cut_payloads(payloads, a, b)
+        self.check_rank(dims, a)
+        ordered = tuple(payloads[number] for number in sorted(payloads))
+        offset = self.thin.origin(a)
+        return Tensor(
+            name, data_type, tuple(dims), ordered, tuple(external), is_external, segmented, offset
+        )
+
+    def check_rank(self, dims: list[int], a: int) -> None:
+        """Refuse dims that no runtime takes: their product would cost more than the file."""
+        if len(dims) > self.limits.rank:
+            reason = f"tensor has {len(dims)} dimensions (at most {self.limits.rank})"
+            raise LimitError(reason, offset=a)
+
+    def payload(self, payloads: dict[int, Payload], tag: int, x: int, y: int) -> None:
+        """Note a payload field that is present in the thin bytes."""
+        number, wire_type = tag >> 3, tag & 7
+        start = x
+        if wire_type == VARINT:  # x is the value and y the position behind it
+            start = y - 1
+            while self.data[start - 1] >= 0x80:
+                start -= 1
+        chunk = self.data[start:y]
+        before = payloads.get(number)
+        name = PAYLOAD_FIELDS[number]
+        if before is None:
+            kept = chunk if len(chunk) <= self.limits.kept_payload_nbytes else None
+            payloads[number] = Payload(name, self.thin.origin(start), len(chunk), 1, kept)
+            return
+        if name == "raw_data":
+            self.again("TensorProto", "raw_data", start)
+        joined = None
+        if (
+            before.data is not None
+            and before.nbytes + len(chunk) <= self.limits.kept_payload_nbytes
+        ):
+            joined = before.data + chunk
+        payloads[number] = Payload(
+            name, before.offset, before.nbytes + len(chunk), before.occurrences + 1, joined
+        )
+
+    def cut_payloads(self, payloads: dict[int, Payload], a: int, b: int) -> None:
+        """Note the payload fields of the tensor at data[a:b] that were left out."""
+        thin = self.thin
+        for index in range(bisect_left(thin.cut_at, a), bisect_right(thin.cut_at, b)):
+            cut = thin.cuts[index]
+            if cut.message != "TensorProto":
+                continue
+            if cut.number not in PAYLOAD_FIELDS:
+                continue
+            name = PAYLOAD_FIELDS[cut.number]
+            before = payloads.get(cut.number)
+            if before is not None and name == "raw_data":
+                self.repeated("TensorProto", "raw_data", max(cut.offset, before.offset))
+            total = cut.nbytes + (before.nbytes if before else 0)
+            occurrences = 1 + (before.occurrences if before else 0)
+            offset = min(cut.offset, before.offset) if before else cut.offset
+            payloads[cut.number] = Payload(name, offset, total, occurrences, None)
+
+    def sparse_tensor(self, a: int, b: int) -> SparseTensor:
+        """A SparseTensorProto."""
+        empty = Tensor("", 0, (), (), (), False, False, self.thin.origin(a))
+        values = indices = empty
+        dims: list[int] = []
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                if values is not empty:
+                    self.again("SparseTensorProto", "values", x)
+                values = self.tensor(x, y)
+            elif tag == 18:
+                if indices is not empty:
+                    self.again("SparseTensorProto", "indices", x)
+                indices = self.tensor(x, y)
+            elif tag == 24 or tag == 26:
+                self.integers(tag, x, y, dims)
+            else:
+                self.skip("SparseTensorProto", tag, x, y)
+        self.check_rank(dims, a)
+        return SparseTensor(values, indices, tuple(dims), self.thin.origin(a))
+
+    # --------------------------------------------------------------------------- attributes
+
+    def attribute(self, a: int, b: int) -> Attribute:
+        """An AttributeProto."""
+        name, kind, reference = "", 0, ""
+        integers: list[int] = []
+        floats: list[bytes] = []
+        strings: list[bytes] = []
+        number: Numbers | None = None
+        integer_nbytes = 0
+        tensors: list[Tensor] = []
+        sparse: list[SparseTensor] = []
+        graphs: list[Graph] = []
+        data = self.data
+        for tag, x, y in fields(data, a, b):
+            if tag == 10:
+                name = self.word(x, y)
+            elif tag == 160:
+                kind = signed(x)
+            elif tag == 24:
+                number = Numbers("int", (signed(x),), len_varint(x), False)
+            elif tag == 64 or tag == 66:
+                self.integers(tag, x, y, integers)
+                integer_nbytes += len_varint(x) if tag == 64 else y - x
+            elif tag == 21:
+                number = Numbers("float", struct.unpack("<f", data[x:y]), 4, False)
+            elif tag == 61 or tag == 58:
+                if (y - x) % 4:
+                    raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
+                floats.append(data[x:y])
+            elif tag == 34:
+                number = Numbers("string", (data[x:y],), y - x, False)
+            elif tag == 74:
+                strings.append(data[x:y])
+            elif tag == 42 or tag == 82:
+                tensors.append(self.tensor(x, y))
+            elif tag == 50 or tag == 90:
+                graphs.append(self.graph(x, y))
+            elif tag == 178 or tag == 186:
+                sparse.append(self.sparse_tensor(x, y))
+            elif tag == 170:
+                reference = self.text(x, y)
+            elif tag not in (106, 114, 122):  # doc_string, tp, type_protos
+                self.skip("AttributeProto", tag, x, y)
+        messages = len(tensors) + len(graphs) + len(sparse)
+        lists = bool(integers) + bool(floats) + bool(strings)
+        held = lists + (number is not None) + (messages > 0)
+        if held > 1 or (messages > 1 and kind in ONE_MESSAGE):
+            why = "it holds more than one value; readers differ in which they take"
+            self.note(Unknown(name[:120], "attribute", why))
+        if integers:
+            number = Numbers("int", _compact("q", integers), integer_nbytes, True)
+        elif floats:
+            packed = b"".join(floats)
+            values: Sequence[float] = array("f", packed)
+            if len(values) <= LIST_IN_TUPLE:
+                values = tuple(values)
+            number = Numbers("float", values, len(packed), True)
+        elif strings:
+            number = Numbers("string", tuple(strings), sum(map(len, strings)), True)
+        elif number is None and not reference:
+            number = UNSTATED.get(kind)
+        return Attribute(
+            name,
+            kind,
+            reference,
+            number,
+            tuple(tensors),
+            tuple(sparse),
+            tuple(graphs),
+            self.thin.origin(a),
+        )
+
+    # ------------------------------------------------------------------------- nodes, graphs
+
+    def node(self, a: int, b: int) -> Node:
+        """A NodeProto; its names outnumber all other fields of a model: they are read in place."""
+        op_type = domain = name = overload = ""
+        inputs: list[str] = []
+        outputs: list[str] = []
+        attributes: list[Attribute] = []
+        metadata: dict[str, str] = {}
+        data, position = self.data, a
+        while position < b:
+            tag, x = data[position], position + 2
+            if tag in NAME_TAGS and x <= b and data[x - 1] < 0x80 and x + data[x - 1] <= b:
+                position = x + data[x - 1]
+            else:
+                tag, x, position = next(fields(data, position, b))
+            if tag in NAME_TAGS:
+                try:
+                    text = data[x:position].decode()
+                except UnicodeDecodeError:
+                    text = self.text(x, position)
+                if tag == 10:
+                    inputs.append(text)
+                elif tag == 18:
+                    outputs.append(text)
+                else:
+                    name = text
+            elif tag == 34:
+                op_type = self.word(x, position)
+            elif tag == 42:
+                attributes.append(self.attribute(x, position))
+            elif tag == 58:
+                domain = self.word(x, position)
+            elif tag == 66:
+                overload = self.word(x, position)
+            elif tag == 74:
+                key, value = self.pair(x, position)
+                metadata[key] = value
+            elif tag not in (50, 82):  # doc_string, device_configurations
+                self.skip("NodeProto", tag, x, position)
+        if domain == "ai.onnx":
+            domain = ""
+        return Node(
+            op_type,
+            domain,
+            name,
+            tuple(inputs),
+            tuple(outputs),
+            tuple(attributes),
+            overload,
+            metadata,
+            self.thin.origin(a),
+        )
+
+    def enter(self, a: int) -> None:
+        """Go one graph deeper: a subgraph is three messages below its graph (node, attribute)."""
+        self.depth += 1
+        if self.depth * 3 > self.limits.message_depth:
+            reason = f"messages are nested deeper than {self.limits.message_depth}"
+            raise LimitError(f"{reason} (protobuf's own limit)", offset=a)
+
+    def graph(self, a: int, b: int) -> Graph:
+        """A GraphProto."""
+        self.enter(a)
+        name = ""
+        nodes: list[Node] = []
+        initializers: list[Tensor] = []
+        sparse: list[SparseTensor] = []
+        inputs: list[ValueInfo] = []
+        outputs: list[ValueInfo] = []
+        value_info: list[ValueInfo] = []
+        metadata: dict[str, str] = {}
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                nodes.append(self.node(x, y))
+            elif tag == 42:
+                initializers.append(self.tensor(x, y))
+            elif tag == 106:
+                value_info.append(self.value_info(x, y))
+            elif tag == 90:
+                inputs.append(self.value_info(x, y))
+            elif tag == 98:
+                outputs.append(self.value_info(x, y))
+            elif tag == 122:
+                sparse.append(self.sparse_tensor(x, y))
+            elif tag == 18:
+                name = self.text(x, y)
+            elif tag == 130:
+                key, value = self.pair(x, y)
+                metadata[key] = value
+            elif tag not in (82, 114):  # doc_string, quantization_annotation
+                self.skip("GraphProto", tag, x, y)
+        self.depth -= 1
+        return Graph(
+            name=name,
+            nodes=tuple(nodes),
+            initializers=tuple(initializers),
+            sparse_initializers=tuple(sparse),
+            inputs=tuple(inputs),
+            outputs=tuple(outputs),
+            value_info=tuple(value_info),
+            metadata=metadata,
+        )
+
+    def value_info(self, a: int, b: int) -> ValueInfo:
+        """A ValueInfoProto; the type is read one level deep (a sequence of what is not asked)."""
+        name, kind, data_type = "", "", 0
+        shape: tuple[Dim, ...] | None = None
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                name = self.text(x, y)
+            elif tag == 18:
+                kind, data_type, shape = self.type(x, y)
+            elif tag not in (26, 34):  # doc_string, metadata_props
+                self.skip("ValueInfoProto", tag, x, y)
+        return ValueInfo(name, kind, data_type, shape)
+
+    def type(self, a: int, b: int) -> tuple[str, int, tuple[Dim, ...] | None]:
+        """A TypeProto: kind of value, element type code and shape (of tensors)."""
+        kinds = {
+            10: "tensor",
+            34: "sequence",
+            42: "map",
+            58: "opaque",
+            66: "sparse_tensor",
+            74: "optional",
+        }
+        kind, data_type = "", 0
+        shape: tuple[Dim, ...] | None = None
+        for tag, x, y in fields(self.data, a, b):
+            if tag not in kinds:
+                if tag != 50:  # denotation
+                    self.skip("TypeProto", tag, x, y)
+                continue
+            kind = kinds[tag]
+            if kind not in ("tensor", "sparse_tensor"):
+                continue
+            for inner, u, v in fields(self.data, x, y):
+                if inner == 8:
+                    data_type = signed(u)
+                elif inner == 18:
+                    shape = self.shape(u, v)
+                else:
+                    self.skip("TypeProto.Tensor", inner, u, v)
+        return kind, data_type, shape
+
+    def shape(self, a: int, b: int) -> tuple[Dim, ...]:
+        """A TensorShapeProto."""
+        dims: list[Dim] = []
+        for tag, x, y in fields(self.data, a, b):
+            if tag != 10:
+                self.skip("TensorShapeProto", tag, x, y)
+                continue
+            dim: Dim = None
+            for inner, u, v in fields(self.data, x, y):
+                if inner == 8:
+                    dim = signed(u)
+                elif inner == 18:
+                    dim = self.text(u, v) or None
+                elif inner != 26:  # denotation
+                    self.skip("TensorShapeProto.Dimension", inner, u, v)
+            dims.append(dim)
+            if len(dims) > self.limits.rank:
+                raise LimitError(f"a shape has more than {self.limits.rank} dimensions", offset=a)
+        return tuple(dims)
+
+    # ------------------------------------------------------------------------ functions, model
+
+    def function(self, a: int, b: int) -> Function:
+        """A FunctionProto."""
+        name = domain = overload = ""
+        inputs: list[str] = []
+        outputs: list[str] = []
+        attributes: list[str] = []
+        attribute_protos: list[Attribute] = []
+        nodes: list[Node] = []
+        value_info: list[ValueInfo] = []
+        opsets: list[tuple[str, int]] = []
+        metadata: dict[str, str] = {}
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                name = self.word(x, y)
+            elif tag == 34:
+                inputs.append(self.text(x, y))
+            elif tag == 42:
+                outputs.append(self.text(x, y))
+            elif tag == 50:
+                attributes.append(self.text(x, y))
+            elif tag == 58:
+                nodes.append(self.node(x, y))
+            elif tag == 74:
+                opsets.append(self.opset(x, y))
+            elif tag == 82:
+                domain = self.word(x, y)
+            elif tag == 90:
+                attribute_protos.append(self.attribute(x, y))
+            elif tag == 98:
+                value_info.append(self.value_info(x, y))
+            elif tag == 106:
+                overload = self.word(x, y)
+            elif tag == 114:
+                key, value = self.pair(x, y)
+                metadata[key] = value
+            elif tag not in (16, 66):  # since_version of old files, doc_string
+                self.skip("FunctionProto", tag, x, y)
+        return Function(
+            name,
+            domain,
+            overload,
+            tuple(inputs),
+            tuple(outputs),
+            tuple(attributes),
+            tuple(attribute_protos),
+            tuple(nodes),
+            tuple(value_info),
+            tuple(opsets),
+            metadata,
+        )
+
+    def opset(self, a: int, b: int) -> tuple[str, int]:
+        """An OperatorSetIdProto."""
+        domain, version = "", 0
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10:
+                domain = self.word(x, y)
+            elif tag == 16:
+                version = signed(x)
+            else:
+                self.skip("OperatorSetIdProto", tag, x, y)
+        return domain, version
+
+    def training(self, a: int, b: int) -> list[Graph]:
+        """A TrainingInfoProto: its graphs (initialization, algorithm)."""
+        graphs = []
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 10 or tag == 18:
+                graphs.append(self.graph(x, y))
+            elif tag not in (26, 34):  # bindings
+                self.skip("TrainingInfoProto", tag, x, y)
+        return graphs
+
+    def model(self, a: int, b: int) -> ModelProto:
+        """A ModelProto; fields in any order, as protobuf allows."""
+        graph: Graph | None = None
+        numbers = {8: 0, 40: 0}
+        texts = {18: "", 26: "", 34: ""}
+        opsets: list[tuple[str, int]] = []
+        functions: list[Function] = []
+        training: list[Graph] = []
+        metadata: dict[str, str] = {}
+        for tag, x, y in fields(self.data, a, b):
+            if tag == 58:
+                if graph is not None:
+                    self.again("ModelProto", "graph", x)
+                graph = _merge(graph, self.graph(x, y))
+            elif tag in numbers:
+                numbers[tag] = signed(x)
+            elif tag in texts:
+                texts[tag] = self.text(x, y)
+            elif tag == 66:
+                opsets.append(self.opset(x, y))
+            elif tag == 114:
+                key, value = self.pair(x, y)
+                metadata[key] = value
+            elif tag == 162:
+                training.extend(self.training(x, y))
+            elif tag == 202:
+                functions.append(self.function(x, y))
+            elif tag not in (50, 210):  # doc_string, configuration
+                self.skip("ModelProto", tag, x, y)
+        if graph is None:
+            raise DamagedError("no graph", offset=None)
+        self.large_text()
+        for what, count in (("issue", self.note_count), ("unknown field", self.unknown_count)):
+            if count > KEPT_NOTES:
+                why = f"{count - KEPT_NOTES:,} more of this kind are not listed"
+                self.issues.append(Unknown("model", what, why))
+        return ModelProto(
+            graph=graph,
+            ir_version=numbers[8],
+            opset_imports=tuple(opsets),
+            producer_name=texts[18],
+            producer_version=texts[26],
+            domain=texts[34],
+            model_version=numbers[40],
+            functions=tuple(functions),
+            training_graphs=tuple(training),
+            metadata=metadata,
+            issues=tuple(self.issues),
+            unknown_fields=tuple(self.unknown_fields),
+            repeated_fields=tuple(self.repeated_fields),
+        )
+
+    def large_text(self) -> None:
+        """Say which fields other than payload and doc_string were too large to be read."""
+        for cut in self.thin.cuts:
+            if cut.message == "TensorProto" and cut.number in PAYLOAD_FIELDS:
+                continue
+            if (cut.message, cut.number) in TEXT_FIELDS:
+                continue
+            where = f"{cut.message} field {cut.number}"
+            why = f"{cut.nbytes:,} bytes at byte {cut.offset} were not read"
+            self.note(Unknown(where, "field", why))
+
+
+def len_varint(value: int) -> int:
+    """Bytes an unsigned number takes as a varint of minimal length."""
+    return max(1, (value.bit_length() + 6) // 7)
+
+
+def _compact(code: str, values: list[int]) -> Sequence[int]:
+    return tuple(values) if len(values) <= LIST_IN_TUPLE else array(code, values)
+
+
+def _merge(first: Graph | None, second: Graph) -> Graph:
+    """Two `graph` fields are merged as protobuf merges them: lists joined, last name kept."""
+    if first is None:
+        return second
+    return Graph(
+        name=second.name or first.name,
+        nodes=first.nodes + second.nodes,
+        initializers=first.initializers + second.initializers,
+        sparse_initializers=first.sparse_initializers + second.sparse_initializers,
+        inputs=first.inputs + second.inputs,
+        outputs=first.outputs + second.outputs,
+        value_info=first.value_info + second.value_info,
+        metadata={**first.metadata, **second.metadata},
+    )

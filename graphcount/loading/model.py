@@ -1,0 +1,258 @@
+"""Records of a model as the file states it: the ONNX messages, without the payload.
+
+Names are those of onnx.proto. Every record is immutable and says where in the file it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from graphcount.dtypes import DTYPES, DType
+from graphcount.errors import Unknown
+
+Dim: TypeAlias = int | str | None
+"""A dimension: a number, a dim_param, or not stated."""
+
+
+class Payload(NamedTuple):
+    """Where the numbers of a tensor lie in the model file.
+
+    Attributes:
+        field: TensorProto field name: `raw_data`, `float_data`, …
+        offset: First byte in the file.
+        nbytes: Bytes of the field's content (for string_data without the per-string framing).
+        occurrences: Times the field occurs (a list that is not packed has one for each number).
+        data: The bytes themselves when they are few (see `Limits.kept_payload_nbytes`), else None.
+    """
+
+    field: str
+    offset: int
+    nbytes: int
+    occurrences: int
+    data: bytes | None
+
+
+class Tensor(NamedTuple):
+    """A TensorProto without its payload.
+
+    Attributes:
+        name: May be empty (Constant attributes).
+        data_type: TensorProto.DataType code.
+        dims: As stated, negative numbers included.
+        payloads: Payload fields present; a valid tensor has one, or external data.
+        external: external_data entries in file order, duplicates included.
+        is_external: data_location is EXTERNAL.
+        segmented: A `segment` is set (obsolete; readers differ).
+        offset: Byte offset of the message in the file; unique, so it identifies the tensor.
+    """
+
+    name: str
+    data_type: int
+    dims: tuple[int, ...]
+    payloads: tuple[Payload, ...]
+    external: tuple[tuple[str, str], ...]
+    is_external: bool
+    segmented: bool
+    offset: int
+
+    @property
+    def dtype(self) -> DType | None:
+        """Row of the dtype table, or None for an undefined or unknown code."""
+        return DTYPES.get(self.data_type)
+
+
+class SparseTensor(NamedTuple):
+    """A SparseTensorProto: `values` (named like the tensor), `indices`, dense `dims`."""
+
+    values: Tensor
+    indices: Tensor
+    dims: tuple[int, ...]
+    offset: int
+
+
+class Numbers(NamedTuple):
+    """The numbers an attribute keeps itself (f, i, s, floats, ints, strings).
+
+    Attributes:
+        kind: `float`, `int` or `string`.
+        values: The values; strings stay bytes.
+        nbytes: Bytes they take in the file (varints for integers).
+        is_list: A list attribute, also when it holds one value.
+    """
+
+    kind: str
+    values: Sequence[int] | Sequence[float] | Sequence[bytes]
+    nbytes: int
+    is_list: bool
+
+
+class Attribute(NamedTuple):
+    """An AttributeProto.
+
+    Attributes:
+        name: Attribute name.
+        type: AttributeProto.AttributeType code as stated (0 when not stated).
+        ref_attr_name: Inside a function: the function attribute it takes its value from.
+        numbers: f, i, s, floats, ints or strings; None when there are none.
+        tensors: t and tensors.
+        sparse_tensors: sparse_tensor and sparse_tensors.
+        graphs: g and graphs.
+        offset: Byte offset of the message in the file.
+    """
+
+    name: str
+    type: int
+    ref_attr_name: str
+    numbers: Numbers | None
+    tensors: tuple[Tensor, ...]
+    sparse_tensors: tuple[SparseTensor, ...]
+    graphs: tuple[Graph, ...]
+    offset: int
+
+
+class Node(NamedTuple):
+    """A NodeProto; `metadata` holds its metadata_props."""
+
+    op_type: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
+    overload: str
+    metadata: dict[str, str]
+    offset: int
+
+    def attribute(self, name: str) -> Attribute | None:
+        """The first attribute of that name, or None."""
+        for attribute in self.attributes:
+            if attribute.name == name:
+                return attribute
+        return None
+
+    def integer(self, name: str, default: int) -> int:
+        """Integer attribute `name`, or `default` when it is absent or holds no integer."""
+        attribute = self.attribute(name)
+        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
+            return default
+        values = attribute.numbers.values
+        return int(values[0]) if values else default
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """Integer list attribute `name`, or None when it is absent or holds no integers."""
+        attribute = self.attribute(name)
+        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
+            return None
+        return tuple(int(value) for value in attribute.numbers.values)
+
+    def number(self, name: str, default: float) -> float:
+        """Float attribute `name`, or `default`."""
+        attribute = self.attribute(name)
+        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "float":
+            return default
+        values = attribute.numbers.values
+        return float(values[0]) if values else default
+
+    def text(self, name: str, default: str = "") -> str:
+        """String attribute `name`, or `default`."""
+        attribute = self.attribute(name)
+        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "string":
+            return default
+        values = attribute.numbers.values
+        first = values[0] if values else default
+        return first.decode("utf-8", "backslashreplace") if isinstance(first, bytes) else default
+
+
+class ValueInfo(NamedTuple):
+    """A ValueInfoProto.
+
+    Attributes:
+        name: Value name.
+        type: `tensor`, `sparse_tensor`, `sequence`, `map`, `optional`, `opaque` or empty.
+        data_type: Element type code of a tensor, else 0.
+        shape: Dimensions, or None when no shape is stated.
+    """
+
+    name: str
+    type: str
+    data_type: int
+    shape: tuple[Dim, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A GraphProto."""
+
+    name: str = ""
+    nodes: tuple[Node, ...] = ()
+    initializers: tuple[Tensor, ...] = ()
+    sparse_initializers: tuple[SparseTensor, ...] = ()
+    inputs: tuple[ValueInfo, ...] = ()
+    outputs: tuple[ValueInfo, ...] = ()
+    value_info: tuple[ValueInfo, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+class Function(NamedTuple):
+    """A FunctionProto: a model-local function."""
+
+    name: str
+    domain: str
+    overload: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: tuple[str, ...]
+    attribute_protos: tuple[Attribute, ...]
+    nodes: tuple[Node, ...]
+    value_info: tuple[ValueInfo, ...]
+    opset_imports: tuple[tuple[str, int], ...]
+    metadata: dict[str, str]
+
+    @property
+    def id(self) -> tuple[str, str, str]:
+        """Domain, name and overload: what a node refers to."""
+        return self.domain, self.name, self.overload
+
+
+class UnknownField(NamedTuple):
+    """A protobuf field that onnx.proto does not define: who carries it and how large it is."""
+
+    message: str
+    number: int
+    wire_type: int
+    offset: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProto:
+    """A ModelProto and what was noticed while reading it.
+
+    Attributes:
+        issues: What could not be read or trusted, found while decoding.
+        unknown_fields: Fields outside onnx.proto.
+        repeated_fields: Singular fields that occur again: (message, field, byte offset).
+    """
+
+    graph: Graph
+    ir_version: int = 0
+    opset_imports: tuple[tuple[str, int], ...] = ()
+    producer_name: str = ""
+    producer_version: str = ""
+    domain: str = ""
+    model_version: int = 0
+    functions: tuple[Function, ...] = ()
+    training_graphs: tuple[Graph, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+    issues: tuple[Unknown, ...] = ()
+    unknown_fields: tuple[UnknownField, ...] = ()
+    repeated_fields: tuple[tuple[str, str, int], ...] = ()
+
+    def opset(self, domain: str = "") -> int | None:
+        """Imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
+        for name, version in self.opset_imports:
+            if ("" if name == "ai.onnx" else name) == domain:
+                return version
+        return None

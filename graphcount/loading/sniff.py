@@ -1,0 +1,115 @@
+"""What a file is when it is not an ONNX protobuf: one row a format, looked at in this order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Format(NamedTuple):
+    """One thing a file can be mistaken for.
+
+    Attributes:
+        looks_like: Finishes the sentence "not an ONNX model: it looks like …".
+        matches: Decides from the first bytes of the file.
+    """
+
+    looks_like: str
+    matches: Callable[[bytes], bool]
+
+
+def _starts(*magics: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(magics)
+
+
+def _flatbuffer(magic: bytes) -> Callable[[bytes], bool]:
+    # its root table stands near the front; in ONNX a producer_name can begin at byte 4
+    return lambda head: head[4:8] == magic and head[2:4] == b"\x00\x00"
+
+
+def _matches(pattern: bytes) -> Callable[[bytes], bool]:
+    compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    return lambda head: compiled.match(head) is not None
+
+
+def _tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar" and set(head[100:107]) <= set(b"01234567 \x00")
+
+
+def _safetensors(head: bytes) -> bool:
+    size = int.from_bytes(head[:8], "little")
+    return len(head) > 9 and 2 <= size < 1 << 28 and head[8:9] == b"{" and head[9:10] in b'" \n}'
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        'a Git LFS pointer, not the file itself; run "git lfs pull"',
+        _starts(b"version https://git-lfs"),
+    ),
+    Format("an ONNX Runtime model (ORT flatbuffer)", _flatbuffer(b"ORTM")),
+    Format("a TensorFlow Lite model (flatbuffer)", _flatbuffer(b"TFL3")),
+    Format("a GGUF file (llama.cpp)", _starts(b"GGUF")),
+    Format(
+        "a PyTorch checkpoint or another zip archive; export it to ONNX first",
+        _starts(b"PK\x03\x04", b"PK\x05\x06"),
+    ),
+    Format("a gzip file; unpack it first", _starts(b"\x1f\x8b")),
+    Format("a Zstandard file; unpack it first", _starts(b"\x28\xb5\x2f\xfd")),
+    Format("an xz file; unpack it first", _starts(b"\xfd7zXZ\x00")),
+    Format("a bzip2 file; unpack it first", _starts(b"BZh")),
+    Format("a 7z archive; unpack it first", _starts(b"7z\xbc\xaf\x27\x1c")),
+    Format("a tar archive; unpack it first", _tar),
+    Format("an HDF5 file (old Keras, NetCDF)", _starts(b"\x89HDF\r\n\x1a\n")),
+    Format("a pickle (PyTorch, joblib); it was not unpickled", _matches(rb"\x80[\x02-\x05]")),
+    Format("a safetensors file: weights without a graph", _safetensors),
+    Format("a NumPy array", _starts(b"\x93NUMPY")),
+    Format("a picture", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
+    Format("a PDF", _starts(b"%PDF")),
+    Format("an ELF program or library", _starts(b"\x7fELF")),
+    Format("a Windows program or library", _starts(b"MZ")),
+    Format(
+        "an HTML page (a failed download?)", _matches(rb"\s*(<!doctype html|<html|<head|<body)")
+    ),
+    Format("an XML document", _matches(rb"\s*<\?xml")),
+)
+
+
+def identify(head: bytes) -> str | None:
+    """What the file looks like from its first bytes (512 are enough), or None."""
+    if not head:
+        return "an empty file"
+    for row in FORMATS:
+        if row.matches(head):
+            return row.looks_like
+    return None
+
+
+def text_form(head: bytes, path: str) -> str | None:
+    """Which of ONNX's text forms the file may be: `json`, `onnxtxt`, `textproto` or None.
+
+    JSON is protobuf's JSON mapping of ModelProto, `onnxtxt` the language of `onnx.parser`,
+    `textproto` protobuf's text format.
+    """
+    if b"\x00" in head or not _printable(head):
+        return None
+    stripped = head.lstrip()
+    if stripped.startswith(b"{"):
+        return "json"
+    if stripped.startswith(b"<") and re.match(rb"<\s*(ir_version|opset_import)\s*:", stripped):
+        return "onnxtxt"
+    if re.match(rb"(#[^\n]*\n\s*)*[a-z_]+\s*(:\s*[\"'0-9]|\{|<)", stripped):
+        return "textproto"
+    if path.endswith((".onnxtxt", ".onnx.txt")):
+        return "onnxtxt"
+    return None
+
+
+def _printable(head: bytes) -> bool:
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # not a character cut at the end of the look
+            return False
+        text = head[: error.start].decode()
+    return all(character.isprintable() or character in "\r\n\t" for character in text)

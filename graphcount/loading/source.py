@@ -1,0 +1,165 @@
+"""Where the bytes of a model come from: a local file or standard input.
+
+A path is opened only when it is a regular file: FIFOs and devices block or never end, and opening
+them can have effects. Bytes are read by position; nothing is memory-mapped, since a file truncated
+by someone else would then kill the process.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from types import TracebackType
+from typing import IO, Protocol, cast
+
+from graphcount.errors import DamagedError, LimitError, NotReadableError
+
+STDIN_NBYTES = 2**31 - 1
+"""Piped models are spooled up to protobuf's own limit for a message, so no pipe fills the disk."""
+
+
+class Source(Protocol):
+    """Bytes that can be read by position."""
+
+    path: str
+    nbytes: int
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`; fewer only at the end."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...
+
+
+class FileSource:
+    """A regular file, opened for positioned reads."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self._file = file
+        self.path = path
+        self.nbytes = file.seek(0, os.SEEK_END)
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`.
+
+        Raises:
+            DamagedError: The file became shorter while it was read.
+        """
+        nbytes = max(0, min(nbytes, self.nbytes - offset))
+        self._file.seek(offset)
+        data = self._file.read(nbytes)
+        while len(data) < nbytes:
+            more = self._file.read(nbytes - len(data))
+            if not more:
+                raise DamagedError("the file became shorter while it was read", self.path, offset)
+            data += more
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> FileSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class BytesSource:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self._data = data
+        self.path = path
+        self.nbytes = len(data)
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`."""
+        return self._data[offset : offset + nbytes]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def open_source(path: str) -> FileSource:
+    """Open a model: a path, or `-` for standard input.
+
+    Raises:
+        NotReadableError: Missing, not a regular file, or refused; FIFOs and devices are not opened.
+    """
+    if path == "-":
+        return _stdin()
+    return FileSource(open_regular(path), path)
+
+
+def open_regular(path: str) -> IO[bytes]:
+    """Open a regular file unbuffered; refuse everything else without opening it."""
+    try:
+        kind = _irregular(os.stat(path).st_mode)
+        if kind:
+            raise NotReadableError(f"is {kind}, not a file", path)
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    except (OSError, ValueError) as error:
+        raise NotReadableError(_reason(error), path) from None
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    kind = _irregular(os.fstat(descriptor).st_mode)
+    if kind:  # it was exchanged between the two looks
+        file.close()
+        raise NotReadableError(f"is {kind}, not a file", path)
+    return file
+
+
+def _irregular(mode: int) -> str:
+    """What a path is when it is not a regular file; empty when it is one."""
+    kinds = {
+        stat.S_IFDIR: "a directory",
+        stat.S_IFIFO: "a FIFO (named pipe)",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return "" if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return "is not a usable path"
+
+
+def _stdin() -> FileSource:
+    """Standard input; what comes through a pipe is spooled, beyond 64 MiB to a temporary file."""
+    if sys.stdin is None:  # started with a closed standard input
+        raise NotReadableError("is closed", "-")
+    stream = sys.stdin.buffer
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+        if stat.S_ISREG(mode):
+            return FileSource(os.fdopen(os.dup(stream.fileno()), "rb", buffering=0), "-")
+    except (OSError, ValueError):
+        mode = stat.S_IFIFO  # no descriptor behind it (a test double): read it as a stream
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # a terminal, or one that never ends
+        raise NotReadableError(f"is {_irregular(mode)}, not a file", "-")
+    from tempfile import SpooledTemporaryFile
+
+    spool = SpooledTemporaryFile(max_size=64 * 2**20)  # noqa: SIM115 (closed by its source)
+    spooled = 0
+    while chunk := stream.read(2**20):
+        spooled += len(chunk)
+        if spooled > STDIN_NBYTES:
+            spool.close()
+            raise LimitError(f"standard input is longer than {STDIN_NBYTES:,} bytes", "-")
+        spool.write(chunk)
+    return FileSource(cast("IO[bytes]", spool), "-")

@@ -1,0 +1,69 @@
+"""ONNX's text forms, parsed by onnx itself: the one place of this room that imports it."""
+
+from __future__ import annotations
+
+import re
+
+from graphcount.errors import LimitError, NotOnnxError
+from graphcount.loading.limits import Limits
+
+
+def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
+    """Turn a text form of a model into a binary ModelProto.
+
+    Args:
+        text: The whole file, UTF-8.
+        form: `json`, `onnxtxt` or `textproto` (see `graphcount.loading.sniff.text_form`).
+        limits: Bounds the size, since onnx parses it as a whole.
+
+    Raises:
+        NotOnnxError: It is not that form of an ONNX model.
+        LimitError: Larger than `limits.text_form_nbytes`.
+    """
+    if len(text) > limits.text_form_nbytes:
+        size = limits.text_form_nbytes // 2**20
+        raise LimitError(f"text forms of ONNX are read up to {size} MiB")
+    if form == "onnxtxt":
+        _check_nesting(text, limits)
+    import onnx
+    from google.protobuf import json_format, text_format
+
+    model = onnx.ModelProto()
+    try:
+        if form == "json":
+            json_format.Parse(text, model, max_recursion_depth=limits.message_depth)
+        elif form == "textproto":
+            text_format.Parse(text, model)
+        else:
+            model = onnx.parser.parse_model(text.decode())
+        binary: bytes = model.SerializeToString()
+    except (json_format.ParseError, text_format.ParseError, onnx.parser.ParseError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise NotOnnxError(
+            f"not an ONNX model: {_NAMES[form]} that onnx refuses: {reason}"
+        ) from None
+    except Exception:  # three parsers of others: DecodeError, RecursionError, IndexError, …
+        raise NotOnnxError(f"not an ONNX model: {_NAMES[form]} that onnx cannot read") from None
+    return binary
+
+
+def _check_nesting(text: bytes, limits: Limits) -> None:
+    """Refuse deep ONNX text: the parser of onnx recurses without a bound, until the stack is full.
+
+    Strings and comments are skipped as onnx/defs/parser.h reads them.
+    """
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if token in b"({[":
+            depth += 1
+            if depth > limits.message_depth:
+                reason = f"ONNX text is nested deeper than {limits.message_depth}"
+                raise LimitError(reason, offset=match.start())
+        elif token in b")}]":
+            depth -= 1
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|#[^\n]*|[(){}\[\]]', re.DOTALL)
+
+_NAMES = {"json": "JSON", "onnxtxt": "ONNX text", "textproto": "protobuf text"}

@@ -1,0 +1,323 @@
+"""The protobuf wire format: reading fields, and thinning a large model.
+
+Reference: protobuf.dev/programming-guides/encoding and onnx.proto (onnx 1.23).
+
+`thin` walks a file of any size through a small window and returns a valid ModelProto whose large
+payload fields are left out; each omission is remembered with its place in the original file.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graphcount.errors import DamagedError, LimitError
+from graphcount.loading.limits import Limits
+from graphcount.loading.source import Source
+
+VARINT, I64, LEN, I32 = 0, 1, 2, 5
+
+MESSAGES: dict[str, dict[int, str]] = {
+    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
+    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
+    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
+    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
+    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
+    "NodeProto": {5: "AttributeProto"},
+    "AttributeProto": {
+        5: "TensorProto",
+        6: "GraphProto",
+        10: "TensorProto",
+        11: "GraphProto",
+        22: "SparseTensorProto",
+        23: "SparseTensorProto",
+    },
+    "TensorProto": {},
+}
+"""Messages that can hold a tensor, by the field that leads to them."""
+
+PAYLOAD_FIELDS: dict[int, str] = {
+    4: "float_data",
+    5: "int32_data",
+    6: "string_data",
+    7: "int64_data",
+    9: "raw_data",
+    10: "double_data",
+    11: "uint64_data",
+}
+"""TensorProto fields that hold numbers."""
+
+
+class Cut(NamedTuple):
+    """A field left out of the thin bytes.
+
+    Attributes:
+        message: Type of the message it belongs to.
+        number: Field number.
+        offset: First byte of its content in the original file.
+        nbytes: Bytes of its content.
+    """
+
+    message: str
+    number: int
+    offset: int
+    nbytes: int
+
+
+class Thin(NamedTuple):
+    """A model without its large payload fields.
+
+    Attributes:
+        data: A valid ModelProto.
+        starts: Offsets in `data` where a copied piece begins, ascending.
+        origins: Offset in the file of each of these pieces.
+        cut_at: Offsets in `data` where something was left out, ascending.
+        cuts: What was left out there.
+    """
+
+    data: bytes
+    starts: list[int]
+    origins: list[int]
+    cut_at: list[int]
+    cuts: list[Cut]
+
+    def origin(self, position: int) -> int:
+        """Offset in the file of byte `position` of `data`."""
+        starts = self.starts
+        if not starts:
+            return position
+        index = bisect_left(starts, position)  # a message that begins with a cut: its empty piece
+        if index == len(starts) or starts[index] != position:
+            index -= 1
+        return self.origins[index] + position - starts[index]
+
+
+def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a varint and return it (unsigned, 64 bits) with the position after it."""
+    result = shift = 0
+    start = position
+    while position < end:
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & 0xFFFF_FFFF_FFFF_FFFF, position
+        shift += 7
+        if shift > 63:
+            raise DamagedError("a varint is longer than 10 bytes", offset=start)
+    raise DamagedError("cut inside a varint", offset=start)
+
+
+def encode_varint(number: int) -> bytes:
+    """Encode an unsigned number as a varint."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def signed(number: int) -> int:
+    """Read an unsigned 64-bit varint as int64, which is how protobuf stores negative numbers."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (tag, a, b) for each field of the message in data[position:end].
+
+    The tag is `number << 3 | wire type`. For varints `a` is the value and `b` the position behind
+    it; for all others the content is data[a:b].
+
+    Raises:
+        DamagedError: A field runs past the end, or a tag is impossible; offset in `data`.
+    """
+    while position < end:
+        start = position
+        tag = data[position]
+        position += 1
+        if tag & 0x87 == LEN and tag > 7 and position < end and (size := data[position]) < 0x80:
+            # nearly every field: a one-byte tag, a one-byte size
+            content = position + 1
+            position = content + size
+            if position > end:
+                raise DamagedError(_overrun(tag, size, end - content), offset=start)
+            yield tag, content, position
+            continue
+        if tag >= 0x80:
+            tag, position = varint(data, start, end)
+            if tag >> 32:
+                raise DamagedError(f"field number {tag >> 3} does not exist", offset=start)
+        wire_type = tag & 7
+        if wire_type == LEN:
+            if position < end and (size := data[position]) < 0x80:
+                position += 1
+            else:
+                size, after = varint(data, position, end)
+                if after - position > 5:  # protobuf reads 32 bits; 35 are enough for any file
+                    raise DamagedError("a field's size is longer than 5 bytes", offset=start)
+                position = after
+            stop = position + size
+            if stop > end:
+                raise DamagedError(_overrun(tag, size, end - position), offset=start)
+            if tag < 8:
+                raise DamagedError("field number 0 does not exist", offset=start)
+            yield tag, position, stop
+            position = stop
+        elif wire_type == VARINT:
+            if position < end and (value := data[position]) < 0x80:
+                position += 1
+            else:
+                value, position = varint(data, position, end)
+            if tag < 8:
+                raise DamagedError("field number 0 does not exist", offset=start)
+            yield tag, value, position
+        elif wire_type in (I32, I64):
+            stop = position + (4 if wire_type == I32 else 8)
+            if stop > end:
+                raise DamagedError(_overrun(tag, stop - position, end - position), offset=start)
+            if tag < 8:
+                raise DamagedError("field number 0 does not exist", offset=start)
+            yield tag, position, stop
+            position = stop
+        else:
+            raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
+
+
+def _overrun(tag: int, size: int, left: int) -> str:
+    return f"field {tag >> 3} claims {size} bytes but {left} are left"
+
+
+def thin(source: Source, limits: Limits) -> Thin:
+    """Walk a model and leave out every payload field larger than `limits.kept_payload_nbytes`.
+
+    Args:
+        source: The file.
+        limits: Window, depth and field limits.
+
+    Raises:
+        DamagedError: The wire format is broken; offset in the file.
+        LimitError: Nested or fragmented beyond the limits.
+    """
+    walk = _Walk(source, limits)
+    walk.message("ModelProto", 0, source.nbytes, 1)
+    return walk.assemble()
+
+
+class _Walk:
+    """One pass over a file: a window of bytes, the pieces kept and the cuts made."""
+
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self.source = source
+        self.limits = limits
+        self.window = b""
+        self.base = 0
+        self.fields = 0
+        self.pieces: list[tuple[int, bytes]] = []
+        self.cuts: list[tuple[int, Cut]] = []
+
+    def load(self, position: int) -> None:
+        """Move the window so that it begins at `position`."""
+        self.window = self.source.read(position, self.limits.window_nbytes)
+        self.base = position
+
+    def keep(self, start: int, stop: int) -> int:
+        """Copy file bytes start..stop as one piece; return their number."""
+        if stop <= start:
+            return 0
+        low, high = start - self.base, stop - self.base
+        inside = low >= 0 and high <= len(self.window)
+        piece = self.window[low:high] if inside else self.source.read(start, stop - start)
+        self.pieces.append((start, piece))
+        return len(piece)
+
+    def header(self, position: int, end: int) -> tuple[int, int, int]:
+        """Read a tag and, for a length-delimited field, its size; return (tag, size, position)."""
+        if not self.base <= position <= self.base + len(self.window) - 20:
+            self.load(position)
+        window, base = self.window, self.base
+        limit = min(len(window), end - base)
+        try:
+            tag, at = varint(window, position - base, limit)
+            wire_type = tag & 7
+            if tag < 8 or tag >> 32:
+                reason = f"field number {tag >> 3} does not exist"
+                raise DamagedError(reason, offset=position - base)
+            if wire_type == LEN:
+                begin = at
+                size, at = varint(window, begin, limit)
+                if at - begin > 5:
+                    reason = "a field's size is longer than 5 bytes"
+                    raise DamagedError(reason, offset=position - base)
+            elif wire_type == VARINT:
+                size, at = 0, varint(window, at, limit)[1]
+            elif wire_type in (I32, I64):
+                size = 4 if wire_type == I32 else 8
+            else:
+                reason = f"wire type {wire_type} is not used by ONNX"
+                raise DamagedError(reason, offset=position - base)
+        except DamagedError as error:
+            raise DamagedError(error.message, offset=(error.offset or 0) + base) from None
+        if base + at + size > end:
+            raise DamagedError(_overrun(tag, size, end - base - at), offset=position)
+        return tag, size, base + at
+
+    def message(self, kind: str, position: int, end: int, depth: int) -> int:
+        """Walk one message and return the number of bytes kept of it."""
+        if depth > self.limits.message_depth:
+            raise LimitError(_too_deep(self.limits), offset=position)
+        children, is_tensor = MESSAGES[kind], kind == "TensorProto"
+        kept, run = 0, position
+        small = self.limits.kept_payload_nbytes
+        while position < end:
+            start = position
+            tag, size, content = self.header(position, end)
+            position = content + size
+            self.fields += 1
+            if self.fields > self.limits.fields:
+                reason = f"more than {self.limits.fields:,} protobuf fields"
+                raise LimitError(reason, offset=start)
+            if size <= small or tag & 7 != LEN:
+                if position - run > self.limits.window_nbytes // 2:
+                    kept += self.keep(run, position)
+                    run = position
+                continue
+            number = tag >> 3
+            child = children.get(number)
+            payload = is_tensor and number in PAYLOAD_FIELDS
+            if child is None and not payload and size <= self.limits.text_nbytes:
+                continue
+            kept += self.keep(run, start)
+            run = position
+            if child is None:
+                if not kept:  # the message begins with a cut: an empty piece marks where it stands
+                    self.pieces.append((start, b""))
+                self.cuts.append((len(self.pieces), Cut(kind, number, content, size)))
+                continue
+            slot = len(self.pieces)
+            self.pieces.append((start, b""))
+            inner = self.message(child, content, position, depth + 1)
+            head = encode_varint(tag) + encode_varint(inner)
+            self.pieces[slot] = (start, head)
+            kept += len(head) + inner
+        return kept + self.keep(run, end)
+
+    def assemble(self) -> Thin:
+        """Join the pieces and compute where each of them, and each cut, lies."""
+        starts, total = [], 0
+        for _, piece in self.pieces:
+            starts.append(total)
+            total += len(piece)
+        ends = [*starts, total]
+        return Thin(
+            data=b"".join(piece for _, piece in self.pieces),
+            starts=starts,
+            origins=[origin for origin, _ in self.pieces],
+            cut_at=[ends[index] for index, _ in self.cuts],
+            cuts=[cut for _, cut in self.cuts],
+        )
+
+
+def _too_deep(limits: Limits) -> str:
+    return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"

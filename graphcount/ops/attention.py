@@ -1,0 +1,12 @@
+"""Attention operators of the default domain (opset 23 and later)."""
+
+from graphcount.ops.spec import OpSpec, table
+
+TABLE = table(
+    "",
+    {
+        "Attention": OpSpec(("operand", "operand", "operand", "mask", "state", "state", "shape")),
+        "RotaryEmbedding": OpSpec(("operand", "rotary table", "rotary table", "index")),
+        "LinearAttention": OpSpec(rest="operand"),
+    },
+)

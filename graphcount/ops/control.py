@@ -1,0 +1,13 @@
+"""Control flow: bodies are subgraphs, so a tensor is attributed inside them."""
+
+from graphcount.ops.spec import OpSpec, table
+
+TABLE = table(
+    "",
+    {
+        "If": OpSpec(("scalar",)),
+        "Loop": OpSpec(("scalar", "scalar"), rest="state"),
+        "Scan": OpSpec(rest="state"),
+        "SequenceMap": OpSpec(rest="state"),
+    },
+)

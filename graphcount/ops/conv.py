@@ -1,0 +1,35 @@
+"""Convolutions and pooling."""
+
+from graphcount.ops.spec import OpSpec, each, table
+
+TABLE = table(
+    "",
+    {
+        "Conv": OpSpec(("data", "weight", "bias")),
+        "ConvTranspose": OpSpec(("data", "weight", "bias")),
+        "CausalConvWithState": OpSpec(("data", "weight", "bias", "state")),
+        "DeformConv": OpSpec(("data", "weight", "operand", "bias", "mask")),
+        "ConvInteger": OpSpec(("data", "quantized weight", "zero point", "zero point")),
+        "QLinearConv": OpSpec(
+            (
+                "data",
+                "quantization scale",
+                "zero point",
+                "quantized weight",
+                "quantization scale",
+                "zero point",
+                "quantization scale",
+                "zero point",
+                "quantized bias",
+            )
+        ),
+        **each(
+            "AveragePool GlobalAveragePool GlobalLpPool GlobalMaxPool LpPool MaxPool",
+            OpSpec(("data",)),
+        ),
+        "MaxUnpool": OpSpec(("data", "index", "shape")),
+        "MaxRoiPool": OpSpec(("data", "operand")),
+        "RoiAlign": OpSpec(("data", "operand", "index")),
+        "Col2Im": OpSpec(("data", "shape", "shape")),
+    },
+)

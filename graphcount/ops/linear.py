@@ -1,0 +1,28 @@
+"""Matrix products. Inputs as in the ONNX operator definitions (Operators.md)."""
+
+from graphcount.ops.spec import OpSpec, table
+
+TABLE = table(
+    "",
+    {
+        "MatMul": OpSpec(("weight", "weight")),
+        "Gemm": OpSpec(("weight", "weight", "bias")),
+        "Einsum": OpSpec(rest="weight"),
+        "MatMulInteger": OpSpec(
+            ("quantized weight", "quantized weight", "zero point", "zero point")
+        ),
+        "QLinearMatMul": OpSpec(
+            (
+                "quantized weight",
+                "quantization scale",
+                "zero point",
+                "quantized weight",
+                "quantization scale",
+                "zero point",
+                "quantization scale",
+                "zero point",
+            )
+        ),
+        "Det": OpSpec(("operand",)),
+    },
+)

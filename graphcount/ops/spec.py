@@ -1,0 +1,88 @@
+"""The record every table of operators is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal[
+    "weight",
+    "recurrent weight",
+    "peephole weight",
+    "bias",
+    "scale",
+    "shift",
+    "slope",
+    "embedding",
+    "initial state",
+    "running mean",
+    "running variance",
+    "rotary table",
+    "mask",
+    "window",
+    "quantized weight",
+    "quantized bias",
+    "quantization scale",
+    "zero point",
+    "shape",
+    "axes",
+    "index",
+    "scalar",
+    "literal",
+    "statistic",
+    "table",
+    "operand",
+    "threshold",
+    "leaf value",
+    "output",
+    "state",
+    "data",
+]
+"""What a tensor is to the node that uses it."""
+
+Domain = str
+Key = tuple[Domain, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OpSpec:
+    """What is known of one operator.
+
+    Attributes:
+        roles: Role of each input by index; None where a stored tensor has no role of its own.
+        passes: Inputs whose numbers come out unchanged or merely moved, converted or dequantized:
+            attribution looks through them to the operator that really uses the tensor.
+        rest: Role of the inputs behind `roles`, for variadic operators.
+        attributes: Role of tensors and number lists kept in attributes.
+    """
+
+    roles: tuple[Role | None, ...] = ()
+    passes: frozenset[int] = frozenset()
+    rest: Role | None = None
+    attributes: dict[str, Role] = field(default_factory=dict)
+
+    def role(self, index: int) -> Role | None:
+        """Role of a stored tensor at input `index`."""
+        return self.roles[index] if index < len(self.roles) else self.rest
+
+
+def table(domain: Domain, rows: dict[str, OpSpec]) -> dict[Key, OpSpec]:
+    """Rows of one domain, keyed by (domain, op_type)."""
+    return {(domain, op_type): spec for op_type, spec in rows.items()}
+
+
+def each(op_types: str, spec: OpSpec) -> dict[str, OpSpec]:
+    """The same row for several operators, named in one string."""
+    return dict.fromkeys(op_types.split(), spec)
+
+
+def merge(tables: Iterable[dict[Key, OpSpec]]) -> dict[Key, OpSpec]:
+    """Join tables; an operator in two of them is a mistake and raises ValueError."""
+    merged: dict[Key, OpSpec] = {}
+    for rows in tables:
+        for key, spec in rows.items():
+            if key in merged:
+                raise ValueError(f"operator {key} is in two tables")
+            merged[key] = spec
+    return merged

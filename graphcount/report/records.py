@@ -1,0 +1,279 @@
+"""Records of a report, in the words of the JSON contract (`schema.json` beside this file).
+
+Every field name is a JSON key. Numbers are exact integers; None is JSON's null: not known, or not
+asked for. Keys may be added within a version, never renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from graphcount.errors import Unknown
+
+SCHEMA = "graphcount.report/1"
+ERROR_SCHEMA = "graphcount.error/1"
+
+Dim = int | str | None
+
+OUTPUT = "(graph output)"
+"""Op type of the row of a graph output that is itself a stored tensor."""
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+"""Severities of findings, mildest first."""
+
+
+class ValueRow(NamedTuple):
+    """A graph input or output; `shape` is None when the file states none."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...] | None
+
+
+class ModelInfo(NamedTuple):
+    """What file it is.
+
+    Attributes:
+        file_nbytes: Size of the model file.
+        external_nbytes: Bytes its tensors ask for in side files.
+        node_count: Nodes in the file: main graph, subgraphs and function bodies, each once.
+    """
+
+    path: str
+    format: str
+    file_nbytes: int
+    external_nbytes: int
+    sha256: str | None
+    ir_version: int
+    opset_imports: dict[str, int]
+    producer: str
+    graph_name: str
+    inputs: tuple[ValueRow, ...]
+    outputs: tuple[ValueRow, ...]
+    metadata: dict[str, str]
+    node_count: int
+    function_count: int
+    subgraph_count: int
+
+
+class NBytes(NamedTuple):
+    """Bytes by kind.
+
+    Attributes:
+        total: All stored tensors.
+        overhead: The rest of the file: structure, names, metadata; None for text forms.
+        absent: Bytes that dimensions ask for and nobody stores; 0 in a complete model.
+    """
+
+    parameters: int
+    buffers: int
+    quantization: int
+    constants: int
+    unused: int
+    total: int
+    overhead: int | None
+    absent: int
+
+
+class Totals(NamedTuple):
+    """Sums over the whole model.
+
+    Attributes:
+        parameters: Learned numbers the file holds, each stored tensor once.
+        parameters_as_used: The same, once for each use (tied weights, calls of a function).
+        elements: Logical numbers of all stored tensors.
+        stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
+        generated: Numbers the graph makes without inputs and nobody stored.
+        lower_bound: Something is unknown: read every number as "at least".
+    """
+
+    parameters: int
+    parameters_as_used: int
+    buffers: int
+    quantization: int
+    constants: int
+    unused: int
+    elements: int
+    stored_elements: int
+    generated: int
+    nbytes: NBytes
+    macs: int | None
+    flops: int | None
+    elementwise: int | None
+    macs_expression: str | None
+    lower_bound: bool
+    input_nbytes: int | None
+    output_nbytes: int | None
+    activation_nbytes: int | None
+    peak_activation_nbytes: int | None
+
+
+class DTypeRow(NamedTuple):
+    """Stored tensors of one element type."""
+
+    dtype: str
+    tensors: int
+    elements: int
+    nbytes: int
+
+
+class OpTypeRow(NamedTuple):
+    """Nodes of one operator."""
+
+    op_type: str
+    domain: str
+    nodes: int
+    parameters: int
+    buffers: int
+    nbytes: int
+    macs: int | None
+
+
+class ModuleRow(NamedTuple):
+    """A module with all below it; the row of depth 0 is the whole model."""
+
+    name: str
+    depth: int
+    parameters: int
+    buffers: int
+    nbytes: int
+    macs: int | None
+    nodes: int
+
+
+class NodeRow(NamedTuple):
+    """A node of the graph, with the tensors it owns."""
+
+    id: str
+    name: str
+    op_type: str
+    domain: str
+    scope: str
+    module: str
+    parameters: int
+    buffers: int
+    nbytes: int
+    output_shapes: tuple[tuple[Dim, ...] | None, ...]
+    macs: int | None
+    elementwise: int | None
+    explain: str
+
+
+class UseRow(NamedTuple):
+    """One use of a tensor: node id and input index there (None: an attribute)."""
+
+    node: str
+    input: int | None
+
+
+class StorageRow(NamedTuple):
+    """Where a tensor's numbers lie.
+
+    Attributes:
+        where: `initializer`, `constant`, `sparse`, `attribute`, `function`, `external`, or
+            `input` for a parameter that the file declares and does not hold.
+        location: Side file of external data.
+        offset: First byte, in the model file or the side file.
+        nbytes: Bytes there.
+    """
+
+    where: str
+    location: str | None
+    offset: int | None
+    nbytes: int
+
+
+class TensorRow(NamedTuple):
+    """A stored tensor."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    stored_elements: int
+    nbytes: int
+    kind: str
+    role: str
+    reason: str
+    owner: str | None
+    module: str
+    uses: tuple[UseRow, ...]
+    storage: StorageRow
+
+
+class FrameworkRow(NamedTuple):
+    """What the training framework counted, as far as the file proves it."""
+
+    parameters: int | None
+    exact: bool
+    low: int | None
+    high: int | None
+    evidence: tuple[str, ...]
+
+
+UNKNOWN_FRAMEWORK = FrameworkRow(None, False, None, None, ())
+"""Nothing is said about the framework's count."""
+
+
+class DuplicateRow(NamedTuple):
+    """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
+
+    tensors: tuple[str, ...]
+    nbytes: int
+
+
+class Finding(NamedTuple):
+    """Something that should not be so; carries its rule from birth."""
+
+    rule: str
+    severity: str
+    message: str
+    where: dict[str, Any]
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything graphcount says about one model.
+
+    Groupings (`dtypes`, `op_types`, `modules`) follow from nodes and tensors, so they are worked
+    out when they are first asked for.
+    """
+
+    model: ModelInfo
+    totals: Totals
+    dims: dict[str, int] = field(default_factory=dict)
+    nodes: tuple[NodeRow, ...] = ()
+    tensors: tuple[TensorRow, ...] = ()
+    framework: FrameworkRow = UNKNOWN_FRAMEWORK
+    duplicates: tuple[DuplicateRow, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def dtypes(self) -> tuple[DTypeRow, ...]:
+        """Stored tensors by element type, most bytes first."""
+        from graphcount.report.rollup import dtype_rows
+
+        return dtype_rows(self.tensors)
+
+    @cached_property
+    def op_types(self) -> tuple[OpTypeRow, ...]:
+        """Nodes by operator, most parameters first."""
+        from graphcount.report.rollup import op_type_rows
+
+        return op_type_rows(self.nodes)
+
+    @cached_property
+    def modules(self) -> tuple[ModuleRow, ...]:
+        """Modules as a tree in graph order, each with all below it; the first is the model."""
+        from graphcount.report.rollup import module_rows
+
+        return module_rows(self.nodes, self.tensors)
+
+    @property
+    def exact(self) -> bool:
+        """Nothing is unknown: every number is what it says."""
+        return not self.unknown

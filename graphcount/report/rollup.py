@@ -1,0 +1,384 @@
+"""Groupings of a report: flat ones whose rows sum to the totals, and the tree of modules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+from graphcount.report.records import (
+    OUTPUT,
+    Dim,
+    DTypeRow,
+    ModuleRow,
+    NodeRow,
+    OpTypeRow,
+    Report,
+    TensorRow,
+)
+
+By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
+BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
+
+Sort = Literal["graph", "parameters", "nbytes", "name"]
+SORT: tuple[Sort, ...] = ("graph", "parameters", "nbytes", "name")
+
+
+class Group(NamedTuple):
+    """One row of a grouping.
+
+    Attributes:
+        label: Name of the module, node, operator, dtype, kind or tensor; empty for "no module".
+        detail: What else tells it apart: op type, or dtype, shape, kind and role of a tensor.
+        nodes: Operators in it (0 where the grouping is one of tensors).
+        tensors: Stored tensors in it.
+        elements: Logical numbers of its stored tensors, of every kind.
+    """
+
+    label: str
+    detail: str
+    nodes: int
+    tensors: int
+    parameters: int
+    buffers: int
+    elements: int
+    nbytes: int
+
+
+class TreeRow(NamedTuple):
+    """A module in the tree, with all below it.
+
+    Attributes:
+        label: Its name without the parent's.
+        level: Indentation.
+        op_types: Operators directly in it or below, when the tree shows nothing deeper.
+        output_shape: Shape of the last of these operators' first output, when it is declared.
+    """
+
+    label: str
+    level: int
+    op_types: str
+    output_shape: tuple[Dim, ...] | None
+    parameters: int
+    buffers: int
+    nbytes: int
+    nodes: int
+
+
+def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
+    """Rows of a grouping in graph order; every column sums to the totals.
+
+    Args:
+        report: The report.
+        by: What to group by.
+        depth: For modules: how many components of the path count (None: all).
+    """
+    sums: dict[str, list[int]] = {}
+    details: dict[str, str] = {}
+    label_of_node = _node_labels(report, by, depth)
+    if by in ("module", "node", "op_type"):
+        for node in report.nodes:
+            label = label_of_node[node.id]
+            row = sums.setdefault(label, [0, 0, 0, 0, 0, 0])
+            row[0] += node.op_type != OUTPUT
+            if by == "node":
+                details[label] = _operator(node)
+    for index, tensor in enumerate(report.tensors):
+        label = _tensor_label(tensor, index, by, label_of_node)
+        row = sums.setdefault(label, [0, 0, 0, 0, 0, 0])
+        row[1] += 1
+        row[2] += tensor.elements if tensor.kind == "parameter" else 0
+        row[3] += tensor.elements if tensor.kind == "buffer" else 0
+        row[4] += tensor.elements
+        row[5] += tensor.nbytes
+        if by == "tensor":
+            shape = "x".join(map(str, tensor.shape)) or "scalar"
+            details[label] = f"{tensor.dtype} {shape} {tensor.kind}: {tensor.role}"
+    names = {str(index): tensor.name for index, tensor in enumerate(report.tensors)}
+    return [
+        Group(names[label] if by == "tensor" else label, details.get(label, ""), *row)
+        for label, row in sums.items()
+    ]
+
+
+def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
+    """Sort rows and fold all behind the first `top` into one row, so that sums stay."""
+    keys: dict[str, Callable[[Group], tuple[int | str, ...]]] = {
+        "parameters": lambda row: (-row.parameters, -row.nbytes),
+        "nbytes": lambda row: (-row.nbytes, -row.parameters),
+        "name": lambda row: (row.label, row.detail),
+    }
+    if sort != "graph":
+        rows = sorted(rows, key=keys[sort])
+    if top is None or len(rows) <= top:
+        return rows
+    rest = rows[top:]
+    return [*rows[:top], total(rest, f"({len(rest):,} others)")]
+
+
+def total(rows: Iterable[Group], label: str) -> Group:
+    """One row with the sums of rows."""
+    sums = [0] * 6
+    for row in rows:
+        for position, number in enumerate(row[2:]):
+            sums[position] += number
+    return Group(label, "", *sums)
+
+
+def default_sort(by: By) -> Sort:
+    """Graph order where there is one, else the largest first."""
+    return "graph" if by in ("module", "node", "tensor") else "parameters"
+
+
+def dtype_rows(tensors: Iterable[TensorRow]) -> tuple[DTypeRow, ...]:
+    """Stored tensors by element type, most bytes first."""
+    sums: dict[str, list[int]] = {}
+    for tensor in tensors:
+        row = sums.setdefault(tensor.dtype, [0, 0, 0])
+        row[0] += 1
+        row[1] += tensor.elements
+        row[2] += tensor.nbytes
+    found = [DTypeRow(dtype, *row) for dtype, row in sums.items()]
+    return tuple(sorted(found, key=lambda row: (-row.nbytes, row.dtype)))
+
+
+def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
+    """Nodes by operator, most parameters first."""
+    members: dict[tuple[str, str], list[NodeRow]] = {}
+    for node in nodes:
+        members.setdefault((node.op_type, node.domain), []).append(node)
+    found = [
+        OpTypeRow(
+            op_type,
+            domain,
+            len(rows),
+            sum(row.parameters for row in rows),
+            sum(row.buffers for row in rows),
+            sum(row.nbytes for row in rows),
+            _sum_known(row.macs for row in rows),
+        )
+        for (op_type, domain), rows in members.items()
+    ]
+    return tuple(sorted(found, key=lambda r: (-r.parameters, -r.nodes, r.op_type, r.domain)))
+
+
+def module_rows(nodes: Iterable[NodeRow], tensors: Iterable[TensorRow]) -> tuple[ModuleRow, ...]:
+    """Modules as a tree in graph order, each with all below it; the first row is the whole model.
+
+    Tensors that no node owns belong to the whole model only.
+    """
+    sums: dict[str, _Sums] = {"": _Sums()}
+    for node in nodes:
+        row = sums.get(node.module)
+        if row is None:
+            row = _with_parents(sums, node.module)
+        row.add(node)
+    ordered = _tree_order(sums)
+    for path, own in reversed(ordered):  # children before their parents
+        if path:
+            sums[path.rpartition(".")[0]].join(own)
+    for tensor in tensors:
+        if tensor.owner is None:
+            sums[""].parameters += tensor.elements if tensor.kind == "parameter" else 0
+            sums[""].buffers += tensor.elements if tensor.kind == "buffer" else 0
+            sums[""].nbytes += tensor.nbytes
+    return tuple(
+        ModuleRow(
+            path,
+            path.count(".") + 1 if path else 0,
+            row.parameters,
+            row.buffers,
+            row.nbytes,
+            row.macs,
+            row.nodes,
+        )
+        for path, row in ordered
+    )
+
+
+class _Sums:
+    """Running sums of a module."""
+
+    __slots__ = ("buffers", "macs", "nbytes", "nodes", "parameters")
+
+    def __init__(self) -> None:
+        self.parameters = self.buffers = self.nbytes = self.nodes = 0
+        self.macs: int | None = None
+
+    def add(self, node: NodeRow) -> None:
+        """Add one node."""
+        self.parameters += node.parameters
+        self.buffers += node.buffers
+        self.nbytes += node.nbytes
+        self.nodes += node.op_type != OUTPUT
+        if node.macs is not None:
+            self.macs = node.macs + (self.macs or 0)
+
+    def join(self, other: _Sums) -> None:
+        """Add the sums of a module below."""
+        self.parameters += other.parameters
+        self.buffers += other.buffers
+        self.nbytes += other.nbytes
+        self.nodes += other.nodes
+        if other.macs is not None:
+            self.macs = other.macs + (self.macs or 0)
+
+
+def _with_parents(sums: dict[str, _Sums], module: str) -> _Sums:
+    """Start the sums of a module and of every module above it."""
+    missing = []
+    path = module
+    while path not in sums:
+        missing.append(path)
+        path = path.rpartition(".")[0]
+    for path in reversed(missing):
+        sums[path] = _Sums()
+    return sums[module]
+
+
+def _tree_order(sums: dict[str, _Sums]) -> list[tuple[str, _Sums]]:
+    """Parents before children, children in the order they first appear."""
+    children: dict[str, list[str]] = {}
+    for path in sums:
+        if path:
+            children.setdefault(path.rpartition(".")[0], []).append(path)
+    ordered = []
+    stack = [""]
+    while stack:
+        path = stack.pop()
+        ordered.append((path, sums[path]))
+        stack.extend(reversed(children.get(path, ())))
+    return ordered
+
+
+def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeRow], bool]:
+    """The module tree down to `depth` levels, the whole model left out.
+
+    A module that only wraps one other module takes no level of its own. Nodes are split no deeper
+    than the rows that are shown.
+
+    Args:
+        report: The report.
+        depth: Levels to show.
+        top: Rows before the rest is left out; None: all.
+
+    Returns:
+        Rows, and whether some were left out.
+    """
+    loose, below = _split(list(report.nodes), "")
+    found: list[TreeRow] = []
+    stack = [(path, nodes, 0, "") for path, nodes in reversed(below.items())]
+    while stack:
+        if top is not None and len(found) >= top:
+            return found, True
+        path, nodes, level, parent = stack.pop()
+        direct, below = _split(nodes, path)
+        if len(below) == 1 and not direct:
+            ((only, inside),) = below.items()
+            stack.append((only, inside, level, parent))
+            continue
+        is_leaf = level + 1 >= depth or not below
+        found.append(
+            TreeRow(
+                label=path[len(parent) + 1 :] if parent else path,
+                level=level,
+                op_types=_op_types(nodes) if is_leaf else "",
+                output_shape=_last_shape(nodes) if is_leaf else None,
+                parameters=sum(node.parameters for node in nodes),
+                buffers=sum(node.buffers for node in nodes),
+                nbytes=sum(node.nbytes for node in nodes),
+                nodes=sum(node.op_type != OUTPUT for node in nodes),
+            )
+        )
+        if not is_leaf:
+            stack.extend((p, inside, level + 1, path) for p, inside in reversed(below.items()))
+    if loose:
+        found.append(_loose(report, loose))
+    return found, False
+
+
+def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, list[NodeRow]]]:
+    """Nodes directly in a module, and those of each module in it."""
+    direct: list[NodeRow] = []
+    below: dict[str, list[NodeRow]] = {}
+    start = len(path) + 1 if path else 0
+    for node in nodes:
+        module = node.module
+        if module == path:
+            direct.append(node)
+            continue
+        end = module.find(".", start)
+        below.setdefault(module if end < 0 else module[:end], []).append(node)
+    return direct, below
+
+
+def has_modules(report: Report) -> bool:
+    """Whether the names in the file tell modules apart."""
+    return any(node.module for node in report.nodes)
+
+
+def _sum_known(numbers: Iterable[int | None]) -> int | None:
+    """Sum of the numbers that are known; None when none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+# ----------------------------------------------------------------------------------- helpers
+
+
+def _node_labels(report: Report, by: By, depth: int | None) -> dict[str, str]:
+    if by == "node":
+        return {node.id: node.id for node in report.nodes}
+    if by == "op_type":
+        return {node.id: _operator(node) for node in report.nodes}
+    if by == "module":
+        return {node.id: ".".join(node.module.split(".")[:depth]) for node in report.nodes}
+    return {}
+
+
+def _operator(node: NodeRow) -> str:
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def _tensor_label(tensor: TensorRow, index: int, by: By, label_of_node: dict[str, str]) -> str:
+    if by == "tensor":
+        return str(index)
+    if by == "dtype":
+        return tensor.dtype
+    if by == "kind":
+        return tensor.kind
+    nobody = "" if by == "module" else "(no node)"
+    return label_of_node.get(tensor.owner or "", nobody)
+
+
+def _op_types(nodes: list[NodeRow]) -> str:
+    """`Conv`, `Conv + Relu`, or the most frequent ones and how many more there are."""
+    weighted = Counter(_operator(node) for node in nodes if node.parameters)
+    every = Counter(_operator(node) for node in nodes)
+    order = [name for name, _ in weighted.most_common()]
+    order += [name for name, _ in every.most_common() if name not in weighted]
+    text = " + ".join(f"{every[name]} {name}" if every[name] > 1 else name for name in order[:2])
+    return f"{text} + {len(order) - 2} more" if len(order) > 2 else text
+
+
+def _last_shape(nodes: list[NodeRow]) -> tuple[Dim, ...] | None:
+    for node in reversed(nodes):
+        if node.output_shapes and node.output_shapes[0] is not None:
+            return node.output_shapes[0]
+    return None
+
+
+def _loose(report: Report, nodes: list[NodeRow]) -> TreeRow:
+    unowned = [tensor for tensor in report.tensors if tensor.owner is None]
+    return TreeRow(
+        label="(no module)",
+        level=0,
+        op_types=_op_types(nodes),
+        output_shape=None,
+        parameters=sum(node.parameters for node in nodes)
+        + sum(tensor.elements for tensor in unowned if tensor.kind == "parameter"),
+        buffers=sum(node.buffers for node in nodes)
+        + sum(tensor.elements for tensor in unowned if tensor.kind == "buffer"),
+        nbytes=sum(node.nbytes for node in nodes) + sum(tensor.nbytes for tensor in unowned),
+        nodes=sum(node.op_type != OUTPUT for node in nodes),
+    )

@@ -1,0 +1,411 @@
+"""Dimensions as numbers or expressions: exact integer polynomials in a model's own dim_params.
+
+A dimension is an `int` where it is known and an `Expr` where it depends on names the file left
+free (`batch`, `past + seq`). Both add, subtract, multiply and divide alike, so a formula is written
+once. An expression that is a number is always an `int`, never an `Expr`.
+
+    >>> batch, seq = symbol("batch"), symbol("seq")
+    >>> str(12 * batch * seq + 768 * batch)
+    '12*batch*seq + 768*batch'
+    >>> evaluate(12 * batch * seq, {"batch": 2})
+    Expr(24*seq)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+MAX_TERMS = 64
+"""An expression with more terms is given up: nobody reads it, and products of such explode."""
+
+MAX_DEPTH = 32
+"""Operations inside operations (floor of a sum with a floor in it, …)."""
+
+MAX_SIZE = 256
+"""Terms inside an operation, those inside its operands included: depth alone allows 2^depth."""
+
+MAX_DEGREE = 64
+"""Highest power, summed over the factors of a term."""
+
+
+class TooComplexError(ValueError):
+    """An expression grew beyond `MAX_TERMS` terms; the dimension is unknown."""
+
+
+class Atom:
+    """What cannot be multiplied out: floor division, max, min of expressions.
+
+    Attributes:
+        op: `//`, `max` or `min`.
+        args: Two dimensions.
+        depth: Atoms inside atoms.
+        size: Terms of the operands and of the atoms in them.
+    """
+
+    __slots__ = ("args", "depth", "op", "size")
+
+    depth: int
+    size: int
+
+    def __init__(self, op: str, args: tuple[Dim, Dim]) -> None:
+        self.op = op
+        self.args = args
+        terms = [term for arg in args if isinstance(arg, Expr) for term in arg.terms]
+        inside = [
+            factor for monomial, _ in terms for factor, _ in monomial if isinstance(factor, Atom)
+        ]
+        self.depth = 1 + max((atom.depth for atom in inside), default=0)
+        self.size = 1 + len(terms) + sum(atom.size for atom in inside)
+        if self.depth > MAX_DEPTH or self.size > MAX_SIZE:
+            raise TooComplexError("operations are nested too deeply")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Atom) and (self.op, self.args) == (other.op, other.args)
+
+    def __hash__(self) -> int:
+        return hash((self.op, self.args))
+
+    def __str__(self) -> str:
+        a, b = self.args
+        if self.op == "//":
+            return f"floor({_in_quotient(a)}/{_in_quotient(b)})"
+        return f"{self.op}({a}, {b})"
+
+
+Factor: TypeAlias = "str | Atom"
+Monomial: TypeAlias = "tuple[tuple[Factor, int], ...]"
+
+
+class Expr:
+    """A polynomial with integer coefficients over symbols and atoms; immutable.
+
+    Attributes:
+        terms: (monomial, coefficient) pairs, highest degree first; no coefficient is 0.
+    """
+
+    __slots__ = ("_hash", "terms")
+
+    def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
+        self.terms = terms
+        self._hash = hash(terms)
+
+    def __add__(self, other: Dim) -> Dim:
+        sums = dict(self.terms)
+        for monomial, coefficient in _terms(other):
+            sums[monomial] = sums.get(monomial, 0) + coefficient
+        return _make(sums)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dim:
+        return _make({monomial: -coefficient for monomial, coefficient in self.terms})
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + (-other)
+
+    def __rsub__(self, other: int) -> Dim:
+        return -self + other
+
+    def __mul__(self, other: Dim) -> Dim:
+        right = _terms(other)
+        if len(self.terms) * len(right) > MAX_TERMS * MAX_TERMS:
+            raise TooComplexError("a product has too many terms")
+        sums: dict[Monomial, int] = {}
+        for a, m in self.terms:
+            for b, n in right:
+                key = _times(a, b)
+                sums[key] = sums.get(key, 0) + m * n
+        return _make(sums)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return floordiv(self, other)
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return floordiv(other, self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expr) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, coefficient in self.terms:
+            sign = "-" if coefficient < 0 else "+"
+            factors = [_factor(factor, power) for factor, power in monomial]
+            if abs(coefficient) != 1 or not factors:
+                factors.insert(0, str(abs(coefficient)))
+            part = "*".join(factors)
+            text += f" {sign} {part}" if text else (f"-{part}" if sign == "-" else part)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Expr({self})"
+
+    def symbols(self) -> frozenset[str]:
+        """Names it depends on."""
+        return frozenset(_symbols(self))
+
+
+Dim: TypeAlias = "int | Expr"
+
+
+def symbol(name: str) -> Expr:
+    """The dimension called `name`."""
+    return Expr(((((name, 1),), 1),))
+
+
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """floor(a / b); multiplied out where that is exact for every value of the symbols.
+
+    Raises:
+        ZeroDivisionError: b is 0.
+    """
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    if b == 1:
+        return a
+    if b == 0:
+        raise ZeroDivisionError("division by zero")
+    exact = _exact_quotient(a, b)
+    if exact is not None:
+        return exact
+    if isinstance(b, int) and isinstance(a, Expr):
+        # floor((b*q + r) / b) = q + floor(r / b) for every integer q
+        whole = {m: c // b for m, c in a.terms if c % b == 0 and m}
+        rest = {m: c for m, c in a.terms if c % b or not m}
+        if whole:
+            return _make(whole) + floordiv(_make(rest), b)
+    return _atom("//", a, b)
+
+
+def ceildiv(a: Dim, b: Dim) -> Dim:
+    """ceil(a / b)."""
+    return -floordiv(-a, b)
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    """The larger of two dimensions."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return a if a == b else _atom("max", a, b)
+
+
+def minimum(a: Dim, b: Dim) -> Dim:
+    """The smaller of two dimensions."""
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return a if a == b else _atom("min", a, b)
+
+
+def evaluate(dim: Dim, values: Mapping[str, Dim]) -> Dim:
+    """Put values (numbers or expressions) in the place of symbols; others stay."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = 0
+    for monomial, coefficient in dim.terms:
+        part: Dim = coefficient
+        for factor, power in monomial:
+            value = _value(factor, values)
+            for _ in range(power):
+                part = part * value
+        total = total + part
+    return total
+
+
+def parse(text: str) -> Dim | None:
+    """Read a dim_param: a name, or arithmetic over names (`past + seq`, `2*(n - 1)`, `h//2`).
+
+    Returns:
+        The dimension; the whole text as one symbol when it is no arithmetic; None when empty.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if len(text) > 200:
+        return symbol(text)
+    try:
+        parser = _Parser(text)
+        found = parser.sum(0)
+        if parser.done():
+            return found
+    except (_SyntaxError, TooComplexError, ZeroDivisionError):
+        pass
+    return symbol(text)
+
+
+# ------------------------------------------------------------------------------------- helpers
+
+
+def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+    if isinstance(dim, Expr):
+        return dim.terms
+    return (((), dim),) if dim else ()
+
+
+def _order(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """Highest degree first, then by name."""
+    return -sum(power for _, power in monomial), tuple((str(f), power) for f, power in monomial)
+
+
+def _make(sums: dict[Monomial, int]) -> Dim:
+    terms = [(monomial, coefficient) for monomial, coefficient in sums.items() if coefficient]
+    if not terms:
+        return 0
+    if len(terms) == 1 and not terms[0][0]:
+        return terms[0][1]
+    if len(terms) > MAX_TERMS:
+        raise TooComplexError(f"an expression has {len(terms)} terms")
+    terms.sort(key=lambda term: _order(term[0]))
+    return Expr(tuple(terms))
+
+
+def _times(a: Monomial, b: Monomial) -> Monomial:
+    if not a:
+        return b
+    if not b:
+        return a
+    powers = dict(a)
+    for factor, power in b:
+        powers[factor] = powers.get(factor, 0) + power
+    if sum(powers.values()) > MAX_DEGREE:
+        raise TooComplexError(f"a term has a degree above {MAX_DEGREE}")
+    return tuple(sorted(powers.items(), key=lambda item: str(item[0])))
+
+
+def _atom(op: str, a: Dim, b: Dim) -> Expr:
+    return Expr(((((Atom(op, (a, b)), 1),), 1),))
+
+
+def _factor(factor: Factor, power: int) -> str:
+    name = str(factor)
+    if isinstance(factor, str) and re.search(r"[^\w.]", name):
+        name = f"({name})"
+    return name if power == 1 else f"{name}^{power}"
+
+
+def _in_quotient(dim: Dim) -> str:
+    text = str(dim)
+    return f"({text})" if isinstance(dim, Expr) and (len(dim.terms) > 1 or "*" in text) else text
+
+
+def _exact_quotient(a: Dim, b: Dim) -> Dim | None:
+    """The quotient of a and b when b is a single term that divides every term of a."""
+    divisor = _terms(b)
+    if len(divisor) != 1:
+        return 1 if a == b else None
+    by, number = divisor[0]
+    quotient: dict[Monomial, int] = {}
+    powers_by = dict(by)
+    for monomial, coefficient in _terms(a):
+        powers = dict(monomial)
+        if coefficient % number or any(powers.get(f, 0) < p for f, p in powers_by.items()):
+            return None
+        for factor, power in powers_by.items():
+            powers[factor] -= power
+        key = tuple(sorted(((f, p) for f, p in powers.items() if p), key=lambda i: str(i[0])))
+        quotient[key] = quotient.get(key, 0) + coefficient // number
+    return _make(quotient)
+
+
+def _value(factor: Factor, values: Mapping[str, Dim]) -> Dim:
+    if isinstance(factor, str):
+        return values.get(factor, symbol(factor))
+    a, b = (evaluate(arg, values) for arg in factor.args)
+    operation = {"//": floordiv, "max": maximum, "min": minimum}[factor.op]
+    return operation(a, b)
+
+
+def _symbols(expr: Expr) -> Iterator[str]:
+    for monomial, _ in expr.terms:
+        for factor, _ in monomial:
+            if isinstance(factor, str):
+                yield factor
+            else:
+                for arg in factor.args:
+                    if isinstance(arg, Expr):
+                        yield from _symbols(arg)
+
+
+class _SyntaxError(ValueError):
+    """The text is no arithmetic."""
+
+
+class _Parser:
+    """Recursive descent over `+ - * // / ( ) floor() max() min()`, names and numbers."""
+
+    TOKEN = re.compile(r"\s*(//|[-+*/(),]|\d{1,18}|[A-Za-z_]\w*(?:\.\w+)*)")
+
+    def __init__(self, text: str) -> None:
+        self.tokens: list[str] = []
+        position = 0
+        while position < len(text):
+            match = self.TOKEN.match(text, position)
+            if match is None:
+                raise _SyntaxError(text)
+            self.tokens.append(match[1])
+            position = match.end()
+        self.at = 0
+
+    def done(self) -> bool:
+        return self.at == len(self.tokens)
+
+    def peek(self) -> str:
+        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+
+    def take(self, token: str = "") -> str:
+        found = self.peek()
+        if not found or (token and found != token):
+            raise _SyntaxError(found)
+        self.at += 1
+        return found
+
+    def sum(self, depth: int) -> Dim:
+        if depth > MAX_DEPTH:
+            raise _SyntaxError("too deep")
+        negative = self.peek() == "-"
+        if negative:
+            self.take()
+        total = self.product(depth)
+        if negative:
+            total = -total
+        while self.peek() in ("+", "-"):
+            sign = self.take()
+            part = self.product(depth)
+            total = total + part if sign == "+" else total - part
+        return total
+
+    def product(self, depth: int) -> Dim:
+        total = self.primary(depth)
+        while self.peek() in ("*", "/", "//"):
+            operator = self.take()
+            part = self.primary(depth)
+            total = total * part if operator == "*" else floordiv(total, part)
+        return total
+
+    def primary(self, depth: int) -> Dim:
+        token = self.take()
+        if token == "(":
+            inside = self.sum(depth + 1)
+            self.take(")")
+            return inside
+        if token.isdigit():
+            return int(token)
+        if not (token[0].isalpha() or token[0] == "_"):
+            raise _SyntaxError(token)
+        if self.peek() == "(" and token.lower() in ("floor", "max", "min"):
+            self.take("(")
+            first = self.sum(depth + 1)
+            if token.lower() == "floor":
+                self.take(")")
+                return first
+            self.take(",")
+            second = self.sum(depth + 1)
+            self.take(")")
+            return maximum(first, second) if token.lower() == "max" else minimum(first, second)
+        return symbol(token)

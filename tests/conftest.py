@@ -1,0 +1,95 @@
+"""Shared by all tests: where things lie, and how to build a tiny model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "fixtures"
+SHARED = ROOT.parent / "shared"
+
+Save = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """The folder of shipped models."""
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party test models; users of a release do not have it."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared is not here: third-party models are not part of the project")
+    return SHARED
+
+
+@pytest.fixture
+def weights() -> Callable[..., TensorProto]:
+    """A float tensor with distinct numbers: `weights("W", 3, 4)`."""
+
+    def make(name: str, *shape: int, dtype: Any = np.float32) -> TensorProto:
+        count = int(np.prod(shape))
+        numbers = np.linspace(-1, 1, count + 2)[1:-1].reshape(shape).astype(dtype)
+        return numpy_helper.from_array(numbers, name)
+
+    return make
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """Save a model of nodes and initializers and return its path."""
+    made = 0
+
+    def make(
+        nodes: Sequence[onnx.NodeProto],
+        initializers: Sequence[TensorProto] = (),
+        *,
+        inputs: Sequence[Any] = (),
+        outputs: Sequence[Any] = (),
+        opsets: Sequence[tuple[str, int]] = (("", 20),),
+        functions: Sequence[onnx.FunctionProto] = (),
+        change: Callable[[onnx.ModelProto], None] | None = None,
+        **graph: Any,
+    ) -> str:
+        nonlocal made
+        made += 1
+        model = helper.make_model(
+            helper.make_graph(
+                list(nodes),
+                "test",
+                [_value(value) for value in inputs],
+                [_value(value) for value in outputs],
+                list(initializers),
+                **graph,
+            ),
+            opset_imports=[helper.make_opsetid(*opset) for opset in opsets],
+            functions=list(functions),
+            producer_name="graphcount tests",
+            ir_version=10,
+        )
+        if change is not None:
+            change(model)
+        path = tmp_path / f"model{made}.onnx"
+        path.write_bytes(model.SerializeToString())
+        return str(path)
+
+    return make
+
+
+def _value(value: Any) -> onnx.ValueInfoProto:
+    """A value info from `("x", [1, 3])`, a name (float, no shape), or as it is."""
+    if isinstance(value, onnx.ValueInfoProto):
+        return value
+    if isinstance(value, str):
+        return helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
+    name, shape = value
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

@@ -1,0 +1,163 @@
+"""Every format is read back, with ordinary and with hostile names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto, helper
+
+import graphcount
+from graphcount.formats import FORMATS, View, render
+from graphcount.formats.markdown import escape
+from graphcount.formats.text import mask, safe, shape
+from graphcount.report.rollup import BY, arrange, groups, total
+
+Save = Callable[..., str]
+Weights = Callable[..., TensorProto]
+
+HOSTILE = [
+    "fc\x1b[2K\x1b[1A\x1b[32mPASS\x1b[0m",
+    "n\ntotal parameters: 1\n::set-output name=gate::pass\n",
+    "[red]x[/red]",
+    "[/]",
+    "<script>alert(1)</script>",
+    "a|b|c",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "+1",
+    "-1",
+    '"]; evil [label="',
+    "%s%n{0.__class__}",
+    "`x`",
+    'quote"comma,semicolon;',
+    "\u202egnp.exe",
+    "zero\u200bwidth\ufeff",
+    "tag\U000e0041",
+    "中文 名字",
+    "x" * 5000,
+]
+RAW = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+
+
+@pytest.fixture
+def hostile(save: Save, weights: Weights) -> graphcount.Report:
+    """A chain of layers whose every name is an attack."""
+    nodes, tensors, value = [], [], "x"
+    for index, name in enumerate(HOSTILE):
+        tensors.append(weights(f"{name}.weight{index}", 3, 3))
+        nodes.append(
+            helper.make_node("MatMul", [value, tensors[-1].name], [f"{name}{index}"], name)
+        )
+        value = f"{name}{index}"
+    return graphcount.count(save(nodes, tensors, inputs=["x"], outputs=[value]))
+
+
+def shown(report: graphcount.Report, name: str, **view: object) -> str:
+    return render(name, [report], View(**view))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("by", [None, "node", "tensor", "module"])
+def test_no_format_lets_a_raw_control_character_through(
+    hostile: graphcount.Report, name: str, by: str | None
+) -> None:
+    text = shown(hostile, name, by=by, color=False)
+    assert RAW.search(text.replace("\r\n", "\n")) is None
+
+
+def test_json_keeps_hostile_names_whole(hostile: graphcount.Report) -> None:
+    data = json.loads(shown(hostile, "json"))
+    assert [node["name"] for node in data["nodes"]] == HOSTILE
+
+
+def test_csv_has_one_row_a_tensor_whatever_the_name(hostile: graphcount.Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(shown(hostile, "csv"))))
+    assert len(rows) == len(hostile.tensors)
+    assert sum(int(row["elements"]) for row in rows) == hostile.totals.elements
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+def test_markdown_has_one_row_a_group_and_no_markup(hostile: graphcount.Report) -> None:
+    text = shown(hostile, "markdown", by="node")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(hostile.nodes) + 1
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in table)
+    assert "<script" not in text
+
+
+def test_markdown_escapes_what_means_something() -> None:
+    assert escape("a|b*c_d`e`<f>[g](h)#") == "a\\|b\\*c\\_d\\`e\\`&lt;f\\>\\[g\\]\\(h\\)\\#"
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 140])
+def test_the_table_fits_its_width_and_cuts_no_number(fixtures: Path, width: int) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    text = shown(report, "table", width=width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "26,926" in text
+    if width >= 80:
+        for number in ("25,994", "24,704", "1,290", "932", "380", "552"):
+            assert number in text
+
+
+def test_the_table_has_no_escape_codes_without_colour(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    assert "\x1b" not in shown(report, "table", color=False)
+    assert "\x1b[" in shown(report, "table", color=True)
+
+
+@pytest.mark.parametrize("by", BY)
+def test_every_grouping_sums_to_the_totals(fixtures: Path, by: str) -> None:
+    for path in sorted(fixtures.glob("*.onnx")):
+        report = graphcount.count(str(path))
+        for top in (None, 1, 3):
+            rows = arrange(groups(report, by, 1), "parameters", top)  # type: ignore[arg-type]
+            whole = total(rows, "")
+            assert whole.parameters == report.totals.parameters
+            assert whole.buffers == report.totals.buffers
+            assert whole.elements == report.totals.elements
+            assert whole.nbytes == report.totals.nbytes.total
+            assert whole.tensors == len(report.tensors)
+
+
+def test_top_folds_the_rest_into_one_row(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    rows = arrange(groups(report, "node"), "parameters", 2)
+    assert [row.parameters for row in rows] == [24_704, 1_290, 26_926 - 24_704 - 1_290]
+    assert rows[-1].label == "(9 others)"
+
+
+def test_sorting_by_name(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    labels = [row.label for row in arrange(groups(report, "op_type"), "name", None)]
+    assert labels == sorted(labels)
+
+
+def test_secrets_are_masked_in_text() -> None:
+    key = "AKIA" + "IOSFODNN7" + "EXAMPLE"
+    assert mask(f"id {key}.") == "id AKIA***(20)."
+    token = "ghp_" + "0" * 36
+    assert mask(token) == "ghp_***(40)"
+    block = "-----BEGIN RSA PRIVATE " + "KEY-----\nMIIfake\n-----END RSA PRIVATE " + "KEY-----"
+    assert "MIIfake" not in mask(block)
+    assert mask("an ordinary sentence, sk-learn, AKIA") == "an ordinary sentence, sk-learn, AKIA"
+
+
+def test_safe_shows_and_cuts() -> None:
+    assert safe("a\x1b[0m\u202e") == "a\\x1b[0m\\u202e"
+    assert safe("x" * 200) == "x" * 117 + "..."
+    assert safe("x" * 200, None) == "x" * 200
+
+
+def test_shapes() -> None:
+    assert shape(("batch", 3, None)) == "[batch, 3, ?]"
+    assert shape(()) == "[]"
+    assert shape(None) == ""

@@ -1,0 +1,247 @@
+"""What must hold for every model, whatever is in it: sums, bytes, names, order."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import onnx
+import pytest
+
+import graphcount
+from graphcount.report.records import Report
+from graphcount.report.rollup import BY, groups, total, tree
+from graphcount.report.serial import dumps, loads, schema, to_dict
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+
+
+def shared_models() -> list[Path]:
+    """Every third-party model at hand."""
+    return [
+        path
+        for folder in ("cases", "corpus", "truth/models")
+        for path in sorted((SHARED / folder).rglob("*"))
+        if path.suffix in (".onnx", ".textproto") and path.is_file()
+    ]
+
+
+def check_sums(report: Report) -> None:
+    """Rows sum to totals, in every grouping."""
+    totals = report.totals
+    for key, kind in (
+        ("parameters", "parameter"),
+        ("buffers", "buffer"),
+        ("quantization", "quantization"),
+        ("constants", "constant"),
+        ("unused", "unused"),
+    ):
+        of_kind = [tensor for tensor in report.tensors if tensor.kind == kind]
+        assert getattr(totals, key) == sum(tensor.elements for tensor in of_kind)
+        assert getattr(totals.nbytes, key) == sum(tensor.nbytes for tensor in of_kind)
+    assert totals.elements == sum(tensor.elements for tensor in report.tensors)
+    assert totals.elements == sum(row.elements for row in report.dtypes)
+    assert totals.nbytes.total == sum(row.nbytes for row in report.dtypes)
+    assert totals.parameters == sum(node.parameters for node in report.nodes)
+    assert totals.parameters == sum(row.parameters for row in report.op_types)
+    assert totals.buffers == sum(node.buffers for node in report.nodes)
+    root = report.modules[0]
+    assert (root.name, root.depth) == ("", 0)
+    assert (root.parameters, root.nbytes) == (totals.parameters, totals.nbytes.total)
+    for by in BY:
+        whole = total(groups(report, by), "")
+        found = (whole.parameters, whole.buffers, whole.elements, whole.nbytes)
+        assert found == (totals.parameters, totals.buffers, totals.elements, totals.nbytes.total)
+    top_level = [row for row in tree(report, 1)[0] if row.level == 0]
+    unowned = sum(t.elements for t in report.tensors if t.owner is None and t.kind == "parameter")
+    loose = any(row.label == "(no module)" for row in top_level)
+    assert sum(row.parameters for row in top_level) == totals.parameters - (0 if loose else unowned)
+
+
+def check_bytes(report: Report) -> None:
+    """Tensors and the rest of the file are the file and its external data."""
+    nbytes = report.totals.nbytes
+    if nbytes.overhead is None:
+        assert report.model.format != "onnx"
+        return
+    assert nbytes.total + nbytes.overhead == (
+        report.model.file_nbytes + report.model.external_nbytes + nbytes.absent
+    )
+    if not report.unknown:
+        assert nbytes.absent == 0
+        assert 0 <= nbytes.overhead <= report.model.file_nbytes
+
+
+def check_references(report: Report) -> None:
+    """Owners and uses name nodes that exist; ids are unique."""
+    ids = [node.id for node in report.nodes]
+    assert len(ids) == len(set(ids))
+    known = set(ids)
+    for tensor in report.tensors:
+        assert tensor.owner is None or tensor.owner in known
+        assert tensor.reason
+        assert tensor.kind != "parameter" or tensor.owner is not None or tensor.elements == 0
+        assert all(use.node in known or use.node.startswith("output:") for use in tensor.uses)
+    assert report.totals.lower_bound == bool(report.unknown)
+
+
+def check_framework(report: Report) -> None:
+    """The framework's number lies between its bounds, and every claim has evidence."""
+    framework = report.framework
+    if framework.parameters is not None:
+        assert framework.low is None or framework.low <= framework.parameters
+        assert framework.high is None or framework.parameters <= framework.high
+    if framework.exact:
+        assert framework.low == framework.parameters == framework.high
+        assert framework.evidence
+
+
+def check_json(report: Report) -> None:
+    """The report obeys its schema and survives JSON."""
+    text = dumps(to_dict(report))
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
+    assert loads(text) == report
+
+
+def check_all(report: Report) -> None:
+    check_sums(report)
+    check_bytes(report)
+    check_references(report)
+    check_framework(report)
+    check_json(report)
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.onnx")), ids=lambda path: path.stem)
+def test_invariants_hold_for_the_fixtures(path: Path) -> None:
+    check_all(graphcount.count(str(path)))
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_invariants_hold_for_third_party_models(shared: Path, part: int) -> None:
+    checked = 0
+    for path in shared_models()[part::8]:
+        try:
+            report = graphcount.count(str(path))
+        except graphcount.GraphcountError:
+            continue
+        try:
+            check_all(report)
+        except AssertionError as error:
+            raise AssertionError(f"{path}: {error}") from error
+        checked += 1
+    assert checked > 60
+
+
+# ------------------------------------------------------------------------------ transformations
+
+
+def numbers(report: Report) -> tuple[object, ...]:
+    """Everything that names have no part in.
+
+    Of a constant with several uses, the role told is the first one's, which is a matter of order.
+    """
+    totals = report.totals._replace(nbytes=report.totals.nbytes._replace(overhead=0, absent=0))
+    kinds = sorted(
+        (t.kind, t.kind != "constant" and t.role, t.dtype, t.shape, t.elements, t.nbytes)
+        for t in report.tensors
+    )
+    operators = sorted((row.op_type, row.domain, row.nodes) for row in report.op_types)
+    return totals, kinds, operators
+
+
+def rename(model: onnx.ModelProto) -> None:
+    """Give every value and node another name of the same making (dotted names stay dotted)."""
+    for node in model.graph.node:
+        node.name = f"renamed_{node.name}" if node.name else ""
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                if name:
+                    names[index] = f"q.{name}" if "." in name else f"q{name}"
+    for values in (model.graph.input, model.graph.output, model.graph.value_info):
+        for value in values:
+            value.name = f"q.{value.name}" if "." in value.name else f"q{value.name}"
+    for tensor in model.graph.initializer:
+        tensor.name = f"q.{tensor.name}" if "." in tensor.name else f"q{tensor.name}"
+
+
+def shuffle(model: onnx.ModelProto) -> None:
+    """Put nodes and initializers into another order."""
+    order = random.Random(7)
+    for rows in (model.graph.node, model.graph.initializer):
+        copies = list(rows)
+        order.shuffle(copies)
+        del rows[:]
+        rows.extend(copies)
+
+
+PLAIN = ["cnn", "cnn_batchnorm", "mlp_8_16_16_8", "cnn_int8", "behavior_cloning", "lstm_3_2"]
+
+
+def rewritten(path: Path, folder: Path, change: object) -> Iterator[Report]:
+    model = onnx.load(path)
+    assert callable(change)
+    change(model)
+    target = folder / path.name
+    target.write_bytes(model.SerializeToString())
+    yield graphcount.count(str(target))
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_renaming_changes_only_names(tmp_path: Path, name: str) -> None:
+    path = FIXTURES / f"{name}.onnx"
+    (changed,) = rewritten(path, tmp_path, rename)
+    assert numbers(changed) == numbers(graphcount.count(str(path)))
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_order_in_the_file_changes_nothing(tmp_path: Path, name: str) -> None:
+    path = FIXTURES / f"{name}.onnx"
+    (changed,) = rewritten(path, tmp_path, shuffle)
+    assert numbers(changed) == numbers(graphcount.count(str(path)))
+
+
+def test_one_more_initializer_adds_exactly_its_elements(tmp_path: Path) -> None:
+    path = FIXTURES / "cnn.onnx"
+    before = graphcount.count(str(path)).totals
+
+    def add(model: onnx.ModelProto) -> None:
+        extra = onnx.helper.make_tensor("extra", onnx.TensorProto.FLOAT, [3, 7], [0.5] * 21)
+        model.graph.initializer.append(extra)
+
+    (changed,) = rewritten(path, tmp_path, add)
+    assert changed.totals.elements == before.elements + 21
+    assert changed.totals.unused == before.unused + 21
+    assert changed.totals.parameters == before.parameters
+
+
+def test_external_weights_count_as_stored_ones(tmp_path: Path) -> None:
+    inside = graphcount.count(str(FIXTURES / "mlp_8_16_16_8.onnx"))
+    outside = graphcount.count(str(FIXTURES / "mlp_external.onnx"))
+    assert outside.totals.parameters == inside.totals.parameters
+    assert outside.totals.nbytes.total == inside.totals.nbytes.total
+    assert outside.model.external_nbytes == 4 * (8 * 16 + 16 * 16 + 16 * 8)
+
+
+@pytest.mark.parametrize("form", ["json", "onnxtxt", "textproto"])
+def test_text_forms_hold_the_same_model(tmp_path: Path, form: str) -> None:
+    path = FIXTURES / "mlp_4_5_3.onnx"
+    target = tmp_path / f"model.{form}"
+    onnx.save_model(onnx.load(path), str(target), format=form)
+    binary, text = graphcount.count(str(path)), graphcount.count(str(target))
+    assert text.model.format == form
+    assert text.totals.parameters == binary.totals.parameters == 43
+    assert [node.op_type for node in text.nodes] == [node.op_type for node in binary.nodes]
+
+
+def test_the_path_as_given_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FIXTURES)
+    paths = ["mlp_external.onnx", "./mlp_external.onnx", str(FIXTURES / "mlp_external.onnx")]
+    reports = [to_dict(graphcount.count(path)) for path in paths]
+    for report in reports:
+        del report["model"]["path"]
+    assert reports[0] == reports[1] == reports[2]
+    assert not reports[0]["unknown"]

@@ -1,0 +1,425 @@
+"""external: containment, sizes and numbers of side files, and that none is ever opened."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from onnx.external_data_helper import convert_model_to_external_data
+
+import graphcount
+from graphcount.analysis.stored import find_stored
+from graphcount.loading import read_model
+from graphcount.loading.external import ExternalData, locate, open_side_file
+from graphcount.loading.model import Tensor
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="links and FIFOs of POSIX")
+SIZE = 64
+"""Bytes of the side file and of the tensor (16 float32)."""
+
+
+def tensor(*entries: tuple[str, str], dims: tuple[int, ...] = (16,), data_type: int = 1) -> Tensor:
+    return Tensor("w", data_type, dims, (), entries, True, False, 0)
+
+
+def look(folder: Path, *entries: tuple[str, str], **changes: Any) -> ExternalData:
+    return locate(tensor(*entries, **changes), str(folder / "model.onnx"), {})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a model, a side file of 64 bytes, and a secret beside the folder."""
+    (tmp_path / "secret").write_bytes(bytes(SIZE))
+    folder = tmp_path / "home"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(b"")
+    (folder / "w.bin").write_bytes(bytes(SIZE))
+    (folder / "sub" / "w.bin").write_bytes(bytes(SIZE))
+    return folder
+
+
+# ------------------------------------------------------------------------------------- locations
+
+
+@pytest.mark.parametrize(
+    "location", ["w.bin", "./w.bin", "sub/w.bin", "sub//w.bin", "./sub/./w.bin", "größe.bin", "..."]
+)
+def test_file_in_the_folder_is_accepted(location: str, home: Path) -> None:
+    (home / "größe.bin").write_bytes(bytes(SIZE))
+    (home / "...").write_bytes(bytes(SIZE))
+    found = look(home, ("location", location))
+    assert (found.problem, found.note, found.nbytes) == ("", "", SIZE)
+    assert found.path == os.path.realpath(home / location)
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("", "without a location"),
+        ("/etc/passwd", "absolute"),
+        ("//server/share", "absolute"),
+        ("\\\\server\\share", "absolute"),
+        ("\\windows", "absolute"),
+        ("C:\\w.bin", "absolute"),
+        ("C:/w.bin", "absolute"),
+        ("c:w.bin", "absolute"),
+        ("http://host/w.bin", "absolute"),
+        ("file:///etc/passwd", "absolute"),
+        ("s3+x.y-z://bucket/w", "absolute"),
+        ("../secret", "leaves"),
+        ("..", "leaves"),
+        ("sub/../../secret", "leaves"),
+        ("sub/../w.bin", "leaves"),
+        ("./../secret", "leaves"),
+        ("sub/..", "leaves"),
+        ("..\\secret", "backslash"),
+        ("sub\\w.bin", "backslash"),
+        ("w.bin\0", "control"),
+        ("w\n.bin", "control"),
+        ("w\x1b[31m.bin", "control"),
+        ("w\x7f.bin", "control"),
+        ("x" * 4097, "longer than"),
+        ("a/" * 2049, "longer than"),
+        ("*/_ORT_MEM_ADDR_/*", "in-memory"),
+        ("sub/_ORT_MEM_ADDR_", "in-memory"),
+        ("missing.bin", "missing"),
+        ("w.bin/below", "cannot be looked at|missing"),
+        ("x" * 300, "cannot be looked at"),
+        (".", "not a regular file"),
+        ("sub", "not a regular file"),
+    ],
+)
+def test_location_is_refused(location: str, why: str, home: Path) -> None:
+    found = look(home, ("location", location))
+    assert found.path is None
+    assert found.nbytes is None
+    assert_matches(why, found.problem)
+    assert open_side_file(found) is None
+
+
+def assert_matches(pattern: str, text: str) -> None:
+    assert any(word in text for word in pattern.split("|")), text
+
+
+def test_no_location_at_all_is_refused(home: Path) -> None:
+    assert "without a location" in look(home).problem
+
+
+def test_location_of_a_model_from_standard_input_is_refused() -> None:
+    found = locate(tensor(("location", "w.bin")), "-", {})
+    assert "standard input" in found.problem
+    assert found.path is None
+
+
+def test_text_alone_decides_before_anything_is_looked_at(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, lambda *_, **__: pytest.fail("looked at a file"))
+    for location in ("/etc/passwd", "../secret", "C:\\x", "http://x", "", "a\0"):
+        assert look(home, ("location", location)).problem
+
+
+# ----------------------------------------------------------------------------------------- links
+
+
+@POSIX
+def test_link_inside_the_folder_is_accepted_with_a_note(home: Path) -> None:
+    (home / "link").symlink_to("sub/w.bin")
+    found = look(home, ("location", "link"))
+    assert (found.problem, found.nbytes) == ("", SIZE)
+    assert "link" in found.note
+    assert found.path == str((home / "sub" / "w.bin").resolve())
+
+
+@POSIX
+@pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "sub/../../secret"])
+def test_link_out_of_the_folder_is_refused(target: str, home: Path) -> None:
+    (home / "link").symlink_to(target)
+    found = look(home, ("location", "link"))
+    assert "leaves the model's folder" in found.problem
+    assert (found.path, found.nbytes) == (None, None)
+
+
+@POSIX
+def test_link_in_a_parent_folder_is_refused(home: Path) -> None:
+    (home / "up").symlink_to("..")
+    assert "leaves" in look(home, ("location", "up/secret")).problem
+
+
+@POSIX
+def test_link_to_a_folder_with_the_same_beginning_is_refused(home: Path) -> None:
+    evil = home.parent / "home-evil"
+    evil.mkdir()
+    (evil / "w").write_bytes(bytes(SIZE))
+    (home / "link").symlink_to("../home-evil/w")
+    assert "leaves" in look(home, ("location", "link")).problem
+
+
+@POSIX
+def test_dangling_and_looping_links_are_problems(home: Path) -> None:
+    (home / "dangling").symlink_to("nothing")
+    (home / "loop").symlink_to("loop")
+    assert "missing" in look(home, ("location", "dangling")).problem
+    assert look(home, ("location", "loop")).problem
+
+
+@POSIX
+def test_hugging_face_cache_is_accepted(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "0123"
+    blobs.mkdir()
+    snapshot.mkdir(parents=True)
+    (blobs / "a").write_bytes(b"")
+    (blobs / "b").write_bytes(bytes(SIZE))
+    (snapshot / "model.onnx").symlink_to("../../blobs/a")
+    (snapshot / "model.onnx_data").symlink_to("../../blobs/b")
+    found = look(snapshot, ("location", "model.onnx_data"))
+    assert (found.problem, found.nbytes) == ("", SIZE)
+    assert found.path == str((blobs / "b").resolve())
+    file = open_side_file(found)
+    assert file is not None
+    with file:
+        assert file.read() == bytes(SIZE)
+
+
+@POSIX
+def test_cache_layout_does_not_open_other_folders(tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshot"
+    for folder in (blobs, snapshot, tmp_path / "other"):
+        folder.mkdir()
+    (blobs / "a").write_bytes(b"")
+    (tmp_path / "other" / "b").write_bytes(bytes(SIZE))
+    (snapshot / "model.onnx").symlink_to("../blobs/a")
+    (snapshot / "model.onnx_data").symlink_to("../other/b")
+    assert "leaves" in look(snapshot, ("location", "model.onnx_data")).problem
+
+
+@POSIX
+def test_folder_that_is_a_link_itself_is_no_reason_for_a_note(home: Path) -> None:
+    (home.parent / "alias").symlink_to("home")
+    found = look(home.parent / "alias", ("location", "w.bin"))
+    assert (found.problem, found.note, found.nbytes) == ("", "", SIZE)
+
+
+@POSIX
+def test_hard_link_is_sized_noted_and_not_opened(home: Path) -> None:
+    os.link(home.parent / "secret", home / "hard")
+    found = look(home, ("location", "hard"))
+    assert (found.problem, found.nbytes) == ("", SIZE)
+    assert "hard link" in found.note
+    assert open_side_file(found) is None
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link to /dev/zero", "link to fifo"])
+def test_what_is_no_file_is_refused(kind: str, home: Path) -> None:
+    if kind == "folder":
+        (home / "x").mkdir()
+    elif kind == "fifo":
+        os.mkfifo(home / "x")
+    elif kind == "link to fifo":
+        os.mkfifo(home / "f")
+        (home / "x").symlink_to("f")
+    else:
+        (home / "x").symlink_to("/dev/zero")
+    found = look(home, ("location", "x"))
+    assert_matches("not a regular file|leaves", found.problem)
+    assert (found.path, found.nbytes) == (None, None)
+
+
+@POSIX
+def test_file_exchanged_for_a_link_or_fifo_after_the_look_is_not_opened(home: Path) -> None:
+    for number, change in enumerate((lambda p: p.symlink_to("../secret"), os.mkfifo)):
+        path = home / f"side{number}"
+        path.write_bytes(bytes(SIZE))
+        found = look(home, ("location", path.name))
+        path.unlink()
+        change(path)  # type: ignore[no-untyped-call]
+        assert open_side_file(found) is None
+
+
+# --------------------------------------------------------------------------------------- relative
+
+
+@pytest.mark.parametrize("path", ["model.onnx", "./model.onnx", "../home/model.onnx"])
+def test_relative_model_path_has_a_folder(
+    path: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    (home.parent / "w.bin").write_bytes(b"another")
+    found = locate(tensor(("location", "w.bin")), path, {})
+    assert (found.problem, found.path) == ("", str((home / "w.bin").resolve()))
+    for location in ("/etc/passwd", "../secret"):
+        assert locate(tensor(("location", location)), path, {}).path is None
+
+
+@POSIX
+def test_relative_model_path_contains_links(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    (home / "link").symlink_to("/etc/passwd")
+    assert "leaves" in locate(tensor(("location", "link")), "model.onnx", {}).problem
+
+
+# ---------------------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "dims", "why"),
+    [
+        (None, None, (16,), ""),
+        ("0", "64", (16,), ""),
+        ("0", None, (16,), ""),
+        (None, "64", (16,), ""),
+        ("00", "064", (16,), ""),
+        ("32", "32", (8,), ""),
+        ("64", "0", (0,), ""),
+        ("32", "64", (16,), "needs bytes 32 to 96 of a file of 64"),
+        ("1", None, (16,), "needs bytes 1 to 65 of a file of 64"),
+        ("64", None, (1,), "needs bytes"),
+        ("65", "0", (0,), "needs bytes"),
+        (None, None, (17,), "needs bytes"),
+        ("9" * 19, None, (16,), "needs bytes"),
+        (None, "63", (16,), "length 63 is not the 64"),
+        (None, "65", (16,), "length 65 is not the 64"),
+        (None, "1" + "0" * 15, (16,), "is not the 64"),
+        (None, None, (2**62, 2**62), "needs bytes"),
+        (None, None, (-16,), ""),
+    ],
+)
+def test_range_is_checked_against_the_file(
+    offset: str | None, length: str | None, dims: tuple[int, ...], why: str, home: Path
+) -> None:
+    entries = [("location", "w.bin")]
+    entries += [("offset", offset)] if offset is not None else []
+    entries += [("length", length)] if length is not None else []
+    found = look(home, *entries, dims=dims)
+    assert bool(found.problem) == bool(why)
+    assert why in found.problem
+    assert found.offset == int(offset or 0)
+    assert found.length == (None if length is None else int(length))
+
+
+@pytest.mark.parametrize("key", ["offset", "length"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0x10", "-1", "+1", " 1", "1 ", "1\n", "1_0", "1.0", "1e3", "one", "0\0"),
+        *("\u0661\u0662", "\u00b2", "\uff11", "9" * 20, "9" * 5000),
+    ],
+)
+def test_what_is_no_plain_number_is_refused(key: str, text: str, home: Path) -> None:
+    found = look(home, ("location", "w.bin"), (key, text))
+    assert f"{key} " in found.problem
+    assert "is not a number" in found.problem
+    assert len(found.problem) < 200
+    assert (found.offset, found.length) == (0, None)
+    assert open_side_file(found) is None
+
+
+@pytest.mark.parametrize("key", ["location", "offset", "length", "checksum", "unknown"])
+def test_key_given_twice_is_a_problem_and_the_first_counts(key: str, home: Path) -> None:
+    entries = {"location": "w.bin", "offset": "0", "length": "64", "checksum": "a", "unknown": "b"}
+    once = list(entries.items())
+    assert look(home, *once).problem == ""
+    found = look(home, *once, (key, "sub/w.bin" if key == "location" else "0"))
+    assert "given twice" in found.problem
+    assert found.location == "w.bin"
+    assert found.length == 64
+
+
+@pytest.mark.parametrize(
+    ("data_type", "elements"),
+    [(1, 16), (11, 8), (10, 32), (2, 64), (22, 128), (25, 256), (27, 85), (15, 4)],
+)
+def test_needed_bytes_follow_the_element_type(data_type: int, elements: int, home: Path) -> None:
+    assert look(home, ("location", "w.bin"), dims=(elements,), data_type=data_type).problem == ""
+    more = look(home, ("location", "w.bin"), dims=(elements + 1,), data_type=data_type)
+    assert "needs bytes" in more.problem
+
+
+def test_a_side_file_is_looked_at_once(home: Path) -> None:
+    cache: dict[str, ExternalData] = {}
+    model = str(home / "model.onnx")
+    first = locate(tensor(("location", "w.bin"), ("offset", "0"), dims=(8,)), model, cache)
+    (home / "w.bin").unlink()
+    second = locate(tensor(("location", "w.bin"), ("offset", "32"), dims=(8,)), model, cache)
+    broken = locate(tensor(("location", "w.bin"), ("offset", "x"), dims=(8,)), model, cache)
+    third = locate(tensor(("location", "w.bin"), dims=(8,)), model, cache)
+    assert (first.offset, second.offset, third.offset) == (0, 32, 0)
+    assert (first.problem, second.problem, third.problem) == ("", "", "")
+    assert "is not a number" in broken.problem
+
+
+# ---------------------------------------------------------------------------------- never opened
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> str:
+    """A model whose weights onnx itself put into a side file."""
+    weights = onnx.numpy_helper.from_array(np.arange(4096, dtype=np.float32).reshape(64, 64), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 64])],
+        [weights],
+    )
+    model = helper.make_model(graph, ir_version=8)
+    convert_model_to_external_data(model, location="side.bin", size_threshold=0)
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    return str(path)
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record what os.open, open and io.open are given from now on."""
+    opened: list[str] = []
+    for module, name in ((os, "open"), (io, "open")):
+        real = getattr(module, name)
+
+        def record(path: Any, *rest: Any, real: Callable[..., Any] = real, **more: Any) -> Any:
+            if not isinstance(path, int):  # a descriptor was opened before
+                opened.append(str(path))
+            return real(path, *rest, **more)
+
+        monkeypatch.setattr(module, name, record)
+        if module is io:
+            monkeypatch.setattr("builtins.open", record)
+    return opened
+
+
+def test_counting_does_not_open_the_side_file(saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphcount.count(saved)  # imports what it needs
+    opened = watch(monkeypatch)
+    report = graphcount.count(saved, deep=False)
+    assert saved in opened
+    assert not [path for path in opened if "side.bin" in path]
+    assert not [unknown for unknown in report.unknown if unknown.what == "external data"]
+
+
+def test_reading_opens_the_model_and_nothing_else(
+    saved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = watch(monkeypatch)
+    read_model(saved)
+    assert opened == [saved]
+
+
+def test_finding_tensors_opens_nothing_and_says_what_is_missing(
+    saved: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proto = read_model(saved).proto
+    opened = watch(monkeypatch)
+    (found,) = find_stored(proto, saved)
+    assert (found.nbytes, found.in_file_nbytes, found.unknowns) == (64 * 64 * 4, 0, ())
+    os.unlink(os.path.join(os.path.dirname(saved), "side.bin"))
+    (found,) = find_stored(proto, saved)
+    assert [unknown.why for unknown in found.unknowns] == ["side.bin is missing"]
+    assert opened == []

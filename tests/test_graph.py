@@ -1,0 +1,301 @@
+"""The networkx graph: ids, edges, subgraphs, functions, and what a file leaves undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import graphcount
+
+Save = Callable[..., str]
+Weights = Callable[..., TensorProto]
+
+MATMUL = helper.make_node("MatMul", ["x", "W"], ["h"], "fc")
+RELU = helper.make_node("Relu", ["h"], ["y"])
+
+
+def edges(graph: nx.MultiDiGraph[str]) -> set[tuple[str, str, str, int | None]]:
+    return {(u, v, data["value"], data["index"]) for u, v, data in graph.edges(data=True)}
+
+
+def whats(path: str) -> list[str]:
+    return [unknown.what for unknown in graphcount.load(path).model_graph.unknowns]
+
+
+def test_nodes_edges_and_ids_of_a_small_net(save: Save, weights: Weights) -> None:
+    path = save([MATMUL, RELU], [weights("W", 2, 3)], inputs=["x"], outputs=["y"])
+    graph = graphcount.load(path).graph
+    assert set(graph) == {"input:x", "initializer:W", "fc", "Relu#1", "output:y"}
+    assert edges(graph) == {
+        ("input:x", "fc", "x", 0),
+        ("initializer:W", "fc", "W", 1),
+        ("fc", "Relu#1", "h", 0),
+        ("Relu#1", "output:y", "y", 0),
+    }
+    assert graph.nodes["fc"]["op_type"] == "MatMul"
+    assert graph.nodes["initializer:W"]["tensor"].dims == (2, 3)
+    assert nx.is_directed_acyclic_graph(graph)
+
+
+def test_ancestors_are_useful_at_once(fixtures: Path) -> None:
+    graph = graphcount.load(str(fixtures / "cnn.onnx")).graph
+    output = next(node for node in graph if node.startswith("output:"))
+    above = nx.ancestors(graph, output)
+    assert len(above) == len(graph) - 1
+
+
+def test_operators_carry_what_was_counted(fixtures: Path) -> None:
+    graph = graphcount.load(str(fixtures / "cnn.onnx")).graph
+    operators = [data for _, data in graph.nodes(data=True) if data["kind"] == "operator"]
+    assert sum(data["parameters"] for data in operators) == 26_926
+    assert sum(data["nbytes"] for data in operators) == 26_926 * 4 + 16
+    assert {data["module"] for data in operators} >= {"features.0", "classifier.2"}
+    assert operators[0]["output_shapes"] == (("batch", 5, 28, 28),)
+
+
+def test_a_value_taken_twice_by_one_node_is_two_edges(save: Save) -> None:
+    twice = helper.make_node("Add", ["x", "x"], ["y"], "add")
+    graph = graphcount.load(save([twice], inputs=["x"], outputs=["y"])).graph
+    keys: list[object] = list(graph["input:x"]["add"])
+    assert keys == [("x", 0), ("x", 1)]
+
+
+def test_the_graph_is_what_networkx_itself_would_build(fixtures: Path) -> None:
+    graph = graphcount.load(str(fixtures / "transformer_block.onnx")).graph
+    again: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    again.add_nodes_from(graph.nodes(data=True))
+    for producer, consumer, key, data in graph.edges(keys=True, data=True):
+        again.add_edge(producer, consumer, key, **data)
+    assert nx.utils.graphs_equal(graph, again)
+    assert {n: set(graph.pred[n]) for n in graph} == {n: set(again.pred[n]) for n in again}
+    assert nx.utils.graphs_equal(graph.reverse(), again.reverse())
+
+
+def test_repeated_and_missing_names_get_stable_ids(save: Save) -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "same"),
+        helper.make_node("Abs", ["a"], ["b"], "same"),
+        helper.make_node("Neg", ["b"], ["c"]),
+    ]
+    graph = graphcount.load(save(nodes, inputs=["x"], outputs=["c"])).graph
+    assert [n for n, d in graph.nodes(data=True) if d["kind"] == "operator"] == [
+        "same",
+        "Abs#1",
+        "Neg#2",
+    ]
+
+
+def if_node(weights: Weights) -> onnx.NodeProto:
+    """If with one weight a branch; both capture x."""
+
+    def branch(name: str) -> onnx.GraphProto:
+        node = helper.make_node("MatMul", ["x", "W"], [f"{name}_y"], "mm")
+        out = helper.make_tensor_value_info(f"{name}_y", TensorProto.FLOAT, None)
+        return helper.make_graph([node], name, [], [out], [weights("W", 2, 2)])
+
+    return helper.make_node(
+        "If", ["c"], ["y"], "choose", then_branch=branch("t"), else_branch=branch("e")
+    )
+
+
+def test_bodies_of_if_live_in_the_same_graph(save: Save, weights: Weights) -> None:
+    path = save([if_node(weights)], inputs=["x", "c"], outputs=["y"])
+    model = graphcount.load(path)
+    graph = model.graph
+    inside = "choose/then_branch/mm"
+    assert graph.nodes[inside]["scope"] == "choose/then_branch"
+    assert ("input:x", inside, "x", 0) in edges(graph)
+    flow = graph[inside]["choose"]
+    assert [(data["result"], data["body"]) for data in flow.values()] == [(0, "then_branch")]
+    assert model.model_graph.subgraph_count == 2
+    assert model.model_graph.node_count == 3
+
+
+def test_a_loops_body_is_fed_by_its_inputs(save: Save, weights: Weights) -> None:
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["s", "W"], ["s_out"], "mm"),
+            helper.make_node("Identity", ["cond"], ["cond_out"], "id"),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("cond", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("s", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("cond_out", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("s_out", TensorProto.FLOAT, None),
+        ],
+        [weights("W", 2, 2)],
+    )
+    loop = helper.make_node("Loop", ["n", "", "x"], ["y"], "loop", body=body)
+    graph = graphcount.load(save([loop], inputs=["n", "x"], outputs=["y"])).graph
+    found = edges(graph)
+    assert ("input:x", "loop/body/input:s", "x", 2) in found
+    assert ("input:n", "loop/body/input:i", "n", 0) in found
+    assert ("loop/body/mm", "loop", "s_out", None) in found
+    assert nx.is_directed_acyclic_graph(graph)
+
+
+def function_model(save: Save, weights: Weights, calls: int) -> str:
+    """A local function with a weight of 6 numbers, called some times."""
+    function = helper.make_function(
+        "local",
+        "Layer",
+        ["a"],
+        ["b"],
+        [
+            helper.make_node("Constant", [], ["W"], value=weights("W", 2, 3)),
+            helper.make_node("MatMul", ["a", "W"], ["b"], "mm"),
+        ],
+        [helper.make_opsetid("", 20)],
+    )
+    names = ["x", *(f"v{k}" for k in range(calls))]
+    nodes = [
+        helper.make_node("Layer", [names[k]], [names[k + 1]], f"call{k}", domain="local")
+        for k in range(calls)
+    ]
+    return save(
+        nodes,
+        inputs=["x"],
+        outputs=[names[-1]],
+        functions=[function],
+        opsets=[("", 20), ("local", 1)],
+    )
+
+
+def test_a_function_is_expanded_at_each_call_and_stored_once(save: Save, weights: Weights) -> None:
+    path = function_model(save, weights, 2)
+    graph = graphcount.load(path).graph
+    assert {"call0/mm", "call1/mm"} <= set(graph)
+    assert ("call0/mm", "call1/mm", "v0", 0) in edges(graph) or (
+        "call0/mm",
+        "call1/mm",
+        "a",
+        0,
+    ) in edges(graph)
+    totals = graphcount.count(path).totals
+    assert (totals.parameters, totals.parameters_as_used) == (6, 12)
+
+
+def test_an_uncalled_functions_weights_are_unused(save: Save, weights: Weights) -> None:
+    def drop_calls(model: onnx.ModelProto) -> None:
+        del model.graph.node[:]
+        model.graph.node.append(helper.make_node("Relu", ["x"], ["v0"]))
+
+    path = function_model(save, weights, 1)
+    model = onnx.load(path)
+    drop_calls(model)
+    Path(path).write_bytes(model.SerializeToString())
+    totals = graphcount.count(path).totals
+    assert (totals.parameters, totals.unused) == (0, 6)
+
+
+def test_function_attributes_are_bound_at_the_call(save: Save, weights: Weights) -> None:
+    body = helper.make_node("Constant", [], ["W"])
+    reference = body.attribute.add()
+    reference.name, reference.ref_attr_name = "value", "weight"
+    reference.type = onnx.AttributeProto.TENSOR
+    function = helper.make_function(
+        "local",
+        "Layer",
+        ["a"],
+        ["b"],
+        [body, helper.make_node("MatMul", ["a", "W"], ["b"])],
+        [helper.make_opsetid("", 20)],
+        ["weight"],
+    )
+    call = helper.make_node("Layer", ["x"], ["y"], "call", domain="local", weight=weights("", 4, 5))
+    path = save(
+        [call],
+        inputs=["x"],
+        outputs=["y"],
+        functions=[function],
+        opsets=[("", 20), ("local", 1)],
+    )
+    assert graphcount.count(path).totals.parameters == 20
+
+
+def nested_functions(depth: int, calls: int) -> list[onnx.FunctionProto]:
+    """f0 calls f1 `calls` times, and so on: calls^depth nodes when expanded."""
+    found = []
+    for level in range(depth):
+        last = level == depth - 1
+        op_type, domain = ("Relu", "") if last else (f"f{level + 1}", "local")
+        names = ["a", *(f"t{k}" for k in range(calls - 1)), "b"]
+        nodes = [
+            helper.make_node(op_type, [names[k]], [names[k + 1]], domain=domain)
+            for k in range(calls)
+        ]
+        opsets = [helper.make_opsetid("", 20), helper.make_opsetid("local", 1)]
+        found.append(helper.make_function("local", f"f{level}", ["a"], ["b"], nodes, opsets))
+    return found
+
+
+def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
+    call = helper.make_node("f0", ["x"], ["y"], domain="local")
+    path = save(
+        [call],
+        inputs=["x"],
+        outputs=["y"],
+        functions=nested_functions(10, 10),
+        opsets=[("", 20), ("local", 1)],
+    )
+    model = graphcount.load(path)
+    assert len(model.graph) < 1000
+    whys = [unknown.why for unknown in model.model_graph.unknowns]
+    first_beyond_a_million = sum(10**level for level in range(1, 7))  # of the sixth from below
+    assert whys[0] == f"not expanded: expanding it makes {first_beyond_a_million:,} nodes"
+    assert len(whys) == 5
+
+
+def test_recursive_functions_are_unknown_not_endless(save: Save) -> None:
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("local", 1)]
+    inner = helper.make_node("f", ["a"], ["b"], domain="local")
+    function = helper.make_function("local", "f", ["a"], ["b"], [inner], opsets)
+    call = helper.make_node("f", ["x"], ["y"], domain="local")
+    path = save(
+        [call],
+        inputs=["x"],
+        outputs=["y"],
+        functions=[function],
+        opsets=[("", 20), ("local", 1)],
+    )
+    assert "function" in whats(path)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "what"),
+    [
+        ([("Relu", ["nowhere"], ["y"])], "value"),
+        ([("Relu", ["x"], ["y"]), ("Abs", ["x"], ["y"])], "value"),
+        ([("Add", ["x", "b"], ["a"]), ("Relu", ["a"], ["b"]), ("Abs", ["b"], ["y"])], "order"),
+    ],
+    ids=["undefined", "twice", "cycle"],
+)
+def test_what_a_valid_model_cannot_have_is_unknown(
+    save: Save, nodes: list[tuple[str, list[str], list[str]]], what: str
+) -> None:
+    made = [helper.make_node(*node) for node in nodes]
+    path = save(made, inputs=["x"], outputs=["y"])
+    assert what in whats(path)
+    assert graphcount.count(path).totals.lower_bound
+
+
+def test_nodes_out_of_order_are_no_problem(save: Save, weights: Weights) -> None:
+    path = save([RELU, MATMUL], [weights("W", 2, 3)], inputs=["x"], outputs=["y"])
+    assert whats(path) == []
+    assert graphcount.count(path).totals.parameters == 6
+
+
+def test_a_chain_of_ten_thousand_nodes_does_not_recurse(save: Save) -> None:
+    nodes = [helper.make_node("Relu", [f"v{k}"], [f"v{k + 1}"]) for k in range(10_000)]
+    report = graphcount.count(save(nodes, inputs=["v0"], outputs=["v10000"]))
+    assert report.model.node_count == 10_000
+    assert report.exact

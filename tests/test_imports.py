@@ -1,0 +1,128 @@
+"""Direction of imports, owners of heavy packages, and what a command does not pay for."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "graphcount"
+
+ROWS: tuple[tuple[str, ...], ...] = (
+    ("__main__",),
+    ("cli",),
+    ("api",),
+    ("scan",),
+    ("audit", "bench", "formats", "gates"),
+    ("analysis",),
+    ("graph",),
+    ("ops",),
+    ("config", "loading", "report"),
+    ("dtypes", "symbolic", "units"),
+    ("errors",),
+)
+"""Rooms, high to low: a module imports from its own room and from lower rows."""
+
+OWNERS = {
+    "click": {"cli"},
+    "rich": {"formats"},
+    "networkx": {"graph", "api", "audit"},
+    "onnx": {"loading", "graph", "analysis", "ops"},
+    "google": {"loading"},
+    "onnxruntime": {"bench"},
+    "distributed": {"scan"},
+    "fsspec": {"loading", "scan"},
+    "numpy": {"analysis", "bench"},
+}
+"""Third-party packages and the rooms that may import them."""
+
+LEVEL = {room: level for level, rooms in enumerate(ROWS) for room in rooms}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """First folder or file below the package."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    """Every module a file imports, at its top or inside a function, types included."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append(node.module or "")
+            if node.module == "graphcount":
+                found += [f"graphcount.{alias.name}" for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    own = room(path)
+    if own == "__init__":
+        return  # the public names: lazily, from anywhere
+    assert own in LEVEL, f"{own} has no row in ROWS"
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "graphcount" or len(parts) < 2 or parts[1] in (own, "__version__"):
+            continue
+        assert parts[1] in LEVEL, f"{path.name} imports {name}"
+        assert LEVEL[parts[1]] > LEVEL[own], f"{path.name} ({own}) imports {name}: not below it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_heavy_packages_have_owners(path: Path) -> None:
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or room(path) in owners, f"{path.name} imports {name}"
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that are loaded after running some code in a fresh interpreter."""
+    program = f"{code}\nimport sys\nprint(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str) -> None:
+    modules = loaded(f"from graphcount.cli.main import main\nmain([{option!r}])")
+    assert not modules & {"onnx", "networkx", "numpy", "rich", "onnxruntime"}
+    assert "click" in modules
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    modules = loaded("import graphcount")
+    assert not modules & {"onnx", "networkx", "numpy", "rich", "click", "onnxruntime"}
+
+
+def test_counting_needs_no_heavy_package() -> None:
+    modules = loaded("import graphcount\ngraphcount.count('fixtures/cnn.onnx')")
+    assert not modules & {"onnx", "networkx", "numpy", "rich", "click", "onnxruntime"}
+
+
+def test_the_table_is_the_only_format_that_needs_rich() -> None:
+    run = "from graphcount.cli.main import main\nmain(['fixtures/cnn.onnx', '--format', 'csv'])"
+    assert "rich" not in loaded(run)
+
+
+def test_every_public_name_can_be_imported() -> None:
+    import graphcount
+
+    for name in graphcount.__all__:
+        assert getattr(graphcount, name) is not None
+    with pytest.raises(AttributeError):
+        _ = graphcount.no_such_name
