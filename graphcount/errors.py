@@ -74,8 +74,11 @@ class Unknown(NamedTuple):
         where: The node, tensor or part of the file it is about.
         what: What is not known: `tensor size`, `payload`, `operator`, `function`, `value`, …
         why: One sentence.
+        affects: `counts`: what is stored, and with it everything; `cost`: only MACs, element-wise
+            work, shapes and activations.
     """
 
     where: str
     what: str
     why: str
+    affects: str = "counts"

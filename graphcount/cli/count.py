@@ -86,7 +86,8 @@ def _unexpected(report: Report, expected: int | None, strict: bool) -> str:
             f"{exact(found)} parameters, expected {exact(expected)}"
             f" ({exact(abs(found - expected))} {word})"
         )
-    if report.unknown and (strict or expected is not None):
-        first = report.unknown[0]
+    unknown = report.unknown if strict else report.doubts if expected is not None else ()
+    if unknown:
+        first = unknown[0]
         return f"not exact: {first.where}: {first.what}: {first.why}"
     return ""

@@ -14,7 +14,7 @@ def quantity(number: int) -> str:
 def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
     """Label and text of the numbers that come first."""
     totals, model = report.totals, report.model
-    at_least = "at least " if totals.lower_bound else ""
+    at_least = "at least " if report.doubts else ""
     size = totals.nbytes
     lines = [("parameters", f"{at_least}{quantity(totals.parameters)}")]
     if totals.parameters_as_used != totals.parameters:

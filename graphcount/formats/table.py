@@ -305,7 +305,7 @@ def _models(reports: list[Report], view: View) -> Table:
         table.add_row(
             Text(safe(report.model.path)),
             exact(report.model.node_count),
-            ("at least " if totals.lower_bound else "") + exact(totals.parameters),
+            ("at least " if report.doubts else "") + exact(totals.parameters),
             exact(totals.buffers),
             nbytes(totals.nbytes.total, view.binary),
             nbytes(report.model.file_nbytes, view.binary),

@@ -92,8 +92,9 @@ def _judge(report: Report, budget: Budget) -> Verdict:
         word = "over the maximum" if budget.bound == "max" else "under the minimum"
         message = f"{name} {shown} is {_show(difference, measure)} {word} {limit}"
         return Verdict(budget, value, False, message)
-    if report.unknown and not measure.of_file:
-        first = report.unknown[0]
+    unknown = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
+    if unknown:
+        first = unknown[0]
         reason = f"{first.where}: {first.what}: {first.why}"
         message = f"{name} is at least {shown}, not exact: {reason} (limit {limit})"
         return Verdict(budget, value, False, message)

@@ -17,14 +17,15 @@ class Measure(NamedTuple):
         name: As written in a budget.
         unit: How it is shown: a count or bytes.
         read: Takes it from a report; None when it was not computed.
-        of_file: It is a fact about the file's envelope, exact whatever else is unknown.
+        depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
+            stored numbers, or the `cost` of a forward pass (and with it everything).
         about: One line of documentation.
     """
 
     name: str
     unit: Literal["count", "bytes"]
     read: Callable[[Report], int | None]
-    of_file: bool
+    depends_on: Literal["file", "counts", "cost"]
     about: str
 
 
@@ -35,62 +36,70 @@ MEASURES: dict[str, Measure] = {
             "parameters",
             "count",
             lambda r: r.totals.parameters,
-            False,
+            "counts",
             "learned numbers, each stored tensor once",
         ),
         Measure(
             "parameters_as_used",
             "count",
             lambda r: r.totals.parameters_as_used,
-            False,
+            "counts",
             "learned numbers, once for each use",
         ),
         Measure(
             "framework_parameters",
             "count",
             lambda r: r.framework.parameters if r.framework.exact else None,
-            False,
+            "counts",
             "what the training framework counted, when the file proves it",
         ),
-        Measure("buffers", "count", lambda r: r.totals.buffers, False, "state that is not trained"),
+        Measure(
+            "buffers", "count", lambda r: r.totals.buffers, "counts", "state that is not trained"
+        ),
         Measure(
             "quantization",
             "count",
             lambda r: r.totals.quantization,
-            False,
+            "counts",
             "scales and zero points",
         ),
         Measure(
-            "constants", "count", lambda r: r.totals.constants, False, "shapes, axes, literals"
+            "constants", "count", lambda r: r.totals.constants, "counts", "shapes, axes, literals"
         ),
-        Measure("unused", "count", lambda r: r.totals.unused, False, "numbers no output needs"),
-        Measure("elements", "count", lambda r: r.totals.elements, False, "all stored numbers"),
-        Measure("generated", "count", lambda r: r.totals.generated, False, "numbers made at load"),
-        Measure("nbytes", "bytes", lambda r: r.totals.nbytes.total, False, "all stored tensors"),
+        Measure("unused", "count", lambda r: r.totals.unused, "counts", "numbers no output needs"),
+        Measure("elements", "count", lambda r: r.totals.elements, "counts", "all stored numbers"),
+        Measure(
+            "generated", "count", lambda r: r.totals.generated, "counts", "numbers made at load"
+        ),
+        Measure("nbytes", "bytes", lambda r: r.totals.nbytes.total, "counts", "all stored tensors"),
         Measure(
             "parameter_nbytes",
             "bytes",
             lambda r: r.totals.nbytes.parameters,
-            False,
+            "counts",
             "stored parameters",
         ),
-        Measure("unused_nbytes", "bytes", lambda r: r.totals.nbytes.unused, False, "dead tensors"),
-        Measure("file_nbytes", "bytes", lambda r: r.model.file_nbytes, True, "the model file"),
         Measure(
-            "external_nbytes", "bytes", lambda r: r.model.external_nbytes, False, "external data"
+            "unused_nbytes", "bytes", lambda r: r.totals.nbytes.unused, "counts", "dead tensors"
         ),
-        Measure("macs", "count", lambda r: r.totals.macs, False, "multiply-accumulates"),
-        Measure("flops", "count", lambda r: r.totals.flops, False, "2 x MACs"),
-        Measure("elementwise", "count", lambda r: r.totals.elementwise, False, "element-wise work"),
+        Measure("file_nbytes", "bytes", lambda r: r.model.file_nbytes, "file", "the model file"),
+        Measure(
+            "external_nbytes", "bytes", lambda r: r.model.external_nbytes, "counts", "external data"
+        ),
+        Measure("macs", "count", lambda r: r.totals.macs, "cost", "multiply-accumulates"),
+        Measure("flops", "count", lambda r: r.totals.flops, "cost", "2 x MACs"),
+        Measure(
+            "elementwise", "count", lambda r: r.totals.elementwise, "cost", "element-wise work"
+        ),
         Measure(
             "peak_activation_nbytes",
             "bytes",
             lambda r: r.totals.peak_activation_nbytes,
-            False,
+            "cost",
             "largest sum of live activations",
         ),
-        Measure("nodes", "count", lambda r: r.model.node_count, False, "nodes in the file"),
-        Measure("unknown", "count", lambda r: len(r.unknown), True, "things that are not known"),
+        Measure("nodes", "count", lambda r: r.model.node_count, "counts", "nodes in the file"),
+        Measure("unknown", "count", lambda r: len(r.unknown), "file", "things that are not known"),
     )
 }
 """Every measure by name."""

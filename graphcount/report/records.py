@@ -277,3 +277,8 @@ class Report:
     def exact(self) -> bool:
         """Nothing is unknown: every number is what it says."""
         return not self.unknown
+
+    @property
+    def doubts(self) -> tuple[Unknown, ...]:
+        """What makes the counts of stored numbers lower bounds (not only the cost)."""
+        return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")

@@ -1,4 +1,4 @@
-"""Helpers of the tests of `graphcount.loading`: bytes by hand, a model of everything, a comparison."""
+"""Helpers of the loading tests: bytes by hand, a model of everything, a comparison."""
 
 from __future__ import annotations
 

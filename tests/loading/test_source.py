@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,20 +30,6 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="FIFOs, devices and links 
 def model() -> bytes:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "graph name", [], [])
     return cast(bytes, helper.make_model(graph, ir_version=8).SerializeToString())
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Names that were opened."""
-    names: list[str] = []
-    real = os.open
-
-    def watch(path: Any, *arguments: Any, **more: Any) -> int:
-        names.append(os.fspath(path))
-        return real(path, *arguments, **more)
-
-    monkeypatch.setattr(os, "open", watch)
-    return iter([names])
 
 
 # ------------------------------------------------------------------------------------- refusals
@@ -134,6 +120,13 @@ def test_fifo_put_in_place_of_the_file_after_the_look_does_not_block(
     os.unlink(path)
     os.mkfifo(path)
     monkeypatch.setattr(os, "stat", lambda name: real)
+    open_now = os.open
+
+    def without_blocking(path: str, flags: int) -> int:
+        assert flags & os.O_NONBLOCK, "opening a FIFO would wait for a writer"
+        return open_now(path, flags)
+
+    monkeypatch.setattr(os, "open", without_blocking)
     with pytest.raises(NotReadableError, match="FIFO"):
         open_source(path)
 

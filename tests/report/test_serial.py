@@ -16,8 +16,8 @@ CONTRACT = {
     "model": "path format file_nbytes external_nbytes sha256 ir_version opset_imports producer"
     " graph_name inputs outputs metadata node_count function_count subgraph_count",
     "totals": "parameters parameters_as_used buffers quantization constants unused elements"
-    " generated nbytes macs flops elementwise macs_expression lower_bound input_nbytes output_nbytes"
-    " activation_nbytes peak_activation_nbytes",
+    " generated nbytes macs flops elementwise macs_expression lower_bound input_nbytes"
+    " output_nbytes activation_nbytes peak_activation_nbytes",
     "dtypes": "dtype tensors elements nbytes",
     "op_types": "op_type domain nodes parameters nbytes macs",
     "modules": "name depth parameters buffers nbytes macs nodes",
