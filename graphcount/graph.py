@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.errors import Unknown
@@ -566,16 +567,28 @@ def _census(proto: ModelProto) -> tuple[int, int]:
     return nodes, subgraphs
 
 
-def _has_cycle(tables: Tables) -> bool:
-    """Kahn's algorithm, counting what can be ordered."""
-    waiting = {node: len(producers) for node, producers in tables.pred.items()}
-    ready = [node for node, count in waiting.items() if count == 0]
-    done = 0
+def topological_order(tables: Tables) -> list[str]:
+    """Nodes in an order of execution: that of the file where it is sorted.
+
+    Nodes on a cycle, and what depends on them, are left out.
+    """
+    names = list(tables.nodes)
+    position = {node: index for index, node in enumerate(names)}
+    waiting = [len(tables.pred[node]) for node in names]
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    heapify(ready)
+    order = []
     while ready:
-        node = ready.pop()
-        done += 1
+        node = names[heappop(ready)]
+        order.append(node)
         for successor in tables.succ[node]:
-            waiting[successor] -= 1
-            if waiting[successor] == 0:
-                ready.append(successor)
-    return done < len(waiting)
+            index = position[successor]
+            waiting[index] -= 1
+            if waiting[index] == 0:
+                heappush(ready, index)
+    return order
+
+
+def _has_cycle(tables: Tables) -> bool:
+    """Whether some nodes have no order."""
+    return len(topological_order(tables)) < len(tables.nodes)

@@ -20,6 +20,7 @@ from graphcount.loading.model import ModelProto, ValueInfo
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET
 from graphcount.report.records import (
     OUTPUT,
+    Dim,
     DuplicateRow,
     FrameworkRow,
     ModelInfo,
@@ -265,23 +266,27 @@ def _node_rows(
     found = []
     nothing = [0, 0, 0]
     for node, data in model_graph.tables.nodes.items():
-        is_operator = data["kind"] == "operator"
-        if not is_operator and node not in counted:
+        if data["kind"] == "operator":
+            outputs, op_type, domain = data["node"].outputs, data["op_type"], data["domain"]
+        elif node in counted:
+            outputs, op_type, domain = (), OUTPUT, ""
+        else:
             continue
         parameters, buffers, nbytes = counted.get(node, nothing)
-        outputs = data["node"].outputs if is_operator else ()
-        known = not data["scope"] and not shapes.keys().isdisjoint(outputs)
-        output_shapes = (
-            tuple(shapes.get(output) for output in outputs) if known else ((None,) * len(outputs))
-        )
+        scope = data["scope"]
+        if scope:
+            output_shapes: tuple[tuple[Dim, ...] | None, ...] = (None,) * len(outputs)
+        else:
+            output_shapes = tuple([shapes.get(output) for output in outputs])
+        module = modules.get(node, "")
         found.append(
             NodeRow(
                 node,
                 data["name"],
-                data["op_type"] if is_operator else OUTPUT,
-                data["domain"] if is_operator else "",
-                data["scope"],
-                modules.get(node, ""),
+                op_type,
+                domain,
+                scope,
+                module,
                 parameters,
                 buffers,
                 nbytes,

@@ -80,6 +80,8 @@ class _Decoder:
         self.data = thin.data
         self.limits = limits
         self.depth = 0
+        self.nodes = 0
+        self.tensors = 0
         self.issues: list[Unknown] = []
         self.unknown_fields: list[UnknownField] = []
         self.note_count = 0
@@ -163,6 +165,9 @@ class _Decoder:
         dims: list[int] = []
         external: list[tuple[str, str]] = []
         payloads: dict[int, Payload] = {}
+        self.tensors += 1
+        if self.tensors > self.limits.tensors:
+            raise LimitError(f"more than {self.limits.tensors:,} tensors", offset=a)
         for tag, x, y in fields(self.data, a, b):
             number = tag >> 3
             if tag == 8 or tag == 10:
@@ -344,6 +349,9 @@ class _Decoder:
         attributes: list[Attribute] = []
         metadata: dict[str, str] = {}
         data, position = self.data, a
+        self.nodes += 1
+        if self.nodes > self.limits.nodes:
+            raise LimitError(f"more than {self.limits.nodes:,} nodes", offset=a)
         while position < b:
             tag, x = data[position], position + 2
             if tag in NAME_TAGS and x <= b and data[x - 1] < 0x80 and x + data[x - 1] <= b:

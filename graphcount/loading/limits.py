@@ -16,6 +16,10 @@ class Limits:
     """Nested protobuf messages; protobuf itself refuses more (kDefaultRecursionLimit)."""
     fields: int = 20_000_000
     """Protobuf fields looked at; about ten seconds of work."""
+    nodes: int = 1_000_000
+    """Nodes in the file; each costs about 3 kB once it is in the graph."""
+    tensors: int = 1_000_000
+    """Stored tensors in the file."""
     rank: int = 64
     """Dimensions of a tensor (numpy and onnxruntime stop here)."""
     kept_payload_nbytes: int = 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -305,3 +306,17 @@ def test_second_long_value_does_not_hide_the_rest(wire: Any) -> None:
     file = attempt(wire.model(graph), SMALL_WINDOW)
     assert isinstance(file, ModelFile)
     assert [node.op_type for node in file.proto.graph.nodes] == ["Relu"]
+
+
+@pytest.mark.parametrize(("number", "what"), [(1, "nodes"), (5, "tensors")])
+def test_more_messages_than_allowed_are_refused(number: int, what: str, tmp_path: Path) -> None:
+    def record(content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    graph = record(b"") * 11
+    path = tmp_path / "many.onnx"
+    path.write_bytes(bytes([8, 8, 58, len(graph)]) + graph)
+    limits = Limits(nodes=10, tensors=10)
+    with pytest.raises(LimitError, match=f"more than 10 {what}"):
+        read_model(str(path), limits)
+    assert read_model(str(path), Limits(nodes=11, tensors=11)).file_nbytes == 26

@@ -119,16 +119,17 @@ def test_fifo_put_in_place_of_the_file_after_the_look_does_not_block(
     real = os.stat(path)
     os.unlink(path)
     os.mkfifo(path)
-    monkeypatch.setattr(os, "stat", lambda name: real)
     open_now = os.open
 
     def without_blocking(path: str, flags: int) -> int:
         assert flags & os.O_NONBLOCK, "opening a FIFO would wait for a writer"
         return open_now(path, flags)
 
-    monkeypatch.setattr(os, "open", without_blocking)
-    with pytest.raises(NotReadableError, match="FIFO"):
-        open_source(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda name: real)
+        patch.setattr(os, "open", without_blocking)
+        with pytest.raises(NotReadableError, match="FIFO"):
+            open_source(path)
 
 
 @POSIX
