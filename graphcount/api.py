@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphcount.errors import NotReadableError
 from graphcount.loading import ModelFile, read_model
@@ -15,8 +15,14 @@ from graphcount.loading.model import ModelProto
 if TYPE_CHECKING:
     import networkx as nx
 
+    from graphcount.analysis.forward import CostOptions
     from graphcount.graph import ModelGraph
     from graphcount.report.records import Report
+
+MacsConvention = Literal["graphcount", "torchinfo"]
+
+COST_NODES = 20_000
+"""Shapes and costs are worked out by default up to so many nodes; beyond, when asked for."""
 
 DEEP_BUDGET_NBYTES = 64 * 2**20
 """Payload read by default to compare tensors; `deep=True` lifts it, `deep=False` makes it zero."""
@@ -77,13 +83,29 @@ class Model:
             self._annotated = True
         return self.model_graph.graph
 
-    def report(self, *, deep: bool | None = None, hash_file: bool = False) -> Report:
+    def report(
+        self,
+        *,
+        deep: bool | None = None,
+        hash_file: bool = False,
+        cost: bool | None = None,
+        dims: Mapping[str, int] | None = None,
+        shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+        macs_convention: MacsConvention = "graphcount",
+    ) -> Report:
         """Count the model.
 
         Args:
             deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of
                 it, False none, None up to 64 MiB.
             hash_file: Put the SHA-256 of the file into the report.
+            cost: Work out shapes, MACs and activations: None up to 20,000 nodes.
+            dims: Sizes of dimensions the model leaves free: `{"batch": 8}`.
+            shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
+            macs_convention: `torchinfo` counts additions of biases too.
+
+        Raises:
+            ShapeError: `dims` or `shapes` do not fit the model.
         """
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
@@ -93,7 +115,12 @@ class Model:
         try:
             digest = _sha256(self.path) if hash_file else None
             with _gc_paused():
-                return summarize(self.file, self.model_graph, values, digest)
+                asked = cost or dims or shapes
+                small = self.model_graph.node_count <= COST_NODES
+                options = None
+                if asked or (cost is None and small):
+                    options = _cost_options(dims, shapes, macs_convention)
+                return summarize(self.file, self.model_graph, values, digest, options)
         finally:
             values.close()
 
@@ -120,10 +147,33 @@ def count(
     *,
     deep: bool | None = None,
     hash_file: bool = False,
+    cost: bool | None = None,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    macs_convention: MacsConvention = "graphcount",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
     """Count a model: `load(path).report(...)`; see there."""
-    return load(path, limits=limits).report(deep=deep, hash_file=hash_file)
+    return load(path, limits=limits).report(
+        deep=deep,
+        hash_file=hash_file,
+        cost=cost,
+        dims=dims,
+        shapes=shapes,
+        macs_convention=macs_convention,
+    )
+
+
+def _cost_options(
+    dims: Mapping[str, int] | None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None,
+    convention: MacsConvention,
+) -> CostOptions:
+    from graphcount.analysis.forward import CostOptions
+    from graphcount.analysis.shapes import Bindings
+
+    given = {name: tuple(shape) for name, shape in (shapes or {}).items()}
+    return CostOptions(Bindings(dict(dims or {}), given), with_bias=convention == "torchinfo")
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def parse(text: str) -> Dim | None:
     text = text.strip()
     if not text:
         return None
-    if len(text) > 200:
+    if len(text) > 200 or _PATH.search(text):
         return symbol(text)
     try:
         parser = _Parser(text)
@@ -332,14 +332,19 @@ def _symbols(expr: Expr) -> Iterator[str]:
                         yield from _symbols(arg)
 
 
+_PATH = re.compile(r"^[\w.]*[A-Za-z_][\w.]*/[A-Za-z_]")
+"""Names of tensors in the place of a dimension: `Unsqueeze/decoder/rnn/Unsqueeze_output_0_dim_1`
+is no chain of divisions."""
+
+
 class _SyntaxError(ValueError):
     """The text is no arithmetic."""
 
 
 class _Parser:
-    """Recursive descent over `+ - * // / ( ) floor() max() min()`, names and numbers."""
+    """Recursive descent over `+ - * / // ^ ( ) floor() max() min()`, names and numbers."""
 
-    TOKEN = re.compile(r"\s*(//|[-+*/(),]|\d{1,18}|[A-Za-z_]\w*(?:\.\w+)*)")
+    TOKEN = re.compile(r"\s*(//|[-+*/(),^]|\d{1,18}|[A-Za-z_]\w*(?:\.\w+)*)")
 
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []
@@ -381,11 +386,22 @@ class _Parser:
         return total
 
     def product(self, depth: int) -> Dim:
-        total = self.primary(depth)
+        total = self.power(depth)
         while self.peek() in ("*", "/", "//"):
             operator = self.take()
-            part = self.primary(depth)
+            part = self.power(depth)
             total = total * part if operator == "*" else floordiv(total, part)
+        return total
+
+    def power(self, depth: int) -> Dim:
+        base = total = self.primary(depth)
+        if self.peek() == "^":
+            self.take()
+            exponent = self.take()
+            if not exponent.isdigit() or not 0 < int(exponent) <= MAX_DEPTH:
+                raise _SyntaxError(exponent)
+            for _ in range(int(exponent) - 1):
+                total = total * base
         return total
 
     def primary(self, depth: int) -> Dim:

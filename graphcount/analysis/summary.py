@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphcount.analysis.counts import Row, count
 from graphcount.analysis.framework import recover
@@ -34,6 +34,9 @@ from graphcount.report.records import (
     ValueRow,
 )
 
+if TYPE_CHECKING:
+    from graphcount.analysis.forward import CostOptions
+
 KINDS = {
     "parameter": "parameters",
     "buffer": "buffers",
@@ -45,7 +48,11 @@ KINDS = {
 
 
 def summarize(
-    model: ModelFile, model_graph: ModelGraph, values: Values, sha256: str | None = None
+    model: ModelFile,
+    model_graph: ModelGraph,
+    values: Values,
+    sha256: str | None = None,
+    cost: CostOptions | None = None,
 ) -> Report:
     """Count a model and put everything that is known of it into a report.
 
@@ -54,6 +61,10 @@ def summarize(
         model_graph: Its graph.
         values: Reads numbers where a rule needs them; its budget decides how much is compared.
         sha256: Digest of the file, when it was asked for.
+        cost: How to measure a forward pass; None: do not.
+
+    Raises:
+        ShapeError: A binding in `cost` does not fit the model.
     """
     rows, unknowns = count(model, model_graph, values)
     generated = find_generated(model_graph, rows, values)
@@ -62,7 +73,7 @@ def summarize(
     tensors = tuple(_tensor_row(row, modules) for row in rows)
     nodes = _node_rows(model, model_graph, rows, modules)
     framework = recover(model, model_graph, rows, values)
-    return Report(
+    report = Report(
         model=_model_info(model, model_graph, rows, sha256),
         totals=_totals(model, rows, generated, lower_bound=bool(unknown)),
         nodes=nodes,
@@ -71,6 +82,11 @@ def summarize(
         duplicates=_duplicates(rows, values),
         unknown=unknown,
     )
+    if cost is None:
+        return report
+    from graphcount.analysis.forward import add_cost
+
+    return add_cost(report, model.proto, model_graph, rows, values, cost)
 
 
 # --------------------------------------------------------------------------------------- totals
@@ -114,6 +130,8 @@ def _totals(
         flops=None,
         elementwise=None,
         macs_expression=None,
+        elementwise_expression=None,
+        activation_expression=None,
         lower_bound=lower_bound,
         input_nbytes=None,
         output_nbytes=None,
@@ -130,7 +148,7 @@ def _all_unknowns(
 ) -> tuple[Unknown, ...]:
     """What is unknown, from every stage, each thing once."""
     unresolved = [
-        Unknown(made.node, "generated", "its size is computed by the graph")
+        Unknown(made.node, "generated", "its size is computed by the graph", "cost")
         for made in generated
         if made.unresolved
     ]
@@ -294,6 +312,7 @@ def _node_rows(
                 None,
                 None,
                 "",
+                None,
             )
         )
     return tuple(found)

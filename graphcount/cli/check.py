@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from graphcount.cli.options import (
+    cost_options,
     deep_option,
     emit,
     make_view,
@@ -18,6 +20,10 @@ from graphcount.cli.options import (
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
+
+
+if TYPE_CHECKING:
+    from graphcount.api import MacsConvention
 
 
 @click.command("check")
@@ -32,12 +38,17 @@ from graphcount.report.records import Report
 @click.option(
     "--min", "minima", multiple=True, metavar="MEASURE=LIMIT", help="Smallest allowed value."
 )
+@cost_options
 @deep_option
 @output_options
 def command(
     models: tuple[str, ...],
     maxima: tuple[str, ...],
     minima: tuple[str, ...],
+    cost: bool | None,
+    dims: dict[str, int],
+    shapes: dict[str, tuple[int | str | None, ...]],
+    macs_convention: MacsConvention,
     deep: bool | None,
     format_name: str,
     output: str | None,
@@ -56,7 +67,19 @@ def command(
     budgets += [parse_budget(text, "min") for text in minima]
     if not budgets:
         raise UsageError("nothing to check: give a budget, e.g. --max parameters=30M")
-    outcomes = list(read_all(models, lambda path: count(path, deep=deep)))
+    needs_cost = any(budget.measure.depends_on == "cost" for budget in budgets)
+
+    def read(path: str) -> Report:
+        return count(
+            path,
+            deep=deep,
+            cost=needs_cost if cost is None else cost,
+            dims=dims,
+            shapes=shapes,
+            macs_convention=macs_convention,
+        )
+
+    outcomes = list(read_all(models, read))
     failed = False
     lines = []
     judged: list[Report | GraphcountError] = []

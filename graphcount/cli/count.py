@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from graphcount.cli.options import (
+    cost_options,
     deep_option,
     emit,
     make_view,
@@ -16,6 +19,10 @@ from graphcount.errors import GraphcountError
 from graphcount.report.records import Report
 from graphcount.report.rollup import BY, SORT, By, Sort
 from graphcount.units import exact
+
+
+if TYPE_CHECKING:
+    from graphcount.api import MacsConvention
 
 
 @click.command("count")
@@ -31,6 +38,7 @@ from graphcount.units import exact
     help="Exit 1 unless the model has exactly N parameters.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
+@cost_options
 @deep_option
 @click.option("--hash", "hash_file", is_flag=True, help="Put the file's SHA-256 into the report.")
 @output_options
@@ -42,6 +50,10 @@ def command(
     sort: Sort | None,
     expect_parameters: int | None,
     strict: bool,
+    cost: bool | None,
+    dims: dict[str, int],
+    shapes: dict[str, tuple[int | str | None, ...]],
+    macs_convention: MacsConvention,
     deep: bool | None,
     hash_file: bool,
     format_name: str,
@@ -50,13 +62,24 @@ def command(
     no_color: bool,
     binary: bool,
 ) -> int:
-    """Count what is in a model: parameters, bytes by type, operators, shapes.
+    """Count what is in a model: parameters, bytes by type, operators, shapes, MACs, memory.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
     """
     from graphcount.api import count
 
-    outcomes = list(read_all(models, lambda path: count(path, deep=deep, hash_file=hash_file)))
+    def read(path: str) -> Report:
+        return count(
+            path,
+            deep=deep,
+            hash_file=hash_file,
+            cost=cost,
+            dims=dims,
+            shapes=shapes,
+            macs_convention=macs_convention,
+        )
+
+    outcomes = list(read_all(models, read))
     view = make_view(output, no_color, binary, by=by, depth=depth, top=top, sort=sort)
     emit(outcomes, format_name, view, output)
     return _exit_code(outcomes, expect_parameters, strict)

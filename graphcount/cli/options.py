@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,76 @@ def deep_option(command: Command) -> Command:
         "  [default: up to 64 MiB of candidates]",
     )
     return option(command)
+
+
+def cost_options(command: Command) -> Command:
+    """--cost / --no-cost, --dim, --shape, --macs-convention."""
+    for option in reversed(
+        (
+            click.option(
+                "--cost/--no-cost",
+                default=None,
+                help="Work out shapes, MACs and activations.  [default: up to 20,000 nodes]",
+            ),
+            click.option(
+                "--dim",
+                "dims",
+                multiple=True,
+                metavar="NAME=N",
+                callback=_parse_dims,
+                help="Size of a dimension the model leaves free, e.g. batch=8. May be repeated.",
+            ),
+            click.option(
+                "--shape",
+                "shapes",
+                multiple=True,
+                metavar="INPUT=DIMS",
+                callback=_parse_shapes,
+                help="Shape of an input, e.g. input=1x3x224x224. May be repeated.",
+            ),
+            click.option(
+                "--macs-convention",
+                type=click.Choice(["graphcount", "torchinfo"]),
+                default="graphcount",
+                show_default=True,
+                help="torchinfo counts additions of biases too.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _parse_dims(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, int]:
+    """Read `batch=8`."""
+    found: dict[str, int] = {}
+    for text in texts:
+        name, equals, size = text.rpartition("=")
+        if not equals or not name or not size.isdecimal() or not size.isascii():
+            raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8")
+        if found.setdefault(name, int(size)) != int(size):
+            raise click.BadParameter(f"{name} is given two sizes: {found[name]} and {size}")
+    return found
+
+
+def _parse_shapes(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, tuple[int | str | None, ...]]:
+    """Read `input=1x3x224x224`, `input=1,3,224,224`, `input=[1,3,224,224]`; `?` says nothing."""
+    found: dict[str, tuple[int | str | None, ...]] = {}
+    for text in texts:
+        name, equals, dims = text.rpartition("=")
+        inside = dims.strip().removeprefix("[").removesuffix("]").strip()
+        parts = [part.strip() for part in re.split(r"[x,]", inside)] if inside else []
+        if not equals or not name or not all(re.fullmatch(r"[0-9]{1,18}|\?", p) for p in parts):
+            example = "input=1x3x224x224"
+            raise click.BadParameter(f"{text!r}: write it as input=dims, e.g. {example}")
+        shape = tuple(None if part == "?" else int(part) for part in parts)
+        if found.setdefault(name, shape) != shape:
+            raise click.BadParameter(f"{name} is given two shapes")
+    return found
 
 
 def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> View:

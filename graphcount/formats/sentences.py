@@ -28,12 +28,37 @@ def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
     ):
         if number:
             lines.append((label, quantity(number)))
+    lines += _cost_lines(report, binary)
     lines.append(("weights", f"{at_least}{nbytes(size.total, binary)}"))
     file = nbytes(model.file_nbytes, binary)
     if model.external_nbytes:
         file += f" + {nbytes(model.external_nbytes, binary)} external data"
     lines.append(("file", file))
     return lines
+
+
+def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
+    """MACs, element-wise work and activations, as numbers or as formulas in free dimensions."""
+    totals = report.totals
+    if totals.macs is None and totals.macs_expression is None:
+        return []
+    at_least = "at least " if any(u.affects == "cost" for u in report.unknown) else ""
+    lines = [("MACs", f"{at_least}{_amount(totals.macs, totals.macs_expression)}")]
+    elementwise = _amount(totals.elementwise, totals.elementwise_expression)
+    if elementwise not in ("", "0"):
+        lines.append(("element-wise", f"{at_least}{elementwise}"))
+    if totals.activation_expression:
+        lines.append(("activations", f"{at_least}{totals.activation_expression} bytes"))
+    elif totals.activation_nbytes is not None:
+        text = nbytes(totals.activation_nbytes, binary)
+        if report.peak is not None:
+            text += f", at most {nbytes(report.peak.nbytes, binary)} at once ({report.peak.node})"
+        lines.append(("activations", at_least + text))
+    return lines
+
+
+def _amount(number: int | None, expression: str | None) -> str:
+    return quantity(number) if number is not None else expression or ""
 
 
 def framework_sentence(report: Report) -> str:

@@ -18,7 +18,7 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import one_line, safe, shape
-from graphcount.report.records import Report
+from graphcount.report.records import NodeRow, Report
 from graphcount.report.rollup import (
     Group as RollupGroup,
 )
@@ -129,6 +129,7 @@ class _Line(NamedTuple):
     output: str
     parameters: int
     nbytes: int
+    macs: int | None
 
 
 def _tree(report: Report, view: View) -> Table:
@@ -142,6 +143,7 @@ def _tree(report: Report, view: View) -> Table:
             shape(row.output_shape),
             row.parameters,
             row.nbytes,
+            row.macs,
         )
         for row in rows
     ]
@@ -166,6 +168,7 @@ def _flat(report: Report, view: View) -> Table:
             shape(node.output_shapes[0]) if node.output_shapes else "",
             node.parameters,
             node.nbytes,
+            node.macs,
         )
         for node in nodes
     ]
@@ -173,30 +176,38 @@ def _flat(report: Report, view: View) -> Table:
         others = len(report.nodes) - len(nodes)
         parameters = sum(n.parameters for n in report.nodes) - sum(n.parameters for n in nodes)
         size = sum(n.nbytes for n in report.nodes) - sum(n.nbytes for n in nodes)
-        lines.append(_Line(f"({others:,} others)", "", "", parameters, size))
+        macs = _macs(report.nodes) - _macs(nodes)
+        lines.append(_Line(f"({others:,} others)", "", "", parameters, size, macs))
     loose = report.totals.nbytes.total - sum(node.nbytes for node in report.nodes)
     if loose:
-        lines.append(_Line("(used by no node)", "", "", 0, loose))
+        lines.append(_Line("(used by no node)", "", "", 0, loose, 0))
     return _lines("node", lines, report, view)
+
+
+def _macs(nodes: Sequence[NodeRow]) -> int:
+    return sum(node.macs or 0 for node in nodes)
 
 
 def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
     """Lay rows out: numbers are never cut, words give way, and on 80 columns shapes go first."""
     totals = report.totals
+    heads = ["parameters", "size", "share"]
+    foot = [exact(totals.parameters), nbytes(totals.nbytes.total, view.binary), ""]
     numbers = [
-        [exact(totals.parameters), nbytes(totals.nbytes.total, view.binary), "100.0%"],
-        *(
-            [
-                exact(line.parameters) if line.parameters else "",
-                nbytes(line.nbytes, view.binary) if line.nbytes else "",
-                percent(line.parameters, totals.parameters) if line.parameters else "",
-            ]
-            for line in lines
-        ),
+        [
+            exact(line.parameters) if line.parameters else "",
+            nbytes(line.nbytes, view.binary) if line.nbytes else "",
+            percent(line.parameters, totals.parameters) if line.parameters else "",
+        ]
+        for line in lines
     ]
-    widths = [max(len(row[column]) for row in numbers) for column in range(3)]
-    widths = [max(width, len(head)) for width, head in zip(widths, _NUMBERS, strict=True)]
-    room = (view.width or DEFAULT_WIDTH) - sum(widths) - _PADDING
+    if totals.macs:
+        heads.insert(2, "MACs")
+        foot.insert(2, exact(totals.macs))
+        for line, row in zip(lines, numbers, strict=True):
+            row.insert(2, exact(line.macs) if line.macs else "")
+    widths = [max(map(len, column)) for column in zip(heads, foot, *numbers, strict=True)]
+    room = (view.width or DEFAULT_WIDTH) - sum(widths) - _PADDING - 3 * (len(heads) - 3)
     columns = [(line.label, line.operators, line.output) for line in lines]
     wanted = sum(min(40, max(map(len, column))) for column in zip(*columns, strict=True))
     with_output = any(line.output for line in lines) and room >= min(wanted, 60)
@@ -205,15 +216,14 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
     table.add_column("operators", no_wrap=True, overflow="ellipsis", style=DIM)
     if with_output:
         table.add_column("output", no_wrap=True, overflow="ellipsis", style=DIM)
-    for head, foot, width in zip(_NUMBERS, (*numbers[0][:2], ""), widths, strict=True):
-        table.add_column(head, foot, justify="right", no_wrap=True, min_width=width)
-    for line, row in zip(lines, numbers[1:], strict=True):
+    for head, total_of, width in zip(heads, foot, widths, strict=True):
+        table.add_column(head, total_of, justify="right", no_wrap=True, min_width=width)
+    for line, row in zip(lines, numbers, strict=True):
         words = [Text(line.label), Text(safe(line.operators))]
         table.add_row(*words, *([Text(line.output)] if with_output else []), *row)
     return table
 
 
-_NUMBERS = ("parameters", "size", "share")
 _PADDING = 15
 """Columns that rich puts between six columns of this table."""
 

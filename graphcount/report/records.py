@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from graphcount.errors import Unknown
+from graphcount.errors import Unknown, UsageError
 
 SCHEMA = "graphcount.report/1"
 ERROR_SCHEMA = "graphcount.error/1"
@@ -86,6 +86,8 @@ class Totals(NamedTuple):
         elements: Logical numbers of all stored tensors.
         stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
         generated: Numbers the graph makes without inputs and nobody stored.
+        macs: Multiply-accumulates of matrix work in one forward pass.
+        macs_expression: The same where dimensions are free: a formula in their names.
         lower_bound: Something is unknown: read every number as "at least".
     """
 
@@ -103,6 +105,8 @@ class Totals(NamedTuple):
     flops: int | None
     elementwise: int | None
     macs_expression: str | None
+    elementwise_expression: str | None
+    activation_expression: str | None
     lower_bound: bool
     input_nbytes: int | None
     output_nbytes: int | None
@@ -159,6 +163,7 @@ class NodeRow(NamedTuple):
     macs: int | None
     elementwise: int | None
     explain: str
+    macs_expression: str | None
 
 
 class UseRow(NamedTuple):
@@ -217,6 +222,20 @@ UNKNOWN_FRAMEWORK = FrameworkRow(None, False, None, None, ())
 """Nothing is said about the framework's count."""
 
 
+class PeakRow(NamedTuple):
+    """The moment with the most live activations.
+
+    Attributes:
+        node: Id of the node that runs then.
+        nbytes: Bytes alive.
+        values: Name and bytes of the largest values alive.
+    """
+
+    node: str
+    nbytes: int
+    values: tuple[tuple[str, int], ...]
+
+
 class DuplicateRow(NamedTuple):
     """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
 
@@ -248,6 +267,7 @@ class Report:
     nodes: tuple[NodeRow, ...] = ()
     tensors: tuple[TensorRow, ...] = ()
     framework: FrameworkRow = UNKNOWN_FRAMEWORK
+    peak: PeakRow | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -273,6 +293,19 @@ class Report:
 
         return module_rows(self.nodes, self.tensors)
 
+    def macs(self, **dims: int) -> int:
+        """Multiply-accumulates of one forward pass, with sizes for the dimensions left free.
+
+        Raises:
+            UsageError: A free dimension has no size, or the cost was not computed.
+        """
+        return _evaluated(self.totals.macs, self.totals.macs_expression, dims)
+
+    def activation_nbytes(self, **dims: int) -> int:
+        """Bytes of all activations, with sizes for the dimensions left free; see `macs`."""
+        totals = self.totals
+        return _evaluated(totals.activation_nbytes, totals.activation_expression, dims)
+
     @property
     def exact(self) -> bool:
         """Nothing is unknown: every number is what it says."""
@@ -282,3 +315,18 @@ class Report:
     def doubts(self) -> tuple[Unknown, ...]:
         """What makes the counts of stored numbers lower bounds (not only the cost)."""
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
+
+
+def _evaluated(number: int | None, expression: str | None, dims: dict[str, int]) -> int:
+    """A number, or the value of an expression."""
+    if number is not None:
+        return number
+    if expression is None:
+        raise UsageError("the cost of a forward pass is not known; see `unknown` in the report")
+    from graphcount.symbolic import evaluate, parse
+
+    found = evaluate(parse(expression) or 0, dims)
+    if not isinstance(found, int):
+        missing = ", ".join(sorted(found.symbols()))
+        raise UsageError(f"give a size for {missing}")
+    return found

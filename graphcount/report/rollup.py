@@ -63,6 +63,7 @@ class TreeRow(NamedTuple):
     buffers: int
     nbytes: int
     nodes: int
+    macs: int | None
 
 
 def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
@@ -288,6 +289,7 @@ def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeR
                 buffers=sum(node.buffers for node in nodes),
                 nbytes=sum(node.nbytes for node in nodes),
                 nodes=sum(node.op_type != OUTPUT for node in nodes),
+                macs=_sum_known(node.macs for node in nodes),
             )
         )
         if not is_leaf:
@@ -381,4 +383,5 @@ def _loose(report: Report, nodes: list[NodeRow]) -> TreeRow:
         + sum(tensor.elements for tensor in unowned if tensor.kind == "buffer"),
         nbytes=sum(node.nbytes for node in nodes) + sum(tensor.nbytes for tensor in unowned),
         nodes=sum(node.op_type != OUTPUT for node in nodes),
+        macs=_sum_known(node.macs for node in nodes),
     )

@@ -15,6 +15,7 @@ from graphcount.report.records import (
     ModelInfo,
     NBytes,
     NodeRow,
+    PeakRow,
     Report,
     StorageRow,
     TensorRow,
@@ -61,6 +62,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "nodes": plain(report.nodes),
         "tensors": plain(report.tensors),
         "framework": plain(report.framework),
+        "peak": plain(report.peak),
         "duplicates": plain(report.duplicates),
         "unknown": plain(report.unknown),
         "findings": plain(report.findings),
@@ -109,6 +111,7 @@ def from_dict(data: Any) -> Report:
             totals=_record(Totals, data["totals"]),
             dims=dict(data["dims"]),
             framework=_record(FrameworkRow, data["framework"]),
+            peak=_record(PeakRow, data["peak"]) if data["peak"] else None,
             **{
                 key: tuple(_record(kind, row) for row in data[key])
                 for key, kind in SECTIONS.items()

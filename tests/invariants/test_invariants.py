@@ -49,6 +49,12 @@ def check_sums(report: Report) -> None:
     assert totals.parameters == sum(node.parameters for node in report.nodes)
     assert totals.parameters == sum(row.parameters for row in report.op_types)
     assert totals.buffers == sum(node.buffers for node in report.nodes)
+    if totals.macs is not None:
+        assert totals.macs == sum(node.macs or 0 for node in report.nodes)
+        assert totals.flops == 2 * totals.macs
+        assert totals.macs == sum(row.macs or 0 for row in report.op_types)
+    if totals.elementwise is not None:
+        assert totals.elementwise == sum(node.elementwise or 0 for node in report.nodes)
     root = report.modules[0]
     assert (root.name, root.depth) == ("", 0)
     assert (root.parameters, root.nbytes) == (totals.parameters, totals.nbytes.total)

@@ -1,0 +1,228 @@
+"""What a forward pass costs: MACs and element-wise work of every node, times how often it runs.
+
+The body of a Loop or Scan counts once for each trip; of an If, the dearest branch counts. What a
+node contributes is what it adds to the total, so nodes sum to the totals: a node in the cheaper
+branch of an If contributes nothing. Where trips are not known a body counts once, and an operator
+without a formula or with an unknown shape counts nothing: the totals are lower bounds then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from graphcount.analysis.shapes import ValueShapes
+from graphcount.errors import Unknown
+from graphcount.graph import ModelGraph, Tables
+from graphcount.loading.model import Node
+from graphcount.ops.cost import Cost, cost
+from graphcount.symbolic import Dim, TooComplexError, evaluate
+
+PROBE = 64
+"""Dimensions take this value where two symbolic branches have to be compared."""
+
+
+class NodeCost(NamedTuple):
+    """What one node contributes to the totals; None where it is not known.
+
+    Attributes:
+        macs: Multiply-accumulates.
+        elementwise: Element-wise operations.
+        bias: Additions of biases, which torchinfo counts and MACs do not.
+        times: How often the node runs: trips of its loops; 0 in the cheaper branch of an If.
+    """
+
+    macs: Dim | None
+    elementwise: Dim | None
+    bias: Dim | None
+    times: Dim
+
+
+class ModelCost(NamedTuple):
+    """Cost of a model.
+
+    Attributes:
+        nodes: By id of the operator.
+        macs: Sum over the nodes; a lower bound when anything is unknown.
+        elementwise: The same for element-wise work.
+        bias: The same for additions of biases.
+        unknowns: What is not known, one entry a cause.
+    """
+
+    nodes: dict[str, NodeCost]
+    macs: Dim
+    elementwise: Dim
+    bias: Dim
+    unknowns: tuple[Unknown, ...]
+
+
+def model_cost(model_graph: ModelGraph, shapes: ValueShapes) -> ModelCost:
+    """Add up a forward pass."""
+    tables = model_graph.tables
+    single = {
+        node: cost(shapes.calls(node))
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator"
+    }
+    bodies = _Bodies(tables)
+    times, unknowns = _times(bodies, shapes, single)
+    nodes: dict[str, NodeCost] = {}
+    sums: list[Dim] = [0, 0, 0]
+    for node, found in single.items():
+        factor = times[bodies.of(node)]
+        known = found if found is not None else Cost(None, None, None)
+        contribution = NodeCost(
+            _scaled(known.macs, factor),
+            _scaled(known.elementwise, factor),
+            _scaled(known.bias, factor),
+            factor,
+        )
+        nodes[node] = contribution
+        for position, part in enumerate(contribution[:3]):
+            if part is not None and part != 0:
+                sums[position] = _sum(sums[position], part)
+    unknowns += _unknown_operators(tables, single)
+    unknowns += _unknown_shapes(nodes, single)
+    return ModelCost(nodes, sums[0], sums[1], sums[2], tuple(unknowns))
+
+
+def _scaled(part: Dim | None, factor: Dim) -> Dim | None:
+    if part is None:
+        return None
+    try:
+        return part * factor
+    except TooComplexError:
+        return None
+
+
+def _sum(a: Dim, b: Dim) -> Dim:
+    try:
+        return a + b
+    except TooComplexError:
+        return a
+
+
+# --------------------------------------------------------------------------- how often things run
+
+
+class _Holder(NamedTuple):
+    """An operator with bodies: its id, op type and the scopes of its bodies."""
+
+    node: str
+    op_type: str
+    scopes: tuple[str, ...]
+
+
+class _Bodies:
+    """The bodies of control flow: who holds them, and in which one a node stands."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.holders = [
+            _Holder(node, data["op_type"], scopes)
+            for node, data in tables.nodes.items()
+            if data["kind"] == "operator" and (scopes := _scopes(node, data["node"]))
+        ]
+        self._known = {scope: scope for holder in self.holders for scope in holder.scopes}
+        self._known[""] = ""
+
+    def of(self, node: str) -> str:
+        """Scope of the innermost body around a node: that of its function's call, too."""
+        scope: str = self.tables.nodes[node]["scope"]
+        found = self._known.get(scope)
+        if found is None:
+            path = scope
+            while path not in self._known:
+                path = path.rpartition("/")[0]
+            found = self._known[scope] = self._known[path]
+        return found
+
+
+def _scopes(holder: str, node: Node) -> tuple[str, ...]:
+    """Scope paths of a node's bodies, as `graphcount.graph` names them."""
+    return tuple(
+        f"{holder}/{attribute.name}" + (f"[{number}]" if number else "")
+        for attribute in node.attributes
+        for number in range(len(attribute.graphs))
+    )
+
+
+def _times(
+    bodies: _Bodies, shapes: ValueShapes, single: dict[str, Cost | None]
+) -> tuple[dict[str, Dim], list[Unknown]]:
+    """How often each body runs, by its scope; the main graph runs once."""
+    totals = _body_totals(bodies, shapes, single)
+    times: dict[str, Dim] = {"": 1}
+    unknowns: list[Unknown] = []
+    for holder in bodies.holders:  # outer holders first: bodies follow their holder in the graph
+        outer = times[bodies.of(holder.node)]
+        trips = shapes.trips.get(holder.node)
+        if holder.op_type == "If":
+            dearest = max(holder.scopes, key=lambda scope: _probe(totals.get(scope, 0)))
+            times.update({scope: outer if scope == dearest else 0 for scope in holder.scopes})
+            continue
+        if trips is None:
+            why = f"the number of trips of {holder.op_type} is not known; its body counts once"
+            unknowns.append(Unknown(holder.node, "trip count", why, "cost"))
+            trips = 1
+        times.update(dict.fromkeys(holder.scopes, outer * trips))
+    return times, unknowns
+
+
+def _body_totals(
+    bodies: _Bodies, shapes: ValueShapes, single: dict[str, Cost | None]
+) -> dict[str, Dim]:
+    """MACs of one run of each body, bodies inside included, to find the dearest branches."""
+    totals: dict[str, Dim] = {}
+    if not bodies.holders:
+        return totals
+    for node, found in single.items():
+        if found is not None and found.macs:
+            scope = bodies.of(node)
+            totals[scope] = _sum(totals.get(scope, 0), found.macs)
+    for holder in reversed(bodies.holders):  # inner holders first
+        inside = [totals.get(scope, 0) for scope in holder.scopes]
+        trips = shapes.trips.get(holder.node)
+        dearest = max(inside, key=_probe)
+        total = dearest if holder.op_type == "If" or trips is None else dearest * trips
+        scope = bodies.of(holder.node)
+        totals[scope] = _sum(totals.get(scope, 0), total)
+    return totals
+
+
+def _probe(dim: Dim) -> int:
+    """A number to compare dimensions by: itself, or its value when every symbol is `PROBE`."""
+    if isinstance(dim, int):
+        return dim
+    found = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
+    return found if isinstance(found, int) else 0
+
+
+# ---------------------------------------------------------------------------------- what is unknown
+
+
+def _unknown_operators(tables: Tables, single: dict[str, Cost | None]) -> list[Unknown]:
+    """Operators without a formula, each type once with its number of nodes."""
+    missing = Counter(
+        (tables.nodes[node]["domain"], tables.nodes[node]["op_type"])
+        for node, found in single.items()
+        if found is None
+    )
+    return [
+        Unknown(
+            f"{domain}::{op_type}" if domain else op_type,
+            "operator",
+            f"no formula for this operator ({count} node{'s' if count > 1 else ''})",
+            "cost",
+        )
+        for (domain, op_type), count in sorted(missing.items())
+    ]
+
+
+def _unknown_shapes(nodes: dict[str, NodeCost], single: dict[str, Cost | None]) -> list[Unknown]:
+    """Nodes whose MACs depend on a shape that is not known."""
+    return [
+        Unknown(node, "macs", "a shape it needs is not known", "cost")
+        for node, found in single.items()
+        if found is not None and nodes[node].macs is None
+    ]

@@ -1,0 +1,154 @@
+"""A forward pass in the report: shapes, MACs, element-wise work and activations, added to the counts.
+
+Numbers where every dimension is known; where the model leaves dimensions free, expressions in their
+names, which `Report.macs(batch=8)` evaluates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
+from graphcount.analysis.counts import Row
+from graphcount.analysis.memory import Memory, memory
+from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
+from graphcount.analysis.values import Values
+from graphcount.errors import Unknown
+from graphcount.graph import ModelGraph
+from graphcount.loading.model import ModelProto
+from graphcount.ops.call import Shape
+from graphcount.ops.cost import explain
+from graphcount.report.records import Dim, NodeRow, PeakRow, Report, ValueRow
+from graphcount.symbolic import Dim as Size
+from graphcount.symbolic import Expr
+
+
+class CostOptions(NamedTuple):
+    """How a forward pass is measured.
+
+    Attributes:
+        bindings: Sizes for dimensions the model leaves open.
+        with_bias: Count additions of biases as MACs too, as torchinfo does.
+        in_place: Results that only rename or reshape share their input's memory.
+    """
+
+    bindings: Bindings = Bindings()
+    with_bias: bool = False
+    in_place: bool = False
+
+
+def add_cost(
+    report: Report,
+    proto: ModelProto,
+    model_graph: ModelGraph,
+    rows: tuple[Row, ...],
+    values: Values,
+    options: CostOptions,
+) -> Report:
+    """The report with the cost of a forward pass.
+
+    Raises:
+        ShapeError: A binding does not fit the model.
+    """
+    shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
+    found = model_cost(model_graph, shapes)
+    used = memory(model_graph.tables, shapes, in_place=options.in_place)
+    macs = found.macs + found.bias if options.with_bias else found.macs
+    unknowns = (*_lost(shapes), *found.unknowns)
+    return replace(
+        report,
+        dims=dict(options.bindings.dims),
+        model=report.model._replace(
+            inputs=_bound(report.model.inputs, model_graph, shapes),
+            outputs=_bound(report.model.outputs, model_graph, shapes),
+        ),
+        totals=report.totals._replace(
+            macs=_number(macs),
+            flops=_number(macs * 2),
+            elementwise=_number(found.elementwise),
+            macs_expression=_expression(macs),
+            elementwise_expression=_expression(found.elementwise),
+            activation_expression=_expression(used.activations),
+            lower_bound=bool(report.unknown or unknowns),
+            input_nbytes=_number(used.inputs),
+            output_nbytes=_number(used.outputs),
+            activation_nbytes=_number(used.activations),
+            peak_activation_nbytes=used.peak.nbytes if used.peak else None,
+        ),
+        nodes=tuple(_node_row(row, model_graph, shapes, found, options) for row in report.nodes),
+        peak=_peak_row(used),
+        unknown=(*report.unknown, *unknowns),
+    )
+
+
+def _number(dim: Size | None) -> int | None:
+    return dim if isinstance(dim, int) else None
+
+
+def _expression(dim: Size | None) -> str | None:
+    return str(dim) if isinstance(dim, Expr) else None
+
+
+def _lost(shapes: ValueShapes) -> tuple[Unknown, ...]:
+    """Shapes that could not be resolved; they concern the cost, not what is stored."""
+    return tuple(unknown._replace(affects="cost") for unknown in shapes.unresolved)
+
+
+def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
+    """A shape as a report has it: numbers, expressions as text, None."""
+    if shape is None:
+        return None
+    return tuple(str(dim) if isinstance(dim, Expr) else dim for dim in shape)
+
+
+def _node_row(
+    row: NodeRow,
+    model_graph: ModelGraph,
+    shapes: ValueShapes,
+    found: ModelCost,
+    options: CostOptions,
+) -> NodeRow:
+    data = model_graph.tables.nodes[row.id]
+    if data["kind"] != "operator":
+        return row
+    node: NodeCost = found.nodes[row.id]
+    macs = node.macs
+    if macs is not None and options.with_bias and node.bias is not None:
+        macs = macs + node.bias
+    worth_telling = row.parameters or row.buffers or (macs is not None and macs != 0)
+    return row._replace(
+        output_shapes=tuple(
+            _shown(shapes.shapes.get((row.id, name))) for name in data["node"].outputs
+        ),
+        macs=_number(macs),
+        macs_expression=_expression(macs),
+        elementwise=_number(node.elementwise),
+        explain=explain(shapes.calls(row.id)) if worth_telling else "",
+    )
+
+
+def _bound(
+    values: tuple[ValueRow, ...], model_graph: ModelGraph, shapes: ValueShapes
+) -> tuple[ValueRow, ...]:
+    """Inputs and outputs with what bindings and inference made of their shapes."""
+    known: Mapping[tuple[str, str], Shape] = shapes.shapes
+    producers = {
+        data["name"]: producer
+        for node, data in model_graph.tables.nodes.items()
+        if data["kind"] == "output"
+        for producer in model_graph.tables.pred[node]
+    }
+    found = []
+    for value in values:
+        producer = producers.get(value.name, f"input:{value.name}")
+        shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
+        found.append(value._replace(shape=_shown(shape)) if shape is not None else value)
+    return tuple(found)
+
+
+def _peak_row(used: Memory) -> PeakRow | None:
+    if used.peak is None:
+        return None
+    return PeakRow(used.peak.node, used.peak.nbytes, used.peak.values[:10])

@@ -1,0 +1,140 @@
+"""Shapes of all values: declared ones, and what follows from them operator by operator.
+
+>>> infer_shapes(proto, model_graph, rows, values).shapes["Conv_0", "x"]   # doctest: +SKIP
+(Expr(batch), 64, 112, 112)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from graphcount.analysis.counts import Row
+from graphcount.analysis.shapes.declared import Bindings, Declarations, ShapeError
+from graphcount.analysis.shapes.state import Literals, State, ValueKey
+from graphcount.analysis.values import Values
+from graphcount.errors import Unknown
+from graphcount.graph import ModelGraph
+from graphcount.loading.model import ModelProto
+from graphcount.ops.call import Call, Shape, Value
+from graphcount.symbolic import Dim
+
+MAX_ROUNDS = 4
+"""Passes until the state of every loop is stable; each one knows less of it than the one before."""
+
+NOTHING_BOUND = Bindings()
+
+
+class ValueShapes(NamedTuple):
+    """What is known of every value, by (id of the producing node, name of the value).
+
+    Attributes:
+        shapes: Shapes of results, inputs and initializers; None for a dimension not known. A value
+            of which nothing is known is missing.
+        dtypes: TensorProto.DataType codes.
+        values: Numbers of small integer tensors.
+        unresolved: Where a shape was lost: the first operators, not those that depend on them.
+        trips: Iterations of each Loop and Scan, by its id.
+        calls: The `Call` of an operator, with everything known around it.
+    """
+
+    shapes: dict[ValueKey, Shape]
+    dtypes: dict[ValueKey, int]
+    values: dict[ValueKey, Value]
+    unresolved: tuple[Unknown, ...]
+    trips: dict[str, Dim | None]
+    calls: Callable[[str], Call]
+
+
+def infer_shapes(
+    proto: ModelProto,
+    model_graph: ModelGraph,
+    rows: Iterable[Row],
+    values: Values,
+    bindings: Bindings = NOTHING_BOUND,
+) -> ValueShapes:
+    """Shapes, element types and small integer values of everything in a graph.
+
+    Args:
+        proto: The model.
+        model_graph: Its graph.
+        rows: Its stored tensors: their numbers are shapes, axes and indices.
+        values: Reads these numbers.
+        bindings: Sizes to put in the place of symbols.
+
+    Raises:
+        ShapeError: A binding does not fit the model.
+    """
+    declared = Declarations(proto, bindings)
+    literals = Literals(rows, values)
+    if declared.all_numbers():
+        state = _as_declared(State(model_graph.tables, declared, literals, {}))
+    else:
+        state = _propagated(model_graph, declared, literals)
+    return _published(state, proto)
+
+
+def _as_declared(state: State) -> State:
+    """Everything is declared by numbers: nothing is left to infer."""
+    for node_id, data in state.tables.nodes.items():
+        if data["kind"] == "initializer":
+            tensor = data["tensor"]
+            state.shapes[node_id, data["name"]] = tensor.dims
+            state.dtypes[node_id, data["name"]] = getattr(tensor, "data_type", 0)
+            continue
+        names = data["node"].outputs if data["kind"] == "operator" else (data["name"],)
+        for name in names if data["kind"] != "output" else ():
+            info = state.declared.info("", name)
+            shape = state.declared.shape(info)
+            if info is not None and shape is not None:
+                state.shapes[node_id, name] = shape
+                state.dtypes[node_id, name] = info.data_type
+    return state
+
+
+def _propagated(model_graph: ModelGraph, declared: Declarations, literals: Literals) -> State:
+    """Passes until the states of loops are stable; then, if they never are, without them."""
+    from graphcount.analysis.shapes.propagate import Propagation
+
+    widened: dict[tuple[str, int], Shape | None] = {}
+    for number in range(MAX_ROUNDS):
+        state = State(model_graph.tables, declared, literals, dict(widened))
+        Propagation(state).run()
+        if not state.unstable:
+            break
+        last = number >= MAX_ROUNDS - 2
+        widened = dict.fromkeys(state.widened) if last else state.widened
+    dead = tuple(state.dead)
+    if dead:
+        state.unknowns = [item for item in state.unknowns if not item.where.startswith(dead)]
+    return state
+
+
+def _published(state: State, proto: ModelProto) -> ValueShapes:
+    from graphcount.symbolic import Expr
+
+    known: dict[ValueKey, Value] = {}
+    for key, numbers in state.numbers.items():
+        dims = tuple(number for number in numbers or () if isinstance(number, int | Expr))
+        if numbers is not None and len(dims) == len(numbers):
+            known[key] = dims
+
+    def call(node_id: str) -> Call:
+        """A node with everything known around it."""
+        node = state.tables.nodes[node_id]["node"]
+        sources = state.sources(node_id, len(node.inputs))
+        for source in sources:
+            state.known(source)
+        return Call(
+            node,
+            proto.opset(node.domain) or 1 << 30,
+            tuple(state.shape(source) for source in sources),
+            tuple(known.get(source) if source else None for source in sources),
+            tuple(state.dtypes.get(source, 0) if source else 0 for source in sources),
+            tuple(state.shapes.get((node_id, name)) for name in node.outputs),
+        )
+
+    return ValueShapes(state.shapes, state.dtypes, known, tuple(state.unknowns), state.trips, call)
+
+
+__all__ = ["Bindings", "ShapeError", "ValueShapes", "infer_shapes"]

@@ -1,0 +1,235 @@
+"""If, Loop and Scan: what enters their bodies and what comes out (Operators.md).
+
+The state of a loop keeps the shape it starts with when the body returns that shape; a dimension
+that changes is not known, and the pass is done again with that.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphcount.analysis.shapes.state import Body, State, ValueKey
+from graphcount.loading.model import Node
+from graphcount.ops.call import Shape
+from graphcount.ops.shape.kit import Numbers
+from graphcount.symbolic import Dim, Expr
+
+INT64, BOOL = 7, 9
+
+
+class Result(NamedTuple):
+    """What is known of one value."""
+
+    shape: Shape | None
+    dtype: int = 0
+    numbers: Numbers | None = None
+
+
+NOTHING = Result(None)
+
+
+# ------------------------------------------------------------------------------ into the body
+
+
+def body_input(state: State, node_id: str, name: str, body: Body) -> Result:
+    """What an input of a body is known to be."""
+    position = body.positions.get(name, 0)
+    holder = state.tables.nodes[body.holder]
+    if holder["domain"] == "" and holder["op_type"] == "Loop":
+        return _loop_input(state, node_id, body.holder, position)
+    if holder["domain"] == "" and holder["op_type"] == "Scan":
+        return _scan_input(state, node_id, body, holder["node"], position)
+    return NOTHING
+
+
+def _loop_input(state: State, node_id: str, holder: str, position: int) -> Result:
+    if position == 0:
+        return Result((), INT64)
+    if position == 1:
+        return Result((), BOOL)
+    source = state.source_of(node_id, "")
+    shape = state.widened.get((holder, position), state.shape(source))
+    return Result(shape, state.dtypes.get(source, 0) if source else 0)
+
+
+def _scan_input(state: State, node_id: str, body: Body, node: Node, position: int) -> Result:
+    source = state.source_of(node_id, "")
+    shape = state.shape(source)
+    dtype = state.dtypes.get(source, 0) if source else 0
+    scanned = len(body.graph.inputs) - node.integer("num_scan_inputs", 0)
+    batched = is_scan_8(node)
+    if position < scanned:
+        if shape is not None and batched:
+            shape = shape[1:]
+        return Result(state.widened.get((body.holder, position), shape), dtype)
+    if shape is None:
+        return Result(None, dtype)
+    if batched:
+        return Result(shape[2:], dtype)
+    axis = _axis(node.integers("scan_input_axes"), position - scanned, len(shape))
+    return Result((*shape[:axis], *shape[axis + 1 :]) if axis is not None else None, dtype)
+
+
+def is_scan_8(node: Node) -> bool:
+    """Scan-8 has a batch axis and sequence lengths before the values."""
+    return node.attribute("directions") is not None
+
+
+def _axis(axes: tuple[int, ...] | None, index: int, rank: int) -> int | None:
+    axis = axes[index] if axes is not None and index < len(axes) else 0
+    return axis + rank if -rank <= axis < 0 else (axis if 0 <= axis < rank else None)
+
+
+# ------------------------------------------------------------------------------ out of the body
+
+
+def outputs(state: State, node_id: str, node: Node) -> list[Result]:
+    """What is known of the outputs of If, Loop or Scan."""
+    if node.op_type == "If":
+        return _if_outputs(state, node_id, node)
+    if node.op_type == "Loop":
+        return _loop_outputs(state, node_id, node)
+    return _scan_outputs(state, node_id, node)
+
+
+def _result(state: State, key: ValueKey | None) -> Result:
+    if key is None:
+        return NOTHING
+    return Result(state.shapes.get(key), state.dtypes.get(key, 0), state.known(key))
+
+
+def _if_outputs(state: State, node_id: str, node: Node) -> list[Result]:
+    condition = state.known(state.sources(node_id, 1)[0])
+    branches = [state.results(node_id, name) for name in ("then_branch", "else_branch")]
+    taken: int | None = None
+    if condition is not None and len(condition) == 1 and isinstance(condition[0], int):
+        taken = 0 if condition[0] else 1
+        state.dead.append(f"{node_id}/{'else_branch' if taken == 0 else 'then_branch'}/")
+    found = []
+    for position in range(len(node.outputs)):
+        yes, no = (_result(state, branch.get(position)) for branch in branches)
+        found.append((yes, no)[taken] if taken is not None else _either(yes, no))
+    return found
+
+
+def _either(a: Result, b: Result) -> Result:
+    """What two branches have in common."""
+    numbers = a.numbers if a.numbers == b.numbers else None
+    dtype = a.dtype if a.dtype == b.dtype else 0
+    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
+        return Result(None, dtype, None)
+    dims = zip(a.shape, b.shape, strict=True)
+    return Result(tuple(x if x == y else None for x, y in dims), dtype, numbers)
+
+
+def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
+    body = state.bodies.get(f"{node_id}/body")
+    if body is None:
+        return [NOTHING] * len(node.outputs)
+    results = state.results(node_id, "body")
+    states = max(len(node.inputs) - 2, 0)
+    trip = loop_trips(state, node_id, node, body, results)
+    state.trips[node_id] = trip
+    found = []
+    for position in range(len(node.outputs)):
+        inside = _result(state, results.get(position + 1))
+        if position < states:
+            inside = inside._replace(shape=_stable(state, body, position + 2, inside.shape))
+            found.append(inside._replace(numbers=None))
+        else:
+            shape = (trip, *inside.shape) if inside.shape is not None else None
+            found.append(Result(shape, inside.dtype))
+    return found
+
+
+def _stable(state: State, body: Body, position: int, after: Shape | None) -> Shape | None:
+    """Shape of a state before and after every iteration; a smaller claim is noted for next time."""
+    if position >= len(body.graph.inputs):
+        return None
+    name = body.graph.inputs[position].name
+    input_id = f"{body.holder}/{body.attribute}/input:{name}"
+    before = state.shapes.get((input_id, name))
+    if before is None or before == after:
+        return before
+    if after is None or len(after) != len(before):
+        common: Shape | None = None
+    else:
+        pairs = zip(before, after, strict=True)
+        common = tuple(x if x == y else None for x, y in pairs)
+    if common != before:
+        state.widened[body.holder, position] = common
+        state.unstable = True
+    return common
+
+
+def loop_trips(
+    state: State, node_id: str, node: Node, body: Body, results: dict[int, ValueKey]
+) -> Dim | None:
+    """How often a Loop runs: its M, when the condition is true from the beginning to the end."""
+    sources = state.sources(node_id, 2)
+    limit, condition = state.known(sources[0]), state.known(sources[1])
+    given = len(node.inputs) > 1 and bool(node.inputs[1])
+    if limit is None or len(limit) != 1 or not isinstance(limit[0], int | Expr):
+        return None
+    if given and condition == (0,):
+        return 0
+    if (given and condition != (1,)) or not _stays_true(state, body, results.get(0)):
+        return None
+    return max(limit[0], 0) if isinstance(limit[0], int) else limit[0]
+
+
+def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:
+    """Whether a body's condition is a constant, or the condition that came in."""
+    for _ in range(8):
+        if key is None:
+            return False
+        if state.known(key) == (1,):
+            return True
+        data = state.tables.nodes[key[0]]
+        if data["kind"] == "input":
+            return body.positions.get(data["name"]) == 1 and state.bodies.get(data["scope"]) == body
+        if data["kind"] != "operator" or data["op_type"] not in ("Identity", "Cast"):
+            return False
+        key = state.sources(key[0], 1)[0]
+    return False
+
+
+def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
+    body = state.bodies.get(f"{node_id}/body")
+    if body is None:
+        return [NOTHING] * len(node.outputs)
+    batched = is_scan_8(node)
+    scanned = node.integer("num_scan_inputs", 0)
+    states = len(body.graph.inputs) - scanned
+    sources = state.sources(node_id, len(node.inputs))
+    first = state.shape(sources[states + batched]) if 0 <= states + batched < len(sources) else None
+    trip, batch = _scan_trips(node, first)
+    state.trips[node_id] = trip
+    results = state.results(node_id, "body")
+    found = []
+    for position in range(len(node.outputs)):
+        inside = _result(state, results.get(position))
+        if position < states:
+            shape = _stable(state, body, position, inside.shape)
+            lead: Shape = (batch,) if batched else ()
+            found.append(Result((*lead, *shape) if shape is not None else None, inside.dtype))
+            continue
+        shape = inside.shape
+        if shape is not None and batched:
+            shape = (batch, trip, *shape)
+        elif shape is not None:
+            axes = node.integers("scan_output_axes")
+            axis = _axis(axes, position - states, len(shape) + 1)
+            shape = (*shape[:axis], trip, *shape[axis:]) if axis is not None else None
+        found.append(Result(shape, inside.dtype))
+    return found
+
+
+def _scan_trips(node: Node, first: Shape | None) -> tuple[Dim | None, Dim | None]:
+    """Iterations and (in Scan-8) the batch, from the first tensor that is scanned."""
+    if first is None:
+        return None, None
+    if is_scan_8(node):
+        return (first[1], first[0]) if len(first) > 1 else (None, None)
+    axis = _axis(node.integers("scan_input_axes"), 0, len(first))
+    return (first[axis] if axis is not None else None), None

@@ -1,0 +1,313 @@
+"""One pass over the graph in topological order: shapes, element types, small integer values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphcount.analysis.shapes import control
+from graphcount.analysis.shapes.control import Result
+from graphcount.analysis.shapes.state import State, ValueKey, find_bodies
+from graphcount.errors import Unknown
+from graphcount.loading.model import Node, SparseTensor, ValueInfo
+from graphcount.ops.call import Shape, complete
+from graphcount.ops.shape import (
+    CANNOT,
+    MAX_NUMBERS,
+    MAX_RANK,
+    NEEDS_NO_NUMBERS,
+    NUMBER_RULES,
+    SHAPE_RULES,
+    Facts,
+    Numbers,
+    result_dtypes,
+)
+from graphcount.ops.shape.kit import product, unknown
+from graphcount.symbolic import Expr, TooComplexError
+
+MAX_WORK = 2_000_000
+"""Numbers of small tensors computed in all; what comes after is not known."""
+
+MAX_UNKNOWNS = 1_000
+LARGEST = 2**63
+
+CONTROL = frozenset({"If", "Loop", "Scan"})
+HELD = frozenset({"Constant", "ConstantOfShape"})
+
+
+class Propagation:
+    """The pass. What it finds is in `state`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.opsets: dict[str, int] = {}
+        for name, version in state.declared.proto.opset_imports:
+            self.opsets.setdefault("" if name == "ai.onnx" else name, version)
+        self.function_infos: dict[int, dict[str, ValueInfo]] = {
+            node.offset: infos
+            for function in state.declared.proto.functions
+            if (infos := {info.name: info for info in function.value_info})
+            for node in function.nodes
+        }
+        for path, body in find_bodies(state.tables):
+            state.bodies[path] = body
+            state.declared.add_scope(path, body.graph)
+
+    def run(self) -> None:
+        """Visit every node after its producers (Kahn); those in cycles keep what is declared."""
+        nodes, succ, pred = self.state.tables
+        waiting = {node: len(producers) for node, producers in pred.items()}
+        ready = [node for node, count in waiting.items() if count == 0]
+        ready.reverse()
+        while ready:
+            node_id = ready.pop()
+            self.visit(node_id, nodes[node_id])
+            for successor in succ[node_id]:
+                waiting[successor] -= 1
+                if waiting[successor] == 0:
+                    ready.append(successor)
+            del waiting[node_id]
+        for node_id in waiting:
+            if nodes[node_id]["kind"] == "operator":
+                self.store(node_id, nodes[node_id], [])
+
+    def visit(self, node_id: str, data: dict[str, Any]) -> None:
+        """Work out one node."""
+        kind = data["kind"]
+        if kind == "operator":
+            self.operator(node_id, data)
+        elif kind == "input":
+            self.input(node_id, data)
+        elif kind == "initializer":
+            tensor = data["tensor"]
+            sparse = isinstance(tensor, SparseTensor)
+            dtype = tensor.values.data_type if sparse else tensor.data_type
+            key = (node_id, data["name"])
+            if len(tensor.dims) <= MAX_RANK and all(dim >= 0 for dim in tensor.dims):
+                self.state.shapes[key] = tensor.dims
+            self.state.dtypes[key] = dtype
+
+    # ----------------------------------------------------------------------------------- inputs
+
+    def input(self, node_id: str, data: dict[str, Any]) -> None:
+        """An input of the main graph, of a body, or of a function that is not expanded."""
+        state, name = self.state, data["name"]
+        info: ValueInfo = data["value_info"]
+        body = state.bodies.get(data["scope"])
+        if body is not None:
+            found = control.body_input(state, node_id, name, body)
+            declared = state.declared.shape(info)
+            widened = (body.holder, body.positions.get(name, 0)) in state.widened
+            if widened and declared is not None:
+                # a number that changes is no number, whatever the body declares
+                declared = tuple(dim if isinstance(dim, Expr) else None for dim in declared)
+            shape = self.refined(node_id, name, found.shape, declared)
+            self.keep((node_id, name), Result(shape, found.dtype or info.data_type))
+            return
+        shape = state.declared.inputs.get(name) if data["scope"] == "" else None
+        self.keep((node_id, name), Result(shape, info.data_type))
+        if shape is None and data["scope"] == "" and info.type in ("tensor", ""):
+            self.note(node_id, f"the model does not state a shape for its input {name}")
+
+    # -------------------------------------------------------------------------------- operators
+
+    def operator(self, node_id: str, data: dict[str, Any]) -> None:
+        """Apply the rule of an operator."""
+        node: Node = data["node"]
+        state = self.state
+        if node.domain == "" and node.op_type in CONTROL:
+            results = control.outputs(state, node_id, node)
+            if self.store(node_id, data, results):
+                self.lost_body(node_id, node)
+            return
+        key = (node.domain, node.op_type)
+        rule = SHAPE_RULES.get(key)
+        if rule is None:
+            if self.store(node_id, data, []):
+                label = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
+                self.note(node_id, f"there is no shape rule for {label}")
+            return
+        sources = state.sources(node_id, len(node.inputs))
+        facts = self.facts(node, sources)
+        why = ""
+        shapes: list[Shape | None] = []
+        try:
+            shapes = rule(facts)
+        except TooComplexError as error:
+            why = f"its size is too long an expression: {error}"
+        except CANNOT as error:
+            why = f"its attributes and inputs do not fit: {error}"[:300]
+        results = self.results(key, facts, shapes)
+        lost = self.store(node_id, data, results)
+        if not lost or rule is unknown:
+            return
+        given = (source for source in sources if source is not None)
+        if all(complete(state.shapes.get(source)) is not None for source in given):
+            self.note(node_id, why or "its size depends on the numbers that enter it")
+
+    def lost_body(self, node_id: str, node: Node) -> None:
+        """Say why a shape that leaves a body is not known, unless it was not known inside."""
+        inside = [
+            self.state.shapes.get(key)
+            for name in ("then_branch", "else_branch", "body")
+            for key in self.state.results(node_id, name).values()
+        ]
+        if all(complete(shape) is not None for shape in inside):
+            if node.op_type == "If":
+                self.note(node_id, "its branches return different shapes")
+            else:
+                self.note(node_id, "how often it runs is not known")
+
+    def facts(self, node: Node, sources: list[ValueKey | None]) -> Facts:
+        """A node with what is known around it."""
+        state = self.state
+        shapes: list[Shape | None] = []
+        dtypes: list[int] = []
+        numbers: list[Numbers | None] = []
+        for source in sources:
+            if source is None:
+                shapes.append(None)
+                dtypes.append(0)
+                numbers.append(None)
+                continue
+            shapes.append(state.shapes.get(source))
+            dtypes.append(state.dtypes.get(source, 0))
+            numbers.append(state.known(source))
+        held = None
+        if node.op_type in HELD and node.domain == "":
+            held = state.literals.of_attributes(node.attributes)
+        values = tuple([only_dims(row) if row is not None else None for row in numbers])
+        opset = self.opsets.get(node.domain, 1 << 30)
+        return Facts(node, opset, tuple(shapes), values, tuple(dtypes), (), tuple(numbers), held)
+
+    def results(
+        self, key: tuple[str, str], facts: Facts, shapes: list[Shape | None]
+    ) -> list[Result]:
+        """Shapes, element types and numbers of the outputs."""
+        try:
+            dtypes = result_dtypes(key, facts)
+        except CANNOT:
+            dtypes = []
+        count = len(facts.node.outputs)
+        clean = [cleaned(shape) for shape in shapes[:count]]
+        clean += [None] * (count - len(clean))
+        dtypes += [0] * (count - len(dtypes))
+        if key not in NUMBER_RULES:
+            return [Result(shape, dtype) for shape, dtype in zip(clean, dtypes, strict=True)]
+        numbers = self.computed(key, facts, tuple(clean))
+        return [Result(*row) for row in zip(clean, dtypes, numbers, strict=True)]
+
+    def computed(
+        self, key: tuple[str, str], facts: Facts, shapes: tuple[Shape | None, ...]
+    ) -> list[Numbers | None]:
+        """Numbers of the outputs, where there is a rule and the inputs' numbers are known."""
+        count = len(facts.node.outputs)
+        nothing: list[Numbers | None] = [None] * count
+        rule = NUMBER_RULES.get(key)
+        if rule is None or not shapes or self.state.work > MAX_WORK:
+            return nothing
+        if key[1] not in NEEDS_NO_NUMBERS and (not facts.numbers or facts.numbers[0] is None):
+            return nothing
+        try:
+            found = rule(facts, shapes)[:count]
+        except CANNOT:
+            return nothing
+        checked = [self.checked(row, shape) for row, shape in zip(found, shapes, strict=False)]
+        return checked + [None] * (count - len(checked))
+
+    def checked(self, numbers: Numbers | None, shape: Shape | None) -> Numbers | None:
+        """Numbers that fit their tensor and have not overflowed."""
+        if numbers is None or shape is None or len(numbers) > MAX_NUMBERS:
+            return None
+        self.state.work += len(numbers)
+        if product(shape) != len(numbers):
+            return None
+        return tuple(
+            None if isinstance(number, int) and not -LARGEST <= number < LARGEST else number
+            for number in numbers
+        )
+
+    # ---------------------------------------------------------------------------------- outcome
+
+    def store(self, node_id: str, data: dict[str, Any], results: list[Result]) -> bool:
+        """Keep what is known of a node's outputs, declared or found; True if a shape is lost."""
+        node: Node = data["node"]
+        lost = False
+        for position, name in enumerate(node.outputs):
+            if not name:
+                continue
+            result = results[position] if position < len(results) else control.NOTHING
+            info, symbols = self.declaration(data["scope"], node, name)
+            if info is not None:
+                declared = self.state.declared.shape(info, symbols=symbols)
+                shape = self.refined(node_id, name, result.shape, declared)
+                result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
+            self.keep((node_id, name), result)
+            if result.shape is None or None in result.shape:
+                lost = True
+        return lost
+
+    def declaration(self, scope: str, node: Node, name: str) -> tuple[ValueInfo | None, bool]:
+        """What the file declares of an output, and whether its symbols mean what they mean outside.
+
+        A function's symbols are its own, and it may be called with several shapes.
+        """
+        info = self.state.declared.info(scope, name)
+        if info is not None or not self.function_infos:
+            return info, True
+        return self.function_infos.get(node.offset, {}).get(name), False
+
+    def keep(self, key: ValueKey, result: Result) -> None:
+        """Remember what is known of a value."""
+        if result.shape is not None:
+            self.state.shapes[key] = result.shape
+        if result.dtype:
+            self.state.dtypes[key] = result.dtype
+        if result.numbers is not None:
+            self.state.numbers[key] = result.numbers
+
+    def refined(
+        self, node_id: str, name: str, found: Shape | None, declared: Shape | None
+    ) -> Shape | None:
+        """The more specific of two shapes, dimension by dimension: number, symbol, nothing."""
+        if found is None or declared is None:
+            return declared if found is None else found
+        if found == declared:
+            return found
+        if len(found) != len(declared):
+            why = f"{name} is declared with {len(declared)} dimensions and has {len(found)}"
+            self.note(node_id, why)
+            return found
+        dims = []
+        for computed, stated in zip(found, declared, strict=True):
+            if computed is None or (isinstance(stated, int) and isinstance(computed, Expr)):
+                dims.append(stated)
+                continue
+            if isinstance(stated, int) and stated != computed:
+                self.note(node_id, f"{name} is declared with {stated} where it has {computed}")
+            dims.append(computed)
+        return tuple(dims)
+
+    def note(self, node_id: str, why: str) -> None:
+        """Remember why a shape is not known."""
+        if len(self.state.unknowns) < MAX_UNKNOWNS:
+            self.state.unknowns.append(Unknown(node_id, "shape", why, "cost"))
+
+
+def cleaned(shape: Shape | None) -> Shape | None:
+    """A shape without sizes that cannot be."""
+    if shape is None or len(shape) > MAX_RANK:
+        return None
+    for dim in shape:
+        if isinstance(dim, int) and not 0 <= dim < LARGEST:
+            break
+    else:
+        return shape
+    return tuple(None if isinstance(dim, int) and not 0 <= dim < LARGEST else dim for dim in shape)
+
+
+def only_dims(numbers: Numbers | None) -> tuple[int | Expr, ...] | None:
+    """Numbers when all of them are known and none is a fraction."""
+    if numbers is None:
+        return None
+    dims = tuple([number for number in numbers if isinstance(number, int | Expr)])
+    return dims if len(dims) == len(numbers) else None

@@ -1,0 +1,186 @@
+"""What is known so far of every value, and how a node's inputs are found in the graph's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from graphcount.analysis.counts import Row
+from graphcount.analysis.shapes.declared import Declarations
+from graphcount.analysis.stored import Stored
+from graphcount.analysis.values import Values
+from graphcount.errors import Unknown
+from graphcount.graph import Tables
+from graphcount.loading.model import Attribute, Graph, Node
+from graphcount.ops.call import Shape
+from graphcount.ops.shape.kit import Number, Numbers, Ratio
+from graphcount.symbolic import Dim
+
+ValueKey: TypeAlias = "tuple[str, str]"
+"""Id of the producing node, and the value's name there."""
+
+MAX_NUMBERS = 4096
+"""Integer tensors with more numbers are no shapes, axes or indices of shapes."""
+
+MAX_FLOATS = 8
+"""Scales of Resize and scalars; floats are not looked at otherwise."""
+
+INTEGERS = frozenset({6, 7})
+SMALL_INTEGERS = frozenset({2, 3, 4, 5, 9, 12, 13})
+FLOATS = frozenset({1, 10, 11, 16})
+LOOKED_AT = INTEGERS | SMALL_INTEGERS | FLOATS
+
+
+class Body(NamedTuple):
+    """A subgraph: who holds it, under which attribute, and its record."""
+
+    holder: str
+    attribute: str
+    graph: Graph
+    positions: dict[str, int]
+
+
+class Literals:
+    """Numbers of stored tensors, as far as they may matter for shapes."""
+
+    def __init__(self, rows: Iterable[Row], values: Values) -> None:
+        self.values = values
+        self.stored: dict[int, Stored] = {row.stored.key: row.stored for row in rows}
+
+    def of_tensor(self, offset: int, data_type: int) -> Numbers | None:
+        """Numbers of the tensor at a byte offset, or None."""
+        stored = self.stored.get(offset)
+        if stored is None or stored.tensor is None or stored.unknowns:
+            return None
+        limit = MAX_NUMBERS if data_type in INTEGERS else MAX_FLOATS
+        if stored.elements > limit or data_type not in LOOKED_AT or len(stored.shape) > 2:
+            return None
+        numbers = self.values.numbers(stored) if stored.elements else ()
+        if numbers is None or len(numbers) != stored.elements:
+            return None
+        return tuple(exact(number) for number in numbers)
+
+    def of_attributes(self, attributes: Iterable[Attribute]) -> Numbers | None:
+        """Numbers of the tensor (or the list) that a Constant holds."""
+        for attribute in attributes:
+            if attribute.tensors:
+                tensor = attribute.tensors[0]
+                return self.of_tensor(tensor.offset, tensor.data_type)
+            held = attribute.numbers
+            if held is not None and held.kind != "string" and len(held.values) <= MAX_NUMBERS:
+                return tuple(
+                    exact(number) for number in held.values if isinstance(number, int | float)
+                )
+        return None
+
+
+def exact(number: float) -> Number:
+    """A stored number as an integer or an exact fraction; None for infinities and NaN."""
+    if isinstance(number, int):
+        return number
+    try:
+        over, under = number.as_integer_ratio()
+    except (OverflowError, ValueError):
+        return None
+    return over if under == 1 else Ratio(over, under)
+
+
+@dataclass
+class State:
+    """Everything one pass over the graph knows.
+
+    Attributes:
+        widened: Shape that the state of a Loop or Scan keeps over all iterations, by (holder,
+            position in the body's inputs), where it is less than the initial one.
+        dead: Scopes of branches that are never taken.
+    """
+
+    tables: Tables
+    declared: Declarations
+    literals: Literals
+    widened: dict[tuple[str, int], Shape | None]
+    bodies: dict[str, Body] = field(default_factory=dict)
+    shapes: dict[ValueKey, Shape] = field(default_factory=dict)
+    dtypes: dict[ValueKey, int] = field(default_factory=dict)
+    numbers: dict[ValueKey, Numbers | None] = field(default_factory=dict)
+    unknowns: list[Unknown] = field(default_factory=list)
+    trips: dict[str, Dim | None] = field(default_factory=dict)
+    dead: list[str] = field(default_factory=list)
+    unstable: bool = False
+    work: int = 0
+
+    def sources(self, node_id: str, count: int) -> list[ValueKey | None]:
+        """Where each of a node's inputs comes from."""
+        found: list[ValueKey | None] = [None] * count
+        for producer, keyed in self.tables.pred[node_id].items():
+            for edge in keyed.values():
+                index = edge["index"]
+                if index is not None and index < count:
+                    found[index] = self.key(producer, edge)
+        return found
+
+    def results(self, node_id: str, body: str) -> dict[int, ValueKey]:
+        """Where the outputs of a node's body come from, by position."""
+        found = {}
+        for producer, keyed in self.tables.pred[node_id].items():
+            for edge in keyed.values():
+                if edge["index"] is None and edge["body"] == body:
+                    found[edge["result"]] = self.key(producer, edge)
+        return found
+
+    def key(self, producer: str, edge: dict[str, Any]) -> ValueKey:
+        """The value an edge stands for, under the name its producer gives it.
+
+        A function's formal parameters and results are names for values of other scopes; such a
+        name leads to the value where its producer has only one.
+        """
+        data = self.tables.nodes[producer]
+        value: str = edge["value"]
+        if data["kind"] != "operator":
+            return producer, data["name"]
+        outputs = data["node"].outputs
+        if value not in outputs:
+            named = [name for name in outputs if name]
+            return producer, named[0] if len(named) == 1 else value
+        return producer, value
+
+    def shape(self, key: ValueKey | None) -> Shape | None:
+        """Shape of a value, None when it is not known or left out."""
+        return self.shapes.get(key) if key is not None else None
+
+    def known(self, key: ValueKey | None) -> Numbers | None:
+        """Numbers of a small tensor; those of initializers are read when first asked for."""
+        if key is None:
+            return None
+        if key in self.numbers:
+            return self.numbers[key]
+        data = self.tables.nodes[key[0]]
+        if data["kind"] != "initializer":
+            return None
+        tensor = data["tensor"]
+        found = None
+        if hasattr(tensor, "data_type"):
+            found = self.literals.of_tensor(tensor.offset, tensor.data_type)
+        self.numbers[key] = found
+        return found
+
+    def source_of(self, node_id: str, value: str) -> ValueKey | None:
+        """Where the value that enters a body's input comes from."""
+        for producer, keyed in self.tables.pred[node_id].items():
+            for edge in keyed.values():
+                return self.key(producer, edge)
+        return None
+
+
+def find_bodies(tables: Tables) -> Iterator[tuple[str, Body]]:
+    """The scope path of every subgraph in the graph, and the subgraph."""
+    for node_id, data in tables.nodes.items():
+        if data["kind"] != "operator":
+            continue
+        node: Node = data["node"]
+        for attribute in node.attributes:
+            for number, graph in enumerate(attribute.graphs):
+                path = f"{node_id}/{attribute.name}" + (f"[{number}]" if number else "")
+                positions = {info.name: place for place, info in enumerate(graph.inputs)}
+                yield path, Body(node_id, attribute.name, graph, positions)

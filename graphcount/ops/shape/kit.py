@@ -1,0 +1,303 @@
+"""What shape rules are made of: dimensions that broadcast, axes, known numbers.
+
+A rule takes a `Call` and returns the shape of each output, None where it cannot tell. It only adds,
+subtracts, multiplies and divides dimensions and compares them for equality, so numbers and symbols
+go the same way. Sizes behind symbols are taken to be at least 1. A rule may raise one of `CANNOT`:
+attributes that make no sense leave the shape unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from graphcount.ops.call import Call, Shape
+from graphcount.symbolic import Atom, Dim, Expr, ceildiv, floordiv, maximum, minimum
+
+MAX_RANK = 64
+"""Dimensions of a tensor (`Limits.rank`); what asks for more is unknown."""
+
+CANNOT = (LookupError, ValueError, TypeError, ArithmeticError)
+"""What a rule may raise: index out of range, rank mismatch, division by zero, TooComplexError."""
+
+Shapes: TypeAlias = "list[Shape | None]"
+Rule: TypeAlias = "Callable[[Call], Shapes]"
+Key: TypeAlias = "tuple[str, str]"
+
+
+class Ratio(NamedTuple):
+    """A number that is no integer: scales of Resize, and quotients on their way to a Floor."""
+
+    over: Dim
+    under: Dim
+
+
+Number: TypeAlias = "int | Expr | Ratio | None"
+"""One number of a small tensor; None where only that one is not known."""
+
+Numbers: TypeAlias = "tuple[Number, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts(Call):
+    """A call while shapes are inferred.
+
+    Attributes:
+        numbers: Like `values`, with fractions, and with None for single numbers not known.
+        held: Numbers of the tensor in an attribute (Constant, ConstantOfShape).
+    """
+
+    numbers: tuple[Numbers | None, ...] = ()
+    held: Numbers | None = None
+
+
+def numbers_of(call: Call, index: int) -> Numbers | None:
+    """Numbers of an input, some of which may be None or fractions."""
+    if isinstance(call, Facts):
+        return call.numbers[index] if index < len(call.numbers) else None
+    return call.value(index)
+
+
+def integers_of(call: Call, index: int) -> tuple[int, ...] | None:
+    """Numbers of an input when all are plain integers (axes, pads, repeats)."""
+    value = call.value(index)
+    if value is None:
+        return None
+    found = tuple(number for number in value if isinstance(number, int))
+    return found if len(found) == len(value) else None
+
+
+def table(domain: str, *parts: dict[str, Rule]) -> dict[Key, Rule]:
+    """Rules of one domain, keyed by (domain, op_type)."""
+    return {(domain, op_type): rule for part in parts for op_type, rule in part.items()}
+
+
+def each(op_types: str, rule: Rule) -> dict[str, Rule]:
+    """The same rule for several operators, named in one string."""
+    return dict.fromkeys(op_types.split(), rule)
+
+
+def merge(tables: Iterable[dict[Key, Rule]]) -> dict[Key, Rule]:
+    """Join tables; an operator in two of them is a mistake and raises ValueError."""
+    merged: dict[Key, Rule] = {}
+    for rows in tables:
+        for key, rule in rows.items():
+            if key in merged:
+                raise ValueError(f"operator {key} has two shape rules")
+            merged[key] = rule
+    return merged
+
+
+# ---------------------------------------------------------------------------------- simple rules
+
+
+def same(*indices: int) -> Rule:
+    """Output i has the shape of input `indices[i]`."""
+
+    def rule(call: Call) -> Shapes:
+        return [call.input(index) for index in indices]
+
+    return rule
+
+
+same_as_first = same(0)
+
+
+def unknown(call: Call) -> Shapes:
+    """No tensor, or a size that depends on the data: not known, and no mistake."""
+    return [None] * len(call.node.outputs)
+
+
+def scalar(call: Call) -> Shapes:
+    """One number."""
+    return [()]
+
+
+# -------------------------------------------------------------------------------------- dimensions
+
+
+def at_least(dim: Dim) -> int | None:
+    """A number the dimension cannot fall below when every symbol is at least 1; None: none found.
+
+    Exact for products and sums with positive coefficients.
+    """
+    if isinstance(dim, int):
+        return dim
+    total = 0
+    for monomial, coefficient in dim.terms:
+        if not monomial:
+            total += coefficient
+            continue
+        if coefficient < 0:
+            return None
+        lowest = 1
+        for factor, power in monomial:
+            low = _lowest(factor) if isinstance(factor, Atom) else 1
+            if low is None or low < 0:
+                return None
+            lowest *= low**power
+        total += coefficient * lowest
+    return total
+
+
+def _lowest(atom: Atom) -> int | None:
+    a, b = (at_least(arg) for arg in atom.args)
+    if atom.op == "max":
+        known = [low for low in (a, b) if low is not None]
+        return max(known, default=None)
+    if a is None:
+        return None
+    if atom.op == "min":
+        return min(a, b) if b is not None else None
+    divisor = atom.args[1]
+    if isinstance(divisor, int) and divisor > 0:
+        return a // divisor
+    return 0 if a >= 0 and b is not None and b > 0 else None
+
+
+def larger(a: Dim, b: Dim) -> Dim:
+    """max(a, b), without an operation where it is clear which one that is."""
+    if _never_below(a, b) or _holds(a, "max", b) or _holds(b, "min", a):
+        return a
+    if _never_below(b, a) or _holds(b, "max", a) or _holds(a, "min", b):
+        return b
+    return maximum(a, b)
+
+
+def smaller(a: Dim, b: Dim) -> Dim:
+    """min(a, b), without an operation where it is clear which one that is."""
+    if _never_below(b, a) or _holds(a, "min", b) or _holds(b, "max", a):
+        return a
+    if _never_below(a, b) or _holds(b, "min", a) or _holds(a, "max", b):
+        return b
+    return minimum(a, b)
+
+
+def _never_below(a: Dim, b: Dim) -> bool:
+    """Whether a >= b for all sizes from 1 on (False: not found)."""
+    low = at_least(a - b)
+    return low is not None and low >= 0
+
+
+def _holds(dim: Dim, op: str, operand: Dim) -> bool:
+    """Whether `dim` is `op(operand, …)`: max(a, min(a, b)) is a, max(max(a, b), a) is max(a, b)."""
+    if not isinstance(dim, Expr) or len(dim.terms) != 1:
+        return False
+    monomial, coefficient = dim.terms[0]
+    if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 1:
+        return False
+    atom = monomial[0][0]
+    return isinstance(atom, Atom) and atom.op == op and operand in atom.args
+
+
+def product(dims: Iterable[Dim | None]) -> Dim | None:
+    """Product of dimensions; None when one is not known."""
+    total: Dim = 1
+    for dim in dims:
+        if dim is None:
+            return None
+        total = total * dim
+    return total
+
+
+def add(*dims: Dim | None) -> Dim | None:
+    """Sum of dimensions; None when one is not known."""
+    total: Dim = 0
+    for dim in dims:
+        if dim is None:
+            return None
+        total = total + dim
+    return total
+
+
+def times(a: Dim | None, b: Dim | None) -> Dim | None:
+    """Product of two dimensions; None when one is not known."""
+    return None if a is None or b is None else a * b
+
+
+def over(a: Dim | None, b: Dim | None) -> Dim | None:
+    """floor(a / b); None when one is not known."""
+    return None if a is None or b is None else floordiv(a, b)
+
+
+def ceil_over(a: Dim | None, b: Dim | None) -> Dim | None:
+    """ceil(a / b); None when one is not known."""
+    return None if a is None or b is None else ceildiv(a, b)
+
+
+# ------------------------------------------------------------------------------------ broadcasting
+
+
+def joined(a: Dim | None, b: Dim | None) -> Dim | None:
+    """One dimension of a broadcast (Broadcasting.md): equal, or one of them is 1.
+
+    Two symbols that may differ give their maximum, which is right in both cases.
+    """
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    if isinstance(a, int):
+        return None if isinstance(b, int) else a
+    if isinstance(b, int):
+        return b
+    if a is None or b is None:
+        return None
+    return larger(a, b)
+
+
+def broadcast(shapes: Iterable[Shape | None]) -> Shape | None:
+    """Multidirectional broadcasting of several shapes."""
+    result: Shape | None = None
+    for number, shape in enumerate(shapes):
+        if shape is None:
+            return None
+        if number == 0 or result is None:
+            result = shape
+        elif shape != result:
+            result = _broadcast_two(result, shape)
+    return result
+
+
+def _broadcast_two(a: Shape, b: Shape) -> Shape:
+    if len(a) < len(b):
+        a, b = b, a
+    lead = len(a) - len(b)
+    return a[:lead] + tuple(joined(x, y) for x, y in zip(a[lead:], b, strict=True))
+
+
+# -------------------------------------------------------------------------------------------- axes
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis counted from the front.
+
+    Raises:
+        IndexError: There is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise IndexError(f"axis {axis} of {rank}")
+    return axis + rank if axis < 0 else axis
+
+
+def axes_of(axes: Iterable[int], rank: int) -> list[int]:
+    """Axes counted from the front; IndexError when one does not exist, ValueError when too many."""
+    found = []
+    for axis in axes:
+        found.append(axis_of(axis, rank))
+        if len(found) > MAX_RANK:
+            raise ValueError("too many axes")
+    return found
+
+
+def replace(shape: Shape, axis: int, dim: Dim | None) -> Shape:
+    """The shape with another dimension at an axis that exists."""
+    return (*shape[:axis], dim, *shape[axis + 1 :])
+
+
+def of_rank(rank: int | Dim | None) -> Shape | None:
+    """A shape of which only the rank is known."""
+    if not isinstance(rank, int) or not 0 <= rank <= MAX_RANK:
+        return None
+    return (None,) * rank
