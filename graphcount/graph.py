@@ -298,8 +298,12 @@ class _Builder:
         node_id = self.add(wanted, attributes, fallback)
         if is_call:
             self.refused_calls.append((node_id, called))
+        values = scope.values
         for output in node.outputs:
-            self.define(scope, output, node_id)
+            if output and output not in values:
+                values[output] = node_id
+            else:
+                self.define(scope, output, node_id)
         self.uses.append((node_id, node, scope))
         if not node.attributes:
             return []

@@ -60,7 +60,8 @@ def attribute(
     """Attribute every stored tensor to the nodes that use it."""
     graph = model_graph.tables
     holders = _holders(graph)
-    alive = ancestors_of_outputs(graph)
+    dead = set() if model_graph.cyclic else dead_nodes(graph)
+    alive = ancestors_of_outputs(graph) if model_graph.cyclic else None
     order: dict[str, int] = {}
     follower = _Follower(graph)
     found = []
@@ -73,7 +74,11 @@ def attribute(
             if not order:
                 order = {node: position for position, node in enumerate(graph.nodes)}
             uses = _in_order(uses, order)
-        live = any(node in alive for node in held_by) and not tensor.in_training
+        if alive is not None:
+            live = any(node in alive for node in held_by)
+        else:
+            live = any(node not in dead for node in held_by)
+        live = live and not tensor.in_training
         found.append(Attributed(tensor, held_by, tuple(uses), live))
     return tuple(found), tuple(follower.unknowns)
 
@@ -81,6 +86,24 @@ def attribute(
 def _in_order(uses: list[Use], order: dict[str, int]) -> list[Use]:
     """Uses in graph order, each once."""
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
+
+
+def dead_nodes(graph: Tables) -> set[str]:
+    """Nodes of an acyclic graph that no output depends on: work grows with their number only."""
+    stack = [
+        node
+        for node, consumers in graph.succ.items()
+        if not consumers and graph.nodes[node]["kind"] != "output"
+    ]
+    dead = set(stack)
+    living: dict[str, int] = {}  # consumers not yet found dead
+    while stack:
+        for node in graph.pred[stack.pop()]:
+            living[node] = left = living.get(node, len(graph.succ[node])) - 1
+            if left == 0:
+                dead.add(node)
+                stack.append(node)
+    return dead
 
 
 def ancestors_of_outputs(graph: Tables) -> set[str]:

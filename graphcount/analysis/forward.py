@@ -1,4 +1,4 @@
-"""A forward pass in the report: shapes, MACs, element-wise work and activations, added to the counts.
+"""A forward pass in the report: shapes, MACs, element-wise work and activations.
 
 Numbers where every dimension is known; where the model leaves dimensions free, expressions in their
 names, which `Report.macs(batch=8)` evaluates.

@@ -3,8 +3,8 @@
 Rules, stated because every runtime differs:
 
 * Nodes run one after another in the order of the file (topologically, where it is not sorted).
-* An activation is an output of an operator. It lives from its node to its last use; an output of the
-  graph lives to the end. Constants and initializers are weights, not activations.
+* An activation is an output of an operator. It lives from its node to its last use; an output of
+  the graph lives to the end. Constants and initializers are weights, not activations.
 * While a node runs, its inputs and its outputs live at the same time: nothing is done in place.
   With `in_place`, the result of an operator that only renames or reshapes (Identity, Reshape,
   Flatten, Squeeze, Unsqueeze, Dropout) is its input's memory, as in onnxruntime.

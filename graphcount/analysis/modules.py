@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from graphcount.analysis.names import is_dotted
 from graphcount.loading.model import Node
@@ -30,45 +31,57 @@ _QUOTED = re.compile(r"'([^']*)'")
 _TF_WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional", "model")
 
 
-def module_of(node: Node, owned: list[str]) -> str:
-    """Dotted path of the module a node belongs to; empty when nothing tells.
+class Modules:
+    """Finds the module of nodes; paths are remembered, since neighbours share them."""
 
-    Args:
-        node: The node.
-        owned: Names of the parameters and buffers it owns.
-    """
-    path = _path(node, owned)
+    def __init__(self) -> None:
+        self._paths: dict[str, str] = {"": ""}
+
+    def of(self, node: Node, owned: Sequence[str] = ()) -> str:
+        """Dotted path of the module a node belongs to; empty when nothing tells.
+
+        Args:
+            node: The node.
+            owned: Names of the parameters and buffers it owns.
+        """
+        for name in owned:
+            if is_dotted(name):
+                return _cut(name.rpartition(".")[0])
+        if node.metadata:
+            scopes = node.metadata.get(SCOPES)
+            if scopes is not None:
+                path = [part for part in _QUOTED.findall(scopes) if not part.startswith(_NO_STACK)]
+                return _cut(path[-2]) if len(path) > 1 else ""
+        name = node.name
+        if len(name) > 2 * MAX_LENGTH:
+            return ""
+        if name[:1] == "/":
+            return _cut(self._torchscript(name.rpartition("/")[0]))
+        if "/" in name:
+            parts = name.split("/")[:-1]
+            while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
+                del parts[0]
+            return _cut(".".join(parts))
+        return ""
+
+    def _torchscript(self, prefix: str) -> str:
+        """`/features/features.0` → `features.0`: children of a Sequential repeat its path."""
+        found = self._paths.get(prefix)
+        if found is None:
+            parts: list[str] = []
+            for part in prefix[1:].split("/"):
+                if parts and part.startswith(f"{parts[-1]}."):
+                    parts[-1] = part
+                else:
+                    parts.append(part)
+            found = self._paths[prefix] = ".".join(parts)
+        return found
+
+
+def _cut(path: str) -> str:
+    """A path of bounded length and depth: names are untrusted."""
     if len(path) > MAX_LENGTH:
         return ""
     if path.count(".") < MAX_DEPTH:
         return path
     return ".".join(path.split(".", MAX_DEPTH)[:MAX_DEPTH])
-
-
-def _path(node: Node, owned: list[str]) -> str:
-    for name in owned:
-        if is_dotted(name):
-            return name.rpartition(".")[0]
-    scopes = node.metadata.get(SCOPES)
-    if scopes is not None:
-        path = [part for part in _QUOTED.findall(scopes) if not part.startswith(_NO_STACK)]
-        return path[-2] if len(path) > 1 else ""
-    if node.name.startswith("/"):
-        return _torchscript(node.name)
-    if "/" in node.name:
-        parts = node.name.split("/")[:-1]
-        while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
-            del parts[0]
-        return ".".join(parts)
-    return ""
-
-
-def _torchscript(name: str) -> str:
-    """`/features/features.0/Conv` → `features.0`: children of a Sequential repeat its path."""
-    parts: list[str] = []
-    for part in name.split("/")[1:-1]:
-        if parts and part.startswith(f"{parts[-1]}."):
-            parts[-1] = part
-        else:
-            parts.append(part)
-    return ".".join(parts)

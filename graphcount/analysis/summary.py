@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graphcount.analysis.counts import Row, count
 from graphcount.analysis.framework import recover
 from graphcount.analysis.generated import Generated, find_generated
-from graphcount.analysis.modules import module_of
+from graphcount.analysis.modules import Modules
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.dtypes import DTYPES, dtype_name
@@ -251,22 +251,12 @@ def _modules(model_graph: ModelGraph, rows: tuple[Row, ...]) -> dict[str, str]:
     for row in rows:
         if row.owner is not None and row.verdict.kind in ("parameter", "buffer"):
             owned.setdefault(row.owner, []).append(row.stored.name)
-    nobody: list[str] = []
-    by_prefix: dict[str, str] = {}  # nodes of one module share the prefix of their names
-    modules = {}
-    for node, data in model_graph.tables.nodes.items():
-        if data["kind"] != "operator":
-            continue
-        record = data["node"]
-        if node in owned or record.metadata:
-            modules[node] = module_of(record, owned.get(node, nobody))
-            continue
-        prefix = record.name.rpartition("/")[0]
-        module = by_prefix.get(prefix)
-        if module is None:
-            module = by_prefix[prefix] = module_of(record, nobody)
-        modules[node] = module
-    return modules
+    modules = Modules()
+    return {
+        node: modules.of(data["node"], owned.get(node, ()))
+        for node, data in model_graph.tables.nodes.items()
+        if data["kind"] == "operator"
+    }
 
 
 def _node_rows(

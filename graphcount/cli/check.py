@@ -21,7 +21,6 @@ from graphcount.errors import GraphcountError, UsageError
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
 
-
 if TYPE_CHECKING:
     from graphcount.api import MacsConvention
 

@@ -20,7 +20,6 @@ from graphcount.report.records import Report
 from graphcount.report.rollup import BY, SORT, By, Sort
 from graphcount.units import exact
 
-
 if TYPE_CHECKING:
     from graphcount.api import MacsConvention
 

@@ -96,14 +96,15 @@ class Evidence:
     def by_op_type(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         """Operators by op type, in graph order."""
         found: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-        for node, data in self.operators:
-            found[data["op_type"]].append((node, data))
+        for node, data in self.graph.nodes.items():
+            if data["kind"] == "operator":
+                found[data["op_type"]].append((node, data))
         return found
 
     @cached_property
     def products(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """Operators with a weight into which a norm can be folded, in graph order."""
-        return tuple((node, data) for node, data in self.operators if data["op_type"] in PRODUCTS)
+        """Operators with a weight into which a norm can be folded, by op type."""
+        return tuple(item for op_type in sorted(PRODUCTS) for item in self.by_op_type[op_type])
 
     @cached_property
     def producer(self) -> str:

@@ -24,7 +24,7 @@ from graphcount.ops.shape import (
 from graphcount.ops.shape.kit import product, unknown
 from graphcount.symbolic import Expr, TooComplexError
 
-MAX_WORK = 2_000_000
+MAX_WORK = 500_000
 """Numbers of small tensors computed in all; what comes after is not known."""
 
 MAX_UNKNOWNS = 1_000
@@ -219,6 +219,8 @@ class Propagation:
         if numbers is None or shape is None or len(numbers) > MAX_NUMBERS:
             return None
         self.state.work += len(numbers)
+        if self.state.work > MAX_WORK:
+            self.note("graph", "the file computes with too many small integer tensors")
         if product(shape) != len(numbers):
             return None
         return tuple(

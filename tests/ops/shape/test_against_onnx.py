@@ -218,8 +218,10 @@ NOT_INFERRED_BY_ONNX: dict[str, list[tuple[int | None, ...]]] = {
     "tf-idf": [(2, 5)],
     "lstm batch first": [(5, 2, 2, 4), (5, 2, 4), (5, 2, 4)],
     "max unpool": [(1, 1, 8, 8)],
+    "einsum dots": [(5, 4, 2, 6)],
+    "stft": [(1, 15, 9, 2)],
 }
-"""Where onnx gives no shape, or none for some outputs: by the operator's definition."""
+"""Where onnx gives no shape, or a wrong one (bins of STFT): what onnx.reference returns."""
 
 
 def build(case: Case) -> onnx.ModelProto:
@@ -243,8 +245,11 @@ def build(case: Case) -> onnx.ModelProto:
 def infer(path: str) -> ValueShapes:
     model = load(path)
     values = Values(path, 1 << 20)
-    rows, _ = count(model.file, model.model_graph, values)
-    return infer_shapes(model.proto, model.model_graph, rows, values)
+    try:
+        rows, _ = count(model.file, model.model_graph, values)
+        return infer_shapes(model.proto, model.model_graph, rows, values)
+    finally:
+        values.close()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -274,7 +279,7 @@ def test_numbers(name: str, save: Save, tmp_path: Any) -> None:
         assert len(found[value][0]) == len(wanted)
         for dim, known in zip(found[value][0], wanted, strict=True):
             assert known is None or dim == known
-        assert found[value][1] == tensor.elem_type
+        assert tensor.elem_type in (0, found[value][1])
 
 
 def test_every_operator_of_onnx_has_a_rule() -> None:
