@@ -373,12 +373,7 @@ class _Parser:
     def sum(self, depth: int) -> Dim:
         if depth > MAX_DEPTH:
             raise _SyntaxError("too deep")
-        negative = self.peek() == "-"
-        if negative:
-            self.take()
         total = self.product(depth)
-        if negative:
-            total = -total
         while self.peek() in ("+", "-"):
             sign = self.take()
             part = self.product(depth)
@@ -394,6 +389,11 @@ class _Parser:
         return total
 
     def power(self, depth: int) -> Dim:
+        if self.peek() == "-":  # binds closer than a quotient: floor(-1/a) is floor((-1)/a)
+            self.take()
+            if depth > MAX_DEPTH:
+                raise _SyntaxError("too deep")
+            return -self.power(depth + 1)
         base = total = self.primary(depth)
         if self.peek() == "^":
             self.take()
