@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
 import graphcount
-from graphcount.formats import View, render
+from graphcount.cli.main import main
 from graphcount.formats.sentences import framework_sentence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,24 +20,29 @@ README = ROOT / "README.md"
 WIDTH = 80
 
 
-def screen(fixture: str) -> str:
+def screen(command: str) -> str:
     """What a terminal of 80 columns shows, without colour."""
-    report = graphcount.count(fixture)
-    return render("table", [report], View(width=WIDTH)).rstrip("\n")
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("COLUMNS", str(WIDTH))
+        assert main(shlex.split(command)) == 0
+    return out.getvalue().rstrip("\n")
+
+
+def sentence(fixture: str) -> str:
+    """The sentence about the framework's count."""
+    return framework_sentence(graphcount.count(fixture))
 
 
 def expected(text: str) -> str:
     """The README with every generated block made anew."""
-    blocks = {
-        "screen": lambda name: screen(name),
-        "sentence": lambda name: framework_sentence(graphcount.count(name)),
-    }
+    makers = {"screen": screen, "sentence": sentence}
 
     def fill(match: re.Match[str]) -> str:
-        kind, fixture = match.group("kind"), match.group("fixture")
-        return f"<!-- {kind}: {fixture} -->\n```text\n{blocks[kind](fixture)}\n```"
+        kind, command = match.group("kind"), match.group("command")
+        return f"<!-- {kind}: {command} -->\n```text\n{makers[kind](command)}\n```"
 
-    pattern = r"<!-- (?P<kind>screen|sentence): (?P<fixture>\S+) -->\n```text\n.*?```"
+    pattern = r"<!-- (?P<kind>screen|sentence): (?P<command>[^>]+) -->\n```text\n.*?```"
     return re.sub(pattern, fill, text, flags=re.DOTALL)
 
 
