@@ -17,7 +17,8 @@ from graphcount.ops import (
     recurrent,
     reduction,
 )
-from graphcount.ops.spec import OpSpec, Role, merge
+from graphcount.ops.spec import OpSpec, Role
+from graphcount.ops.tables import merge
 
 OPERATORS = merge(
     module.TABLE

@@ -1,6 +1,7 @@
 """Attention operators of the default domain (opset 23 and later)."""
 
-from graphcount.ops.spec import OpSpec, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import table
 
 TABLE = table(
     "",

@@ -1,6 +1,7 @@
 """com.microsoft operators of onnxruntime (onnxruntime/docs/ContribOperators.md)."""
 
-from graphcount.ops.spec import OpSpec, Role, each, table
+from graphcount.ops.spec import OpSpec, Role
+from graphcount.ops.tables import each, table
 
 _FIVE_SCALES: list[Role] = ["quantization scale"] * 5
 _FIVE_ZERO_POINTS: list[Role] = ["zero point"] * 5

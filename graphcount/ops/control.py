@@ -1,6 +1,7 @@
 """Control flow: bodies are subgraphs, so a tensor is attributed inside them."""
 
-from graphcount.ops.spec import OpSpec, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import table
 
 TABLE = table(
     "",

@@ -1,6 +1,7 @@
 """Operators that treat each element by itself; the place tells which operand is a parameter."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 TABLE = table(
     "",

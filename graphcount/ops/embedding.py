@@ -1,6 +1,7 @@
 """Look-ups: a stored table is an embedding, stored indices are indices."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 TABLE = table(
     "",

@@ -1,6 +1,7 @@
 """Matrix products. Inputs as in the ONNX operator definitions (Operators.md)."""
 
-from graphcount.ops.spec import OpSpec, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import table
 
 TABLE = table(
     "",

@@ -5,7 +5,8 @@ coefficients, rho and the Platt scaling prob_a, prob_b; trees' thresholds and le
 and imputers keep statistics.
 """
 
-from graphcount.ops.spec import OpSpec, Role, each, table
+from graphcount.ops.spec import OpSpec, Role
+from graphcount.ops.tables import each, table
 
 _TREE: dict[str, Role] = {
     "nodes_values": "threshold",

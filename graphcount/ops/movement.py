@@ -1,6 +1,7 @@
 """Operators that move, convert or select numbers; most are looked through."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 FIRST = frozenset({0})
 

@@ -1,6 +1,7 @@
 """Normalisation."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 TABLE = table(
     "",

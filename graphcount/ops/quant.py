@@ -1,6 +1,7 @@
 """Quantization; dequantized data is looked through to the operator that uses it."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 _LINEAR = {
     "QuantizeLinear": OpSpec(("operand", "quantization scale", "zero point"), frozenset({0})),

@@ -1,6 +1,7 @@
 """Recurrent layers: W, R, B and P hold every gate; B has the input and the recurrent half."""
 
-from graphcount.ops.spec import OpSpec, each, table
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import each, table
 
 TABLE = table(
     "",

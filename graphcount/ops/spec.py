@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,9 +40,6 @@ Role = Literal[
 ]
 """What a tensor is to the node that uses it."""
 
-Domain = str
-Key = tuple[Domain, str]
-
 
 @dataclass(frozen=True, slots=True)
 class OpSpec:
@@ -65,24 +61,3 @@ class OpSpec:
     def role(self, index: int) -> Role | None:
         """Role of a stored tensor at input `index`."""
         return self.roles[index] if index < len(self.roles) else self.rest
-
-
-def table(domain: Domain, rows: dict[str, OpSpec]) -> dict[Key, OpSpec]:
-    """Rows of one domain, keyed by (domain, op_type)."""
-    return {(domain, op_type): spec for op_type, spec in rows.items()}
-
-
-def each(op_types: str, spec: OpSpec) -> dict[str, OpSpec]:
-    """The same row for several operators, named in one string."""
-    return dict.fromkeys(op_types.split(), spec)
-
-
-def merge(tables: Iterable[dict[Key, OpSpec]]) -> dict[Key, OpSpec]:
-    """Join tables; an operator in two of them is a mistake and raises ValueError."""
-    merged: dict[Key, OpSpec] = {}
-    for rows in tables:
-        for key, spec in rows.items():
-            if key in merged:
-                raise ValueError(f"operator {key} is in two tables")
-            merged[key] = spec
-    return merged

@@ -6,7 +6,8 @@ import pytest
 from onnx import defs
 
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, OPERATORS, lookup
-from graphcount.ops.spec import OpSpec, merge
+from graphcount.ops.spec import OpSpec
+from graphcount.ops.tables import merge
 
 SCHEMAS = defs.get_all_schemas_with_history()
 TRAINING = "ai.onnx.preview"

@@ -102,12 +102,20 @@ def _propagated(model_graph: ModelGraph, declared: Declarations, literals: Liter
         Propagation(state).run()
         if not state.unstable:
             break
-        last = number >= MAX_ROUNDS - 2
-        widened = dict.fromkeys(state.widened) if last else state.widened
+        widened = state.widened if number < MAX_ROUNDS - 2 else _nothing_kept(state)
     dead = tuple(state.dead)
     if dead:
         state.unknowns = [item for item in state.unknowns if not item.where.startswith(dead)]
     return state
+
+
+def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
+    """No loop is taken to keep anything of the shape of its state."""
+    return {
+        (body.holder, position): None
+        for body in state.bodies.values()
+        for position in range(len(body.graph.inputs))
+    }
 
 
 def _published(state: State, proto: ModelProto) -> ValueShapes:

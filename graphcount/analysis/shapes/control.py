@@ -47,13 +47,13 @@ def _loop_input(state: State, node_id: str, holder: str, position: int) -> Resul
         return Result((), INT64)
     if position == 1:
         return Result((), BOOL)
-    source = state.source_of(node_id, "")
+    source = state.source_of(node_id)
     shape = state.widened.get((holder, position), state.shape(source))
     return Result(shape, state.dtypes.get(source, 0) if source else 0)
 
 
 def _scan_input(state: State, node_id: str, body: Body, node: Node, position: int) -> Result:
-    source = state.source_of(node_id, "")
+    source = state.source_of(node_id)
     shape = state.shape(source)
     dtype = state.dtypes.get(source, 0) if source else 0
     scanned = len(body.graph.inputs) - node.integer("num_scan_inputs", 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.control import Result
-from graphcount.analysis.shapes.state import State, ValueKey, find_bodies
+from graphcount.analysis.shapes.state import FLOATS, MAX_FLOATS, State, ValueKey, find_bodies
 from graphcount.errors import Unknown
 from graphcount.loading.model import Node, SparseTensor, ValueInfo
 from graphcount.ops.call import Shape, complete
@@ -113,9 +113,8 @@ class Propagation:
     def operator(self, node_id: str, data: dict[str, Any]) -> None:
         """Apply the rule of an operator."""
         node: Node = data["node"]
-        state = self.state
         if node.domain == "" and node.op_type in CONTROL:
-            results = control.outputs(state, node_id, node)
+            results = control.outputs(self.state, node_id, node)
             if self.store(node_id, data, results):
                 self.lost_body(node_id, node)
             return
@@ -126,8 +125,7 @@ class Propagation:
                 label = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
                 self.note(node_id, f"there is no shape rule for {label}")
             return
-        sources = state.sources(node_id, len(node.inputs))
-        facts = self.facts(node, sources)
+        facts = self.facts(node_id, node)
         why = ""
         shapes: list[Shape | None] = []
         try:
@@ -140,8 +138,8 @@ class Propagation:
         lost = self.store(node_id, data, results)
         if not lost or rule is unknown:
             return
-        given = (source for source in sources if source is not None)
-        if all(complete(state.shapes.get(source)) is not None for source in given):
+        given = zip(node.inputs, facts.inputs, strict=True)
+        if all(complete(shape) is not None for name, shape in given if name):
             self.note(node_id, why or "its size depends on the numbers that enter it")
 
     def lost_body(self, node_id: str, node: Node) -> None:
@@ -157,25 +155,30 @@ class Propagation:
             else:
                 self.note(node_id, "how often it runs is not known")
 
-    def facts(self, node: Node, sources: list[ValueKey | None]) -> Facts:
+    def facts(self, node_id: str, node: Node) -> Facts:
         """A node with what is known around it."""
         state = self.state
-        shapes: list[Shape | None] = []
-        dtypes: list[int] = []
-        numbers: list[Numbers | None] = []
-        for source in sources:
-            if source is None:
-                shapes.append(None)
-                dtypes.append(0)
-                numbers.append(None)
-                continue
-            shapes.append(state.shapes.get(source))
-            dtypes.append(state.dtypes.get(source, 0))
-            numbers.append(state.known(source))
+        count = len(node.inputs)
+        shapes: list[Shape | None] = [None] * count
+        dtypes = [0] * count
+        numbers: list[Numbers | None] = [None] * count
+        for producer, keyed in state.tables.pred[node_id].items():
+            for edge in keyed.values():
+                index = edge["index"]
+                if index is None or index >= count:
+                    continue
+                source = (producer, edge["value"])
+                if source not in state.shapes:
+                    source = state.key(producer, edge)
+                shapes[index] = shape = state.shapes.get(source)
+                dtypes[index] = dtype = state.dtypes.get(source, 0)
+                if dtype not in FLOATS or (shape is not None and len(shape) < 2):
+                    numbers[index] = state.known(source)
         held = None
         if node.op_type in HELD and node.domain == "":
             held = state.literals.of_attributes(node.attributes)
-        values = tuple([only_dims(row) if row is not None else None for row in numbers])
+        some = numbers.count(None) < count
+        values = tuple([only_dims(row) for row in numbers]) if some else (None,) * count
         opset = self.opsets.get(node.domain, 1 << 30)
         return Facts(node, opset, tuple(shapes), values, tuple(dtypes), (), tuple(numbers), held)
 
@@ -189,9 +192,10 @@ class Propagation:
             dtypes = []
         count = len(facts.node.outputs)
         clean = [cleaned(shape) for shape in shapes[:count]]
-        clean += [None] * (count - len(clean))
-        dtypes += [0] * (count - len(dtypes))
-        if key not in NUMBER_RULES:
+        if len(clean) < count or len(dtypes) < count:
+            clean += [None] * (count - len(clean))
+            dtypes += [0] * (count - len(dtypes))
+        if key not in NUMBER_RULES or (clean and _is_data(dtypes[0], clean[0])):
             return [Result(shape, dtype) for shape, dtype in zip(clean, dtypes, strict=True)]
         numbers = self.computed(key, facts, tuple(clean))
         return [Result(*row) for row in zip(clean, dtypes, numbers, strict=True)]
@@ -238,8 +242,12 @@ class Propagation:
             if not name:
                 continue
             result = results[position] if position < len(results) else control.NOTHING
-            info, symbols = self.declaration(data["scope"], node, name)
+            info = self.state.declared.info(data["scope"], name)
+            symbols = info is not None
+            if info is None and self.function_infos:
+                info = self.function_infos.get(node.offset, {}).get(name)
             if info is not None:
+                # a function's symbols are its own, and it may be called with several shapes
                 declared = self.state.declared.shape(info, symbols=symbols)
                 shape = self.refined(node_id, name, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
@@ -247,16 +255,6 @@ class Propagation:
             if result.shape is None or None in result.shape:
                 lost = True
         return lost
-
-    def declaration(self, scope: str, node: Node, name: str) -> tuple[ValueInfo | None, bool]:
-        """What the file declares of an output, and whether its symbols mean what they mean outside.
-
-        A function's symbols are its own, and it may be called with several shapes.
-        """
-        info = self.state.declared.info(scope, name)
-        if info is not None or not self.function_infos:
-            return info, True
-        return self.function_infos.get(node.offset, {}).get(name), False
 
     def keep(self, key: ValueKey, result: Result) -> None:
         """Remember what is known of a value."""
@@ -293,6 +291,14 @@ class Propagation:
         """Remember why a shape is not known."""
         if len(self.state.unknowns) < MAX_UNKNOWNS:
             self.state.unknowns.append(Unknown(node_id, "shape", why, "cost"))
+
+
+def _is_data(dtype: int, shape: Shape | None) -> bool:
+    """Whether a result is an ordinary tensor of floats: only a few of these become sizes."""
+    if dtype not in FLOATS:
+        return False
+    elements = product(shape) if shape is not None else None
+    return not isinstance(elements, int) or elements > MAX_FLOATS
 
 
 def cleaned(shape: Shape | None) -> Shape | None:

@@ -12,7 +12,7 @@ from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import Tables
-from graphcount.loading.model import Attribute, Graph, Node
+from graphcount.loading.model import Attribute, Graph, Node, Tensor
 from graphcount.ops.call import Shape
 from graphcount.ops.shape.kit import Number, Numbers, Ratio
 from graphcount.symbolic import Dim
@@ -86,6 +86,9 @@ def exact(number: float) -> Number:
     return over if under == 1 else Ratio(over, under)
 
 
+_NOT_READ: Numbers = ("not read",)  # type: ignore[assignment]
+
+
 @dataclass
 class State:
     """Everything one pass over the graph knows.
@@ -135,8 +138,10 @@ class State:
         A function's formal parameters and results are names for values of other scopes; such a
         name leads to the value where its producer has only one.
         """
-        data = self.tables.nodes[producer]
         value: str = edge["value"]
+        if (producer, value) in self.shapes:
+            return producer, value
+        data = self.tables.nodes[producer]
         if data["kind"] != "operator":
             return producer, data["name"]
         outputs = data["node"].outputs
@@ -151,21 +156,20 @@ class State:
 
     def known(self, key: ValueKey | None) -> Numbers | None:
         """Numbers of a small tensor; those of initializers are read when first asked for."""
-        if key is None:
-            return None
-        if key in self.numbers:
-            return self.numbers[key]
+        found = self.numbers.get(key, _NOT_READ) if key is not None else None
+        if found is not _NOT_READ or key is None:
+            return found
         data = self.tables.nodes[key[0]]
         if data["kind"] != "initializer":
             return None
         tensor = data["tensor"]
         found = None
-        if hasattr(tensor, "data_type"):
+        if isinstance(tensor, Tensor):
             found = self.literals.of_tensor(tensor.offset, tensor.data_type)
         self.numbers[key] = found
         return found
 
-    def source_of(self, node_id: str, value: str) -> ValueKey | None:
+    def source_of(self, node_id: str) -> ValueKey | None:
         """Where the value that enters a body's input comes from."""
         for producer, keyed in self.tables.pred[node_id].items():
             for edge in keyed.values():

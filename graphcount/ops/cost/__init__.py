@@ -20,7 +20,8 @@ from graphcount.ops.cost import (
     quant,
     recurrent,
 )
-from graphcount.ops.cost.spec import Cost, Rule, evaluate, merge, sentence
+from graphcount.ops.cost.spec import Cost, Rule, evaluate, sentence
+from graphcount.ops.tables import merge
 
 RULES = merge(
     module.TABLE

@@ -24,9 +24,9 @@ from graphcount.ops.cost.spec import (
     nothing,
     number,
     shape,
-    table,
     total,
 )
+from graphcount.ops.tables import table
 from graphcount.symbolic import Dim, floordiv
 
 Shape = tuple[Dim, ...]

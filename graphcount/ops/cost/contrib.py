@@ -24,9 +24,9 @@ from graphcount.ops.cost.spec import (
     outputs,
     plural,
     shape,
-    table,
     when,
 )
+from graphcount.ops.tables import table
 from graphcount.symbolic import Dim, floordiv, maximum
 
 Shape = tuple[Dim, ...]

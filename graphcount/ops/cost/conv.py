@@ -17,7 +17,6 @@ from graphcount.ops.cost.spec import (
     UnknownDimError,
     attribute,
     dim,
-    each,
     factors,
     integers,
     nothing,
@@ -26,10 +25,10 @@ from graphcount.ops.cost.spec import (
     outputs,
     plural,
     shape,
-    table,
     total,
     when,
 )
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim, floordiv
 
 Shape = tuple[Dim, ...]

@@ -8,18 +8,8 @@ Random numbers, ranges and windows that the graph computes count one an element.
 from __future__ import annotations
 
 from graphcount.ops.call import Call, size
-from graphcount.ops.cost.spec import (
-    Rule,
-    alike,
-    each,
-    output,
-    outputs,
-    shape,
-    table,
-    times,
-    total,
-    when,
-)
+from graphcount.ops.cost.spec import Rule, alike, output, outputs, shape, times, total, when
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim
 
 UNARY = Rule("one operation for each element", elementwise=alike)

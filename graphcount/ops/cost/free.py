@@ -8,7 +8,8 @@ bodies are counted where they run.
 
 from __future__ import annotations
 
-from graphcount.ops.cost.spec import Rule, each, table
+from graphcount.ops.cost.spec import Rule
+from graphcount.ops.tables import each, table
 
 SILENT = Rule("")
 LOOK_UP = Rule("a look-up: rows are copied, nothing is multiplied, 0 MACs")

@@ -22,7 +22,6 @@ from graphcount.ops.cost.spec import (
     attribute,
     checked,
     dim,
-    each,
     factors,
     maybe,
     nothing,
@@ -31,9 +30,9 @@ from graphcount.ops.cost.spec import (
     outputs,
     plural,
     shape,
-    table,
     total,
 )
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim, floordiv
 
 Shape = tuple[Dim, ...]

@@ -14,15 +14,8 @@ from itertools import groupby
 
 from graphcount.ops.call import Call, size
 from graphcount.ops.cost.elementwise import UNARY
-from graphcount.ops.cost.spec import (
-    Rule,
-    UnknownDimError,
-    each,
-    number,
-    plural,
-    shape,
-    table,
-)
+from graphcount.ops.cost.spec import Rule, UnknownDimError, number, plural, shape
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim
 
 MAX_NODES = 1_000_000

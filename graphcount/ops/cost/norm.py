@@ -14,16 +14,15 @@ from graphcount.ops.cost.spec import (
     alike,
     attribute,
     dim,
-    each,
     number,
     outputs,
     plural,
     shape,
-    table,
     times,
     total,
     when,
 )
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim
 
 

@@ -15,15 +15,14 @@ from graphcount.ops.cost.spec import (
     UnknownDimError,
     alike,
     attribute,
-    each,
     inputs,
     integers,
     number,
     output,
     outputs,
     shape,
-    table,
 )
+from graphcount.ops.tables import each, table
 from graphcount.symbolic import Dim
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from graphcount.ops.cost.linear import matmul, product
 from graphcount.ops.cost.pool import POOL, READ
-from graphcount.ops.cost.spec import Rule, alike, each, outputs, table
+from graphcount.ops.cost.spec import Rule, alike, outputs
+from graphcount.ops.tables import each, table
 
 QUANTIZE = Rule("one scaling for each element", elementwise=alike)
 QLINEAR = Rule("one operation in integers for each output element", elementwise=outputs)

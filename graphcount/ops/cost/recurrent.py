@@ -23,8 +23,8 @@ from graphcount.ops.cost.spec import (
     maybe,
     number,
     shape,
-    table,
 )
+from graphcount.ops.tables import table
 from graphcount.symbolic import Dim
 
 

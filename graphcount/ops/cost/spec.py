@@ -7,7 +7,7 @@ written as on paper and still never fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from graphcount.ops.call import Call, Shape, size
@@ -21,8 +21,6 @@ MAX_DIM = 2**63 - 1
 
 Formula: TypeAlias = Callable[[Call], Dim]
 Text: TypeAlias = Callable[[Call], str]
-Domain: TypeAlias = str
-Key: TypeAlias = tuple[Domain, str]
 
 
 class UnknownDimError(ValueError):
@@ -102,27 +100,6 @@ def sentence(rule: Rule, call: Call) -> str:
 
 
 # -------------------------------------------------------------------------------------- tables
-
-
-def table(domain: Domain, rows: dict[str, Rule]) -> dict[Key, Rule]:
-    """Rules of one domain, keyed by (domain, op_type)."""
-    return {(domain, op_type): rule for op_type, rule in rows.items()}
-
-
-def each(op_types: str, rule: Rule) -> dict[str, Rule]:
-    """The same rule for several operators, named in one string."""
-    return dict.fromkeys(op_types.split(), rule)
-
-
-def merge(tables: Iterable[dict[Key, Rule]]) -> dict[Key, Rule]:
-    """Join tables; an operator in two of them is a mistake and raises ValueError."""
-    merged: dict[Key, Rule] = {}
-    for rows in tables:
-        for key, rule in rows.items():
-            if key in merged:
-                raise ValueError(f"operator {key} has two costs")
-            merged[key] = rule
-    return merged
 
 
 # -------------------------------------------------------------------------- shapes, attributes

@@ -22,8 +22,9 @@ from graphcount.ops.shape import (
     reduction,
 )
 from graphcount.ops.shape.dtypes import result_dtypes
-from graphcount.ops.shape.kit import CANNOT, MAX_RANK, Facts, Number, Numbers, Ratio, Rule, merge
+from graphcount.ops.shape.kit import CANNOT, MAX_RANK, Facts, Number, Numbers, Ratio, Rule
 from graphcount.ops.shape.numbers import MAX_NUMBERS, NEEDS_NO_NUMBERS, NUMBER_RULES
+from graphcount.ops.tables import merge
 
 SHAPE_RULES = merge(
     module.TABLE

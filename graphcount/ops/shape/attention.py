@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape
-from graphcount.ops.shape.kit import Shapes, add, over, same, table, times
+from graphcount.ops.shape.kit import Rule, Shapes, add, over, same, times
+from graphcount.ops.tables import Key, table
 from graphcount.symbolic import Dim
 
 
@@ -61,7 +62,7 @@ def causal_conv(call: Call) -> Shapes:
     return [data, (data[0], data[1], kept)]
 
 
-TABLE = {
+TABLE: dict[Key, Rule] = {
     **table(
         "",
         {

@@ -7,21 +7,21 @@ from graphcount.ops.shape.conv import conv_at, global_pool, nhwc_conv, pool, ups
 from graphcount.ops.shape.elementwise import broadcasting
 from graphcount.ops.shape.indexing import gather_nd, unique
 from graphcount.ops.shape.kit import (
+    Rule,
     Shapes,
     add,
     axis_of,
-    each,
     integers_of,
     over,
     replace,
     same,
-    table,
     times,
     unknown,
 )
 from graphcount.ops.shape.linear import gemm_at, matmul_shape
 from graphcount.ops.shape.movement import expand, pad
 from graphcount.ops.shape.norm import layer_norm
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim
 
 
@@ -203,7 +203,7 @@ def reorder_output(call: Call) -> Shapes:
     return [(data[0], channels, *data[2:])]
 
 
-_MICROSOFT = table(
+_MICROSOFT: dict[Key, Rule] = table(
     "com.microsoft",
     each("Attention QAttention", attention),
     each("MultiHeadAttention DecoderMaskedSelfAttention", multi_head_attention),
@@ -242,7 +242,7 @@ _MICROSOFT = table(
     },
 )
 
-_NCHWC = table(
+_NCHWC: dict[Key, Rule] = table(
     "com.microsoft.nchwc",
     {
         "Conv": conv_at(1),
@@ -255,4 +255,4 @@ _NCHWC = table(
 )
 """onnxruntime's blocked layout: channels are padded to whole blocks, which the weights show."""
 
-TABLE = {**_MICROSOFT, **_NCHWC}
+TABLE: dict[Key, Rule] = {**_MICROSOFT, **_NCHWC}

@@ -14,17 +14,16 @@ from graphcount.ops.shape.kit import (
     add,
     axes_of,
     ceil_over,
-    each,
     integers_of,
     numbers_of,
     of_rank,
     over,
     product,
     replace,
-    table,
     times,
 )
 from graphcount.ops.shape.movement import dim, shape_from
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -276,7 +275,7 @@ def affine_grid(call: Call) -> Shapes:
     return [(size[0], *size[2:], len(size) - 2)]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     each("Conv ConvInteger DeformConv", conv_at(1)),
     {

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from graphcount.ops.call import Call
-from graphcount.ops.shape.kit import Key
+from graphcount.ops.tables import Key
 
 FLOAT, UINT8, INT32, INT64, STRING, BOOL = 1, 2, 6, 7, 8, 9
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call
-from graphcount.ops.shape.kit import Shapes, broadcast, each, same, table
+from graphcount.ops.shape.kit import Rule, Shapes, broadcast, same
+from graphcount.ops.tables import Key, each, table
 
 UNARY = (
     "Abs Acos Acosh Asin Asinh Atan Atanh BitCast BitwiseNot Cast CastLike Ceil Celu Clip Cos Cosh"
@@ -33,7 +34,7 @@ def broadcasting_since_7(call: Call) -> Shapes:
     return [call.input(0)] if call.opset < 7 else [broadcast(call.inputs)]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     each(UNARY, same(0)),
     each("Dropout", same(0, 0)),

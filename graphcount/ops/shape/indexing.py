@@ -7,11 +7,11 @@ from graphcount.ops.shape.kit import (
     MAX_RANK,
     Number,
     Numbers,
+    Rule,
     Shapes,
     at_least,
     axes_of,
     axis_of,
-    each,
     larger,
     numbers_of,
     of_rank,
@@ -19,9 +19,9 @@ from graphcount.ops.shape.kit import (
     replace,
     same,
     smaller,
-    table,
     unknown,
 )
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim, Expr, ceildiv
 
 FAR = 2**31 - 1
@@ -241,7 +241,7 @@ def one_hot(call: Call) -> Shapes:
     return [_ranked((*indices[:axis], dim, *indices[axis:]))]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     {
         "Slice": slice_,

@@ -23,7 +23,6 @@ CANNOT = (LookupError, ValueError, TypeError, ArithmeticError)
 
 Shapes: TypeAlias = "list[Shape | None]"
 Rule: TypeAlias = "Callable[[Call], Shapes]"
-Key: TypeAlias = "tuple[str, str]"
 
 
 class Ratio(NamedTuple):
@@ -66,27 +65,6 @@ def integers_of(call: Call, index: int) -> tuple[int, ...] | None:
         return None
     found = tuple(number for number in value if isinstance(number, int))
     return found if len(found) == len(value) else None
-
-
-def table(domain: str, *parts: dict[str, Rule]) -> dict[Key, Rule]:
-    """Rules of one domain, keyed by (domain, op_type)."""
-    return {(domain, op_type): rule for part in parts for op_type, rule in part.items()}
-
-
-def each(op_types: str, rule: Rule) -> dict[str, Rule]:
-    """The same rule for several operators, named in one string."""
-    return dict.fromkeys(op_types.split(), rule)
-
-
-def merge(tables: Iterable[dict[Key, Rule]]) -> dict[Key, Rule]:
-    """Join tables; an operator in two of them is a mistake and raises ValueError."""
-    merged: dict[Key, Rule] = {}
-    for rows in tables:
-        for key, rule in rows.items():
-            if key in merged:
-                raise ValueError(f"operator {key} has two shape rules")
-            merged[key] = rule
-    return merged
 
 
 # ---------------------------------------------------------------------------------- simple rules

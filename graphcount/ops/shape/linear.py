@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape
-from graphcount.ops.shape.kit import MAX_RANK, Rule, Shapes, broadcast, each, joined, table
+from graphcount.ops.shape.kit import MAX_RANK, Rule, Shapes, broadcast, joined
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim
 
 
@@ -85,7 +86,7 @@ def einsum(call: Call) -> Shapes:
     return [result if len(result) <= MAX_RANK else None]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     each("MatMul MatMulInteger", matmul_at(0, 1)),
     {

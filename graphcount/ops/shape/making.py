@@ -7,17 +7,17 @@ from graphcount.ops.shape.kit import (
     MAX_RANK,
     Numbers,
     Ratio,
+    Rule,
     Shapes,
     add,
-    each,
     larger,
     numbers_of,
     over,
     same,
     scalar,
-    table,
 )
 from graphcount.ops.shape.movement import dim, shape_from
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim, Expr, ceildiv, floordiv
 
 
@@ -143,7 +143,7 @@ def stft(call: Call) -> Shapes:
     return [(signal[0], frames, bins, 2)]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     {
         "Shape": shape,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call
 from graphcount.ops.shape.elementwise import broadcasting
-from graphcount.ops.shape.kit import Shapes, each, same, table, unknown
+from graphcount.ops.shape.kit import Rule, Shapes, same, unknown
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim
 
 
@@ -76,7 +77,7 @@ def tf_idf(call: Call) -> Shapes:
     return [(*data[:-1], size) if data is not None else None]
 
 
-TABLE = {
+TABLE: dict[Key, Rule] = {
     **table(
         "ai.onnx.ml",
         each("Normalizer Scaler Binarizer Imputer LabelEncoder CategoryMapper CastMap", same(0)),

@@ -8,11 +8,11 @@ from graphcount.ops.shape.kit import (
     Number,
     Numbers,
     Ratio,
+    Rule,
     Shapes,
     add,
     axes_of,
     axis_of,
-    each,
     integers_of,
     joined,
     numbers_of,
@@ -21,9 +21,9 @@ from graphcount.ops.shape.kit import (
     product,
     replace,
     same,
-    table,
     times,
 )
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim, Expr, ceildiv, floordiv
 
 
@@ -289,7 +289,7 @@ def center_crop_pad(call: Call) -> Shapes:
     return [tuple(result)]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     {
         "Reshape": reshape,

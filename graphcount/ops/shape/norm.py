@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call
-from graphcount.ops.shape.kit import Shapes, axis_of, each, same, table
+from graphcount.ops.shape.kit import Rule, Shapes, axis_of, same
+from graphcount.ops.tables import Key, each, table
 
 
 def layer_norm(call: Call) -> Shapes:
@@ -16,7 +17,7 @@ def layer_norm(call: Call) -> Shapes:
     return [data, statistic, statistic]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     each("BatchNormalization", same(0, 3, 4, 3, 4)),
     each(

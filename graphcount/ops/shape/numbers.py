@@ -12,16 +12,9 @@ from typing import TypeAlias
 from graphcount.ops.call import Shape
 from graphcount.ops.shape import arithmetic
 from graphcount.ops.shape.indexing import FAR, slice_bounds
-from graphcount.ops.shape.kit import (
-    Facts,
-    Key,
-    Number,
-    Numbers,
-    axis_of,
-    integers_of,
-    product,
-)
+from graphcount.ops.shape.kit import Facts, Number, Numbers, axis_of, integers_of, product
 from graphcount.ops.shape.making import shape_part
+from graphcount.ops.tables import Key
 
 MAX_NUMBERS = 4096
 """Tensors with more numbers are no shapes."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.shape.conv import conv_at, global_pool, pool
 from graphcount.ops.shape.kit import (
+    Rule,
     Shapes,
     add,
     axis_of,
     broadcast,
-    each,
     integers_of,
     replace,
     same,
-    table,
 )
 from graphcount.ops.shape.linear import gemm_at, matmul_at
 from graphcount.ops.shape.reduction import reduced
+from graphcount.ops.tables import Key, each, table
 
 
 def dynamic_quantize(call: Call) -> Shapes:
@@ -96,7 +96,7 @@ def matmul_fp_q4(call: Call) -> Shapes:
 
 _LINEAR = each("QuantizeLinear DequantizeLinear", same(0))
 
-TABLE = {
+TABLE: dict[Key, Rule] = {
     **table("", _LINEAR, {"DynamicQuantizeLinear": dynamic_quantize}),
     **table(
         "com.microsoft",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call
-from graphcount.ops.shape.kit import Shapes, each, over, table
+from graphcount.ops.shape.kit import Rule, Shapes, over
+from graphcount.ops.tables import Key, each, table
 from graphcount.symbolic import Dim
 
 
@@ -38,7 +39,7 @@ def dynamic_quantize_lstm(call: Call) -> Shapes:
     return [(seq, directions, batch, hidden), last, last]
 
 
-TABLE = {
+TABLE: dict[Key, Rule] = {
     **table("", each("LSTM GRU RNN", recurrent)),
     **table("com.microsoft", {"DynamicQuantizeLSTM": dynamic_quantize_lstm}),
 }

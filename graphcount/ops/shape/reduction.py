@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape
-from graphcount.ops.shape.kit import Shapes, axes_of, axis_of, each, integers_of, of_rank, table
+from graphcount.ops.shape.kit import Rule, Shapes, axes_of, axis_of, integers_of, of_rank
+from graphcount.ops.tables import Key, each, table
 
 
 def reduced(shape: Shape, axes: set[int], keep: bool) -> Shape:
@@ -52,7 +53,7 @@ def loss(call: Call) -> Shapes:
     return [() if whole else call.input(1), call.input(0)]
 
 
-TABLE = table(
+TABLE: dict[Key, Rule] = table(
     "",
     each(
         "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd"

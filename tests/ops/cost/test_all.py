@@ -15,7 +15,8 @@ from onnx import defs
 from graphcount.ops import OPERATORS
 from graphcount.ops.call import Call
 from graphcount.ops.cost import RULES, Cost, cost, explain
-from graphcount.ops.cost.spec import Rule, merge, nothing
+from graphcount.ops.cost.spec import Rule, nothing
+from graphcount.ops.tables import merge
 from graphcount.symbolic import Dim, evaluate, symbol
 
 Make = Callable[..., Call]

@@ -13,7 +13,8 @@ from graphcount.loading.model import Attribute, Node, Numbers
 from graphcount.ops.call import Shape
 from graphcount.ops.shape import CANNOT, NUMBER_RULES, SHAPE_RULES, Facts, Ratio, result_dtypes
 from graphcount.ops.shape.indexing import FAR, slice_length
-from graphcount.ops.shape.kit import at_least, broadcast, larger, merge, smaller
+from graphcount.ops.shape.kit import at_least, broadcast, larger, smaller
+from graphcount.ops.tables import merge
 from graphcount.symbolic import Dim, evaluate, symbol
 
 A, B = symbol("a"), symbol("b")
@@ -274,5 +275,5 @@ def test_odd_attributes_raise_nothing_else(key: tuple[str, str]) -> None:
 
 
 def test_an_operator_has_one_rule() -> None:
-    with pytest.raises(ValueError, match="two shape rules"):
+    with pytest.raises(ValueError, match="in two tables"):
         merge([{("", "Add"): lambda call: []}, {("", "Add"): lambda call: []}])

@@ -1,40 +1,15 @@
-"""Model → networkx: one graph of operators, values as edges, subgraphs and functions included.
-
-The graph is a `networkx.MultiDiGraph`. An edge is one use of a value; its key is
-`(value, index)` with the value's name and the input index of the consumer, both also edge
-attributes `value` and `index`. Node kinds (attribute `kind`):
-
-| kind | id | attributes |
-|---|---|---|
-| `operator` | node name, or `op_type#index` | `op_type`, `domain`, `name`, `scope`, `node` |
-| `input` | `input:NAME` | `value_info`, `scope` |
-| `output` | `output:NAME` | `value_info`, `scope` |
-| `initializer` | `initializer:NAME` | `tensor` (a `Tensor` or `SparseTensor`), `scope` |
-
-An operator is called `op_type#index` when it has no name or its name is taken; its attribute `node`
-is the record. `graphcount.load(path).graph` adds what was counted to each operator: `module`,
-`parameters`, `buffers`, `nbytes`, `output_shapes`, `macs`. Inside a subgraph or an expanded
-function, ids begin with the scope: `If_3/then_branch/MatMul_1`.
-
-* A body of If, Loop or Scan lives in the same graph. Its inputs are `input` nodes fed by the
-  producers of the holder's inputs; captured outer values are plain edges into the body; its outputs
-  flow into the holder by edges whose `index` is None and whose `result` is the output's position.
-* A local function is expanded at each call. Its tensors are stored once and appear at each call.
-* What a valid model cannot have (cycle, undefined value, value defined twice) is kept as `Unknown`.
-
-Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Functions".
-"""
+"""Nodes, then edges, straight into the dicts of an empty graph; subgraphs and functions inline."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from graphcount.errors import Unknown
-from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
+from graphcount.graph.tables import Tables
+from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
     Attribute,
     Function,
@@ -45,72 +20,6 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
-
-if TYPE_CHECKING:
-    import networkx as nx
-
-FunctionId = tuple[str, str, str]
-
-
-class Tables(NamedTuple):
-    """The dicts a networkx MultiDiGraph is made of.
-
-    networkx documents this layout ("dict-of-dict-of-dict-of-dict"). The stages of the analysis read
-    it directly: without networkx's views each step costs a fraction, and a count that nobody wants
-    to see as a graph need not import networkx.
-
-    Attributes:
-        nodes: id → attributes.
-        succ: id → consumer → key → edge attributes.
-        pred: id → producer → key → edge attributes; the inner dicts are those of `succ`.
-    """
-
-    nodes: dict[str, dict[str, Any]]
-    succ: dict[str, dict[str, dict[Any, dict[str, Any]]]]
-    pred: dict[str, dict[str, dict[Any, dict[str, Any]]]]
-
-
-@dataclass(frozen=True)
-class ModelGraph:
-    """A model as a graph.
-
-    Attributes:
-        tables: Its nodes and edges; see the module's docstring.
-        unknowns: What the file leaves undefined or contradicts.
-        cyclic: The graph has a cycle, so no order of execution exists.
-        node_count: NodeProtos in the file: main graph, subgraphs and function bodies, once each.
-        subgraph_count: Subgraphs in the file.
-    """
-
-    tables: Tables
-    unknowns: tuple[Unknown, ...]
-    cyclic: bool
-    node_count: int
-    subgraph_count: int
-
-    @cached_property
-    def graph(self) -> nx.MultiDiGraph[str]:
-        """The same dicts as a networkx graph: nothing is copied."""
-        import networkx as nx
-
-        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        graph._node, graph._adj, graph._pred = self.tables  # type: ignore[attr-defined]
-        return graph
-
-
-def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGraph:
-    """Build the graph of a model. Work is proportional to the nodes after expansion."""
-    tables = Tables({}, {}, {})
-    builder = _Builder(proto, limits, tables)
-    builder.run()
-    cyclic = builder.backward and _has_cycle(tables)
-    if cyclic:
-        builder.unknowns.append(Unknown("graph", "order", "the graph has a cycle"))
-    node_count, subgraph_count = _census(proto)
-    return ModelGraph(tables, tuple(builder.unknowns), cyclic, node_count, subgraph_count)
-
-
-# ------------------------------------------------------------------------------------- scopes
 
 
 @dataclass(slots=True)
@@ -150,7 +59,7 @@ class _Body(NamedTuple):
     expand: bool = True
 
 
-class _Builder:
+class Builder:
     """Adds nodes, then edges, straight to the dicts of an empty graph."""
 
     def __init__(self, proto: ModelProto, limits: Limits, tables: Tables) -> None:
@@ -172,9 +81,9 @@ class _Builder:
 
     def run(self) -> None:
         """Add every node, then every edge."""
-        self.functions, twice = _by_id(self.proto.functions)
+        self.functions, twice = by_id(self.proto.functions)
         self.unknowns.extend(twice)
-        self.plan, problems = _plan_expansion(self.proto, self.functions, self.limits)
+        self.plan, problems = plan_expansion(self.proto, self.functions, self.limits)
         self.unknowns.extend(problems)
         main = _Scope("", None)
         self.open_graph(self.proto.graph, main, is_main=True)
@@ -239,12 +148,14 @@ class _Builder:
         tensor: Tensor | SparseTensor,
         seen: dict[str, Tensor | SparseTensor],
     ) -> None:
+        """Add one initializer and remember its name."""
         attributes = {"kind": "initializer", "scope": scope.path, "name": name, "tensor": tensor}
         node_id = self.add(_join(scope.path, f"initializer:{name}"), attributes)
         seen[name] = tensor
         self.define(scope, name, node_id)
 
     def input(self, scope: _Scope, info: ValueInfo) -> str:
+        """Add one input of a graph or of a body; return its id."""
         attributes = {"kind": "input", "scope": scope.path, "name": info.name, "value_info": info}
         node_id = self.add(_join(scope.path, f"input:{info.name}"), attributes)
         self.define(scope, info.name, node_id)
@@ -277,7 +188,7 @@ class _Builder:
         """Add one node; return the bodies it opens (subgraphs, or the function it calls)."""
         scope = body.scope
         if body.arguments is not None:
-            node = _bind(node, body.arguments)
+            node = bind(node, body.arguments)
         called = (node.domain, node.op_type, node.overload)
         is_call = called in self.functions
         fallback = f"{node.op_type}#{index}"
@@ -418,181 +329,3 @@ def _first_fed_input(node: Node) -> int:
     if node.op_type == "Scan" and node.domain == "" and node.attribute("directions") is not None:
         return 1
     return 0
-
-
-def _bind(node: Node, arguments: dict[str, Attribute]) -> Node:
-    """Replace references to a function's attributes by what the call passes (IR.md, Functions)."""
-    if not any(attribute.ref_attr_name for attribute in node.attributes):
-        return node
-    bound = []
-    for attribute in node.attributes:
-        if attribute.ref_attr_name:
-            passed = arguments.get(attribute.ref_attr_name)
-            if passed is None:
-                continue  # not passed: the operator's own default holds
-            attribute = passed._replace(name=attribute.name)
-        bound.append(attribute)
-    return node._replace(attributes=tuple(bound))
-
-
-# ---------------------------------------------------------------------------------- functions
-
-
-def _by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[Unknown]]:
-    table: dict[FunctionId, Function] = {}
-    unknowns = []
-    for function in functions:
-        domain = "" if function.domain == "ai.onnx" else function.domain
-        key = (domain, function.name, function.overload)
-        if key in table:
-            why = "the function is defined twice; the first definition is used"
-            unknowns.append(Unknown(_label(key), "function", why))
-            continue
-        table[key] = function
-    return table, unknowns
-
-
-def _label(function: FunctionId) -> str:
-    return ":".join(part for part in function if part)
-
-
-def _plan_expansion(
-    proto: ModelProto, functions: dict[FunctionId, Function], limits: Limits
-) -> tuple[dict[FunctionId, str], list[Unknown]]:
-    """Decide for each function why its calls are not expanded (empty: they are).
-
-    Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows.
-    """
-    if not functions:
-        return {}, []
-    calls = {
-        key: [call for call in _calls(function.nodes) if call in functions]
-        for key, function in functions.items()
-    }
-    own = {key: _count(function.nodes) for key, function in functions.items()}
-    size: dict[FunctionId, int] = {}
-    depth: dict[FunctionId, int] = {}
-    plan: dict[FunctionId, str] = {}
-    for key, recursive in _bottom_up(calls):
-        size[key] = own[key] + sum(size.get(call, 0) for call in calls[key])
-        depth[key] = 1 + max((depth.get(call, 0) for call in calls[key]), default=0)
-        if recursive:
-            plan[key] = "it calls itself"
-        elif any(plan.get(call) for call in calls[key]):
-            plan[key] = "a function it calls is not expanded"
-        elif depth[key] > limits.function_depth:
-            plan[key] = f"functions call each other deeper than {limits.function_depth}"
-        elif size[key] > limits.expanded_nodes:
-            plan[key] = f"expanding it makes {size[key]:,} nodes"
-        else:
-            plan[key] = ""
-    unknowns = [
-        Unknown(_label(key), "function", f"not expanded: {why}") for key, why in plan.items() if why
-    ]
-    main = [call for call in _calls(proto.graph.nodes) if call in functions]
-    total = _count(proto.graph.nodes) + sum(size[call] for call in main if not plan[call])
-    if total > limits.expanded_nodes and any(not plan[call] for call in main):
-        why = f"expanding all functions makes {total:,} nodes"
-        unknowns.append(Unknown("functions", "function", f"not expanded: {why}"))
-        plan = {key: reason or why for key, reason in plan.items()}
-    return plan, unknowns
-
-
-def _bottom_up(
-    calls: dict[FunctionId, list[FunctionId]],
-) -> Iterator[tuple[FunctionId, bool]]:
-    """Yield functions, callees first, and whether each can reach itself (iterative Tarjan)."""
-    index: dict[FunctionId, int] = {}
-    low: dict[FunctionId, int] = {}
-    on_stack: set[FunctionId] = set()
-    stack: list[FunctionId] = []
-    for root in calls:
-        if root in index:
-            continue
-        work = [(root, iter(calls[root]))]
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        on_stack.add(root)
-        while work:
-            key, rest = work[-1]
-            callee = next(rest, None)
-            if callee is not None:
-                if callee not in index:
-                    index[callee] = low[callee] = len(index)
-                    stack.append(callee)
-                    on_stack.add(callee)
-                    work.append((callee, iter(calls[callee])))
-                elif callee in on_stack:
-                    low[key] = min(low[key], index[callee])
-                continue
-            work.pop()
-            if work:
-                low[work[-1][0]] = min(low[work[-1][0]], low[key])
-            if low[key] == index[key]:
-                component = []
-                while True:
-                    member = stack.pop()
-                    on_stack.discard(member)
-                    component.append(member)
-                    if member == key:
-                        break
-                for member in component:
-                    yield member, len(component) > 1 or member in calls[member]
-
-
-def _calls(nodes: Iterable[Node]) -> list[FunctionId]:
-    """What every node of a body and its subgraphs would call, were it a function."""
-    return [(node.domain, node.op_type, node.overload) for node in all_nodes(nodes)]
-
-
-def _count(nodes: Iterable[Node]) -> int:
-    return sum(1 for _ in all_nodes(nodes))
-
-
-def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Every node of a body and of the subgraphs in it; a holder comes before its bodies."""
-    stack = [nodes]
-    while stack:
-        for node in stack.pop():
-            yield node
-            for attribute in node.attributes:
-                if attribute.graphs:
-                    stack.extend(graph.nodes for graph in attribute.graphs)
-
-
-def _census(proto: ModelProto) -> tuple[int, int]:
-    """Nodes and subgraphs in the file: main graph and functions, each stored node once."""
-    nodes = subgraphs = 0
-    for body in (proto.graph.nodes, *(function.nodes for function in proto.functions)):
-        for node in all_nodes(body):
-            nodes += 1
-            for attribute in node.attributes:
-                subgraphs += len(attribute.graphs)
-    return nodes, subgraphs
-
-
-def topological_order(tables: Tables) -> list[str]:
-    """Nodes in an order of execution: that of the file where it is sorted.
-
-    Nodes on a cycle, and what depends on them, are left out.
-    """
-    names = list(tables.nodes)
-    position = {node: index for index, node in enumerate(names)}
-    waiting = [len(tables.pred[node]) for node in names]
-    ready = [index for index, count in enumerate(waiting) if count == 0]
-    heapify(ready)
-    order = []
-    while ready:
-        node = names[heappop(ready)]
-        order.append(node)
-        for successor in tables.succ[node]:
-            index = position[successor]
-            waiting[index] -= 1
-            if waiting[index] == 0:
-                heappush(ready, index)
-    return order
-
-
-def _has_cycle(tables: Tables) -> bool:
-    """Whether some nodes have no order."""
-    return len(topological_order(tables)) < len(tables.nodes)

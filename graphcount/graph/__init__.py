@@ -1,0 +1,50 @@
+"""Model → networkx: one graph of operators, values as edges, subgraphs and functions included.
+
+The graph is a `networkx.MultiDiGraph`. An edge is one use of a value; its key is
+`(value, index)` with the value's name and the input index of the consumer, both also edge
+attributes `value` and `index`. Node kinds (attribute `kind`):
+
+| kind | id | attributes |
+|---|---|---|
+| `operator` | node name, or `op_type#index` | `op_type`, `domain`, `name`, `scope`, `node` |
+| `input` | `input:NAME` | `value_info`, `scope` |
+| `output` | `output:NAME` | `value_info`, `scope` |
+| `initializer` | `initializer:NAME` | `tensor` (a `Tensor` or `SparseTensor`), `scope` |
+
+An operator is called `op_type#index` when it has no name or its name is taken; its attribute `node`
+is the record. `graphcount.load(path).graph` adds what was counted to each operator: `module`,
+`parameters`, `buffers`, `nbytes`, `output_shapes`, `macs`. Inside a subgraph or an expanded
+function, ids begin with the scope: `If_3/then_branch/MatMul_1`.
+
+* A body of If, Loop or Scan lives in the same graph. Its inputs are `input` nodes fed by the
+  producers of the holder's inputs; captured outer values are plain edges into the body; its outputs
+  flow into the holder by edges whose `index` is None and whose `result` is the output's position.
+* A local function is expanded at each call. Its tensors are stored once and appear at each call.
+* What a valid model cannot have (cycle, undefined value, value defined twice) is kept as `Unknown`.
+
+Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Functions".
+"""
+
+from __future__ import annotations
+
+from graphcount.errors import Unknown
+from graphcount.graph.build import Builder
+from graphcount.graph.tables import ModelGraph, Tables
+from graphcount.graph.walk import all_nodes, census, has_cycle, topological_order
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.model import ModelProto
+
+
+def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGraph:
+    """Build the graph of a model. Work is proportional to the nodes after expansion."""
+    tables = Tables({}, {}, {})
+    builder = Builder(proto, limits, tables)
+    builder.run()
+    cyclic = builder.backward and has_cycle(tables)
+    if cyclic:
+        builder.unknowns.append(Unknown("graph", "order", "the graph has a cycle"))
+    node_count, subgraph_count = census(proto)
+    return ModelGraph(tables, tuple(builder.unknowns), cyclic, node_count, subgraph_count)
+
+
+__all__ = ["ModelGraph", "Tables", "all_nodes", "build_graph", "topological_order"]

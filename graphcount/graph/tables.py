@@ -1,0 +1,58 @@
+"""Records of the graph: the dicts of nodes and edges, and the networkx graph made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphcount.errors import Unknown
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class Tables(NamedTuple):
+    """The dicts a networkx MultiDiGraph is made of.
+
+    networkx documents this layout ("dict-of-dict-of-dict-of-dict"). The stages of the analysis read
+    it directly: without networkx's views each step costs a fraction, and a count that nobody wants
+    to see as a graph need not import networkx.
+
+    Attributes:
+        nodes: id → attributes.
+        succ: id → consumer → key → edge attributes.
+        pred: id → producer → key → edge attributes; the inner dicts are those of `succ`.
+    """
+
+    nodes: dict[str, dict[str, Any]]
+    succ: dict[str, dict[str, dict[Any, dict[str, Any]]]]
+    pred: dict[str, dict[str, dict[Any, dict[str, Any]]]]
+
+
+@dataclass(frozen=True)
+class ModelGraph:
+    """A model as a graph.
+
+    Attributes:
+        tables: Its nodes and edges; see the module's docstring.
+        unknowns: What the file leaves undefined or contradicts.
+        cyclic: The graph has a cycle, so no order of execution exists.
+        node_count: NodeProtos in the file: main graph, subgraphs and function bodies, once each.
+        subgraph_count: Subgraphs in the file.
+    """
+
+    tables: Tables
+    unknowns: tuple[Unknown, ...]
+    cyclic: bool
+    node_count: int
+    subgraph_count: int
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The same dicts as a networkx graph: nothing is copied."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph._node, graph._adj, graph._pred = self.tables  # type: ignore[attr-defined]
+        return graph
