@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, count, load
+    from graphcount.api import Model, count, load, plan
     from graphcount.errors import (
         DamagedError,
         GraphcountError,
@@ -41,10 +41,11 @@ __all__ = [
     "__version__",
     "count",
     "load",
+    "plan",
 ]
 
 _HOMES = {
-    "graphcount.api": ("Model", "count", "load"),
+    "graphcount.api": ("Model", "count", "load", "plan"),
     "graphcount.errors": (
         "DamagedError",
         "GraphcountError",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from graphcount.errors import NotReadableError
+from graphcount.errors import NotReadableError, UsageError
 from graphcount.loading import ModelFile, read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from graphcount.analysis.forward import CostOptions
+    from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
     from graphcount.graph import ModelGraph
     from graphcount.report.records import Report
 
@@ -162,6 +163,61 @@ def count(
         shapes=shapes,
         macs_convention=macs_convention,
     )
+
+
+def plan(
+    model: str | Report,
+    *,
+    dtypes: Sequence[TargetDType] | None = None,
+    block: int = 32,
+    per_channel: bool = False,
+    asymmetric: bool = False,
+    optimizers: Sequence[Optimizer] | None = None,
+    mixed_precision: bool = False,
+    samples: int | None = None,
+    layers: Sequence[int] = (),
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Plan:
+    """What a model would take in other circumstances; see `graphcount.analysis.plan`.
+
+    Args:
+        model: Path of a model, or its report (counted with the `dims` it needs).
+        dtypes: Element types to store the weights in; None for all.
+        block: Numbers that share a scale in int4.
+        per_channel: int8 with one scale for each output channel.
+        asymmetric: int4 with zero points.
+        optimizers: Optimizers to train with; None for all.
+        mixed_precision: Train in float16 with float32 master weights.
+        samples: Size of a data set to judge.
+        layers: Hidden layers of networks of the same size; empty for those around the model's.
+        dims: Sizes of dimensions the model leaves free.
+        shapes: Shapes of graph inputs.
+        limits: What the file may ask of us.
+
+    Raises:
+        GraphcountError: The model cannot be read, or an option makes no sense.
+    """
+    from graphcount.analysis.plan import DTYPES, OPTIMIZERS, PlanOptions
+    from graphcount.analysis.plan import plan as work_out
+    from graphcount.report.records import Report as Counted
+
+    options = PlanOptions(
+        dtypes=tuple(DTYPES if dtypes is None else dtypes),
+        block=block,
+        per_channel=per_channel,
+        asymmetric=asymmetric,
+        optimizers=tuple(OPTIMIZERS if optimizers is None else optimizers),
+        mixed_precision=mixed_precision,
+        samples=samples,
+        layers=tuple(layers),
+    )
+    if not isinstance(model, Counted):
+        model = count(model, dims=dims, shapes=shapes, limits=limits)
+    elif dims or shapes:
+        raise UsageError("dims and shapes belong to the count: give the path, or count with them")
+    return work_out(model, options)
 
 
 def _cost_options(

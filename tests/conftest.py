@@ -18,6 +18,13 @@ SHARED = ROOT.parent / "shared"
 Save = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same width for everyone, whatever terminal or environment the tests run in."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder of shipped models."""

@@ -16,6 +16,7 @@ from graphcount.cli.options import (
     read_all,
 )
 from graphcount.errors import GraphcountError
+from graphcount.formats import STYLES
 from graphcount.report.records import Report
 from graphcount.report.rollup import BY, SORT, By, Sort
 from graphcount.units import exact
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 @click.option("--depth", type=click.IntRange(1), help="Levels of modules to show.")
 @click.option("--top", type=click.IntRange(1), help="Rows to show; the rest becomes one row.")
 @click.option("--sort", type=click.Choice(SORT), help="Order of the rows.")
+@click.option(
+    "--style",
+    type=click.Choice(["default", *STYLES]),
+    default="default",
+    show_default=True,
+    help="Print the table as torchinfo does, with its numbers.",
+)
 @click.option(
     "--expect-parameters",
     type=click.IntRange(0),
@@ -47,6 +55,7 @@ def command(
     depth: int | None,
     top: int | None,
     sort: Sort | None,
+    style: str,
     expect_parameters: int | None,
     strict: bool,
     cost: bool | None,
@@ -66,6 +75,11 @@ def command(
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
     """
     from graphcount.api import count
+
+    if style != "default":
+        if format_name != "table" or by or top or sort:
+            raise click.UsageError(f"--style {style} goes with --depth, not with another --format")
+        format_name, cost, macs_convention = style, cost is not False, "torchinfo"
 
     def read(path: str) -> Report:
         return count(

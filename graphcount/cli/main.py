@@ -18,6 +18,8 @@ DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
 COMMANDS = {
     "count": ("graphcount.cli.count", "Count parameters, bytes, operators (the default)."),
     "check": ("graphcount.cli.check", "Pass or fail against budgets."),
+    "explain": ("graphcount.cli.explain", "One node's numbers, in words."),
+    "plan": ("graphcount.cli.plan", "What if: other types, training, data, widths."),
 }
 """Commands by name: module with `command`, and the line `--help` shows without importing it."""
 

@@ -166,6 +166,8 @@ def emit(
 def write(text: str, output: str | None) -> None:
     """Write text to stdout, or whole or not at all to a file.
 
+    A link keeps being one; what is no regular file (a device, a FIFO) is written to as it is.
+
     Raises:
         NotReadableError: The file cannot be written.
     """
@@ -174,16 +176,29 @@ def write(text: str, output: str | None) -> None:
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return
-    temporary = f"{output}.tmp{os.getpid()}"
+    target = os.path.realpath(output)
+    try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            return
+        _replace(target, text)
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise NotReadableError(f"cannot be written: {reason}", output) from None
+
+
+def _replace(target: str, text: str) -> None:
+    """Write a file beside the target and put it in its place; leave nothing behind on failure."""
+    temporary = f"{target}.tmp{os.getpid()}"
     try:
         with open(temporary, "w", encoding="utf-8", newline="") as file:
             file.write(text)
-        os.replace(temporary, output)
-    except OSError as error:
+        os.replace(temporary, target)
+    except OSError:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        reason = (error.strerror or "cannot be written").lower()
-        raise NotReadableError(f"cannot be written: {reason}", output) from None
+        raise
 
 
 def _is_terminal() -> bool:

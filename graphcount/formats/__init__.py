@@ -46,8 +46,11 @@ FORMATS: dict[str, str] = {
 }
 """Module of each format, imported when it is asked for; each has `render(outcomes, view)`."""
 
+STYLES: dict[str, str] = {"torchinfo": "graphcount.formats.torchinfo"}
+"""Other ways to print the table (`--style`), as modules like those of formats."""
+
 
 def render(name: str, outcomes: Sequence[Report | GraphcountError], view: View) -> str:
-    """Render reports (and the errors of models that could not be read) in one format."""
-    function: Format = import_module(FORMATS[name]).render
+    """Render reports (and the errors of models that could not be read) in one format or style."""
+    function: Format = import_module(FORMATS.get(name) or STYLES[name]).render
     return function(outcomes, view)

@@ -195,6 +195,27 @@ def test_output_is_written_whole_or_not_at_all(run: Run, fixtures: Path, tmp_pat
     assert "cannot be written" in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and links")
+def test_output_goes_through_links_and_into_pipes(run: Run, fixtures: Path, tmp_path: Path) -> None:
+    import stat
+    from threading import Thread
+
+    real, link, pipe = tmp_path / "real.json", tmp_path / "link.json", tmp_path / "pipe"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert run(fixtures / "mlp_4_5_3.onnx", "--format", "json", "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert json.loads(real.read_text())["totals"]["parameters"] == 43
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    assert run(fixtures / "mlp_4_5_3.onnx", "--format", "json", "-o", pipe)[0] == 0
+    reader.join(10)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert read[0] == real.read_text()
+
+
 def program(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "graphcount", *arguments]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,186 @@
+"""Records of a plan, in the words of its JSON (`graphcount.plan/1`); numbers are exact integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+SCHEMA = "graphcount.plan/1"
+
+TargetDType = Literal["float16", "bfloat16", "int8", "int4"]
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+
+DTYPES: tuple[TargetDType, ...] = ("float16", "bfloat16", "int8", "int4")
+OPTIMIZERS: tuple[Optimizer, ...] = ("sgd", "momentum", "adam", "adamw")
+
+
+class PlanOptions(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        dtypes: Element types to store the weights in.
+        block: Numbers that share a scale in int4: a power of two, at least 16.
+        per_channel: One int8 scale for each output channel of a matrix, instead of one a tensor.
+        asymmetric: int4 with zero points.
+        optimizers: Optimizers to train with.
+        mixed_precision: Train with float16 weights and gradients and float32 master weights.
+        samples: Size of a data set to judge.
+        layers: Hidden layers of networks of the same size; empty for those around the model's.
+    """
+
+    dtypes: tuple[TargetDType, ...] = DTYPES
+    block: int = 32
+    per_channel: bool = False
+    asymmetric: bool = False
+    optimizers: tuple[Optimizer, ...] = OPTIMIZERS
+    mixed_precision: bool = False
+    samples: int | None = None
+    layers: tuple[int, ...] = ()
+
+
+class TensorPlan(NamedTuple):
+    """One stored tensor in another element type.
+
+    Attributes:
+        converted: It changes; else it stays as it is.
+        reason: Why.
+        nbytes: Bytes now.
+        weight_nbytes: Bytes of its numbers then.
+        scale_nbytes: Bytes of its scales and zero points then.
+    """
+
+    name: str
+    converted: bool
+    reason: str
+    nbytes: int
+    weight_nbytes: int
+    scale_nbytes: int
+
+
+class SizePlan(NamedTuple):
+    """The stored tensors of a model in another element type.
+
+    Attributes:
+        formula: How the bytes of a converted tensor follow from its shape.
+        converted_tensors: Tensors that change.
+        converted_elements: Their numbers.
+        weight_nbytes: Bytes of the changed tensors.
+        scale_nbytes: Bytes of their scales and zero points.
+        kept_nbytes: Bytes of everything that stays.
+        total_nbytes: The sum of the three.
+        stored_nbytes: Bytes of all tensors now.
+    """
+
+    dtype: TargetDType
+    formula: str
+    converted_tensors: int
+    converted_elements: int
+    weight_nbytes: int
+    scale_nbytes: int
+    kept_nbytes: int
+    total_nbytes: int
+    stored_nbytes: int
+    tensors: tuple[TensorPlan, ...]
+
+
+class TrainingPlan(NamedTuple):
+    """Memory of training.
+
+    Attributes:
+        formula: Bytes a parameter, part by part.
+        nbytes_per_parameter: Their sum.
+        master_nbytes: float32 copy of the weights that mixed precision keeps.
+        state_nbytes: Weights, gradients, master copy and moments.
+        activation_nbytes: All values of one forward pass at the file's types; None: not known.
+        activation_expression: The same as a formula in free dimensions.
+        total_nbytes: State and activations; None where the activations are not known.
+    """
+
+    optimizer: Optimizer
+    mixed_precision: bool
+    formula: str
+    nbytes_per_parameter: int
+    weight_nbytes: int
+    gradient_nbytes: int
+    master_nbytes: int
+    moment_nbytes: int
+    state_nbytes: int
+    activation_nbytes: int | None
+    activation_expression: str | None
+    total_nbytes: int | None
+
+
+class DataPlan(NamedTuple):
+    """How much data rules of thumb ask for.
+
+    Attributes:
+        low: Ten samples a parameter.
+        high: A hundred samples a parameter.
+        samples: The data set that was asked about.
+        verdict: What the rules say about it; empty when nothing was asked.
+    """
+
+    low: int
+    high: int
+    samples: int | None
+    verdict: str
+
+
+class Neighbour(NamedTuple):
+    """A network of one width: its layer sizes and exact total."""
+
+    width: int
+    layers: tuple[int, ...]
+    parameters: int
+    difference: int
+
+
+class WidthPlan(NamedTuple):
+    """The width that keeps the total, for some number of hidden layers.
+
+    Attributes:
+        formula: total = a·d² + b·d + c with its numbers.
+        neighbours: The integer widths around the root; one when the root is an integer.
+    """
+
+    hidden_layers: int
+    formula: str
+    neighbours: tuple[Neighbour, ...]
+
+
+class MlpPlan(NamedTuple):
+    """Networks as large as the model's own multilayer perceptron.
+
+    Attributes:
+        layers: Sizes of the model's layers, input first; empty when it is no such network.
+        biases: Its layers have biases.
+        parameters: Its total.
+        reason: Why the model is none; empty when it is.
+    """
+
+    layers: tuple[int, ...]
+    biases: bool
+    parameters: int
+    reason: str
+    widths: tuple[WidthPlan, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a model would take in other circumstances.
+
+    Attributes:
+        lower_bound: The counts it rests on are lower bounds: read every number as "at least".
+        notes: What is not known or only assumed, in sentences.
+    """
+
+    path: str
+    options: PlanOptions
+    dims: dict[str, int]
+    parameters: int
+    lower_bound: bool
+    sizes: tuple[SizePlan, ...]
+    training: tuple[TrainingPlan, ...]
+    data: DataPlan
+    mlp: MlpPlan
+    notes: tuple[str, ...]

@@ -1,0 +1,163 @@
+"""One node in words: what goes in and out, what it owns, and how its numbers come about."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from graphcount.formats.text import safe, shape
+from graphcount.report.records import Dim, NodeRow, Report, TensorRow
+from graphcount.units import exact
+
+SCHEMA = "graphcount.explain/1"
+DEFAULT_WIDTH = 100
+LABEL_WIDTH = 14
+
+FREE = "moves or converts numbers: no MACs"
+ELEMENTWISE = "works on numbers one by one: no MACs"
+NO_FORMULA = "its MACs are not known: no formula for this operator, or a shape it needs is missing"
+NOT_ASKED = "not worked out (--cost)"
+
+
+class ValueOf(NamedTuple):
+    """A value that goes into a node or out of it; `shape` is None when it is not known."""
+
+    name: str
+    shape: tuple[Dim, ...] | None
+
+
+class Explanation(NamedTuple):
+    """A node with its values and the tensors it owns."""
+
+    node: NodeRow
+    inputs: tuple[ValueOf, ...]
+    outputs: tuple[ValueOf, ...]
+    tensors: tuple[TensorRow, ...]
+
+
+def worth_explaining(node: NodeRow) -> bool:
+    """Whether a node owns parameters or has MACs."""
+    return bool(node.parameters or node.macs or node.macs_expression)
+
+
+def formula(node: NodeRow, report: Report) -> str:
+    """The formula in words; where the report has none, what the operator does to the cost."""
+    if node.explain:
+        return node.explain
+    if report.totals.macs is None and report.totals.macs_expression is None:
+        return NOT_ASKED
+    if node.macs is None and node.macs_expression is None:
+        return NO_FORMULA
+    return FREE if node.elementwise == 0 else ELEMENTWISE
+
+
+# ----------------------------------------------------------------------------------------- text
+
+
+def to_text(report: Report, explanations: Sequence[Explanation], width: int | None = None) -> str:
+    """A block of lines a node, harmless in a terminal."""
+    width = width or DEFAULT_WIDTH
+    blocks = [_block(report, explanation, width) for explanation in explanations]
+    return "\n\n".join(blocks) + "\n" if blocks else "no node owns parameters or has MACs\n"
+
+
+def _block(report: Report, explanation: Explanation, width: int) -> str:
+    node = explanation.node
+    operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    lines = [safe(node.id), *_line("operator", safe(operator), width)]
+    if node.name and node.name != node.id:
+        lines += _line("name", safe(node.name), width)
+    lines += _line("module", safe(node.module) or "(none)", width)
+    for label, values in (("input", explanation.inputs), ("output", explanation.outputs)):
+        for value in values:
+            lines += _line(label, f"{safe(value.name)} {shape(value.shape) or '?'}", width)
+    for tensor in explanation.tensors:
+        lines += _line("owns", _tensor_text(tensor), width)
+    if not explanation.tensors:
+        lines += _line("owns", "nothing", width)
+    lines += _line("formula", safe(formula(node, report), 2000), width)
+    lines += _line("MACs", _macs(node), width)
+    lines += _line("element-wise", _elementwise(node, report), width)
+    return "\n".join(lines)
+
+
+def _line(label: str, text: str, width: int) -> list[str]:
+    """A label and its text, wrapped; a name that is longer than a line is broken."""
+    start = f"  {label:<{LABEL_WIDTH}}"
+    indent = " " * len(start)
+    found = textwrap.wrap(
+        text, max(40, width), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return found or [start.rstrip()]
+
+
+def _tensor_text(tensor: TensorRow) -> str:
+    dims = shape(tensor.shape) if tensor.shape else "scalar"
+    kind = safe(tensor.kind, 40)
+    role = safe(tensor.role, 60)
+    return (
+        f"{safe(tensor.name)} {safe(tensor.dtype, 40)} {dims}, {exact(tensor.elements)}:"
+        f" {kind}, {role} ({safe(tensor.reason, 300)})"
+    )
+
+
+def _macs(node: NodeRow) -> str:
+    if node.macs is not None:
+        return exact(node.macs)
+    return safe(node.macs_expression, 400) if node.macs_expression else "not known"
+
+
+def _elementwise(node: NodeRow, report: Report) -> str:
+    if node.elementwise is not None:
+        return exact(node.elementwise)
+    if report.totals.elementwise_expression:
+        return "no number while dimensions are free (--dim NAME=N)"
+    return "not known"
+
+
+# ----------------------------------------------------------------------------------------- JSON
+
+
+def to_json(report: Report, explanations: Sequence[Explanation]) -> str:
+    """One JSON object, ASCII only."""
+    whole = {
+        "schema": SCHEMA,
+        "model": report.model.path,
+        "dims": report.dims,
+        "nodes": [_node_dict(report, explanation) for explanation in explanations],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:
+    node = explanation.node
+    return {
+        "id": node.id,
+        "name": node.name,
+        "op_type": node.op_type,
+        "domain": node.domain,
+        "module": node.module,
+        "inputs": [value._asdict() for value in explanation.inputs],
+        "outputs": [value._asdict() for value in explanation.outputs],
+        "parameters": node.parameters,
+        "buffers": node.buffers,
+        "tensors": [_tensor_dict(tensor) for tensor in explanation.tensors],
+        "explain": formula(node, report),
+        "macs": node.macs,
+        "macs_expression": node.macs_expression,
+        "elementwise": node.elementwise,
+    }
+
+
+def _tensor_dict(tensor: TensorRow) -> dict[str, Any]:
+    return {
+        "name": tensor.name,
+        "dtype": tensor.dtype,
+        "shape": tensor.shape,
+        "elements": tensor.elements,
+        "kind": tensor.kind,
+        "role": tensor.role,
+        "reason": tensor.reason,
+    }

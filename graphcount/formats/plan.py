@@ -1,0 +1,172 @@
+"""A plan as JSON (`graphcount.plan/1`) or as text; rich is only loaded for text."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from graphcount.analysis.plan.records import SCHEMA, MlpPlan, Plan, WidthPlan
+from graphcount.formats import View
+from graphcount.formats.text import one_line, safe
+from graphcount.report.serial import dumps, plain
+from graphcount.units import exact, nbytes, percent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+FORMATS = ("table", "json")
+
+
+def render(name: str, plan: Plan, view: View) -> str:
+    """Render a plan in one of `FORMATS`."""
+    return f"{dumps(to_dict(plan))}\n" if name == "json" else _text(plan, view)
+
+
+def to_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as a JSON object."""
+    from graphcount import __version__
+
+    return {
+        "schema": SCHEMA,
+        "graphcount": __version__,
+        "model": {"path": plan.path},
+        "options": plain(plan.options),
+        "dims": dict(plan.dims),
+        "parameters": plan.parameters,
+        "lower_bound": plan.lower_bound,
+        "sizes": plain(plan.sizes),
+        "training": plain(plan.training),
+        "data": plain(plan.data),
+        "mlp": plain(plan.mlp),
+        "notes": plain(plan.notes),
+    }
+
+
+def _text(plan: Plan, view: View) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=view.width or 100,
+        color_system="standard" if view.color else None,
+        force_terminal=view.color,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    at_least = "at least " if plan.lower_bound else ""
+    console.print(Text(safe(plan.path), style="bold"))
+    given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
+    console.print(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
+    for part in (_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp)):
+        console.print(part)
+    for note in plan.notes:
+        console.print(Text(f"  note: {one_line(note)}", style="yellow"))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+
+
+def _table(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    for name in words:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _sizes(plan: Plan, view: View) -> RenderableType:
+    """One line an element type, then the formulas."""
+    from rich.console import Group
+    from rich.text import Text
+
+    table = _table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
+    for row in plan.sizes:
+        table.add_row(
+            row.dtype,
+            exact(row.converted_tensors),
+            nbytes(row.weight_nbytes, view.binary),
+            nbytes(row.scale_nbytes, view.binary),
+            nbytes(row.kept_nbytes, view.binary),
+            nbytes(row.total_nbytes, view.binary),
+            percent(row.total_nbytes, row.stored_nbytes),
+        )
+    lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
+    if any(row.dtype == "int4" for row in plan.sizes):
+        lines.append(f"  b = {plan.options.block}; embeddings in rows, not padded")
+    return Group(table, *(Text(line, style="dim") for line in lines))
+
+
+def _training(plan: Plan, view: View) -> RenderableType:
+    """One line an optimizer, then where the bytes come from."""
+    from rich.console import Group
+    from rich.text import Text
+
+    master = plan.options.mixed_precision
+    parts = ["weights", "gradients", *(["master"] if master else []), "moments"]
+    table = _table(("training",), (*parts, "activations", "total"))
+    for row in plan.training:
+        sizes = [row.weight_nbytes, row.gradient_nbytes, row.moment_nbytes]
+        if master:
+            sizes.insert(2, row.master_nbytes)
+        known = row.total_nbytes is not None
+        table.add_row(
+            row.optimizer,
+            *(nbytes(size, view.binary) for size in sizes),
+            "?" if row.activation_nbytes is None else nbytes(row.activation_nbytes, view.binary),
+            nbytes(row.total_nbytes or 0, view.binary)
+            if known
+            else f"{nbytes(row.state_nbytes, view.binary)} + ?",
+        )
+    lines = [f"  {row.optimizer}: bytes of {row.formula}" for row in plan.training]
+    expression = next((row.activation_expression for row in plan.training), None)
+    if expression:
+        lines.append(f"  activations: {safe(expression, 300)} bytes")
+    return Group(table, *(Text(line, style="dim") for line in lines))
+
+
+def _data(plan: Plan) -> list[RenderableType]:
+    from rich.text import Text
+
+    data = plan.data
+    text = f"10 samples a parameter: {exact(data.low)}; 100: {exact(data.high)} (rules of thumb)"
+    lines = ["", f"  data       {text}"]
+    if data.verdict:
+        lines.append(f"             {data.verdict}")
+    return [Text("\n".join(lines))]
+
+
+def _mlp(mlp: MlpPlan) -> list[RenderableType]:
+    """Widths of the same size, or why there are none."""
+    from rich.text import Text
+
+    if mlp.reason:
+        return [Text(f"\n  same size  not a plain multilayer perceptron: {one_line(mlp.reason)}")]
+    table = _table(("hidden layers", "total for width d"), ("d", "parameters", "difference"))
+    for width in mlp.widths:
+        _add_widths(table, width)
+    head = Text(f"\n  same size  as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters")
+    return [head, table]
+
+
+def _add_widths(table: Table, width: WidthPlan) -> None:
+    label, formula = exact(width.hidden_layers), width.formula
+    for row in width.neighbours:
+        difference = f"{row.difference:+,}" if row.difference else "0"
+        table.add_row(label, formula, exact(row.width), exact(row.parameters), difference)
+        label = formula = ""
+    if not width.neighbours:
+        table.add_row(label, formula, "none", "", "")
+
+
+def _chain(layers: tuple[int, ...]) -> str:
+    if len(layers) > 12:
+        return f"{'-'.join(map(str, layers[:6]))}-...-{layers[-1]}"
+    return "-".join(map(str, layers))

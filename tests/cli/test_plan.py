@@ -1,0 +1,90 @@
+"""`graphcount plan` as people call it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphcount.analysis.plan import DTYPES, OPTIMIZERS
+from graphcount.cli import plan as command
+from graphcount.cli.main import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = main(["plan", *(str(argument) for argument in arguments)])
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_the_screen(run: Run, fixtures: Path) -> None:
+    model = fixtures / "mlp_8_16_16_8.onnx"
+    code, out, err = run(model, "--dim", "batch=1", "--samples", 10_000)
+    assert (code, err) == (0, "")
+    for words in (
+        "552 parameters, batch = 1",
+        "687 B",
+        "(4 weights + 4 gradients + 8 moments) x 552 parameters",
+        "10,000 samples are 18.1 a parameter: enough for the 10x rule",
+        "8-16-16-8",
+        "2·d² + 19·d + 8",
+    ):
+        assert words in out
+    assert "?" not in out
+
+
+def test_free_dimensions_are_said(run: Run, fixtures: Path) -> None:
+    code, out, _ = run(fixtures / "cnn.onnx", "--mixed-precision", "--optimizer", "adam")
+    assert code == 0
+    assert "430.82 kB + ?" in out
+    assert "47208*batch" in out
+    assert "--dim batch=8" in out
+    assert "not a plain multilayer perceptron: node_conv2d is Conv" in out
+
+
+def test_json(run: Run, fixtures: Path) -> None:
+    model = fixtures / "mlp_8_16_16_8.onnx"
+    options = ("--dtype", "int8", "--optimizer", "sgd", "--layers", "3", "--format", "json")
+    code, out, _ = run(model, *options)
+    data = json.loads(out)
+    assert code == 0
+    assert data["schema"] == "graphcount.plan/1"
+    assert [row["dtype"] for row in data["sizes"]] == ["int8"]
+    assert data["sizes"][0]["total_nbytes"] == 687
+    assert [row["state_nbytes"] for row in data["training"]] == [8 * 552]
+    assert [n["parameters"] for n in data["mlp"]["widths"][0]["neighbours"]] == [524, 593]
+    assert data["options"]["layers"] == [3]
+
+
+def test_a_file_is_written(run: Run, fixtures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "plan.json"
+    assert run(fixtures / "cnn.onnx", "--format", "json", "-o", target) == (0, "", "")
+    assert json.loads(target.read_text())["parameters"] == 26_926
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--block", "24"), ("--dtype", "int3"), ("--dim", "no_such=3"), ("--layers", "0")],
+)
+def test_mistakes_are_one_line(run: Run, fixtures: Path, arguments: tuple[str, ...]) -> None:
+    code, out, err = run(fixtures / "cnn.onnx", *arguments)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_missing_model(run: Run) -> None:
+    code, _, err = run("no_such.onnx")
+    assert code == 2
+    assert "no_such.onnx" in err
+
+
+def test_choices_are_those_of_the_analysis() -> None:
+    assert (command.DTYPES, command.OPTIMIZERS) == (DTYPES, OPTIMIZERS)
