@@ -174,12 +174,7 @@ def test_a_function_is_expanded_at_each_call_and_stored_once(save: Save, weights
     path = function_model(save, weights, 2)
     graph = graphcount.load(path).graph
     assert {"call0/mm", "call1/mm"} <= set(graph)
-    assert ("call0/mm", "call1/mm", "v0", 0) in edges(graph) or (
-        "call0/mm",
-        "call1/mm",
-        "a",
-        0,
-    ) in edges(graph)
+    assert ("call0/mm", "call1/mm", "b", 0) in edges(graph)  # as its producer calls it
     totals = graphcount.count(path).totals
     assert (totals.parameters, totals.parameters_as_used) == (6, 12)
 
@@ -299,3 +294,29 @@ def test_a_chain_of_ten_thousand_nodes_does_not_recurse(save: Save) -> None:
     report = graphcount.count(save(nodes, inputs=["v0"], outputs=["v10000"]))
     assert report.model.node_count == 10_000
     assert report.doubts == ()
+
+
+def test_the_right_output_leaves_a_function(save: Save, weights: Weights) -> None:
+    """A function returns the second half of a Split: the edge names that output."""
+    function = helper.make_function(
+        "local",
+        "Second",
+        ["a"],
+        ["b"],
+        [helper.make_node("Split", ["a"], ["first", "b"], "split", num_outputs=2)],
+        [helper.make_opsetid("", 20)],
+    )
+    nodes = [
+        helper.make_node("Second", ["x"], ["first"], "call", domain="local"),
+        helper.make_node("MatMul", ["first", "W"], ["y"], "mm"),
+    ]
+    path = save(
+        nodes,
+        [weights("W", 3, 4)],
+        inputs=[("x", [5, 2])],
+        outputs=["y"],
+        functions=[function],
+        opsets=[("", 20), ("local", 1)],
+    )
+    graph = graphcount.load(path).graph
+    assert ("call/split", "mm", "b", 0) in edges(graph)

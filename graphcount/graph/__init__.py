@@ -1,8 +1,8 @@
 """Model → networkx: one graph of operators, values as edges, subgraphs and functions included.
 
 The graph is a `networkx.MultiDiGraph`. An edge is one use of a value; its key is
-`(value, index)` with the value's name and the input index of the consumer, both also edge
-attributes `value` and `index`. Node kinds (attribute `kind`):
+`(value, index)` with the value's name (as its producer calls it) and the input index of the
+consumer, both also edge attributes `value` and `index`. Node kinds (attribute `kind`):
 
 | kind | id | attributes |
 |---|---|---|

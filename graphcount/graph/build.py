@@ -34,8 +34,8 @@ class _Scope:
     parent: _Scope | None
     values: dict[str, str | tuple[_Scope, str]] = field(default_factory=dict)
 
-    def resolve(self, name: str) -> str | None:
-        """Id of the node that produces a value, or None."""
+    def resolve(self, name: str) -> tuple[str, str] | None:
+        """Id of the node that produces a value and the value's name there, or None."""
         scope: _Scope | None = self
         for _ in range(10_000):  # an alias of an alias …; a circle of aliases has no producer
             found = None
@@ -44,8 +44,10 @@ class _Scope:
                 if found is not None:
                     break
                 scope = scope.parent
-            if found is None or isinstance(found, str):
-                return found
+            if found is None:
+                return None
+            if isinstance(found, str):
+                return found, name
             scope, name = found
         return None
 
@@ -299,10 +301,15 @@ class Builder:
     ) -> None:
         """Add one use of a value; `place` is where at the consumer, for the edge's key."""
         found = scope.values.get(value)
-        producer = found if isinstance(found, str) else scope.resolve(value)
-        if producer is None:
-            self.unknowns.append(Unknown(to, "value", f"input {value[:120]} is never defined"))
-            return
+        if isinstance(found, str):
+            producer = found
+        else:
+            resolved = scope.resolve(value)
+            if resolved is None:
+                self.unknowns.append(Unknown(to, "value", f"input {value[:120]} is never defined"))
+                return
+            producer, value = resolved  # a function's parameter is called otherwise outside
+            data["value"] = value
         if self.order[producer] >= self.order[to]:
             self.backward = True
         into = self.pred[to]
