@@ -84,7 +84,12 @@ def _judge(report: Report, budget: Budget) -> Verdict:
     measure, value = budget.measure, budget.measure.read(report)
     name, limit = measure.name, _show(budget.limit, measure, budget.text)
     if value is None:
-        return Verdict(budget, None, False, f"{name} is not known; the limit is {limit}")
+        formula = {
+            "macs": report.totals.macs_expression,
+            "elementwise": report.totals.elementwise_expression,
+        }.get(name)
+        why = f"is {formula}; give sizes with --dim" if formula else "is not known"
+        return Verdict(budget, None, False, f"{name} {why} (limit {limit})")
     above = value > budget.limit if budget.bound == "max" else value < budget.limit
     shown = _show(value, measure)
     if above:

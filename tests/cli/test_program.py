@@ -163,6 +163,46 @@ def test_check_counts_missing_data_as_not_exact(run: Run, tmp_path: Path, fixtur
     assert "missing" in out
 
 
+@pytest.mark.parametrize(
+    "dims", ["2x3x32x32", "2,3,32,32", "[2,3,32,32]", "[2, 3, 32, 32]", "2x?x32x32"]
+)
+def test_shapes_are_written_as_people_write_them(run: Run, fixtures: Path, dims: str) -> None:
+    code, out, _ = run(fixtures / "cnn.onnx", "--format", "json", "--shape", f"x={dims}")
+    assert code == 0
+    assert json.loads(out)["model"]["inputs"][0]["shape"] == [2, 3, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dim", "batch"], "batch=8"),
+        (["--dim", "batch=x"], "batch=8"),
+        (["--dim", "batch=2", "--dim", "batch=3"], "two sizes"),
+        (["--dim", "bach=2"], "no dimension bach"),
+        (["--shape", "x=1x3"], "4 dimensions"),
+        (["--shape", "x=axb"], "input=1x3x224x224"),
+        (["--shape", "nope=1"], "no input nope"),
+    ],
+)
+def test_bindings_that_make_no_sense_are_one_line(
+    run: Run, fixtures: Path, arguments: list[str], words: str
+) -> None:
+    code, out, err = run(fixtures / "cnn.onnx", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_a_gate_on_compute(run: Run, fixtures: Path) -> None:
+    model = fixtures / "cnn.onnx"
+    assert run("check", model, "--dim", "batch=1", "--max", "macs=400k")[0] == 0
+    code, out, _ = run("check", model, "--dim", "batch=1", "--max", "macs=300k")
+    assert code == 1
+    assert "373,856" in out
+    code, out, _ = run("check", model, "--max", "macs=1G")  # a formula in batch is no number
+    assert code == 1
+    assert "373856*batch" in out
+
+
 def test_bad_usage_is_exit_2_and_one_line(run: Run, fixtures: Path) -> None:
     for arguments in (["--by", "colour"], ["--no-such-option"], ["--top", "0"]):
         code, out, err = run(fixtures / "cnn.onnx", *arguments)
