@@ -179,12 +179,13 @@ class Builder:
         """Add the nodes of bodies, depth first, so that a body follows its holder."""
         while stack:
             body = stack[-1]
-            entry = next(body.nodes, None)
-            if entry is None:
+            for index, node in body.nodes:
+                inner = self.operator(index, node, body)
+                if inner:
+                    stack.extend(reversed(inner))
+                    break  # the bodies first; then this one goes on where it stopped
+            else:
                 stack.pop()
-                continue
-            inner = self.operator(entry[0], entry[1], body)
-            stack.extend(reversed(inner))
 
     def operator(self, index: int, node: Node, body: _Body) -> list[_Body]:
         """Add one node; return the bodies it opens (subgraphs, or the function it calls)."""

@@ -154,6 +154,11 @@ class _Decoder:
             return
         data = self.data
         while a < b:
+            value = data[a]
+            if value < 0x80:  # most dimensions take one byte
+                a += 1
+                into.append(value)
+                continue
             value, a = varint(data, a, b)
             into.append(signed(value))
 
@@ -230,6 +235,8 @@ class _Decoder:
     def cut_payloads(self, payloads: dict[int, Payload], a: int, b: int) -> None:
         """Note the payload fields of the tensor at data[a:b] that were left out."""
         thin = self.thin
+        if not thin.cuts:
+            return
         for index in range(bisect_left(thin.cut_at, a), bisect_right(thin.cut_at, b)):
             cut = thin.cuts[index]
             if cut.message != "TensorProto":
