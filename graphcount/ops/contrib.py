@@ -1,6 +1,6 @@
 """com.microsoft operators of onnxruntime (onnxruntime/docs/ContribOperators.md)."""
 
-from graphcount.ops.spec import OpSpec, Role
+from graphcount.ops.spec import SCALE, SCALED_DATA, SCALED_WEIGHT, OpSpec, Role
 from graphcount.ops.tables import each, table
 
 _FIVE_SCALES: list[Role] = ["quantization scale"] * 5
@@ -27,66 +27,25 @@ _MICROSOFT = table(
         **each("FusedConv NhwcFusedConv", OpSpec(("data", "weight", "bias", "operand"))),
         "NhwcConv": OpSpec(("data", "weight", "bias")),
         "ConvTransposeWithDynamicPads": OpSpec(("data", "weight", "shape", "bias")),
-        "MatMulNBits": OpSpec(
-            ("operand", "quantized weight", "quantization scale", "zero point", "index", "bias")
-        ),
+        "MatMulNBits": OpSpec(("operand", *SCALED_WEIGHT, "index", "bias")),
         "MatMulBnb4": OpSpec(("operand", "quantized weight", "quantization scale")),
         "MatMulFpQ4": OpSpec(("operand", "quantized weight", "shape")),
-        "DynamicQuantizeMatMul": OpSpec(
-            ("operand", "quantized weight", "quantization scale", "zero point", "bias")
-        ),
+        "DynamicQuantizeMatMul": OpSpec(("operand", *SCALED_WEIGHT, "bias")),
         "MatMulIntegerToFloat": OpSpec(
             (
                 "quantized weight",
                 "quantized weight",
                 "quantization scale",
-                "quantization scale",
-                "zero point",
+                *SCALE,
                 "zero point",
                 "bias",
             )
         ),
         "MatMulInteger16": OpSpec(("quantized weight", "quantized weight")),
-        "QGemm": OpSpec(
-            (
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantized bias",
-                "quantization scale",
-                "zero point",
-            )
-        ),
-        "QLinearConv": OpSpec(
-            (
-                "data",
-                "quantization scale",
-                "zero point",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantization scale",
-                "zero point",
-                "quantized bias",
-            )
-        ),
+        "QGemm": OpSpec((*SCALED_WEIGHT, *SCALED_WEIGHT, "quantized bias", *SCALE)),
+        "QLinearConv": OpSpec((*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias")),
         "QLinearConcat": OpSpec(("quantization scale", "zero point"), rest="operand"),
-        "QLinearWhere": OpSpec(
-            (
-                "mask",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantization scale",
-                "zero point",
-            )
-        ),
+        "QLinearWhere": OpSpec(("mask", *SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE)),
         "DynamicQuantizeLSTM": OpSpec(
             (
                 "data",
@@ -97,10 +56,8 @@ _MICROSOFT = table(
                 "initial state",
                 "initial state",
                 "peephole weight",
-                "quantization scale",
-                "zero point",
-                "quantization scale",
-                "zero point",
+                *SCALE,
+                *SCALE,
             )
         ),
         "GatherBlockQuantized": OpSpec(

@@ -1,6 +1,6 @@
 """Convolutions and pooling."""
 
-from graphcount.ops.spec import OpSpec
+from graphcount.ops.spec import SCALE, SCALED_DATA, SCALED_WEIGHT, OpSpec
 from graphcount.ops.tables import each, table
 
 TABLE = table(
@@ -11,19 +11,7 @@ TABLE = table(
         "CausalConvWithState": OpSpec(("data", "weight", "bias", "state")),
         "DeformConv": OpSpec(("data", "weight", "operand", "bias", "mask")),
         "ConvInteger": OpSpec(("data", "quantized weight", "zero point", "zero point")),
-        "QLinearConv": OpSpec(
-            (
-                "data",
-                "quantization scale",
-                "zero point",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantization scale",
-                "zero point",
-                "quantized bias",
-            )
-        ),
+        "QLinearConv": OpSpec((*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias")),
         **each(
             "AveragePool GlobalAveragePool GlobalLpPool GlobalMaxPool LpPool MaxPool",
             OpSpec(("data",)),

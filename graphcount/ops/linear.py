@@ -1,6 +1,6 @@
 """Matrix products. Inputs as in the ONNX operator definitions (Operators.md)."""
 
-from graphcount.ops.spec import OpSpec
+from graphcount.ops.spec import SCALE, SCALED_WEIGHT, OpSpec
 from graphcount.ops.tables import table
 
 TABLE = table(
@@ -12,18 +12,7 @@ TABLE = table(
         "MatMulInteger": OpSpec(
             ("quantized weight", "quantized weight", "zero point", "zero point")
         ),
-        "QLinearMatMul": OpSpec(
-            (
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantized weight",
-                "quantization scale",
-                "zero point",
-                "quantization scale",
-                "zero point",
-            )
-        ),
+        "QLinearMatMul": OpSpec((*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE)),
         "Det": OpSpec(("operand",)),
     },
 )

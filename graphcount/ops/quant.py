@@ -1,6 +1,6 @@
 """Quantization; dequantized data is looked through to the operator that uses it."""
 
-from graphcount.ops.spec import OpSpec
+from graphcount.ops.spec import SCALE, SCALED_WEIGHT, OpSpec
 from graphcount.ops.tables import each, table
 
 _LINEAR = {
@@ -16,13 +16,9 @@ TABLE = {
     **table(
         "qonnx.custom_op.general",
         {
-            "Quant": OpSpec(
-                ("operand", "quantization scale", "zero point", "scalar"), frozenset({0})
-            ),
+            "Quant": OpSpec(("operand", *SCALE, "scalar"), frozenset({0})),
             "BipolarQuant": OpSpec(("operand", "quantization scale"), frozenset({0})),
-            "Trunc": OpSpec(
-                ("operand", "quantization scale", "zero point", "scalar", "scalar"), frozenset({0})
-            ),
+            "Trunc": OpSpec(("operand", *SCALE, "scalar", "scalar"), frozenset({0})),
         },
     ),
     **table(
@@ -30,31 +26,12 @@ TABLE = {
         {
             **each(
                 "QLinearAdd QLinearMul",
-                OpSpec(
-                    (
-                        "quantized weight",
-                        "quantization scale",
-                        "zero point",
-                        "quantized weight",
-                        "quantization scale",
-                        "zero point",
-                        "quantization scale",
-                        "zero point",
-                    )
-                ),
+                OpSpec((*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE)),
             ),
             **each(
                 "QLinearSigmoid QLinearLeakyRelu QLinearAveragePool QLinearGlobalAveragePool"
                 " QLinearSoftmax QLinearReduceMean",
-                OpSpec(
-                    (
-                        "operand",
-                        "quantization scale",
-                        "zero point",
-                        "quantization scale",
-                        "zero point",
-                    )
-                ),
+                OpSpec(("operand", *SCALE, *SCALE)),
             ),
         },
     ),

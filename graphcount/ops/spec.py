@@ -41,6 +41,16 @@ Role = Literal[
 """What a tensor is to the node that uses it."""
 
 
+SCALE: tuple[Role, ...] = ("quantization scale", "zero point")
+"""How a quantized result, or what precedes it, is scaled."""
+
+SCALED_DATA: tuple[Role, ...] = ("data", *SCALE)
+"""Quantized data with its scale and zero point, as three inputs."""
+
+SCALED_WEIGHT: tuple[Role, ...] = ("quantized weight", *SCALE)
+"""A quantized weight with its scale and zero point, as three inputs."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpSpec:
     """What is known of one operator.
