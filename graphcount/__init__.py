@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, count, load, plan
+    from graphcount.api import Model, audit, count, load, plan, rules
     from graphcount.errors import (
         DamagedError,
         GraphcountError,
@@ -39,13 +39,15 @@ __all__ = [
     "Unknown",
     "UsageError",
     "__version__",
+    "audit",
     "count",
     "load",
     "plan",
+    "rules",
 ]
 
 _HOMES = {
-    "graphcount.api": ("Model", "count", "load", "plan"),
+    "graphcount.api": ("Model", "audit", "count", "load", "plan", "rules"),
     "graphcount.errors": (
         "DamagedError",
         "GraphcountError",

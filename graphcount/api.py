@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
     from graphcount.graph import ModelGraph
-    from graphcount.report.records import Report
+    from graphcount.report.records import Report, RuleInfo
+
+DEEP_AUDIT_NBYTES = 512 * 10**6
+"""Up to so many bytes of stored tensors an audit reads them by default."""
 
 MacsConvention = Literal["graphcount", "torchinfo"]
 
@@ -163,6 +166,59 @@ def count(
         shapes=shapes,
         macs_convention=macs_convention,
     )
+
+
+def audit(
+    path: str,
+    *,
+    deep: bool | None = None,
+    select: Sequence[str] = (),
+    ignore: Mapping[str, str] | None = None,
+    hash_file: bool = False,
+    progress: Callable[[str], None] = lambda rule: None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Report:
+    """Look for what a model hides; see `graphcount.audit`.
+
+    Args:
+        path: The model.
+        deep: Run the rules that read payload and side files: None up to 512 MB of them.
+        select: Ids of rules to run, or their beginnings; empty for all.
+        ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
+        hash_file: Put the SHA-256 of the file into the report.
+        progress: Called with the id of each rule before it runs.
+        limits: What the file may ask of us.
+
+    Returns:
+        The report of the model without its cost, with `findings` and `audit`.
+
+    Raises:
+        GraphcountError: The model cannot be read, or a selection names no rule.
+    """
+    from dataclasses import replace
+
+    from graphcount.audit.context import Context
+    from graphcount.audit.engine import Selection
+    from graphcount.audit.engine import audit as run
+
+    model = load(path, limits=limits)
+    report = model.report(deep=False, hash_file=hash_file, cost=False)
+    if deep is None:
+        deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
+    context = Context(model.file, model.model_graph, deep=deep)
+    try:
+        found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
+    finally:
+        context.close()
+    return replace(report, findings=found.findings, audit=found.audit)
+
+
+def rules() -> tuple[RuleInfo, ...]:
+    """Every rule that a finding can carry, with its documentation."""
+    from graphcount.audit.rule import info
+    from graphcount.audit.rules import load_rules
+
+    return tuple(info(module) for module in load_rules())
 
 
 def plan(

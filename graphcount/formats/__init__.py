@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.errors import GraphcountError
 
 if TYPE_CHECKING:
-    from graphcount.report.records import Report
+    from graphcount.report.records import Report, RuleInfo
     from graphcount.report.rollup import By, Sort
 
 
@@ -24,6 +24,7 @@ class View(NamedTuple):
         binary: Sizes in KiB, MiB instead of kB, MB.
         color: Colours allowed.
         width: Columns of the terminal, or None to find out.
+        rules: What is known of the rules of findings, by id.
     """
 
     by: By | None = None
@@ -33,6 +34,7 @@ class View(NamedTuple):
     binary: bool = False
     color: bool = False
     width: int | None = None
+    rules: Mapping[str, RuleInfo] = {}
 
 
 Format = Callable[[Sequence["Report | GraphcountError"], View], str]

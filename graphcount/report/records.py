@@ -253,6 +253,54 @@ class Finding(NamedTuple):
     evidence: dict[str, Any]
 
 
+class RuleInfo(NamedTuple):
+    """What formats say of a rule.
+
+    Attributes:
+        name: Kebab-case name.
+        severity: Of its findings, unless a finding says otherwise.
+        summary: One line.
+        help: The whole documentation.
+    """
+
+    id: str
+    name: str
+    severity: str
+    summary: str
+    help: str
+
+
+class SkippedRow(NamedTuple):
+    """A rule that did not run, and why."""
+
+    rule: str
+    why: str
+
+
+class IgnoredRow(NamedTuple):
+    """Rules that were ignored (an id or its beginning), why, and how many findings that hid."""
+
+    rule: str
+    reason: str
+    findings: int
+
+
+class AuditRow(NamedTuple):
+    """What an audit did.
+
+    Attributes:
+        rules: Ids of the rules that ran.
+        skipped: Rules that did not.
+        ignored: Rules whose findings were set aside.
+        complete: No rule failed.
+    """
+
+    rules: tuple[str, ...]
+    skipped: tuple[SkippedRow, ...]
+    ignored: tuple[IgnoredRow, ...]
+    complete: bool
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything graphcount says about one model.
@@ -271,6 +319,7 @@ class Report:
     duplicates: tuple[DuplicateRow, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
+    audit: AuditRow | None = None
 
     @cached_property
     def dtypes(self) -> tuple[DTypeRow, ...]:

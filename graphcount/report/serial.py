@@ -9,14 +9,17 @@ from graphcount.errors import DamagedError, GraphcountError, Unknown
 from graphcount.report.records import (
     ERROR_SCHEMA,
     SCHEMA,
+    AuditRow,
     DuplicateRow,
     Finding,
     FrameworkRow,
+    IgnoredRow,
     ModelInfo,
     NBytes,
     NodeRow,
     PeakRow,
     Report,
+    SkippedRow,
     StorageRow,
     TensorRow,
     Totals,
@@ -66,6 +69,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "duplicates": plain(report.duplicates),
         "unknown": plain(report.unknown),
         "findings": plain(report.findings),
+        "audit": plain(report.audit),
     }
 
 
@@ -112,6 +116,7 @@ def from_dict(data: Any) -> Report:
             dims=dict(data["dims"]),
             framework=_record(FrameworkRow, data["framework"]),
             peak=_record(PeakRow, data["peak"]) if data["peak"] else None,
+            audit=_record(AuditRow, data["audit"]) if data.get("audit") else None,
             **{
                 key: tuple(_record(kind, row) for row in data[key])
                 for key, kind in SECTIONS.items()
@@ -134,6 +139,8 @@ NESTED: dict[tuple[type, str], type] = {
     (ModelInfo, "inputs"): ValueRow,
     (ModelInfo, "outputs"): ValueRow,
     (Totals, "nbytes"): NBytes,
+    (AuditRow, "skipped"): SkippedRow,
+    (AuditRow, "ignored"): IgnoredRow,
     (TensorRow, "uses"): UseRow,
     (TensorRow, "storage"): StorageRow,
 }

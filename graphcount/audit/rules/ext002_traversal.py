@@ -1,0 +1,41 @@
+"""External data is looked for above the model's folder.
+
+What it does:
+    Reports locations of external data with a `..` component, also where it would come back inside.
+
+Why it matters:
+    A runtime that follows the path reads any file its user can read as weights, and many tools
+    print or save what they read. A location is data from whoever made the model.
+
+Example:
+    `location: "../../etc/passwd"`
+
+What to do:
+    Do not load the model. Ask for one whose side files lie beside it.
+
+References:
+    CVE-2022-25882, CVE-2024-27318; onnx/docs/ExternalDataSecurity.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphcount.audit.context import Context
+from graphcount.audit.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("EXT002", "external-data-traversal", "critical")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a location, with the tensors that name it."""
+    for location, tensors in context.locations.items():
+        if ".." in re.split(r"[/\\]", location):
+            names = [tensor.name for tensor in tensors]
+            yield RULE.finding(
+                f"external data at {location!r} leaves the model's folder",
+                {"location": location, "tensor": names[0]},
+                tensors=len(names),
+            )
