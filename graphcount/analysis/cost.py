@@ -15,6 +15,7 @@ from graphcount.analysis.shapes import ValueShapes
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading.model import Node
+from graphcount.ops.call import Call
 from graphcount.ops.cost import Cost, cost
 from graphcount.symbolic import Dim, TooComplexError, evaluate
 
@@ -57,33 +58,48 @@ class ModelCost(NamedTuple):
 
 
 def model_cost(model_graph: ModelGraph, shapes: ValueShapes) -> ModelCost:
-    """Add up a forward pass."""
+    """Add up a forward pass.
+
+    Nodes whose calls are the same cost the same: each call is worked out once, and each sum takes
+    it once, times its nodes.
+    """
     tables = model_graph.tables
-    single = {
-        node: cost(shapes.calls(node))
-        for node, data in tables.nodes.items()
-        if data["kind"] == "operator"
-    }
+    of_call: dict[Call, Cost | None] = {}
+    single: dict[str, Cost | None] = {}
+    for node, data in tables.nodes.items():
+        if data["kind"] == "operator":
+            call = shapes.calls(node)
+            if call not in of_call:
+                of_call[call] = cost(call)
+            single[node] = of_call[call]
     bodies = _Bodies(tables)
     times, unknowns = _times(bodies, shapes, single)
     nodes: dict[str, NodeCost] = {}
-    sums: list[Dim] = [0, 0, 0]
+    made: dict[tuple[int, str], NodeCost] = {}
+    uses: Counter[tuple[int, str]] = Counter()
     for node, found in single.items():
-        factor = times[bodies.of(node)]
-        known = found if found is not None else Cost(None, None, None)
-        contribution = NodeCost(
-            _scaled(known.macs, factor),
-            _scaled(known.elementwise, factor),
-            _scaled(known.bias, factor),
-            factor,
-        )
-        nodes[node] = contribution
-        for position, part in enumerate(contribution[:3]):
+        key = id(found), bodies.of(node)
+        if key not in made:
+            made[key] = _contribution(found or NOT_KNOWN, times[key[1]])
+        nodes[node] = made[key]
+        uses[key] += 1
+    sums: list[Dim] = [0, 0, 0]
+    for key, count in uses.items():
+        for position, part in enumerate(made[key][:3]):
             if part is not None and part != 0:
-                sums[position] = _sum(sums[position], part)
+                sums[position] = _sum(sums[position], part * count)
     unknowns += _unknown_operators(tables, single)
     unknowns += _unknown_shapes(nodes, single)
     return ModelCost(nodes, sums[0], sums[1], sums[2], tuple(unknowns))
+
+
+NOT_KNOWN = Cost(None, None, None)
+
+
+def _contribution(found: Cost, times: Dim) -> NodeCost:
+    """What a node adds that runs several times."""
+    macs, elementwise, bias = (_scaled(part, times) for part in found)
+    return NodeCost(macs, elementwise, bias, times)
 
 
 def _scaled(part: Dim | None, factor: Dim) -> Dim | None:

@@ -18,7 +18,7 @@ from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
-from graphcount.ops.call import Shape
+from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import explain
 from graphcount.report.records import Dim, NodeRow, PeakRow, Report, ValueRow
 from graphcount.symbolic import Dim as Size
@@ -31,7 +31,7 @@ class CostOptions(NamedTuple):
     Attributes:
         bindings: Sizes for dimensions the model leaves open.
         with_bias: Count additions of biases as MACs too, as torchinfo does.
-        in_place: Results that only rename or reshape share their input's memory.
+        in_place: Results take over the memory of inputs where they can; see `memory`.
     """
 
     bindings: Bindings = Bindings()
@@ -54,7 +54,7 @@ def add_cost(
     """
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
     found = model_cost(model_graph, shapes)
-    used = memory(model_graph.tables, shapes, in_place=options.in_place)
+    used = memory(model_graph, shapes, in_place=options.in_place)
     macs = found.macs + found.bias if options.with_bias else found.macs
     unknowns = (*_lost(shapes), *found.unknowns)
     return replace(
@@ -77,7 +77,7 @@ def add_cost(
             activation_nbytes=_number(used.activations),
             peak_activation_nbytes=used.peak.nbytes if used.peak else None,
         ),
-        nodes=tuple(_node_row(row, model_graph, shapes, found, options) for row in report.nodes),
+        nodes=_node_rows(report.nodes, model_graph, shapes, found, options),
         peak=_peak_row(used),
         unknown=(*report.unknown, *unknowns),
     )
@@ -103,30 +103,59 @@ def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
     return tuple(str(dim) if isinstance(dim, Expr) else dim for dim in shape)
 
 
-def _node_row(
-    row: NodeRow,
+def _node_rows(
+    rows: tuple[NodeRow, ...],
     model_graph: ModelGraph,
     shapes: ValueShapes,
     found: ModelCost,
     options: CostOptions,
-) -> NodeRow:
-    data = model_graph.tables.nodes[row.id]
-    if data["kind"] != "operator":
-        return row
-    node: NodeCost = found.nodes[row.id]
+) -> tuple[NodeRow, ...]:
+    """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
+    nodes = model_graph.tables.nodes
+    shown: dict[Call, tuple[tuple[Dim, ...] | None, ...]] = {}
+    told: dict[Call, str] = {}
+    costs: dict[int, _Shown] = {}
+    made = []
+    for row in rows:
+        if nodes[row.id]["kind"] != "operator":
+            made.append(row)
+            continue
+        call = shapes.calls(row.id)
+        if call not in shown:
+            shown[call] = tuple(_shown(shape) for shape in call.outputs)
+        node = found.nodes[row.id]
+        cost = costs.get(id(node))
+        if cost is None:
+            cost = costs[id(node)] = _shown_cost(node, options.with_bias)
+        text = ""
+        if row.parameters or row.buffers or cost.has_macs:
+            if call not in told:
+                told[call] = explain(call)
+            text = told[call]
+        tail = shown[call], cost.macs, cost.elementwise, text, cost.expression
+        made.append(NodeRow._make((*row[:_COUNTED], *tail)))
+    return tuple(made)
+
+
+_COUNTED = NodeRow._fields.index("output_shapes")
+"""Fields of a row that are known without shapes."""
+
+
+class _Shown(NamedTuple):
+    """A node's cost as a report has it."""
+
+    macs: int | None
+    expression: str | None
+    elementwise: int | None
+    has_macs: bool
+
+
+def _shown_cost(node: NodeCost, with_bias: bool) -> _Shown:
     macs = node.macs
-    if macs is not None and options.with_bias and node.bias is not None:
+    if macs is not None and with_bias and node.bias is not None:
         macs = macs + node.bias
-    worth_telling = row.parameters or row.buffers or (macs is not None and macs != 0)
-    return row._replace(
-        output_shapes=tuple(
-            _shown(shapes.shapes.get((row.id, name))) for name in data["node"].outputs
-        ),
-        macs=_number(macs),
-        macs_expression=_expression(macs),
-        elementwise=_number(node.elementwise),
-        explain=explain(shapes.calls(row.id)) if worth_telling else "",
-    )
+    has_macs = macs is not None and macs != 0
+    return _Shown(_number(macs), _expression(macs), _number(node.elementwise), has_macs)
 
 
 def _bound(

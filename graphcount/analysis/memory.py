@@ -6,27 +6,40 @@ Rules, stated because every runtime differs:
 * An activation is an output of an operator. It lives from its node to its last use; an output of
   the graph lives to the end. Constants and initializers are weights, not activations.
 * While a node runs, its inputs and its outputs live at the same time: nothing is done in place.
-  With `in_place`, the result of an operator that only renames or reshapes (Identity, Reshape,
-  Flatten, Squeeze, Unsqueeze, Dropout) is its input's memory, as in onnxruntime.
+* With `in_place`, as onnxruntime does it, the result of an operator that only renames or reshapes
+  (`RENAMES`) is its input's memory, and the result of one that works on numbers one by one
+  (`OVERWRITES`) takes the memory of an activation of the same size that it is the last to read.
 * Bodies of If, Loop and Scan run before their holder's result exists, one after the other.
 
-onnxruntime plans buffers by the same liveness and rounds each up to 256 bytes; its arena also keeps
-what it once had.
+onnxruntime plans buffers by the same liveness: docs/memory.md compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import Tables, topological_order
-from graphcount.ops.call import complete, size
+from graphcount.graph import ModelGraph, Tables
+from graphcount.ops.call import Shape, complete, size
+from graphcount.ops.tables import each
 from graphcount.symbolic import Dim, Expr, TooComplexError
 
-ALIASES = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"})
+RENAMES = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"})
 """Operators whose result can be the memory of their first input."""
+
+OVERWRITES = frozenset(
+    each(
+        "Abs Acos Acosh Add And Asin Asinh Atan Atanh BatchNormalization Ceil Celu Clip Cos Cosh"
+        " Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log LogSoftmax Max Mean Min"
+        " Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Sigmoid Sign Sin Sinh"
+        " Softmax Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor",
+        None,
+    )
+)
+"""Operators that can write each number of the result where they read one."""
 
 WEIGHTS = frozenset({"Constant"})
 """Operators whose results are stored in the file."""
@@ -62,19 +75,40 @@ class Memory(NamedTuple):
     peak: Peak | None
 
 
-def memory(tables: Tables, shapes: ValueShapes, *, in_place: bool = False) -> Memory:
+class _Result(NamedTuple):
+    """An activation: its name, bytes, and the position of its last reader."""
+
+    value: str
+    nbytes: Dim | None
+    last: int
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """Memory that holds one activation after another."""
+
+    value: str
+    nbytes: int
+    first: int
+    last: int
+
+
+def memory(model_graph: ModelGraph, shapes: ValueShapes, *, in_place: bool = False) -> Memory:
     """Measure a forward pass by the rules above."""
-    sizes = _activation_sizes(tables, shapes)
-    every = [dim for results in sizes.values() for dim in results.values()]
-    total = _total(every)
-    peak = _peak(tables, sizes, in_place) if isinstance(total, int) else None
+    tables = model_graph.tables
+    nbytes = _Sizes(shapes)
+    results = dict(_results(tables, model_graph.order, nbytes))
+    total = _total(result.nbytes for row in results.values() for result in row)
+    peak = None
+    if isinstance(total, int):
+        peak = _peak(tables, results, model_graph.order, in_place)
     inputs = [
-        _nbytes(shapes, node, data["name"])
+        nbytes(node, data["name"])
         for node, data in tables.nodes.items()
         if data["kind"] == "input" and not data["scope"]
     ]
     outputs = [
-        _nbytes(shapes, producer, edge["value"])
+        nbytes(producer, edge["value"])
         for node, data in tables.nodes.items()
         if data["kind"] == "output"
         for producer, keyed in tables.pred[node].items()
@@ -84,22 +118,39 @@ def memory(tables: Tables, shapes: ValueShapes, *, in_place: bool = False) -> Me
 
 
 def _total(sizes: Iterable[Dim | None]) -> Dim | None:
-    """Sum of sizes; None when one is not known."""
-    total: Dim = 0
+    """Sum of sizes; None when one is not known. Equal sizes are added at once."""
+    times: dict[Dim, int] = {}
     for nbytes in sizes:
         if nbytes is None:
             return None
-        try:
-            total = total + nbytes
-        except TooComplexError:
-            return None
+        times[nbytes] = times.get(nbytes, 0) + 1
+    total: Dim = 0
+    try:
+        for nbytes, count in times.items():
+            total = total + nbytes * count
+    except TooComplexError:
+        return None
     return total
 
 
-def _nbytes(shapes: ValueShapes, producer: str, value: str) -> Dim | None:
-    """Bytes of a value, or None when its shape or type is not known."""
-    dims = complete(shapes.shapes.get((producer, value)))
-    dtype = DTYPES.get(shapes.dtypes.get((producer, value), 0))
+class _Sizes:
+    """Bytes of values; each shape and type is worked out once."""
+
+    def __init__(self, shapes: ValueShapes) -> None:
+        self.shapes, self.dtypes = shapes.shapes, shapes.dtypes
+        self._known: dict[tuple[Shape | None, int], Dim | None] = {}
+
+    def __call__(self, producer: str, value: str) -> Dim | None:
+        """Bytes of a value, or None when its shape or type is not known."""
+        key = self.shapes.get((producer, value)), self.dtypes.get((producer, value), 0)
+        if key not in self._known:
+            self._known[key] = _nbytes(*key)
+        return self._known[key]
+
+
+def _nbytes(shape: Shape | None, code: int) -> Dim | None:
+    dims = complete(shape)
+    dtype = DTYPES.get(code)
     if dims is None or dtype is None or not dtype.bits:
         return None
     try:
@@ -111,93 +162,90 @@ def _nbytes(shapes: ValueShapes, producer: str, value: str) -> Dim | None:
     return dtype.nbytes(elements)
 
 
-def _activation_sizes(tables: Tables, shapes: ValueShapes) -> dict[str, dict[str, Dim | None]]:
-    """Bytes of each operator's results that something reads, by node and value."""
-    found: dict[str, dict[str, Dim | None]] = {}
+def _results(
+    tables: Tables, order: list[str], nbytes: _Sizes
+) -> Iterator[tuple[str, list[_Result]]]:
+    """Every operator's results that something reads, by node."""
+    position = {node: index for index, node in enumerate(order)}
     for node, data in tables.nodes.items():
         if data["kind"] != "operator" or data["op_type"] in WEIGHTS:
             continue
-        read = {edge["value"] for keyed in tables.succ[node].values() for edge in keyed.values()}
-        found[node] = {
-            value: _nbytes(shapes, node, value)
-            for value in data["node"].outputs
-            if value and value in read
-        }
-    return found
+        read: dict[str, int] = {}
+        for consumer, keyed in tables.succ[node].items():
+            at = position.get(consumer, 0)
+            for edge in keyed.values():
+                value = edge["value"]
+                if read.get(value, -1) < at:
+                    read[value] = at
+        yield (
+            node,
+            [
+                _Result(value, nbytes(node, value), read[value])
+                for value in data["node"].outputs
+                if value in read and value
+            ],
+        )
 
 
-def _peak(tables: Tables, sizes: dict[str, dict[str, Dim | None]], in_place: bool) -> Peak | None:
+def _peak(
+    tables: Tables, results: dict[str, list[_Result]], order: list[str], in_place: bool
+) -> Peak | None:
     """Walk the nodes in order and keep the sum of what lives."""
-    order = topological_order(tables)
-    position = {node: index for index, node in enumerate(order)}
-    home = _homes(tables, sizes, order) if in_place else {}
-    ends: dict[tuple[str, str], int] = {}
-    for node in order:
-        for value in sizes.get(node, ()):
-            key = home.get((node, value), (node, value))
-            ends[key] = max(ends.get(key, 0), _last_use(tables, node, value, position))
-    live: dict[tuple[str, str], int] = {}
-    dying: dict[int, list[tuple[str, str]]] = {}
+    homes: dict[tuple[str, str], _Buffer] = {}
+    buffers: list[_Buffer] = []
+    dying: dict[int, list[_Buffer]] = {}
     total, best, best_at = 0, -1, -1
     for index, node in enumerate(order):
-        for value, nbytes in sizes.get(node, {}).items():
-            key = home.get((node, value), (node, value))
-            if key not in live and isinstance(nbytes, int):
-                live[key] = nbytes
-                total += nbytes
-                dying.setdefault(ends[key], []).append(key)
+        for result in results.get(node, ()):
+            assert isinstance(result.nbytes, int)
+            buffer = _home(tables, node, result, index, homes) if in_place else None
+            if buffer is None:
+                buffer = _Buffer(result.value, result.nbytes, index, result.last)
+                buffers.append(buffer)
+                total += buffer.nbytes
+                dying.setdefault(buffer.last, []).append(buffer)
+            elif result.last > buffer.last:
+                buffer.last = result.last
+                dying.setdefault(buffer.last, []).append(buffer)
+            if in_place:
+                homes[node, result.value] = buffer
         if total > best:
             best, best_at = total, index
-        for key in dying.pop(index, ()):
-            total -= live.pop(key)
+        for buffer in dying.pop(index, ()):
+            if buffer.last == index:
+                total -= buffer.nbytes
     if best_at < 0:
         return None
-    return Peak(order[best_at], best, _alive_at(best_at, sizes, home, ends, position))
+    alive = [(b.value, b.nbytes) for b in buffers if b.first <= best_at <= b.last]
+    return Peak(order[best_at], best, tuple(sorted(alive, key=lambda item: (-item[1], item[0]))))
 
 
-def _last_use(tables: Tables, node: str, value: str, position: dict[str, int]) -> int:
-    """Position of the last reader of a value."""
-    return max(
-        (
-            position.get(consumer, 0)
-            for consumer, keyed in tables.succ[node].items()
-            if any(edge["value"] == value for edge in keyed.values())
-        ),
-        default=position[node],
+def _home(
+    tables: Tables,
+    node: str,
+    result: _Result,
+    index: int,
+    homes: dict[tuple[str, str], _Buffer],
+) -> _Buffer | None:
+    """The memory that a result takes over from an input; None: it needs its own."""
+    data = tables.nodes[node]
+    renames = data["op_type"] in RENAMES
+    if data["domain"] or not (renames or data["op_type"] in OVERWRITES):
+        return None
+    if result.value != data["node"].outputs[0]:
+        return None
+    edges = sorted(
+        (edge["index"], producer, edge["value"])
+        for producer, keyed in tables.pred[node].items()
+        for edge in keyed.values()
+        if edge["index"] is not None
     )
-
-
-def _homes(
-    tables: Tables, sizes: dict[str, dict[str, Dim | None]], order: list[str]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """For results that are their input's memory: whose it is."""
-    home: dict[tuple[str, str], tuple[str, str]] = {}
-    for node in order:
-        data = tables.nodes[node]
-        if data["kind"] != "operator" or data["op_type"] not in ALIASES or data["domain"]:
+    for position, producer, value in edges:
+        buffer = homes.get((producer, value))
+        if buffer is None:
             continue
-        for producer, keyed in tables.pred[node].items():
-            for edge in keyed.values():
-                if edge["index"] == 0 and edge["value"] in sizes.get(producer, ()):
-                    source = (producer, edge["value"])
-                    home[node, data["node"].outputs[0]] = home.get(source, source)
-    return home
-
-
-def _alive_at(
-    moment: int,
-    sizes: dict[str, dict[str, Dim | None]],
-    home: dict[tuple[str, str], tuple[str, str]],
-    ends: dict[tuple[str, str], int],
-    position: dict[str, int],
-) -> tuple[tuple[str, int], ...]:
-    """Values alive while the node at `moment` runs, largest first."""
-    found = [
-        (value, nbytes)
-        for node, results in sizes.items()
-        for value, nbytes in results.items()
-        if (node, value) not in home
-        and isinstance(nbytes, int)
-        and position.get(node, moment + 1) <= moment <= ends.get((node, value), -1)
-    ]
-    return tuple(sorted(found, key=lambda item: (-item[1], item[0])))
+        if renames and position == 0:
+            return buffer
+        if not renames and buffer.last == index and buffer.nbytes == result.nbytes:
+            return buffer
+    return None

@@ -29,8 +29,8 @@ from __future__ import annotations
 
 from graphcount.errors import Unknown
 from graphcount.graph.build import Builder
-from graphcount.graph.tables import ModelGraph, Tables
-from graphcount.graph.walk import all_nodes, census, has_cycle, topological_order
+from graphcount.graph.tables import ModelGraph, Tables, has_cycle, topological_order
+from graphcount.graph.walk import all_nodes, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 

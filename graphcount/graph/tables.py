@@ -1,9 +1,10 @@
-"""Records of the graph: the dicts of nodes and edges, and the networkx graph made of them."""
+"""Records of the graph: the dicts of nodes and edges, their order, the networkx graph of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.errors import Unknown
@@ -49,6 +50,14 @@ class ModelGraph:
     subgraph_count: int
 
     @cached_property
+    def order(self) -> list[str]:
+        """Ids in an order of execution: that of the file where it is sorted.
+
+        Nodes on a cycle, and what depends on them, are left out.
+        """
+        return topological_order(self.tables)
+
+    @cached_property
     def graph(self) -> nx.MultiDiGraph[str]:
         """The same dicts as a networkx graph: nothing is copied."""
         import networkx as nx
@@ -56,3 +65,41 @@ class ModelGraph:
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         graph._node, graph._adj, graph._pred = self.tables  # type: ignore[attr-defined]
         return graph
+
+
+def topological_order(tables: Tables) -> list[str]:
+    """Nodes in an order of execution: that of the file where it is sorted.
+
+    Nodes on a cycle, and what depends on them, are left out.
+    """
+    names = list(tables.nodes)
+    position = {node: index for index, node in enumerate(names)}
+    if _sorted(tables, position):
+        return names
+    waiting = [len(tables.pred[node]) for node in names]
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    heapify(ready)
+    order = []
+    while ready:
+        node = names[heappop(ready)]
+        order.append(node)
+        for successor in tables.succ[node]:
+            index = position[successor]
+            waiting[index] -= 1
+            if waiting[index] == 0:
+                heappush(ready, index)
+    return order
+
+
+def _sorted(tables: Tables, position: dict[str, int]) -> bool:
+    """Whether every producer stands before its consumers."""
+    for node, index in position.items():
+        for producer in tables.pred[node]:
+            if position[producer] >= index:
+                return False
+    return True
+
+
+def has_cycle(tables: Tables) -> bool:
+    """Whether some nodes have no order."""
+    return len(topological_order(tables)) < len(tables.nodes)

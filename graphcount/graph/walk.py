@@ -1,11 +1,9 @@
-"""Walking over nodes: those a file holds, and those of a graph in an order of execution."""
+"""Walking over the nodes a file holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush
 
-from graphcount.graph.tables import Tables
 from graphcount.loading.model import ModelProto, Node
 
 
@@ -29,30 +27,3 @@ def census(proto: ModelProto) -> tuple[int, int]:
             for attribute in node.attributes:
                 subgraphs += len(attribute.graphs)
     return nodes, subgraphs
-
-
-def topological_order(tables: Tables) -> list[str]:
-    """Nodes in an order of execution: that of the file where it is sorted.
-
-    Nodes on a cycle, and what depends on them, are left out.
-    """
-    names = list(tables.nodes)
-    position = {node: index for index, node in enumerate(names)}
-    waiting = [len(tables.pred[node]) for node in names]
-    ready = [index for index, count in enumerate(waiting) if count == 0]
-    heapify(ready)
-    order = []
-    while ready:
-        node = names[heappop(ready)]
-        order.append(node)
-        for successor in tables.succ[node]:
-            index = position[successor]
-            waiting[index] -= 1
-            if waiting[index] == 0:
-                heappush(ready, index)
-    return order
-
-
-def has_cycle(tables: Tables) -> bool:
-    """Whether some nodes have no order."""
-    return len(topological_order(tables)) < len(tables.nodes)

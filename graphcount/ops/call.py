@@ -15,9 +15,9 @@ Value: TypeAlias = "tuple[Dim, ...]"
 """The numbers of a small integer tensor, flattened: shapes, axes, indices, sizes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A node with what is known around it.
+    """A node with what is known around it; compared by identity.
 
     Attributes:
         node: The record: attributes by `node.integer`, `node.integers`, `node.text`.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from graphcount.analysis.counts import Row
+from graphcount.analysis.shapes.calls import Calls, only_dims
 from graphcount.analysis.shapes.declared import Bindings, Declarations, ShapeError
 from graphcount.analysis.shapes.state import Literals, State, ValueKey
 from graphcount.analysis.values import Values
@@ -35,7 +36,8 @@ class ValueShapes(NamedTuple):
         values: Numbers of small integer tensors.
         unresolved: Where a shape was lost: the first operators, not those that depend on them.
         trips: Iterations of each Loop and Scan, by its id.
-        calls: The `Call` of an operator, with everything known around it.
+        calls: The `Call` of an operator, with everything known around it; nodes that no rule could
+            tell apart share one, so it can be the key of what follows from it.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -69,9 +71,8 @@ def infer_shapes(
     literals = Literals(rows, values)
     if declared.all_numbers():
         state = _as_declared(State(model_graph.tables, declared, literals, {}))
-    else:
-        state = _propagated(model_graph, declared, literals)
-    return _published(state, proto)
+        return _published(state, Calls(state))
+    return _published(*_propagated(model_graph, declared, literals))
 
 
 def _as_declared(state: State) -> State:
@@ -92,21 +93,24 @@ def _as_declared(state: State) -> State:
     return state
 
 
-def _propagated(model_graph: ModelGraph, declared: Declarations, literals: Literals) -> State:
+def _propagated(
+    model_graph: ModelGraph, declared: Declarations, literals: Literals
+) -> tuple[State, Calls]:
     """Passes until the states of loops are stable; then, if they never are, without them."""
     from graphcount.analysis.shapes.propagate import Propagation
 
     widened: dict[tuple[str, int], Shape | None] = {}
     for number in range(MAX_ROUNDS):
         state = State(model_graph.tables, declared, literals, dict(widened))
-        Propagation(state).run()
+        calls = Calls(state)
+        Propagation(state, calls).run(model_graph.order)
         if not state.unstable:
             break
         widened = state.widened if number < MAX_ROUNDS - 2 else _nothing_kept(state)
     dead = tuple(state.dead)
     if dead:
         state.unknowns = [item for item in state.unknowns if not item.where.startswith(dead)]
-    return state
+    return state, calls
 
 
 def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
@@ -118,31 +122,15 @@ def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
     }
 
 
-def _published(state: State, proto: ModelProto) -> ValueShapes:
-    from graphcount.symbolic import Expr
-
+def _published(state: State, calls: Calls) -> ValueShapes:
     known: dict[ValueKey, Value] = {}
     for key, numbers in state.numbers.items():
-        dims = tuple(number for number in numbers or () if isinstance(number, int | Expr))
-        if numbers is not None and len(dims) == len(numbers):
+        dims = only_dims(numbers)
+        if dims is not None:
             known[key] = dims
-
-    def call(node_id: str) -> Call:
-        """A node with everything known around it."""
-        node = state.tables.nodes[node_id]["node"]
-        sources = state.sources(node_id, len(node.inputs))
-        for source in sources:
-            state.known(source)
-        return Call(
-            node,
-            proto.opset(node.domain) or 1 << 30,
-            tuple(state.shape(source) for source in sources),
-            tuple(known.get(source) if source else None for source in sources),
-            tuple(state.dtypes.get(source, 0) if source else 0 for source in sources),
-            tuple(state.shapes.get((node_id, name)) for name in node.outputs),
-        )
-
-    return ValueShapes(state.shapes, state.dtypes, known, tuple(state.unknowns), state.trips, call)
+    return ValueShapes(
+        state.shapes, state.dtypes, known, tuple(state.unknowns), state.trips, calls.call
+    )
 
 
 __all__ = ["Bindings", "ShapeError", "ValueShapes", "infer_shapes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphcount.analysis.shapes import control
+from graphcount.analysis.shapes.calls import Calls
 from graphcount.analysis.shapes.control import Result
 from graphcount.analysis.shapes.state import FLOATS, MAX_FLOATS, State, ValueKey, find_bodies
 from graphcount.errors import Unknown
@@ -19,9 +20,11 @@ from graphcount.ops.shape import (
     SHAPE_RULES,
     Facts,
     Numbers,
+    Rule,
     result_dtypes,
 )
 from graphcount.ops.shape.kit import product, unknown
+from graphcount.ops.tables import Key
 from graphcount.symbolic import Expr, TooComplexError
 
 MAX_WORK = 500_000
@@ -31,17 +34,15 @@ MAX_UNKNOWNS = 1_000
 LARGEST = 2**63
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
-HELD = frozenset({"Constant", "ConstantOfShape"})
 
 
 class Propagation:
-    """The pass. What it finds is in `state`."""
+    """The pass. What it finds is in `state`; `calls` shares what equal nodes have in common."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, calls: Calls) -> None:
         self.state = state
-        self.opsets: dict[str, int] = {}
-        for name, version in state.declared.proto.opset_imports:
-            self.opsets.setdefault("" if name == "ai.onnx" else name, version)
+        self.calls = calls
+        self.found: dict[Facts, tuple[list[Result], str]] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
             for function in state.declared.proto.functions
@@ -52,21 +53,14 @@ class Propagation:
             state.bodies[path] = body
             state.declared.add_scope(path, body.graph)
 
-    def run(self) -> None:
-        """Visit every node after its producers (Kahn); those in cycles keep what is declared."""
-        nodes, succ, pred = self.state.tables
-        waiting = {node: len(producers) for node, producers in pred.items()}
-        ready = [node for node, count in waiting.items() if count == 0]
-        ready.reverse()
-        while ready:
-            node_id = ready.pop()
+    def run(self, order: list[str]) -> None:
+        """Visit every node after its producers; those in cycles keep what is declared."""
+        nodes = self.state.tables.nodes
+        for node_id in order:
             self.visit(node_id, nodes[node_id])
-            for successor in succ[node_id]:
-                waiting[successor] -= 1
-                if waiting[successor] == 0:
-                    ready.append(successor)
-            del waiting[node_id]
-        for node_id in waiting:
+        if len(order) == len(nodes):
+            return
+        for node_id in nodes.keys() - set(order):
             if nodes[node_id]["kind"] == "operator":
                 self.store(node_id, nodes[node_id], [])
 
@@ -125,7 +119,20 @@ class Propagation:
                 label = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
                 self.note(node_id, f"there is no shape rule for {label}")
             return
-        facts = self.facts(node_id, node)
+        facts = self.calls.facts(node_id, node)
+        known = self.found.get(facts)
+        if known is None:
+            known = self.found[facts] = self.applied(key, rule, facts)
+        results, why = known
+        lost = self.store(node_id, data, results)
+        if not lost or rule is unknown:
+            return
+        given = zip(node.inputs, facts.inputs, strict=True)
+        if all(complete(shape) is not None for name, shape in given if name):
+            self.note(node_id, why or "its size depends on the numbers that enter it")
+
+    def applied(self, key: Key, rule: Rule, facts: Facts) -> tuple[list[Result], str]:
+        """What a rule makes of the facts, and why not more."""
         why = ""
         shapes: list[Shape | None] = []
         try:
@@ -134,13 +141,7 @@ class Propagation:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
             why = f"its attributes and inputs do not fit: {error}"[:300]
-        results = self.results(key, facts, shapes)
-        lost = self.store(node_id, data, results)
-        if not lost or rule is unknown:
-            return
-        given = zip(node.inputs, facts.inputs, strict=True)
-        if all(complete(shape) is not None for name, shape in given if name):
-            self.note(node_id, why or "its size depends on the numbers that enter it")
+        return self.results(key, facts, shapes), why
 
     def lost_body(self, node_id: str, node: Node) -> None:
         """Say why a shape that leaves a body is not known, unless it was not known inside."""
@@ -155,36 +156,7 @@ class Propagation:
             else:
                 self.note(node_id, "how often it runs is not known")
 
-    def facts(self, node_id: str, node: Node) -> Facts:
-        """A node with what is known around it."""
-        state = self.state
-        count = len(node.inputs)
-        shapes: list[Shape | None] = [None] * count
-        dtypes = [0] * count
-        numbers: list[Numbers | None] = [None] * count
-        for producer, keyed in state.tables.pred[node_id].items():
-            for edge in keyed.values():
-                index = edge["index"]
-                if index is None or index >= count:
-                    continue
-                source = (producer, edge["value"])
-                if source not in state.shapes:
-                    source = state.key(producer, edge)
-                shapes[index] = shape = state.shapes.get(source)
-                dtypes[index] = dtype = state.dtypes.get(source, 0)
-                if dtype not in FLOATS or (shape is not None and len(shape) < 2):
-                    numbers[index] = state.known(source)
-        held = None
-        if node.op_type in HELD and node.domain == "":
-            held = state.literals.of_attributes(node.attributes)
-        some = numbers.count(None) < count
-        values = tuple([only_dims(row) for row in numbers]) if some else (None,) * count
-        opset = self.opsets.get(node.domain, 1 << 30)
-        return Facts(node, opset, tuple(shapes), values, tuple(dtypes), (), tuple(numbers), held)
-
-    def results(
-        self, key: tuple[str, str], facts: Facts, shapes: list[Shape | None]
-    ) -> list[Result]:
+    def results(self, key: Key, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
         """Shapes, element types and numbers of the outputs."""
         try:
             dtypes = result_dtypes(key, facts)
@@ -201,7 +173,7 @@ class Propagation:
         return [Result(*row) for row in zip(clean, dtypes, numbers, strict=True)]
 
     def computed(
-        self, key: tuple[str, str], facts: Facts, shapes: tuple[Shape | None, ...]
+        self, key: Key, facts: Facts, shapes: tuple[Shape | None, ...]
     ) -> list[Numbers | None]:
         """Numbers of the outputs, where there is a rule and the inputs' numbers are known."""
         count = len(facts.node.outputs)
@@ -311,11 +283,3 @@ def cleaned(shape: Shape | None) -> Shape | None:
     else:
         return shape
     return tuple(None if isinstance(dim, int) and not 0 <= dim < LARGEST else dim for dim in shape)
-
-
-def only_dims(numbers: Numbers | None) -> tuple[int | Expr, ...] | None:
-    """Numbers when all of them are known and none is a fraction."""
-    if numbers is None:
-        return None
-    dims = tuple([number for number in numbers if isinstance(number, int | Expr)])
-    return dims if len(dims) == len(numbers) else None

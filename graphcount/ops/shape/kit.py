@@ -38,7 +38,7 @@ Number: TypeAlias = "int | Expr | Ratio | None"
 Numbers: TypeAlias = "tuple[Number, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Facts(Call):
     """A call while shapes are inferred.
 

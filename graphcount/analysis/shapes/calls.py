@@ -1,0 +1,132 @@
+"""What rules see of each operator; nodes that no rule could tell apart share one record.
+
+A rule looks at attributes, shapes, types and small numbers, never at names. A network repeats its
+layers, so a hundred thousand nodes have a few hundred calls, and what follows from a call (shapes,
+cost, a sentence) is worked out once. Records are compared by identity: they are keys of dicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from graphcount.analysis.shapes.state import FLOATS, State
+from graphcount.loading.model import Node
+from graphcount.ops.call import Call, Shape
+from graphcount.ops.shape.kit import Facts, Numbers
+from graphcount.symbolic import Dim, Expr
+
+HELD = frozenset({"Constant", "ConstantOfShape"})
+"""Operators of the default domain whose attribute holds a tensor that rules look at."""
+
+COMPARED = 64
+"""Longer lists of numbers are told apart by identity, so that comparing them costs nothing."""
+
+Key: TypeAlias = "tuple[Any, ...]"
+
+
+class Calls:
+    """The calls of a graph: a node's inputs (`facts`), and with its outputs (`call`)."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.opsets: dict[str, int] = {}
+        for name, version in state.declared.proto.opset_imports:
+            self.opsets.setdefault("" if name == "ai.onnx" else name, version)
+        self._shared: dict[Key, Facts] = {}
+        self._of: dict[str, Facts] = {}
+        self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}
+        self._called: dict[str, Call] = {}
+
+    def call(self, node_id: str) -> Call:
+        """An operator with everything known around it, once all shapes are found."""
+        known = self._called.get(node_id)
+        if known is not None:
+            return known
+        node: Node = self.state.tables.nodes[node_id]["node"]
+        facts = self._of.get(node_id) or self.facts(node_id, node)
+        shapes = self.state.shapes
+        key = facts, tuple([shapes.get((node_id, name)) for name in node.outputs])
+        found = self._whole.get(key)
+        if found is None:
+            found = self._whole[key] = replace(facts, outputs=key[1])
+        self._called[node_id] = found
+        return found
+
+    def facts(self, node_id: str, node: Node) -> Facts:
+        """An operator with what is known of its inputs now."""
+        state = self.state
+        count = len(node.inputs)
+        shapes: list[Shape | None] = [None] * count
+        dtypes = [0] * count
+        numbers: list[Numbers | None] = [None] * count
+        for producer, keyed in state.tables.pred[node_id].items():
+            for edge in keyed.values():
+                index = edge["index"]
+                if index is None or index >= count:
+                    continue
+                source = (producer, edge["value"])
+                if source not in state.shapes:
+                    source = state.key(producer, edge)
+                shapes[index] = shape = state.shapes.get(source)
+                dtypes[index] = dtype = state.dtypes.get(source, 0)
+                if dtype not in FLOATS or (shape is not None and len(shape) < 2):
+                    numbers[index] = state.known(source)
+        found = self._record(node, tuple(shapes), tuple(dtypes), tuple(numbers))
+        self._of[node_id] = found
+        return found
+
+    def _record(
+        self,
+        node: Node,
+        shapes: tuple[Shape | None, ...],
+        dtypes: tuple[int, ...],
+        numbers: tuple[Numbers | None, ...],
+    ) -> Facts:
+        """The record of these facts: an old one where there is one."""
+        attributes = _attributes(node)
+        key: Key | None = None
+        if attributes is not None:
+            told = [row if row is None or len(row) <= COMPARED else id(row) for row in numbers]
+            missing = "" in node.inputs and tuple([bool(name) for name in node.inputs])
+            named = node.op_type, node.domain, attributes, missing, len(node.outputs)
+            key = (*named, shapes, dtypes, *told)
+            found = self._shared.get(key)
+            if found is not None:
+                return found
+        held = None
+        if node.op_type in HELD and node.domain == "":
+            held = self.state.literals.of_attributes(node.attributes)
+        values = tuple([only_dims(row) for row in numbers])
+        opset = self.opsets.get(node.domain, 1 << 30)
+        found = Facts(node, opset, shapes, values, dtypes, (), numbers, held)
+        if key is not None:
+            self._shared[key] = found
+        return found
+
+
+def _attributes(node: Node) -> Key | None:
+    """What tells a node's attributes from others'; None when they hold tensors or graphs."""
+    if not node.attributes:
+        return ()
+    found: list[Key] = []
+    for attribute in node.attributes:
+        if attribute.tensors or attribute.sparse_tensors or attribute.graphs:
+            return None
+        numbers = attribute.numbers
+        if numbers is None:
+            found.append((attribute.name, attribute.ref_attr_name))
+        elif len(numbers.values) > COMPARED:
+            return None
+        else:
+            values = tuple(numbers.values)
+            found.append((attribute.name, attribute.ref_attr_name, numbers.kind, values))
+    return tuple(found)
+
+
+def only_dims(numbers: Numbers | None) -> tuple[Dim, ...] | None:
+    """Numbers when all of them are known and none is a fraction."""
+    if numbers is None:
+        return None
+    dims = tuple([number for number in numbers if isinstance(number, int | Expr)])
+    return dims if len(dims) == len(numbers) else None
