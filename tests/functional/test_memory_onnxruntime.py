@@ -1,0 +1,111 @@
+"""Activations beside what onnxruntime runs and plans; docs/memory.md says why they differ."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from graphcount.analysis.memory import OVERWRITES, RENAMES
+
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+if not hasattr(os, "fork"):
+    pytest.skip("the comparison forks", allow_module_level=True)
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+SIZE = 4
+CHAINS = ("cnn", "cnn_batchnorm", "cnn_int8", "behavior_cloning", "mlp_8_16_16_8")
+ATTENTION = ("transformer_block", "tied_language_model")
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    """`tests/benchmarks/memory.py`, which runs onnxruntime in a process of its own."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "memory.py"
+    spec = importlib.util.spec_from_file_location("benchmark_memory", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def planned(tool: ModuleType) -> dict[str, object]:
+    paths = [str(FIXTURES / f"{name}.onnx") for name in (*CHAINS, *ATTENTION)]
+    found: dict[str, object] = tool.plans(paths, SIZE)
+    assert set(found) == set(paths), "onnxruntime did not tell what it planned"
+    return found
+
+
+@pytest.mark.parametrize("name", [*CHAINS, "transformer_block"])
+def test_the_sum_of_activations_is_what_onnxruntime_makes(
+    name: str, tool: ModuleType, planned: dict[str, object]
+) -> None:
+    path = str(FIXTURES / f"{name}.onnx")
+    assert tool.ours(path, SIZE).activations == planned[path].results  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_the_planned_memory_lies_between_both_peaks(
+    name: str, tool: ModuleType, planned: dict[str, object]
+) -> None:
+    """In onnxruntime's order, up to the rounding of each buffer, and gaps of 10 %."""
+    path = str(FIXTURES / f"{name}.onnx")
+    plan = planned[path]
+    ours = tool.ours(path, SIZE, plan.order)  # type: ignore[attr-defined]
+    theirs = plan.nbytes + ours.outputs  # type: ignore[attr-defined]
+    rounding = tool.ALIGNMENT * (ours.alive + 1)
+    assert ours.in_place <= theirs <= 1.1 * ours.ordered + rounding
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_gaps_make_attention_take_more_than_what_lives(
+    name: str, tool: ModuleType, planned: dict[str, object]
+) -> None:
+    path = str(FIXTURES / f"{name}.onnx")
+    plan = planned[path]
+    ours = tool.ours(path, SIZE, plan.order)  # type: ignore[attr-defined]
+    theirs = plan.nbytes + ours.outputs  # type: ignore[attr-defined]
+    assert ours.ordered <= theirs < ours.activations
+
+
+def test_every_operator_that_we_say_works_in_place_does(tmp_path: Path, tool: ModuleType) -> None:
+    """Beside a buffer of 64 x 64 that stays: one more in place, else two."""
+    paths = []
+    for op_type in [*sorted(OVERWRITES | RENAMES), "Exp", "LayerNormalization", "Dropout"]:
+        paths.append(str(tmp_path / f"{op_type}.onnx"))
+        onnx.save(_around(op_type), paths[-1])
+    found = tool.plans(paths, SIZE)
+    assert len(found) == len(paths)
+    two = {Path(path).stem for path in paths if found[path].nbytes >= 3 * 64 * 64 * 4}
+    assert two == {"Exp", "LayerNormalization", "Dropout"}
+
+
+def _around(op_type: str) -> onnx.ModelProto:
+    more = {
+        "LayerNormalization": np.ones(64, np.float32),
+        "Reshape": np.array([32, 128]),
+        "Unsqueeze": np.array([0]),
+    }
+    shape = [64, 64] if op_type != "Squeeze" else [1, 64, 64]
+    tensors = [numpy_helper.from_array(np.ones((shape[-1], 64), np.float32), "W")]
+    if op_type in more:
+        tensors.append(numpy_helper.from_array(more[op_type], "more"))
+    nodes = [
+        helper.make_node("MatMul", ["x", "W"], ["stays"]),
+        helper.make_node("MatMul", ["stays", "W"], ["a"]),
+        helper.make_node(op_type, ["a", "more"][: 1 + (op_type in more)], ["b"]),
+        helper.make_node("ReduceSum", ["b"], ["c"], keepdims=0),
+        helper.make_node("Mul", ["stays", "c"], ["d"]),
+        helper.make_node("ReduceSum", ["d"], ["y"], keepdims=0),
+    ]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "g", [info("x", 1, shape)], [info("y", 1, [])], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
