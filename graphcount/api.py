@@ -25,6 +25,9 @@ DEEP_AUDIT_NBYTES = 512 * 10**6
 
 MacsConvention = Literal["graphcount", "torchinfo"]
 
+Operators = Mapping[str, Mapping[str, str]]
+"""`domain::op_type` → `macs` or `elementwise` → expression."""
+
 COST_NODES = 20_000
 """Shapes and costs are worked out by default up to so many nodes; beyond, when asked for."""
 
@@ -96,6 +99,8 @@ class Model:
         dims: Mapping[str, int] | None = None,
         shapes: Mapping[str, Sequence[int | str | None]] | None = None,
         macs_convention: MacsConvention = "graphcount",
+        in_place: bool = False,
+        operators: Operators | None = None,
     ) -> Report:
         """Count the model.
 
@@ -107,9 +112,15 @@ class Model:
             dims: Sizes of dimensions the model leaves free: `{"batch": 8}`.
             shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
             macs_convention: `torchinfo` counts additions of biases too.
+            in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak
+                of activations; see `graphcount.analysis.memory`.
+            operators: Costs of custom operators as expressions in a node's shapes and attributes:
+                `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
+                `graphcount.ops.cost.user`.
 
         Raises:
             ShapeError: `dims` or `shapes` do not fit the model.
+            UsageError: A formula in `operators` is none, or for an operator that is known.
         """
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
@@ -119,11 +130,13 @@ class Model:
         try:
             digest = _sha256(self.path) if hash_file else None
             with _gc_paused():
-                asked = cost or dims or shapes
+                asked = cost or dims or shapes or in_place
                 small = self.model_graph.node_count <= COST_NODES
                 options = None
-                if asked or (cost is None and small):
-                    options = _cost_options(dims, shapes, macs_convention)
+                if asked or operators or (cost is None and small):
+                    options = _cost_options(dims, shapes, macs_convention, in_place, operators)
+                if not asked and not (cost is None and small):
+                    options = None  # the user's formulas were only checked
                 return summarize(self.file, self.model_graph, values, digest, options)
         finally:
             values.close()
@@ -155,6 +168,8 @@ def count(
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     macs_convention: MacsConvention = "graphcount",
+    in_place: bool = False,
+    operators: Operators | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
     """Count a model: `load(path).report(...)`; see there."""
@@ -165,6 +180,8 @@ def count(
         dims=dims,
         shapes=shapes,
         macs_convention=macs_convention,
+        in_place=in_place,
+        operators=operators,
     )
 
 
@@ -280,12 +297,18 @@ def _cost_options(
     dims: Mapping[str, int] | None,
     shapes: Mapping[str, Sequence[int | str | None]] | None,
     convention: MacsConvention,
+    in_place: bool,
+    operators: Operators | None,
 ) -> CostOptions:
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.shapes import Bindings
+    from graphcount.ops.cost import NO_RULES, user_rules
 
     given = {name: tuple(shape) for name, shape in (shapes or {}).items()}
-    return CostOptions(Bindings(dict(dims or {}), given), with_bias=convention == "torchinfo")
+    rules = user_rules(operators) if operators else NO_RULES
+    return CostOptions(
+        Bindings(dict(dims or {}), given), convention == "torchinfo", in_place, rules
+    )
 
 
 @contextmanager

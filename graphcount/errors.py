@@ -75,7 +75,7 @@ class Unknown(NamedTuple):
         what: What is not known: `tensor size`, `payload`, `operator`, `function`, `value`, …
         why: One sentence.
         affects: `counts`: what is stored, and with it everything; `cost`: only MACs, element-wise
-            work, shapes and activations.
+            work, shapes and activations; `generated`: only how many numbers the graph makes.
     """
 
     where: str

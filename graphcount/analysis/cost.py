@@ -9,6 +9,7 @@ without a formula or with an unknown shape counts nothing: the totals are lower 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from graphcount.analysis.shapes import ValueShapes
@@ -16,7 +17,8 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call
-from graphcount.ops.cost import Cost, cost
+from graphcount.ops.cost import NO_RULES, Cost, Rule, cost
+from graphcount.ops.tables import Key
 from graphcount.symbolic import Dim, TooComplexError, evaluate
 
 PROBE = 64
@@ -57,8 +59,10 @@ class ModelCost(NamedTuple):
     unknowns: tuple[Unknown, ...]
 
 
-def model_cost(model_graph: ModelGraph, shapes: ValueShapes) -> ModelCost:
-    """Add up a forward pass.
+def model_cost(
+    model_graph: ModelGraph, shapes: ValueShapes, more: Mapping[Key, Rule] = NO_RULES
+) -> ModelCost:
+    """Add up a forward pass; `more` are rules for operators that the program does not know.
 
     Nodes whose calls are the same cost the same: each call is worked out once, and each sum takes
     it once, times its nodes.
@@ -70,7 +74,7 @@ def model_cost(model_graph: ModelGraph, shapes: ValueShapes) -> ModelCost:
         if data["kind"] == "operator":
             call = shapes.calls(node)
             if call not in of_call:
-                of_call[call] = cost(call)
+                of_call[call] = cost(call, more)
             single[node] = of_call[call]
     bodies = _Bodies(tables)
     times, unknowns = _times(bodies, shapes, single)

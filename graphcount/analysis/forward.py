@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
+from graphcount.analysis.generated import settled
 from graphcount.analysis.memory import Memory, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
@@ -19,8 +20,9 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
-from graphcount.ops.cost import explain
-from graphcount.report.records import Dim, NodeRow, PeakRow, Report, ValueRow
+from graphcount.ops.cost import NO_RULES, Rule, explain
+from graphcount.ops.tables import Key
+from graphcount.report.records import Dim, NodeRow, PeakRow, Report, ValueRow, is_lower_bound
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 
@@ -32,11 +34,13 @@ class CostOptions(NamedTuple):
         bindings: Sizes for dimensions the model leaves open.
         with_bias: Count additions of biases as MACs too, as torchinfo does.
         in_place: Results take over the memory of inputs where they can; see `memory`.
+        operators: Rules for operators that the program does not know.
     """
 
     bindings: Bindings = Bindings()
     with_bias: bool = False
     in_place: bool = False
+    operators: Mapping[Key, Rule] = NO_RULES
 
 
 def add_cost(
@@ -53,10 +57,11 @@ def add_cost(
         ShapeError: A binding does not fit the model.
     """
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
-    found = model_cost(model_graph, shapes)
+    found = model_cost(model_graph, shapes, options.operators)
     used = memory(model_graph, shapes, in_place=options.in_place)
     macs = found.macs + found.bias if options.with_bias else found.macs
-    unknowns = (*_lost(shapes), *found.unknowns)
+    made, stored = settled(report.unknown, model_graph.tables, shapes)
+    unknown = (*stored, *_lost(shapes), *found.unknowns)
     return replace(
         report,
         dims=dict(options.bindings.dims),
@@ -71,7 +76,8 @@ def add_cost(
             macs_expression=_expression(macs),
             elementwise_expression=_expression(found.elementwise),
             activation_expression=_expression(used.activations),
-            lower_bound=bool(report.unknown or unknowns),
+            generated=report.totals.generated + made,
+            lower_bound=is_lower_bound(unknown),
             input_nbytes=_number(used.inputs),
             output_nbytes=_number(used.outputs),
             activation_nbytes=_number(used.activations),
@@ -79,7 +85,7 @@ def add_cost(
         ),
         nodes=_node_rows(report.nodes, model_graph, shapes, found, options),
         peak=_peak_row(used),
-        unknown=(*report.unknown, *unknowns),
+        unknown=unknown,
     )
 
 
@@ -128,9 +134,10 @@ def _node_rows(
         if cost is None:
             cost = costs[id(node)] = _shown_cost(node, options.with_bias)
         text = ""
-        if row.parameters or row.buffers or cost.has_macs:
+        told_by_user = (row.domain, row.op_type) in options.operators
+        if row.parameters or row.buffers or cost.has_macs or told_by_user:
             if call not in told:
-                told[call] = explain(call)
+                told[call] = explain(call, options.operators)
             text = told[call]
         tail = shown[call], cost.macs, cost.elementwise, text, cost.expression
         made.append(NodeRow._make((*row[:_COUNTED], *tail)))

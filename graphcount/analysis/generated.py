@@ -7,14 +7,17 @@ models make whole weights this way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil, prod
 from typing import Any, NamedTuple
 
 from graphcount.analysis.counts import Row
+from graphcount.analysis.shapes import ValueShapes
 from graphcount.analysis.values import Values
+from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading.model import Node
+from graphcount.ops.call import Call, size
 
 FROM_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
 """Operators whose result has the shape given by an input."""
@@ -23,6 +26,10 @@ FROM_SHAPE_ATTRIBUTE = frozenset({"RandomNormal", "RandomUniform"})
 """Operators whose result has the shape given by the attribute `shape`."""
 
 MAKERS = frozenset({*FROM_SHAPE_INPUT, *FROM_SHAPE_ATTRIBUTE, "Range", "Tile"})
+
+
+WHAT = "generated"
+"""What is not known, in an `Unknown` of this file."""
 
 
 class Generated(NamedTuple):
@@ -60,6 +67,43 @@ def find_generated(
         elements = _elements(graph, node, constants, values)
         found.append(Generated(node, elements or 0, elements is None))
     return tuple(found)
+
+
+def settled(
+    unknowns: Iterable[Unknown], tables: Tables, shapes: ValueShapes
+) -> tuple[int, tuple[Unknown, ...]]:
+    """What shapes say of sizes that the stored constants alone did not tell.
+
+    Returns:
+        Numbers made by nodes whose size is now known, and what stays unknown.
+    """
+    made, left = 0, []
+    for unknown in unknowns:
+        if unknown.what != WHAT:
+            left.append(unknown)
+            continue
+        call = shapes.calls(unknown.where)
+        dims = call.output()
+        elements = size(dims) if dims is not None else None
+        if isinstance(elements, int):
+            made += _beyond_stored(elements, unknown.where, call, tables)
+        elif elements is not None:
+            why = f"its size is {elements}: give sizes to free dimensions"
+            left.append(unknown._replace(why=why))
+        else:
+            left.append(unknown)
+    return made, tuple(left)
+
+
+def _beyond_stored(elements: int, node: str, call: Call, tables: Tables) -> int:
+    """An Expand that leaves a stored tensor as it is makes nothing."""
+    producer = _inputs(tables, node).get(0, "")
+    data = tables.nodes.get(producer, {})
+    stored = data.get("kind") == "initializer" or data.get("op_type") == "Constant"
+    held = call.known(0)
+    if call.node.op_type == "Expand" and stored and held is not None and size(held) == elements:
+        return 0
+    return elements
 
 
 def _depends_on_input(graph: Tables) -> set[str]:

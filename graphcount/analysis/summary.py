@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphcount.analysis.counts import Row, count
 from graphcount.analysis.framework import recover
-from graphcount.analysis.generated import Generated, find_generated
+from graphcount.analysis.generated import WHAT, Generated, find_generated
 from graphcount.analysis.modules import Modules
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
@@ -32,6 +32,7 @@ from graphcount.report.records import (
     Totals,
     UseRow,
     ValueRow,
+    is_lower_bound,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def summarize(
     framework = recover(model, model_graph, rows, values)
     report = Report(
         model=_model_info(model, model_graph, rows, sha256),
-        totals=_totals(model, rows, generated, lower_bound=bool(unknown)),
+        totals=_totals(model, rows, generated, lower_bound=is_lower_bound(unknown)),
         nodes=nodes,
         tensors=tensors,
         framework=FrameworkRow(*framework),
@@ -148,7 +149,7 @@ def _all_unknowns(
 ) -> tuple[Unknown, ...]:
     """What is unknown, from every stage, each thing once."""
     unresolved = [
-        Unknown(made.node, "generated", "its size is computed by the graph", "cost")
+        Unknown(made.node, WHAT, "its size is computed by the graph", "generated")
         for made in generated
         if made.unresolved
     ]

@@ -48,6 +48,7 @@ def command(
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
+    in_place: bool,
     deep: bool | None,
     format_name: str,
     output: str | None,
@@ -76,6 +77,7 @@ def command(
             dims=dims,
             shapes=shapes,
             macs_convention=macs_convention,
+            in_place=in_place,
         )
 
     outcomes = list(read_all(models, read))

@@ -62,6 +62,7 @@ def command(
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
+    in_place: bool,
     deep: bool | None,
     hash_file: bool,
     format_name: str,
@@ -90,6 +91,7 @@ def command(
             dims=dims,
             shapes=shapes,
             macs_convention=macs_convention,
+            in_place=in_place,
         )
 
     outcomes = list(read_all(models, read))

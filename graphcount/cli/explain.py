@@ -46,6 +46,7 @@ def command(
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
+    in_place: bool,
     format_name: str,
     output: str | None,
 ) -> int:
@@ -58,7 +59,9 @@ def command(
 
     loaded = load(model)
     asked = cost if cost is not None else True
-    report = loaded.report(cost=asked, dims=dims, shapes=shapes, macs_convention=macs_convention)
+    report = loaded.report(
+        cost=asked, dims=dims, shapes=shapes, macs_convention=macs_convention, in_place=in_place
+    )
     wanted = _wanted(report, nodes)
     explanations = list(_explanations(loaded, report, wanted))
     if format_name == "json":

@@ -62,7 +62,7 @@ def deep_option(command: Command) -> Command:
 
 
 def cost_options(command: Command) -> Command:
-    """--cost / --no-cost, --dim, --shape, --macs-convention."""
+    """--cost / --no-cost, --dim, --shape, --macs-convention, --in-place."""
     for option in reversed(
         (
             click.option(
@@ -92,6 +92,13 @@ def cost_options(command: Command) -> Command:
                 default="graphcount",
                 show_default=True,
                 help="torchinfo counts additions of biases too.",
+            ),
+            click.option(
+                "--in-place",
+                is_flag=True,
+                help="Peak of activations with results in the memory of inputs, as onnxruntime"
+                " does it: renamed and reshaped values, and activation functions (Relu, Sigmoid,"
+                " Softmax, ...) of a value that nobody reads afterwards.",
             ),
         )
     ):

@@ -27,7 +27,8 @@ def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
         ("generated", totals.generated),
     ):
         if number:
-            lines.append((label, quantity(number)))
+            more = "at least " if label == "generated" and _affected(report, label) else ""
+            lines.append((label, f"{more}{quantity(number)}"))
     lines += _cost_lines(report, binary)
     lines.append(("weights", f"{at_least}{nbytes(size.total, binary)}"))
     file = nbytes(model.file_nbytes, binary)
@@ -42,7 +43,7 @@ def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
     totals = report.totals
     if totals.macs is None and totals.macs_expression is None:
         return []
-    at_least = "at least " if any(u.affects == "cost" for u in report.unknown) else ""
+    at_least = "at least " if _affected(report, "cost") else ""
     lines = [("MACs", f"{at_least}{_amount(totals.macs, totals.macs_expression)}")]
     elementwise = _amount(totals.elementwise, totals.elementwise_expression)
     if elementwise not in ("", "0"):
@@ -55,6 +56,10 @@ def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
             text += f", at most {nbytes(report.peak.nbytes, binary)} at once ({report.peak.node})"
         lines.append(("activations", at_least + text))
     return lines
+
+
+def _affected(report: Report, what: str) -> bool:
+    return any(unknown.affects == what for unknown in report.unknown)
 
 
 def _amount(number: int | None, expression: str | None) -> str:

@@ -80,6 +80,15 @@ def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
     )
 
 
+SPOILS = {
+    "file": (),
+    "counts": ("counts",),
+    "generated": ("counts", "generated"),
+    "cost": ("counts", "cost"),
+}
+"""What an unknown must affect to spoil a measure."""
+
+
 def _judge(report: Report, budget: Budget) -> Verdict:
     measure, value = budget.measure, budget.measure.read(report)
     name, limit = measure.name, _show(budget.limit, measure, budget.text)
@@ -97,7 +106,8 @@ def _judge(report: Report, budget: Budget) -> Verdict:
         word = "over the maximum" if budget.bound == "max" else "under the minimum"
         message = f"{name} {shown} is {_show(difference, measure)} {word} {limit}"
         return Verdict(budget, value, False, message)
-    unknown = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
+    spoils = SPOILS[measure.depends_on]
+    unknown = [item for item in report.unknown if item.affects in spoils]
     if unknown:
         first = unknown[0]
         reason = f"{first.where}: {first.what}: {first.why}"

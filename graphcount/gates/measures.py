@@ -18,14 +18,14 @@ class Measure(NamedTuple):
         unit: How it is shown: a count or bytes.
         read: Takes it from a report; None when it was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
-            stored numbers, or the `cost` of a forward pass (and with it everything).
+            stored numbers, or these and what is `generated`, or the `cost` of a forward pass.
         about: One line of documentation.
     """
 
     name: str
     unit: Literal["count", "bytes"]
     read: Callable[[Report], int | None]
-    depends_on: Literal["file", "counts", "cost"]
+    depends_on: Literal["file", "counts", "generated", "cost"]
     about: str
 
 
@@ -69,7 +69,7 @@ MEASURES: dict[str, Measure] = {
         Measure("unused", "count", lambda r: r.totals.unused, "counts", "numbers no output needs"),
         Measure("elements", "count", lambda r: r.totals.elements, "counts", "all stored numbers"),
         Measure(
-            "generated", "count", lambda r: r.totals.generated, "counts", "numbers made at load"
+            "generated", "count", lambda r: r.totals.generated, "generated", "numbers made at load"
         ),
         Measure("nbytes", "bytes", lambda r: r.totals.nbytes.total, "counts", "all stored tensors"),
         Measure(

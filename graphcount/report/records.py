@@ -6,6 +6,7 @@ asked for. Keys may be added within a version, never renamed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -88,7 +89,8 @@ class Totals(NamedTuple):
         generated: Numbers the graph makes without inputs and nobody stored.
         macs: Multiply-accumulates of matrix work in one forward pass.
         macs_expression: The same where dimensions are free: a formula in their names.
-        lower_bound: Something is unknown: read every number as "at least".
+        lower_bound: Something is unknown: read every number as "at least" (`generated` is so, too,
+            while an unknown affects only it).
     """
 
     parameters: int
@@ -364,6 +366,11 @@ class Report:
     def doubts(self) -> tuple[Unknown, ...]:
         """What makes the counts of stored numbers lower bounds (not only the cost)."""
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
+
+
+def is_lower_bound(unknown: Iterable[Unknown]) -> bool:
+    """Whether what is unknown makes totals lower bounds: all of it but what is only generated."""
+    return any(item.affects != "generated" for item in unknown)
 
 
 def _evaluated(number: int | None, expression: str | None, dims: dict[str, int]) -> int:

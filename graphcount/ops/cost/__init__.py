@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphcount.ops.call import Call
 from graphcount.ops.cost import (
     attention,
@@ -21,7 +23,7 @@ from graphcount.ops.cost import (
     recurrent,
 )
 from graphcount.ops.cost.spec import Cost, Rule, evaluate, sentence
-from graphcount.ops.tables import merge
+from graphcount.ops.tables import Key, merge
 
 RULES = merge(
     module.TABLE
@@ -42,18 +44,22 @@ RULES = merge(
 """Every operator whose cost is known, by (domain, op_type); the default domain is empty."""
 
 
-def rule(call: Call) -> Rule | None:
+NO_RULES: Mapping[Key, Rule] = {}
+
+
+def rule(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Rule | None:
     """The rule of the operator of a call, or None when it is not known."""
     domain = "" if call.node.domain == "ai.onnx" else call.node.domain
-    return RULES.get((domain, call.node.op_type))
+    key = domain, call.node.op_type
+    return RULES.get(key) or more.get(key)
 
 
-def cost(call: Call) -> Cost | None:
-    """What one forward pass costs; None: an unknown operator.
+def cost(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Cost | None:
+    """What one forward pass costs, by our rules and `more`; None: an unknown operator.
 
     Never raises: a number that needs a shape nobody knows, or one that makes no sense, is None.
     """
-    found = rule(call)
+    found = rule(call, more)
     if found is None:
         return None
     return Cost(
@@ -63,10 +69,21 @@ def cost(call: Call) -> Cost | None:
     )
 
 
-def explain(call: Call) -> str:
+def explain(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> str:
     """The formula in words with this node's numbers; empty where there is nothing to say."""
-    found = rule(call)
+    found = rule(call, more)
     return "" if found is None else sentence(found, call)
 
 
-__all__ = ["RULES", "Cost", "cost", "explain"]
+def user_rules(operators: Mapping[str, Mapping[str, str]]) -> dict[Key, Rule]:
+    """Rules from a user's formulas; see `graphcount.ops.cost.user`.
+
+    Raises:
+        UsageError: A formula is for an operator the program knows, or is none.
+    """
+    from graphcount.ops.cost.user import user_rules as read
+
+    return read(operators, RULES)
+
+
+__all__ = ["NO_RULES", "RULES", "Cost", "Rule", "cost", "explain", "user_rules"]
