@@ -13,6 +13,7 @@ from typing import NamedTuple
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
 from graphcount.analysis.generated import settled
+from graphcount.analysis.kv_cache import KVCache, find_kv_cache
 from graphcount.analysis.memory import Memory, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
@@ -22,7 +23,16 @@ from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, Rule, explain
 from graphcount.ops.tables import Key
-from graphcount.report.records import Dim, NodeRow, PeakRow, Report, ValueRow, is_lower_bound
+from graphcount.report.records import (
+    CacheInputRow,
+    Dim,
+    KVCacheRow,
+    NodeRow,
+    PeakRow,
+    Report,
+    ValueRow,
+    is_lower_bound,
+)
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 
@@ -85,6 +95,7 @@ def add_cost(
         ),
         nodes=_node_rows(report.nodes, model_graph, shapes, found, options),
         peak=_peak_row(used),
+        kv_cache=_kv_cache_row(find_kv_cache(model_graph.tables, shapes)),
         unknown=unknown,
     )
 
@@ -182,6 +193,18 @@ def _bound(
         shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
         found.append(value._replace(shape=_shown(shape)) if shape is not None else value)
     return tuple(found)
+
+
+def _kv_cache_row(found: KVCache | None) -> KVCacheRow | None:
+    if found is None:
+        return None
+    return KVCacheRow(
+        layers=found.layers,
+        inputs=tuple(CacheInputRow(*row) for row in found.inputs),
+        nbytes_per_token=_number(found.nbytes_per_token),
+        nbytes=_number(found.nbytes),
+        expression=_expression(found.nbytes),
+    )
 
 
 def _peak_row(used: Memory) -> PeakRow | None:

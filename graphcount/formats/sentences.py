@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.report.records import Report
+from graphcount.report.records import KVCacheRow, Report
 from graphcount.units import count, exact, nbytes
 
 
@@ -55,7 +55,22 @@ def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
         if report.peak is not None:
             text += f", at most {nbytes(report.peak.nbytes, binary)} at once ({report.peak.node})"
         lines.append(("activations", at_least + text))
+    if report.kv_cache is not None:
+        lines.append(("KV cache", kv_cache_words(report.kv_cache, binary)))
     return lines
+
+
+def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
+    """Bytes of past keys and values: of a token, and in all."""
+    parts = []
+    if cache.nbytes_per_token is not None:
+        parts.append(f"{nbytes(cache.nbytes_per_token, binary)} a token")
+    if cache.expression is not None:
+        parts.append(f"{cache.expression} bytes")
+    elif cache.nbytes is not None:
+        parts.append(f"{nbytes(cache.nbytes, binary)} in all")
+    layers = f"{exact(cache.layers)} layer{'s' if cache.layers > 1 else ''}"
+    return "; ".join(parts or ["not known"]) + f" ({layers})"
 
 
 def _affected(report: Report, what: str) -> bool:

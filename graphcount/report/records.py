@@ -238,6 +238,39 @@ class PeakRow(NamedTuple):
     values: tuple[tuple[str, int], ...]
 
 
+class CacheInputRow(NamedTuple):
+    """A graph input that holds past keys or values.
+
+    Attributes:
+        name: Of the input.
+        axis: Axis of the length.
+        node: Id of the operator that joins the new ones.
+    """
+
+    name: str
+    axis: int
+    node: str
+
+
+class KVCacheRow(NamedTuple):
+    """What a decoder keeps of past tokens.
+
+    Attributes:
+        layers: Pairs of keys and values.
+        inputs: Where they enter the graph.
+        nbytes_per_token: Bytes of one token of one sequence; None when that depends on free
+            dimensions.
+        nbytes: Bytes at the sizes the inputs have; None while dimensions are free.
+        expression: The same as a formula in the dimensions left free.
+    """
+
+    layers: int
+    inputs: tuple[CacheInputRow, ...]
+    nbytes_per_token: int | None
+    nbytes: int | None
+    expression: str | None
+
+
 class DuplicateRow(NamedTuple):
     """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
 
@@ -318,6 +351,7 @@ class Report:
     tensors: tuple[TensorRow, ...] = ()
     framework: FrameworkRow = UNKNOWN_FRAMEWORK
     peak: PeakRow | None = None
+    kv_cache: KVCacheRow | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -356,6 +390,18 @@ class Report:
         """Bytes of all activations, with sizes for the dimensions left free; see `macs`."""
         totals = self.totals
         return _evaluated(totals.activation_nbytes, totals.activation_expression, dims)
+
+    def kv_cache_nbytes(self, batch: int = 1, length: int = 2048) -> int:
+        """Bytes of the cache of past keys and values, for sequences of some length.
+
+        Raises:
+            UsageError: The model has no such inputs, or their sizes are not known.
+        """
+        if self.kv_cache is None:
+            raise UsageError("no input of the model holds past keys and values, or cost was off")
+        if self.kv_cache.nbytes_per_token is None:
+            raise UsageError("the bytes of a token depend on dimensions left free (dims, shapes)")
+        return self.kv_cache.nbytes_per_token * batch * length
 
     @property
     def exact(self) -> bool:

@@ -10,10 +10,12 @@ from graphcount.report.records import (
     ERROR_SCHEMA,
     SCHEMA,
     AuditRow,
+    CacheInputRow,
     DuplicateRow,
     Finding,
     FrameworkRow,
     IgnoredRow,
+    KVCacheRow,
     ModelInfo,
     NBytes,
     NodeRow,
@@ -66,6 +68,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "tensors": plain(report.tensors),
         "framework": plain(report.framework),
         "peak": plain(report.peak),
+        "kv_cache": plain(report.kv_cache),
         "duplicates": plain(report.duplicates),
         "unknown": plain(report.unknown),
         "findings": plain(report.findings),
@@ -117,6 +120,7 @@ def from_dict(data: Any) -> Report:
             framework=_record(FrameworkRow, data["framework"]),
             peak=_record(PeakRow, data["peak"]) if data["peak"] else None,
             audit=_record(AuditRow, data["audit"]) if data.get("audit") else None,
+            kv_cache=_record(KVCacheRow, data["kv_cache"]) if data.get("kv_cache") else None,
             **{
                 key: tuple(_record(kind, row) for row in data[key])
                 for key, kind in SECTIONS.items()
@@ -141,6 +145,7 @@ NESTED: dict[tuple[type, str], type] = {
     (Totals, "nbytes"): NBytes,
     (AuditRow, "skipped"): SkippedRow,
     (AuditRow, "ignored"): IgnoredRow,
+    (KVCacheRow, "inputs"): CacheInputRow,
     (TensorRow, "uses"): UseRow,
     (TensorRow, "storage"): StorageRow,
 }

@@ -1,39 +1,53 @@
-"""Share of node outputs whose shape is resolved: graphcount against onnx.shape_inference.
+"""Share of node outputs whose shape is resolved: graphcount, onnx and onnxruntime.
 
     python tests/benchmarks/shapes_coverage.py [FOLDER ...]
 
-Counts the outputs of nodes in the main graph and its subgraphs. onnx runs with data propagation in
-a child process with a time limit. Where both have numbers, these must be equal; what differs is
-listed, as are the operators at which graphcount loses shapes.
+Counts the outputs of nodes in the main graph and its subgraphs. onnx.shape_inference runs with data
+propagation, onnxruntime's symbolic_shape_infer with auto_merge; each file in a child process with
+20 seconds and 2 GB (plus the libraries). A file that fails there counts as unresolved. Where two
+have numbers, these must be equal; what differs is listed, as are the operators at which graphcount
+loses shapes, and the time and memory graphcount takes for shapes and costs, in a child process too.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import resource
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT.parent / "shared" / "corpus", ROOT.parent / "shared" / "truth" / "models")
-TIMEOUT_S = 10
+TIMEOUT_S = 20
+MEMORY_NBYTES = 2 * 10**9
+WORDS = {"floor", "ceil", "ceiling", "Max", "Min", "Mod", "max", "min"}
+"""Functions in the text of a dimension: no names of the file."""
 
 Shape = list[Any]
 Found = dict[str, Shape]
 
 
-def by_onnx(path: str) -> Found:
-    """Every resolved value: `scope|name` → numbers and names, as onnx infers them.
+def by(tool: str, path: str) -> Found:
+    """Every resolved value: `scope|name` → numbers and names, as another tool infers them.
 
-    `unk__N`, which onnx makes up for every dimension it does not know, does not count.
+    A name the tool makes up for a dimension it does not know (`unk__3`, `Reshape_7_o0__d0`) does
+    not count; arithmetic over names of the file does.
     """
     import onnx
 
     model = onnx.load(path, load_external_data=False)
     own = model.SerializeToString()
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    if tool == "onnx":
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    else:
+        from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+        inferred = SymbolicShapeInference.infer_shapes(model, auto_merge=True)
     found: Found = {}
     stack = [("", inferred.graph)]
     while stack:
@@ -44,13 +58,21 @@ def by_onnx(path: str) -> Found:
                 shape = _onnx_shape(infos.get(name))
                 if shape is None or not name:
                     continue
-                if not any(isinstance(dim, str) and dim.encode() not in own for dim in shape):
+                if all(isinstance(dim, int) or _is_own(dim, own) for dim in shape):
                     found[f"{scope}|{name}"] = shape
             for attribute in node.attribute:
                 for number, body in enumerate([attribute.g, *attribute.graphs]):
                     if body.node or body.output:
                         stack.append((f"{scope}/{index}.{attribute.name}.{number}", body))
     return found
+
+
+def _is_own(dim: str, own: bytes) -> bool:
+    """Whether all names in a dimension stand in the file."""
+    if dim.encode() in own:
+        return True
+    names = set(re.findall(r"[A-Za-z_][\w.]*", dim)) - WORDS
+    return bool(names) and all(name.encode() in own for name in names)
 
 
 def _onnx_shape(info: Any) -> Shape | None:
@@ -65,17 +87,34 @@ def _onnx_shape(info: Any) -> Shape | None:
     return shape
 
 
-def child(path: str) -> None:
-    """Print what onnx finds (runs in a process of its own)."""
-    print(json.dumps(by_onnx(path)))
+def child(tool: str, path: str) -> None:
+    """Print what a tool finds (runs in a process of its own)."""
+    if tool == "cost":
+        import graphcount
+
+        started = time.process_time()
+        graphcount.count(path, cost=True, deep=False)
+        seconds = time.process_time() - started
+        started = time.process_time()
+        graphcount.count(path, cost=False, deep=False)
+        seconds -= time.process_time() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps({"seconds": seconds, "MB": peak / 1e3}))
+        return
+    limit = MEMORY_NBYTES + 10**9  # libraries map address space they never touch
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    print(json.dumps(by(tool, path)))
 
 
-def onnx_finds(path: Path) -> Found | None:
-    """What onnx finds, or None when it fails or takes too long."""
-    command = [sys.executable, __file__, "--onnx", str(path)]
+def run_child(tool: str, path: Path) -> dict[str, Any] | None:
+    """What a child prints, or None when it fails or takes too long."""
+    command = [sys.executable, __file__, f"--{tool}", str(path)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+        done = subprocess.run(
+            command, capture_output=True, timeout=TIMEOUT_S, check=False, cwd=ROOT
+        )
+        lines = done.stdout.splitlines()
+        return dict(json.loads(lines[-1])) if done.returncode == 0 and lines else None
     except (subprocess.TimeoutExpired, ValueError):
         return None
 
@@ -137,42 +176,55 @@ def disagreements(ours: Found, theirs: Found) -> list[str]:
     return found
 
 
+TOOLS = ("onnx", "onnxruntime")
+
+
 def main(folders: list[Path]) -> None:
     """Compare on every model below some folders."""
     from graphcount.errors import GraphcountError
 
     totals: Counter[str] = Counter()
     lost_at: Counter[str] = Counter()
+    slowest: list[tuple[float, float, str]] = []
     for path in sorted(path for folder in folders for path in folder.rglob("*.onnx")):
         try:
             ours, names, lost = we_find(path)
         except GraphcountError:
             totals["not readable"] += 1
             continue
-        theirs = onnx_finds(path)
-        names_set = set(names)
-        theirs_here = {name: shape for name, shape in (theirs or {}).items() if name in names_set}
-        totals.update(files=1, values=len(names), ours=len(ours), onnx=len(theirs_here))
-        totals["onnx fails"] += theirs is None
-        totals["ours ahead"] += len(ours) > len(theirs_here)
-        totals["onnx ahead"] += len(ours) < len(theirs_here)
+        totals.update(files=1, values=len(names), ours=len(ours))
         lost_at.update(lost)
-        if len(ours) < len(theirs_here):
-            print(f"onnx ahead: {path}: {len(ours)} and {len(theirs_here)} of {len(names)}")
-            missing = sorted(theirs_here.keys() - ours.keys())[:5]
-            print(*(f"    {name} {theirs_here[name]}" for name in missing), sep="\n")
-        for line in disagreements(ours, theirs_here):
-            print(f"differs: {path.name}: {line}")
+        for tool in TOOLS:
+            everything = run_child(tool, path)
+            theirs = (
+                {name: everything[name] for name in names if name in everything}
+                if everything
+                else {}
+            )
+            totals[tool] += len(theirs)
+            totals[f"{tool} fails"] += everything is None
+            totals[f"{tool} ahead"] += len(ours) < len(theirs)
+            totals[f"{tool} behind"] += len(ours) > len(theirs)
+            if len(ours) < len(theirs):
+                print(f"{tool} ahead: {path}: {len(ours)} and {len(theirs)} of {len(names)}")
+                missing = sorted(theirs.keys() - ours.keys())[:5]
+                print(*(f"    {name} {theirs[name]}" for name in missing), sep="\n")
+            for line in disagreements(ours, theirs):
+                print(f"differs from {tool}: {path.name}: {line}")
+        cost = run_child("cost", path)
+        slowest.append((cost["seconds"], cost["MB"], path.name) if cost else (99, 0, path.name))
     print(json.dumps(totals))
-    for side in ("ours", "onnx"):
+    for side in ("ours", *TOOLS):
         print(f"{side}: {totals[side] / max(totals['values'], 1):.2%}")
+    print("most CPU seconds for shapes and costs:", *sorted(slowest)[-3:])
+    print("most memory:", *sorted(slowest, key=lambda row: row[1])[-3:])
     for what, count in lost_at.most_common(40):
         print(f"{count:5} {what}")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--onnx"]:
-        child(sys.argv[2])
+    sys.path.insert(0, str(ROOT))
+    if sys.argv[1:2] and sys.argv[1].startswith("--"):
+        child(sys.argv[1][2:], sys.argv[2])
     else:
-        sys.path.insert(0, str(ROOT))
         main([Path(folder) for folder in sys.argv[1:]] or list(FOLDERS))

@@ -1,0 +1,257 @@
+"""The keys and values a decoder keeps from one token to the next, found by what the graph does.
+
+An input of the graph is a cache when an attention operator takes it as its past (`PAST`), or when
+it is joined with new keys or values along one axis (Concat) whose result is multiplied as keys and
+values are (`PRODUCTS`) and either leaves the graph again as the present, or has the name of a past
+(`past_key_values.0.key`). Between them only operators that move numbers may stand (`MOVES`); other
+names decide nothing. What an encoder hands over once and nothing is joined to does not grow with
+the tokens and is no cache.
+
+Bytes of a token are the product of all dimensions but batch and length, times those of a number:
+2 x layers x heads x head size x bytes in a plain decoder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+from graphcount.analysis.shapes import ValueShapes
+from graphcount.dtypes import DTYPES
+from graphcount.graph import Tables
+from graphcount.loading.model import Node
+from graphcount.ops.call import Call, Shape, complete, size
+from graphcount.ops.tables import Key
+from graphcount.symbolic import Dim, TooComplexError
+
+MS = "com.microsoft"
+
+PAST: dict[Key, dict[int, int]] = {
+    ("", "Attention"): {4: 2, 5: 2},
+    ("", "TensorScatter"): {0: -2},
+    (MS, "Attention"): {4: 3},
+    (MS, "QAttention"): {8: 3},
+    (MS, "DecoderMaskedSelfAttention"): {4: 3},
+    (MS, "MultiHeadAttention"): {6: 2, 7: 2},
+    (MS, "DecoderMaskedMultiHeadAttention"): {5: 2, 6: 2},
+    (MS, "GroupQueryAttention"): {3: 2, 4: 2},
+    (MS, "SparseAttention"): {3: 2, 4: 2},
+}
+"""Inputs of attention operators that hold the past, and the axis of its length (Operators.md,
+ContribOperators.md)."""
+
+MOVES = frozenset({"Identity", "Cast", "Transpose", "Squeeze", "Unsqueeze", "Gather", "Split"})
+"""Operators between an input and where new keys are joined to it; axes are followed through."""
+
+REPEATS = MOVES | {"Reshape", "Expand", "Tile", "Slice", "Mul", "Div", "Concat"}
+"""Operators between joined keys and their product: moved, scaled, repeated for groups of heads."""
+
+PRODUCTS = frozenset(
+    {"MatMul", "Einsum", "FusedMatMul", "MatMulInteger", "QLinearMatMul"}
+    | {op_type for _, op_type in PAST}
+)
+"""Operators that multiply keys with queries, or scores with values."""
+
+PAST_NAME = re.compile(r"past|cache", re.IGNORECASE)
+"""Evidence beside the structure, where a model does not return the present."""
+
+RANKS = (3, 4, 5)
+JOINED_RANK = 5
+"""Keys and values in one tensor: [2, batch, heads, length, head size]."""
+
+ValueKey: TypeAlias = "tuple[str, str]"
+Axes: TypeAlias = "tuple[int | None, ...]"
+
+
+class CacheInput(NamedTuple):
+    """An input that holds keys or values.
+
+    Attributes:
+        name: Of the graph input.
+        axis: Axis of the length.
+        node: Operator that joins the new ones.
+    """
+
+    name: str
+    axis: int
+    node: str
+
+
+class KVCache(NamedTuple):
+    """The cache of a decoder.
+
+    Attributes:
+        layers: Pairs of keys and values.
+        inputs: Where they enter.
+        nbytes_per_token: For one sequence; None when it depends on free dimensions.
+        nbytes: At the sizes the inputs have.
+    """
+
+    layers: int
+    inputs: tuple[CacheInput, ...]
+    nbytes_per_token: Dim | None
+    nbytes: Dim | None
+
+
+def find_kv_cache(tables: Tables, shapes: ValueShapes) -> KVCache | None:
+    """The cache of a model; None when it keeps none among its inputs."""
+    finder = _Finder(tables, shapes)
+    found = []
+    for node, data in tables.nodes.items():
+        if data["kind"] == "input" and not data["scope"]:
+            shape = shapes.shapes.get((node, data["name"]))
+            if shape is not None and len(shape) in RANKS:
+                joined = finder.cache(node, data["name"], len(shape))
+                if joined is not None:
+                    found.append((joined, shape, shapes.dtypes.get((node, data["name"]), 0)))
+    if not found:
+        return None
+    both = sum(len(shape) == JOINED_RANK for _, shape, _ in found)
+    return KVCache(
+        layers=both + (len(found) - both + 1) // 2,
+        inputs=tuple(joined for joined, _, _ in found),
+        nbytes_per_token=_sum(
+            _nbytes(_without(shape, _batch_axis(shape), joined.axis), dtype)
+            for joined, shape, dtype in found
+        ),
+        nbytes=_sum(_nbytes(shape, dtype) for _, shape, dtype in found),
+    )
+
+
+def _batch_axis(shape: Shape) -> int:
+    return 1 if len(shape) == JOINED_RANK else 0
+
+
+def _without(shape: Shape, *axes: int) -> Shape:
+    return tuple(dim for axis, dim in enumerate(shape) if axis not in axes)
+
+
+def _nbytes(shape: Shape, code: int) -> Dim | None:
+    dims, dtype = complete(shape), DTYPES.get(code)
+    if dims is None or dtype is None or not dtype.bits:
+        return None
+    try:
+        return size(dims) * dtype.bits // 8
+    except TooComplexError:
+        return None
+
+
+def _sum(parts: Iterable[Dim | None]) -> Dim | None:
+    total: Dim = 0
+    for part in parts:
+        if part is None:
+            return None
+        try:
+            total = total + part
+        except TooComplexError:
+            return None
+    return total
+
+
+class _Finder:
+    """Follows values through the graph."""
+
+    def __init__(self, tables: Tables, shapes: ValueShapes) -> None:
+        self.tables = tables
+        self.calls = shapes.calls
+        self._kept: dict[str, tuple[bool, bool]] = {}
+
+    def cache(self, node: str, name: str, rank: int) -> CacheInput | None:
+        """Where new keys or values are joined to an input, if they are."""
+        start: tuple[str, Axes] = node, tuple(range(rank))
+        stack, seen = [start], {node}
+        while stack:
+            producer, axes = stack.pop()
+            for consumer, index, data in self.uses(producer):
+                axis = self.joined(consumer, index, data, axes, name)
+                if axis is not None:
+                    return CacheInput(name, axis, consumer)
+                if data["op_type"] in MOVES and index == 0 and consumer not in seen:
+                    seen.add(consumer)
+                    moved = _moved(self.calls(consumer), axes)
+                    if moved is not None:
+                        stack.append((consumer, moved))
+        return None
+
+    def uses(self, producer: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Operators that read a node's results: id, position of the input, attributes."""
+        for consumer, keyed in self.tables.succ[producer].items():
+            data = self.tables.nodes[consumer]
+            if data["kind"] == "operator":
+                for edge in keyed.values():
+                    if edge["index"] is not None:
+                        yield consumer, edge["index"], data
+
+    def joined(
+        self, node: str, index: int, data: dict[str, Any], axes: Axes, name: str
+    ) -> int | None:
+        """Axis of the graph input along which this operator takes it as a past."""
+        record: Node = data["node"]
+        at = PAST.get((record.domain, record.op_type), {}).get(index)
+        if record.domain == "" and record.op_type == "TensorScatter" and at is not None:
+            at = record.integer("axis", at)
+        if at is not None:
+            return axes[at] if -len(axes) <= at < len(axes) else None
+        if record.domain or record.op_type != "Concat" or not self.adds(node, index):
+            return None
+        at = record.integer("axis", 0)
+        if not -len(axes) <= at < len(axes) or axes[at] is None:
+            return None
+        multiplied, returned = self.kept(node)
+        return axes[at] if multiplied and (returned or PAST_NAME.search(name)) else None
+
+    def adds(self, node: str, index: int) -> bool:
+        """Whether something that is computed is joined to input `index`."""
+        return any(
+            self.tables.nodes[producer]["kind"] == "operator"
+            and self.tables.nodes[producer]["op_type"] != "Constant"
+            for producer, keyed in self.tables.pred[node].items()
+            for edge in keyed.values()
+            if edge["index"] != index
+        )
+
+    def kept(self, node: str) -> tuple[bool, bool]:
+        """Whether a result is multiplied like keys or values, and whether it leaves the graph."""
+        if node not in self._kept:
+            multiplied = returned = False
+            stack, seen = [node], {node}
+            while stack:
+                for consumer in self.tables.succ[stack.pop()]:
+                    data = self.tables.nodes[consumer]
+                    if data["kind"] == "output":
+                        returned = True
+                    elif data.get("op_type") in PRODUCTS:
+                        multiplied = True
+                    elif data.get("op_type") in REPEATS and consumer not in seen:
+                        seen.add(consumer)
+                        stack.append(consumer)
+            self._kept[node] = multiplied, returned
+        return self._kept[node]
+
+
+def _moved(call: Call, axes: Axes) -> Axes | None:
+    """Which axis of the graph input each axis of a result is; None when that is not known."""
+    node, rank = call.node, len(axes)
+    if node.op_type in ("Identity", "Cast", "Split"):
+        return axes
+    if node.op_type == "Transpose":
+        order = node.integers("perm") or tuple(reversed(range(rank)))
+        return tuple(axes[at] for at in order) if sorted(order) == list(range(rank)) else None
+    if node.op_type == "Gather":
+        at, indices = node.integer("axis", 0), call.input(1)
+        if indices is None or len(indices) > 1 or not -rank <= at < rank:
+            return None
+        at %= rank
+        return (*axes[:at], *(None,) * len(indices), *axes[at + 1 :])
+    stated = node.integers("axes") or call.value(1)
+    if stated is None:
+        return None
+    picked = [at for at in stated if isinstance(at, int)]
+    if node.op_type == "Squeeze":
+        gone = {at % rank for at in picked}
+        return tuple(axis for at, axis in enumerate(axes) if at not in gone)
+    result = list(axes)
+    for at in sorted(at % (rank + len(picked)) for at in picked):
+        result.insert(at, None)
+    return tuple(result)
