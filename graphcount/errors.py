@@ -16,25 +16,34 @@ class GraphcountError(Exception):
         message: What is wrong, without the path.
         path: The file it is about, or None.
         offset: Byte offset in the file, or None.
+        rule: Id of the audit rule whose documentation explains it; empty when there is none.
     """
 
     slug = "error"
+    rule = ""
 
-    def __init__(self, message: str, path: str | None = None, offset: int | None = None) -> None:
-        super().__init__(message, path, offset)
+    def __init__(
+        self,
+        message: str,
+        path: str | None = None,
+        offset: int | None = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message, path, offset, rule)
         self.message = message
         self.path = path
         self.offset = offset
+        self.rule = type(self).rule if rule is None else rule
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.message, self.path, self.offset)
+        return type(self), (self.message, self.path, self.offset, self.rule)
 
     def at(self, path: str) -> GraphcountError:
         """Return the same error with the file it happened in."""
-        return type(self)(self.message, path, self.offset)
+        return type(self)(self.message, path, self.offset, self.rule)
 
 
 class UsageError(GraphcountError):
@@ -47,24 +56,28 @@ class NotReadableError(GraphcountError):
     """The path is missing, not a regular file, or refused by the operating system."""
 
     slug = "not-readable"
+    rule = "FMT011"
 
 
 class NotOnnxError(GraphcountError):
     """The bytes are something else than an ONNX model; the message says what they look like."""
 
     slug = "not-onnx"
+    rule = "FMT001"
 
 
 class DamagedError(GraphcountError):
     """The protobuf wire format is broken: cut, overlong, or impossible."""
 
     slug = "damaged"
+    rule = "FMT002"
 
 
 class LimitError(GraphcountError):
     """The file asks for more work than `graphcount.loading.limits.Limits` allows."""
 
     slug = "limit"
+    rule = "RES001"
 
 
 class Unknown(NamedTuple):
@@ -82,3 +95,21 @@ class Unknown(NamedTuple):
     what: str
     why: str
     affects: str = "counts"
+
+
+class Problem(NamedTuple):
+    """Something wrong with one part of a file, decided once: counts and audit both tell it.
+
+    Attributes:
+        rule: Id of the audit rule that documents it: `TEN003`.
+        what: What is not known then; see `Unknown.what`.
+        why: One sentence.
+    """
+
+    rule: str
+    what: str
+    why: str
+
+    def unknown(self, where: str) -> Unknown:
+        """What it makes unknown about a part of the file."""
+        return Unknown(where, self.what, self.why)

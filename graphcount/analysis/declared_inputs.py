@@ -78,7 +78,7 @@ def _row(
         sparse=None,
         numbers=None,
         external=None,
-        unknowns=(),
+        problems=(),
     )
     buffer = use.role in STATISTICS or is_buffer(info.name)
     role = use.role or "operand"

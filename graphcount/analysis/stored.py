@@ -12,7 +12,7 @@ from math import prod
 from typing import Literal, NamedTuple
 
 from graphcount.dtypes import DType, dtype_name
-from graphcount.errors import Unknown
+from graphcount.errors import Problem, Unknown
 from graphcount.graph import all_nodes
 from graphcount.loading.external import ExternalData, locate
 from graphcount.loading.model import (
@@ -38,6 +38,9 @@ CONSTANT_FORMS = frozenset(
 )
 
 
+UNNAMED = "(unnamed tensor)"
+
+
 class Stored(NamedTuple):
     """One stored tensor.
 
@@ -59,7 +62,7 @@ class Stored(NamedTuple):
         sparse: The sparse record, or None.
         numbers: The number list, or None.
         external: Its side file, or None.
-        unknowns: What cannot be trusted about it.
+        problems: What cannot be trusted about it.
     """
 
     key: int
@@ -79,7 +82,13 @@ class Stored(NamedTuple):
     sparse: SparseTensor | None
     numbers: Numbers | None
     external: ExternalData | None
-    unknowns: tuple[Unknown, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def unknowns(self) -> tuple[Unknown, ...]:
+        """Its problems, as what they make unknown."""
+        where = (self.name or UNNAMED)[:200]
+        return tuple(problem.unknown(where) for problem in self.problems)
 
     @property
     def is_external(self) -> bool:
@@ -169,7 +178,7 @@ class _Finder:
 
     def dense(self, name: str, tensor: Tensor, where: Where, *, constant: bool) -> None:
         external = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
-        size = measure(tensor, external, name)
+        size = measure(tensor, external)
         self.found.append(
             Stored(
                 key=tensor.offset,
@@ -189,7 +198,7 @@ class _Finder:
                 sparse=None,
                 numbers=None,
                 external=external,
-                unknowns=size.unknowns,
+                problems=size.problems,
             )
         )
 
@@ -199,15 +208,13 @@ class _Finder:
         for tensor in (sparse.values, sparse.indices):
             side = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
             external = external or side
-            parts.append(measure(tensor, side, name))
+            parts.append(measure(tensor, side))
         values, indices = parts
-        unknowns = [*values.unknowns, *indices.unknowns]
         elements, problem = element_count(sparse.dims)
-        if problem:
-            unknowns.append(Unknown(name, "tensor size", problem))
+        problems = [*values.problems, *indices.problems, *([problem] if problem else [])]
         if values.elements > elements:
             why = f"{values.elements} values for {elements} cells"
-            unknowns.append(Unknown(name, "sparse tensor", why))
+            problems.append(Problem("TEN009", "sparse tensor", why))
         self.found.append(
             Stored(
                 key=sparse.offset,
@@ -227,7 +234,7 @@ class _Finder:
                 sparse=sparse,
                 numbers=None,
                 external=external,
-                unknowns=tuple(unknowns),
+                problems=tuple(problems),
             )
         )
 
@@ -252,7 +259,7 @@ class _Finder:
                 sparse=None,
                 numbers=numbers,
                 external=None,
-                unknowns=(),
+                problems=(),
             )
         )
 
@@ -264,71 +271,79 @@ class Size(NamedTuple):
     nbytes: int
     in_file_nbytes: int
     absent_nbytes: int
-    unknowns: tuple[Unknown, ...]
+    problems: tuple[Problem, ...]
 
 
-def element_count(dims: tuple[int, ...]) -> tuple[int, str]:
-    """Product of the dims, exact, and what is wrong with them (empty: nothing)."""
+def element_count(dims: tuple[int, ...]) -> tuple[int, Problem | None]:
+    """Product of the dims, exact, and what is wrong with them."""
     if any(dim < 0 for dim in dims):
-        return 0, f"a dimension is negative: {list(dims)}"
+        return 0, Problem("TEN001", "tensor size", f"a dimension is negative: {list(dims)}")
     elements = prod(dims)
     if elements >= 1 << 63:
-        return elements, f"the dims {list(dims)} multiply to {elements}, beyond 64 bits"
-    return elements, ""
+        why = f"the dims {list(dims)} multiply to {elements}, beyond 64 bits"
+        return elements, Problem("TEN002", "tensor size", why)
+    return elements, None
 
 
-def measure(tensor: Tensor, external: ExternalData | None, name: str) -> Size:
+def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     """Count the numbers of a tensor and check that its payload is as large as its dims say.
 
     Sizes follow onnx.proto: raw_data holds ceil(elements * bits / 8) bytes; typed fields hold one
     entry an element, two of a complex number, and pack small integers as raw_data does.
     """
-    label = (name or tensor.name or "(unnamed tensor)")[:200]
     elements, problem = element_count(tensor.dims)
-    unknowns = [Unknown(label, "tensor size", problem)] if problem else []
+    problems = [problem] if problem else []
     dtype = tensor.dtype
     present = sum(payload.nbytes for payload in tensor.payloads)
     if dtype is None:
         why = f"element type {dtype_name(tensor.data_type)} is not defined"
-        unknowns.append(Unknown(label, "element type", why))
-        return Size(elements, present, present, 0, tuple(unknowns))
+        problems.append(Problem("TEN004", "element type", why))
+        return Size(elements, present, present, 0, tuple(problems))
     if tensor.segmented:
-        unknowns.append(Unknown(label, "payload", "it is split into segments (obsolete)"))
+        problems.append(_payload("TEN014", "it is split into segments (obsolete)"))
     expected = dtype.nbytes(elements)
     if external is not None:
-        if external.problem:
-            unknowns.append(Unknown(label, "external data", external.problem))
-        if dtype.family == "string":
-            unknowns.append(Unknown(label, "external data", "strings cannot be external"))
-        if present:
-            why = f"external data and {present} bytes in the file at once"
-            unknowns.append(Unknown(label, "payload", why))
-        return Size(elements, expected, 0, 0, tuple(unknowns))
+        problems += _external_problems(external, dtype, present)
+        return Size(elements, expected, 0, 0, tuple(problems))
     if tensor.external:
         why = "external_data is given but data_location is not EXTERNAL"
-        unknowns.append(Unknown(label, "payload", why))
+        problems.append(_payload("EXT018", why))
     if len(tensor.payloads) > 1:
         names = " and ".join(payload.field for payload in tensor.payloads)
-        unknowns.append(Unknown(label, "payload", f"more than one payload: {names}"))
+        problems.append(_payload("TEN005", f"more than one payload: {names}"))
     if not tensor.payloads:
         if elements and not problem:
             why = f"no payload: {expected or elements} bytes are missing"
-            unknowns.append(Unknown(label, "payload", why))
-        return Size(elements, expected, 0, expected, tuple(unknowns))
+            problems.append(_payload("TEN007", why))
+        return Size(elements, expected, 0, expected, tuple(problems))
     payload = tensor.payloads[0]
     if payload.field == "raw_data" and dtype.family != "string":
         in_file = min(present, expected)
         if payload.nbytes != expected and not problem:
             why = f"raw_data has {payload.nbytes} bytes, dims and type ask for {expected}"
-            unknowns.append(Unknown(label, "payload", why))
-        return Size(elements, expected, in_file, expected - in_file, tuple(unknowns))
+            problems.append(_payload("TEN003", why))
+        return Size(elements, expected, in_file, expected - in_file, tuple(problems))
     if payload.field != dtype.typed_field:
-        why = f"{dtype.name} numbers in {payload.field}"
-        unknowns.append(Unknown(label, "payload", why))
+        problems.append(_payload("TEN006", f"{dtype.name} numbers in {payload.field}"))
     elif not problem and not _fits(dtype, elements, payload):
         why = f"{payload.field} ({payload.nbytes} bytes) does not hold {elements} {dtype.name}"
-        unknowns.append(Unknown(label, "payload", why))
-    return Size(elements, present, present, 0, tuple(unknowns))
+        problems.append(_payload("TEN003", why))
+    return Size(elements, present, present, 0, tuple(problems))
+
+
+def _payload(rule: str, why: str) -> Problem:
+    return Problem(rule, "payload", why)
+
+
+def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:
+    """What is wrong with a tensor whose numbers lie in a side file."""
+    problems = [*external.problems]
+    if dtype.family == "string":
+        problems.append(Problem("TEN006", "external data", "strings cannot be external"))
+    if present:
+        why = f"external data and {present} bytes in the file at once"
+        problems.append(_payload("TEN005", why))
+    return problems
 
 
 def _fits(dtype: DType, elements: int, payload: Payload) -> bool:

@@ -12,12 +12,12 @@ from graphcount.analysis.generated import WHAT, Generated, find_generated
 from graphcount.analysis.modules import Modules
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
+from graphcount.analysis.versions import version_problems
 from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
-from graphcount.ops import NEWEST_IR, NEWEST_OPSET
 from graphcount.report.records import (
     OUTPUT,
     Dim,
@@ -153,26 +153,9 @@ def _all_unknowns(
         for made in generated
         if made.unresolved
     ]
-    every = (*_versions(proto), *proto.issues, *model_graph.unknowns, *found, *unresolved)
+    versions = [problem.unknown("model") for problem in version_problems(proto)]
+    every = (*versions, *proto.issues, *model_graph.unknowns, *found, *unresolved)
     return tuple(dict.fromkeys(every))
-
-
-def _versions(proto: ModelProto) -> list[Unknown]:
-    """Versions newer than this program was compared with, or missing."""
-    unknowns = []
-    if proto.ir_version > NEWEST_IR:
-        why = f"IR version {proto.ir_version} is newer than {NEWEST_IR}; new fields are not read"
-        unknowns.append(Unknown("model", "ir_version", why))
-    if not proto.opset_imports and proto.ir_version >= 3:
-        why = "no opset is imported: the file may be cut"
-        unknowns.append(Unknown("model", "opset", why))
-    for domain, newest in NEWEST_OPSET.items():
-        version = proto.opset(domain)
-        if version is not None and version > newest:
-            name = domain or "ai.onnx"
-            why = f"opset {name} {version} is newer than {newest}; operators may have changed"
-            unknowns.append(Unknown("model", "opset", why))
-    return unknowns
 
 
 # ---------------------------------------------------------------------------------------- model

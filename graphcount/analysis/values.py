@@ -50,7 +50,7 @@ class Values:
 
     def peek(self, stored: Stored, nbytes: int = 64) -> bytes | None:
         """The first bytes of a tensor in the model file, to tell tensors apart cheaply."""
-        if stored.tensor is None or stored.unknowns or len(stored.tensor.payloads) != 1:
+        if stored.tensor is None or stored.problems or len(stored.tensor.payloads) != 1:
             return None
         payload = stored.tensor.payloads[0]
         if payload.data is not None:
@@ -94,7 +94,7 @@ class Values:
 
     def _cell(self, stored: Stored, start: int, width: int) -> bytes | None:
         """Bytes of one number of a tensor that lies in the model file as raw bytes."""
-        if stored.tensor is None or stored.unknowns or len(stored.tensor.payloads) != 1:
+        if stored.tensor is None or stored.problems or len(stored.tensor.payloads) != 1:
             return None
         payload = stored.tensor.payloads[0]
         if payload.data is not None:
@@ -143,7 +143,7 @@ class Values:
 
     def _fetch(self, stored: Stored) -> bytes | None:
         tensor = stored.tensor
-        if tensor is None or stored.unknowns:
+        if tensor is None or stored.problems:
             return None
         if stored.external is None and len(tensor.payloads) != 1:
             return None

@@ -16,7 +16,8 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 from graphcount.loading.sniff import identify, text_form
 from graphcount.loading.source import BytesSource, Source, open_source
-from graphcount.loading.wire import Thin, fields, thin
+from graphcount.loading.wire import Thin, fields
+from graphcount.loading.wire import thin as thin_walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,23 @@ class ModelFile:
         path: Path as given; `-` for standard input.
         format: `onnx`, `json`, `onnxtxt` or `textproto`.
         file_nbytes: Size of the model file.
+        thin: The bytes that were decoded, when they were to be kept.
     """
 
     proto: ModelProto
     path: str
     format: str
     file_nbytes: int
+    thin: Thin | None = None
 
 
-def read_model(path: str, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
+def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False) -> ModelFile:
     """Read a model without its payload.
 
     Args:
         path: A file, or `-` for standard input.
         limits: What the file may ask of us.
+        keep_thin: Keep the bytes of the structure, for whoever looks at every string of a file.
 
     Raises:
         NotReadableError: Missing or not a regular file.
@@ -52,7 +56,7 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
     try:
         source = open_source(path)
         try:
-            return read_source(source, limits)
+            return read_source(source, limits, keep_thin=keep_thin)
         finally:
             source.close()
     except OSError as error:
@@ -63,7 +67,9 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
         raise
 
 
-def read_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
+def read_source(
+    source: Source, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False
+) -> ModelFile:
     """Read a model from an open source; see `read_model`."""
     head = source.read(0, 4096)
     looks_like = identify(head)
@@ -71,32 +77,37 @@ def read_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> ModelFile:
         raise NotOnnxError(f"not an ONNX model: it looks like {looks_like}")
     form = text_form(head, source.path)
     if form is None:
-        return ModelFile(_decode(source, head, limits), source.path, "onnx", source.nbytes)
+        proto, thin = _decode(source, head, limits)
+        kept = thin if keep_thin else None
+        return ModelFile(proto, source.path, "onnx", source.nbytes, kept)
     from graphcount.loading.text import to_binary
 
     if source.nbytes > limits.text_form_nbytes:
-        raise LimitError(f"text forms of ONNX are read up to {limits.text_form_nbytes:,} bytes")
+        reason = f"text forms of ONNX are read up to {limits.text_form_nbytes:,} bytes"
+        raise LimitError(reason, rule="FMT004")
     binary = to_binary(source.read(0, source.nbytes), form, limits)
-    proto = _decode(BytesSource(binary, source.path), b"", limits)
-    return ModelFile(proto, source.path, form, source.nbytes)
+    proto, thin = _decode(BytesSource(binary, source.path), b"", limits)
+    return ModelFile(proto, source.path, form, source.nbytes, thin if keep_thin else None)
 
 
 def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
     """The model without large payload fields; a small file is taken whole."""
     if source.nbytes <= limits.whole_file_nbytes:
         return Thin(source.read(0, source.nbytes), [], [], [], [])
-    return thin(source, limits)
+    return thin_walk(source, limits)
 
 
-def _decode(source: Source, head: bytes, limits: Limits) -> ModelProto:
+def _decode(source: Source, head: bytes, limits: Limits) -> tuple[ModelProto, Thin]:
     other = _other_message(head)
     if other:
         raise NotOnnxError(f"not an ONNX model: {other}")
     try:
-        return decode_model(thin_source(source, limits), limits)
+        thin = thin_source(source, limits)
+        return decode_model(thin, limits), thin
     except DamagedError as error:
-        if error.message == "no graph":
-            raise NotOnnxError("not an ONNX model: a protobuf without a graph") from None
+        if error.rule == "FMT010":
+            reason = "not an ONNX model: a protobuf without a graph"
+            raise NotOnnxError(reason, rule=error.rule) from None
         if error.offset is None or not _plausible(head):
             raise NotOnnxError("not an ONNX model, nor any format known here") from None
         raise DamagedError(

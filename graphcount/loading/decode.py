@@ -60,7 +60,7 @@ def decode_model(thin: Thin, limits: Limits) -> ModelProto:
         return decoder.model(0, len(thin.data))
     except (DamagedError, LimitError) as error:
         origin = thin.origin(error.offset) if error.offset is not None else None
-        raise type(error)(error.message, offset=origin) from None
+        raise type(error)(error.message, offset=origin, rule=error.rule) from None
 
 
 NAME_TAGS = frozenset({10, 18, 26})
@@ -205,7 +205,7 @@ class _Decoder(TensorDecoder):
         self.depth += 1
         if self.depth * 3 > self.limits.message_depth:
             reason = f"messages are nested deeper than {self.limits.message_depth}"
-            raise LimitError(f"{reason} (protobuf's own limit)", offset=a)
+            raise LimitError(f"{reason} (protobuf's own limit)", offset=a, rule="FMT003")
 
     def graph(self, a: int, b: int) -> Graph:
         """A GraphProto."""
@@ -417,7 +417,7 @@ class _Decoder(TensorDecoder):
             elif tag not in (50, 210):  # doc_string, configuration
                 self.skip("ModelProto", tag, x, y)
         if graph is None:
-            raise DamagedError("no graph", offset=None)
+            raise DamagedError("no graph", offset=None, rule="FMT010")
         self.large_text()
         for what, count in (("issue", self.note_count), ("unknown field", self.unknown_count)):
             if count > KEPT_NOTES:

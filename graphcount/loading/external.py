@@ -9,13 +9,15 @@ CVE-2022-25882, CVE-2024-27318, CVE-2025-51480, CVE-2026-34446, CVE-2026-34447.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
 from typing import IO, NamedTuple
 
-from graphcount.errors import NotReadableError
+from graphcount.errors import NotReadableError, Problem
 from graphcount.loading.model import Tensor
 from graphcount.loading.source import open_regular
 
@@ -23,7 +25,9 @@ KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""
 
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
-_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://")
+_SHA1 = re.compile(r"[0-9A-Fa-f]{40}\Z")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 
 
 class ExternalData(NamedTuple):
@@ -35,17 +39,29 @@ class ExternalData(NamedTuple):
         length: Stated bytes, or None.
         path: The side file, absolute; None when it must not be touched.
         nbytes: Size of the side file, or None when it is missing or must not be touched.
-        problem: Why the data cannot be trusted to be there; empty when all is well.
-        note: Worth saying, but harmless (a link inside the folder).
+        problems: Why the data cannot be trusted to be there; empty when all is well.
+        notes: Worth saying, but the data is there (a link inside the folder).
+        checksum: As stated, or None.
     """
 
     location: str
-    offset: int
-    length: int | None
-    path: str | None
-    nbytes: int | None
-    problem: str
-    note: str
+    offset: int = 0
+    length: int | None = None
+    path: str | None = None
+    nbytes: int | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    checksum: str | None = None
+
+    @property
+    def problem(self) -> str:
+        """The first problem in words; empty when there is none."""
+        return self.problems[0].why if self.problems else ""
+
+    @property
+    def note(self) -> str:
+        """The first note in words; empty when there is none."""
+        return self.notes[0].why if self.notes else ""
 
 
 def locate(tensor: Tensor, model_path: str, cache: dict[str, ExternalData]) -> ExternalData:
@@ -61,34 +77,51 @@ def locate(tensor: Tensor, model_path: str, cache: dict[str, ExternalData]) -> E
     found = cache.get(location)
     if found is None:
         found = cache[location] = _look(location, model_path)
-    problem = found.problem
-    offset, length = 0, None
-    for key in ("offset", "length"):
+    problems, notes = [*found.problems], [*found.notes]
+    numbers: dict[str, int | None] = {"offset": None, "length": None}
+    for key in numbers:
         text = entries.get(key)
-        if text is None:
-            continue
-        if not _NUMBER.match(text):
-            problem = problem or f"{key} {text[:40]!r} is not a number"
-            continue
-        if key == "offset":
-            offset = int(text)
-        else:
-            length = int(text)
+        if text is not None and _NUMBER.match(text):
+            numbers[key] = int(text)
+        elif text is not None:
+            problems.append(_problem("EXT008", f"{key} {text[:40]!r} is not a number"))
+    offset, length = numbers["offset"] or 0, numbers["length"]
     if len(entries) < len(tensor.external):
-        problem = problem or "an external_data key is given twice"
+        problems.append(_problem("EXT013", "an external_data key is given twice"))
+    strange = sorted(set(entries) - set(KEYS))
+    if strange:
+        notes.append(_problem("EXT013", f"external_data has the unknown key {strange[0][:80]!r}"))
+    problems += _range_problems(tensor, offset, length, found.nbytes)
+    checksum = entries.get("checksum")
+    if checksum is not None and not _SHA1.match(checksum):
+        notes.append(_problem("EXT010", f"checksum {checksum[:60]!r} is not a SHA-1"))
+    return found._replace(
+        offset=offset,
+        length=length,
+        problems=tuple(problems),
+        notes=tuple(notes),
+        checksum=checksum,
+    )
+
+
+def _range_problems(
+    tensor: Tensor, offset: int, length: int | None, size: int | None
+) -> Iterator[Problem]:
+    """Whether offset and length fit the tensor and the side file."""
     dtype = tensor.dtype
+    needed = length or 0
     if dtype is not None and dtype.bits and all(dim >= 0 for dim in tensor.dims):
-        elements = 1
-        for dim in tensor.dims:
-            elements *= dim
-        needed = dtype.nbytes(elements)
+        needed = dtype.nbytes(prod(tensor.dims))
         if length is not None and length != needed:
-            problem = problem or f"length {length} is not the {needed} bytes of dims and dtype"
-        if found.nbytes is not None and offset + needed > found.nbytes:
-            problem = problem or (
-                f"needs bytes {offset} to {offset + needed} of a file of {found.nbytes}"
-            )
-    return found._replace(offset=offset, length=length, problem=problem)
+            why = f"length {length} is not the {needed} bytes of dims and dtype"
+            yield _problem("EXT014", why)
+    end = offset + max(needed, length or 0)
+    if size is not None and end > size:
+        yield _problem("EXT007", f"needs bytes {offset} to {end} of a file of {size}")
+
+
+def _problem(rule: str, why: str) -> Problem:
+    return Problem(rule, "external data", why)
 
 
 def open_side_file(data: ExternalData) -> IO[bytes] | None:
@@ -96,7 +129,7 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
 
     Nothing that is missing, escapes, or has another hard link is opened.
     """
-    if data.path is None or data.problem:
+    if data.path is None or data.problems:
         return None
     try:
         before = os.lstat(data.path)
@@ -114,54 +147,67 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
 
 def _look(location: str, model_path: str) -> ExternalData:
     """Contain a location and size what it names."""
-    problem = _refused(location)
-    if not problem and model_path == "-":
-        problem = "the model came from standard input, which has no folder"
-    if problem:
-        return ExternalData(location, 0, None, None, None, problem, "")
-    folder = os.path.dirname(os.path.abspath(model_path))
-    path = os.path.join(folder, *location.split("/"))
-    roots = {os.path.realpath(folder), os.path.dirname(os.path.realpath(model_path))}
-    note = ""
+    problems = _refused(location)
+    if not problems and model_path == "-":
+        why = "the model came from standard input, which has no folder"
+        problems = [_problem("EXT006", why)]
+    if problems:
+        return ExternalData(location, problems=tuple(problems))
     try:
-        resolved = os.path.realpath(path)
-        if resolved != os.path.join(os.path.realpath(folder), *_parts(location)):
-            note = f"{location} is reached through a link"
-            if not any(os.path.commonpath((root, resolved)) == root for root in roots):
-                problem = f"{location} is a link that leaves the model's folder"
-                return ExternalData(location, 0, None, None, None, problem, "")
-        status = os.stat(resolved)
-        if not stat.S_ISREG(status.st_mode):
-            problem = f"{location} is not a regular file"
-            return ExternalData(location, 0, None, None, None, problem, "")
-        if status.st_nlink > 1:
-            note = note or f"{location} has another hard link"
+        return _resolve(location, model_path)
     except FileNotFoundError:
-        return ExternalData(location, 0, None, None, None, f"{location} is missing", "")
-    except (OSError, ValueError):
-        problem = f"{location} cannot be looked at"
-        return ExternalData(location, 0, None, None, None, problem, "")
-    return ExternalData(location, 0, None, resolved, status.st_size, "", note)
+        problem = _problem("EXT006", f"{location} is missing")
+    except (OSError, ValueError) as error:
+        is_loop = isinstance(error, OSError) and error.errno == errno.ELOOP
+        problem = _problem("EXT003" if is_loop else "EXT006", f"{location} cannot be looked at")
+    return ExternalData(location, problems=(problem,))
+
+
+def _resolve(location: str, model_path: str) -> ExternalData:
+    """Follow links to the side file, and look at what is there; raises OSError."""
+    folder = os.path.dirname(os.path.abspath(model_path))
+    model = os.path.realpath(model_path)
+    roots = {os.path.realpath(folder), os.path.dirname(model)}
+    resolved = os.path.realpath(os.path.join(folder, *location.split("/")))
+    notes = []
+    if resolved != os.path.join(os.path.realpath(folder), *_parts(location)):
+        notes.append(_problem("EXT003", f"{location} is reached through a link"))
+        if not any(os.path.commonpath((root, resolved)) == root for root in roots):
+            problem = _problem("EXT003", f"{location} is a link that leaves the model's folder")
+            return ExternalData(location, problems=(problem,))
+    status = os.stat(resolved)
+    if not stat.S_ISREG(status.st_mode):
+        problem = _problem("EXT005", f"{location} is not a regular file")
+        return ExternalData(location, problems=(problem,))
+    if status.st_nlink > 1:
+        notes.append(_problem("EXT004", f"{location} has another hard link"))
+    if resolved == model:
+        notes.append(_problem("EXT019", f"{location} is the model file itself"))
+    return ExternalData(location, path=resolved, nbytes=status.st_size, notes=tuple(notes))
 
 
 def _parts(location: str) -> list[str]:
     return [part for part in location.split("/") if part not in ("", ".")]
 
 
-def _refused(location: str) -> str:
+def _refused(location: str) -> list[Problem]:
     """Why a location is refused by its text alone; empty when it may be looked at."""
     if not location:
-        return "external data without a location"
+        return [_problem("EXT009", "external data without a location")]
     if len(location) > 4096:
-        return "location is longer than 4,096 characters"
+        return [_problem("EXT009", "location is longer than 4,096 characters")]
+    shown = location[:200]
+    found = []
     if any(ord(character) < 32 or ord(character) == 127 for character in location):
-        return "location has control characters"
+        found.append(_problem("EXT009", "location has control characters"))
     if "_ORT_MEM_ADDR_" in location:
-        return "location is onnxruntime's in-memory marker"
-    if _ABSOLUTE.match(location):
-        return f"location {location[:200]} is absolute"
-    if "\\" in location:
-        return f"location {location[:200]} has a backslash"
-    if ".." in location.split("/"):
-        return f"location {location[:200]} leaves the model's folder"
-    return ""
+        found.append(_problem("EXT016", "location is onnxruntime's in-memory marker"))
+    elif _URL.match(location):
+        found.append(_problem("EXT009", f"location {shown} is absolute: a URL"))
+    elif _ABSOLUTE.match(location):
+        found.append(_problem("EXT001", f"location {shown} is absolute"))
+    elif "\\" in location:
+        found.append(_problem("EXT009", f"location {shown} has a backslash"))
+    if ".." in re.split(r"[/\\]", location):
+        found.append(_problem("EXT002", f"location {shown} leaves the model's folder"))
+    return found

@@ -160,6 +160,7 @@ def _stdin() -> FileSource:
         spooled += len(chunk)
         if spooled > STDIN_NBYTES:
             spool.close()
-            raise LimitError(f"standard input is longer than {STDIN_NBYTES:,} bytes", "-")
+            reason = f"standard input is longer than {STDIN_NBYTES:,} bytes"
+            raise LimitError(reason, "-", rule="FMT004")
         spool.write(chunk)
     return FileSource(cast("IO[bytes]", spool), "-")

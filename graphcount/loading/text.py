@@ -22,7 +22,7 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
     """
     if len(text) > limits.text_form_nbytes:
         size = limits.text_form_nbytes // 2**20
-        raise LimitError(f"text forms of ONNX are read up to {size} MiB")
+        raise LimitError(f"text forms of ONNX are read up to {size} MiB", rule="FMT004")
     if form == "onnxtxt":
         _check_nesting(text, limits)
     import onnx
@@ -59,7 +59,7 @@ def _check_nesting(text: bytes, limits: Limits) -> None:
             depth += 1
             if depth > limits.message_depth:
                 reason = f"ONNX text is nested deeper than {limits.message_depth}"
-                raise LimitError(reason, offset=match.start())
+                raise LimitError(reason, offset=match.start(), rule="FMT003")
         elif token in b")}]":
             depth -= 1
 

@@ -81,7 +81,12 @@ def error_dict(error: GraphcountError) -> dict[str, Any]:
     return {
         "schema": ERROR_SCHEMA,
         "model": {"path": error.path},
-        "error": {"slug": error.slug, "message": error.message, "offset": error.offset},
+        "error": {
+            "slug": error.slug,
+            "rule": error.rule or None,
+            "message": error.message,
+            "offset": error.offset,
+        },
     }
 
 

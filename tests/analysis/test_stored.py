@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from graphcount.analysis.stored import Stored, element_count, find_stored, measure
+from graphcount.errors import Problem
 from graphcount.loading import read_source
 from graphcount.loading.external import ExternalData
 from graphcount.loading.source import BytesSource
@@ -225,14 +226,14 @@ def test_product_beyond_64_bits_is_exact_and_unknown(dims: tuple[int, ...]) -> N
 def test_element_count_is_the_product(dims: tuple[int, ...], elements: int, sound: bool) -> None:
     count, problem = element_count(dims)
     assert count == elements
-    assert (problem == "") is sound
+    assert (problem is None) is sound
 
 
 # --------------------------------------------------------------------------------- external data
 
 
 def external(**changes: Any) -> ExternalData:
-    data = ExternalData("w.bin", 0, None, "/w.bin", 8, "", "")
+    data = ExternalData("w.bin", path="/w.bin", nbytes=8)
     return data._replace(**changes)
 
 
@@ -245,7 +246,11 @@ def side_tensor(**fields: Any) -> TensorProto:
     ("fields", "data", "unknowns"),
     [
         ({}, external(), []),
-        ({}, external(problem="w.bin is missing"), ["external data"]),
+        (
+            {},
+            external(problems=(Problem("EXT006", "external data", "missing"),)),
+            ["external data"],
+        ),
         ({"raw_data": bytes(8)}, external(), ["payload"]),
         ({"float_data": [1.0, 2.0]}, external(), ["payload"]),
         ({"data_type": 8}, external(), ["external data"]),
@@ -258,8 +263,8 @@ def test_external_tensor_is_measured_by_its_dims(
 ) -> None:
     model = model_of(helper.make_graph([], "g", [], [], [side_tensor(**fields)]))
     record = read_source(BytesSource(model.SerializeToString(), "m")).proto.graph.initializers[0]
-    size = measure(record, data, "w")
-    assert [unknown.what for unknown in size.unknowns] == unknowns
+    size = measure(record, data)
+    assert [unknown.what for unknown in size.problems] == unknowns
     assert size.in_file_nbytes == 0
     if not unknowns:
         assert (size.elements, size.nbytes, size.absent_nbytes) == (2, 8, 0)

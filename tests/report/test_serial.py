@@ -88,5 +88,5 @@ def test_an_error_keeps_slug_message_and_byte() -> None:
     assert error_dict(error) == {
         "schema": "graphcount.error/1",
         "model": {"path": "m.onnx"},
-        "error": {"slug": "damaged", "message": "cut", "offset": 17},
+        "error": {"slug": "damaged", "rule": "FMT002", "message": "cut", "offset": 17},
     }

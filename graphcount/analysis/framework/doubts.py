@@ -22,7 +22,7 @@ def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
         sizes.doubts.append(f"{evidence.producer[:80] or 'Another tool'} rewrote the file.")
     if any(row.stored.dtype[:3] in ("int", "uin") for row in evidence.parameters):
         sizes.doubts.append("The weights are quantized, so their sizes are no longer torch's.")
-    if any(row.stored.unknowns for row in evidence.rows):
+    if any(row.stored.problems for row in evidence.rows):
         sizes.doubts.append("Some tensors contradict what the file says about them.")
     if evidence.model_graph.unknowns:
         sizes.doubts.append("Parts of the graph are undefined.")

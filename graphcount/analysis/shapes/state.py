@@ -51,7 +51,7 @@ class Literals:
     def of_tensor(self, offset: int, data_type: int) -> Numbers | None:
         """Numbers of the tensor at a byte offset, or None."""
         stored = self.stored.get(offset)
-        if stored is None or stored.tensor is None or stored.unknowns:
+        if stored is None or stored.tensor is None or stored.problems:
             return None
         limit = MAX_NUMBERS if data_type in INTEGERS else MAX_FLOATS
         if stored.elements > limit or data_type not in LOOKED_AT or len(stored.shape) > 2:
