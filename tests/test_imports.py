@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("graph",),
     ("ops",),
     ("config", "loading", "report"),
-    ("dtypes", "symbolic", "units"),
+    ("characters", "credentials", "dtypes", "symbolic", "units"),
     ("errors",),
 )
 """Rooms, high to low: a module imports from its own room and from lower rows."""
@@ -35,7 +35,7 @@ OWNERS = {
     "onnxruntime": {"bench"},
     "distributed": {"scan"},
     "fsspec": {"loading", "scan"},
-    "numpy": {"analysis", "bench"},
+    "numpy": {"analysis", "audit", "bench"},
 }
 """Third-party packages and the rooms that may import them."""
 

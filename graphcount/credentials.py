@@ -1,0 +1,40 @@
+"""Credentials by their published shapes: what is masked in every output, and what an audit reports.
+
+Sources: the token formats of the vendors' documentation; GitHub secret scanning patterns. None of
+the patterns can backtrack far.
+"""
+
+from __future__ import annotations
+
+import re
+
+CREDENTIALS: tuple[tuple[str, str], ...] = (
+    ("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("a GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,255}\b|\bgithub_pat_[0-9A-Za-z_]{22,255}\b"),
+    ("a Hugging Face token", r"\bhf_[0-9A-Za-z]{30,64}\b"),
+    ("an API key (sk-)", r"\bsk-[0-9A-Za-z_-]{20,200}\b"),
+    ("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,64}\b"),
+    ("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,200}\b"),
+    ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}\b"),
+    (
+        "a JSON web token",
+        r"\beyJ[0-9A-Za-z_-]{10,1000}\.[0-9A-Za-z_-]{10,2000}\.[0-9A-Za-z_-]{10,1000}\b",
+    ),
+    (
+        "a private key",
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,20000}",
+    ),
+)
+"""What it is, and how it looks."""
+
+_ANY = re.compile("|".join(pattern for _, pattern in CREDENTIALS))
+
+
+def masked(credential: str) -> str:
+    """The first four characters of a credential, and its length."""
+    return f"{credential[:4]}***({len(credential)})"
+
+
+def mask(text: str) -> str:
+    """Replace credentials by their first four characters and their length."""
+    return _ANY.sub(lambda match: masked(match.group()), text)

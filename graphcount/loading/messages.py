@@ -1,0 +1,213 @@
+"""Every message of onnx.proto (onnx 1.23): field number → name, type, singular or repeated.
+
+The table serves whoever walks over a whole file: every string, every unknown field. Types are
+`string`, `bytes`, `int` (varints and enums), `float`, `double`, or the name of a message.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Field(NamedTuple):
+    """A field of a message.
+
+    Attributes:
+        name: As in onnx.proto.
+        type: See the module.
+        many: Repeated.
+        text: What a string is for: a `name`, a `doc`, a `value` (free text beside a key), or
+            `data` (what the model computes with).
+    """
+
+    name: str
+    type: str
+    many: bool = False
+    text: str = ""
+
+
+def _name(name: str, many: bool = False) -> Field:
+    return Field(name, "string", many, "name")
+
+
+def _doc() -> Field:
+    return Field("doc_string", "string", False, "doc")
+
+
+def _data(name: str, many: bool = False) -> Field:
+    return Field(name, "bytes", many, "data")
+
+
+def _int(name: str, many: bool = False) -> Field:
+    return Field(name, "int", many)
+
+
+def _entries(name: str) -> Field:
+    return Field(name, "StringStringEntryProto", True)
+
+
+MESSAGES: dict[str, dict[int, Field]] = {
+    "ModelProto": {
+        1: _int("ir_version"),
+        2: _name("producer_name"),
+        3: _name("producer_version"),
+        4: _name("domain"),
+        5: _int("model_version"),
+        6: _doc(),
+        7: Field("graph", "GraphProto"),
+        8: Field("opset_import", "OperatorSetIdProto", True),
+        14: _entries("metadata_props"),
+        20: Field("training_info", "TrainingInfoProto", True),
+        25: Field("functions", "FunctionProto", True),
+        26: Field("configuration", "DeviceConfigurationProto", True),
+    },
+    "OperatorSetIdProto": {1: _name("domain"), 2: _int("version")},
+    "StringStringEntryProto": {1: _name("key"), 2: Field("value", "string", False, "value")},
+    "GraphProto": {
+        1: Field("node", "NodeProto", True),
+        2: _name("name"),
+        5: Field("initializer", "TensorProto", True),
+        10: _doc(),
+        11: Field("input", "ValueInfoProto", True),
+        12: Field("output", "ValueInfoProto", True),
+        13: Field("value_info", "ValueInfoProto", True),
+        14: Field("quantization_annotation", "TensorAnnotation", True),
+        15: Field("sparse_initializer", "SparseTensorProto", True),
+        16: _entries("metadata_props"),
+    },
+    "NodeProto": {
+        1: _name("input", True),
+        2: _name("output", True),
+        3: _name("name"),
+        4: _name("op_type"),
+        5: Field("attribute", "AttributeProto", True),
+        6: _doc(),
+        7: _name("domain"),
+        8: _name("overload"),
+        9: _entries("metadata_props"),
+        10: Field("device_configurations", "NodeDeviceConfigurationProto", True),
+    },
+    "AttributeProto": {
+        1: _name("name"),
+        2: Field("f", "float"),
+        3: _int("i"),
+        4: _data("s"),
+        5: Field("t", "TensorProto"),
+        6: Field("g", "GraphProto"),
+        7: Field("floats", "float", True),
+        8: _int("ints", True),
+        9: _data("strings", True),
+        10: Field("tensors", "TensorProto", True),
+        11: Field("graphs", "GraphProto", True),
+        13: _doc(),
+        14: Field("tp", "TypeProto"),
+        15: Field("type_protos", "TypeProto", True),
+        20: _int("type"),
+        21: _name("ref_attr_name"),
+        22: Field("sparse_tensor", "SparseTensorProto"),
+        23: Field("sparse_tensors", "SparseTensorProto", True),
+    },
+    "TensorProto": {
+        1: _int("dims", True),
+        2: _int("data_type"),
+        3: Field("segment", "TensorProto.Segment"),
+        4: Field("float_data", "float", True),
+        5: _int("int32_data", True),
+        6: _data("string_data", True),
+        7: _int("int64_data", True),
+        8: _name("name"),
+        9: Field("raw_data", "bytes"),
+        10: Field("double_data", "double", True),
+        11: _int("uint64_data", True),
+        12: _doc(),
+        13: _entries("external_data"),
+        14: _int("data_location"),
+        16: _entries("metadata_props"),
+    },
+    "TensorProto.Segment": {1: _int("begin"), 2: _int("end")},
+    "SparseTensorProto": {
+        1: Field("values", "TensorProto"),
+        2: Field("indices", "TensorProto"),
+        3: _int("dims", True),
+    },
+    "ValueInfoProto": {
+        1: _name("name"),
+        2: Field("type", "TypeProto"),
+        3: _doc(),
+        4: _entries("metadata_props"),
+    },
+    "TypeProto": {
+        1: Field("tensor_type", "TypeProto.Tensor"),
+        4: Field("sequence_type", "TypeProto.Sequence"),
+        5: Field("map_type", "TypeProto.Map"),
+        6: _name("denotation"),
+        7: Field("opaque_type", "TypeProto.Opaque"),
+        8: Field("sparse_tensor_type", "TypeProto.SparseTensor"),
+        9: Field("optional_type", "TypeProto.Optional"),
+    },
+    "TypeProto.Tensor": {1: _int("elem_type"), 2: Field("shape", "TensorShapeProto")},
+    "TypeProto.SparseTensor": {1: _int("elem_type"), 2: Field("shape", "TensorShapeProto")},
+    "TypeProto.Sequence": {1: Field("elem_type", "TypeProto")},
+    "TypeProto.Optional": {1: Field("elem_type", "TypeProto")},
+    "TypeProto.Map": {1: _int("key_type"), 2: Field("value_type", "TypeProto")},
+    "TypeProto.Opaque": {1: _name("domain"), 2: _name("name")},
+    "TensorShapeProto": {1: Field("dim", "TensorShapeProto.Dimension", True)},
+    "TensorShapeProto.Dimension": {
+        1: _int("dim_value"),
+        2: _name("dim_param"),
+        3: _name("denotation"),
+    },
+    "TensorAnnotation": {
+        1: _name("tensor_name"),
+        2: _entries("quant_parameter_tensor_names"),
+    },
+    "TrainingInfoProto": {
+        1: Field("initialization", "GraphProto"),
+        2: Field("algorithm", "GraphProto"),
+        3: _entries("initialization_binding"),
+        4: _entries("update_binding"),
+    },
+    "FunctionProto": {
+        1: _name("name"),
+        2: _int("since_version"),
+        3: _int("status"),
+        4: _name("input", True),
+        5: _name("output", True),
+        6: _name("attribute", True),
+        7: Field("node", "NodeProto", True),
+        8: _doc(),
+        9: Field("opset_import", "OperatorSetIdProto", True),
+        10: _name("domain"),
+        11: Field("attribute_proto", "AttributeProto", True),
+        12: Field("value_info", "ValueInfoProto", True),
+        13: _name("overload"),
+        14: _entries("metadata_props"),
+    },
+    "DeviceConfigurationProto": {
+        1: _name("name"),
+        2: _int("num_devices"),
+        3: _name("device", True),
+    },
+    "NodeDeviceConfigurationProto": {
+        1: _name("configuration_id"),
+        2: Field("sharding_spec", "ShardingSpecProto", True),
+        3: _int("pipeline_stage"),
+    },
+    "ShardingSpecProto": {
+        1: _name("tensor_name"),
+        2: _int("device", True),
+        3: Field("index_to_device_group_map", "IntIntListEntryProto", True),
+        4: Field("sharded_dim", "ShardedDimProto", True),
+    },
+    "IntIntListEntryProto": {1: _int("key"), 2: _int("value", True)},
+    "ShardedDimProto": {
+        1: _int("axis"),
+        2: Field("simple_sharding", "SimpleShardedDimProto", True),
+    },
+    "SimpleShardedDimProto": {
+        1: _int("dim_value"),
+        2: _name("dim_param"),
+        3: _int("num_shards"),
+    },
+}
+"""All messages by name. FunctionProto 2 and 3 are of IR version 8 and older."""

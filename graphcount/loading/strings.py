@@ -1,0 +1,303 @@
+"""Every string of a file with its place, and every field that onnx.proto does not know.
+
+Records keep what counting needs. A careful look at a file needs the rest too: documentation,
+metadata, fields nobody reads. `walk` goes over the thin bytes of a model once, driven by the
+table of messages, without recursion; places are worked out only for what is asked about.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graphcount.errors import DamagedError
+from graphcount.loading.limits import Limits
+from graphcount.loading.messages import MESSAGES, Field
+from graphcount.loading.wire import I32, I64, LEN, VARINT, Cut, Thin, fields
+
+KEPT = 1000
+"""Unknown and repeated fields that are kept; all are counted."""
+
+SKIP, TEXT, MESSAGE = 0, 1, 2
+
+_WIRE_TYPES = {"int": VARINT, "float": I32, "double": I64}
+_NAMES = tuple(MESSAGES)
+
+
+class _Step(NamedTuple):
+    """What to do with a field: `bit` marks a singular one, `child` is an index into `_PLANS`."""
+
+    action: int
+    number: int
+    bit: int
+    child: int
+
+
+def _plan(message: dict[int, Field]) -> dict[int, _Step]:
+    """Steps by tag (`number << 3 | wire type`); repeated numbers may also be packed."""
+    plan = {}
+    for number, row in message.items():
+        child = _NAMES.index(row.type) if row.type in MESSAGES else -1
+        action = TEXT if row.text else MESSAGE if child >= 0 else SKIP
+        step = _Step(action, number, 0 if row.many else 1 << number, child)
+        wire_type = _WIRE_TYPES.get(row.type, LEN)
+        plan[number << 3 | wire_type] = step
+        if row.many:
+            plan[number << 3 | LEN] = step
+    return plan
+
+
+_PLANS = tuple(_plan(message) for message in MESSAGES.values())
+
+
+class Odd(NamedTuple):
+    """A field that should not be there: unknown, repeated, or beginning a broken message.
+
+    Attributes:
+        frame: Message it stands in; see `Strings.frame_path`.
+        number: Field number.
+        wire_type: Wire type.
+        offset: First byte of its content in the file.
+        nbytes: Bytes of its content; 0 for a varint.
+        why: What is wrong with a broken message.
+        rule: Id of the rule that documents what is wrong.
+    """
+
+    frame: int
+    number: int
+    wire_type: int
+    offset: int
+    nbytes: int
+    why: str = ""
+    rule: str = ""
+
+
+class Text(NamedTuple):
+    """One string field that is not empty.
+
+    Attributes:
+        index: Its number in file order; `Strings.path` and `Strings.offset` take it.
+        field: Row of the table of messages.
+        raw: Its bytes.
+    """
+
+    index: int
+    field: Field
+    raw: bytes
+
+
+class Strings:
+    """The strings of a file, and what else a walk over it found.
+
+    Attributes:
+        unknown: Fields onnx.proto does not define, the first `KEPT`.
+        unknown_count: How many there are.
+        unknown_nbytes: Bytes of their content.
+        repeated: Singular fields given again, the first `KEPT`.
+        broken: Messages that cannot be read to their end, the first `KEPT`.
+        left_out: Strings too large to be kept, as cuts.
+    """
+
+    def __init__(self, thin: Thin) -> None:
+        self.thin = thin
+        self.unknown: list[Odd] = []
+        self.unknown_count = 0
+        self.unknown_nbytes = 0
+        self.repeated: list[Odd] = []
+        self.broken: list[Odd] = []
+        self.left_out: list[Cut] = []
+        code = "I" if len(thin.data) < 1 << 32 else "Q"
+        self._parents, self._numbers = array("I"), array("I")
+        self._kinds = array("B")
+        self._begins, self._ends = array(code), array(code)
+        self._frames, self._fields = array("I"), array("B")
+        self._starts, self._stops = array(code), array(code)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[Text]:
+        data, rows = self.thin.data, tuple(MESSAGES.values())
+        kinds = self._kinds
+        for index, frame in enumerate(self._frames):
+            row = rows[kinds[frame]][self._fields[index]]
+            yield Text(index, row, data[self._starts[index] : self._stops[index]])
+
+    def raw(self, index: int) -> bytes:
+        """Bytes of a string."""
+        return self.thin.data[self._starts[index] : self._stops[index]]
+
+    def offset(self, index: int) -> int:
+        """Byte of the file where a string begins."""
+        return self.thin.origin(self._starts[index])
+
+    def frame(self, index: int) -> int:
+        """The message a string stands in."""
+        return self._frames[index]
+
+    def parent(self, frame: int) -> tuple[int, int]:
+        """The message that holds a message, and the number of the field that does."""
+        return self._parents[frame], self._numbers[frame]
+
+    def path(self, index: int) -> str:
+        """Where a string stands: `graph/node[12]"name"/op_type`."""
+        frame = self._frames[index]
+        number = self._fields[index]
+        row = MESSAGES[_NAMES[self._kinds[frame]]][number]
+        here = row.name
+        if row.many:
+            here = f"{row.name}[{self._position(frame, number, self._starts[index])}]"
+        above = self.frame_path(frame)
+        return f"{above}/{here}" if above else here
+
+    def frame_path(self, frame: int) -> str:
+        """Where a message stands; empty for the model itself."""
+        parts = []
+        while frame:
+            parent, number = self._parents[frame], self._numbers[frame]
+            row = MESSAGES[_NAMES[self._kinds[parent]]][number]
+            part = row.name
+            if row.many:
+                part = f"{part}[{self._position(parent, number, self._begins[frame])}]"
+            name = self._name(frame)
+            parts.append(f'{part}"{name}"' if name else part)
+            frame = parent
+        return "/".join(reversed(parts))
+
+    def message(self, frame: int) -> str:
+        """Type of a message."""
+        return _NAMES[self._kinds[frame]]
+
+    def _position(self, frame: int, number: int, content: int) -> int:
+        """How many fields of that number stand before the one whose content begins there."""
+        before = 0
+        for tag, a, _ in fields(self.thin.data, self._begins[frame], self._ends[frame]):
+            if tag >> 3 == number:
+                if a >= content:
+                    break
+                before += 1
+        return before
+
+    def _name(self, frame: int) -> str:
+        """The name (or key) a message has, cut at 80 characters."""
+        message = MESSAGES[_NAMES[self._kinds[frame]]]
+        named = [n for n, row in message.items() if row.name in ("name", "key", "tensor_name")]
+        if not named:
+            return ""
+        wanted = named[0] << 3 | LEN
+        try:
+            for tag, a, b in fields(self.thin.data, self._begins[frame], self._ends[frame]):
+                if tag == wanted:
+                    return self.thin.data[a : min(b, a + 80)].decode("utf-8", "backslashreplace")
+        except DamagedError:
+            pass
+        return ""
+
+
+def walk(thin: Thin, limits: Limits) -> Strings:
+    """Find every string and every odd field of a model.
+
+    Args:
+        thin: Its bytes; they were decoded before, so their wire format is mostly sound.
+        limits: How deep messages may be nested.
+    """
+    strings = Strings(thin)
+    _Walker(strings, limits).run()
+    for cut in thin.cuts:
+        row = MESSAGES[cut.message].get(cut.number)
+        if row is None:
+            strings.unknown_count += 1
+            strings.unknown_nbytes += cut.nbytes
+            strings.unknown.append(Odd(0, cut.number, LEN, cut.offset, cut.nbytes))
+        elif row.text and not (cut.message == "TensorProto" and row.text == "data"):
+            strings.left_out.append(cut)
+    return strings
+
+
+class _Walker:
+    """One pass: a stack of messages that were entered and not yet left."""
+
+    def __init__(self, strings: Strings, limits: Limits) -> None:
+        self.strings = strings
+        self.limits = limits
+        self.stack: list[tuple[Iterator[tuple[int, int, int]], int, int, int]] = []
+
+    def run(self) -> None:
+        """Walk from the model down; a broken message ends itself, not its siblings."""
+        self.enter(0, 0, 0, 0, len(self.strings.thin.data))
+        while self.stack:
+            iterator, frame, kind, seen = self.stack.pop()
+            try:
+                self.message(iterator, frame, kind, seen)
+            except DamagedError as error:
+                self.damage(frame, error.offset or 0, error.message, error.rule)
+
+    def message(
+        self, iterator: Iterator[tuple[int, int, int]], frame: int, kind: int, seen: int
+    ) -> None:
+        """Go on in a message, until it ends or a message in it is entered."""
+        strings, plan = self.strings, _PLANS[kind]
+        add_frame, add_field = strings._frames.append, strings._fields.append
+        add_start, add_stop = strings._starts.append, strings._stops.append
+        for tag, a, b in iterator:
+            step = plan.get(tag)
+            if step is None:
+                self.unknown(frame, tag, a, b)
+                continue
+            action, number, bit, child = step
+            if bit:
+                if seen & bit:
+                    self.repeated(frame, tag, a, b)
+                seen |= bit
+            if a == b or not action:
+                continue
+            if action == TEXT:
+                add_frame(frame)
+                add_field(number)
+                add_start(a)
+                add_stop(b)
+            elif len(self.stack) >= self.limits.message_depth:
+                deep = f"messages are nested deeper than {self.limits.message_depth}"
+                self.damage(frame, a, deep, "FMT003")
+            else:
+                self.stack.append((iterator, frame, kind, seen))
+                self.enter(frame, number, child, a, b)
+                return
+
+    def enter(self, parent: int, number: int, kind: int, a: int, b: int) -> None:
+        """Go into a message."""
+        strings = self.strings
+        frame = len(strings._parents)
+        strings._parents.append(parent)
+        strings._numbers.append(number)
+        strings._kinds.append(kind)
+        strings._begins.append(a)
+        strings._ends.append(b)
+        self.stack.append((fields(strings.thin.data, a, b), frame, kind, 0))
+
+    def unknown(self, frame: int, tag: int, a: int, b: int) -> None:
+        """Note a field that the table does not have."""
+        strings = self.strings
+        odd = self.odd(frame, tag, a, b)
+        strings.unknown_count += 1
+        strings.unknown_nbytes += odd.nbytes
+        if len(strings.unknown) < KEPT:
+            strings.unknown.append(odd)
+
+    def repeated(self, frame: int, tag: int, a: int, b: int) -> None:
+        """Note a singular field that was there before."""
+        if len(self.strings.repeated) < KEPT:
+            self.strings.repeated.append(self.odd(frame, tag, a, b))
+
+    def damage(self, frame: int, position: int, why: str, rule: str) -> None:
+        """Note a message that cannot be read."""
+        if len(self.strings.broken) < KEPT:
+            offset = self.strings.thin.origin(position)
+            self.strings.broken.append(Odd(frame, 0, LEN, offset, 0, why, rule))
+
+    def odd(self, frame: int, tag: int, a: int, b: int) -> Odd:
+        """A field with its place in the file."""
+        is_varint = tag & 7 == VARINT
+        offset = self.strings.thin.origin(b - 1 if is_varint else a)
+        return Odd(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a)
