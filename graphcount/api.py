@@ -203,7 +203,7 @@ def audit(
         select: Ids of rules to run, or their beginnings; empty for all.
         ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
         hash_file: Put the SHA-256 of the file into the report.
-        progress: Called with the id of each rule before it runs.
+        progress: Called with what is being done: the id of a rule, or how far a long one is.
         limits: What the file may ask of us.
 
     Returns:
@@ -218,11 +218,12 @@ def audit(
     from graphcount.audit.engine import Selection
     from graphcount.audit.engine import audit as run
 
-    model = load(path, limits=limits)
+    with _gc_paused():
+        model = Model(read_model(str(path), limits, keep_thin=True), limits)
     report = model.report(deep=False, hash_file=hash_file, cost=False)
     if deep is None:
         deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
-    context = Context(model.file, model.model_graph, deep=deep)
+    context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
     try:
         found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
     finally:

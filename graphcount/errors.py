@@ -6,6 +6,7 @@ answer: the number it belongs to becomes a lower bound and the report says why.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -104,11 +105,13 @@ class Problem(NamedTuple):
         rule: Id of the audit rule that documents it: `TEN003`.
         what: What is not known then; see `Unknown.what`.
         why: One sentence.
+        evidence: What is expected and what was found, for the audit.
     """
 
     rule: str
     what: str
     why: str
+    evidence: Mapping[str, Any] = {}
 
     def unknown(self, where: str) -> Unknown:
         """What it makes unknown about a part of the file."""

@@ -214,6 +214,10 @@ class _Finder:
         problems = [*values.problems, *indices.problems, *([problem] if problem else [])]
         if values.elements > elements:
             why = f"{values.elements} values for {elements} cells"
+            evidence = {"cells": elements, "values": values.elements}
+            problems.append(Problem("TEN009", "sparse tensor", why, evidence))
+        if indices.elements not in (values.elements, values.elements * len(sparse.dims)):
+            why = f"{indices.elements} index numbers for {values.elements} values"
             problems.append(Problem("TEN009", "sparse tensor", why))
         self.found.append(
             Stored(
@@ -277,11 +281,12 @@ class Size(NamedTuple):
 def element_count(dims: tuple[int, ...]) -> tuple[int, Problem | None]:
     """Product of the dims, exact, and what is wrong with them."""
     if any(dim < 0 for dim in dims):
-        return 0, Problem("TEN001", "tensor size", f"a dimension is negative: {list(dims)}")
+        why = f"a dimension is negative: {list(dims)}"
+        return 0, Problem("TEN001", "tensor size", why, {"dims": list(dims)})
     elements = prod(dims)
     if elements >= 1 << 63:
         why = f"the dims {list(dims)} multiply to {elements}, beyond 64 bits"
-        return elements, Problem("TEN002", "tensor size", why)
+        return elements, Problem("TEN002", "tensor size", why, {"dims": list(dims)})
     return elements, None
 
 
@@ -314,25 +319,25 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     if not tensor.payloads:
         if elements and not problem:
             why = f"no payload: {expected or elements} bytes are missing"
-            problems.append(_payload("TEN007", why))
+            problems.append(_payload("TEN007", why, expected=expected, found=0))
         return Size(elements, expected, 0, expected, tuple(problems))
     payload = tensor.payloads[0]
     if payload.field == "raw_data" and dtype.family != "string":
         in_file = min(present, expected)
         if payload.nbytes != expected and not problem:
             why = f"raw_data has {payload.nbytes} bytes, dims and type ask for {expected}"
-            problems.append(_payload("TEN003", why))
+            problems.append(_payload("TEN003", why, expected=expected, found=payload.nbytes))
         return Size(elements, expected, in_file, expected - in_file, tuple(problems))
     if payload.field != dtype.typed_field:
         problems.append(_payload("TEN006", f"{dtype.name} numbers in {payload.field}"))
     elif not problem and not _fits(dtype, elements, payload):
         why = f"{payload.field} ({payload.nbytes} bytes) does not hold {elements} {dtype.name}"
-        problems.append(_payload("TEN003", why))
+        problems.append(_payload("TEN003", why, elements=elements, found=payload.nbytes))
     return Size(elements, present, present, 0, tuple(problems))
 
 
-def _payload(rule: str, why: str) -> Problem:
-    return Problem(rule, "payload", why)
+def _payload(rule: str, why: str, **evidence: int) -> Problem:
+    return Problem(rule, "payload", why, evidence)
 
 
 def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:

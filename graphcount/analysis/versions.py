@@ -8,13 +8,18 @@ from graphcount.errors import Problem
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET
 
+NEAR = 10
+"""IR versions beyond the newest that some release may really have."""
+
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
     """What makes numbers doubtful: versions that are missing, or newer than those known."""
     found = []
     if proto.ir_version > NEWEST_IR:
         why = f"IR version {proto.ir_version} is newer than {NEWEST_IR}; new fields are not read"
-        found.append(Problem("VER001", "ir_version", why))
+        near = proto.ir_version <= NEWEST_IR + NEAR
+        evidence = {"found": proto.ir_version, "newest": NEWEST_IR, "near": near}
+        found.append(Problem("VER001", "ir_version", why, evidence))
     if not proto.opset_imports and proto.ir_version >= 3:
         found.append(Problem("VER002", "opset", "no opset is imported: the file may be cut"))
     for domain, newest in NEWEST_OPSET.items():
@@ -22,7 +27,8 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
         if version is not None and version > newest:
             name = domain or "ai.onnx"
             why = f"opset {name} {version} is newer than {newest}; operators may have changed"
-            found.append(Problem("VER003", "opset", why))
+            evidence = {"found": version, "newest": newest}
+            found.append(Problem("VER003", "opset", why, evidence))
     return tuple(found)
 
 
@@ -37,7 +43,7 @@ def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
     for domain, version in proto.opset_imports:
         if version < 1:
             why = f"opset {domain or 'ai.onnx'} {version} does not exist"
-            found.append(Problem("VER002", "opset", why))
+            found.append(Problem("VER002", "opset", why, {"version": version}))
     imported = Counter("" if name == "ai.onnx" else name for name, _ in proto.opset_imports)
     for domain, times in imported.items():
         if times > 1:

@@ -114,14 +114,15 @@ def _range_problems(
         needed = dtype.nbytes(prod(tensor.dims))
         if length is not None and length != needed:
             why = f"length {length} is not the {needed} bytes of dims and dtype"
-            yield _problem("EXT014", why)
+            yield _problem("EXT014", why, expected=needed, found=length)
     end = offset + max(needed, length or 0)
     if size is not None and end > size:
-        yield _problem("EXT007", f"needs bytes {offset} to {end} of a file of {size}")
+        why = f"needs bytes {offset} to {end} of a file of {size}"
+        yield _problem("EXT007", why, end=end, size=size)
 
 
-def _problem(rule: str, why: str) -> Problem:
-    return Problem(rule, "external data", why)
+def _problem(rule: str, why: str, **evidence: int) -> Problem:
+    return Problem(rule, "external data", why, evidence)
 
 
 def open_side_file(data: ExternalData) -> IO[bytes] | None:

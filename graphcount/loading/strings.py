@@ -8,7 +8,7 @@ table of messages, without recursion; places are worked out only for what is ask
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from graphcount.errors import DamagedError
@@ -60,6 +60,7 @@ class Odd(NamedTuple):
         wire_type: Wire type.
         offset: First byte of its content in the file.
         nbytes: Bytes of its content; 0 for a varint.
+        at: The same in the thin bytes; -1 when it was left out of them.
         why: What is wrong with a broken message.
         rule: Id of the rule that documents what is wrong.
     """
@@ -69,6 +70,7 @@ class Odd(NamedTuple):
     wire_type: int
     offset: int
     nbytes: int
+    at: int = -1
     why: str = ""
     rule: str = ""
 
@@ -77,12 +79,12 @@ class Text(NamedTuple):
     """One string field that is not empty.
 
     Attributes:
-        index: Its number in file order; `Strings.path` and `Strings.offset` take it.
+        at: Its number in file order; `Strings.path` and `Strings.offset` take it.
         field: Row of the table of messages.
         raw: Its bytes.
     """
 
-    index: int
+    at: int
     field: Field
     raw: bytes
 
@@ -168,6 +170,16 @@ class Strings:
     def message(self, frame: int) -> str:
         """Type of a message."""
         return _NAMES[self._kinds[frame]]
+
+    def frames_at(self, offsets: Iterable[int]) -> dict[int, int]:
+        """The messages whose content begins at these bytes of the file."""
+        wanted, origin = set(offsets), self.thin.origin
+        found: dict[int, int] = {}
+        for frame, begin in enumerate(self._begins):
+            offset = origin(begin)
+            if offset in wanted:
+                found.setdefault(offset, frame)
+        return found
 
     def _position(self, frame: int, number: int, content: int) -> int:
         """How many fields of that number stand before the one whose content begins there."""
@@ -294,10 +306,10 @@ class _Walker:
         """Note a message that cannot be read."""
         if len(self.strings.broken) < KEPT:
             offset = self.strings.thin.origin(position)
-            self.strings.broken.append(Odd(frame, 0, LEN, offset, 0, why, rule))
+            self.strings.broken.append(Odd(frame, 0, LEN, offset, 0, position, why, rule))
 
     def odd(self, frame: int, tag: int, a: int, b: int) -> Odd:
         """A field with its place in the file."""
         is_varint = tag & 7 == VARINT
         offset = self.strings.thin.origin(b - 1 if is_varint else a)
-        return Odd(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a)
+        return Odd(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a, a)

@@ -19,10 +19,10 @@ References:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from graphcount.audit.context import Context
+from graphcount.audit.grouping import external_findings
 from graphcount.audit.rule import Rule
 from graphcount.report.records import Finding
 
@@ -30,12 +30,5 @@ RULE = Rule("EXT002", "external-data-traversal", "critical")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a location, with the tensors that name it."""
-    for location, tensors in context.locations.items():
-        if ".." in re.split(r"[/\\]", location):
-            names = [tensor.name for tensor in tensors]
-            yield RULE.finding(
-                f"external data at {location!r} leaves the model's folder",
-                {"location": location, "tensor": names[0]},
-                tensors=len(names),
-            )
+    """One finding a location."""
+    return external_findings(RULE, context, per_location=True)

@@ -1,0 +1,179 @@
+"""What bytes are, when they are no numbers: programs, archives, pickles. Nothing is run.
+
+A magic number of two or four bytes stands in many weights by chance, so each format is checked as
+far as its header allows: lengths that fit, checksums that match, opcodes up to the last. Sources:
+the specifications of ELF, PE/COFF, Mach-O, ZIP, 7z, xz, gzip (RFC 1952), WebAssembly; the
+module `pickletools`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+HEAD = 4096
+"""Bytes looked at first."""
+
+PICKLE_NBYTES = 1 << 20
+"""Bytes of a pickle whose opcodes are followed."""
+
+ENOUGH_OPCODES = 50
+"""So many opcodes in a row are a pickle, also when its end lies beyond what is followed."""
+
+
+class Readable(Protocol):
+    """Bytes that can be read by position, such as `graphcount.loading.source.Source`."""
+
+    nbytes: int
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`."""
+        ...
+
+
+class Kind(NamedTuple):
+    """A format that does not belong into a model.
+
+    Attributes:
+        name: With its article: "an ELF program or library".
+        matches: Decides from the first bytes, and by reading further.
+    """
+
+    name: str
+    matches: Callable[[bytes, Readable], bool]
+
+
+def identify(content: Readable) -> str | None:
+    """What the bytes begin as, or None for nothing known."""
+    head = content.read(0, HEAD)
+    if len(head) < 8:
+        return None
+    return next((kind.name for kind in KINDS if kind.matches(head, content)), None)
+
+
+def _elf(head: bytes, content: Readable) -> bool:
+    if head[:4] != b"\x7fELF" or len(head) < 24 or head[4] not in (1, 2) or head[5] not in (1, 2):
+        return False
+    kind, machine, version = struct.unpack("<HHI" if head[5] == 1 else ">HHI", head[16:24])
+    return head[6] == 1 and 1 <= kind <= 4 and 0 < machine < 300 and version == 1
+
+
+MACHINES = frozenset({0x14C, 0x1C0, 0x1C4, 0x200, 0x5032, 0x5064, 0x8664, 0xAA64})
+"""IMAGE_FILE_MACHINE: i386, ARM, ARMv7, Itanium, RISC-V 32 and 64, x86-64, ARM64."""
+
+
+def _pe(head: bytes, content: Readable) -> bool:
+    if head[:2] != b"MZ" or len(head) < 0x40:
+        return False
+    start = int.from_bytes(head[0x3C:0x40], "little")
+    if not 0x40 <= start <= content.nbytes - 24:
+        return False
+    header = content.read(start, 6)
+    return header[:4] == b"PE\0\0" and int.from_bytes(header[4:6], "little") in MACHINES
+
+
+def _macho(head: bytes, content: Readable) -> bool:
+    order = {b"\xcf\xfa\xed\xfe": "<", b"\xce\xfa\xed\xfe": "<", b"\xfe\xed\xfa\xcf": ">"}
+    order[b"\xfe\xed\xfa\xce"] = ">"
+    if head[:4] not in order or len(head) < 28:
+        return False
+    numbers: tuple[int, ...] = struct.unpack(f"{order[head[:4]]}5I", head[4:24])
+    cpu, _, kind, commands, size = numbers
+    fits = 0 < commands < 10_000 and 8 * commands <= size <= content.nbytes
+    return cpu & 0xFFFFFF in (7, 12, 18) and 1 <= kind <= 12 and fits
+
+
+def _wasm(head: bytes, content: Readable) -> bool:
+    return head[:8] == b"\0asm\x01\0\0\0" and (len(head) == 8 or head[8] <= 13)
+
+
+def _zip(head: bytes, content: Readable) -> bool:
+    """A local file header, and the end of a directory that lies inside the bytes."""
+    if head[:4] != b"PK\x03\x04" or len(head) < 30:
+        return False
+    fields: tuple[int, ...] = struct.unpack("<HHHHHIIIHH", head[4:30])
+    version, method, name_nbytes = fields[0], fields[2], fields[8]
+    name = head[30 : 30 + name_nbytes]
+    if version & 0xFF > 63 or method > 99 or not name or name != bytes(b for b in name if b >= 32):
+        return False
+    length = min(content.nbytes, 65_557)
+    start = content.nbytes - length
+    tail = content.read(start, length)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < 22:
+        return False
+    directory: tuple[int, int] = struct.unpack("<II", tail[at + 12 : at + 20])
+    size, offset = directory
+    return offset == 0xFFFFFFFF or offset + size <= start + at
+
+
+def _seven_zip(head: bytes, content: Readable) -> bool:
+    if head[:6] != b"7z\xbc\xaf\x27\x1c" or len(head) < 32:
+        return False
+    return zlib.crc32(head[12:32]) == int.from_bytes(head[8:12], "little")
+
+
+def _gzip(head: bytes, content: Readable) -> bool:
+    if head[:3] != b"\x1f\x8b\x08" or head[3] > 31:
+        return False
+    try:  # a few bytes of what is inside prove the header
+        return bool(zlib.decompressobj(31).decompress(head, 256))
+    except zlib.error:
+        return False
+
+
+def _xz(head: bytes, content: Readable) -> bool:
+    if head[:6] != b"\xfd7zXZ\0" or len(head) < 12:
+        return False
+    return zlib.crc32(head[6:8]) == int.from_bytes(head[8:12], "little")
+
+
+def _bzip2(head: bytes, content: Readable) -> bool:
+    return re.match(rb"BZh[1-9]1AY&SY", head) is not None
+
+
+def _rar(head: bytes, content: Readable) -> bool:
+    return head.startswith((b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"))
+
+
+def _pickle(head: bytes, content: Readable) -> bool:
+    """Opcodes up to STOP, followed by name only: `pickletools` never builds an object."""
+    binary = head[0] == 0x80 and 2 <= head[1] <= 5
+    if not binary and not re.match(rb"(?:\(|[\])}]q?)*c[\w.]{1,80}\n[\w.]{1,80}\n", head):
+        return False
+    import pickletools
+
+    data = content.read(0, PICKLE_NBYTES)
+    seen = 0
+    try:
+        for opcode, _, _ in pickletools.genops(data):
+            seen += 1
+            if opcode.name == "STOP":
+                return seen >= 3
+    except Exception:  # a library on hostile bytes: ValueError, IndexError, UnicodeDecodeError…
+        pass
+    return content.nbytes > len(data) and seen >= ENOUGH_OPCODES
+
+
+def _script(head: bytes, content: Readable) -> bool:
+    return re.match(rb"#! ?/(?:usr/)?(?:local/)?bin/[\w/. -]{2,60}\r?\n", head) is not None
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("an ELF program or library", _elf),
+    Kind("a Windows program or library", _pe),
+    Kind("a Mach-O program or library", _macho),
+    Kind("a WebAssembly program", _wasm),
+    Kind("a zip archive", _zip),
+    Kind("a 7z archive", _seven_zip),
+    Kind("a gzip file", _gzip),
+    Kind("an xz file", _xz),
+    Kind("a bzip2 file", _bzip2),
+    Kind("a RAR archive", _rar),
+    Kind("a pickle", _pickle),
+    Kind("a script", _script),
+)
+"""Formats, looked at in this order."""

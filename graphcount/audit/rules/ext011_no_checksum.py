@@ -1,0 +1,40 @@
+"""External data without a checksum.
+
+What it does:
+    Says how many tensors lie in side files that no checksum binds to the model.
+
+Why it matters:
+    A digest of the model file does not cover its weights then: they can be exchanged and the model
+    keeps its digest.
+
+Example:
+    Most models with external data: writers do not fill the key.
+
+What to do:
+    Keep digests of all files; `graphcount audit --format cyclonedx` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.audit.context import Context
+from graphcount.audit.grouping import about_tensors, counted
+from graphcount.audit.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("EXT011", "external-data-no-checksum", "info")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all."""
+    bare = [external for external in context.external if external.data.checksum is None]
+    if bare:
+        locations = {external.data.location for external in bare}
+        yield about_tensors(
+            RULE,
+            context,
+            [external.stored for external in bare],
+            f"{counted(len(bare), 'tensor')} in {counted(len(locations), 'side file')} "
+            "without a checksum",
+        )
