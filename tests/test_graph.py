@@ -320,3 +320,32 @@ def test_the_right_output_leaves_a_function(save: Save, weights: Weights) -> Non
     )
     graph = graphcount.load(path).graph
     assert ("call/split", "mm", "b", 0) in edges(graph)
+
+
+def problems(path: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    found = graphcount.load(path).model_graph.problems
+    return [(problem.code, problem.name, problem.kinds) for problem in found]
+
+
+def test_a_problem_has_a_code_and_says_what_defines_a_value_twice(save: Save) -> None:
+    relu = [helper.make_node("Relu", [name], ["y"]) for name in ("x", "nowhere")]
+    path = save(relu, inputs=["x"], outputs=["y"])
+    assert problems(path) == [
+        ("value twice", "y", ("operator", "operator")),
+        ("value undefined", "nowhere", ()),
+    ]
+
+
+def test_an_optional_argument_that_a_call_leaves_out_is_not_undefined(save: Save) -> None:
+    opset = [helper.make_opsetid("", 20)]
+    clip = helper.make_node("Clip", ["a", "low", "high"], ["b"])
+    function = helper.make_function("f", "F", ["a", "low", "high"], ["b"], [clip], opset)
+    calls = [
+        helper.make_node("F", ["x"], ["h"], domain="f"),
+        helper.make_node("F", ["h", "", "x"], ["y"], domain="f"),
+    ]
+    path = save(
+        calls, inputs=["x"], outputs=["y"], functions=[function], opsets=[("", 20), ("f", 1)]
+    )
+    assert problems(path) == []
+    assert set(graphcount.load(path).graph.pred["F#1/Clip#0"]) == {"F#0/Clip#0", "input:x"}

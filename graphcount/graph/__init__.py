@@ -20,15 +20,15 @@ function, ids begin with the scope: `If_3/then_branch/MatMul_1`.
   producers of the holder's inputs; captured outer values are plain edges into the body; its outputs
   flow into the holder by edges whose `index` is None and whose `result` is the output's position.
 * A local function is expanded at each call. Its tensors are stored once and appear at each call.
-* What a valid model cannot have (cycle, undefined value, value defined twice) is kept as `Unknown`.
+* What a valid model cannot have (cycle, undefined value, value defined twice) is a `Problem`.
 
 Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Functions".
 """
 
 from __future__ import annotations
 
-from graphcount.errors import Unknown
 from graphcount.graph.build import Builder
+from graphcount.graph.problems import Problem
 from graphcount.graph.tables import ModelGraph, Tables, has_cycle, topological_order
 from graphcount.graph.walk import all_nodes, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -42,9 +42,9 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     builder.run()
     cyclic = builder.backward and has_cycle(tables)
     if cyclic:
-        builder.unknowns.append(Unknown("graph", "order", "the graph has a cycle"))
+        builder.problems.append(Problem("cycle", "graph"))
     node_count, subgraph_count = census(proto)
-    return ModelGraph(tables, tuple(builder.unknowns), cyclic, node_count, subgraph_count)
+    return ModelGraph(tables, tuple(builder.problems), cyclic, node_count, subgraph_count)
 
 
-__all__ = ["ModelGraph", "Tables", "all_nodes", "build_graph", "topological_order"]
+__all__ = ["ModelGraph", "Problem", "Tables", "all_nodes", "build_graph", "topological_order"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from graphcount.errors import Unknown
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
+from graphcount.graph.problems import Problem
 from graphcount.graph.tables import Tables
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
@@ -35,7 +35,10 @@ class _Scope:
     values: dict[str, str | tuple[_Scope, str]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> tuple[str, str] | None:
-        """Id of the node that produces a value and the value's name there, or None."""
+        """Id of the node that produces a value and the value's name there, or None.
+
+        Both are empty for an optional argument that a call leaves out.
+        """
         scope: _Scope | None = self
         for _ in range(10_000):  # an alias of an alias …; a circle of aliases has no producer
             found = None
@@ -49,6 +52,8 @@ class _Scope:
             if isinstance(found, str):
                 return found, name
             scope, name = found
+            if not name:
+                return "", ""
         return None
 
 
@@ -70,13 +75,13 @@ class Builder:
         self.nodes, self.succ, self.pred = tables
         self.order: dict[str, int] = {}
         self.suffixes: dict[str, int] = {}
-        self.unknowns: list[Unknown] = []
+        self.problems: list[Problem] = []
         self.backward = False
         self.uses: list[tuple[str, Node, _Scope]] = []
         self.results: list[tuple[str, str, _Scope, list[str]]] = []
         self.feeds: list[tuple[str, str, int, _Scope]] = []
         self.functions: dict[FunctionId, Function] = {}
-        self.plan: dict[FunctionId, str] = {}
+        self.plan: dict[FunctionId, Problem | None] = {}
         self.expanded: set[FunctionId] = set()
         self.bodies: dict[FunctionId, tuple[_Scope, list[str]]] = {}
         self.refused_calls: list[tuple[str, FunctionId]] = []
@@ -84,9 +89,9 @@ class Builder:
     def run(self) -> None:
         """Add every node, then every edge."""
         self.functions, twice = by_id(self.proto.functions)
-        self.unknowns.extend(twice)
+        self.problems.extend(twice)
         self.plan, problems = plan_expansion(self.proto, self.functions, self.limits)
-        self.unknowns.extend(problems)
+        self.problems.extend(problems)
         main = _Scope("", None)
         self.open_graph(self.proto.graph, main, is_main=True)
         self.drain([_Body(iter(enumerate(self.proto.graph.nodes)), main, None)])
@@ -121,12 +126,16 @@ class Builder:
             return
         before = scope.values.get(name)
         if before is not None:
-            if isinstance(before, str) and self.nodes[before]["kind"] != "operator":
+            kinds = self.kind(before), self.kind(where)
+            if kinds[0] in ("input", "initializer"):
                 scope.values[name] = where  # a node's result replaces a stored default
-            why = "the value is defined twice; readers differ in which one they use"
-            self.unknowns.append(Unknown(_join(scope.path, name), "value", why))
+            self.problems.append(Problem("value twice", _join(scope.path, name), name, kinds))
             return
         scope.values[name] = where
+
+    def kind(self, where: str | tuple[_Scope, str]) -> str:
+        """What defines a value: a kind of node, or the binding of a function's call."""
+        return str(self.nodes[where]["kind"]) if isinstance(where, str) else "argument"
 
     def open_graph(self, graph: Graph, scope: _Scope, *, is_main: bool) -> list[str]:
         """Add inputs and initializers of a graph; return the ids of its inputs."""
@@ -252,8 +261,8 @@ class Builder:
         self.order[path] = -1  # taken, though the call itself is no node of the graph
         scope = _Scope(path, None)
         for position, formal in enumerate(function.inputs):
-            if position < len(node.inputs) and node.inputs[position]:
-                self.define(scope, formal, (outer, node.inputs[position]))
+            given = node.inputs[position] if position < len(node.inputs) else ""
+            self.define(scope, formal, (outer, given))
         for position, formal in enumerate(function.outputs):
             if position < len(node.outputs):
                 self.define(outer, node.outputs[position], (scope, formal))
@@ -307,8 +316,10 @@ class Builder:
         else:
             resolved = scope.resolve(value)
             if resolved is None:
-                self.unknowns.append(Unknown(to, "value", f"input {value[:120]} is never defined"))
+                self.problems.append(Problem("value undefined", to, value))
                 return
+            if not resolved[0]:
+                return  # an optional input of a function that the call leaves out
             producer, value = resolved  # a function's parameter is called otherwise outside
             data["value"] = value
         if self.order[producer] >= self.order[to]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from graphcount.errors import Unknown
+from graphcount.graph.problems import Problem
 from graphcount.graph.walk import all_nodes
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Attribute, Function, ModelProto, Node
@@ -14,65 +14,71 @@ FunctionId: TypeAlias = tuple[str, str, str]
 """Domain, name, overload."""
 
 
-def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[Unknown]]:
-    """Functions by id; of two with the same id the first is used, and that is unknown."""
+def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[Problem]]:
+    """Functions by id; of two with the same id the first is used, and that is a problem."""
     table: dict[FunctionId, Function] = {}
-    unknowns = []
+    problems = []
     for function in functions:
         domain = "" if function.domain == "ai.onnx" else function.domain
         key = (domain, function.name, function.overload)
         if key in table:
-            why = "the function is defined twice; the first definition is used"
-            unknowns.append(Unknown(_label(key), "function", why))
+            problems.append(Problem("function twice", label(key), function.name))
             continue
         table[key] = function
-    return table, unknowns
+    return table, problems
 
 
-def _label(function: FunctionId) -> str:
+def label(function: FunctionId) -> str:
+    """A function as messages call it: `domain:name:overload`."""
     return ":".join(part for part in function if part)
 
 
 def plan_expansion(
     proto: ModelProto, functions: dict[FunctionId, Function], limits: Limits
-) -> tuple[dict[FunctionId, str], list[Unknown]]:
-    """Decide for each function why its calls are not expanded (empty: they are).
+) -> tuple[dict[FunctionId, Problem | None], list[Problem]]:
+    """Decide for each function why its calls are not expanded (None: they are).
 
     Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows.
     """
     if not functions:
         return {}, []
-    calls = {
-        key: [call for call in _calls(function.nodes) if call in functions]
-        for key, function in functions.items()
-    }
+    calls = call_graph(functions)
     own = {key: _count(function.nodes) for key, function in functions.items()}
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
-    plan: dict[FunctionId, str] = {}
+    plan: dict[FunctionId, Problem | None] = {}
     for key, recursive in _bottom_up(calls):
         size[key] = own[key] + sum(size.get(call, 0) for call in calls[key])
         depth[key] = 1 + max((depth.get(call, 0) for call in calls[key]), default=0)
+        where, name, limit = label(key), key[1], limits.function_depth
         if recursive:
-            plan[key] = "it calls itself"
+            plan[key] = Problem("function recursive", where, name)
         elif any(plan.get(call) for call in calls[key]):
-            plan[key] = "a function it calls is not expanded"
-        elif depth[key] > limits.function_depth:
-            plan[key] = f"functions call each other deeper than {limits.function_depth}"
+            plan[key] = Problem("function callee", where, name)
+        elif depth[key] > limit:
+            plan[key] = Problem("function deep", where, name, found=depth[key], limit=limit)
         elif size[key] > limits.expanded_nodes:
-            plan[key] = f"expanding it makes {size[key]:,} nodes"
+            limit = limits.expanded_nodes
+            plan[key] = Problem("function large", where, name, found=size[key], limit=limit)
         else:
-            plan[key] = ""
-    unknowns = [
-        Unknown(_label(key), "function", f"not expanded: {why}") for key, why in plan.items() if why
-    ]
+            plan[key] = None
+    problems = [problem for problem in plan.values() if problem]
     main = [call for call in _calls(proto.graph.nodes) if call in functions]
     total = _count(proto.graph.nodes) + sum(size[call] for call in main if not plan[call])
-    if total > limits.expanded_nodes and any(not plan[call] for call in main):
-        why = f"expanding all functions makes {total:,} nodes"
-        unknowns.append(Unknown("functions", "function", f"not expanded: {why}"))
-        plan = {key: reason or why for key, reason in plan.items()}
-    return plan, unknowns
+    limit = limits.expanded_nodes
+    if total > limit and any(not plan[call] for call in main):
+        all_of_them = Problem("functions large", "functions", found=total, limit=limit)
+        problems.append(all_of_them)
+        plan = {key: problem or all_of_them for key, problem in plan.items()}
+    return plan, problems
+
+
+def call_graph(functions: Mapping[FunctionId, Function]) -> dict[FunctionId, list[FunctionId]]:
+    """Local functions that each function calls, from its subgraphs too; once for each call."""
+    return {
+        key: [call for call in _calls(function.nodes) if call in functions]
+        for key, function in functions.items()
+    }
 
 
 def _bottom_up(

@@ -8,6 +8,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.errors import Unknown
+from graphcount.graph.problems import Problem
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -37,17 +38,22 @@ class ModelGraph:
 
     Attributes:
         tables: Its nodes and edges; see the module's docstring.
-        unknowns: What the file leaves undefined or contradicts.
+        problems: What a valid model cannot have.
         cyclic: The graph has a cycle, so no order of execution exists.
         node_count: NodeProtos in the file: main graph, subgraphs and function bodies, once each.
         subgraph_count: Subgraphs in the file.
     """
 
     tables: Tables
-    unknowns: tuple[Unknown, ...]
+    problems: tuple[Problem, ...]
     cyclic: bool
     node_count: int
     subgraph_count: int
+
+    @property
+    def unknowns(self) -> tuple[Unknown, ...]:
+        """What the file leaves undefined or contradicts, for the report."""
+        return tuple(problem.unknown for problem in self.problems)
 
     @cached_property
     def order(self) -> list[str]:
