@@ -12,7 +12,7 @@ from typing import NamedTuple
 from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes.calls import Calls, only_dims
 from graphcount.analysis.shapes.declared import Bindings, Declarations, ShapeError
-from graphcount.analysis.shapes.state import Literals, State, ValueKey
+from graphcount.analysis.shapes.state import Conflict, Literals, State, ValueKey
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
@@ -38,6 +38,7 @@ class ValueShapes(NamedTuple):
         trips: Iterations of each Loop and Scan, by its id.
         calls: The `Call` of an operator, with everything known around it; nodes that no rule could
             tell apart share one, so it can be the key of what follows from it.
+        conflicts: Declarations that contradict what was inferred.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -46,6 +47,7 @@ class ValueShapes(NamedTuple):
     unresolved: tuple[Unknown, ...]
     trips: dict[str, Dim | None]
     calls: Callable[[str], Call]
+    conflicts: tuple[Conflict, ...]
 
 
 def infer_shapes(
@@ -54,6 +56,8 @@ def infer_shapes(
     rows: Iterable[Row],
     values: Values,
     bindings: Bindings = NOTHING_BOUND,
+    *,
+    check_declared: bool = False,
 ) -> ValueShapes:
     """Shapes, element types and small integer values of everything in a graph.
 
@@ -63,13 +67,14 @@ def infer_shapes(
         rows: Its stored tensors: their numbers are shapes, axes and indices.
         values: Reads these numbers.
         bindings: Sizes to put in the place of symbols.
+        check_declared: Infer also where the file declares everything, to compare.
 
     Raises:
         ShapeError: A binding does not fit the model.
     """
     declared = Declarations(proto, bindings)
     literals = Literals(rows, values)
-    if declared.all_numbers():
+    if not check_declared and declared.all_numbers():
         state = _as_declared(State(model_graph.tables, declared, literals, {}))
         return _published(state, Calls(state))
     return _published(*_propagated(model_graph, declared, literals))
@@ -110,6 +115,7 @@ def _propagated(
     dead = tuple(state.dead)
     if dead:
         state.unknowns = [item for item in state.unknowns if not item.where.startswith(dead)]
+        state.conflicts = [item for item in state.conflicts if not item.node.startswith(dead)]
     return state, calls
 
 
@@ -129,8 +135,14 @@ def _published(state: State, calls: Calls) -> ValueShapes:
         if dims is not None:
             known[key] = dims
     return ValueShapes(
-        state.shapes, state.dtypes, known, tuple(state.unknowns), state.trips, calls.call
+        state.shapes,
+        state.dtypes,
+        known,
+        tuple(state.unknowns),
+        state.trips,
+        calls.call,
+        tuple(state.conflicts),
     )
 
 
-__all__ = ["Bindings", "ShapeError", "ValueShapes", "infer_shapes"]
+__all__ = ["Bindings", "Conflict", "ShapeError", "ValueShapes", "infer_shapes"]

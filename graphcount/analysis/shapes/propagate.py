@@ -7,7 +7,14 @@ from typing import Any
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.calls import Calls
 from graphcount.analysis.shapes.control import Result
-from graphcount.analysis.shapes.state import FLOATS, MAX_FLOATS, State, ValueKey, find_bodies
+from graphcount.analysis.shapes.state import (
+    FLOATS,
+    MAX_FLOATS,
+    Conflict,
+    State,
+    ValueKey,
+    find_bodies,
+)
 from graphcount.errors import Unknown
 from graphcount.loading.model import Node, SparseTensor, ValueInfo
 from graphcount.ops.call import Shape, complete
@@ -247,7 +254,7 @@ class Propagation:
             return found
         if len(found) != len(declared):
             why = f"{name} is declared with {len(declared)} dimensions and has {len(found)}"
-            self.note(node_id, why)
+            self.conflict(Conflict(node_id, name, declared, found), why)
             return found
         dims = []
         for computed, stated in zip(found, declared, strict=True):
@@ -255,9 +262,16 @@ class Propagation:
                 dims.append(stated)
                 continue
             if isinstance(stated, int) and stated != computed:
-                self.note(node_id, f"{name} is declared with {stated} where it has {computed}")
+                why = f"{name} is declared with {stated} where it has {computed}"
+                self.conflict(Conflict(node_id, name, declared, found), why)
             dims.append(computed)
         return tuple(dims)
+
+    def conflict(self, conflict: Conflict, why: str) -> None:
+        """Remember a declaration that cannot be right."""
+        if len(self.state.conflicts) < MAX_UNKNOWNS:
+            self.state.conflicts.append(conflict)
+        self.note(conflict.node, why)
 
     def note(self, node_id: str, why: str) -> None:
         """Remember why a shape is not known."""

@@ -32,6 +32,22 @@ FLOATS = frozenset({1, 10, 11, 16})
 LOOKED_AT = INTEGERS | SMALL_INTEGERS | FLOATS
 
 
+class Conflict(NamedTuple):
+    """A declared shape that contradicts the one its operator makes.
+
+    Attributes:
+        node: Id of the node that makes the value.
+        value: The value's name.
+        declared: Shape the file states.
+        inferred: Shape that follows from the inputs.
+    """
+
+    node: str
+    value: str
+    declared: Shape
+    inferred: Shape
+
+
 class Body(NamedTuple):
     """A subgraph: who holds it, under which attribute, and its record."""
 
@@ -97,6 +113,7 @@ class State:
         widened: Shape that the state of a Loop or Scan keeps over all iterations, by (holder,
             position in the body's inputs), where it is less than the initial one.
         dead: Scopes of branches that are never taken.
+        conflicts: Declarations that contradict what was found, the first `MAX_UNKNOWNS`.
     """
 
     tables: Tables
@@ -110,6 +127,7 @@ class State:
     unknowns: list[Unknown] = field(default_factory=list)
     trips: dict[str, Dim | None] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
     unstable: bool = False
     work: int = 0
 
