@@ -14,6 +14,8 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.analysis.shapes import ShapeError
+from graphcount.cli.main import main
+from graphcount.gates.budgets import judge, parse_budget
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -110,6 +112,31 @@ def test_the_formula_gives_what_the_numbers_give(batch: int, sequence: int) -> N
     assert free.macs(batch=batch, sequence=sequence) == bound.totals.macs == expected
     activations = free.activation_nbytes(batch=batch, sequence=sequence)
     assert activations == bound.totals.activation_nbytes
+
+
+GPT2 = {"depth": 2, "width": 16, "vocabulary": 96}
+
+
+def test_gpt2_prints_its_polynomial(capsys: pytest.CaptureFixture[str]) -> None:
+    """12·width² of each layer and the output layer for a token; Q·Kᵀ and P·V for two."""
+    depth, width, vocabulary = GPT2.values()
+    linear = depth * 12 * width**2 + width * vocabulary
+    expected = f"{depth * 2 * width}*batch*sequence^2 + {linear}*batch*sequence"
+    assert main([str(FIXTURES / "gpt2_like.onnx")]) == 0
+    assert f"  MACs          {expected}\n" in capsys.readouterr().out
+
+
+def test_gpt2_costs_what_torch_counts() -> None:
+    path = str(FIXTURES / "gpt2_like.onnx")
+    truth = json.loads((FIXTURES / "truth.json").read_text())["gpt2_like.onnx"]["flops"]
+    free = graphcount.count(path, deep=False)
+    assert {(row["batch"], row["sequence"]) for row in truth} >= {(1, 128), (8, 1024)}
+    for row in truth:
+        sizes = {"batch": row["batch"], "sequence": row["sequence"]}
+        bound = graphcount.count(path, deep=False, dims=sizes).totals
+        assert free.macs(**sizes) == bound.macs == row["flops"] // 2
+        assert bound.flops == row["flops"]
+        assert free.activation_nbytes(**sizes) == bound.activation_nbytes
 
 
 def test_a_free_dimension_without_a_size_is_asked_for() -> None:
@@ -211,3 +238,50 @@ def test_without_cost_nothing_is_zero() -> None:
     assert report.exact
     with pytest.raises(graphcount.UsageError):
         report.macs(batch=1)
+
+
+def generated(save: Save, dims: list[Any]) -> graphcount.Report:
+    """ConstantOfShape of a computed shape: 3, and what `dims` says, times two."""
+    info = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Shape", ["W"], ["s"], "shape"),
+        helper.make_node("Mul", ["s", "two"], ["t"], "twice"),
+        helper.make_node("ConstantOfShape", ["t"], ["made"], "maker"),
+        helper.make_node("Expand", ["W", "s"], ["same"], "as_it_is"),
+        helper.make_node("Add", ["x", "same"], ["u"], "add"),
+        helper.make_node("ReduceSum", ["made"], ["v"], "sum", keepdims=0),
+        helper.make_node("Add", ["u", "v"], ["y"], "last"),
+    ]
+    tensors = [
+        helper.make_tensor("W", TensorProto.FLOAT, [3, 5], [0.5] * 15),
+        helper.make_tensor("two", TensorProto.INT64, [1], [2]),
+    ]
+    inputs = [info("x", TensorProto.FLOAT, dims)]
+    return graphcount.count(save(nodes, tensors, inputs=inputs, outputs=["y"]))
+
+
+def test_a_computed_size_is_settled_by_shapes(save: Save) -> None:
+    """6·10 numbers are made; an Expand that leaves its tensor as it is makes none."""
+    report = generated(save, ["n", 5])
+    assert report.totals.generated == 6 * 10
+    assert report.exact
+    assert not report.totals.lower_bound
+
+
+def test_without_shapes_only_what_is_generated_is_in_doubt(save: Save) -> None:
+    node = helper.make_node("NonZero", ["W"], ["s"], "nonzero")
+    nodes = [
+        node,
+        helper.make_node("Squeeze", ["s"], ["t"], "squeeze"),
+        helper.make_node("ConstantOfShape", ["t"], ["made"], "maker"),
+        helper.make_node("Identity", ["made"], ["y"], "last"),
+    ]
+    weight = helper.make_tensor("W", TensorProto.FLOAT, [3], [0.5, 0.0, 0.5])
+    report = graphcount.count(save(nodes, [weight], outputs=["y"]), cost=False)
+    assert [unknown.affects for unknown in report.unknown] == ["generated"]
+    assert not report.totals.lower_bound
+    assert not report.exact
+    verdicts = judge(
+        report, [parse_budget("generated=10", "max"), parse_budget("nbytes=99", "max")]
+    )
+    assert [verdict.kept for verdict in verdicts] == [False, True]
