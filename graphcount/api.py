@@ -28,7 +28,7 @@ MacsConvention = Literal["graphcount", "torchinfo"]
 Operators = Mapping[str, Mapping[str, str]]
 """`domain::op_type` → `macs` or `elementwise` → expression."""
 
-COST_NODES = 20_000
+COST_NODES = 50_000
 """Shapes and costs are worked out by default up to so many nodes; beyond, when asked for."""
 
 DEEP_BUDGET_NBYTES = 64 * 2**20
@@ -108,7 +108,7 @@ class Model:
             deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of
                 it, False none, None up to 64 MiB.
             hash_file: Put the SHA-256 of the file into the report.
-            cost: Work out shapes, MACs and activations: None up to 20,000 nodes.
+            cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
             dims: Sizes of dimensions the model leaves free: `{"batch": 8}`.
             shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
             macs_convention: `torchinfo` counts additions of biases too.

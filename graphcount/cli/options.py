@@ -68,7 +68,7 @@ def cost_options(command: Command) -> Command:
             click.option(
                 "--cost/--no-cost",
                 default=None,
-                help="Work out shapes, MACs and activations.  [default: up to 20,000 nodes]",
+                help="Work out shapes, MACs and activations.  [default: up to 50,000 nodes]",
             ),
             click.option(
                 "--dim",

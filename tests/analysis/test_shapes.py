@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -482,3 +485,28 @@ def test_cycles_and_undefined_values(save: Save) -> None:
     found = infer(save(nodes, inputs=[("x", [2])], outputs=[("b", [2]), ("d", [None])]))
     assert shape(found, "b") == [2]  # declared
     assert shape(found, "d") == [2]
+
+
+def test_what_is_declared_by_numbers_is_not_inferred(
+    save: Save, weights: Callable[..., TensorProto]
+) -> None:
+    """The machinery of inference is not even imported."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "W"], ["h"]),
+        helper.make_node("Relu", ["h"], ["y"]),
+    ]
+    declared = helper.make_tensor_value_info("h", TensorProto.FLOAT, [2, 4])
+    for infos, inferred in (([declared], "False"), ([], "True")):
+        path = save(
+            nodes,
+            [weights("W", 3, 4)],
+            inputs=[("x", [2, 3])],
+            outputs=[("y", [2, 4])],
+            value_info=infos,
+        )
+        program = (
+            f"import graphcount, sys; print(graphcount.count({path!r}).totals.macs,"
+            " 'graphcount.analysis.shapes.propagate' in sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.stdout.split() == [str(2 * 3 * 4), inferred], done.stderr

@@ -57,6 +57,22 @@ _SUM = "print(sum(math.prod(t.dims) for t in m.graph.initializer))"
 
 TOOLS = {
     "graphcount": Tool("graphcount", "graphcount", ("-m", "graphcount", "MODEL"), answers=False),
+    "graphcount-no-cost": Tool(
+        "graphcount --no-cost", "graphcount", ("-m", "graphcount", "MODEL", "--no-cost"), False
+    ),
+    "graphcount-cost": Tool(
+        "graphcount --cost", "graphcount", ("-m", "graphcount", "MODEL", "--cost"), False
+    ),
+    "onnx-shapes": Tool(
+        "onnx.shape_inference",
+        "onnx",
+        (
+            "-c",
+            "import onnx, sys; onnx.shape_inference.infer_shapes(onnx.load(sys.argv[1]))",
+            "MODEL",
+        ),
+        answers=False,
+    ),
     "onnx": Tool(
         "onnx.load + sum",
         "onnx",
@@ -106,6 +122,11 @@ TOOLS = {
     ),
 }
 """What is measured: each tool in its fastest mode that answers how large the model is."""
+
+PEERS = [
+    key for key in TOOLS if key not in ("graphcount-no-cost", "graphcount-cost", "onnx-shapes")
+]
+"""What is measured by default; the others show what shapes and costs take."""
 
 UNIT = ("-c", "import onnx")
 
@@ -387,7 +408,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where models.py wrote the models")
     parser.add_argument("--rounds", type=int, default=0, help="default: 5; 3 beyond 1 GB")
     parser.add_argument("--models", nargs="+", help="names in models.json; default: all")
-    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=list(TOOLS))
+    parser.add_argument("--tools", nargs="+", choices=TOOLS, default=PEERS)
     parser.add_argument(
         "--python",
         action="append",

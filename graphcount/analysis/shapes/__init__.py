@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes.calls import Calls, only_dims
@@ -91,9 +91,8 @@ def _as_declared(state: State) -> State:
         names = data["node"].outputs if data["kind"] == "operator" else (data["name"],)
         for name in names if data["kind"] != "output" else ():
             info = state.declared.info("", name)
-            shape = state.declared.shape(info)
-            if info is not None and shape is not None:
-                state.shapes[node_id, name] = shape
+            if info is not None and info.shape is not None:
+                state.shapes[node_id, name] = cast(Shape, info.shape)
                 state.dtypes[node_id, name] = info.data_type
     return state
 
