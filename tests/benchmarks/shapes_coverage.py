@@ -12,10 +12,12 @@ loses shapes, and the time and memory graphcount takes for shapes and costs, in 
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -103,12 +105,14 @@ def child(tool: str, path: str) -> None:
         return
     limit = MEMORY_NBYTES + 10**9  # libraries map address space they never touch
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    print(json.dumps(by(tool, path)))
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # onnxruntime's tool leaves files behind where it runs
+        print(json.dumps(by(tool, path)))
 
 
 def run_child(tool: str, path: Path) -> dict[str, Any] | None:
     """What a child prints, or None when it fails or takes too long."""
-    command = [sys.executable, __file__, f"--{tool}", str(path)]
+    command = [sys.executable, __file__, f"--{tool}", str(path.resolve())]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=TIMEOUT_S, check=False, cwd=ROOT
