@@ -107,7 +107,7 @@ class Model:
         Args:
             deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of
                 it, False none, None up to 64 MiB.
-            hash_file: Put the SHA-256 of the file into the report.
+            hash_file: Put the SHA-256 of the model and its side files into the report.
             cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
             dims: Sizes of dimensions the model leaves free: `{"batch": 8}`.
             shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
@@ -202,7 +202,7 @@ def audit(
         deep: Run the rules that read payload and side files: None up to 512 MB of them.
         select: Ids of rules to run, or their beginnings; empty for all.
         ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
-        hash_file: Put the SHA-256 of the file into the report.
+        hash_file: Put the SHA-256 of the model and its side files into the report.
         progress: Called with what is being done: the id of a rule, or how far a long one is.
         limits: What the file may ask of us.
 
@@ -333,14 +333,9 @@ def _sha256(path: str) -> str:
     Raises:
         NotReadableError: It cannot be read a second time (standard input).
     """
-    import hashlib
-
-    from graphcount.loading.source import open_regular
+    from graphcount.loading.source import open_regular, sha256
 
     if path == "-":
         raise NotReadableError("standard input cannot be hashed; name a file", path)
-    digest = hashlib.sha256()
     with open_regular(path) as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return sha256(file)

@@ -316,7 +316,7 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     if len(tensor.payloads) > 1:
         names = " and ".join(payload.field for payload in tensor.payloads)
         problems.append(_payload("TEN005", f"more than one payload: {names}"))
-    if not tensor.payloads:
+    if not any(payload.nbytes or payload.field == "string_data" for payload in tensor.payloads):
         if elements and not problem:
             why = f"no payload: {expected or elements} bytes are missing"
             problems.append(_payload("TEN007", why, expected=expected, found=0))

@@ -10,6 +10,7 @@ from graphcount.analysis.counts import Row, count
 from graphcount.analysis.framework import recover
 from graphcount.analysis.generated import WHAT, Generated, find_generated
 from graphcount.analysis.modules import Modules
+from graphcount.analysis.side_files import side_files
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import version_problems
@@ -187,6 +188,7 @@ def _model_info(
         node_count=model_graph.node_count,
         function_count=len(proto.functions),
         subgraph_count=model_graph.subgraph_count,
+        side_files=side_files((row.stored for row in rows), hashed=sha256 is not None),
     )
 
 

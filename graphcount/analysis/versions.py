@@ -50,5 +50,6 @@ def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
             name = domain or "ai.onnx"
             versions = sorted(v for d, v in proto.opset_imports if (d or "ai.onnx") == name)
             why = f"opset {name} is imported {times} times: {', '.join(map(str, versions))}"
-            found.append(Problem("VER004", "opset", why))
+            evidence = {"versions": versions}
+            found.append(Problem("VER004", "opset", why, evidence))
     return tuple(found)

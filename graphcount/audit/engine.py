@@ -46,7 +46,7 @@ def audit(
     Args:
         context: The model.
         selection: Rules to run and to ignore.
-        progress: Called with the id of each rule before it runs.
+        progress: Told the id of each rule before it runs.
 
     Raises:
         UsageError: The selection names no rule.
@@ -62,7 +62,7 @@ def audit(
         if selection.select and not rule.id.startswith(selection.select):
             continue
         if rule.reads_payload and not context.deep:
-            skipped.append(SkippedRow(rule.id, "it reads tensors; --deep runs it"))
+            skipped.append(SkippedRow(rule.id, "tensors were not read; --deep reads them"))
             continue
         progress(rule.id)
         findings, whole = _run(module, context)

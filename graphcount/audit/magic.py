@@ -46,10 +46,21 @@ class Kind(NamedTuple):
     matches: Callable[[bytes, Readable], bool]
 
 
+_MAGIC = re.compile(
+    rb"\x7fELF|MZ|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\0asm|PK\x03\x04|7z\xbc\xaf"
+    rb"|\x1f\x8b\x08|\xfd7zXZ|BZh|Rar!|\x80[\x02-\x05]|[(\])}]|c[\w.]+\n|#!"
+)
+
+
+def likely(head: bytes) -> bool:
+    """Whether bytes begin with a magic number at all: a quick look before `identify`."""
+    return _MAGIC.match(head) is not None
+
+
 def identify(content: Readable) -> str | None:
     """What the bytes begin as, or None for nothing known."""
     head = content.read(0, HEAD)
-    if len(head) < 8:
+    if len(head) < 8 or not likely(head):
         return None
     return next((kind.name for kind in KINDS if kind.matches(head, content)), None)
 

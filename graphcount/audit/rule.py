@@ -66,7 +66,10 @@ def info(module: ModuleType | RuleModule) -> RuleInfo:
     """What formats and `graphcount rules` say of a rule: its first line, and the whole text."""
     rule: Rule = module.RULE
     text = (module.__doc__ or "").strip()
-    return RuleInfo(rule.id, rule.name, rule.severity, text.split("\n", 1)[0].rstrip("."), text)
+    summary = text.split("\n", 1)[0].rstrip(".")
+    remedy = " ".join(sections(text).get("What to do", "").split())
+    deep = rule.reads_payload
+    return RuleInfo(rule.id, rule.name, rule.severity, summary, text, remedy, deep)
 
 
 def sections(text: str) -> dict[str, str]:

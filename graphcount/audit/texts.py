@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from graphcount.loading.strings import Strings
 
 SCANNED_NBYTES = 1 << 20
 """So much of a string is looked at; a longer one is a finding by itself."""
+
+KINDS = ("name", "doc", "value", "data")
+"""What strings are for; see `graphcount.loading.messages.Field`."""
 
 _PLAIN = re.compile(rb"[ -~]*")
 """Printable ASCII, as nearly all names are."""
@@ -29,47 +33,64 @@ class Place(NamedTuple):
         return self.raw[:SCANNED_NBYTES].decode("utf-8", "backslashreplace")
 
 
+class _Joined(NamedTuple):
+    """Strings behind each other with a NUL between them, and where each begins."""
+
+    data: bytes
+    starts: list[int]
+    places: list[Place]
+
+
 class Texts:
     """Different strings by what they are for: `name`, `doc`, `value`, `data`."""
 
     def __init__(self, strings: Strings) -> None:
         self.strings = strings
-        self._distinct: dict[str, dict[bytes, int]] = {
-            kind: {} for kind in ("name", "doc", "value", "data")
-        }
-        for index, field, raw in strings:
-            self._distinct[field.text].setdefault(raw, index)
+        self._distinct: dict[str, dict[bytes, int]] = {kind: {} for kind in KINDS}
+        for at, field, raw in strings:
+            self._distinct[field.text].setdefault(raw, at)
+        self._odd: dict[str, list[Place]] = {}
+        self._joined: dict[str, _Joined] = {}
 
     def distinct(self, *kinds: str) -> Iterator[Place]:
         """Every different string of these kinds, in file order within a kind."""
         for kind in kinds:
-            for raw, index in self._distinct[kind].items():
-                yield Place(kind, raw, index)
+            for raw, at in self._distinct[kind].items():
+                yield Place(kind, raw, at)
 
     def odd(self, *kinds: str) -> Iterator[Place]:
         """Those that are not printable ASCII from end to end."""
-        for place in self.distinct(*kinds):
-            if not _PLAIN.fullmatch(place.raw):
-                yield place
+        for kind in kinds:
+            if kind not in self._odd:
+                self._odd[kind] = [
+                    Place(kind, raw, at)
+                    for raw, at in self._distinct[kind].items()
+                    if not _PLAIN.fullmatch(raw)
+                ]
+            yield from self._odd[kind]
 
     def matching(self, pattern: re.Pattern[bytes], *kinds: str) -> Iterator[tuple[Place, bytes]]:
         """Strings in which a pattern is found, with what it found first.
 
         All strings are searched at once, joined by a NUL, which no pattern may match.
         """
-        places = list(self.distinct(*kinds))
-        starts, pieces, position = [], [], 0
-        for place in places:
-            piece = place.raw[:SCANNED_NBYTES].replace(b"\0", b"\1")
-            starts.append(position)
-            pieces.append(piece)
-            position += len(piece) + 1
-        seen = -1
-        for match in pattern.finditer(b"\0".join(pieces)):
-            number = bisect_right(starts, match.start()) - 1
-            if number > seen:
-                seen = number
-                yield places[number], match.group()
+        for kind in kinds:
+            joined = self._join(kind)
+            seen = -1
+            for match in pattern.finditer(joined.data):
+                number = bisect_right(joined.starts, match.start()) - 1
+                if number > seen:
+                    seen = number
+                    yield joined.places[number], match.group()
+
+    def _join(self, kind: str) -> _Joined:
+        joined = self._joined.get(kind)
+        if joined is None:
+            places = list(self.distinct(kind))
+            pieces = [place.raw[:SCANNED_NBYTES].replace(b"\0", b"\1") for place in places]
+            starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
+            joined = self._joined[kind] = _Joined(b"\0".join(pieces), starts, places)
+        return joined
 
     def where(self, place: Place) -> dict[str, Any]:
         """The place of a finding: path in the file and byte offset."""

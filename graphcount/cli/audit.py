@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from graphcount.cli.options import (
+    Progress,
     emit,
     make_view,
     models_argument,
@@ -39,7 +40,12 @@ from graphcount.report.records import SEVERITIES, Report
     default=None,
     help="Run rules that read tensors and side files.  [default: up to 512 MB of them]",
 )
-@click.option("--hash", "hash_file", is_flag=True, help="Put the file's SHA-256 into the report.")
+@click.option(
+    "--hash",
+    "hash_file",
+    is_flag=True,
+    help="Put SHA-256 digests of the model and its side files into the report.",
+)
 @output_options
 def command(
     models: tuple[str, ...],
@@ -61,10 +67,23 @@ def command(
     """
     from graphcount.api import audit, rules
 
-    def read(path: str) -> Report:
-        return audit(path, deep=deep, select=select, ignore=ignore, hash_file=hash_file)
+    progress = Progress(quiet)
+    hash_file = hash_file or format_name == "cyclonedx"
 
-    outcomes = list(read_all(models, read))
+    def read(path: str) -> Report:
+        try:
+            return audit(
+                path,
+                deep=deep,
+                select=select,
+                ignore=ignore,
+                hash_file=hash_file,
+                progress=progress,
+            )
+        finally:
+            progress.clear()
+
+    outcomes = list(read_all(models, read, show_rule=True))
     view = make_view(output, no_color, binary, rules={rule.id: rule for rule in rules()})
     if format_name == "table":
         from graphcount.formats.findings import render

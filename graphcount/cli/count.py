@@ -47,7 +47,12 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
 @cost_options
 @deep_option
-@click.option("--hash", "hash_file", is_flag=True, help="Put the file's SHA-256 into the report.")
+@click.option(
+    "--hash",
+    "hash_file",
+    is_flag=True,
+    help="Put SHA-256 digests of the model and its side files into the report.",
+)
 @output_options
 def command(
     models: tuple[str, ...],
@@ -86,7 +91,7 @@ def command(
         return count(
             path,
             deep=deep,
-            hash_file=hash_file,
+            hash_file=hash_file or format_name == "cyclonedx",
             cost=cost,
             dims=dims,
             shapes=shapes,

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -140,23 +140,31 @@ def _parse_shapes(
 
 def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> View:
     """How to show results, given the terminal (or its absence)."""
-    terminal = output is None and _is_terminal()
+    terminal = output is None and _is_terminal(sys.stdout)
     color = terminal and not no_color and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
     return View(color=color, width=max(40, width), binary=binary, **view)
 
 
 def read_all(
-    models: Sequence[str], read: Callable[[str], Report]
+    models: Sequence[str], read: Callable[[str], Report], *, show_rule: bool = False
 ) -> Iterator[Report | GraphcountError]:
-    """Read models one by one; an error becomes an outcome and a line on stderr."""
+    """Read models one by one; an error becomes an outcome and a line on stderr.
+
+    Args:
+        models: Paths.
+        read: Reads one.
+        show_rule: Begin the line with the id of the rule that documents the error.
+    """
     for path in models:
         try:
             yield read(path)
         except GraphcountError as error:
             if error.path is None:
                 error = error.at(path)
-            click.echo(f"graphcount: {one_line(str(error), 400)}", err=True)
+            rule = f"{error.rule} " if show_rule and error.rule else ""
+            line = f"{error.path}: {rule}{error.message}"
+            click.echo(f"graphcount: {one_line(line, 400)}", err=True)
             yield error
 
 
@@ -208,8 +216,31 @@ def _replace(target: str, text: str) -> None:
         raise
 
 
-def _is_terminal() -> bool:
+class Progress:
+    """One line on the terminal about what takes long; nothing where there is no terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.shown = 0
+        self.enabled = not quiet and _is_terminal(sys.stderr)
+
+    def __call__(self, text: str) -> None:
+        """Replace the line."""
+        if self.enabled:
+            line = one_line(text, 70)
+            sys.stderr.write(f"\r{line:<{self.shown}}")
+            sys.stderr.flush()
+            self.shown = len(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.shown:
+            sys.stderr.write(f"\r{'':<{self.shown}}\r")
+            sys.stderr.flush()
+            self.shown = 0
+
+
+def _is_terminal(stream: IO[str]) -> bool:
     try:
-        return sys.stdout.isatty()
+        return stream.isatty()
     except ValueError:
         return False

@@ -45,6 +45,7 @@ FORMATS: dict[str, str] = {
     "jsonl": "graphcount.formats.jsonl",
     "csv": "graphcount.formats.csv",
     "markdown": "graphcount.formats.markdown",
+    "cyclonedx": "graphcount.formats.cyclonedx",
 }
 """Module of each format, imported when it is asked for; each has `render(outcomes, view)`."""
 

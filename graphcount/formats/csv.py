@@ -43,16 +43,34 @@ GROUP_COLUMNS = (
 )
 
 
+FINDING_COLUMNS = ("model", "severity", "rule", "message", "where")
+
+
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
-    """Render one table over all models; a model that could not be read has no rows."""
+    """Render one table over all models; a model that could not be read has no rows.
+
+    Audited models give their findings, others their tensors or groups.
+    """
+    reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
+    audited = bool(reports) and all(report.audit is not None for report in reports)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(GROUP_COLUMNS if view.by else TENSOR_COLUMNS)
-    for outcome in outcomes:
-        if isinstance(outcome, Report):
-            rows = _groups(outcome, view) if view.by else _tensors(outcome)
-            writer.writerows(rows)
+    columns = GROUP_COLUMNS if view.by else TENSOR_COLUMNS
+    writer.writerow(FINDING_COLUMNS if audited else columns)
+    for report in reports:
+        if audited:
+            writer.writerows(_findings(report))
+        else:
+            writer.writerows(_groups(report, view) if view.by else _tensors(report))
     return out.getvalue()
+
+
+def _findings(report: Report) -> Iterator[tuple[str, ...]]:
+    from graphcount.formats.findings import place
+
+    for finding in report.findings:
+        row = report.model.path, finding.severity, finding.rule, finding.message
+        yield (*map(cell, row), cell(place(finding.where)))
 
 
 def cell(text: str) -> str:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.text import one_line, safe
-from graphcount.report.records import Finding, Report
+from graphcount.report.records import SEVERITIES, Finding, Report
 
 DEFAULT_WIDTH = 100
+WIDEST = 120
+
+COLORS = {
+    "critical": "\x1b[1;31m",
+    "high": "\x1b[31m",
+    "medium": "\x1b[33m",
+    "low": "\x1b[36m",
+    "info": "\x1b[2m",
+}
+"""SGR sequences by severity."""
+
+CAUTION = "no known sign was found, which does not prove a model safe"
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
@@ -19,27 +34,74 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     return "\n".join("\n".join(_block(report, view)) + "\n" for report in reports)
 
 
-def _block(report: Report, view: View) -> Iterator[str]:
-    yield safe(report.model.path)
-    for finding in report.findings:
-        yield from _lines(finding, view)
+def headline(report: Report) -> str:
+    """How many findings of which severity: `3 findings: 1 critical, 2 low`."""
+    counts = Counter(finding.severity for finding in report.findings)
+    if not counts:
+        return "no findings"
+    parts = [f"{counts[name]} {name}" for name in reversed(SEVERITIES) if counts[name]]
+    total = len(report.findings)
+    return f"{total} finding{'' if total == 1 else 's'}: {', '.join(parts)}"
+
+
+def footnotes(report: Report) -> Iterator[str]:
+    """What the audit did, and what it did not look at."""
     audit = report.audit
-    if audit is not None:
-        count = len(report.findings) or "no"
-        plural = "" if count == 1 else "s"
-        yield f"  {count} finding{plural}; {len(audit.rules)} rules ran"
-        if audit.skipped:
-            yield f"  {len(audit.skipped)} rules did not run: {one_line(audit.skipped[0].why)}"
-        for row in audit.ignored:
-            yield f"  {row.findings} of {row.rule} set aside: {one_line(row.reason)}"
+    if audit is None:
+        return
+    yield f"{len(audit.rules)} rules ran" + ("" if report.findings else f"; {CAUTION}")
+    if audit.skipped:
+        plural = "" if len(audit.skipped) == 1 else "s"
+        why = one_line(audit.skipped[0].why)
+        yield f"{len(audit.skipped)} rule{plural} did not run: {why}"
+    for row in audit.ignored:
+        yield f"{row.findings} of {safe(row.rule)} set aside: {one_line(row.reason)}"
+    if not audit.complete:
+        yield "the audit is not complete: a rule did not finish"
 
 
-def _lines(finding: Finding, view: View) -> Iterator[str]:
-    indent = " " * 21
-    width = min(view.width or DEFAULT_WIDTH, 120)
-    message = textwrap.wrap(one_line(finding.message, 600), width - len(indent))
-    yield f"  {finding.severity:9} {finding.rule:8} {message[0] if message else ''}"
-    yield from (indent + line for line in message[1:])
-    where = ", ".join(f"{key} {safe(str(value))}" for key, value in finding.where.items())
+def place(where: dict[str, Any]) -> str:
+    """Where a finding is: the path in the file, or what else is known, and the byte."""
+    named = {key: value for key, value in where.items() if key not in ("path", "offset")}
+    if where.get("path"):
+        named.pop("tensor", None)
+    parts = [str(where["path"])] if where.get("path") else []
+    parts += [f"{key} {value}" for key, value in named.items() if value not in (None, "")]
+    if where.get("offset") is not None:
+        parts.append(f"byte {where['offset']:,}")
+    return ", ".join(safe(part, 240) for part in parts)
+
+
+def _block(report: Report, view: View) -> Iterator[str]:
+    yield f"{safe(report.model.path, 240)}: {headline(report)}"
+    width = max(40, min(view.width or DEFAULT_WIDTH, WIDEST))
+    told: set[str] = set()
+    for (severity, rule), group in groupby(report.findings, lambda f: (f.severity, f.rule)):
+        info = view.rules.get(rule)
+        head = f"{severity}  {safe(rule)}" + (f"  {safe(info.name)}" if info else "")
+        yield ""
+        yield _colored(head, severity, view)
+        for finding in group:
+            yield from _finding(finding, width)
+        if info and info.remedy and rule not in told:
+            yield from _wrapped(f"What to do: {info.remedy}", 2, width)
+        told.add(rule)
+    yield ""
+    for line in footnotes(report):
+        yield from _wrapped(line, 0, width)
+
+
+def _finding(finding: Finding, width: int) -> Iterator[str]:
+    yield from _wrapped(one_line(finding.message, 600), 2, width)
+    where = place(finding.where)
     if where:
-        yield from (indent + line for line in textwrap.wrap(one_line(where), width - len(indent)))
+        yield from _wrapped(f"at {where}", 4, width)
+
+
+def _wrapped(text: str, indent: int, width: int) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(text, width, initial_indent=space, subsequent_indent=space)
+
+
+def _colored(text: str, severity: str, view: View) -> str:
+    return f"{COLORS[severity]}{text}\x1b[0m" if view.color and severity in COLORS else text

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
-from graphcount.formats.text import one_line, safe
+from graphcount.formats.text import MAX_LENGTH, one_line, safe
 from graphcount.report.records import Report
 from graphcount.report.rollup import Group, arrange, default_sort, groups, has_modules, total
 from graphcount.units import exact, nbytes, percent
@@ -25,9 +25,9 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     )
 
 
-def escape(text: str) -> str:
+def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
     """A name that shows as itself in Markdown, in a table or out of one."""
-    shown = safe(text).translate(ESCAPES)
+    shown = safe(text, limit).translate(ESCAPES)
     return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -36,6 +36,10 @@ def _error(error: GraphcountError) -> str:
 
 
 def _report(report: Report, view: View) -> str:
+    if report.audit is not None:
+        from graphcount.formats.findings_markdown import section
+
+        return section(report, view)
     totals = report.totals
     by = view.by or ("module" if has_modules(report) else "node")
     depth = view.depth or (2 if view.by is None else None)

@@ -119,6 +119,16 @@ def open_regular(path: str) -> IO[bytes]:
     return file
 
 
+def sha256(file: IO[bytes]) -> str:
+    """SHA-256 of a whole file, in chunks."""
+    import hashlib  # loads OpenSSL, which most counts do not need
+
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _irregular(mode: int) -> str:
     """What a path is when it is not a regular file; empty when it is one."""
     kinds = {

@@ -33,12 +33,27 @@ class ValueRow(NamedTuple):
     shape: tuple[Dim, ...] | None
 
 
+class FileRow(NamedTuple):
+    """A side file of a model.
+
+    Attributes:
+        location: As the model states it.
+        nbytes: Its size, or None when it is missing or must not be touched.
+        sha256: Its digest, when digests were asked for and it may be read.
+    """
+
+    location: str
+    nbytes: int | None
+    sha256: str | None
+
+
 class ModelInfo(NamedTuple):
     """What file it is.
 
     Attributes:
         file_nbytes: Size of the model file.
         external_nbytes: Bytes its tensors ask for in side files.
+        side_files: Each side file once.
         node_count: Nodes in the file: main graph, subgraphs and function bodies, each once.
     """
 
@@ -57,6 +72,7 @@ class ModelInfo(NamedTuple):
     node_count: int
     function_count: int
     subgraph_count: int
+    side_files: tuple[FileRow, ...] = ()
 
 
 class NBytes(NamedTuple):
@@ -296,6 +312,8 @@ class RuleInfo(NamedTuple):
         severity: Of its findings, unless a finding says otherwise.
         summary: One line.
         help: The whole documentation.
+        remedy: What to do about a finding.
+        reads_payload: It runs in a deep audit only.
     """
 
     id: str
@@ -303,6 +321,8 @@ class RuleInfo(NamedTuple):
     severity: str
     summary: str
     help: str
+    remedy: str = ""
+    reads_payload: bool = False
 
 
 class SkippedRow(NamedTuple):

@@ -12,6 +12,7 @@ from graphcount.report.records import (
     AuditRow,
     CacheInputRow,
     DuplicateRow,
+    FileRow,
     Finding,
     FrameworkRow,
     IgnoredRow,
@@ -147,6 +148,7 @@ def schema() -> dict[str, Any]:
 NESTED: dict[tuple[type, str], type] = {
     (ModelInfo, "inputs"): ValueRow,
     (ModelInfo, "outputs"): ValueRow,
+    (ModelInfo, "side_files"): FileRow,
     (Totals, "nbytes"): NBytes,
     (AuditRow, "skipped"): SkippedRow,
     (AuditRow, "ignored"): IgnoredRow,

@@ -28,7 +28,8 @@ RULE = Rule("EXT011", "external-data-no-checksum", "info")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all."""
-    bare = [external for external in context.external if external.data.checksum is None]
+    readable = [external for external in context.external if external.data.path is not None]
+    bare = [external for external in readable if external.data.checksum is None]
     if bare:
         locations = {external.data.location for external in bare}
         yield about_tensors(

@@ -37,6 +37,8 @@ INITIALIZER = 5
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all."""
+    if not context.external:
+        return
     strings = context.strings
     frames = strings.frames_at(external.tensor.offset for external in context.external)
     unusual = []

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.audit.context import Context
 from graphcount.audit.grouping import about_tensors, and_more
-from graphcount.audit.magic import identify
+from graphcount.audit.magic import identify, likely
 from graphcount.audit.payload import Part
 from graphcount.audit.rule import Rule
 from graphcount.audit.texts import SCANNED_NBYTES, Place
@@ -62,9 +62,7 @@ def _strings(context: Context) -> Iterator[Finding]:
     whole: dict[str, list[Place]] = {}
     encoded: dict[str, list[Place]] = {}
     for place in context.texts.distinct("name", "doc", "value", "data"):
-        if len(place.raw) < 8:
-            continue
-        kind = identify(BytesSource(place.raw, ""))
+        kind = identify(BytesSource(place.raw, "")) if likely(place.raw) else None
         if kind:
             whole.setdefault(kind, []).append(place)
         elif len(place.raw) >= 64 and (kind := _decoded(place.raw)):

@@ -37,7 +37,10 @@ PATTERNS = (
         rb"(?<![\w.])(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w.])",
     ),
     ("a host name", rb"\b(?:on host|hostname|host)[ :=]{1,3}[a-z][a-z0-9.-]{2,62}\b"),
-    ("a host name", rb"\b[a-z0-9][a-z0-9-]{1,62}\.(?:internal|corp|lan|intranet)\b"),
+    (
+        "a host name",
+        rb"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,5}(?:internal|corp|lan|intranet)(?![\w.-])",
+    ),
 )
 
 

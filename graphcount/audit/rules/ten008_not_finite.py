@@ -37,25 +37,24 @@ SUBNORMAL_SHARE = 100
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for weights, one for constants, one for subnormal numbers."""
+    """One finding for weights, one for what is no weight, one for subnormal numbers."""
     kinds = {row.stored.key: row.verdict.kind for row in context.rows}
     weights: list[tuple[Stored, Facts]] = []
-    constants: list[tuple[Stored, Facts]] = []
+    fillers: list[tuple[Stored, Facts]] = []
     slow: list[tuple[Stored, Facts]] = []
     for stored in context.stored:
         facts = context.facts.get(stored.key)
         if facts is None:
             continue
         if facts.nan or facts.positive_infinite or facts.negative_infinite:
-            is_constant = kinds.get(stored.key) in ("constant", "unused")
-            if not _is_mask(facts):
-                (constants if is_constant else weights).append((stored, facts))
+            if not _is_mask(facts, kinds.get(stored.key)):
+                (weights if facts.others else fillers).append((stored, facts))
         elif facts.subnormal * SUBNORMAL_SHARE > stored.elements > SUBNORMAL_SHARE:
             slow.append((stored, facts))
     if weights:
-        yield _finding(context, weights, "weights", None)
-    if constants:
-        yield _finding(context, constants, "constants", "low")
+        yield _finding(context, weights, None)
+    if fillers:
+        yield _finding(context, fillers, "low")
     if slow:
         numbers = sum(facts.subnormal for _, facts in slow)
         message = f"{numbers:,} subnormal numbers in {counted(len(slow), 'tensor')}"
@@ -63,23 +62,23 @@ def check(context: Context) -> Iterable[Finding]:
         yield about_tensors(RULE, context, tensors, message, severity="info", subnormal=numbers)
 
 
-def _is_mask(facts: Facts) -> bool:
+def _is_mask(facts: Facts, kind: str | None) -> bool:
+    """Infinities of one sign, among 0 and 1 or in a constant: what a mask is made of."""
     one_sign = not (facts.positive_infinite and facts.negative_infinite)
-    return not facts.nan and one_sign and not facts.others
+    return not facts.nan and one_sign and (not facts.others or kind in ("constant", "buffer"))
 
 
 def _finding(
     context: Context,
     hits: Sequence[tuple[Stored, Facts]],
-    what: str,
     severity: Severity | None,
 ) -> Finding:
     nan = sum(facts.nan for _, facts in hits)
     infinite = sum(facts.positive_infinite + facts.negative_infinite for _, facts in hits)
     tensors = [stored for stored, _ in hits]
     first = tensors[0].name or UNNAMED
-    message = f"{first}: {nan:,} NaN and {infinite:,} infinite numbers in {what}"
-    message += and_more(len(tensors) - 1, "tensor") if len(tensors) > 1 else ""
+    message = f"{first}: {nan:,} NaN and {infinite:,} infinite numbers"
+    message += and_more(len(tensors) - 1, "tensor")
     return about_tensors(
         RULE, context, tensors, message, severity=severity, nan=nan, infinite=infinite
     )

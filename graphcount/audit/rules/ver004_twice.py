@@ -2,7 +2,7 @@
 
 What it does:
     Reports domains that opset_import names more than once; the empty domain and `ai.onnx` are the
-    same.
+    same. Twice the same version is low.
 
 Why it matters:
     Readers take the first or the last version, and so run different operators.
@@ -34,4 +34,10 @@ def check(context: Context) -> Iterable[Finding]:
     problems, notes = version_problems(context.proto), version_notes(context.proto)
     for problem in (*problems, *notes):
         if problem.rule == RULE.id:
-            yield RULE.finding(problem.why, {"field": problem.what}, **problem.evidence)
+            same = len(set(problem.evidence["versions"])) == 1
+            yield RULE.finding(
+                problem.why,
+                {"field": problem.what},
+                severity="low" if same else None,
+                **problem.evidence,
+            )

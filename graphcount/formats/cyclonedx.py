@@ -1,0 +1,153 @@
+"""CycloneDX 1.6, a machine-learning bill of materials: models, their side files, findings.
+
+One component a model (`machine-learning-model`) with its SHA-256, its side files as components of
+their own, inputs and outputs in the model card, counts as properties `graphcount:*`; findings are
+vulnerabilities that affect the component. The same report gives the same document: there is no time
+in it and its serial number is made of its content. Specification: cyclonedx.org, ECMA-424.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from graphcount.errors import GraphcountError
+from graphcount.formats import View
+from graphcount.formats.findings import place
+from graphcount.formats.text import one_line, safe, shape
+from graphcount.report.records import Finding, Report, ValueRow
+from graphcount.report.serial import dumps
+
+SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+
+PROPERTIES = (
+    "parameters",
+    "parameters_as_used",
+    "buffers",
+    "quantization",
+    "constants",
+    "unused",
+    "elements",
+    "macs",
+)
+"""Totals that become properties."""
+
+
+def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Render all models that could be read as one bill of materials."""
+    reports = [item for item in outcomes if isinstance(item, Report)]
+    refs = [f"model-{number}" for number in range(1, len(reports) + 1)]
+    document: dict[str, Any] = {
+        "$schema": SCHEMA,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"tools": {"components": [_tool()]}},
+        "components": [_model(report, ref) for report, ref in zip(reports, refs, strict=True)],
+    }
+    found = [
+        _vulnerability(finding, f"{ref}-finding-{number}", ref, view)
+        for report, ref in zip(reports, refs, strict=True)
+        for number, finding in enumerate(report.findings, 1)
+    ]
+    if any(report.audit is not None for report in reports):
+        document["vulnerabilities"] = found
+    serial = uuid5(NAMESPACE_URL, dumps(document, indent=None))
+    return dumps({**document, "serialNumber": f"urn:uuid:{serial}"}) + "\n"
+
+
+def _tool() -> dict[str, Any]:
+    from graphcount import __version__
+
+    return {"type": "application", "name": "graphcount", "version": __version__}
+
+
+def _model(report: Report, ref: str) -> dict[str, Any]:
+    model = report.model
+    component: dict[str, Any] = {
+        "type": "machine-learning-model",
+        "bom-ref": ref,
+        "name": safe(os.path.basename(model.path) or model.path, None),
+        "properties": [_property(*pair) for pair in _properties(report)],
+        "modelCard": {
+            "modelParameters": {
+                "inputs": [_value(row) for row in model.inputs],
+                "outputs": [_value(row) for row in model.outputs],
+            }
+        },
+    }
+    if model.sha256:
+        component["hashes"] = [_sha256(model.sha256)]
+    files = []
+    for number, file in enumerate(model.side_files, 1):
+        part: dict[str, Any] = {
+            "type": "file",
+            "bom-ref": f"{ref}-file-{number}",
+            "name": safe(file.location, None) or "(no location)",
+        }
+        if file.sha256:
+            part["hashes"] = [_sha256(file.sha256)]
+        if file.nbytes is not None:
+            part["properties"] = [_property("nbytes", file.nbytes)]
+        files.append(part)
+    if files:
+        component["components"] = files
+    return component
+
+
+def _properties(report: Report) -> Iterator[tuple[str, Any]]:
+    model, totals = report.model, report.totals
+    yield "format", model.format
+    yield "file_nbytes", model.file_nbytes
+    yield "external_nbytes", model.external_nbytes
+    yield "ir_version", model.ir_version
+    for domain, version in model.opset_imports.items():
+        yield f"opset:{domain or 'ai.onnx'}", version
+    yield "producer", model.producer
+    yield "graph_name", model.graph_name
+    for name in PROPERTIES:
+        value = getattr(totals, name)
+        if value is not None:
+            yield name, value
+    yield "nbytes", totals.nbytes.total
+    yield "exact", "false" if totals.lower_bound else "true"
+    for row in report.dtypes:
+        yield f"dtype:{row.dtype}:nbytes", row.nbytes
+    for key, value in model.metadata.items():
+        yield f"metadata:{key}", value
+    if report.audit is not None:
+        yield "audit:complete", "true" if report.audit.complete else "false"
+        yield "audit:rules", len(report.audit.rules)
+
+
+def _property(name: str, value: Any) -> dict[str, str]:
+    return {"name": f"graphcount:{safe(name)}", "value": safe(str(value), 2000)}
+
+
+def _sha256(digest: str) -> dict[str, str]:
+    return {"alg": "SHA-256", "content": digest}
+
+
+def _value(row: ValueRow) -> dict[str, str]:
+    """A graph input or output, as the format the schema has a field for."""
+    return {"format": f"{safe(row.name)}: {row.dtype}{shape(row.shape)}"}
+
+
+def _vulnerability(finding: Finding, ref: str, component: str, view: View) -> dict[str, Any]:
+    info = view.rules.get(finding.rule)
+    found: dict[str, Any] = {
+        "bom-ref": ref,
+        "id": finding.rule,
+        "source": {"name": "graphcount"},
+        "ratings": [{"severity": finding.severity, "method": "other"}],
+        "description": one_line(finding.message, 2000),
+        "affects": [{"ref": component}],
+    }
+    where = place(finding.where)
+    if where:
+        found["detail"] = f"at {where}"
+    if info and info.remedy:
+        found["recommendation"] = info.remedy
+    return found
