@@ -169,8 +169,8 @@ class Files:
     def payload(self, payload: Payload) -> Part | None:
         """Bytes of a payload field, or None when it lies in pieces."""
         if payload.data is not None:
-            data = payload.data
-            return Part(lambda offset, nbytes: data[offset : offset + nbytes], 0, len(data))
+            data, begin = payload.data, payload.offset
+            return Part(lambda at, nbytes: data[at - begin :][:nbytes], begin, len(data))
         if payload.occurrences != 1:
             return None
         return Part(self.model, payload.offset, payload.nbytes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol
 
+from graphcount.credentials import mask
 from graphcount.report.records import Finding, RuleInfo
 
 HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
@@ -43,12 +44,26 @@ class Rule(NamedTuple):
 
         Args:
             message: What was found, one sentence without a full stop; names as they are in the
-                model (formats make them safe).
+                model (formats make them safe). Credentials are masked here.
             where: The place: `node`, `tensor`, `value`, `function`, `path`, `offset`, `field`, …
             severity: When it differs from the rule's.
             evidence: Expected and found numbers, counts, bytes; JSON values only.
         """
-        return Finding(self.id, severity or self.severity, message, dict(where), evidence)
+        return Finding(
+            self.id,
+            severity or self.severity,
+            mask(message),
+            _masked(dict(where)),
+            _masked(evidence),
+        )
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 class RuleModule(Protocol):

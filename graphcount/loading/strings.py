@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from graphcount.credentials import mask
 from graphcount.errors import DamagedError
 from graphcount.loading.limits import Limits
 from graphcount.loading.messages import MESSAGES, Field
@@ -192,7 +193,7 @@ class Strings:
         return before
 
     def _name(self, frame: int) -> str:
-        """The name (or key) a message has, cut at 80 characters."""
+        """The name (or key) a message has, without credentials, cut at 80 characters."""
         message = MESSAGES[_NAMES[self._kinds[frame]]]
         named = [n for n, row in message.items() if row.name in ("name", "key", "tensor_name")]
         if not named:
@@ -201,7 +202,8 @@ class Strings:
         try:
             for tag, a, b in fields(self.thin.data, self._begins[frame], self._ends[frame]):
                 if tag == wanted:
-                    return self.thin.data[a : min(b, a + 80)].decode("utf-8", "backslashreplace")
+                    name = self.thin.data[a : min(b, a + 400)].decode("utf-8", "backslashreplace")
+                    return mask(name)[:80]
         except DamagedError:
             pass
         return ""

@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.audit.context import Context
 from graphcount.audit.grouping import about_tensors, counted
-from graphcount.audit.ranges import Used, used_range
 from graphcount.audit.rule import Rule, Severity
+from graphcount.audit.side_ranges import Used, used_range
 from graphcount.report.records import Finding
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")

@@ -22,8 +22,8 @@ from collections.abc import Iterable
 from graphcount.audit.context import Context, External
 from graphcount.audit.magic import identify
 from graphcount.audit.payload import Part
-from graphcount.audit.ranges import unused
 from graphcount.audit.rule import Rule
+from graphcount.audit.side_ranges import unused
 from graphcount.report.records import Finding
 
 RULE = Rule("EXT015", "external-data-unused-bytes", "medium")
