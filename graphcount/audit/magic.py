@@ -12,7 +12,10 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import pickletools
 
 HEAD = 4096
 """Bytes looked at first."""
@@ -22,6 +25,10 @@ PICKLE_NBYTES = 1 << 20
 
 ENOUGH_OPCODES = 50
 """So many opcodes in a row are a pickle, also when its end lies beyond what is followed."""
+
+
+FEWEST_OPCODES, SHORTEST = 3, 10
+"""A pickle has at least so many opcodes, and bytes before the last: chance makes shorter ones."""
 
 
 class Readable(Protocol):
@@ -159,14 +166,34 @@ def _pickle(head: bytes, content: Readable) -> bool:
 
     data = content.read(0, PICKLE_NBYTES)
     seen = 0
+    marks: list[bool] = []  # what the stack holds: a mark or something else
     try:
-        for opcode, _, _ in pickletools.genops(data):
+        for opcode, _, position in pickletools.genops(data):
             seen += 1
+            if not _fits_stack(opcode, marks):
+                return False
             if opcode.name == "STOP":
-                return seen >= 3
+                return not marks and seen >= FEWEST_OPCODES and (position or 0) >= SHORTEST
     except Exception:  # a library on hostile bytes: ValueError, IndexError, UnicodeDecodeError…
         pass
     return content.nbytes > len(data) and seen >= ENOUGH_OPCODES
+
+
+def _fits_stack(opcode: pickletools.OpcodeInfo, marks: list[bool]) -> bool:
+    """Whether the stack has what an opcode takes; leaves what it puts there."""
+    import pickletools
+
+    takes = opcode.stack_before
+    if pickletools.markobject in takes:
+        while marks and not marks.pop():
+            pass
+        takes = takes[: takes.index(pickletools.markobject)]
+    if len(takes) > len(marks):
+        return False
+    if takes:
+        del marks[-len(takes) :]
+    marks.extend(kind is pickletools.markobject for kind in opcode.stack_after)
+    return True
 
 
 def _script(head: bytes, content: Readable) -> bool:

@@ -176,11 +176,15 @@ class Files:
         return Part(self.model, payload.offset, payload.nbytes)
 
 
+def width_of(tensor: Tensor) -> int:
+    """Bytes of an element, 1 for packed ones."""
+    return max(1, tensor.dtype.bits // 8) if tensor.dtype else 1
+
+
 def chunks(part: Part, tensor: Tensor, external: bool) -> Iterator[bytes]:
     """Bytes of a tensor as raw_data would hold them, in chunks of whole elements."""
     varints = not external and tensor.payloads[0].field not in RAW_FIELDS
-    dtype = tensor.dtype
-    width = max(1, dtype.bits // 8) if dtype else 1
+    width = width_of(tensor)
     rest = b""
     for offset in range(0, part.nbytes, CHUNK_NBYTES):
         data = rest + part.read(offset, CHUNK_NBYTES)
@@ -228,7 +232,7 @@ def _facts(stored: Stored, files: Files) -> Facts | None:
     tensor = stored.tensor
     if part is None or tensor is None or not part.nbytes:
         return None
-    pass_ = _Pass(stored.dtype, stored.nbytes // stored.elements if stored.elements else 1)
+    pass_ = _Pass(stored.dtype, width_of(tensor))
     for chunk in chunks(part, tensor, stored.external is not None):
         pass_.add(chunk)
     return pass_.facts()
@@ -259,7 +263,7 @@ class _Pass:
         if self.first is None:
             self.first = words[0]
         self.constant = self.constant and bool((words == self.first).all())
-        self.mixture += int(words.sum(dtype=np.uint64))
+        self.mixture = (self.mixture + int(words.sum(dtype=np.uint64))) % (1 << 64)
         if self.layout is not None:
             self.floats(np.frombuffer(chunk, f"<u{self.layout.width}"), self.layout)
         elif self.dtype in NAN_CODES:

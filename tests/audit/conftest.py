@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,17 @@ def add() -> Callable[..., Callable[[onnx.ModelProto], object]]:
         return change
 
     return make
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every path that os.open is given from now on."""
+    paths: list[str] = []
+    real = os.open
+
+    def record(path: Any, *rest: Any, **more: Any) -> int:
+        paths.append(str(path))
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", record)
+    return paths

@@ -70,7 +70,7 @@ def test_types_nested_beyond_what_counting_follows(
         type_ = raw.field(1, b"\x08\x01")
         for _ in range(depth):
             type_ = raw.field(4, raw.field(1, type_))
-        return raw.field(7, raw.field(13, raw.field(1, b"v") + raw.field(2, type_)))
+        return bytes(raw.field(7, raw.field(13, raw.field(1, b"v") + raw.field(2, type_))))
 
     data = plain().SerializeToString()
     (finding,) = audit(write(data + value(200)), "FMT003")

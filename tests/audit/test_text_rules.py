@@ -36,7 +36,7 @@ def computing(text: str) -> Change:
     """A string the model computes with: an element of a string tensor."""
 
     def change(model: onnx.ModelProto) -> None:
-        tensor = helper.make_tensor("s", TensorProto.STRING, [1], [text.encode()])
+        tensor = TensorProto(name="s", data_type=8, dims=[1], string_data=[text.encode()])
         model.graph.initializer.append(tensor)
 
     return change

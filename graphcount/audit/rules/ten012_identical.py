@@ -23,7 +23,7 @@ from typing import Any
 from graphcount.analysis.stored import Stored
 from graphcount.audit.context import Context
 from graphcount.audit.grouping import LISTED, about_tensors, counted, names
-from graphcount.audit.payload import chunks
+from graphcount.audit.payload import chunks, width_of
 from graphcount.audit.rule import Rule
 from graphcount.report.records import Finding
 
@@ -77,7 +77,9 @@ def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
     pairs = []
     for stored in tensors:
         facts = context.facts[stored.key]
-        if len(stored.shape) != 2 or min(stored.shape) < 2 or facts.constant:
+        dtype = stored.tensor.dtype if stored.tensor else None
+        packed = dtype is None or dtype.bits < 8
+        if len(stored.shape) != 2 or min(stored.shape) < 2 or packed or facts.constant:
             continue
         key = stored.dtype, stored.shape[::-1], facts.mixture
         other = next((one for one in seen.get(key, ()) if _equal(context, one, stored)), None)
@@ -91,9 +93,11 @@ def _equal(context: Context, one: Stored, other: Stored) -> bool:
     """Whether the transpose of a matrix has the bytes of the other."""
     if one.nbytes > TRANSPOSED_NBYTES or one.key == other.key:
         return False
-    width = one.nbytes // one.elements
     first, second = context.files.part(one), context.files.part(other)
-    if width not in (1, 2, 4, 8) or not (one.tensor and other.tensor and first and second):
+    if not (one.tensor and other.tensor and first and second):
+        return False
+    width = width_of(one.tensor)
+    if width not in (1, 2, 4, 8):
         return False
     import numpy as np
 

@@ -33,15 +33,15 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding for all tensors."""
     odd = []
     for stored in context.stored:
-        dtype = stored.tensor.dtype if stored.tensor else None
-        if dtype is None or dtype.bits not in (2, 4, 6) or stored.problems:
+        tensor = stored.tensor
+        if tensor is None or tensor.dtype is None or tensor.dtype.bits not in (2, 4, 6):
             continue
-        used = stored.elements * dtype.bits % 8
-        part = context.files.part(stored) if used else None
-        if part is not None and stored.tensor is not None:
-            last = part.read(part.nbytes - 1, 1)
-            if last and last[0] >> used:
-                odd.append(stored)
+        used = stored.elements * tensor.dtype.bits % 8
+        as_bytes = stored.is_external or any(p.field == "raw_data" for p in tensor.payloads)
+        part = context.files.part(stored) if used and as_bytes and not stored.problems else None
+        last = part.read(part.nbytes - 1, 1) if part is not None else b""
+        if last and last[0] >> used:
+            odd.append(stored)
     if odd:
         first = odd[0].name or UNNAMED
         more = and_more(len(odd) - 1, "tensor")
