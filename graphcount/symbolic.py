@@ -30,6 +30,10 @@ MAX_DEGREE = 64
 """Highest power, summed over the factors of a term."""
 
 
+LONGEST_FORMULA = 20_000
+"""Characters of a formula that is read back; `MAX_TERMS` terms take fewer."""
+
+
 class TooComplexError(ValueError):
     """An expression grew beyond `MAX_TERMS` terms; the dimension is unknown."""
 
@@ -239,6 +243,22 @@ def parse(text: str) -> Dim | None:
     return symbol(text)
 
 
+def formula(text: str) -> Dim | None:
+    """Read back what `str` of a dimension wrote, however long.
+
+    Returns:
+        The dimension; None when the names in it do not let it be read.
+    """
+    if len(text) > LONGEST_FORMULA:
+        return None
+    try:
+        parser = _Parser(text)
+        found = parser.sum(0)
+        return found if parser.done() else None
+    except (_SyntaxError, TooComplexError, ZeroDivisionError):
+        return None
+
+
 # ------------------------------------------------------------------------------------- helpers
 
 
@@ -344,7 +364,7 @@ class _SyntaxError(ValueError):
 class _Parser:
     """Recursive descent over `+ - * / // ^ ( ) floor() max() min()`, names and numbers."""
 
-    TOKEN = re.compile(r"\s*(//|[-+*/(),^]|\d{1,18}|[A-Za-z_]\w*(?:\.\w+)*)")
+    TOKEN = re.compile(r"\s*(//|[-+*/(),^]|\d{1,18}|[^\W\d]\w*(?:\.\w+)*)")
 
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []

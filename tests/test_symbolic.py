@@ -18,6 +18,7 @@ from graphcount.symbolic import (
     ceildiv,
     evaluate,
     floordiv,
+    formula,
     maximum,
     minimum,
     parse,
@@ -182,3 +183,17 @@ def test_hostile_text_is_harmless(text: str) -> None:
 def test_division_by_zero_is_an_error_as_for_numbers() -> None:
     with pytest.raises(ZeroDivisionError):
         floordiv(A, 0)
+
+
+def test_a_formula_is_read_back_however_long() -> None:
+    """What `str` writes, `formula` reads; `parse` takes long texts for one name."""
+    n, m = symbol("batch"), symbol("画像_1")
+    dimension: Dim = 0
+    for power in range(1, 20):
+        dimension = dimension + floordiv(n + power, power + 1) * (m + 2 * power) * 1_000_003
+    text = str(dimension)
+    assert len(text) > 200
+    assert formula(text) == dimension
+    assert parse(text) == symbol(text)
+    assert formula("batch size") is None
+    assert formula("1" * 30_000) is None

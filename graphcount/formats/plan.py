@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from graphcount.analysis.plan.records import SCHEMA, MlpPlan, Plan, WidthPlan
@@ -44,30 +43,17 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 
 def _text(plan: Plan, view: View) -> str:
-    from rich.console import Console
     from rich.text import Text
 
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=view.width or 100,
-        color_system="standard" if view.color else None,
-        force_terminal=view.color,
-        no_color=not view.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    from graphcount.formats.screen import to_text
+
     at_least = "at least " if plan.lower_bound else ""
-    console.print(Text(safe(plan.path), style="bold"))
+    parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
-    console.print(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
-    for part in (_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp)):
-        console.print(part)
-    for note in plan.notes:
-        console.print(Text(f"  note: {one_line(note)}", style="yellow"))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+    parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
+    parts += [_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp)]
+    parts += [Text(f"  note: {one_line(note)}", style="yellow") for note in plan.notes]
+    return to_text(parts, view.width, view.color)
 
 
 def _table(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:

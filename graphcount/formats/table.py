@@ -1,21 +1,21 @@
-"""The table people read in a terminal. The one user of rich.
+"""The table people read in a terminal.
 
 Everything from the model passes through `safe` and becomes `Text`, never markup.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
+from graphcount.formats.screen import DEFAULT_WIDTH, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.report.records import NodeRow, Report
@@ -33,7 +33,6 @@ from graphcount.report.rollup import (
 from graphcount.units import exact, nbytes, percent
 
 DEFAULT_DEPTH = 3
-DEFAULT_WIDTH = 100
 DEFAULT_TOP = 40
 SHOWN_UNKNOWNS = 5
 DIM, STRONG, WARN = "dim", "bold", "yellow"
@@ -41,24 +40,11 @@ DIM, STRONG, WARN = "dim", "bold", "yellow"
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render each model as a block of text; several models end with a summary table."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=view.width or DEFAULT_WIDTH,
-        color_system="standard" if view.color else None,
-        force_terminal=view.color,
-        no_color=not view.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
     reports = [item for item in outcomes if isinstance(item, Report)]
-    for report in reports:
-        console.print(_grouped(report, view) if view.by else _overview(report, view))
+    parts = [_grouped(report, view) if view.by else _overview(report, view) for report in reports]
     if len(reports) > 1:
-        console.print(_models(reports, view))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"
+        parts.append(_models(reports, view))
+    return to_text(parts, view.width, view.color)
 
 
 def _overview(report: Report, view: View) -> RenderableType:
