@@ -5,16 +5,18 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from graphcount.errors import NotReadableError, UsageError
-from graphcount.loading import ModelFile, read_model
+from graphcount.loading import ModelFile, open_payload, read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from graphcount.analysis.fingerprint import Hashes
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
     from graphcount.graph import ModelGraph
@@ -49,6 +51,7 @@ class Model:
         self._limits = limits
         self._model_graph: ModelGraph | None = None
         self._annotated = False
+        self._hashes: Hashes | None = None
 
     @property
     def path(self) -> str:
@@ -107,7 +110,8 @@ class Model:
         Args:
             deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of
                 it, False none, None up to 64 MiB.
-            hash_file: Put the SHA-256 of the model and its side files into the report.
+            hash_file: Put the SHA-256 of the model and its side files, and the fingerprints of its
+                content, into the report: all of it is read.
             cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
             dims: Sizes of dimensions the model leaves free: `{"batch": 8}`.
             shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
@@ -126,7 +130,8 @@ class Model:
         from graphcount.analysis.values import Values
 
         budget = {None: DEEP_BUDGET_NBYTES, True: 1 << 62, False: 0}[deep]
-        values = Values(self.path, budget)
+        binary = self.file.format == "onnx"  # offsets into a text form mean nothing
+        values = Values(self.path if binary else "-", budget)
         try:
             digest = _sha256(self.path) if hash_file else None
             with _gc_paused():
@@ -137,9 +142,26 @@ class Model:
                     options = _cost_options(dims, shapes, macs_convention, in_place, operators)
                 if not asked and not (cost is None and small):
                     options = None  # the user's formulas were only checked
-                return summarize(self.file, self.model_graph, values, digest, options)
+                report = summarize(self.file, self.model_graph, values, digest, options)
         finally:
             values.close()
+        return replace(report, fingerprint=self.hashes().fingerprint) if hash_file else report
+
+    def hashes(self) -> Hashes:
+        """Fingerprints of the content, and the digest of every stored tensor: all is read, once.
+
+        Raises:
+            NotReadableError: It cannot be read a second time (standard input).
+        """
+        if self._hashes is None:
+            from graphcount.analysis.fingerprint import fingerprint
+
+            source = open_payload(self.file, self._limits)
+            try:
+                self._hashes = fingerprint(self.file, self.model_graph, source)
+            finally:
+                source.close()
+        return self._hashes
 
     def __repr__(self) -> str:
         return f"<graphcount.Model {self.path!r}>"

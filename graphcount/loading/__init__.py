@@ -67,6 +67,29 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = 
         raise
 
 
+def open_payload(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:
+    """Open a model again for its payload: the bytes that offsets in its records refer to.
+
+    Raises:
+        NotReadableError: It cannot be read a second time (standard input).
+        GraphcountError: It is gone, or no model any more.
+    """
+    if model.path == "-":
+        raise NotReadableError("standard input cannot be hashed; name a file", model.path)
+    source = open_source(model.path)
+    if source.nbytes != model.file_nbytes:
+        source.close()
+        raise NotReadableError("the file changed while it was read", model.path)
+    if model.format == "onnx":
+        return source
+    from graphcount.loading.text import to_binary
+
+    try:
+        return BytesSource(to_binary(source.read(0, source.nbytes), model.format, limits), "")
+    finally:
+        source.close()
+
+
 def read_source(
     source: Source, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False
 ) -> ModelFile:

@@ -236,6 +236,24 @@ class FrameworkRow(NamedTuple):
     evidence: tuple[str, ...]
 
 
+class FingerprintRow(NamedTuple):
+    """SHA-256 digests of a model's content, whatever names it uses and however it is stored.
+
+    None where numbers it needs could not be read; see `graphcount.analysis.fingerprint`.
+
+    Attributes:
+        architecture: Operators, attributes, wiring, types and shapes, numbers that steer.
+        weights: All other numbers, wherever they are used.
+        content: The architecture with every number in its place.
+        unread: Tensors whose numbers could not be read, each with the reason.
+    """
+
+    architecture: str | None
+    weights: str | None
+    content: str | None
+    unread: tuple[str, ...]
+
+
 UNKNOWN_FRAMEWORK = FrameworkRow(None, False, None, None, ())
 """Nothing is said about the framework's count."""
 
@@ -376,6 +394,7 @@ class Report:
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
+    fingerprint: FingerprintRow | None = None
 
     @cached_property
     def dtypes(self) -> tuple[DTypeRow, ...]:
@@ -445,9 +464,12 @@ def _evaluated(number: int | None, expression: str | None, dims: dict[str, int])
         return number
     if expression is None:
         raise UsageError("the cost of a forward pass is not known; see `unknown` in the report")
-    from graphcount.symbolic import evaluate, parse
+    from graphcount.symbolic import evaluate, formula
 
-    found = evaluate(parse(expression) or 0, dims)
+    dimension = formula(expression)
+    if dimension is None:
+        raise UsageError("the formula has names that cannot be read back; count with their sizes")
+    found = evaluate(dimension, dims)
     if not isinstance(found, int):
         missing = ", ".join(sorted(found.symbols()))
         raise UsageError(f"give a size for {missing}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from graphcount.errors import DamagedError, GraphcountError, Unknown
 from graphcount.report.records import (
@@ -14,6 +16,7 @@ from graphcount.report.records import (
     DuplicateRow,
     FileRow,
     Finding,
+    FingerprintRow,
     FrameworkRow,
     IgnoredRow,
     KVCacheRow,
@@ -38,6 +41,18 @@ SECTIONS: dict[str, type] = {
     "findings": Finding,
 }
 """Lists of a report, by key; the groupings follow from nodes and tensors."""
+
+OPTIONAL: dict[str, type] = {
+    "fingerprint": FingerprintRow,
+    "peak": PeakRow,
+    "kv_cache": KVCacheRow,
+    "audit": AuditRow,
+}
+"""Records that are null where nobody asked for them, or nothing is known."""
+
+
+LARGEST = 10**2000
+"""Larger numbers than any file can ask for: 64 dimensions of 63 bits have 1,214 digits."""
 
 
 def plain(value: Any) -> Any:
@@ -68,6 +83,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "nodes": plain(report.nodes),
         "tensors": plain(report.tensors),
         "framework": plain(report.framework),
+        "fingerprint": plain(report.fingerprint),
         "peak": plain(report.peak),
         "kv_cache": plain(report.kv_cache),
         "duplicates": plain(report.duplicates),
@@ -104,8 +120,12 @@ def loads(text: str) -> Report:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
-        raise DamagedError(f"not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not one JSON object: {error}") from None
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    if isinstance(data, list) and len(data) > 1:
+        raise DamagedError(f"{len(data):,} reports in one file; give one")
     return from_dict(data)
 
 
@@ -122,18 +142,28 @@ def from_dict(data: Any) -> Report:
         return Report(
             model=_record(ModelInfo, data["model"]),
             totals=_record(Totals, data["totals"]),
-            dims=dict(data["dims"]),
+            dims=_dims(data["dims"]),
             framework=_record(FrameworkRow, data["framework"]),
-            peak=_record(PeakRow, data["peak"]) if data["peak"] else None,
-            audit=_record(AuditRow, data["audit"]) if data.get("audit") else None,
-            kv_cache=_record(KVCacheRow, data["kv_cache"]) if data.get("kv_cache") else None,
+            **{key: _record(kind, data[key]) for key, kind in OPTIONAL.items() if data.get(key)},
             **{
-                key: tuple(_record(kind, row) for row in data[key])
+                key: tuple(_record(kind, row) for row in _list(data[key]))
                 for key, kind in SECTIONS.items()
             },
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"not a complete {SCHEMA}: {error}") from None
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError(f"a list is wanted: {str(data)[:40]}")
+    return data
+
+
+def _dims(data: Any) -> dict[str, int]:
+    if not _conforms(data, dict[str, int]):
+        raise TypeError("dims are not sizes by name")
+    return dict(data)
 
 
 def schema() -> dict[str, Any]:
@@ -160,17 +190,54 @@ NESTED: dict[tuple[type, str], type] = {
 
 
 def _record(kind: type, data: dict[str, Any]) -> Any:
+    """A record of that type; every value is what the record says of its field.
+
+    Raises:
+        TypeError: A value has another type.
+    """
     values = {}
-    for name in kind._fields:  # type: ignore[attr-defined]
+    for name, hint in _hints(kind).items():
         nested = NESTED.get((kind, name))
         value = data[name]
-        if nested is None:
-            values[name] = _frozen(value)
-        elif isinstance(value, list):
-            values[name] = tuple(_record(nested, item) for item in value)
+        if nested is not None:
+            is_list = isinstance(value, list)
+            found: Any = (
+                tuple(_record(nested, item) for item in value)
+                if is_list
+                else _record(nested, value)
+            )
+            if is_list == isinstance(hint, type):
+                raise TypeError(f"{name} is {'a' if is_list else 'no'} list")
         else:
-            values[name] = _record(nested, value)
+            found = _frozen(value)
+            if not _conforms(found, hint):
+                raise TypeError(f"{name} has the wrong type: {str(value)[:40]}")
+        values[name] = found
     return kind(**values)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Types of a record's fields."""
+    return get_type_hints(kind)
+
+
+def _conforms(value: Any, hint: Any) -> bool:
+    """Whether a value from JSON is of a type; what `Any` holds may be anything JSON can say."""
+    if hint is Any:
+        return True
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_conforms(value, part) for part in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if len(inner) == 2 and inner[1] is Ellipsis:
+            return all(_conforms(item, inner[0]) for item in value)
+        return len(value) == len(inner) and all(map(_conforms, value, inner))
+    if origin is dict:
+        return isinstance(value, dict) and all(_conforms(v, inner[1]) for v in value.values())
+    return type(value) is hint and (hint is not int or -LARGEST < value < LARGEST)
 
 
 def _frozen(value: Any) -> Any:

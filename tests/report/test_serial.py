@@ -90,3 +90,44 @@ def test_an_error_keeps_slug_message_and_byte() -> None:
         "model": {"path": "m.onnx"},
         "error": {"slug": "damaged", "rule": "FMT002", "message": "cut", "offset": 17},
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("totals", "parameters"), "many"),
+        (("totals", "parameters"), 1.5),
+        (("totals", "parameters"), True),
+        (("totals", "parameters"), 10**2001),
+        (("totals", "nbytes"), []),
+        (("nodes", 0, "id"), None),
+        (("nodes", 0, "output_shapes"), [[1, {}]]),
+        (("tensors",), {}),
+        (("tensors", 0, "uses"), {"node": "n", "input": 0}),
+        (("tensors", 0, "shape"), [[1]]),
+        (("model", "inputs"), None),
+        (("model", "metadata"), {"a": 1}),
+        (("dims",), {"batch": "8"}),
+    ],
+)
+def test_a_report_with_wrong_types_is_refused(
+    report: graphcount.Report, path: tuple[str | int, ...], value: object
+) -> None:
+    data = json.loads(dumps(to_dict(report)))
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(DamagedError, match="not a complete"):
+        from_dict(data)
+
+
+def test_every_fixture_survives_json(fixtures: Path) -> None:
+    for path in sorted(fixtures.glob("*.onnx")):
+        report = graphcount.count(str(path), hash_file=True)
+        assert report.fingerprint is not None
+        assert loads(dumps(to_dict(report))) == report
+
+
+def test_a_list_of_one_report_is_one(report: graphcount.Report) -> None:
+    assert loads(dumps([to_dict(report)])) == report

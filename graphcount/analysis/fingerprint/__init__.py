@@ -1,0 +1,143 @@
+"""Fingerprints of a model's content: of its architecture alone, of its weights alone, of both.
+
+| fingerprint | what it covers | what it leaves out |
+|---|---|---|
+| architecture | operators, attributes, wiring, types, shapes, steering numbers | names, weights |
+| weights | type, shape and numbers of all other tensors, as a multiset | where they are used |
+| content | the architecture with every number in its place | names, how numbers are stored |
+
+None depends on names (of nodes, values, inputs, outputs, free dimensions), on the order of nodes or
+initializers, on doc strings, metadata or the producer, or on whether numbers stand in raw_data, in
+typed fields or in side files.
+
+Numbers steer when operators read them as shapes, axes, indices, scalars or literals, or when they
+have a type that nobody learns (`STEERING_ROLES`, `STEERING_DTYPES`): another axis, another network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from graphcount.analysis.attribution import Attributed, attribute
+from graphcount.analysis.fingerprint.architecture import Trace
+from graphcount.analysis.fingerprint.payload import UnreadError, digest
+from graphcount.analysis.stored import find_stored
+from graphcount.analysis.verdict import LEARNED_ROLES
+from graphcount.graph import ModelGraph
+from graphcount.loading import ModelFile
+from graphcount.loading.source import Source
+from graphcount.report.records import FingerprintRow
+
+STEERING_ROLES = frozenset({"shape", "axes", "index", "scalar"})
+STEERING_DTYPES = frozenset({"int64", "bool", "string"})
+
+
+class Hashes(NamedTuple):
+    """Fingerprints of a model, and the digest of each stored tensor in file order.
+
+    Attributes:
+        fingerprint: What goes into the report.
+        digests: SHA-256 of type, shape and numbers; None where they could not be read.
+    """
+
+    fingerprint: FingerprintRow
+    digests: tuple[str | None, ...]
+
+
+def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Hashes:
+    """Hash a model's content; every number is read once, in chunks.
+
+    Args:
+        model: The records.
+        model_graph: Its graph.
+        source: The bytes that the records' offsets refer to.
+
+    Raises:
+        GraphcountError: The file became shorter meanwhile.
+    """
+    stored = find_stored(model.proto, model.path)
+    digests: list[str | None] = []
+    unread = []
+    for tensor in stored:
+        try:
+            digests.append(digest(tensor, source, model.path))
+        except UnreadError as error:
+            digests.append(None)
+            unread.append(f"{tensor.name}: {error}")
+    steering = [steers(tensor) for tensor in attribute(model_graph, stored)[0]]
+    by_key = {
+        tensor.key: (found, steers)
+        for tensor, found, steers in zip(stored, digests, steering, strict=True)
+    }
+    architecture, content = _traced(model, model_graph, by_key)
+    weights = _multiset(
+        found for found, steers in zip(digests, steering, strict=True) if not steers
+    )
+    row = FingerprintRow(architecture, weights, content, tuple(unread))
+    return Hashes(row, tuple(digests))
+
+
+def steers(tensor: Attributed) -> bool:
+    """Whether a tensor's numbers belong to the architecture: decided without names and values."""
+    roles = {use.role for use in tensor.uses}
+    if roles and all(role in STEERING_ROLES or _is_literal(role, tensor) for role in roles):
+        return True
+    return tensor.stored.dtype in STEERING_DTYPES and roles.isdisjoint(LEARNED_ROLES)
+
+
+def _is_literal(role: str | None, tensor: Attributed) -> bool:
+    """One number that an attribute or an operator wants as it is (Clip's bounds, a fill value)."""
+    return role == "literal" and tensor.stored.elements <= 1
+
+
+def _traced(
+    model: ModelFile, model_graph: ModelGraph, by_key: dict[int, tuple[str | None, bool]]
+) -> tuple[str | None, str | None]:
+    """Digests of the architecture and of the content; None for what needs an unread number."""
+    tables = model_graph.tables
+    missing = [False, False]
+
+    def values(node: str) -> tuple[str, str]:
+        if not node:
+            return "", ""
+        every, steering = [], []
+        for key in _keys(tables.nodes[node]):
+            found, steers = by_key.get(key, ("", False))
+            every.append(found or "")
+            missing[1] |= found is None
+            if steers:
+                steering.append(found or "")
+                missing[0] |= found is None
+        return " ".join(steering), " ".join(every)
+
+    found = Trace(model.proto, tables, frozenset(by_key), values).digests()
+    architecture, content = (
+        None if lost else digest for lost, digest in zip(missing, found, strict=True)
+    )
+    return architecture, content
+
+
+def _keys(data: dict[str, object]) -> Iterable[int]:
+    """Keys of the stored tensors that a graph node holds; see `Stored.key`."""
+    if data["kind"] == "initializer":
+        yield data["tensor"].offset  # type: ignore[attr-defined]
+    elif data["kind"] == "operator":
+        attributes = data["node"].attributes  # type: ignore[attr-defined]
+        for item in sorted(attributes, key=lambda attribute: attribute.name):
+            for tensor in (*item.tensors, *item.sparse_tensors):
+                yield tensor.offset
+            if item.numbers is not None:
+                yield item.offset
+
+
+def _multiset(digests: Iterable[str | None]) -> str | None:
+    known = list(digests)
+    if None in known:
+        return None
+    text = "\n".join(["graphcount weights 1", *sorted(item for item in known if item)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+__all__ = ["Hashes", "fingerprint", "steers"]

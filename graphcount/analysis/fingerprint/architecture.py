@@ -1,0 +1,199 @@
+"""One text of a graph without its names: equal texts, equal architectures.
+
+The graph is walked from its outputs, breadth first, each node's inputs in their order; nodes are
+numbered as they are met. Since outputs and inputs are ordered, this is one walk only, however nodes
+and values are called and in which order the file lists them, and two graphs give the same text
+exactly when they have the same shape (a rooted graph with ordered edges has a canonical walk). What
+no output depends on has no order; it is described from its inputs down and sorted.
+
+Names of inputs and outputs count as names: only their order, types and shapes are described.
+Free dimensions are numbered as they first appear. A Constant is a stored tensor, as an initializer
+is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from graphcount.analysis.wiring import attribute_texts, tensor_text, wires
+from graphcount.dtypes import dtype_name
+from graphcount.graph import Tables, topological_order
+from graphcount.loading.model import ModelProto, Numbers, ValueInfo
+
+Values = Callable[[str], tuple[str, str]]
+"""Digests of the numbers that a graph node holds: of those that steer, and of all."""
+
+
+class Trace:
+    """The text of one graph."""
+
+    def __init__(
+        self, proto: ModelProto, tables: Tables, stored: frozenset[int], values: Values
+    ) -> None:
+        self.proto = proto
+        self.tables = tables
+        self.stored = stored
+        self.values = values
+        self.numbers: dict[str, int] = {}
+        self.dims: dict[str, int] = {}
+        self.bodies = _bodies(tables)
+        self.positions = _positions(tables)
+
+    def digests(self) -> tuple[str, str]:
+        """SHA-256 of the text with the numbers that steer, and with all numbers."""
+        found = [hashlib.sha256(b"graphcount architecture 1\n") for _ in range(2)]
+        for text, node in self.lines():
+            for digest, shown in zip(found, self.values(node), strict=True):
+                digest.update(f"{text} {shown}\n".encode("utf-8", "surrogatepass"))
+        dead = list(self.rest())
+        for position, digest in enumerate(found):
+            for line in sorted(f"{text} {self.values(node)[position]}" for text, node in dead):
+                digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
+        return found[0].hexdigest(), found[1].hexdigest()
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """What outputs depend on: each node's line without its numbers, and its id."""
+        for line in self.opsets():
+            yield line, ""
+        nodes = self.tables.nodes
+        roots = [
+            node
+            for kind in ("input", "output")
+            for node, data in nodes.items()
+            if data["kind"] == kind and not data["scope"]
+        ]
+        queue: deque[str] = deque()
+        for node in roots:
+            self.number(node, queue)
+        while queue:
+            node = queue.popleft()
+            inputs = [
+                f"{place}={self.number(producer, queue)}.{output}"
+                for place, producer, output in wires(self.tables, node)
+            ]
+            yield f"{self.described(node)} <- {' '.join(inputs)}", node
+
+    def opsets(self) -> Iterator[str]:
+        """Versions of the operators in use: the same name means another operator in another."""
+        used = {data["domain"] for data in self.tables.nodes.values() if data["kind"] == "operator"}
+        imports = list(self.proto.opset_imports)
+        for function in self.proto.functions:
+            imports += function.opset_imports
+        plain = {("" if name == "ai.onnx" else name, version) for name, version in imports}
+        for name, version in sorted(plain):
+            if name in used:
+                yield f"opset {name!r} {version}"
+
+    def number(self, node: str, queue: deque[str]) -> int:
+        """Number of a node; one that is met for the first time will be described."""
+        found = self.numbers.get(node)
+        if found is None:
+            found = self.numbers[node] = len(self.numbers)
+            queue.append(node)
+        return found
+
+    def described(self, node: str) -> str:
+        """A node without its inputs."""
+        data = self.tables.nodes[node]
+        kind = data["kind"]
+        if kind == "initializer":
+            return f"tensor {tensor_text(data['tensor'])}"
+        if kind == "operator":
+            return self.operator(data)
+        info: ValueInfo = data["value_info"]
+        position = self.positions[node]
+        if data["scope"]:
+            holder, place = self.bodies.get(data["scope"], ("", data["scope"]))
+            return f"{kind} {position} of {place} of {self.numbers.get(holder, '')}"
+        return f"{kind} {position} {info.type} {dtype_name(info.data_type)} {self.shape(info)}"
+
+    def operator(self, data: dict[str, Any]) -> str:
+        """Operator and attributes; a Constant is the tensor it holds."""
+        texts = attribute_texts(data["node"], self.stored)
+        if data["op_type"] == "Constant" and data["domain"] == "" and len(texts) == 1:
+            return f"tensor {_constant(data)}"
+        kinds = {item.name: item.numbers for item in data["node"].attributes}
+        attributes = " ".join(
+            f"{name!r}{_kind(kinds[name])}={text!r}" for name, text in texts.items()
+        )
+        results = "".join("1" if name else "0" for name in data["node"].outputs).rstrip("0")
+        return f"{data['domain']!r}::{data['op_type']!r} {attributes} {results}"
+
+    def shape(self, info: ValueInfo) -> str:
+        """Dimensions with the free ones numbered."""
+        if info.shape is None:
+            return "?"
+        shown = []
+        for dim in info.shape:
+            if isinstance(dim, str):
+                shown.append(f"d{self.dims.setdefault(dim, len(self.dims))}")
+            else:
+                shown.append("?" if dim is None else str(dim))
+        return f"[{','.join(shown)}]"
+
+    def rest(self) -> Iterator[tuple[str, str]]:
+        """What no output depends on: each node by a digest of all it depends on, and its id."""
+        digests: dict[str, str] = {}
+        left = [node for node in self.tables.nodes if node not in self.numbers]
+        if not left:
+            return
+        ordered = [node for node in topological_order(self.tables) if node not in self.numbers]
+        cyclic = set(left) - set(ordered)
+        for node in (*ordered, *(node for node in left if node in cyclic)):
+            inputs = [
+                f"{wire.place}={self.known(wire.producer, digests)}.{wire.output}"
+                for wire in wires(self.tables, node)
+            ]
+            text = f"dead {self.described(node)} <- {' '.join(inputs)}"
+            digests[node] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            yield digests[node], node
+
+    def known(self, node: str, digests: Mapping[str, str]) -> str:
+        """A live node by its number, a dead one by its digest (none yet: it is on a cycle)."""
+        number = self.numbers.get(node)
+        return str(number) if number is not None else digests.get(node, "cycle")
+
+
+def _kind(numbers: Numbers | None) -> str:
+    """Type of an attribute's value: the text "1" is not the number 1."""
+    return "" if numbers is None else f":{numbers.kind}{'s' if numbers.is_list else ''}"
+
+
+def _constant(data: dict[str, Any]) -> str:
+    """Type and shape of what a Constant holds."""
+    attribute = data["node"].attributes[0]
+    for tensor in (*attribute.tensors, *attribute.sparse_tensors):
+        return tensor_text(tensor)
+    numbers = attribute.numbers
+    if numbers is None:
+        return "undefined"
+    dtype = {"float": "float32", "int": "int64", "string": "string"}[numbers.kind]
+    return f"{dtype}[{len(numbers.values) if numbers.is_list else ''}]"
+
+
+def _bodies(tables: Tables) -> dict[str, tuple[str, str]]:
+    """Holder and attribute of each body, by its scope (as `graphcount.graph` names them)."""
+    return {
+        f"{node}/{attribute.name}" + (f"[{number}]" if number else ""): (
+            node,
+            f"{attribute.name}[{number}]",
+        )
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator"
+        for attribute in data["node"].attributes
+        for number in range(len(attribute.graphs))
+    }
+
+
+def _positions(tables: Tables) -> dict[str, int]:
+    """Which input or output of its graph a node is."""
+    counted: dict[tuple[str, str], int] = {}
+    found = {}
+    for node, data in tables.nodes.items():
+        if data["kind"] in ("input", "output"):
+            key = (data["kind"], data["scope"])
+            found[node] = counted[key] = counted.get(key, -1) + 1
+    return found

@@ -1,0 +1,142 @@
+"""What a graph is apart from its names: operators described, and which result feeds which input.
+
+Fingerprints and diffs read this, so that both mean the same by "the same node".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Set
+from typing import Any, NamedTuple, TypeAlias
+
+from graphcount.dtypes import dtype_name
+from graphcount.graph import Tables
+from graphcount.loading.model import Attribute, Node, Numbers, SparseTensor, Tensor
+
+LONGEST = 200
+"""Characters of an attribute's value; a longer one is replaced by its beginning and a digest."""
+
+DEFAULTS: dict[str, str] = {
+    "allowzero": "0",
+    "auto_pad": "NOTSET",
+    "ceil_mode": "0",
+    "count_include_pad": "0",
+    "group": "1",
+    "keepdims": "1",
+    "noop_with_empty_axes": "0",
+    "saturate": "1",
+    "stash_type": "1",
+    "storage_order": "0",
+    "transA": "0",
+    "transB": "0",
+}
+"""Attributes with one default in every standard operator that has them (onnx/docs/Operators.md).
+
+Exporters write them or leave them out; the node is the same.
+"""
+
+REPEATED_DEFAULTS = {"dilations": "1", "strides": "1", "pads": "0"}
+"""Lists that are this number along every axis by default: convolutions and pools."""
+
+Place: TypeAlias = tuple[int, str, int]
+"""Where a node takes a value: (input index, "", 0), or (-1, body, position) for a body's result."""
+
+
+class Wire(NamedTuple):
+    """One input of a node.
+
+    Attributes:
+        place: Which input.
+        producer: Id of the graph node that makes the value.
+        output: Which of its results.
+    """
+
+    place: Place
+    producer: str
+    output: int
+
+
+def wires(tables: Tables, node: str) -> tuple[Wire, ...]:
+    """Inputs of a node, in order."""
+    found = []
+    for producer, keyed in tables.pred[node].items():
+        made_by = tables.nodes[producer]
+        for edge in keyed.values():
+            index = edge["index"]
+            place = (index, "", 0) if index is not None else (-1, edge["body"], edge["result"])
+            found.append(Wire(place, producer, _position(made_by, edge["value"])))
+    if len(found) > 1:
+        found.sort()
+    return tuple(found)
+
+
+def attribute_texts(node: Node, stored: Set[int]) -> dict[str, str]:
+    """Values of a node's attributes as text, by name; doc strings and defaults are no part of them.
+
+    Args:
+        node: The node.
+        stored: Keys of the stored tensors: of these only type and shape are said here.
+    """
+    found = {}
+    for attribute in sorted(node.attributes, key=lambda attribute: attribute.name):
+        text = " ".join(_parts(attribute, stored))
+        if node.domain or not _is_default(attribute.name, text):
+            found[attribute.name] = text
+    return found
+
+
+def _is_default(name: str, text: str) -> bool:
+    if name in REPEATED_DEFAULTS:
+        return set(text[1:-1].split(", ")) == {REPEATED_DEFAULTS[name]}
+    return DEFAULTS.get(name) == text
+
+
+def _position(data: dict[str, Any], value: str) -> int:
+    """Which result of a node a value is."""
+    if data["kind"] != "operator":
+        return 0
+    outputs = data["node"].outputs
+    if len(outputs) == 1 or value not in outputs:
+        return 0
+    return int(outputs.index(value))
+
+
+def _parts(attribute: Attribute, stored: Set[int]) -> Iterator[str]:
+    if attribute.ref_attr_name:
+        yield f"@{attribute.ref_attr_name}"
+    if attribute.numbers is not None:
+        numbers = attribute.numbers
+        if attribute.offset in stored:
+            yield f"{numbers.kind}[{len(numbers.values)}]"
+        else:
+            yield _number_text(numbers)
+    for tensor in attribute.tensors:
+        yield tensor_text(tensor)
+    for sparse in attribute.sparse_tensors:
+        yield tensor_text(sparse)
+    if attribute.graphs:
+        yield f"{len(attribute.graphs)} subgraph{'s' if len(attribute.graphs) > 1 else ''}"
+
+
+def tensor_text(tensor: Tensor | SparseTensor) -> str:
+    """Type and shape of a tensor: `float32[3,4]`; sparse ones count as what they stand for."""
+    code = tensor.values.data_type if isinstance(tensor, SparseTensor) else tensor.data_type
+    return f"{dtype_name(code)}[{','.join(map(str, tensor.dims))}]"
+
+
+def _number_text(numbers: Numbers) -> str:
+    """`7`, `0.5`, `same_upper`, `[1, 1]`; text keeps quotes inside lists only."""
+    values = numbers.values
+    if not numbers.is_list:
+        first = values[0] if values else ""
+        text = first.decode("utf-8", "backslashreplace") if isinstance(first, bytes) else str(first)
+        return shortened(text, numbers.kind)
+    return shortened(str(list(values)), numbers.kind)
+
+
+def shortened(text: str, kind: str) -> str:
+    """A text, or when it is long its beginning and its digest."""
+    if len(text) <= LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[:60]}... ({kind}, sha256 {digest[:32]})"
