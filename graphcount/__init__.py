@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, audit, count, load, plan, rules
+    from graphcount.api import Model, audit, count, diff, load, plan, rules
     from graphcount.errors import (
         DamagedError,
         GraphcountError,
@@ -41,13 +41,14 @@ __all__ = [
     "__version__",
     "audit",
     "count",
+    "diff",
     "load",
     "plan",
     "rules",
 ]
 
 _HOMES = {
-    "graphcount.api": ("Model", "audit", "count", "load", "plan", "rules"),
+    "graphcount.api": ("Model", "audit", "count", "diff", "load", "plan", "rules"),
     "graphcount.errors": (
         "DamagedError",
         "GraphcountError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from graphcount.analysis.fingerprint import Hashes
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
+    from graphcount.gates.diff.side import Subject
     from graphcount.graph import ModelGraph
+    from graphcount.report.diff import Diff
     from graphcount.report.records import Report, RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
@@ -162,6 +165,13 @@ class Model:
             finally:
                 source.close()
         return self._hashes
+
+    @property
+    def stored_keys(self) -> tuple[int, ...]:
+        """Identities of the stored tensors, in the report's order; see `Stored.key`."""
+        from graphcount.analysis.stored import find_stored
+
+        return tuple(tensor.key for tensor in find_stored(self.file.proto, self.file.path))
 
     def __repr__(self) -> str:
         return f"<graphcount.Model {self.path!r}>"
@@ -314,6 +324,106 @@ def plan(
     elif dims or shapes:
         raise UsageError("dims and shapes belong to the count: give the path, or count with them")
     return work_out(model, options)
+
+
+def diff(
+    old: str | Report | Model,
+    new: str | Report | Model,
+    *,
+    values: bool = False,
+    hash_file: bool = False,
+    cost: bool | None = None,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Diff:
+    """What changed from one model to another; see `graphcount.gates.diff` for how they are matched.
+
+    Args:
+        old: Path of a model or of a saved report (`--format json`), a report, or a model.
+        new: The same.
+        values: Compare the numbers of tensors, too: all of them are read.
+        hash_file: Compare the files' SHA-256 and the fingerprints of their content.
+        cost: Work out shapes, MACs and activations: None up to 20,000 nodes.
+        dims: Sizes of dimensions the models leave free.
+        shapes: Shapes of graph inputs.
+        limits: What the files may ask of us.
+
+    Raises:
+        GraphcountError: One of them cannot be read, or an option makes no sense.
+    """
+    return compared(
+        old,
+        new,
+        values=values,
+        hash_file=hash_file,
+        cost=cost,
+        dims=dims,
+        shapes=shapes,
+        limits=limits,
+    )[0]
+
+
+def compared(
+    old: str | Report | Model,
+    new: str | Report | Model,
+    *,
+    values: bool = False,
+    hash_file: bool = False,
+    cost: bool | None = None,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[Diff, Report, Report]:
+    """`diff`, and the two reports that it compared."""
+    from graphcount.gates.diff import compare
+
+    if old == "-" and new == "-":
+        raise UsageError("only one of the two can come from standard input")
+    with _gc_paused():
+        first, second = (
+            _subject(model, values, hash_file, cost, dims, shapes, limits) for model in (old, new)
+        )
+        if (dims or shapes) and first.source == second.source == "report":
+            raise UsageError("dims and shapes belong to the count: these reports were counted")
+        return compare(first, second), first.report, second.report
+
+
+def _subject(
+    model: str | Report | Model,
+    values: bool,
+    hash_file: bool,
+    cost: bool | None,
+    dims: Mapping[str, int] | None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None,
+    limits: Limits,
+) -> Subject:
+    """One side of a diff: a model with its wiring, or a report without."""
+    from graphcount.gates.diff.side import Subject
+    from graphcount.report.records import Report as Counted
+
+    if isinstance(model, str | os.PathLike):
+        from graphcount.gates.saved import read_report
+
+        path = str(model)
+        model = read_report(path) or load(path, limits=limits)
+    if isinstance(model, Counted):
+        return Subject(model, None, None, None, "report")
+    from graphcount.analysis.wiring import attribute_texts, wires
+
+    report = model.report(deep=False, hash_file=hash_file, cost=cost, dims=dims, shapes=shapes)
+    digests = model.hashes().digests if values else None
+    if values:
+        report = replace(report, fingerprint=model.hashes().fingerprint)
+    tables = model.model_graph.tables
+    stored = frozenset(model.stored_keys)
+    attributes = {
+        node: attribute_texts(data["node"], stored)
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator" and data["node"].attributes
+    }
+    fed = {node: wires(tables, node) for node in tables.nodes if tables.pred[node]}
+    return Subject(report, attributes, fed, digests, "model")
 
 
 def _cost_options(

@@ -18,6 +18,7 @@ DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
 COMMANDS = {
     "count": ("graphcount.cli.count", "Count parameters, bytes, operators (the default)."),
     "check": ("graphcount.cli.check", "Pass or fail against budgets."),
+    "diff": ("graphcount.cli.diff", "What changed between two models."),
     "audit": ("graphcount.cli.audit", "What a stranger's model hides."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),

@@ -1,0 +1,96 @@
+"""`graphcount diff OLD NEW`: what changed between two models, or two saved reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from graphcount.cli.options import cost_options, make_view, write
+from graphcount.formats.diff import BY, FORMATS, SORT, By, DiffView, Sort
+from graphcount.formats.text import mask, one_line
+
+
+@click.command("diff")
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("--by", type=click.Choice(BY), help="One table: a row a module, node, operator, ...")
+@click.option("--top", type=click.IntRange(1), help="Rows to show; the rest becomes one row.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORT),
+    default="nbytes",
+    show_default=True,
+    help="Which difference decides what is shown.",
+)
+@click.option("--values", is_flag=True, help="Compare the numbers of tensors, too: all are read.")
+@click.option("--hash", "hash_file", is_flag=True, help="Compare fingerprints of the content.")
+@click.option(
+    "--max-increase",
+    "increases",
+    multiple=True,
+    metavar="MEASURE=LIMIT",
+    help="Exit 1 when it grows by more, e.g. nbytes=5% or nbytes=200kB. May be repeated.",
+)
+@click.option("--fail-on-change", is_flag=True, help="Exit 1 when anything differs.")
+@cost_options
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(FORMATS)),
+    default="table",
+    show_default=True,
+    help="How to print the result.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
+@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+def command(
+    old: str,
+    new: str,
+    by: By | None,
+    top: int | None,
+    sort: Sort,
+    values: bool,
+    hash_file: bool,
+    increases: tuple[str, ...],
+    fail_on_change: bool,
+    cost: bool | None,
+    dims: dict[str, int],
+    shapes: dict[str, tuple[int | str | None, ...]],
+    macs_convention: str,
+    format_name: str,
+    output: str | None,
+    quiet: bool,
+    no_color: bool,
+    binary: bool,
+) -> int:
+    """What changed: totals, operators, modules, tensors added, removed, renamed, retyped, reshaped.
+
+    OLD and NEW are models (.onnx, ONNX text or JSON, one of them - for standard input) or saved
+    reports (--format json). Exit 0 whatever differs, unless a limit is given.
+    """
+    from graphcount.api import compared
+    from graphcount.formats.diff import render
+    from graphcount.gates.increase import judge_growth, parse_growth
+
+    limits = [parse_growth(text) for text in increases]
+    needs_cost = any(limit.measure.depends_on == "cost" for limit in limits)
+    found, before, after = compared(
+        old,
+        new,
+        values=values,
+        hash_file=hash_file,
+        cost=True if needs_cost and cost is None else cost,
+        dims=dims,
+        shapes=shapes,
+    )
+    found = replace(found, findings=judge_growth(before, after, limits))
+    shown = make_view(output, no_color, binary)
+    view = DiffView(by, top, sort, binary, shown.color, shown.width)
+    write(mask(render(format_name, found, view)), output)
+    changed = fail_on_change and not found.empty
+    if changed:
+        click.echo(one_line(f"graphcount: {new} is not the same as {old}", 400), err=True)
+    return 1 if found.findings or changed else 0

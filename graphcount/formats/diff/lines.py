@@ -1,0 +1,342 @@
+"""What every text format of a diff says: its headline, its rows, what they mean in words.
+
+Nothing here is escaped; names are as the models have them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from graphcount.formats.diff import By, DiffView
+from graphcount.formats.sentences import quantity
+from graphcount.report.diff import (
+    RELATIONS,
+    Diff,
+    GroupRow,
+    NodeChange,
+    NodeSide,
+    TensorChange,
+    TensorSide,
+    TotalRow,
+)
+from graphcount.report.records import Dim
+from graphcount.units import exact, nbytes
+
+HEADLINE = {
+    "parameters": "parameters",
+    "framework_parameters": "framework's",
+    "buffers": "buffers",
+    "quantization": "quantization",
+    "constants": "constants",
+    "unused": "unused",
+    "generated": "generated",
+    "macs": "MACs",
+    "elementwise": "element-wise",
+    "activation_nbytes": "activations",
+    "peak_activation_nbytes": "peak",
+    "nbytes": "weights",
+    "external_nbytes": "external",
+    "file_nbytes": "file",
+    "nodes": "nodes",
+    "tensors": "tensors",
+    "functions": "functions",
+    "subgraphs": "subgraphs",
+    "unknown": "unknown",
+}
+"""Totals of the headline, in order, and what they are called."""
+
+ALWAYS = frozenset({"parameters", "macs", "nbytes", "file_nbytes", "nodes", "tensors"})
+"""Totals that are shown when they did not change, too."""
+
+
+class HeadLine(NamedTuple):
+    """One total, as text; `change` and `share` are empty when it is the same."""
+
+    label: str
+    old: str
+    new: str
+    change: str
+    share: str
+
+
+def headline(diff: Diff, binary: bool = False) -> tuple[list[HeadLine], list[tuple[str, str]]]:
+    """Totals as lines of a table, and as label and sentence those that are formulas."""
+    lines, sentences = [], []
+    for name, label in HEADLINE.items():
+        row = diff.total(name)
+        if row.old_expression is not None or row.new_expression is not None:
+            sentences.append((label, _formula(row)))
+            continue
+        if row.old is None and row.new is None:
+            continue
+        if row.old == row.new and not (name in ALWAYS and row.old):
+            continue
+        change, share = "", ""
+        if row.delta:
+            change = signed(row.delta, row.unit, binary)
+            share = percent_of(row.delta, row.old or 0)
+        lines.append(HeadLine(label, *_sides(row.old, row.new, row.unit, binary), change, share))
+    return lines, sentences
+
+
+def _formula(row: TotalRow) -> str:
+    """A total in free dimensions."""
+    unit = " bytes" if row.unit == "bytes" else ""
+    old, new = row.old_expression or "not known", row.new_expression or "not known"
+    if old == new:
+        return f"{old}{unit}, the same"
+    change = row.delta_expression or ""
+    if change and not change.startswith("-"):
+        change = f"+{change}"
+    return f"{old} -> {new}{unit}" + (f" ({change})" if change else "")
+
+
+def _sides(old: int | None, new: int | None, unit: str, binary: bool) -> tuple[str, str]:
+    """Both numbers, exact where rounding would show them as equal."""
+    texts = [amount(number, unit, binary) for number in (old, new)]
+    if texts[0] == texts[1] and old != new and old is not None and new is not None:
+        texts = [f"{exact(number)}{' B' if unit == 'bytes' else ''}" for number in (old, new)]
+    return texts[0], texts[1]
+
+
+def amount(number: int | None, unit: str, binary: bool = False) -> str:
+    """A count with all digits, or a size in human units."""
+    if number is None:
+        return "not known"
+    return exact(number) if unit == "count" else nbytes(number, binary)
+
+
+def signed(number: int | None, unit: str = "count", binary: bool = False) -> str:
+    """A difference with its sign; empty for none."""
+    if not number:
+        return ""
+    return f"{'+' if number > 0 else '-'}{amount(abs(number), unit, binary)}"
+
+
+def percent_of(delta: int, old: int) -> str:
+    """`+3.1%`; empty when there was nothing before. A small change is never 0.0%."""
+    if old <= 0 or not delta:
+        return ""
+    tenths = (2000 * abs(delta) + old) // (2 * old)
+    sign = "+" if delta > 0 else "-"
+    return f"{sign}{tenths // 10}.{tenths % 10}%" if tenths else "<0.1%"
+
+
+# ----------------------------------------------------------------------------------- what is shown
+
+
+Row = TypeVar("Row")
+
+
+def key_of(row: object, sort: str) -> int:
+    """The difference that rows are sorted by; 0 when it is not known."""
+    return getattr(row.delta, sort, 0) or 0  # type: ignore[attr-defined]
+
+
+def chosen(rows: Sequence[Row], sort: str, top: int) -> tuple[list[Row], list[Row]]:
+    """The rows with the largest differences, growers first, and the others.
+
+    What was added or removed and is next to nothing beside the largest difference is not shown
+    while other rows are: a scale of 4 bytes beside a weight that lost a megabyte.
+    """
+    largest = max((abs(key_of(row, sort)) for row in rows), default=0)
+
+    def order(row: Row) -> tuple[bool, int]:
+        size = abs(key_of(row, sort))
+        negligible = size * 1000 < largest and getattr(row, "status", "changed") != "changed"
+        return negligible, -size
+
+    ordered = sorted(rows, key=order)
+    telling = sum(not order(row)[0] for row in ordered)
+    kept = min(top, telling or top)
+    if len(ordered) == kept + 1:
+        kept += 1  # one row more takes no more room than saying that there is one
+    shown = sorted(ordered[:kept], key=lambda row: _growers_first(key_of(row, sort)))
+    return shown, ordered[kept:]
+
+
+def _growers_first(delta: int) -> tuple[int, int]:
+    return (0 if delta > 0 else 1 if delta < 0 else 2), -abs(delta)
+
+
+def group_rows(diff: Diff, by: By) -> tuple[GroupRow, ...]:
+    """Rows of a grouping."""
+    return {
+        "module": diff.modules,
+        "op_type": diff.op_types,
+        "dtype": diff.dtypes,
+        "kind": diff.kinds,
+    }[by]
+
+
+def telling_tensors(diff: Diff) -> list[TensorChange]:
+    """Tensors of which more changed than the name."""
+    return [row for row in diff.tensors if row.changes != ("renamed",)]
+
+
+def telling_nodes(diff: Diff) -> list[NodeChange]:
+    """Nodes whose operator or attributes changed."""
+    return [row for row in diff.nodes if {"operator", "attributes"} & set(row.changes)]
+
+
+def same_but_names(rows: Iterable[GroupRow]) -> tuple[list[GroupRow], int]:
+    """Groups whose sums differ, and how many differ in their name only."""
+    found = list(rows)
+    telling = [row for row in found if row.old != row.new]
+    return telling, len(found) - len(telling)
+
+
+# -------------------------------------------------------------------------------------- in words
+
+
+def relation_sentence(diff: Diff) -> str:
+    """How the two relate, and how far that was looked at."""
+    text = RELATIONS[diff.relation]
+    if diff.relation == "structure" and not diff.values_compared:
+        text = "same network; weights were not compared (--values does)"
+        if any(side.source == "report" for side in (diff.old, diff.new)):
+            text = "same network, as far as saved reports say"
+        if diff.nodes or diff.tensors:
+            text = text.replace("same network", "same network but for names", 1)
+    return text
+
+
+def summary(rows: Iterable[TensorChange | NodeChange], same: int) -> str:
+    """`24 added, 8 renamed, 8 retyped, 1 the same`: what changed twice counts twice."""
+    counted: Counter[str] = Counter()
+    for row in rows:
+        counted.update(row.changes or (row.status,))
+    parts = [f"{exact(counted[what])} {word}" for what, word in WORDS.items() if counted[what]]
+    if same:
+        parts.append(f"{exact(same)} the same")
+    return ", ".join(parts) or "none"
+
+
+WORDS = {
+    "added": "added",
+    "removed": "removed",
+    "reshaped": "reshaped",
+    "retyped": "retyped",
+    "operator": "with another operator",
+    "attributes": "with other attributes",
+    "rewired": "with other inputs",
+    "values": "with other values",
+    "kind": "of another kind",
+    "moved": "moved",
+    "cost": "with other MACs",
+    "renamed": "renamed",
+}
+"""Every change as a predicate, in the order of a summary."""
+
+
+def what(row: TensorChange | NodeChange) -> str:
+    """The first word of a row: its status, or the change that says most."""
+    if not row.changes:
+        return row.status
+    order = ("reshaped", "retyped", "operator", "attributes", "values", "kind", "moved")
+    return next((name for name in order if name in row.changes), row.changes[0])
+
+
+def name_of(side: TensorSide | NodeSide) -> str:
+    """Name of a tensor, id of a node."""
+    return side.name if isinstance(side, TensorSide) else side.id
+
+
+def tensor_details(row: TensorChange) -> str:
+    """What a tensor was and is."""
+    old, new = row.old, row.new
+    if old is None or new is None:
+        side = old or new
+        assert side is not None
+        return f"{side.dtype} {dims(side.shape)} {side.kind}"
+    parts = [
+        _step(old.dtype, new.dtype, "retyped" in row.changes),
+        _step(dims(old.shape), dims(new.shape), "reshaped" in row.changes),
+    ]
+    if "kind" in row.changes:
+        parts.append(_step(f"{old.kind}: {old.role}", f"{new.kind}: {new.role}", True))
+    if "values" in row.changes:
+        parts.append("other values")
+    if "moved" in row.changes:
+        parts.append(f"used by {old.owner or 'nothing'} -> {new.owner or 'nothing'}")
+    if "renamed" in row.changes and not new.name.startswith(old.name):  # `weight_quantized`
+        parts.append(f"was {old.name}")
+    return " ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
+
+
+def node_details(row: NodeChange) -> str:
+    """What a node was and is."""
+    old, new = row.old, row.new
+    if old is None or new is None:
+        side = old or new
+        assert side is not None
+        return f"{operator(side)} {shapes(side)}".strip()
+    parts = [_step(operator(old), operator(new), "operator" in row.changes)]
+    for item in row.attributes:
+        parts.append(f"{item.name} {item.old or '(none)'} -> {item.new or '(none)'}")
+    if "reshaped" in row.changes:
+        parts.append(_step(shapes(old) or "?", shapes(new) or "?", True))
+    if "rewired" in row.changes:
+        parts.append("other inputs")
+    if "moved" in row.changes:
+        parts.append(f"module {old.module or '(none)'} -> {new.module or '(none)'}")
+    if "cost" in row.changes:
+        parts.append(f"MACs {_macs(old)} -> {_macs(new)}")
+    if "renamed" in row.changes:
+        parts.append(f"was {old.id}")
+    return ", ".join(parts)
+
+
+def _macs(side: NodeSide) -> str:
+    if side.macs is not None:
+        return quantity(side.macs)
+    return side.macs_expression or "not known"
+
+
+def operator(side: NodeSide) -> str:
+    """`Conv`, or `com.microsoft::QGemm`."""
+    return f"{side.domain}::{side.op_type}" if side.domain else side.op_type
+
+
+def shapes(side: NodeSide) -> str:
+    """Shape of the first result."""
+    first = side.output_shapes[0] if side.output_shapes else None
+    return "" if first is None else dims(first)
+
+
+def dims(shape: tuple[Dim, ...]) -> str:
+    """`[batch, 3, ?]`."""
+    return f"[{', '.join('?' if dim is None else str(dim) for dim in shape)}]"
+
+
+def _step(old: str, new: str, changed: bool) -> str:
+    return f"{old} -> {new}" if changed else new
+
+
+def facts(diff: Diff) -> list[str]:
+    """What differs in what is said of the whole models."""
+    return [f"{row.name}: {row.old or '(none)'} -> {row.new or '(none)'}" for row in diff.facts]
+
+
+def hashes(diff: Diff) -> list[str]:
+    """What fingerprints say, when they were asked for."""
+    old, new = diff.old.fingerprint, diff.new.fingerprint
+    if old is None or new is None:
+        return []
+    found = []
+    for label in ("architecture", "weights"):
+        first, second = getattr(old, label), getattr(new, label)
+        if first is None or second is None:
+            found.append(f"{label}: not known, numbers could not be read")
+        elif first == second:
+            found.append(f"{label}: the same, {first[:16]}")
+        else:
+            found.append(f"{label}: {first[:16]} -> {second[:16]}")
+    return found
+
+
+def top_of(view: DiffView, default: int) -> int:
+    """Rows to show."""
+    return view.top or default

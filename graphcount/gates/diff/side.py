@@ -1,0 +1,144 @@
+"""One of the two models, laid out for matching: nodes as numbers, neighbours as lists."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphcount.analysis.names import maker, original_name
+from graphcount.analysis.wiring import Place, Wire
+from graphcount.report.records import Report
+
+BODY_INPUTS = 100
+"""Inputs of bodies looked through on the way to the node that makes a value."""
+
+
+class Subject(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        report: What was counted.
+        attributes: Attributes of every node as text, by node id; None for a saved report.
+        wires: Inputs of every graph node, by its id; None for a saved report.
+        digests: Digest of each tensor's numbers in the report's order; None when not asked for.
+        source: `model` or `report`.
+    """
+
+    report: Report
+    attributes: dict[str, dict[str, str]] | None
+    wires: dict[str, tuple[Wire, ...]] | None
+    digests: tuple[str | None, ...] | None
+    source: str
+
+
+class Link(NamedTuple):
+    """An edge as seen from one end: input of the consumer, number of the other node, result."""
+
+    place: Place
+    node: int
+    output: int
+
+
+class Side:
+    """A subject's nodes by number, in the report's order.
+
+    Attributes:
+        ids: Node ids.
+        operators: Domain and op type.
+        families: What the operator is at heart; see `FAMILIES`.
+        stored: Tensors each node uses, as (input index or None, tensor number), in order.
+        before: Producers of each node's inputs.
+        after: Consumers of each node's results.
+        sources: For each node what feeds the inputs that no node makes: graph input or tensor.
+    """
+
+    def __init__(self, subject: Subject, *, with_wires: bool) -> None:
+        report = subject.report
+        self.subject = subject
+        self.nodes = report.nodes
+        self.tensors = report.tensors
+        self.ids = [node.id for node in report.nodes]
+        self.operators = [(node.domain, node.op_type) for node in report.nodes]
+        self.families = [family(node.op_type) for node in report.nodes]
+        self.number = {node: number for number, node in enumerate(self.ids)}
+        self.attributes: list[tuple[tuple[str, str], ...]] = [()] * len(self.ids)
+        self.stored = self._stored()
+        self.before: list[list[Link]] = [[] for _ in self.ids]
+        self.after: list[list[Link]] = [[] for _ in self.ids]
+        self.sources: list[list[tuple[Place, str]]] = [[] for _ in self.ids]
+        if with_wires and subject.wires is not None and subject.attributes is not None:
+            texts = subject.attributes
+            self.attributes = [tuple(texts.get(node, {}).items()) for node in self.ids]
+            self._connect(subject.wires)
+
+    def _stored(self) -> list[list[tuple[int | None, int]]]:
+        found: list[list[tuple[int | None, int]]] = [[] for _ in self.ids]
+        for index, tensor in enumerate(self.tensors):
+            for use in tensor.uses:
+                node = self.number.get(use.node)
+                if node is not None:
+                    found[node].append((use.input, index))
+        for uses in found:
+            if len(uses) > 1:
+                uses.sort(key=lambda use: (-1 if use[0] is None else use[0], use[1]))
+        return found
+
+    def _connect(self, wires: dict[str, tuple[Wire, ...]]) -> None:
+        inputs = {
+            f"input:{value.name}": position
+            for position, value in enumerate(self.subject.report.model.inputs)
+        }
+        for node, node_id in enumerate(self.ids):
+            for wire in wires.get(node_id, ()):
+                producer, output = self._producer(wire, wires)
+                if producer is not None:
+                    self.before[node].append(Link(wire.place, producer, output))
+                    self.after[producer].append(Link(wire.place, node, output))
+                else:
+                    position = inputs.get(wire.producer)
+                    what = "tensor" if position is None else f"input {position}"
+                    self.sources[node].append((wire.place, what))
+
+    def _producer(self, wire: Wire, wires: dict[str, tuple[Wire, ...]]) -> tuple[int | None, int]:
+        """The node that makes a value: inputs of bodies are looked through."""
+        for _ in range(BODY_INPUTS):
+            number = self.number.get(wire.producer)
+            if number is not None:
+                return number, wire.output
+            inner = wires.get(wire.producer)
+            if not inner:
+                break
+            wire = inner[0]
+        return None, 0
+
+
+def own_name(name: str) -> str:
+    """A name that the author of the network gave, without what a quantizer adds; else empty."""
+    name = original_name(name)
+    return name if maker(name) == "author" else ""
+
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "MatMul": (
+        *("MatMul", "Gemm", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+        *("QLinearMatMul", "QGemm", "MatMulNBits", "MatMulBnb4", "MatMulFpQ4", "FusedMatMul"),
+        *("FusedGemm", "TransposeMatMul", "GemmFloat8", "FusedMatMulActivation"),
+    ),
+    "Conv": ("Conv", "ConvInteger", "QLinearConv", "FusedConv", "NhwcConv", "NhwcFusedConv"),
+    "Gather": ("Gather", "GatherBlockQuantized", "QGather"),
+    "LSTM": ("LSTM", "DynamicQuantizeLSTM"),
+    "Attention": ("Attention", "QAttention", "QOrderedAttention"),
+    "LayerNormalization": (
+        *("LayerNormalization", "SimplifiedLayerNormalization", "SkipLayerNormalization"),
+        *("SkipSimplifiedLayerNormalization", "RMSNormalization"),
+    ),
+    "Gelu": ("Gelu", "FastGelu", "BiasGelu", "QuickGelu"),
+}
+"""Operators that quantizers and optimisers put in each other's place, by the plain one."""
+
+_FAMILY = {op_type: name for name, members in FAMILIES.items() for op_type in members}
+
+
+def family(op_type: str) -> str:
+    """What an operator is at heart: `QLinearAdd` is an Add."""
+    found = _FAMILY.get(op_type)
+    return found if found is not None else op_type.removeprefix("QLinear") or op_type

@@ -1,0 +1,242 @@
+"""Totals, groups and facts of two reports, side by side."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+
+from graphcount.gates.diff.rows import Modules
+from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
+from graphcount.report.records import OUTPUT, NodeRow, Report, TensorRow
+from graphcount.symbolic import TooComplexError, formula
+
+Read = Callable[[Report], int | None]
+
+TOTALS: dict[str, tuple[str, Read]] = {
+    "parameters": ("count", lambda r: r.totals.parameters),
+    "parameters_as_used": ("count", lambda r: r.totals.parameters_as_used),
+    "framework_parameters": ("count", lambda r: r.framework.parameters),
+    "buffers": ("count", lambda r: r.totals.buffers),
+    "quantization": ("count", lambda r: r.totals.quantization),
+    "constants": ("count", lambda r: r.totals.constants),
+    "unused": ("count", lambda r: r.totals.unused),
+    "elements": ("count", lambda r: r.totals.elements),
+    "stored_elements": ("count", lambda r: r.totals.stored_elements),
+    "generated": ("count", lambda r: r.totals.generated),
+    "nbytes": ("bytes", lambda r: r.totals.nbytes.total),
+    "parameter_nbytes": ("bytes", lambda r: r.totals.nbytes.parameters),
+    "buffer_nbytes": ("bytes", lambda r: r.totals.nbytes.buffers),
+    "quantization_nbytes": ("bytes", lambda r: r.totals.nbytes.quantization),
+    "constant_nbytes": ("bytes", lambda r: r.totals.nbytes.constants),
+    "unused_nbytes": ("bytes", lambda r: r.totals.nbytes.unused),
+    "absent_nbytes": ("bytes", lambda r: r.totals.nbytes.absent),
+    "overhead_nbytes": ("bytes", lambda r: r.totals.nbytes.overhead),
+    "file_nbytes": ("bytes", lambda r: r.model.file_nbytes),
+    "external_nbytes": ("bytes", lambda r: r.model.external_nbytes),
+    "macs": ("count", lambda r: r.totals.macs),
+    "flops": ("count", lambda r: r.totals.flops),
+    "elementwise": ("count", lambda r: r.totals.elementwise),
+    "activation_nbytes": ("bytes", lambda r: r.totals.activation_nbytes),
+    "peak_activation_nbytes": ("bytes", lambda r: r.totals.peak_activation_nbytes),
+    "input_nbytes": ("bytes", lambda r: r.totals.input_nbytes),
+    "output_nbytes": ("bytes", lambda r: r.totals.output_nbytes),
+    "nodes": ("count", lambda r: r.model.node_count),
+    "tensors": ("count", lambda r: len(r.tensors)),
+    "functions": ("count", lambda r: r.model.function_count),
+    "subgraphs": ("count", lambda r: r.model.subgraph_count),
+    "unknown": ("count", lambda r: len(r.unknown)),
+}
+"""What is compared of the whole models: unit, and how to read it."""
+
+EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
+    "macs": lambda r: r.totals.macs_expression,
+    "elementwise": lambda r: r.totals.elementwise_expression,
+    "activation_nbytes": lambda r: r.totals.activation_expression,
+}
+"""Totals that are formulas where dimensions are free."""
+
+
+def total_rows(old: Report, new: Report) -> tuple[TotalRow, ...]:
+    """Every total of both reports."""
+    found = []
+    for name, (unit, read) in TOTALS.items():
+        before, after = read(old), read(new)
+        delta = None if before is None or after is None else after - before
+        expression = EXPRESSIONS.get(name)
+        if expression is None or delta is not None:
+            found.append(TotalRow(name, unit, before, after, delta))
+            continue
+        first, second = expression(old) or _text(before), expression(new) or _text(after)
+        difference = _minus(first, second)
+        found.append(TotalRow(name, unit, before, after, None, first, second, difference))
+    return tuple(found)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _minus(old: str | None, new: str | None) -> str | None:
+    """The formula of the difference; None when one is missing or it grows too long."""
+    if old is None or new is None:
+        return None
+    before, after = formula(old), formula(new)
+    if before is None or after is None:
+        return None
+    try:
+        return str(after - before)
+    except TooComplexError:
+        return None
+
+
+# ---------------------------------------------------------------------------------------- facts
+
+
+def fact_rows(old: Report, new: Report) -> tuple[FactRow, ...]:
+    """What is said of the whole model and differs."""
+    before, after = _facts(old), _facts(new)
+    return tuple(
+        FactRow(name, before.get(name), after.get(name))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
+
+
+def _facts(report: Report) -> dict[str, str]:
+    model = report.model
+    facts = {
+        "format": model.format,
+        "ir_version": str(model.ir_version),
+        "producer": model.producer,
+        "graph_name": model.graph_name,
+        "dims": json.dumps(report.dims, sort_keys=True) if report.dims else "",
+    }
+    for domain, version in model.opset_imports.items():
+        facts[f"opset {domain or 'ai.onnx'}"] = str(version)
+    for label, values in (("input", model.inputs), ("output", model.outputs)):
+        for position, value in enumerate(values):
+            shown = ", ".join("?" if dim is None else str(dim) for dim in value.shape or ())
+            shape = "" if value.shape is None else f" [{shown}]"
+            facts[f"{label} {position}"] = f"{value.dtype}{shape}"
+            facts[f"{label} {position} name"] = value.name
+    for key, text in model.metadata.items():
+        facts[f"metadata {key}"] = text
+    return {name: text for name, text in facts.items() if text}
+
+
+# --------------------------------------------------------------------------------------- groups
+
+
+class _Sums:
+    """Running sums of a group."""
+
+    def __init__(self) -> None:
+        self.nodes = self.tensors = self.parameters = self.buffers = 0
+        self.elements = self.nbytes = 0
+        self.macs: int | None = None
+
+    def amounts(self) -> Amounts:
+        return Amounts(
+            self.nodes,
+            self.tensors,
+            self.parameters,
+            self.buffers,
+            self.elements,
+            self.nbytes,
+            self.macs,
+        )
+
+
+def operator_of(node: NodeRow) -> str:
+    """`Conv`, or `com.microsoft::QGemm` outside the standard domain."""
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def module_rows(old: Report, new: Report, modules: Modules) -> tuple[GroupRow, ...]:
+    """Modules whose own sums differ, or whose name does."""
+    first, second = (_by_node(report, lambda node: node.module) for report in (old, new))
+    return _paired(first, second, modules)
+
+
+def op_type_rows(old: Report, new: Report) -> tuple[GroupRow, ...]:
+    """Operators whose sums differ."""
+    return _paired(_by_node(old, operator_of), _by_node(new, operator_of), None)
+
+
+def tensor_group_rows(
+    old: Report, new: Report, label: Callable[[TensorRow], str]
+) -> tuple[GroupRow, ...]:
+    """Groups of tensors whose sums differ."""
+    sums: list[dict[str, _Sums]] = []
+    for report in (old, new):
+        groups: defaultdict[str, _Sums] = defaultdict(_Sums)
+        for tensor in report.tensors:
+            _add(groups[label(tensor)], tensor)
+        sums.append(groups)
+    return _paired(sums[0], sums[1], None)
+
+
+def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _Sums]:
+    """Sums over nodes and the tensors they own; those nobody owns stand under the empty label."""
+    groups: defaultdict[str, _Sums] = defaultdict(_Sums)
+    labels = {}
+    for node in report.nodes:
+        labels[node.id] = name = label(node)
+        row = groups[name]
+        row.nodes += node.op_type != OUTPUT
+        if node.macs is not None:
+            row.macs = node.macs + (row.macs or 0)
+    for tensor in report.tensors:
+        _add(groups[labels.get(tensor.owner or "", "")], tensor)
+    return groups
+
+
+def _add(row: _Sums, tensor: TensorRow) -> None:
+    row.tensors += 1
+    row.parameters += tensor.elements if tensor.kind == "parameter" else 0
+    row.buffers += tensor.elements if tensor.kind == "buffer" else 0
+    row.elements += tensor.elements
+    row.nbytes += tensor.nbytes
+
+
+def _paired(
+    old: dict[str, _Sums], new: dict[str, _Sums], modules: Modules | None
+) -> tuple[GroupRow, ...]:
+    """Rows of both sides, by name or as modules were paired; equal ones are left out."""
+    partner = {name: name for name in old if name in new}
+    if modules is not None:
+        free = {name: name for name in partner if _unpaired(name, modules)}
+        partner = {**free, **modules.to_new}
+    taken = {partner[name] for name in old if name in partner}
+    rows = []
+    for name, sums in old.items():
+        other = partner.get(name)
+        after = new.get(other) if other is not None else None
+        rows.append(_group(name, other if after else None, sums, after))
+    rows += [_group(None, name, None, sums) for name, sums in new.items() if name not in taken]
+    changed = (row for row in rows if row.old != row.new or row.old_name != row.new_name)
+    return tuple(sorted(changed, key=_order))
+
+
+def _unpaired(name: str, modules: Modules) -> bool:
+    return name not in modules.to_new and name not in modules.to_old
+
+
+def _group(
+    old_name: str | None, new_name: str | None, old: _Sums | None, new: _Sums | None
+) -> GroupRow:
+    nothing = _Sums().amounts()._replace(macs=0)
+    before, after = old.amounts() if old else None, new.amounts() if new else None
+    delta = Amounts(
+        *(
+            None if first is None or second is None else second - first
+            for first, second in zip(before or nothing, after or nothing, strict=True)
+        )  # type: ignore[arg-type]
+    )
+    return GroupRow(old_name, new_name, before, after, delta)
+
+
+def _order(row: GroupRow) -> tuple[object, ...]:
+    names = sorted(name for name in (row.old_name, row.new_name) if name is not None)
+    return -abs(row.delta.nbytes), -abs(row.delta.nodes), names

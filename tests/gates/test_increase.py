@@ -1,0 +1,57 @@
+"""Limits on growth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import graphcount
+from graphcount.errors import UsageError
+from graphcount.gates.increase import judge_growth, parse_growth, parse_increase
+
+
+@pytest.mark.parametrize(
+    ("limit", "old", "new", "kept"),
+    [
+        ("5%", 100, 105, True),
+        ("5%", 100, 106, False),
+        ("2.5 %", 1000, 1025, True),
+        ("2.5%", 1000, 1026, False),
+        ("0%", 10, 10, True),
+        ("0%", 10, 11, False),
+        ("50%", 0, 1, False),
+        ("200kB", 0, 200_000, True),
+        ("200kB", 1, 200_002, False),
+        ("0", 7, 7, True),
+        ("0", 7, 8, False),
+        ("0", 8, 7, True),
+        ("33.3%", 10**30, 10**30 + 333 * 10**27, True),
+        ("33.3%", 10**30, 10**30 + 333 * 10**27 + 1, False),
+    ],
+)
+def test_a_limit_is_exact(limit: str, old: int, new: int, kept: bool) -> None:
+    assert parse_increase(limit).allows(old, new) is kept
+
+
+@pytest.mark.parametrize("text", ["nbytes", "nbytes=", "nbytes=-5%", "nbytes=5%%", "nbites=5%"])
+def test_nonsense_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_growth(text)
+
+
+def test_one_byte_more_fails_and_says_so(fixtures: Path) -> None:
+    old = graphcount.count(str(fixtures / "behavior_cloning_11.onnx"))
+    new = graphcount.count(str(fixtures / "behavior_cloning.onnx"))
+    assert new.totals.parameters - old.totals.parameters == 20 * 64
+    assert judge_growth(old, new, [parse_growth("parameters=1280")]) == ()
+    (finding,) = judge_growth(old, new, [parse_growth("parameters=1279")])
+    assert finding.rule == "BUD001"
+    assert "1,280 more (limit 1279)" in finding.message
+
+
+def test_what_is_not_known_fails(fixtures: Path) -> None:
+    """MACs are a formula here: no number, no verdict."""
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    (finding,) = judge_growth(report, report, [parse_growth("macs=5%")])
+    assert finding.rule == "BUD002"
