@@ -139,16 +139,19 @@ def from_dict(data: Any) -> Report:
         found = data.get("schema") if isinstance(data, dict) else None
         raise DamagedError(f"not a {SCHEMA}: schema is {found!r}")
     try:
+        rest: dict[str, Any] = {
+            key: tuple(_record(kind, row) for row in _list(data[key]))
+            for key, kind in SECTIONS.items()
+        }
+        for key, kind in OPTIONAL.items():
+            if data.get(key):
+                rest[key] = _record(kind, data[key])
         return Report(
             model=_record(ModelInfo, data["model"]),
             totals=_record(Totals, data["totals"]),
             dims=_dims(data["dims"]),
             framework=_record(FrameworkRow, data["framework"]),
-            **{key: _record(kind, data[key]) for key, kind in OPTIONAL.items() if data.get(key)},
-            **{
-                key: tuple(_record(kind, row) for row in _list(data[key]))
-                for key, kind in SECTIONS.items()
-            },
+            **rest,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"not a complete {SCHEMA}: {error}") from None
