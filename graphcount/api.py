@@ -257,7 +257,8 @@ def audit(
         deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
     context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
     try:
-        found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
+        with _gc_paused():
+            found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
     finally:
         context.close()
     return replace(report, findings=found.findings, audit=found.audit)

@@ -8,9 +8,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from graphcount.analysis.counts import Row, count
+from graphcount.analysis.generated import Generated, find_generated
+from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored, find_stored
 from graphcount.analysis.values import Values
+from graphcount.audit.bodies import Body, find_bodies
+from graphcount.audit.operators import Use, uses
 from graphcount.audit.payload import Facts, Files, scan
+from graphcount.audit.structure import graph_inputs, graph_outputs, reached
 from graphcount.audit.texts import Texts
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading import ModelFile, read_model
@@ -109,6 +114,46 @@ class Context:
     def facts(self) -> Mapping[int, Facts]:
         """What one pass over the numbers told, by `Stored.key`; only in a deep audit."""
         return scan(self.stored, self.files, self.progress) if self.deep else {}
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        """Main graph, subgraphs and functions as the file stores them."""
+        return tuple(find_bodies(self.proto))
+
+    @cached_property
+    def uses(self) -> tuple[Use, ...]:
+        """Every stored node that calls an operator and no local function."""
+        return tuple(uses(self.proto, self.bodies))
+
+    @cached_property
+    def dependent(self) -> set[str]:
+        """Ids of the nodes that an input of the model reaches."""
+        return reached(self.tables.succ, graph_inputs(self.tables))
+
+    @cached_property
+    def alive(self) -> set[str]:
+        """Ids of the nodes that an output of the model depends on."""
+        return reached(self.tables.pred, graph_outputs(self.tables))
+
+    @cached_property
+    def generated(self) -> tuple[Generated, ...]:
+        """Nodes that make numbers from constants alone."""
+        return find_generated(self.model_graph, self.rows, self.values)
+
+    @cached_property
+    def inference(self) -> ValueShapes | Exception:
+        """Shapes, types and small values of everything; or why the inference failed."""
+        try:
+            return infer_shapes(
+                self.proto, self.model_graph, self.rows, self.values, check_declared=True
+            )
+        except (Exception, RecursionError) as error:
+            return error
+
+    @property
+    def shapes(self) -> ValueShapes | None:
+        """The inference, where it came to an end."""
+        return self.inference if isinstance(self.inference, ValueShapes) else None
 
     @cached_property
     def external(self) -> tuple[External, ...]:

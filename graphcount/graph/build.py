@@ -316,7 +316,8 @@ class Builder:
         else:
             resolved = scope.resolve(value)
             if resolved is None:
-                self.problems.append(Problem("value undefined", to, value))
+                kinds = ("result",) if data["index"] is None else ()
+                self.problems.append(Problem("value undefined", to, value, kinds))
                 return
             if not resolved[0]:
                 return  # an optional input of a function that the call leaves out

@@ -52,7 +52,8 @@ class Problem(NamedTuple):
         where: Node id, path of a value, or label of a function.
         name: The value's or function's name.
         kinds: Of a value defined twice: what defines it, first to last: `operator`, `input`,
-            `initializer`, or `argument` (of a function, or what its call returns).
+            `initializer`, or `argument` (of a function, or what its call returns). Of
+            one not defined: `result` where a body returns it.
         found: Nodes after expansion, or depth of calls.
         limit: What `found` may be.
     """

@@ -91,6 +91,7 @@ def versions(domain: str, op_type: str) -> tuple[Schema, ...]:
     return tuple(_read(line) for line in _lines().get((domain, op_type), ()))
 
 
+@cache
 def schema(domain: str, op_type: str, opset: int) -> Schema | None:
     """The definition that holds at an opset version; None when there is none (yet)."""
     found = [known for known in versions(domain, op_type) if known.since <= opset]

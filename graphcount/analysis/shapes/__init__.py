@@ -39,6 +39,7 @@ class ValueShapes(NamedTuple):
         calls: The `Call` of an operator, with everything known around it; nodes that no rule could
             tell apart share one, so it can be the key of what follows from it.
         conflicts: Declarations that contradict what was inferred.
+        exhausted: The small integer tensors of the file were too many to compute them all.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -48,6 +49,7 @@ class ValueShapes(NamedTuple):
     trips: dict[str, Dim | None]
     calls: Callable[[str], Call]
     conflicts: tuple[Conflict, ...]
+    exhausted: bool
 
 
 def infer_shapes(
@@ -141,6 +143,7 @@ def _published(state: State, calls: Calls) -> ValueShapes:
         state.trips,
         calls.call,
         tuple(state.conflicts),
+        state.exhausted,
     )
 
 

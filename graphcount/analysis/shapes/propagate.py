@@ -203,6 +203,7 @@ class Propagation:
             return None
         self.state.work += len(numbers)
         if self.state.work > MAX_WORK:
+            self.state.exhausted = True
             self.note("graph", "the file computes with too many small integer tensors")
         if product(shape) != len(numbers):
             return None

@@ -113,6 +113,7 @@ class State:
         widened: Shape that the state of a Loop or Scan keeps over all iterations, by (holder,
             position in the body's inputs), where it is less than the initial one.
         dead: Scopes of branches that are never taken.
+        exhausted: `MAX_WORK` numbers were computed; what comes after is not known.
         conflicts: Declarations that contradict what was found, the first `MAX_UNKNOWNS`.
     """
 
@@ -129,6 +130,7 @@ class State:
     dead: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     unstable: bool = False
+    exhausted: bool = False
     work: int = 0
 
     def sources(self, node_id: str, count: int) -> list[ValueKey | None]:

@@ -1,0 +1,126 @@
+"""Numbers in attributes against what operators can take, and axes against known ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from graphcount.analysis.shapes import ValueShapes
+from graphcount.dtypes import DTYPES
+from graphcount.graph import Tables
+from graphcount.loading.model import Node
+
+WINDOWED = frozenset(
+    {
+        *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DeformConv", "LpPool"),
+        *("MaxPool", "AveragePool", "MaxUnpool"),
+    }
+)
+RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+BLOCKED = frozenset({"DepthToSpace", "SpaceToDepth"})
+
+LARGEST_BLOCK = 46_340
+"""Its square is the largest below 2^31."""
+
+Check = Callable[[Node], str]
+
+
+def _each_positive(name: str) -> Check:
+    def check(node: Node) -> str:
+        values = node.integers(name) or ()
+        bad = [value for value in values if value < 1]
+        return f"{name} holds {bad[0]}" if bad else ""
+
+    return check
+
+
+def _positive(name: str, largest: int = (1 << 31) - 1) -> Check:
+    def check(node: Node) -> str:
+        value = node.integer(name, 1)
+        return "" if 1 <= value <= largest else f"{name} is {value}"
+
+    return check
+
+
+def _permutation(node: Node) -> str:
+    perm = node.integers("perm")
+    if perm is None or sorted(perm) == list(range(len(perm))):
+        return ""
+    return f"perm {list(perm)[:16]} is no permutation"
+
+
+def _outputs(node: Node) -> str:
+    wanted = node.integer("num_outputs", len(node.outputs))
+    return "" if wanted == len(node.outputs) else f"num_outputs is {wanted}, not its outputs"
+
+
+def _target_type(node: Node) -> str:
+    attribute = node.attribute("to")
+    if attribute is None or attribute.numbers is None or attribute.ref_attr_name:
+        return ""
+    code = node.integer("to", 1)
+    return "" if code in DTYPES else f"to is {code}, no element type"
+
+
+def _scanned(node: Node) -> str:
+    count = node.integer("num_scan_inputs", 1)
+    return "" if 1 <= count <= len(node.inputs) else f"num_scan_inputs is {count}"
+
+
+CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
+    (WINDOWED, _each_positive("strides")),
+    (WINDOWED, _each_positive("dilations")),
+    (WINDOWED, _each_positive("kernel_shape")),
+    (WINDOWED, _positive("group")),
+    (BLOCKED, _positive("blocksize", LARGEST_BLOCK)),
+    (RECURRENT, _positive("hidden_size")),
+    (frozenset({"Transpose"}), _permutation),
+    (frozenset({"Split"}), _outputs),
+    (frozenset({"Cast"}), _target_type),
+    (frozenset({"Scan"}), _scanned),
+    (frozenset({"LRN"}), _positive("size")),
+    (frozenset({"GroupNormalization"}), _positive("num_groups")),
+)
+"""Operators of the default domain, and what is wrong with a node of theirs (empty: nothing)."""
+
+BY_OPERATOR: dict[str, list[Check]] = {}
+for _operators, _check in CHECKS:
+    for _operator in _operators:
+        BY_OPERATOR.setdefault(_operator, []).append(_check)
+
+AXIS: dict[str, int] = {
+    **dict.fromkeys(("ArgMax", "ArgMin", "Softmax", "LogSoftmax", "Hardmax", "Gather"), 0),
+    **dict.fromkeys(("GatherElements", "ScatterElements", "Split", "TopK", "Concat"), 0),
+    **dict.fromkeys(("LpNormalization", "LayerNormalization", "Compress"), 0),
+    "Flatten": 1,
+}
+"""Operators with one axis of their first input, and by how much it may be beyond the last one."""
+
+
+def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
+    """Id and record of every node with a number it cannot take, and what it is."""
+    for node_id, data in tables.nodes.items():
+        if data["kind"] != "operator" or data["domain"] != "":
+            continue
+        node: Node = data["node"]
+        if not node.attributes:
+            continue
+        why = next(filter(None, (check(node) for check in BY_OPERATOR.get(node.op_type, ()))), "")
+        if not why and shapes is not None and (node.op_type in AXIS or node.op_type == "Transpose"):
+            why = _axes(node, shapes.calls(node_id).input(0))
+        if why:
+            yield node_id, node, why
+
+
+def _axes(node: Node, shape: tuple[object, ...] | None) -> str:
+    if shape is None:
+        return ""
+    if node.op_type == "Transpose":
+        perm = node.integers("perm")
+        fits = perm is None or len(perm) == len(shape)
+        return "" if perm is None or fits else f"perm has {len(perm)} axes for {len(shape)}"
+    if node.attribute("axis") is None:
+        return ""
+    axis, beyond = node.integer("axis", 0), AXIS[node.op_type]
+    if -len(shape) <= axis < len(shape) + beyond or (not shape and axis in (0, -1)):
+        return ""  # a scalar counts as one dimension
+    return f"axis {axis} of {len(shape)} dimensions"
