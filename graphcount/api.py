@@ -254,7 +254,7 @@ def audit(
         model = Model(read_model(str(path), limits, keep_thin=True), limits)
     report = model.report(deep=False, hash_file=hash_file, cost=False)
     if deep is None:
-        deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
+        deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES and model.file.is_at_hand
     context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
     try:
         with _gc_paused():

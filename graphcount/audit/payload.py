@@ -118,8 +118,8 @@ class Files:
         if thin is not None and not thin.starts:  # taken whole
             return thin.data[offset : offset + nbytes]
         path = self._model.path
-        if path == "-" or self._model.format != "onnx":
-            raise DamagedError("large tensors of standard input cannot be read a second time", path)
+        if not self._model.is_at_hand:
+            raise DamagedError("large tensors of a pipe or a text form are not kept", path)
         file = self._open.get(path)
         if file is None:
             file = self._open[path] = open_regular(path)

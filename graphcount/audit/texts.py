@@ -16,6 +16,9 @@ SCANNED_NBYTES = 1 << 20
 KINDS = ("name", "doc", "value", "data")
 """What strings are for; see `graphcount.loading.messages.Field`."""
 
+SEARCHED_NBYTES = 8 << 20
+"""So much text of a kind is searched for patterns (about half a second a MiB)."""
+
 _PLAIN = re.compile(rb"[ -~]*")
 """Printable ASCII, as nearly all names are."""
 
@@ -83,11 +86,25 @@ class Texts:
                     seen = number
                     yield joined.places[number], match.group()
 
+    def unsearched_nbytes(self, *kinds: str) -> int:
+        """Bytes of text beyond what is searched for patterns."""
+        total = 0
+        for kind in kinds:
+            size = sum(min(len(raw), SCANNED_NBYTES) for raw in self._distinct[kind])
+            total += max(0, size - SEARCHED_NBYTES)
+        return total
+
     def _join(self, kind: str) -> _Joined:
         joined = self._joined.get(kind)
         if joined is None:
-            places = list(self.distinct(kind))
-            pieces = [place.raw[:SCANNED_NBYTES].replace(b"\0", b"\1") for place in places]
+            places, pieces, left = [], [], SEARCHED_NBYTES
+            for place in self.distinct(kind):
+                piece = place.raw[: min(SCANNED_NBYTES, left)].replace(b"\0", b"\1")
+                left -= len(piece)
+                if not piece:
+                    break
+                places.append(place)
+                pieces.append(piece)
             starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
             joined = self._joined[kind] = _Joined(b"\0".join(pieces), starts, places)
         return joined

@@ -38,6 +38,12 @@ class ModelFile:
     file_nbytes: int
     thin: Thin | None = None
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether payload can still be read: not of a pipe, nor of a large text form."""
+        whole = self.thin is not None and not self.thin.starts
+        return whole or (self.path != "-" and self.format == "onnx")
+
 
 def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False) -> ModelFile:
     """Read a model without its payload.

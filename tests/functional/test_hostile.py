@@ -1,8 +1,8 @@
-"""Hostile files: the universal promises hold for counting and for a first gate.
+"""Hostile files: the universal promises hold, and the audit finds what each of them hides.
 
-Rules and severities belong to the audit; here every case must give numbers that are true or one
-line of error, in bounded time and memory, without opening what it must not, and no gate may pass
-on what is not exact.
+Every case must give numbers that are true or one line of error, in bounded time and memory, without
+opening what it must not; no gate may pass on what is not exact; outcome, rules and severity are
+those the set asks for, whatever set is there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import graphcount
+from graphcount import api
 
 PYTHON = sys.executable
 
@@ -37,15 +38,18 @@ def cases(hostile: Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_universal_promises_hold_for_every_case(shared: Path, hostile: Path) -> None:
-    conf = {
-        "audit": [PYTHON, "-m", "graphcount", "--format", "json", "{path}"],
+@pytest.mark.parametrize("command", ["count", "audit"])
+def test_no_case_is_failed(command: str, shared: Path, hostile: Path) -> None:
+    conf: dict[str, Any] = {
+        "audit": [PYTHON, "-m", "graphcount", command, "--format", "json", "{path}"],
         "gate": [PYTHON, "-m", "graphcount", "check", "--max", f"parameters={10**15}", "{path}"],
         "findings": "findings",
         "id": "rule",
         "severity": "severity",
         "totals": {"external_bytes": "model.external_nbytes"},
     }
+    if command == "count":
+        conf["gate"] = None  # once is enough
     (hostile.parent / "conf.json").write_text(json.dumps(conf))
     grader = hostile.parent / "grade.py"  # its scratch files have fixed names: give it its own
     source = (shared / "hostile" / "grade.py").read_text()
@@ -58,16 +62,36 @@ def test_universal_promises_hold_for_every_case(shared: Path, hostile: Path) -> 
         check=False,
         env=_environment(),
     )
+    codes = (*UNIVERSAL, *OF_AN_AUDIT) if command == "audit" else UNIVERSAL
+    lines = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    covered = {case["id"] for case in cases(hostile) if _has_rules(case)}
     broken = [
         line
-        for line in done.stdout.splitlines()
-        if line.startswith("FAIL") and any(f" {code}" in line for code in _UNIVERSAL)
+        for line in lines
+        if any(f" {code}" in line for code in UNIVERSAL)
+        or (line.split()[1] in covered and any(f" {code}" in line for code in codes))
     ]
     assert broken == []
-    assert " / 43" in done.stdout
+    assert f" / {len(cases(hostile))}" in done.stdout
 
 
-_UNIVERSAL = ("U1 ", "U2 ", "U3 ", "U4 ", "U5 ", "U6 ", "U7 ", "U8 ", "T ")
+UNIVERSAL = ("U1 ", "U2 ", "U3 ", "U4 ", "U5 ", "U6 ", "U7 ", "U8 ", "T ")
+OF_AN_AUDIT = ("O ", "R ", "S ")
+
+
+def _has_rules(case: dict[str, Any]) -> bool:
+    """Whether each rule that a case asks for is one of ours."""
+    known = {rule.id for rule in api.rules()}
+    return all(known & set(wanted.split("|")) for wanted in case["rules"])
+
+
+def test_the_rule_of_an_error_is_one_the_case_asks_for(hostile: Path) -> None:
+    for case in cases(hostile):
+        if case["accept"] != ["error"] or not _has_rules(case):
+            continue
+        with pytest.raises(graphcount.GraphcountError) as caught:
+            api.audit(str(hostile / case["path"]))
+        assert caught.value.rule in {r for wanted in case["rules"] for r in wanted.split("|")}
 
 
 def _environment() -> dict[str, str]:

@@ -55,6 +55,10 @@ def check(context: Context) -> Iterable[Finding]:
             nbytes=nbytes,
             strings=len(large),
         )
+    unsearched = texts.unsearched_nbytes("name", "doc", "value", "data")
+    if unsearched:
+        message = f"{unsearched:,} bytes of text beyond what is searched"
+        yield RULE.finding(message, {}, severity="low", nbytes=unsearched)
     blobs = [
         (place, run)
         for place, run in texts.matching(BLOB, "name", "doc", "value")
