@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, audit, count, diff, load, plan, rules
+    from graphcount.api import Model, audit, check, count, diff, load, plan, rules
     from graphcount.errors import (
+        ConfigError,
         DamagedError,
         GraphcountError,
         LimitError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from graphcount.report.records import Report
 
 __all__ = [
+    "ConfigError",
     "DamagedError",
     "GraphcountError",
     "LimitError",
@@ -40,6 +42,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "audit",
+    "check",
     "count",
     "diff",
     "load",
@@ -48,8 +51,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "graphcount.api": ("Model", "audit", "count", "diff", "load", "plan", "rules"),
+    "graphcount.api": ("Model", "audit", "check", "count", "diff", "load", "plan", "rules"),
     "graphcount.errors": (
+        "ConfigError",
         "DamagedError",
         "GraphcountError",
         "LimitError",

@@ -53,6 +53,12 @@ class UsageError(GraphcountError):
     slug = "usage"
 
 
+class ConfigError(UsageError):
+    """A configuration is wrong; every line of the message is a mistake with its file and line."""
+
+    slug = "config"
+
+
 class NotReadableError(GraphcountError):
     """The path is missing, not a regular file, or refused by the operating system."""
 

@@ -7,17 +7,25 @@ Counts are 1000-based (k, M, B, T), bytes are 1000-based (kB, MB, GB) or, on req
 from __future__ import annotations
 
 import re
+from fractions import Fraction
+from typing import Literal
+
+Unit = Literal["count", "bytes", "time"]
+"""What a number is one of; times are whole nanoseconds."""
 
 COUNT_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 BYTE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 BINARY_UNITS = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
-FACTORS = {
+_COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9, "t": 10**12}
+_BYTES = {
     "": 1,
+    "b": 1,
+    "byte": 1,
+    "bytes": 1,
     "k": 10**3,
     "m": 10**6,
     "g": 10**9,
-    "b": 10**9,
     "t": 10**12,
     "kb": 10**3,
     "mb": 10**6,
@@ -28,9 +36,18 @@ FACTORS = {
     "gib": 2**30,
     "tib": 2**40,
 }
+_TIMES = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
+
+FACTORS: dict[Unit, dict[str, int]] = {"count": _COUNTS, "bytes": _BYTES, "time": _TIMES}
 """What a suffix multiplies by; letters count the same in both cases."""
 
-_QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-z]*)\Z")
+_EXAMPLES: dict[Unit, str] = {
+    "count": "a count like 30M, 1.5k or 26_926",
+    "bytes": "a size like 100MB, 64 MiB or 4096",
+    "time": "a time like 12ms, 800us or 1.5s",
+}
+
+_QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-zµ]*)\Z")
 
 
 def count(number: int) -> str:
@@ -57,26 +74,80 @@ def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}%" if whole else ""
 
 
-def parse(text: str) -> int:
-    """Read a quantity: `30M`, `1.5k`, `100MB`, `64 MiB`, `1_000`, `26,926`.
+def parse(text: str, unit: Unit = "count") -> int:
+    """Read a quantity: counts `30M`, `1.5k`, `26,926`; bytes `100MB`, `64 MiB`; times `12ms`.
+
+    Returns:
+        A whole number of the unit; times in nanoseconds.
 
     Raises:
-        ValueError: Not a quantity, or not a whole number of units.
+        ValueError: Not a quantity of that unit, or not a whole number.
     """
     match = _QUANTITY.match(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a quantity like 30M, 1.5k, 100MB or 64MiB")
-    whole, fraction, suffix = match.groups()
-    factor = FACTORS.get(suffix.lower())
-    if factor is None:
-        known = "k, M, G, T, B, kB, MB, GB, TB, KiB, MiB, GiB, TiB"
-        raise ValueError(f"{text!r}: unit {suffix!r} is not one of {known}")
+    factor = FACTORS[unit].get(match.group(3).lower()) if match else None
+    if match is None or factor is None:
+        raise ValueError(f"{text!r} is not {_EXAMPLES[unit]}")
+    whole, fraction, _ = match.groups()
     digits = re.sub("[_,]", "", whole) + (fraction or "")
     scale: int = 10 ** len(fraction or "")
     value, rest = divmod(int(digits) * factor, scale)
     if rest:
         raise ValueError(f"{text!r} is not a whole number")
     return value
+
+
+def share(text: str) -> Fraction:
+    """Read a percentage exactly: `5%` is 1/20.
+
+    Raises:
+        ValueError: No percentage.
+    """
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a percentage like 5% or 0.5%")
+    return Fraction(match.group(1)) / 100
+
+
+def parse_shape(dims: str) -> tuple[int | None, ...] | None:
+    """Read `1x3x224x224`, `1,3,224,224` or `[1,3,224,224]`; None when it is no shape."""
+    inside = dims.strip().removeprefix("[").removesuffix("]").strip()
+    parts = [part.strip() for part in re.split(r"[x,]", inside)] if inside else []
+    if not all(re.fullmatch(r"[0-9]{1,18}|\?", part) for part in parts):
+        return None
+    return tuple(None if part == "?" else int(part) for part in parts)
+
+
+def spelled(number: int, unit: Unit) -> str:
+    """All digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`."""
+    if unit == "time":
+        name, factor = next((n, f) for n, f in _TIME_STEPS if abs(number) >= f or f == 1)
+        return f"{_decimals(Fraction(number, factor), 3)} {name}"
+    if unit == "count":
+        return exact(number)
+    return f"{exact(number)} byte{'' if abs(number) == 1 else 's'}"
+
+
+_TIME_STEPS = (("s", 10**9), ("ms", 10**6), ("us", 10**3), ("ns", 1))
+
+
+def beside(number: int, unit: Unit, text: str) -> str:
+    """The number in the suffix that `text` is written with: `7.72kB`; empty where it says no more.
+
+    Below one of that suffix the digits say it better, and so does no suffix at all.
+    """
+    match = _QUANTITY.match(text.strip())
+    suffix = match.group(3) if match else ""
+    factor = FACTORS[unit].get(suffix.lower(), 1)
+    if factor == 1 or abs(number) < factor or unit == "time":
+        return ""
+    space = " " if " " in text.strip() else ""
+    return f"{_decimals(Fraction(number, factor), 2)}{space}{suffix}"
+
+
+def _decimals(number: Fraction, places: int) -> str:
+    """Rounded to so many decimals, without trailing zeros."""
+    whole, rest = divmod(round(number * 10**places), 10**places)
+    return f"{whole:,}.{rest:0{places}d}".rstrip("0").rstrip(".")
 
 
 def _scaled(

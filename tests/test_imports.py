@@ -16,11 +16,12 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("api",),
     ("scan",),
+    ("config",),
     ("audit", "bench", "formats", "gates"),
     ("analysis",),
     ("graph",),
     ("ops",),
-    ("config", "loading", "report"),
+    ("loading", "report"),
     ("characters", "credentials", "dtypes", "symbolic", "units"),
     ("errors",),
 )

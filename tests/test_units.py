@@ -2,34 +2,98 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphcount.units import count, exact, nbytes, parse, percent
+from graphcount.units import (
+    Unit,
+    beside,
+    count,
+    exact,
+    nbytes,
+    parse,
+    percent,
+    share,
+    spelled,
+)
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
+    ("text", "unit", "number"),
     [
-        ("0", 0),
-        ("30M", 30_000_000),
-        ("30m", 30_000_000),
-        ("1.5k", 1_500),
-        ("1_000", 1_000),
-        ("26,926", 26_926),
-        ("7B", 7_000_000_000),
-        ("5G", 5_000_000_000),
-        ("100MB", 100_000_000),
-        ("100 MB", 100_000_000),
-        ("64MiB", 64 * 2**20),
-        ("1.5 KiB", 1536),
-        ("2GiB", 2**31),
-        ("1TB", 10**12),
+        ("0", "count", 0),
+        ("30M", "count", 30_000_000),
+        ("30m", "count", 30_000_000),
+        ("1.5k", "count", 1_500),
+        ("1_000", "count", 1_000),
+        ("26,926", "count", 26_926),
+        ("7B", "count", 7_000_000_000),
+        ("5G", "count", 5_000_000_000),
+        ("7B", "bytes", 7),
+        ("100MB", "bytes", 100_000_000),
+        ("100M", "bytes", 100_000_000),
+        ("100 MB", "bytes", 100_000_000),
+        ("64MiB", "bytes", 64 * 2**20),
+        ("1.5 KiB", "bytes", 1536),
+        ("2GiB", "bytes", 2**31),
+        ("1TB", "bytes", 10**12),
+        ("12ms", "time", 12_000_000),
+        ("1.5s", "time", 1_500_000_000),
+        ("800us", "time", 800_000),
+        ("800µs", "time", 800_000),
     ],
 )
-def test_parse_reads(text: str, number: int) -> None:
-    assert parse(text) == number
+def test_parse_reads(text: str, unit: Unit, number: int) -> None:
+    assert parse(text, unit) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [("3MB", "count"), ("3ms", "count"), ("3ms", "bytes"), ("3", "time"), ("3M", "time")],
+)
+def test_units_are_not_mixed_up(text: str, unit: Unit) -> None:
+    with pytest.raises(ValueError, match="is not a"):
+        parse(text, unit)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text", "expected"),
+    [
+        (26_926, "count", "26k", "26.93k"),
+        (926, "count", "26k", ""),
+        (26_926, "count", "26000", ""),
+        (107_720, "bytes", "100 kB", "107.72 kB"),
+        (107_720, "bytes", "100KiB", "105.2KiB"),
+        (30_000_000, "count", "30M", "30M"),
+    ],
+)
+def test_a_number_in_the_unit_of_a_text(number: int, unit: Unit, text: str, expected: str) -> None:
+    assert beside(number, unit, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "expected"),
+    [
+        (26_926, "count", "26,926"),
+        (1, "bytes", "1 byte"),
+        (107_720, "bytes", "107,720 bytes"),
+        (12_345_678, "time", "12.346 ms"),
+        (1_500_000_000, "time", "1.5 s"),
+        (0, "time", "0 ns"),
+    ],
+)
+def test_numbers_are_spelled_with_their_unit(number: int, unit: Unit, expected: str) -> None:
+    assert spelled(number, unit) == expected
+
+
+@pytest.mark.parametrize("text", ["5", "%", "-1%", "5 percent", "1e2%"])
+def test_a_share_is_a_percentage(text: str) -> None:
+    assert share("2.5%") == Fraction(1, 40)
+    with pytest.raises(ValueError):
+        share(text)
 
 
 @pytest.mark.parametrize("text", ["", "M", "-1", "1e6", "1.2.3", "30X", "0.5", "1.0001k", "٣"])

@@ -1,32 +1,64 @@
-"""`graphcount check MODEL... --max parameters=30M`: a gate that fails closed."""
+"""`graphcount check [MODEL...]`: a gate that fails closed."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from graphcount.cli.options import (
+    config_options,
     cost_options,
+    counting,
     deep_option,
-    emit,
     make_view,
-    models_argument,
-    output_options,
+    output_options_of,
     read_all,
+    read_config,
     write,
 )
-from graphcount.errors import GraphcountError, UsageError
-from graphcount.formats.text import one_line
-from graphcount.report.records import Report
+from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.formats import CHECK_FORMATS, View, render
+from graphcount.formats.text import mask, one_line
+from graphcount.report.records import SEVERITIES, Report
 
 if TYPE_CHECKING:
-    from graphcount.api import MacsConvention
+    from graphcount.config import Config
+    from graphcount.gates.checks import Check
+    from graphcount.gates.examine import Examined
+    from graphcount.gates.select import Target
+
+
+def _print_measures(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if not asked or context.resilient_parsing:
+        return
+    from graphcount.gates.measures import list_measures
+
+    rows = list_measures()
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"{name:{width}}  {unit:5}  {about}\n" for name, unit, about in rows]
+    write("".join(lines), None)
+    context.exit()
+
+
+def _parse_also(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Read `junit=report.xml`."""
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, file in pairs:
+        if not equals or not file or name not in CHECK_FORMATS:
+            known = ", ".join(CHECK_FORMATS)
+            raise click.BadParameter(f"write it as FORMAT=FILE; formats are {known}")
+    return tuple((name, file) for name, _, file in pairs)
 
 
 @click.command("check")
-@models_argument
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option(
     "--max",
     "maxima",
@@ -37,67 +69,203 @@ if TYPE_CHECKING:
 @click.option(
     "--min", "minima", multiple=True, metavar="MEASURE=LIMIT", help="Smallest allowed value."
 )
+@click.option(
+    "--max-increase",
+    "increases",
+    multiple=True,
+    metavar="MEASURE=LIMIT",
+    help="Largest growth since the baseline, e.g. parameters=5% or nbytes=200kB.",
+)
+@click.option("--baseline", metavar="FILE", help="Numbers to compare with.")
+@click.option("--write-baseline", metavar="FILE", help="Write today's numbers to FILE.")
+@click.option("--bench", metavar="FILE", help="Latencies: JSON of graphcount bench.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    default="high",
+    show_default=True,
+    help="Mildest severity of a finding that fails.",
+)
+@click.option(
+    "--list-measures",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_measures,
+    help="Print what a budget can be set on.",
+)
+@click.option(
+    "--also",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    callback=_parse_also,
+    help="Write the result to FILE in another format too. May be repeated.",
+)
+@click.option(
+    "--marker",
+    default="check",
+    show_default=True,
+    metavar="NAME",
+    help="Hidden name of the Markdown comment, to update it in place.",
+)
+@config_options
 @cost_options
 @deep_option
-@output_options
+@(lambda command: output_options_of(CHECK_FORMATS, command))
 def command(
     models: tuple[str, ...],
     maxima: tuple[str, ...],
     minima: tuple[str, ...],
-    cost: bool | None,
-    dims: dict[str, int],
-    shapes: dict[str, tuple[int | str | None, ...]],
-    macs_convention: MacsConvention,
-    in_place: bool,
-    deep: bool | None,
+    increases: tuple[str, ...],
+    baseline: str | None,
+    write_baseline: str | None,
+    bench: str | None,
+    fail_on: str,
+    also: tuple[tuple[str, str], ...],
+    marker: str,
+    config_file: str | None,
+    no_config: bool,
     format_name: str,
     output: str | None,
     quiet: bool,
     no_color: bool,
     binary: bool,
+    **options: Any,
 ) -> int:
-    """Pass or fail against budgets.
+    """Pass or fail against budgets, given as options or in a configuration.
 
-    A budget is kept only by a number that is exact: what is unknown, incomplete or damaged fails.
+    MODEL is a file or a folder; none: the models that configured checks choose. A budget is kept
+    only by a number that is exact: what is unknown, incomplete or damaged fails.
     """
-    from graphcount.api import count
-    from graphcount.gates.budgets import findings, judge, parse_budget
+    from graphcount.gates.checks import fails
+    from graphcount.gates.examine import Baselines, joined
+    from graphcount.gates.rules import RULES
+    from graphcount.gates.select import targets
+
+    config = read_config(config_file, no_config)
+    everywhere = _from_options(maxima, minima, increases)
+    if not config.checks and not everywhere.demands and not write_baseline:
+        raise UsageError(
+            "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
+            " (graphcount init MODEL writes them)"
+        )
+    extra = everywhere if everywhere.demands or write_baseline else None
+    sizes = {"dims": options.pop("dims"), "shapes": options.pop("shapes")}
+    checks, extra = [_sized(c, sizes) for c in config.checks], extra and _sized(extra, sizes)
+    chosen = targets(models, checks, extra)
+    baselines = Baselines(baseline or "")
+    hashing = write_baseline is not None
+    examined = list(
+        _examine_all(chosen, config, baselines, bench, {**options, "hash_file": hashing}, quiet)
+    )
+    if not quiet:
+        for note in baselines.notes:
+            click.echo(f"graphcount: {one_line(note, 400)}", err=True)
+    if write_baseline is not None:
+        _write_baseline(write_baseline, examined)
+    outcomes = [item if isinstance(item, GraphcountError) else joined(item) for item in examined]
+    view = make_view(output, no_color, binary, rules=RULES, fail_on=fail_on, marker=marker)
+    _print(outcomes, format_name, view, output, also)
+    if any(isinstance(item, GraphcountError) for item in outcomes):
+        return 2
+    return int(any(fails(item.findings, fail_on) for item in outcomes if isinstance(item, Report)))
+
+
+def _from_options(maxima: Sequence[str], minima: Sequence[str], increases: Sequence[str]) -> Check:
+    """The check that options make."""
+    from graphcount.gates.budgets import Origin, parse_budget
+    from graphcount.gates.checks import Check
 
     budgets = [parse_budget(text, "max") for text in maxima]
     budgets += [parse_budget(text, "min") for text in minima]
-    if not budgets:
-        raise UsageError("nothing to check: give a budget, e.g. --max parameters=30M")
-    needs_cost = any(budget.measure.depends_on == "cost" for budget in budgets)
+    budgets += [parse_budget(text, "max_increase") for text in increases]
+    return Check("options", Origin(option="options"), budgets=tuple(budgets))
 
-    def read(path: str) -> Report:
-        return count(
-            path,
-            deep=deep,
-            cost=needs_cost if cost is None else cost,
-            dims=dims,
-            shapes=shapes,
-            macs_convention=macs_convention,
-            in_place=in_place,
-        )
 
-    outcomes = list(read_all(models, read))
-    failed = False
-    lines = []
-    judged: list[Report | GraphcountError] = []
-    for outcome in outcomes:
-        if not isinstance(outcome, Report):
-            judged.append(outcome)
-            continue
-        verdicts = judge(outcome, budgets)
-        failed |= not all(verdict.kept for verdict in verdicts)
-        judged.append(replace(outcome, findings=findings(verdicts)))
-        for verdict in verdicts:
-            word = "pass" if verdict.kept else "FAIL"
-            lines.append(one_line(f"{word}  {outcome.model.path}: {verdict.message}", 400))
-    if format_name == "table":
-        write("".join(f"{line}\n" for line in lines), output)
-    else:
-        emit(judged, format_name, make_view(output, no_color, binary), output)
-    if len(judged) > sum(isinstance(outcome, Report) for outcome in judged):
-        return 2
-    return 1 if failed else 0
+def _sized(check: Check, sizes: dict[str, Any]) -> Check:
+    """A check with the sizes that options give; they win."""
+    dims, shapes = sizes["dims"], sizes["shapes"]
+    return check._replace(dims={**check.dims, **dims}, shapes={**check.shapes, **shapes})
+
+
+def _examine_all(
+    chosen: list[Target],
+    config: Config,
+    baselines: Any,
+    bench: str | None,
+    options: dict[str, Any],
+    quiet: bool,
+) -> Iterator[list[Examined] | GraphcountError]:
+    """Every model after the other, with progress on a terminal."""
+    from graphcount.api import load
+    from graphcount.gates.examine import examine
+    from graphcount.gates.latency import latency_of, read_latencies
+
+    latencies = read_latencies(bench) if bench else {}
+    checks = {target.path: target.checks for target in chosen}
+    asked = options.pop("cost")
+    unasked = None if options["hash_file"] else False  # a baseline remembers costs too
+
+    def read(path: str) -> list[Examined]:
+        model = load(path, **counting(config))
+
+        def count(dims: Any, shapes: Any, needed: bool) -> Report:
+            cost = (needed or unasked) if asked is None else asked
+            return model.report(dims=dims, shapes=shapes, cost=cost, **options)
+
+        latency = latency_of(latencies, path)
+        return examine(count, path, checks[path], baselines, latency)
+
+    with _progress(list(checks), quiet) as paths:
+        yield from read_all(paths, read)
+
+
+@contextmanager
+def _progress(paths: list[str], quiet: bool) -> Iterator[Any]:
+    """The paths, with a bar on stderr when several are read at a terminal."""
+    if quiet or len(paths) < 2 or not sys.stderr.isatty():
+        yield paths
+        return
+    with click.progressbar(paths, label="models", file=sys.stderr, show_pos=True, width=0) as bar:
+        yield bar
+
+
+def _write_baseline(file: str, examined: Sequence[list[Examined] | GraphcountError]) -> None:
+    """Write what was measured; nothing when a model could not be read."""
+    from graphcount.gates.baseline import entry, write_text
+
+    if any(isinstance(item, GraphcountError) for item in examined):
+        click.echo(f"graphcount: {one_line(file)}: not written: not all was read", err=True)
+        return
+    entries = {}
+    for item in examined:
+        assert not isinstance(item, GraphcountError)
+        for found in item:
+            asked = {verdict.measure for row in found.rows for verdict in row.verdicts}
+            row = entry(file, found.subject, found.dims, found.shapes, asked)
+            entries[row.path, str(row.dims), str(row.shapes)] = row
+    write(write_text(entries.values()), file)
+
+
+def _print(
+    outcomes: list[Report | GraphcountError],
+    format_name: str,
+    view: View,
+    output: str | None,
+    also: tuple[tuple[str, str], ...],
+) -> None:
+    """The result in every format asked for; errors alone are no table."""
+    if format_name != "table" or any(isinstance(item, Report) for item in outcomes):
+        write(mask(render(format_name, outcomes, view, CHECK_FORMATS)), output)
+    plain = view._replace(color=False)
+    for name, file in also:
+        write(mask(render(name, outcomes, plain, CHECK_FORMATS)), file)
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if format_name == "github" and summary:
+        text = mask(render("markdown", outcomes, plain, CHECK_FORMATS))
+        try:
+            with open(summary, "a", encoding="utf-8", newline="") as stream:
+                stream.write(f"{text}\n")
+        except OSError as error:
+            reason = (error.strerror or "cannot be written").lower()
+            raise NotReadableError(f"cannot be written: {reason}", summary) from None

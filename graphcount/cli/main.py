@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from graphcount import __version__
-from graphcount.errors import GraphcountError
+from graphcount.errors import ConfigError, GraphcountError
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
 
@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": ("graphcount.cli.diff", "What changed between two models."),
     "audit": ("graphcount.cli.audit", "What a stranger's model hides."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
+    "init": ("graphcount.cli.init", "Write a configuration with today's numbers."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),
     "plan": ("graphcount.cli.plan", "What if: other types, training, data, widths."),
 }
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stop.exit_code
     except click.ClickException as error:
         return _complain(error.format_message(), COULD_NOT)
+    except ConfigError as error:
+        return [_complain(line, COULD_NOT) for line in str(error).split("\n")][-1]
     except GraphcountError as error:
         return _complain(str(error), COULD_NOT)
     except BrokenPipeError:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,8 +14,13 @@ from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.formats import FORMATS, View, render
 from graphcount.formats.text import mask, one_line
 from graphcount.report.records import Report
+from graphcount.units import parse_shape
+
+if TYPE_CHECKING:
+    from graphcount.config import Config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Item = TypeVar("Item")
 
 PIPE_WIDTH = 100
 """Columns when the output is no terminal and COLUMNS does not say."""
@@ -24,12 +28,17 @@ PIPE_WIDTH = 100
 
 def output_options(command: Command) -> Command:
     """--format, -o, --quiet, --no-color, --binary."""
+    return output_options_of(FORMATS, command)
+
+
+def output_options_of(formats: Iterable[str], command: Command) -> Command:
+    """The same with other formats."""
     for option in reversed(
         (
             click.option(
                 "--format",
                 "format_name",
-                type=click.Choice(list(FORMATS)),
+                type=click.Choice(list(formats)),
                 default="table",
                 show_default=True,
                 help="How to print the result.",
@@ -48,6 +57,37 @@ def models_argument(command: Command) -> Command:
     """One or more models; `-` is standard input."""
     argument = click.argument("models", nargs=-1, required=True, metavar="MODEL...")
     return argument(command)
+
+
+def config_options(command: Command) -> Command:
+    """--config, --no-config."""
+    for option in reversed(
+        (
+            click.option(
+                "--config",
+                "config_file",
+                metavar="FILE",
+                help="Configuration.  [default: the nearest graphcount.toml or pyproject.toml]",
+            ),
+            click.option("--no-config", is_flag=True, help="Read no configuration."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def read_config(config_file: str | None, no_config: bool) -> Config:
+    """The configuration a command works with."""
+    from graphcount.config import NO_CONFIG, load_config
+
+    if config_file and no_config:
+        raise click.UsageError("--config and --no-config exclude each other")
+    return NO_CONFIG if no_config else load_config(config_file)
+
+
+def counting(config: Config) -> dict[str, Any]:
+    """What a configuration says about counting, as arguments of the API."""
+    return {"limits": config.limits}
 
 
 def deep_option(command: Command) -> Command:
@@ -127,12 +167,10 @@ def _parse_shapes(
     found: dict[str, tuple[int | str | None, ...]] = {}
     for text in texts:
         name, equals, dims = text.rpartition("=")
-        inside = dims.strip().removeprefix("[").removesuffix("]").strip()
-        parts = [part.strip() for part in re.split(r"[x,]", inside)] if inside else []
-        if not equals or not name or not all(re.fullmatch(r"[0-9]{1,18}|\?", p) for p in parts):
+        shape = parse_shape(dims)
+        if not equals or not name or shape is None:
             example = "input=1x3x224x224"
             raise click.BadParameter(f"{text!r}: write it as input=dims, e.g. {example}")
-        shape = tuple(None if part == "?" else int(part) for part in parts)
         if found.setdefault(name, shape) != shape:
             raise click.BadParameter(f"{name} is given two shapes")
     return found
@@ -147,8 +185,8 @@ def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> 
 
 
 def read_all(
-    models: Sequence[str], read: Callable[[str], Report], *, show_rule: bool = False
-) -> Iterator[Report | GraphcountError]:
+    models: Iterable[str], read: Callable[[str], Item], *, show_rule: bool = False
+) -> Iterator[Item | GraphcountError]:
     """Read models one by one; an error becomes an outcome and a line on stderr.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.errors import GraphcountError
@@ -24,7 +25,9 @@ class View(NamedTuple):
         binary: Sizes in KiB, MiB instead of kB, MB.
         color: Colours allowed.
         width: Columns of the terminal, or None to find out.
-        rules: What is known of the rules of findings, by id.
+        rules: Rules behind the findings, by id, for formats that publish them.
+        fail_on: Mildest severity that fails.
+        marker: Name of a comment, so that a later one can take its place.
     """
 
     by: By | None = None
@@ -34,7 +37,9 @@ class View(NamedTuple):
     binary: bool = False
     color: bool = False
     width: int | None = None
-    rules: Mapping[str, RuleInfo] = {}
+    rules: Mapping[str, RuleInfo] = MappingProxyType({})
+    fail_on: str = "high"
+    marker: str = "check"
 
 
 Format = Callable[[Sequence["Report | GraphcountError"], View], str]
@@ -53,7 +58,26 @@ STYLES: dict[str, str] = {"torchinfo": "graphcount.formats.torchinfo"}
 """Other ways to print the table (`--style`), as modules like those of formats."""
 
 
-def render(name: str, outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+CHECK_FORMATS: dict[str, str] = {
+    "table": "graphcount.formats.verdicts",
+    "json": "graphcount.formats.json",
+    "jsonl": "graphcount.formats.jsonl",
+    "markdown": "graphcount.formats.comment",
+    "junit": "graphcount.formats.junit",
+    "sarif": "graphcount.formats.sarif",
+    "github": "graphcount.formats.github",
+    "gitlab": "graphcount.formats.gitlab",
+    "gitlab-metrics": "graphcount.formats.metrics",
+}
+"""Formats of commands that judge, which show verdicts and findings."""
+
+
+def render(
+    name: str,
+    outcomes: Sequence[Report | GraphcountError],
+    view: View,
+    formats: Mapping[str, str] = MappingProxyType({**FORMATS, **STYLES}),
+) -> str:
     """Render reports (and the errors of models that could not be read) in one format or style."""
-    function: Format = import_module(FORMATS.get(name) or STYLES[name]).render
+    function: Format = import_module(formats[name]).render
     return function(outcomes, view)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from graphcount.report.records import KVCacheRow, Report
-from graphcount.units import count, exact, nbytes
+from collections.abc import Sequence
+
+from graphcount.errors import GraphcountError
+from graphcount.report.records import SEVERITIES, KVCacheRow, Report, VerdictRow
+from graphcount.units import Unit, count, exact, nbytes, spelled
 
 
 def quantity(number: int) -> str:
@@ -107,3 +110,39 @@ def unknown_sentence(report: Report) -> str:
     first = report.unknown[0]
     more = f" (and {len(report.unknown) - 1:,} more)" if len(report.unknown) > 1 else ""
     return f"unknown: {first.where}: {first.what}: {first.why}{more}"
+
+
+def contributors_sentence(verdict: VerdictRow) -> str:
+    """Where most of a measure lies; empty when nothing is to be said."""
+    rows = verdict.contributors
+    if not rows or verdict.bound == "allowed":
+        return ""
+    if all(row.number == 1 for row in rows):
+        return f"such as: {', '.join(row.name for row in rows)}"
+    parts = ", ".join(f"{row.name} {spelled(row.number, _unit(verdict))}" for row in rows)
+    return f"largest: {parts}"
+
+
+def at_least(severity: str, fail_on: str) -> bool:
+    """Whether a severity is as grave as another."""
+    return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)
+
+
+def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> str:
+    """How many models failed, passed, and could not be read."""
+    reports = [item for item in outcomes if isinstance(item, Report)]
+    graves = [any(at_least(f.severity, fail_on) for f in report.findings) for report in reports]
+    counts = {
+        "failed": sum(graves),
+        "with warnings": sum(bool(r.findings) for r in reports) - sum(graves),
+        "could not be read": len(outcomes) - len(reports),
+    }
+    demands = sum(len(check.verdicts) for report in reports for check in report.checks)
+    parts = [f"{exact(number)} {word}" for word, number in counts.items() if number]
+    models = f"{exact(len(outcomes))} model{'' if len(outcomes) == 1 else 's'}"
+    limits = f"{exact(demands)} limit{'' if demands == 1 else 's'}"
+    return f"{models}, {limits}: {', '.join(parts) or 'all kept'}"
+
+
+def _unit(verdict: VerdictRow) -> Unit:
+    return "bytes" if verdict.unit == "bytes" else "time" if verdict.unit == "time" else "count"

@@ -15,7 +15,10 @@ from graphcount.report.records import Dim
 MAX_LENGTH = 120
 """Names are cut here in text formats; machine formats keep them whole."""
 
-_UNSAFE = re.compile(f"[{UNSAFE}]")
+_UNSAFE = re.compile(
+    f"[{UNSAFE}\ufffe\uffff]"
+    r"|(?<=\#)\#(?=\[)|\A\s*:(?=:)"  # `##[…]` and `::…::` are commands in the logs of CI runners
+)
 
 
 def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
@@ -39,7 +42,10 @@ def one_line(text: str, limit: int = 300) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
+    found = match.group()
+    if len(found) > 1:  # blanks before `::`
+        return "".join(_UNSAFE.sub(_escape, part) for part in found[:-1]) + "\\x3a"
+    code = ord(found)
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

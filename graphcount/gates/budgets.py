@@ -1,4 +1,4 @@
-"""Budgets: limits on measures, and what a report makes of them.
+"""Budgets: limits on measures, and what a model makes of them.
 
 A budget is kept only by a number that is known and exact; everything else fails (fail closed).
 """
@@ -6,122 +6,208 @@ A budget is kept only by a number that is known and exact; everything else fails
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
 
-from graphcount.errors import UsageError
+from graphcount.errors import Unknown, UsageError
+from graphcount.gates.contributors import largest
 from graphcount.gates.measures import Measure, find_measure
-from graphcount.report.records import Finding, Report
-from graphcount.units import exact, nbytes, parse
+from graphcount.gates.subject import Subject
+from graphcount.report.records import VerdictRow
+from graphcount.units import beside, nbytes, parse, share, spelled
 
-Bound = Literal["max", "min"]
+Bound = Literal["max", "min", "max_increase"]
+
+
+class Origin(NamedTuple):
+    """Where a demand is written: a line of a file, or an option."""
+
+    file: str = ""
+    line: int = 0
+    option: str = ""
+
+    @property
+    def text(self) -> str:
+        """`graphcount.toml:12` or `--max`."""
+        return f"{self.file}:{self.line}" if self.file else self.option
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {"file": self.file, "line": self.line} if self.file else {"option": self.option}
 
 
 class Budget(NamedTuple):
-    """A limit on a measure; `text` is the limit as the user wrote it."""
+    """A limit on a measure.
+
+    Attributes:
+        limit: The most or the least; for `max_increase` the growth: a number, or a share (Fraction)
+            of what the baseline has.
+        text: The limit as the user wrote it.
+        note: What the user wants to be said when it is not kept.
+    """
 
     measure: Measure
     bound: Bound
-    limit: int
+    limit: int | Fraction
     text: str
+    origin: Origin = Origin()
+    note: str = ""
 
 
-class Verdict(NamedTuple):
-    """What became of a budget.
+class Standing(NamedTuple):
+    """What is the same for all demands of a check: its name and the severity of a failure."""
 
-    Attributes:
-        value: The measured number, or None when it is not known.
-        kept: Whether the budget is kept.
-        message: One sentence with the exact numbers.
-    """
-
-    budget: Budget
-    value: int | None
-    kept: bool
-    message: str
+    check: str = ""
+    severity: str = "high"
 
 
 def parse_budget(text: str, bound: Bound) -> Budget:
-    """Read `parameters=30M`.
+    """Read an option: `parameters=30M`, `nbytes=5%`.
 
     Raises:
         UsageError: No measure of that name, or no quantity.
     """
-    name, equals, limit = text.partition("=")
+    option = f"--{bound.replace('_', '-')}"
+    name, equals, limit = text.rpartition("=")
     if not equals:
-        raise UsageError(f"--{bound} {text!r}: write it as measure=limit, e.g. parameters=30M")
+        raise UsageError(f"{option} {text!r}: write it as measure=limit, e.g. parameters=30M")
     try:
-        number = parse(limit)
+        return make_budget(name.strip(), limit.strip(), bound, Origin(option=option))
     except ValueError as error:
-        raise UsageError(f"--{bound} {name.strip()}: {error}") from None
-    return Budget(find_measure(name.strip()), bound, number, limit.strip())
+        raise UsageError(f"{option} {name.strip()}: {error}") from None
 
 
-def judge(report: Report, budgets: Iterable[Budget]) -> list[Verdict]:
-    """Hold a report against budgets, in the given order."""
-    return [_judge(report, budget) for budget in budgets]
+def make_budget(name: str, text: str, bound: Bound, origin: Origin) -> Budget:
+    """A budget from its two texts.
+
+    Raises:
+        UsageError: No measure of that name.
+        ValueError: No quantity.
+    """
+    measure = find_measure(name)
+    if bound == "max_increase" and text.endswith("%"):
+        return Budget(measure, bound, share(text), text, origin)
+    return Budget(measure, bound, parse(text, measure.unit), text, origin)
 
 
-def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
-    """Broken budgets as findings."""
-    return tuple(
-        Finding(
-            rule="BUD001" if verdict.value is not None else "BUD002",
-            severity="high",
-            message=verdict.message,
-            where={"measure": verdict.budget.measure.name},
-            evidence={
-                "value": verdict.value,
-                "bound": verdict.budget.bound,
-                "limit": verdict.budget.limit,
-            },
-        )
-        for verdict in verdicts
-        if not verdict.kept
+def judge(
+    subject: Subject,
+    budgets: Iterable[Budget],
+    standing: Standing | None = None,
+    baseline: dict[str, int] | None = None,
+) -> list[VerdictRow]:
+    """Hold a model against budgets, in the given order.
+
+    Args:
+        subject: The model.
+        budgets: The limits.
+        standing: Name and severity of the check.
+        baseline: Values by name of measure, for limits on growth.
+    """
+    standing = standing or Standing()
+    return [_judge(subject, budget, standing, baseline or {}) for budget in budgets]
+
+
+def _judge(
+    subject: Subject, budget: Budget, standing: Standing, baseline: dict[str, int]
+) -> VerdictRow:
+    measure = budget.measure
+    value = measure.read(subject)
+    limit, base = _limit(budget, baseline)
+    unsure = doubt(subject, measure, value)
+    broken = value is not None and (value < limit if budget.bound == "min" else value > limit)
+    if broken and value is not None:
+        rule, message = _beyond(budget, value, limit, base)
+    elif unsure:
+        rule = "BUD002"
+        message = f"{measure.name} {unsure} (limit {_shown(limit, budget)})"
+    else:
+        rule = "BUD003" if budget.bound == "max_increase" else "BUD001"
+        relation = ">=" if budget.bound == "min" else "<="
+        assert value is not None
+        allowed = _written(limit, budget) if base is None else _grown(limit, base, budget)
+        message = f"{measure.name} {spelled(value, measure.unit)} {relation} {allowed}"
+    kept = not broken and not unsure
+    return VerdictRow(
+        rule=rule,
+        measure=measure.name,
+        kept=kept,
+        severity=standing.severity,
+        value=value,
+        unit=measure.unit,
+        bound=budget.bound,
+        limit=limit,
+        written=budget.text,
+        message=message,
+        note="" if kept else budget.note,
+        origin=budget.origin.text,
+        where={"check": standing.check, "measure": measure.name, "limit": budget.origin.place},
+        contributors=() if kept else largest(measure.parts(subject)),
     )
 
 
-SPOILS = {
-    "file": (),
-    "counts": ("counts",),
-    "generated": ("counts", "generated"),
-    "cost": ("counts", "cost"),
-}
-"""What an unknown must affect to spoil a measure."""
+def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
+    """The limit as a number, and what the baseline has when it is one on growth."""
+    if budget.bound != "max_increase":
+        return int(budget.limit), None
+    base = baseline[budget.measure.name]
+    growth = budget.limit
+    return base + (int(base * growth) if isinstance(growth, Fraction) else growth), base
 
 
-def _judge(report: Report, budget: Budget) -> Verdict:
-    measure, value = budget.measure, budget.measure.read(report)
-    name, limit = measure.name, _show(budget.limit, measure, budget.text)
+def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
+    """Why a number cannot be relied on; empty when it can."""
+    report = subject.report
     if value is None:
         formula = {
             "macs": report.totals.macs_expression,
             "elementwise": report.totals.elementwise_expression,
-        }.get(name)
-        why = f"is {formula}; give sizes with --dim" if formula else "is not known"
-        return Verdict(budget, None, False, f"{name} {why} (limit {limit})")
-    above = value > budget.limit if budget.bound == "max" else value < budget.limit
-    shown = _show(value, measure)
-    if above:
-        difference = abs(value - budget.limit)
-        word = "over the maximum" if budget.bound == "max" else "under the minimum"
-        message = f"{name} {shown} is {_show(difference, measure)} {word} {limit}"
-        return Verdict(budget, value, False, message)
-    spoils = SPOILS[measure.depends_on]
-    unknown = [item for item in report.unknown if item.affects in spoils]
+            "activation_nbytes": report.totals.activation_expression,
+        }.get(measure.name)
+        if formula:
+            return f"is {formula}; give sizes with --dim"
+        reasons = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
+        return f"is not known{_because(reasons)}"
+    unknown = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
     if unknown:
-        first = unknown[0]
-        reason = f"{first.where}: {first.what}: {first.why}"
-        message = f"{name} is at least {shown}, not exact: {reason} (limit {limit})"
-        return Verdict(budget, value, False, message)
-    relation = "<=" if budget.bound == "max" else ">="
-    return Verdict(budget, value, True, f"{name} {shown} {relation} {limit}")
+        number = _shown(value, Budget(measure, "max", 0, ""))
+        return f"is at least {number}, not exact{_because(unknown)}"
+    return ""
 
 
-def _show(number: int, measure: Measure, text: str = "") -> str:
-    """Exact digits, with what the user wrote or a human size beside them."""
-    digits = exact(number) if measure.unit == "count" else f"{exact(number)} bytes"
-    plain = text.replace("_", "").replace(",", "")
-    aside = text if text and plain != str(number) else ""
-    if not aside and measure.unit == "bytes" and number >= 1000:
+def _because(unknown: tuple[Unknown, ...]) -> str:
+    first = unknown[0] if unknown else None
+    return f": {first.where}: {first.what}: {first.why}" if first else ""
+
+
+def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[str, str]:
+    """Rule and sentence of a limit that is not kept."""
+    name, difference = budget.measure.name, abs(value - limit)
+    over = f"{name} {_shown(value, budget)} is {_shown(difference, budget)}"
+    if base is not None:
+        return "BUD003", f"{over} over {_grown(limit, base, budget)}"
+    word = "under the minimum" if budget.bound == "min" else "over the maximum"
+    return "BUD001", f"{over} {word} {_shown(limit, budget)}"
+
+
+def _written(limit: int, budget: Budget) -> str:
+    """The limit as the user wrote it; plain digits are grouped."""
+    plain = budget.text.isdecimal()
+    return spelled(limit, budget.measure.unit) if plain else budget.text
+
+
+def _grown(limit: int, base: int, budget: Budget) -> str:
+    """What growth allows: `28,272 (baseline 26,926 + 5%)`."""
+    unit = budget.measure.unit
+    return f"{spelled(limit, unit)} (baseline {spelled(base, unit)} + {budget.text})"
+
+
+def _shown(number: int, budget: Budget) -> str:
+    """Exact digits, and beside them the number in the unit the user wrote, or a human size."""
+    unit = budget.measure.unit
+    aside = beside(number, unit, budget.text)
+    if not aside and unit == "bytes" and abs(number) >= 1000:
         aside = nbytes(number)
-    return f"{digits} ({aside})" if aside else digits
+    text = spelled(number, unit)
+    return f"{text} ({aside})" if aside else text

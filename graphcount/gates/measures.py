@@ -1,108 +1,290 @@
-"""What a budget can be set on: one row a measure."""
+"""What a demand can be made on: one row a measure, one row a family of measures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal, NamedTuple
 
+from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
-from graphcount.report.records import Report
+from graphcount.gates.contributors import (
+    Parts,
+    is_node,
+    modules,
+    no_parts,
+    nodes_of,
+    op_types,
+    operator,
+    peak_values,
+    tensors,
+    unknowns,
+)
+from graphcount.gates.subject import Subject
+from graphcount.ops import OPERATORS
+from graphcount.report.records import TensorRow, Totals
+from graphcount.units import Unit
+
+DependsOn = Literal["file", "counts", "generated", "cost"]
 
 
 class Measure(NamedTuple):
-    """One number of a report.
+    """One number of a model.
 
     Attributes:
-        name: As written in a budget.
-        unit: How it is shown: a count or bytes.
-        read: Takes it from a report; None when it was not computed.
+        name: As written in a demand.
+        unit: What it is a number of.
+        read: Takes it; None when it is not known or was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
             stored numbers, or these and what is `generated`, or the `cost` of a forward pass.
         about: One line of documentation.
+        parts: Where it lies.
     """
 
     name: str
-    unit: Literal["count", "bytes"]
-    read: Callable[[Report], int | None]
-    depends_on: Literal["file", "counts", "generated", "cost"]
+    unit: Unit
+    read: Callable[[Subject], int | None]
+    depends_on: DependsOn
     about: str
+    parts: Parts
+
+
+class Family(NamedTuple):
+    """Measures with an argument: `nbytes.float32`, `nodes.Conv`.
+
+    Attributes:
+        prefix: What stands before the first dot.
+        argument: What the argument is, in one word.
+        make: The measure of an argument.
+        present: Arguments a model has; baselines remember these.
+        known: Arguments that are known beforehand; a near miss of one is refused.
+        closed: Whether nothing else than these exists.
+        absent: What it is worth in a model that does not have it; None: not known.
+    """
+
+    prefix: str
+    argument: str
+    make: Callable[[str], Measure]
+    present: Callable[[Subject], Iterable[str]]
+    known: Iterable[str]
+    closed: bool
+    absent: int | None
+    about: str
+
+
+def _total(name: str, about: str, parts: Parts = no_parts) -> Measure:
+    """A count of stored numbers."""
+    return Measure(name, "count", lambda s: _field(s, name), "counts", about, parts)
+
+
+def _cost(name: str, unit: Unit, about: str, parts: Parts = no_parts) -> Measure:
+    """A part of the cost of a forward pass."""
+    return Measure(name, unit, lambda s: _field(s, name), "cost", about, parts)
+
+
+def _field(subject: Subject, name: str) -> int | None:
+    number: int | None = getattr(subject.report.totals, name)
+    return number
+
+
+def _size(name: str, read: Callable[[Totals], int | None], kind: str, about: str) -> Measure:
+    """Bytes of stored tensors of a kind; every kind when it is empty."""
+    parts = tensors(lambda row: row.nbytes if kind in ("", row.kind) else 0)
+    return Measure(name, "bytes", lambda s: read(s.report.totals), "counts", about, parts)
+
+
+def _elements_of(kind: str) -> Parts:
+    return tensors(lambda row: row.elements if row.kind == kind else 0)
+
+
+def _latency(percentile: str) -> Measure:
+    name = f"latency_{percentile}"
+    about = f"{percentile} of a forward pass, from the benchmark given with --bench"
+    return Measure(name, "time", lambda s: s.latency.get(percentile), "file", about, no_parts)
 
 
 MEASURES: dict[str, Measure] = {
     row.name: row
     for row in (
-        Measure(
+        _total(
             "parameters",
-            "count",
-            lambda r: r.totals.parameters,
-            "counts",
             "learned numbers, each stored tensor once",
+            modules(lambda node: node.parameters),
         ),
-        Measure(
-            "parameters_as_used",
-            "count",
-            lambda r: r.totals.parameters_as_used,
-            "counts",
-            "learned numbers, once for each use",
-        ),
+        _total("parameters_as_used", "learned numbers, once for each use"),
         Measure(
             "framework_parameters",
             "count",
-            lambda r: r.framework.parameters if r.framework.exact else None,
+            lambda s: s.report.framework.parameters if s.report.framework.exact else None,
             "counts",
             "what the training framework counted, when the file proves it",
+            no_parts,
         ),
+        _total("buffers", "state that is not trained", _elements_of("buffer")),
+        _total("quantization", "scales and zero points", _elements_of("quantization")),
+        _total("constants", "shapes, axes, literals", _elements_of("constant")),
+        _total("unused", "numbers no output needs", _elements_of("unused")),
+        _total("elements", "all stored numbers", tensors(lambda row: row.elements)),
         Measure(
-            "buffers", "count", lambda r: r.totals.buffers, "counts", "state that is not trained"
-        ),
-        Measure(
-            "quantization",
+            "generated",
             "count",
-            lambda r: r.totals.quantization,
-            "counts",
+            lambda s: s.report.totals.generated,
+            "generated",
+            "numbers made at load",
+            no_parts,
+        ),
+        _size("nbytes", lambda t: t.nbytes.total, "", "all stored tensors"),
+        _size("parameter_nbytes", lambda t: t.nbytes.parameters, "parameter", "parameters"),
+        _size("buffer_nbytes", lambda t: t.nbytes.buffers, "buffer", "buffers"),
+        _size(
+            "quantization_nbytes",
+            lambda t: t.nbytes.quantization,
+            "quantization",
             "scales and zero points",
         ),
+        _size("constant_nbytes", lambda t: t.nbytes.constants, "constant", "constants"),
+        _size("unused_nbytes", lambda t: t.nbytes.unused, "unused", "dead tensors"),
         Measure(
-            "constants", "count", lambda r: r.totals.constants, "counts", "shapes, axes, literals"
-        ),
-        Measure("unused", "count", lambda r: r.totals.unused, "counts", "numbers no output needs"),
-        Measure("elements", "count", lambda r: r.totals.elements, "counts", "all stored numbers"),
-        Measure(
-            "generated", "count", lambda r: r.totals.generated, "generated", "numbers made at load"
-        ),
-        Measure("nbytes", "bytes", lambda r: r.totals.nbytes.total, "counts", "all stored tensors"),
-        Measure(
-            "parameter_nbytes",
+            "file_nbytes",
             "bytes",
-            lambda r: r.totals.nbytes.parameters,
+            lambda s: s.report.model.file_nbytes,
+            "file",
+            "the model file",
+            tensors(lambda row: 0 if row.storage.location else row.storage.nbytes),
+        ),
+        Measure(
+            "external_nbytes",
+            "bytes",
+            lambda s: s.report.model.external_nbytes,
             "counts",
-            "stored parameters",
+            "external data",
+            tensors(lambda row: row.storage.nbytes if row.storage.location else 0),
         ),
         Measure(
-            "unused_nbytes", "bytes", lambda r: r.totals.nbytes.unused, "counts", "dead tensors"
-        ),
-        Measure("file_nbytes", "bytes", lambda r: r.model.file_nbytes, "file", "the model file"),
-        Measure(
-            "external_nbytes", "bytes", lambda r: r.model.external_nbytes, "counts", "external data"
-        ),
-        Measure("macs", "count", lambda r: r.totals.macs, "cost", "multiply-accumulates"),
-        Measure("flops", "count", lambda r: r.totals.flops, "cost", "2 x MACs"),
-        Measure(
-            "elementwise", "count", lambda r: r.totals.elementwise, "cost", "element-wise work"
-        ),
-        Measure(
-            "peak_activation_nbytes",
+            "compressed_nbytes",
             "bytes",
-            lambda r: r.totals.peak_activation_nbytes,
-            "cost",
-            "largest sum of live activations",
+            lambda s: s.compressed_nbytes,
+            "counts",
+            "model file and side files as gzip -6 packs them (zlib level 6, without headers)",
+            no_parts,
         ),
-        Measure("nodes", "count", lambda r: r.model.node_count, "counts", "nodes in the file"),
-        Measure("unknown", "count", lambda r: len(r.unknown), "file", "things that are not known"),
+        _cost("macs", "count", "multiply-accumulates", modules(lambda node: node.macs)),
+        _cost("flops", "count", "2 x MACs", modules(lambda node: 2 * (node.macs or 0))),
+        _cost("elementwise", "count", "element-wise work", modules(lambda node: node.elementwise)),
+        _cost("input_nbytes", "bytes", "graph inputs"),
+        _cost("output_nbytes", "bytes", "graph outputs"),
+        _cost("activation_nbytes", "bytes", "all activations of a forward pass"),
+        _cost("peak_activation_nbytes", "bytes", "largest sum of live activations", peak_values),
+        Measure(
+            "nodes",
+            "count",
+            lambda s: s.report.model.node_count,
+            "counts",
+            "nodes in the file",
+            op_types(lambda node: 1),
+        ),
+        Measure(
+            "unknown",
+            "count",
+            lambda s: len(s.report.unknown),
+            "file",
+            "things that are not known",
+            unknowns,
+        ),
+        *(_latency(percentile) for percentile in ("p50", "p90", "p95", "p99")),
     )
 }
-"""Every measure by name."""
+"""Every measure without an argument, by name."""
+
+NOT_IN_BASELINES = {"compressed_nbytes", "latency_p50", "latency_p90", "latency_p95", "latency_p99"}
+"""Measures that cost more than counting, or are not a fact of the file: only when asked for."""
+
+
+def _of_dtype(prefix: str, read: Callable[[TensorRow], int], unit: Unit, dtype: str) -> Measure:
+    parts = tensors(lambda row: read(row) if row.dtype == dtype else 0)
+    return Measure(
+        f"{prefix}.{dtype}",
+        unit,
+        lambda s: sum(number for _, number in parts(s)),
+        "counts",
+        f"{prefix} of {dtype} tensors",
+        parts,
+    )
+
+
+def _of_op_type(name: str) -> Measure:
+    return Measure(
+        f"nodes.{name}",
+        "count",
+        lambda s: len(nodes_of(s.report, name)),
+        "counts",
+        f"nodes {name}, calls of functions expanded",
+        lambda s: ((node.id, 1) for node in nodes_of(s.report, name)),
+    )
+
+
+def _of_module(module: str) -> Measure:
+    def read(subject: Subject) -> int | None:
+        rows = subject.report.modules
+        return next((row.parameters for row in rows if row.name == module), None)
+
+    about = f"parameters of module {module} and below; not known when there is none"
+    inside = f"{module}."
+    parts = modules(lambda node: node.parameters if f"{node.module}.".startswith(inside) else 0)
+    return Measure(f"parameters.{module}", "count", read, "counts", about, parts)
+
+
+def _dtypes_present(subject: Subject) -> Iterable[str]:
+    return (row.dtype for row in subject.report.dtypes)
+
+
+FAMILIES: dict[str, Family] = {
+    row.prefix: row
+    for row in (
+        Family(
+            "nbytes",
+            "DTYPE",
+            partial(_of_dtype, "nbytes", lambda row: row.nbytes, "bytes"),
+            _dtypes_present,
+            BY_NAME,
+            True,
+            0,
+            "stored tensors of an element type: nbytes.float32",
+        ),
+        Family(
+            "elements",
+            "DTYPE",
+            partial(_of_dtype, "elements", lambda row: row.elements, "count"),
+            _dtypes_present,
+            BY_NAME,
+            True,
+            0,
+            "stored numbers of an element type: elements.int8",
+        ),
+        Family(
+            "nodes",
+            "OPERATOR",
+            _of_op_type,
+            lambda s: {operator(node) for node in s.report.nodes if is_node(node)},
+            [name for domain, name in OPERATORS if not domain],
+            False,
+            0,
+            "nodes of an operator: nodes.Conv, nodes.com.microsoft::Gelu",
+        ),
+        Family(
+            "parameters",
+            "MODULE",
+            _of_module,
+            lambda s: (row.name for row in s.report.modules if row.depth == 1),
+            (),
+            False,
+            None,
+            "parameters of a module: parameters.encoder.layer.0",
+        ),
+    )
+}
+"""Every family by prefix."""
 
 
 def find_measure(name: str) -> Measure:
@@ -114,6 +296,50 @@ def find_measure(name: str) -> Measure:
     measure = MEASURES.get(name)
     if measure is not None:
         return measure
-    near = get_close_matches(name, MEASURES, 1)
-    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(MEASURES)}"
-    raise UsageError(f"{name!r} is no measure{hint}")
+    prefix, dot, argument = name.partition(".")
+    family = FAMILIES.get(prefix)
+    if family is None or not dot or not argument:
+        near = get_close_matches(prefix, [*MEASURES, *FAMILIES], 1) or [
+            known for known in MEASURES if prefix and prefix in known
+        ]
+        hint = f"; did you mean {near[0]}?" if near else "; see graphcount check --list-measures"
+        raise UsageError(f"{name!r} is no measure{hint}")
+    require_known(argument, family.known, family.closed, family.argument.lower())
+    return family.make(argument)
+
+
+def require_known(name: str, known: Iterable[str], closed: bool, what: str) -> None:
+    """Refuse a name that is surely a slip: nearly a known one, or not of a closed set.
+
+    Operators of other domains than ONNX's own are nobody's list, so any name may be meant.
+
+    Raises:
+        UsageError: With the nearest right name.
+    """
+    names = list(known)
+    if name in names:
+        return
+    near = [] if "::" in name else get_close_matches(name, names, 1, 0.6 if closed else 0.7)
+    if near or closed:
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{name!r} is no {what}{hint}")
+
+
+def require_operator(name: str) -> None:
+    """Refuse an operator's name that is surely a slip.
+
+    Raises:
+        UsageError: With the nearest right name.
+    """
+    require_known(name, FAMILIES["nodes"].known, False, "operator")
+
+
+def list_measures() -> list[tuple[str, str, str]]:
+    """Name, unit and meaning of every measure and family."""
+    rows: list[tuple[str, str, str]] = [
+        (row.name, row.unit, row.about) for row in MEASURES.values()
+    ]
+    for family in FAMILIES.values():
+        unit = family.make("x").unit
+        rows.append((f"{family.prefix}.{family.argument}", unit, family.about))
+    return rows

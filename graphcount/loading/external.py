@@ -146,6 +146,11 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
     return file
 
 
+def side_file(location: str, model_path: str) -> ExternalData:
+    """Find a side file by its location alone; see `locate`."""
+    return _look(location, model_path)
+
+
 def _look(location: str, model_path: str) -> ExternalData:
     """Contain a location and size what it names."""
     problems = _refused(location)

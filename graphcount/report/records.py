@@ -323,15 +323,17 @@ class Finding(NamedTuple):
 
 
 class RuleInfo(NamedTuple):
-    """What formats say of a rule.
+    """What a rule looks for, for formats that publish rules beside findings.
 
     Attributes:
-        name: Kebab-case name.
+        id: `EXT002`.
+        name: Kebab-case name: `external-data-traversal`.
         severity: Of its findings, unless a finding says otherwise.
         summary: One line.
         help: The whole documentation.
         remedy: What to do about a finding.
         reads_payload: It runs in a deep audit only.
+        tags: `security` for rules about hostile models.
     """
 
     id: str
@@ -341,6 +343,7 @@ class RuleInfo(NamedTuple):
     help: str
     remedy: str = ""
     reads_payload: bool = False
+    tags: tuple[str, ...] = ()
 
 
 class SkippedRow(NamedTuple):
@@ -374,6 +377,56 @@ class AuditRow(NamedTuple):
     complete: bool
 
 
+class ContributorRow(NamedTuple):
+    """A module, node, tensor or operator, and its part of a measure."""
+
+    name: str
+    number: int
+
+
+class VerdictRow(NamedTuple):
+    """What became of one demand of a check.
+
+    Attributes:
+        rule: The rule it keeps or breaks: `BUD001`.
+        measure: Name of the measure, or of the list: `operators`.
+        kept: Whether the demand is met; only by what is known exactly.
+        value: The measured number; None when it is not known, or the demand is a list.
+        unit: `count`, `bytes` or `time` (nanoseconds).
+        bound: `max`, `min`, `max_increase` or `allowed`.
+        limit: The limit in the same unit.
+        written: The limit as the user wrote it.
+        message: One sentence with exact numbers.
+        note: What the user wants to be said when it fails.
+        origin: Where the limit lives: `graphcount.toml:12` or `--max`.
+        where: The check, the measure, and the node or tensor it is about.
+        contributors: The largest parts of the value.
+    """
+
+    rule: str
+    measure: str
+    kept: bool
+    severity: str
+    value: int | None
+    unit: str
+    bound: str
+    limit: int | None
+    written: str
+    message: str
+    note: str
+    origin: str
+    where: dict[str, Any]
+    contributors: tuple[ContributorRow, ...]
+
+
+class CheckRow(NamedTuple):
+    """A check that was made of a model."""
+
+    name: str
+    origin: str
+    verdicts: tuple[VerdictRow, ...]
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything graphcount says about one model.
@@ -395,6 +448,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
     fingerprint: FingerprintRow | None = None
+    checks: tuple[CheckRow, ...] = ()
 
     @cached_property
     def dtypes(self) -> tuple[DTypeRow, ...]:

@@ -13,6 +13,8 @@ from graphcount.report.records import (
     SCHEMA,
     AuditRow,
     CacheInputRow,
+    CheckRow,
+    ContributorRow,
     DuplicateRow,
     FileRow,
     Finding,
@@ -31,6 +33,7 @@ from graphcount.report.records import (
     Totals,
     UseRow,
     ValueRow,
+    VerdictRow,
 )
 
 SECTIONS: dict[str, type] = {
@@ -90,6 +93,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "unknown": plain(report.unknown),
         "findings": plain(report.findings),
         "audit": plain(report.audit),
+        "checks": plain(report.checks),
     }
 
 
@@ -143,6 +147,7 @@ def from_dict(data: Any) -> Report:
             key: tuple(_record(kind, row) for row in _list(data[key]))
             for key, kind in SECTIONS.items()
         }
+        rest["checks"] = tuple(_record(CheckRow, row) for row in data.get("checks", ()))
         for key, kind in OPTIONAL.items():
             if data.get(key):
                 rest[key] = _record(kind, data[key])
@@ -188,6 +193,8 @@ NESTED: dict[tuple[type, str], type] = {
     (KVCacheRow, "inputs"): CacheInputRow,
     (TensorRow, "uses"): UseRow,
     (TensorRow, "storage"): StorageRow,
+    (CheckRow, "verdicts"): VerdictRow,
+    (VerdictRow, "contributors"): ContributorRow,
 }
 """Fields that hold records."""
 

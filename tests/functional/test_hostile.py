@@ -125,13 +125,14 @@ def test_counted_facts_are_true(hostile: Path) -> None:
 
 def test_what_a_gate_must_refuse_is_refused_in_process(hostile: Path) -> None:
     from graphcount.gates.budgets import judge, parse_budget
+    from graphcount.gates.subject import Subject
 
     budget = parse_budget(f"parameters={10**15}", "max")
     for case in cases(hostile):
         if case["gate"] == "either":
             continue
         try:
-            kept = judge(graphcount.count(str(hostile / case["path"])), [budget])[0].kept
+            kept = judge(Subject(graphcount.count(str(hostile / case["path"]))), [budget])[0].kept
         except graphcount.GraphcountError:
             kept = False
         assert kept == (case["gate"] == "may_pass"), case["id"]

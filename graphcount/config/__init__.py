@@ -1,0 +1,165 @@
+"""Configuration: `graphcount.toml`, or `[tool.graphcount]` in `pyproject.toml`.
+
+The nearest one upwards from the current folder counts; never one beside a model, which may be a
+stranger's.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphcount.errors import ConfigError, NotReadableError
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from graphcount.config.sections import AuditSettings
+    from graphcount.gates.checks import Check
+
+FILES = ("graphcount.toml", "pyproject.toml")
+"""Names of configurations, the stronger first."""
+
+MAX_NBYTES = 4 * 2**20
+
+
+class Config(NamedTuple):
+    """What a configuration says.
+
+    Attributes:
+        path: The file; None when there is none.
+        checks: Checks in the order of the file.
+        operators: Costs of operators we have no formula for: `{"com.acme::Foo": {"macs": "…"}}`.
+        audit: Settings of the audit; None: not configured.
+        limits: What a model may ask of us.
+    """
+
+    path: str | None = None
+    checks: tuple[Check, ...] = ()
+    operators: dict[str, dict[str, str]] = {}  # noqa: RUF012 (never changed)
+    audit: AuditSettings | None = None
+    limits: Limits = DEFAULT_LIMITS
+
+
+NO_CONFIG = Config()
+
+
+def find_config(folder: str = ".") -> str | None:
+    """Path of the nearest configuration upwards from a folder; a few looks when there is none."""
+    here = os.path.abspath(folder)
+    while True:
+        for name in FILES:
+            path = os.path.join(here, name)
+            if os.path.isfile(path) and (name != "pyproject.toml" or _mentions_us(path)):
+                return path
+        parent = os.path.dirname(here)
+        if parent == here:
+            return None
+        here = parent
+
+
+def load_config(path: str | None = None) -> Config:
+    """Read a configuration.
+
+    Args:
+        path: The file; None: the nearest one, if there is one.
+
+    Raises:
+        NotReadableError: The named file cannot be read.
+        ConfigError: It is wrong; every mistake has its line.
+    """
+    named = path is not None
+    path = path or find_config()
+    if path is None:
+        return NO_CONFIG
+    data = _read(path)
+    shown = _shown(path)
+    found, lines = _parse(data, shown)
+    if os.path.basename(path) == "pyproject.toml":
+        tool = found.get("tool", {})
+        if not isinstance(tool, dict) or "graphcount" not in tool:
+            if named:
+                raise ConfigError(f"{shown}: no [tool.graphcount] in it")
+            return NO_CONFIG
+        return _made(tool["graphcount"], path, shown, lines, ("tool", "graphcount"))
+    return _made(found, path, shown, lines, ())
+
+
+def read_config(text: str, file: str, table: str = "") -> Config:
+    """The configuration of a text, as if it stood in `file`.
+
+    Args:
+        text: TOML.
+        file: What messages name, and what paths are relative to.
+        table: Where it stands in the text: `tool.graphcount.`, or at the top.
+
+    Raises:
+        ConfigError: It is wrong; every mistake has its line.
+    """
+    found, lines = _parse(text.encode("utf-8"), file)
+    keys = tuple(table.split(".")[:-1])
+    for key in keys:
+        found = found.get(key, {})
+    return _made(found, file, file, lines, keys)
+
+
+def _made(
+    found: Any, path: str, shown: str, lines: dict[Any, int], prefix: tuple[str, ...]
+) -> Config:
+    from graphcount.config.sections import sections
+    from graphcount.config.values import Place
+
+    known = {
+        key[len(prefix) :]: line for key, line in lines.items() if key[: len(prefix)] == prefix
+    }
+    place = Place(shown, known)
+    made = sections(found, place)
+    if place.problems:
+        raise ConfigError(
+            "\n".join(f"{shown}:{line}: {say}" for line, say in sorted(place.problems))
+        )
+    return Config(path=path, **made)
+
+
+def _parse(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Any, int]]:
+    import tomllib
+
+    from graphcount.config.positions import positions
+
+    try:
+        text = data.decode("utf-8").replace("\r\n", "\n")
+        return tomllib.loads(text), positions(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{shown}: not TOML: {error}") from None
+
+
+def _read(path: str) -> bytes:
+    from graphcount.loading.source import open_regular
+
+    with open_regular(path) as file:
+        data = file.read(MAX_NBYTES + 1)
+    if len(data) > MAX_NBYTES:
+        raise NotReadableError(f"longer than {MAX_NBYTES:,} bytes", path)
+    return data
+
+
+def _mentions_us(path: str) -> bool:
+    try:
+        data = _read(path)
+    except NotReadableError:
+        return False
+    if b"graphcount" not in data:
+        return False
+    try:
+        tool = _parse(data, path)[0].get("tool", {})
+    except ConfigError:
+        return True  # whoever loads it will say what is wrong
+    return isinstance(tool, dict) and "graphcount" in tool
+
+
+def _shown(path: str) -> str:
+    """Relative where the file is near the current folder."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path
+    return min(path, relative, key=len)

@@ -1,0 +1,147 @@
+"""A first configuration: today's numbers of some models with headroom."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import PurePath
+
+from graphcount.errors import UsageError
+from graphcount.formats.text import safe
+from graphcount.gates.budgets import doubt
+from graphcount.gates.measures import FAMILIES, MEASURES
+from graphcount.gates.subject import Subject
+from graphcount.report.records import Dim
+from graphcount.units import nbytes, spelled
+
+BUDGETED = ("parameters", "nbytes", "file_nbytes", "macs", "peak_activation_nbytes")
+"""Measures that get a budget where they are known exactly."""
+
+COLUMN = 40
+"""Where comments begin."""
+
+
+def starter(
+    subjects: Iterable[Subject],
+    file: str,
+    headroom: Fraction,
+    dims: Mapping[str, int],
+    shapes: Mapping[str, Sequence[Dim]],
+    table: str = "",
+) -> str:
+    """The text of a configuration with one check a model.
+
+    Args:
+        subjects: The models.
+        file: Where it will be: paths are relative to its folder.
+        headroom: Share of today's number that is added to it.
+        dims: Sizes of free dimensions.
+        shapes: Shapes of inputs.
+        table: What stands before every table: `tool.graphcount.` in pyproject.toml.
+
+    Raises:
+        UsageError: A path cannot be written in TOML.
+    """
+    percent = f"{float(headroom * 100):g}%"
+    lines = [
+        f"# Budgets with {percent} headroom over today's numbers, written by graphcount init.",
+        "# What a budget can be set on: graphcount check --list-measures",
+    ]
+    names: set[str] = set()
+    for subject in subjects:
+        lines += ["", *_check(subject, file, headroom, dims, shapes, table, names)]
+    return "\n".join(lines) + "\n"
+
+
+def with_headroom(value: int, headroom: Fraction) -> int:
+    """The number and its headroom, rounded up."""
+    grown = value * (1 + headroom)
+    return -(-grown.numerator // grown.denominator)
+
+
+def _check(
+    subject: Subject,
+    file: str,
+    headroom: Fraction,
+    dims: Mapping[str, int],
+    shapes: Mapping[str, Sequence[Dim]],
+    table: str,
+    names: set[str],
+) -> list[str]:
+    """One model's tables."""
+    path = subject.report.model.path
+    lines = [f"[[{table}checks]]", f"name = {_text(_name(path, names))}"]
+    lines.append(f"paths = [{_text(glob.escape(_relative(path, file)))}]")
+    if dims:
+        pairs = ", ".join(f"{_text(name)} = {size}" for name, size in dims.items())
+        lines.append(f"dims = {{ {pairs} }}")
+    if shapes:
+        rows = (f"{_text(k)} = {_text('x'.join(map(_dim, v)))}" for k, v in shapes.items())
+        lines.append(f"shapes = {{ {', '.join(rows)} }}")
+    lines += [*_lists(subject), "", f"[{table}checks.max]"]
+    for name in BUDGETED:
+        lines.append(_budget(subject, name, headroom))
+    return lines
+
+
+def _budget(subject: Subject, name: str, headroom: Fraction) -> str:
+    """`parameters = 29_619  # today 26,926`, or why there is none."""
+    measure = MEASURES[name]
+    value = measure.read(subject)
+    unsure = doubt(subject, measure, value)
+    if value is None or unsure:
+        return f"# {name}: {safe(unsure, 200)}"
+    today = spelled(value, measure.unit)
+    size = f" ({nbytes(value)})" if measure.unit == "bytes" and value >= 1000 else ""
+    text = f"{name} = {with_headroom(value, headroom):_}"
+    return f"{text:{COLUMN}}  # today {today}{size}"
+
+
+def _lists(subject: Subject) -> list[str]:
+    """Lists of what is there now, to be switched on."""
+    dtypes = sorted(FAMILIES["nbytes"].present(subject))
+    operators = sorted(FAMILIES["nodes"].present(subject))
+    lines = [f"# dtypes = [{', '.join(map(_text, dtypes))}]"] if dtypes else []
+    if 0 < len(operators) <= 40:
+        lines.append(f"# operators = [{', '.join(map(_text, operators))}]")
+    opset = subject.report.model.opset_imports.get("")
+    return [*lines, f"# opset = {opset}"] if opset else lines
+
+
+def _name(path: str, names: set[str]) -> str:
+    """The file's name without its suffix; a number makes it unique."""
+    stem = PurePath(path).stem or "model"
+    name, number = stem, 2
+    while name in names:
+        name, number = f"{stem} {number}", number + 1
+    names.add(name)
+    return name
+
+
+def _relative(path: str, file: str) -> str:
+    folder = os.path.dirname(os.path.abspath(file))
+    try:
+        found = os.path.relpath(os.path.abspath(path), folder)
+    except ValueError:  # another drive
+        found = os.path.abspath(path)
+    return PurePath(found).as_posix()
+
+
+def _dim(dim: Dim) -> str:
+    return "?" if dim is None else str(dim)
+
+
+def _text(text: str) -> str:
+    """A basic string of TOML: JSON's escapes, but characters beyond 16 bits as they are."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"{text!r} is not UTF-8 and cannot be written in TOML") from None
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(
+        f"\\U{ord(letter):08x}" if safe(letter, None) != letter and letter != "\\" else letter
+        for letter in quoted
+    )

@@ -1,0 +1,90 @@
+"""A pull-request comment in Markdown: found again by its first line, short enough to be posted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graphcount.errors import GraphcountError
+from graphcount.formats import View
+from graphcount.formats.markdown import ESCAPES
+from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
+from graphcount.formats.text import mask, safe
+from graphcount.report.records import Report, VerdictRow
+from graphcount.units import exact
+
+MAX_LENGTH = 65_000
+"""GitHub takes 65,536 characters; the rest is for what a poster may add."""
+
+TEXT_LIMIT = 400
+
+
+def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Render failures as a list, then what was kept as a folded table."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", view.marker).replace("--", "-").strip("-") or "check"
+    head = [
+        f"<!-- graphcount:{name} -->",
+        f"### graphcount: {verdicts_sentence(outcomes, view.fail_on)}",
+        "",
+    ]
+    room = MAX_LENGTH - sum(len(line) + 1 for line in head)
+    blocks = list(_failures(outcomes, view.fail_on))
+    shown, room = _fit(blocks, room)
+    lines = [*head, *shown]
+    rows = list(_kept(outcomes))
+    table_head = ["", f"<details><summary>{exact(len(rows))} kept</summary>", ""]
+    table_head += ["| model | check | limit |", "|---|---|---|"]
+    room -= sum(len(line) + 1 for line in table_head) + len("\n</details>\n")
+    if rows and room > TEXT_LIMIT:
+        kept, _ = _fit(rows, room)
+        lines += [*table_head, *kept, "", "</details>"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
+    """As many blocks as there is room for; how many are left out is said."""
+    shown: list[str] = []
+    for position, block in enumerate(blocks):
+        rest = len(blocks) - position
+        if len(block) + 80 > room:
+            more = f"… and {exact(rest)} more; the job's log has all"
+            shown.append(f"| {more} | | |" if block.startswith("|") else f"- {more}")
+            return shown, room - len(shown[-1]) - 1
+        shown.append(block)
+        room -= len(block) + 1
+    return shown, room
+
+
+def _failures(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> Iterator[str]:
+    for outcome in outcomes:
+        if not isinstance(outcome, Report):
+            yield f"- ❌ **{_text(outcome.path or '')}**: {_text(outcome.message)}"
+            continue
+        for check in outcome.checks:
+            for verdict in check.verdicts:
+                if not verdict.kept:
+                    yield _failure(outcome.model.path, check.name, verdict, fail_on)
+
+
+def _failure(path: str, check: str, verdict: VerdictRow, fail_on: str) -> str:
+    sign = "❌" if at_least(verdict.severity, fail_on) else "⚠️"
+    lines = [f"- {sign} **{_text(path)}** ({_text(check)}): {_text(verdict.message)}"]
+    largest = contributors_sentence(verdict)
+    origin = f"limit at {verdict.origin}" if verdict.origin else ""
+    lines += [f"  <br>{_text(line)}" for line in (largest, origin, verdict.note) if line]
+    return "\n".join(lines)
+
+
+def _kept(outcomes: Sequence[Report | GraphcountError]) -> Iterator[str]:
+    for outcome in outcomes:
+        if isinstance(outcome, Report):
+            for check in outcome.checks:
+                for verdict in check.verdicts:
+                    if verdict.kept:
+                        cells = (outcome.model.path, check.name, verdict.message)
+                        yield f"| {' | '.join(map(_text, cells))} |"
+
+
+def _text(text: str) -> str:
+    shown = safe(mask(text), TEXT_LIMIT).translate(ESCAPES)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,92 @@
+"""The result of a check as people read it in a terminal: failures in blocks, passes in lines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from graphcount.errors import GraphcountError
+from graphcount.formats import View
+from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
+from graphcount.formats.text import one_line, safe
+from graphcount.report.records import CheckRow, Report, VerdictRow
+
+DEFAULT_WIDTH = 100
+MESSAGE_LIMIT = 600
+DIM, BAD, GOOD, MILD = "dim", "bold red", "green", "bold yellow"
+
+
+def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Render every check of every model, and a last line that sums up."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=view.width or DEFAULT_WIDTH,
+        color_system="standard" if view.color else None,
+        force_terminal=view.color,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, Report):
+            for check in outcome.checks:
+                for part in _check(outcome, check, view.fail_on):
+                    console.print(part)
+    console.print(Text(verdicts_sentence(outcomes, view.fail_on)))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"
+
+
+def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[RenderableType]:
+    broken = [verdict for verdict in check.verdicts if not verdict.kept]
+    kept = [verdict for verdict in check.verdicts if verdict.kept]
+    if not broken:
+        line = Text("pass", style=GOOD)
+        line.append(f"  {safe(report.model.path)}", style="default")
+        line.append(f"  {safe(check.name, 40)}: {_kept(kept)}", style=DIM)
+        yield _one_line(line)
+        return
+    hard = any(at_least(verdict.severity, fail_on) for verdict in broken)
+    title = Text("FAIL" if hard else "warn", style=BAD if hard else MILD)
+    title.append(f"  {safe(report.model.path)}", style="bold")
+    title.append(f"  {safe(check.name, 40)}", style=DIM)
+    yield title
+    for verdict in broken:
+        yield _block(verdict)
+    if kept:
+        yield _one_line(Text(f"      kept: {_kept(kept)}", style=DIM))
+    yield Text()
+
+
+def _block(verdict: VerdictRow) -> RenderableType:
+    """One broken demand: what, by how much, where most of it lies, where the limit is written."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("     ", Text(one_line(verdict.message, MESSAGE_LIMIT)))
+    largest = contributors_sentence(verdict)
+    if largest:
+        grid.add_row("", Text(safe(largest, MESSAGE_LIMIT), style=DIM))
+    origin = f"{verdict.rule}, limit at {safe(verdict.origin)}" if verdict.origin else verdict.rule
+    grid.add_row("", Text(origin, style=DIM))
+    if verdict.note:
+        grid.add_row("", Text(one_line(verdict.note, MESSAGE_LIMIT)))
+    return grid
+
+
+def _one_line(text: Text) -> RenderableType:
+    """Cut at the width: JSON has all of it."""
+    grid = Table.grid(expand=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_row(text)
+    return grid
+
+
+def _kept(verdicts: Sequence[VerdictRow]) -> str:
+    return safe("; ".join(verdict.message for verdict in verdicts), MESSAGE_LIMIT)

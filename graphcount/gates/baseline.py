@@ -1,0 +1,199 @@
+"""Baselines: numbers of models as they were, in a committed JSON file.
+
+    {"schema": "graphcount.baseline/1", "graphcount": "1.0", "models": [
+      {"path": "models/a.onnx", "sha256": "…", "dims": {}, "shapes": {},
+       "measures": {"nbytes": 107720, "nodes.Conv": 2, "parameters": 26926}}]}
+
+Paths are relative to the file, with `/`. Everything is sorted, so that a change is a small diff.
+The SHA-256 says which file was measured; comparing never reads weights, so it is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from graphcount import __version__
+from graphcount.errors import DamagedError, UsageError
+from graphcount.gates.budgets import doubt
+from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, find_measure
+from graphcount.gates.subject import Subject
+from graphcount.loading.source import open_regular
+from graphcount.report.records import Dim
+
+SCHEMA = "graphcount.baseline/1"
+MAX_NBYTES = 256 * 2**20
+
+Shapes = Mapping[str, Sequence[Dim]]
+
+
+class Entry(NamedTuple):
+    """One model as it was, under the sizes it was measured with."""
+
+    path: str
+    sha256: str | None
+    dims: dict[str, int]
+    shapes: dict[str, list[Dim]]
+    measures: dict[str, int]
+
+
+class Baseline(NamedTuple):
+    """A file of entries.
+
+    Attributes:
+        file: Its path.
+        graphcount: Version that wrote it.
+    """
+
+    file: str
+    graphcount: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def note(self) -> str:
+        """What should be said about its age; empty when it is of this version."""
+        if self.graphcount == __version__:
+            return ""
+        return (
+            f"{self.file}: written by graphcount {self.graphcount}, this is {__version__}:"
+            " counting may have changed; write it again to be sure"
+        )
+
+
+def entry(
+    file: str,
+    subject: Subject,
+    dims: Mapping[str, int],
+    shapes: Shapes,
+    asked: Iterable[str] = (),
+) -> Entry:
+    """What a baseline in `file` remembers of a model: whatever is known exactly.
+
+    Args:
+        file: Path of the baseline.
+        subject: The model; its SHA-256 if it is in the report.
+        dims: Sizes of free dimensions.
+        shapes: Shapes of inputs.
+        asked: Measures that are remembered although they cost more than counting.
+    """
+    names = [name for name in MEASURES if name not in NOT_IN_BASELINES]
+    for family in FAMILIES.values():
+        names += [f"{family.prefix}.{argument}" for argument in family.present(subject)]
+    found = {}
+    for name in sorted({*names, *asked}):
+        measure = _measure(name)
+        value = measure.read(subject) if measure else None
+        if measure and value is not None and not doubt(subject, measure, value):
+            found[name] = value
+    model = subject.report.model
+    plain = {name: list(shape) for name, shape in sorted(shapes.items())}
+    return Entry(_key(file, model.path), model.sha256, dict(sorted(dims.items())), plain, found)
+
+
+def write_text(entries: Iterable[Entry]) -> str:
+    """The file's text."""
+    rows = [row._asdict() for row in sorted(entries, key=_order)]
+    data = {"schema": SCHEMA, "graphcount": __version__, "models": rows}
+    return json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def read_baseline(file: str) -> Baseline:
+    """Read a baseline.
+
+    Raises:
+        NotReadableError: There is no such file.
+        DamagedError: It is no baseline of this version.
+    """
+    data = read_json(file)
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else None
+        raise DamagedError(f"not a {SCHEMA}: schema is {found!r}", file)
+    try:
+        entries = tuple(_entry(row) for row in data["models"])
+        return Baseline(file, str(data["graphcount"]), entries)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"not a complete {SCHEMA}: {error}", file) from None
+
+
+def lookup(
+    baseline: Baseline, path: str, dims: Mapping[str, int], shapes: Shapes, names: Iterable[str]
+) -> dict[str, int]:
+    """Values of measures of a model as it was.
+
+    Raises:
+        UsageError: The baseline is stale: it does not have the model, has it with other sizes of
+            dimensions, or does not have a measure.
+    """
+    again = "; write it again with --write-baseline"
+    rows = [row for row in baseline.entries if row.path == _key(baseline.file, path)]
+    if not rows:
+        raise UsageError(f"{baseline.file}: stale: does not have {path}{again}")
+    plain = {name: list(shape) for name, shape in shapes.items()}
+    row = next((row for row in rows if row.dims == dims and row.shapes == plain), None)
+    if row is None:
+        had = {**rows[0].dims, **rows[0].shapes} or "no sizes"
+        now = {**dims, **plain} or "no sizes"
+        raise UsageError(f"{baseline.file}: stale: has {path} with {had}, not with {now}{again}")
+    values = {}
+    for name in names:
+        family = FAMILIES.get(name.partition(".")[0]) if "." in name else None
+        value = row.measures.get(name, family.absent if family else None)
+        if value is None:
+            raise UsageError(f"{baseline.file}: stale: does not know {name} of {path}{again}")
+        values[name] = value
+    return values
+
+
+def read_json(file: str) -> Any:
+    """Read a JSON file someone else wrote: bounded, strict.
+
+    Raises:
+        NotReadableError: No such file, or no regular one.
+        DamagedError: Not JSON.
+    """
+    with open_regular(file) as stream:
+        data = stream.read(MAX_NBYTES + 1)
+    if len(data) > MAX_NBYTES:
+        raise DamagedError(f"longer than {MAX_NBYTES:,} bytes", file)
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not JSON: {error}", file) from None
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _measure(name: str) -> Any:
+    try:
+        return find_measure(name)
+    except UsageError:  # an operator whose name is nearly a known one
+        return None
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    measures = dict(row["measures"])
+    if not all(
+        isinstance(value, int) and not isinstance(value, bool) for value in measures.values()
+    ):
+        raise ValueError("a measure is no whole number")
+    return Entry(str(row["path"]), row["sha256"], dict(row["dims"]), dict(row["shapes"]), measures)
+
+
+def _order(row: Entry) -> tuple[str, str]:
+    return row.path, json.dumps([row.dims, row.shapes])
+
+
+def _key(file: str, path: str) -> str:
+    """The path of a model as a baseline spells it."""
+    folder = os.path.dirname(os.path.abspath(file))
+    absolute = os.path.abspath(path)
+    try:
+        absolute = os.path.relpath(absolute, folder)
+    except ValueError:  # another drive
+        pass
+    return PurePath(absolute).as_posix()

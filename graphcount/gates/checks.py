@@ -1,0 +1,101 @@
+"""A check: demands on some models under one name, and what a model makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
+from graphcount.gates.budgets import Budget, Origin, Standing, judge
+from graphcount.gates.subject import Subject
+from graphcount.report.records import SEVERITIES, CheckRow, Dim, Finding, VerdictRow
+
+
+class Check(NamedTuple):
+    """Demands on models.
+
+    Attributes:
+        name: Shown in every message.
+        folder: What `paths` and `baseline` are relative to.
+        paths: Files, folders or globs; none: every model that is named.
+        dims: Sizes of free dimensions.
+        ignored: Nodes and tensors that the lists leave alone.
+        severity: Of its findings.
+        baseline: File with earlier numbers; empty for none.
+    """
+
+    name: str
+    origin: Origin = Origin()
+    folder: str = ""
+    paths: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    dims: dict[str, int] = {}  # noqa: RUF012 (never changed)
+    shapes: dict[str, tuple[Dim, ...]] = {}  # noqa: RUF012
+    budgets: tuple[Budget, ...] = ()
+    lists: tuple[AllowList, ...] = ()
+    opset: OpsetRange | None = None
+    ignored: tuple[Ignored, ...] = ()
+    severity: str = "high"
+    baseline: str = ""
+
+    @property
+    def growth(self) -> tuple[str, ...]:
+        """Measures whose growth is limited."""
+        return tuple(b.measure.name for b in self.budgets if b.bound == "max_increase")
+
+    @property
+    def demands(self) -> int:
+        """How many things it asks for."""
+        return len(self.budgets) + len(self.lists) + (self.opset is not None)
+
+    @property
+    def needs_cost(self) -> bool:
+        """Whether shapes and costs must be worked out for it."""
+        return any(budget.measure.depends_on == "cost" for budget in self.budgets)
+
+
+def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) -> CheckRow:
+    """Hold a model against a check.
+
+    Args:
+        check: The demands.
+        subject: The model.
+        baseline: Earlier values by measure, for limits on growth.
+    """
+    standing = Standing(check.name, check.severity)
+    verdicts = judge(subject, check.budgets, standing, baseline)
+    for allow in check.lists:
+        verdicts += judge_list(subject, allow, check.ignored, standing)
+    if check.opset is not None:
+        verdicts.append(judge_opset(subject, check.opset, standing))
+    return CheckRow(check.name, check.origin.text, tuple(verdicts))
+
+
+def findings(rows: Iterable[CheckRow]) -> tuple[Finding, ...]:
+    """What was not kept, in the order of the checks."""
+    return tuple(_finding(verdict) for row in rows for verdict in row.verdicts if not verdict.kept)
+
+
+def fails(found: Sequence[Finding], fail_on: str) -> bool:
+    """Whether a finding is at or above a severity."""
+    level = SEVERITIES.index(fail_on)
+    return any(SEVERITIES.index(finding.severity) >= level for finding in found)
+
+
+def _finding(verdict: VerdictRow) -> Finding:
+    value, limit = verdict.value, verdict.limit
+    known = value is not None and limit is not None
+    return Finding(
+        rule=verdict.rule,
+        severity=verdict.severity,
+        message=f"{verdict.message}. {verdict.note}" if verdict.note else verdict.message,
+        where=verdict.where,
+        evidence={
+            "value": value,
+            "bound": verdict.bound,
+            "limit": limit,
+            "written": verdict.written,
+            "difference": abs(value - limit) if known else None,  # type: ignore[operator]
+            "contributors": [row._asdict() for row in verdict.contributors],
+        },
+    )

@@ -1,0 +1,81 @@
+"""Where most of a measure lies: the largest modules, nodes, tensors or operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from graphcount.gates.subject import Subject
+from graphcount.report.records import OUTPUT, ContributorRow, NodeRow, Report, TensorRow
+from graphcount.report.rollup import has_modules
+
+TOP = 3
+"""Contributors that a message names."""
+
+Parts = Callable[[Subject], Iterable[tuple[str, int]]]
+
+
+def largest(parts: Iterable[tuple[str, int]], top: int = TOP) -> tuple[ContributorRow, ...]:
+    """The largest parts, by number and then by name."""
+    sums: Counter[str] = Counter()
+    for name, number in parts:
+        sums[name] += number
+    ranked = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(ContributorRow(name, number) for name, number in ranked[:top] if number > 0)
+
+
+def no_parts(subject: Subject) -> Iterable[tuple[str, int]]:
+    """For measures that have none."""
+    return ()
+
+
+def modules(read: Callable[[NodeRow], int | None]) -> Parts:
+    """Modules with nodes of their own, or nodes where names carry no modules."""
+
+    def parts(subject: Subject) -> Iterable[tuple[str, int]]:
+        report = subject.report
+        named = has_modules(report)
+        return (
+            ((node.module or "(no module)") if named else node.id, read(node) or 0)
+            for node in report.nodes
+        )
+
+    return parts
+
+
+def tensors(read: Callable[[TensorRow], int]) -> Parts:
+    """Stored tensors."""
+    return lambda subject: ((row.name, read(row)) for row in subject.report.tensors)
+
+
+def op_types(read: Callable[[NodeRow], int | None]) -> Parts:
+    """Operators."""
+    return lambda subject: (
+        (operator(node), read(node) or 0) for node in subject.report.nodes if is_node(node)
+    )
+
+
+def unknowns(subject: Subject) -> Iterable[tuple[str, int]]:
+    """Things that are not known."""
+    return ((f"{row.where}: {row.what}", 1) for row in subject.report.unknown)
+
+
+def peak_values(subject: Subject) -> Iterable[tuple[str, int]]:
+    """The largest activations alive at the peak."""
+    peak = subject.report.peak
+    return peak.values if peak else ()
+
+
+def operator(node: NodeRow) -> str:
+    """`Conv`, `com.microsoft::Gelu`."""
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+
+
+def is_node(node: NodeRow) -> bool:
+    """Whether a row is a node of the model, not a graph output that is itself a tensor."""
+    return node.op_type != OUTPUT
+
+
+def nodes_of(report: Report, name: str) -> list[NodeRow]:
+    """Nodes of one operator."""
+    return [node for node in report.nodes if is_node(node) and operator(node) == name]

@@ -1,0 +1,99 @@
+"""One model, all its checks: counted once for each set of circumstances they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os.path import join
+from typing import NamedTuple
+
+from graphcount.errors import UsageError
+from graphcount.gates.baseline import Baseline, lookup, read_baseline
+from graphcount.gates.checks import Check, findings, run
+from graphcount.gates.subject import Subject
+from graphcount.report.records import CheckRow, Dim, Report
+
+Count = Callable[[dict[str, int], dict[str, tuple[Dim, ...]], bool], Report]
+"""Counts a model with sizes of dimensions, shapes of inputs, and its cost or not."""
+
+
+class Examined(NamedTuple):
+    """A model under one set of circumstances, and the checks made there."""
+
+    subject: Subject
+    dims: dict[str, int]
+    shapes: dict[str, tuple[Dim, ...]]
+    rows: tuple[CheckRow, ...]
+
+
+class Baselines:
+    """Baselines by file, each read when it is first needed.
+
+    Args:
+        file: The one that counts for every check; empty: each check's own.
+    """
+
+    def __init__(self, file: str = "") -> None:
+        self._file = file
+        self._read: dict[str, Baseline] = {}
+
+    def values(self, check: Check, path: str) -> dict[str, int]:
+        """Earlier values of what a check limits the growth of.
+
+        Raises:
+            UsageError: It has no baseline, or a stale one.
+        """
+        if not check.growth:
+            return {}
+        file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
+        if not file:
+            origin = f"{check.origin.text}: " if check.origin.text else ""
+            raise UsageError(f"{origin}max_increase needs a baseline: --baseline FILE")
+        if file not in self._read:
+            self._read[file] = read_baseline(file)
+        return lookup(self._read[file], path, check.dims, check.shapes, check.growth)
+
+    @property
+    def notes(self) -> list[str]:
+        """What should be said about the baselines that were used."""
+        return [baseline.note for baseline in self._read.values() if baseline.note]
+
+
+def examine(
+    count: Count,
+    path: str,
+    checks: Sequence[Check],
+    baselines: Baselines,
+    latency: dict[str, int],
+) -> list[Examined]:
+    """Make all checks of one model.
+
+    Args:
+        count: Counts the model.
+        path: Its path, as baselines know it.
+        checks: What it has to pass.
+        baselines: Earlier numbers.
+        latency: Nanoseconds by percentile, if there was a benchmark.
+
+    Raises:
+        GraphcountError: It cannot be counted, or compared.
+    """
+    groups: dict[str, list[Check]] = {}
+    for check in checks:
+        groups.setdefault(repr((check.dims, check.shapes)), []).append(check)
+    found = []
+    for group in groups.values():
+        dims, shapes = group[0].dims, group[0].shapes
+        earlier = [baselines.values(check, path) for check in group]
+        subject = Subject(count(dims, shapes, any(check.needs_cost for check in group)), latency)
+        rows = tuple(
+            run(check, subject, values) for check, values in zip(group, earlier, strict=True)
+        )
+        found.append(Examined(subject, dims, shapes, rows))
+    return found
+
+
+def joined(examined: Sequence[Examined]) -> Report:
+    """One report of a model with all its checks and findings; numbers are of the first."""
+    rows = tuple(row for item in examined for row in item.rows)
+    return replace(examined[0].subject.report, checks=rows, findings=findings(rows))

@@ -1,0 +1,54 @@
+"""Latencies from a saved result of `graphcount bench`."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from graphcount.errors import DamagedError
+from graphcount.gates.baseline import read_json
+
+SCHEMA = "graphcount.bench/1"
+
+
+def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
+    """Nanoseconds by percentile, by absolute path of the model (None: the file names none).
+
+    The file is one object of `graphcount.bench/1` or an array of them:
+    `{"schema": "graphcount.bench/1", "model": {"path": "a.onnx"}, "latency": {"p50": 0.012}}`,
+    seconds.
+
+    Raises:
+        NotReadableError: There is no such file.
+        DamagedError: It is no result of a benchmark.
+    """
+    data = read_json(file)
+    found: dict[str | None, dict[str, int]] = {}
+    for row in data if isinstance(data, list) else [data]:
+        if not isinstance(row, dict) or row.get("schema") != SCHEMA:
+            raise DamagedError(f"not a {SCHEMA}", file)
+        model = row.get("model")
+        path = model.get("path") if isinstance(model, dict) else None
+        key = os.path.abspath(path) if isinstance(path, str) else None
+        found[key] = _percentiles(row.get("latency"), file)
+    return found
+
+
+def latency_of(found: dict[str | None, dict[str, int]], path: str) -> dict[str, int]:
+    """The row of a model; one that names no model stands for any when it is the only one."""
+    if len(found) == 1 and None in found:
+        return found[None]
+    return found.get(os.path.abspath(path), {})
+
+
+def _percentiles(latency: Any, file: str) -> dict[str, int]:
+    if not isinstance(latency, dict):
+        raise DamagedError(f"not a complete {SCHEMA}: no latency", file)
+    known = {}
+    for name, seconds in latency.items():
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool):
+            if not math.isfinite(seconds) or seconds < 0:
+                raise DamagedError(f"latency {name} is {seconds}", file)
+            known[name] = round(seconds * 1e9)
+    return known

@@ -1,0 +1,131 @@
+"""Which models are checked, and by which checks."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from graphcount.errors import NotReadableError, UsageError
+from graphcount.gates.checks import Check
+
+SUFFIX = ".onnx"
+"""What a model in a folder is called."""
+
+
+class Target(NamedTuple):
+    """A model and the checks it has to pass."""
+
+    path: str
+    checks: tuple[Check, ...]
+
+
+def targets(
+    models: Sequence[str], checks: Sequence[Check], everywhere: Check | None
+) -> list[Target]:
+    """Models in the order given, each once, each with all its checks.
+
+    Args:
+        models: Files or folders; none: those that the checks choose.
+        checks: Configured checks.
+        everywhere: Demands given as options: on every model.
+
+    Raises:
+        UsageError: A pattern matches nothing, a folder has no model, no check applies to a model.
+        NotReadableError: A folder cannot be read.
+    """
+    extra = (everywhere,) if everywhere is not None else ()
+    if not models:
+        return _configured(checks, extra)
+    chosen = {id(check): _chosen(check, check.paths) for check in checks if check.paths}
+    found = []
+    for path in _files(models):
+        own = tuple(
+            check
+            for check in checks
+            if not check.paths or os.path.abspath(path) in chosen[id(check)]
+        )
+        if not own + extra:
+            raise UsageError(f"{path}: no check applies to it")
+        found.append(Target(path, own + extra))
+    return found
+
+
+def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Target]:
+    """Models that checks choose by their patterns."""
+    held: dict[str, list[Check]] = {}
+    for check in checks:
+        if not check.paths:
+            raise UsageError(f"{check.origin.text}: check {check.name} has no paths: name a MODEL")
+        excluded = _chosen(check, check.exclude)
+        for pattern in check.paths:
+            matched = _match(check.folder, pattern)
+            if not matched:
+                raise UsageError(
+                    f"{check.origin.text}: check {check.name}: {pattern!r} matches no file"
+                )
+            for path in matched:
+                if path not in excluded and check not in held.setdefault(path, []):
+                    held[path].append(check)
+        if not any(check in row for row in held.values()):
+            raise UsageError(f"{check.origin.text}: check {check.name} excludes every file")
+    if not held:
+        raise UsageError("nothing to check: name a MODEL, or configure checks with paths")
+    kept = [(path, row) for path, row in held.items() if row]
+    return [Target(_shown(path), (*row, *extra)) for path, row in kept]
+
+
+def _chosen(check: Check, patterns: Iterable[str]) -> set[str]:
+    """Absolute paths that patterns of a check match, without those it excludes."""
+    found = {path for pattern in patterns for path in _match(check.folder, pattern)}
+    if patterns is not check.exclude:
+        found -= _chosen(check, check.exclude)
+    return found
+
+
+def _match(folder: str, pattern: str) -> list[str]:
+    """Absolute paths of the models a pattern matches, sorted."""
+    plain = os.path.join(folder, pattern)
+    if os.path.isdir(plain):
+        return [os.path.abspath(path) for path in _walk(plain)]
+    found = glob.glob(pattern, root_dir=folder, recursive=True)
+    paths = (os.path.abspath(os.path.join(folder, path)) for path in found)
+    return sorted(path for path in paths if not os.path.isdir(path))
+
+
+def _files(models: Sequence[str]) -> Iterator[str]:
+    """Files as given, and those of folders; each once."""
+    seen = set()
+    for model in models:
+        paths = [model]
+        if model != "-" and os.path.isdir(model):
+            paths = _walk(model)
+            if not paths:
+                raise UsageError(f"{model}: no {SUFFIX} file in it")
+        for path in paths:
+            if os.path.abspath(path) not in seen:
+                seen.add(os.path.abspath(path))
+                yield path
+
+
+def _walk(folder: str) -> list[str]:
+    """Models in a folder and below, sorted; links to folders are not followed."""
+
+    def refuse(error: OSError) -> None:
+        raise NotReadableError((error.strerror or "cannot be read").lower(), error.filename)
+
+    found = []
+    for here, folders, names in os.walk(folder, onerror=refuse):
+        folders.sort()
+        found += [os.path.join(here, n) for n in sorted(names) if n.lower().endswith(SUFFIX)]
+    return found
+
+
+def _shown(path: str) -> str:
+    """Relative where the file is below the current folder."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive
+        return path
+    return path if relative.startswith("..") else relative
