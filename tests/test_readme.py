@@ -25,7 +25,7 @@ def screen(command: str) -> str:
     out = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
         patch.setenv("COLUMNS", str(WIDTH))
-        assert main(shlex.split(command)) == 0
+        assert main(shlex.split(command)) in (0, 1)  # a check may fail, that is its work
     return out.getvalue().rstrip("\n")
 
 

@@ -21,7 +21,7 @@ TEXT_LIMIT = 400
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render failures as a list, then what was kept as a folded table."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", view.marker).replace("--", "-").strip("-") or "check"
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", view.marker).strip("-") or "check"
     head = [
         f"<!-- graphcount:{name} -->",
         f"### graphcount: {verdicts_sentence(outcomes, view.fail_on)}",

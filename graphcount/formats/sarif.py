@@ -56,7 +56,6 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         "results": [
             _result(report, finding, used.index(finding.rule)) for report, finding in found
         ],
-        "columnKind": "unicodeCodePoints",
     }
     return dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
-from graphcount.formats.text import one_line, safe
+from graphcount.formats.text import one_line
 from graphcount.report.records import CheckRow, Report, VerdictRow
 
 DEFAULT_WIDTH = 100
@@ -48,14 +48,14 @@ def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[Renderable
     kept = [verdict for verdict in check.verdicts if verdict.kept]
     if not broken:
         line = Text("pass", style=GOOD)
-        line.append(f"  {safe(report.model.path)}", style="default")
-        line.append(f"  {safe(check.name, 40)}: {_kept(kept)}", style=DIM)
+        line.append(f"  {one_line(report.model.path)}", style="default")
+        line.append(f"  {one_line(check.name, 40)}: {_kept(kept)}", style=DIM)
         yield _one_line(line)
         return
     hard = any(at_least(verdict.severity, fail_on) for verdict in broken)
     title = Text("FAIL" if hard else "warn", style=BAD if hard else MILD)
-    title.append(f"  {safe(report.model.path)}", style="bold")
-    title.append(f"  {safe(check.name, 40)}", style=DIM)
+    title.append(f"  {one_line(report.model.path)}", style="bold")
+    title.append(f"  {one_line(check.name, 40)}", style=DIM)
     yield title
     for verdict in broken:
         yield _block(verdict)
@@ -66,17 +66,18 @@ def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[Renderable
 
 def _block(verdict: VerdictRow) -> RenderableType:
     """One broken demand: what, by how much, where most of it lies, where the limit is written."""
+    said = Text(one_line(verdict.message, MESSAGE_LIMIT))
+    largest = contributors_sentence(verdict)
+    origin = f"limit at {one_line(verdict.origin)}" if verdict.origin else ""
+    for line in (largest, ", ".join(filter(None, (verdict.rule, origin)))):
+        if line:
+            said.append(f"\n{one_line(line, MESSAGE_LIMIT)}", style=DIM)
+    if verdict.note:
+        said.append(f"\n{one_line(verdict.note, MESSAGE_LIMIT)}")
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("     ", Text(one_line(verdict.message, MESSAGE_LIMIT)))
-    largest = contributors_sentence(verdict)
-    if largest:
-        grid.add_row("", Text(safe(largest, MESSAGE_LIMIT), style=DIM))
-    origin = f"{verdict.rule}, limit at {safe(verdict.origin)}" if verdict.origin else verdict.rule
-    grid.add_row("", Text(origin, style=DIM))
-    if verdict.note:
-        grid.add_row("", Text(one_line(verdict.note, MESSAGE_LIMIT)))
+    grid.add_row("    -", said)
     return grid
 
 
@@ -89,4 +90,4 @@ def _one_line(text: Text) -> RenderableType:
 
 
 def _kept(verdicts: Sequence[VerdictRow]) -> str:
-    return safe("; ".join(verdict.message for verdict in verdicts), MESSAGE_LIMIT)
+    return one_line("; ".join(verdict.message for verdict in verdicts), MESSAGE_LIMIT)

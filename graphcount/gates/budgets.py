@@ -159,21 +159,21 @@ def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
 def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
     """Why a number cannot be relied on; empty when it can."""
     report = subject.report
-    if value is None:
-        formula = {
-            "macs": report.totals.macs_expression,
-            "elementwise": report.totals.elementwise_expression,
-            "activation_nbytes": report.totals.activation_expression,
-        }.get(measure.name)
-        if formula:
-            return f"is {formula}; give sizes with --dim"
-        reasons = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
-        return f"is not known{_because(reasons)}"
     unknown = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
-    if unknown:
+    if value is not None:
         number = _shown(value, Budget(measure, "max", 0, ""))
-        return f"is at least {number}, not exact{_because(unknown)}"
-    return ""
+        return f"is at least {number}, not exact{_because(unknown)}" if unknown else ""
+    totals = report.totals
+    formula = {
+        "macs": totals.macs_expression,
+        "elementwise": totals.elementwise_expression,
+        "activation_nbytes": totals.activation_expression,
+    }.get(measure.name)
+    if formula:
+        return f"is {formula}; give sizes with --dim"
+    if measure.depends_on == "cost" and totals.activation_expression:
+        return "depends on free dimensions; give sizes with --dim"
+    return f"is not known{f': {measure.missing}' if measure.missing else _because(unknown)}"
 
 
 def _because(unknown: tuple[Unknown, ...]) -> str:

@@ -40,6 +40,7 @@ class Measure(NamedTuple):
             stored numbers, or these and what is `generated`, or the `cost` of a forward pass.
         about: One line of documentation.
         parts: Where it lies.
+        missing: Why it may not be known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Measure(NamedTuple):
     depends_on: DependsOn
     about: str
     parts: Parts
+    missing: str = ""
 
 
 class Family(NamedTuple):
@@ -101,7 +103,10 @@ def _elements_of(kind: str) -> Parts:
 def _latency(percentile: str) -> Measure:
     name = f"latency_{percentile}"
     about = f"{percentile} of a forward pass, from the benchmark given with --bench"
-    return Measure(name, "time", lambda s: s.latency.get(percentile), "file", about, no_parts)
+    missing = "no benchmark of this model says it (--bench)"
+    return Measure(
+        name, "time", lambda s: s.latency.get(percentile), "file", about, no_parts, missing
+    )
 
 
 MEASURES: dict[str, Measure] = {
@@ -120,6 +125,7 @@ MEASURES: dict[str, Measure] = {
             "counts",
             "what the training framework counted, when the file proves it",
             no_parts,
+            "the file does not prove it",
         ),
         _total("buffers", "state that is not trained", _elements_of("buffer")),
         _total("quantization", "scales and zero points", _elements_of("quantization")),
@@ -168,6 +174,7 @@ MEASURES: dict[str, Measure] = {
             "counts",
             "model file and side files as gzip -6 packs them (zlib level 6, without headers)",
             no_parts,
+            "a file cannot be read",
         ),
         _cost("macs", "count", "multiply-accumulates", modules(lambda node: node.macs)),
         _cost("flops", "count", "2 x MACs", modules(lambda node: 2 * (node.macs or 0))),
@@ -232,7 +239,8 @@ def _of_module(module: str) -> Measure:
     about = f"parameters of module {module} and below; not known when there is none"
     inside = f"{module}."
     parts = modules(lambda node: node.parameters if f"{node.module}.".startswith(inside) else 0)
-    return Measure(f"parameters.{module}", "count", read, "counts", about, parts)
+    missing = f"there is no module {module}"
+    return Measure(f"parameters.{module}", "count", read, "counts", about, parts, missing)
 
 
 def _dtypes_present(subject: Subject) -> Iterable[str]:
