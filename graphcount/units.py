@@ -7,8 +7,10 @@ Counts are 1000-based (k, M, B, T), bytes are 1000-based (kB, MB, GB) or, on req
 from __future__ import annotations
 
 import re
-from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Unit = Literal["count", "bytes", "time"]
 """What a number is one of; times are whole nanoseconds."""
@@ -102,6 +104,8 @@ def share(text: str) -> Fraction:
     Raises:
         ValueError: No percentage.
     """
+    from fractions import Fraction
+
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%", text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a percentage like 5% or 0.5%")
@@ -121,7 +125,7 @@ def spelled(number: int, unit: Unit) -> str:
     """All digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`."""
     if unit == "time":
         name, factor = next((n, f) for n, f in _TIME_STEPS if abs(number) >= f or f == 1)
-        return f"{_decimals(Fraction(number, factor), 3)} {name}"
+        return f"{_decimals(number, factor, 3)} {name}"
     if unit == "count":
         return exact(number)
     return f"{exact(number)} byte{'' if abs(number) == 1 else 's'}"
@@ -141,12 +145,13 @@ def beside(number: int, unit: Unit, text: str) -> str:
     if factor == 1 or abs(number) < factor or unit == "time":
         return ""
     space = " " if " " in text.strip() else ""
-    return f"{_decimals(Fraction(number, factor), 2)}{space}{suffix}"
+    return f"{_decimals(number, factor, 2)}{space}{suffix}"
 
 
-def _decimals(number: Fraction, places: int) -> str:
-    """Rounded to so many decimals, without trailing zeros."""
-    whole, rest = divmod(round(number * 10**places), 10**places)
+def _decimals(number: int, factor: int, places: int) -> str:
+    """A quotient rounded half up to so many decimals, without trailing zeros."""
+    scaled = (2 * number * 10**places + factor) // (2 * factor)
+    whole, rest = divmod(scaled, 10**places)
     return f"{whole:,}.{rest:0{places}d}".rstrip("0").rstrip(".")
 
 
