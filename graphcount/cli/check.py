@@ -13,7 +13,6 @@ import click
 from graphcount.cli.options import (
     config_options,
     cost_options,
-    counting,
     deep_option,
     make_view,
     output_options_of,
@@ -207,11 +206,12 @@ def _examine_all(
     unasked = None if options["hash_file"] else False  # a baseline remembers costs too
 
     def read(path: str) -> list[Examined]:
-        model = load(path, **counting(config))
+        model = load(path, limits=config.limits)
 
         def count(dims: Any, shapes: Any, needed: bool) -> Report:
             cost = (needed or unasked) if asked is None else asked
-            return model.report(dims=dims, shapes=shapes, cost=cost, **options)
+            operators = config.operators or None
+            return model.report(dims=dims, shapes=shapes, cost=cost, operators=operators, **options)
 
         latency = latency_of(latencies, path)
         return examine(count, path, checks[path], baselines, latency)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from graphcount.cli.options import (
+    config_options,
     cost_options,
+    counting,
     deep_option,
     emit,
     make_view,
     models_argument,
     output_options,
     read_all,
+    read_config,
 )
 from graphcount.errors import GraphcountError
 from graphcount.formats import STYLES
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     help="Exit 1 unless the model has exactly N parameters.",
 )
 @click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
+@config_options
 @cost_options
 @deep_option
 @click.option(
@@ -63,6 +67,8 @@ def command(
     style: str,
     expect_parameters: int | None,
     strict: bool,
+    config_file: str | None,
+    no_config: bool,
     cost: bool | None,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
@@ -87,6 +93,8 @@ def command(
             raise click.UsageError(f"--style {style} goes with --depth, not with another --format")
         format_name, cost, macs_convention = style, cost is not False, "torchinfo"
 
+    configured = counting(read_config(config_file, no_config))
+
     def read(path: str) -> Report:
         return count(
             path,
@@ -96,6 +104,7 @@ def command(
             dims=dims,
             shapes=shapes,
             macs_convention=macs_convention,
+            **configured,
             in_place=in_place,
         )
 

@@ -86,8 +86,8 @@ def read_config(config_file: str | None, no_config: bool) -> Config:
 
 
 def counting(config: Config) -> dict[str, Any]:
-    """What a configuration says about counting, as arguments of the API."""
-    return {"limits": config.limits}
+    """What a configuration says about counting, as arguments of the API's `count`."""
+    return {"operators": config.operators or None, "limits": config.limits}
 
 
 def deep_option(command: Command) -> Command:

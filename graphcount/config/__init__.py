@@ -7,6 +7,7 @@ stranger's.
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.errors import ConfigError, NotReadableError
@@ -20,6 +21,11 @@ FILES = ("graphcount.toml", "pyproject.toml")
 """Names of configurations, the stronger first."""
 
 MAX_NBYTES = 4 * 2**20
+
+_MAY_SPEAK = re.compile(
+    rb"tool[\"'\s]*\.[\"'\s]*graphcount|\[\s*[\"']?tool[\"']?\s*\]|^\s*tool\b", re.M
+)
+"""Every way to write the table `tool.graphcount`; and other things."""
 
 
 class Config(NamedTuple):
@@ -147,8 +153,8 @@ def _mentions_us(path: str) -> bool:
         data = _read(path)
     except NotReadableError:
         return False
-    if b"graphcount" not in data:
-        return False
+    if not _MAY_SPEAK.search(data):
+        return False  # most do not, and parsing one costs more than counting a small model
     try:
         tool = _parse(data, path)[0].get("tool", {})
     except ConfigError:

@@ -55,6 +55,15 @@ class Budget(NamedTuple):
     note: str = ""
 
 
+SPOILS = {
+    "file": (),
+    "counts": ("counts",),
+    "generated": ("counts", "generated"),
+    "cost": ("counts", "cost"),
+}
+"""What an unknown must affect to spoil a measure."""
+
+
 class Standing(NamedTuple):
     """What is the same for all demands of a check: its name and the severity of a failure."""
 
@@ -159,7 +168,8 @@ def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
 def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
     """Why a number cannot be relied on; empty when it can."""
     report = subject.report
-    unknown = {"file": (), "counts": report.doubts, "cost": report.unknown}[measure.depends_on]
+    spoils = SPOILS[measure.depends_on]
+    unknown = tuple(item for item in report.unknown if item.affects in spoils)
     if value is not None:
         number = _shown(value, Budget(measure, "max", 0, ""))
         return f"is at least {number}, not exact{_because(unknown)}" if unknown else ""

@@ -146,6 +146,20 @@ def test_limits_of_the_configuration_count(run: Run, project: Path) -> None:
     assert "nodes" in err
 
 
+def test_costs_of_ones_own_operators_count(
+    run: Run, project: Path, save: Save, weights: Weights
+) -> None:
+    node = helper.make_node("Foo", ["x", "W"], ["y"], domain="com.acme")
+    opsets = [("", 20), ("com.acme", 1)]
+    shapes = {"inputs": [("x", [2, 3])], "outputs": [("y", [2, 4])]}
+    model = save([node], [weights("W", 3, 4)], opsets=opsets, **shapes)
+    configure(project, '[operators."com.acme::Foo"]\nmacs = "prod(outputs[0]) * inputs[1][0]"\n')
+    assert json.loads(run(model, "--format", "json")[1])["totals"]["macs"] == 2 * 4 * 3
+    assert run("check", model, "--max", "macs=24")[0] == 0
+    assert run("check", model, "--max", "macs=23")[0] == 1
+    assert run("check", model, "--max", "macs=24", "--no-config")[0] == 1  # not known
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "said"),
     [

@@ -192,6 +192,25 @@ def test_a_broken_pyproject_that_mentions_us_is_not_passed_over(
         load_config()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.graphcount.limits]\nnodes = 2\n",
+        "[ tool . 'graphcount' . limits ]\nnodes = 2\n",
+        "[tool]\ngraphcount.limits.nodes = 2\n",
+        '["tool".graphcount]\nlimits = { nodes = 2 }\n',
+        "tool.graphcount.limits.nodes = 2\n",
+        "tool = { graphcount = { limits = { nodes = 2 } } }\n",
+    ],
+)
+def test_the_table_is_found_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert load_config().limits.nodes == 2
+
+
 def test_no_file_is_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if find_config() is None:  # nothing in the folders above the temporary one
