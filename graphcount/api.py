@@ -397,6 +397,7 @@ def diff(
     cost: bool | None = None,
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    in_place: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Diff:
     """What changed from one model to another; see `graphcount.gates.diff` for how they are matched.
@@ -406,9 +407,10 @@ def diff(
         new: The same.
         values: Compare the numbers of tensors, too: all of them are read.
         hash_file: Compare the files' SHA-256 and the fingerprints of their content.
-        cost: Work out shapes, MACs and activations: None up to 20,000 nodes.
+        cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
         dims: Sizes of dimensions the models leave free.
         shapes: Shapes of graph inputs.
+        in_place: Let results take over the memory of inputs in the peak of activations.
         limits: What the files may ask of us.
 
     Raises:
@@ -422,6 +424,7 @@ def diff(
         cost=cost,
         dims=dims,
         shapes=shapes,
+        in_place=in_place,
         limits=limits,
     )[0]
 
@@ -435,6 +438,7 @@ def compared(
     cost: bool | None = None,
     dims: Mapping[str, int] | None = None,
     shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    in_place: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[Diff, Report, Report]:
     """`diff`, and the two reports that it compared."""
@@ -444,7 +448,8 @@ def compared(
         raise UsageError("only one of the two can come from standard input")
     with _gc_paused():
         first, second = (
-            _subject(model, values, hash_file, cost, dims, shapes, limits) for model in (old, new)
+            _subject(model, values, hash_file, cost, dims, shapes, in_place, limits)
+            for model in (old, new)
         )
         if (dims or shapes) and first.source == second.source == "report":
             raise UsageError("dims and shapes belong to the count: these reports were counted")
@@ -458,6 +463,7 @@ def _subject(
     cost: bool | None,
     dims: Mapping[str, int] | None,
     shapes: Mapping[str, Sequence[int | str | None]] | None,
+    in_place: bool,
     limits: Limits,
 ) -> Subject:
     """One side of a diff: a model with its wiring, or a report without."""
@@ -473,7 +479,9 @@ def _subject(
         return Subject(model, None, None, None, "report")
     from graphcount.analysis.wiring import attribute_texts, wires
 
-    report = model.report(deep=False, hash_file=hash_file, cost=cost, dims=dims, shapes=shapes)
+    report = model.report(
+        deep=False, hash_file=hash_file, cost=cost, dims=dims, shapes=shapes, in_place=in_place
+    )
     digests = model.hashes().digests if values else None
     if values:
         report = replace(report, fingerprint=model.hashes().fingerprint)

@@ -60,6 +60,7 @@ def command(
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: str,
+    in_place: bool,
     format_name: str,
     output: str | None,
     quiet: bool,
@@ -73,9 +74,10 @@ def command(
     """
     from graphcount.api import compared
     from graphcount.formats.diff import render
-    from graphcount.gates.increase import judge_growth, parse_growth
+    from graphcount.gates.budgets import parse_budget
+    from graphcount.gates.growth import judge_growth
 
-    limits = [parse_growth(text) for text in increases]
+    limits = [parse_budget(text, "max_increase") for text in increases]
     needs_cost = any(limit.measure.depends_on == "cost" for limit in limits)
     found, before, after = compared(
         old,
@@ -85,6 +87,7 @@ def command(
         cost=True if needs_cost and cost is None else cost,
         dims=dims,
         shapes=shapes,
+        in_place=in_place,
     )
     found = replace(found, findings=judge_growth(before, after, limits))
     shown = make_view(output, no_color, binary)

@@ -58,7 +58,7 @@ def test_by_subprocess(fixtures: Path, tmp_path: Path) -> None:
 
     done = call(str(fixtures / LARGE), "--max-increase", "parameters=5")
     assert done.returncode == 1
-    assert "parameters grew from 3,112 to 4,392, 1,280 more (limit 5)" in done.stdout
+    assert "parameters 4,392 is 1,275 over 3,117 (baseline 3,112 + 5)" in done.stdout
     assert done.stderr == ""
     done = call(str(tmp_path / "missing.onnx"))
     assert (done.returncode, done.stdout) == (2, "")

@@ -16,6 +16,7 @@ import graphcount
 from graphcount.analysis.shapes import ShapeError
 from graphcount.cli.main import main
 from graphcount.gates.budgets import judge, parse_budget
+from graphcount.gates.subject import Subject
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -282,6 +283,6 @@ def test_without_shapes_only_what_is_generated_is_in_doubt(save: Save) -> None:
     assert not report.totals.lower_bound
     assert not report.exact
     verdicts = judge(
-        report, [parse_budget("generated=10", "max"), parse_budget("nbytes=99", "max")]
+        Subject(report), [parse_budget("generated=10", "max"), parse_budget("nbytes=99", "max")]
     )
     assert [verdict.kept for verdict in verdicts] == [False, True]
