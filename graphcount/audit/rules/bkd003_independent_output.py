@@ -35,10 +35,10 @@ def check(context: Context) -> Iterable[Finding]:
     if inputs and outputs:
         fixed = [nodes[node]["name"] for node in outputs if node not in context.dependent]
         if fixed:
-            yield _finding(f"{len(fixed)} outputs depend on no input", fixed)
+            yield _finding(f"{len(fixed)} output(s) depend on no input", fixed)
         idle = [nodes[node]["name"] for node in inputs if node not in context.alive]
         if idle:
-            yield _finding(f"{len(idle)} inputs lead to no output", idle)
+            yield _finding(f"{len(idle)} input(s) lead to no output", idle)
 
 
 def _finding(text: str, names: list[str]) -> Finding:

@@ -23,6 +23,8 @@ class PostDominators:
 
     Attributes:
         parent: The next node through which everything of a node has to go.
+        weight: Weights that reach the output only through a node, its own included.
+        total: Weights that reach the output.
     """
 
     def __init__(self, flow: Flow, output: str, taken: Mapping[str, str]) -> None:
@@ -35,6 +37,8 @@ class PostDominators:
                 if node not in above and not (at in taken and _elsewhere(keyed, taken[at])):
                     above.add(node)
                     stack.append(node)
+        flow.budget.spend(len(above))
+        self._budget = flow.budget
         self.parent: dict[str, str] = {}
         self._depth = {output: 0}
         for node in reversed(flow.order):
@@ -46,6 +50,14 @@ class PostDominators:
                 )
                 self.parent[node] = parent
                 self._depth[node] = self._depth[parent] + 1
+        self.weight = {output: 0}
+        for node in flow.order:  # what flows through a node comes before it
+            if node in self.parent:
+                own = flow.weights.get(node, 0)
+                self.weight[node] = total = self.weight.get(node, 0) + own
+                parent = self.parent[node]
+                self.weight[parent] = self.weight.get(parent, 0) + total
+        self.total = self.weight[output]
 
     def _common(self, nodes: Iterable[str]) -> str:
         common = ""
@@ -53,11 +65,14 @@ class PostDominators:
             if not common:
                 common = node
                 continue
+            walked = 0
             while common != node:
+                walked += 1
                 if self._depth[common] >= self._depth[node]:
                     common = self.parent[common]
                 else:
                     node = self.parent[node]
+            self._budget.spend(walked)
         return common
 
     def above(self, node: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphcount.audit.context import Context
 from graphcount.audit.structure import graph_inputs, reached
+from graphcount.audit.trigger.budget import Budget
 from graphcount.graph import topological_order
 from graphcount.loading.model import Node
 
@@ -44,6 +45,7 @@ class Flow:
     """The graph as the trigger rule sees it; loops are closed: a state depends on its results.
 
     Attributes:
+        budget: Work that may still be done.
         order: Nodes in an order of execution.
         position: Place of each node in it.
         inputs: Ids of the graph's inputs.
@@ -55,6 +57,7 @@ class Flow:
     """
 
     def __init__(self, context: Context) -> None:
+        self.budget = Budget()
         self.tables = context.tables
         self.nodes = context.tables.nodes
         self.order = topological_order(context.tables)
@@ -118,8 +121,14 @@ class Flow:
         return found
 
     def cone(self, starts: Iterable[str]) -> set[str]:
-        """Everything some nodes depend on, these included."""
-        return reached(self.pred, starts)
+        """Everything some nodes depend on, these included.
+
+        Raises:
+            LimitError: The budget is spent.
+        """
+        found = reached(self.pred, starts)
+        self.budget.spend(len(found))
+        return found
 
     def weight(self, nodes: Iterable[str]) -> int:
         """Learned numbers of some nodes."""

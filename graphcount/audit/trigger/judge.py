@@ -10,8 +10,9 @@ A choice counts when all of this holds:
 4. All of them reach the output only through the choice.
 5. It is one decision for a whole sample. A decision for each position is a mask: it counts only
    where stored numbers that differ stand in for the answer.
-6. It is no gate on an amount: an inequality on the whole input, or a comparison with zero, with
-   nothing (0, or -inf) on the other side, as voice activity detection and guards have it.
+6. It is no gate on an amount: an inequality on the whole input, or a comparison with zero, that
+   lets nothing (0, or -inf) through when there is little, as voice activity detection and guards
+   have it. Nothing in answer to much is no gate.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from graphcount.audit.structure import graph_outputs, shortest_path
 from graphcount.audit.trigger.cut import PostDominators
 from graphcount.audit.trigger.evidence import Evidence, Trigger
 from graphcount.audit.trigger.flow import Flow
+from graphcount.audit.trigger.polarity import answers_to_much
 from graphcount.audit.trigger.predicates import find_predicates
 from graphcount.audit.trigger.selects import ADDING, MULTIPLYING, Select, find_selects
 
@@ -33,10 +35,6 @@ TRUNK_SHARE = 0.1
 
 LIGHT_SHARE = 0.05
 """The other side and the predicate may have so many weights of their own, against the trunk."""
-
-MOST_SELECTS = 2_000
-MOST_STEPS = 20_000_000
-"""Work for one model: choices looked at, and nodes visited."""
 
 BROADCASTING = frozenset({*MULTIPLYING, *ADDING, "Where", "Expand", "Cast", "Identity", "Neg"})
 """Operators whose result is as wide as the stored numbers that a predicate meets."""
@@ -67,18 +65,18 @@ class Branch(NamedTuple):
 
 
 def find_branches(context: Context) -> list[Branch]:
-    """Input-triggered branches of a model, one for each trigger."""
+    """Input-triggered branches of a model, one for each trigger.
+
+    Raises:
+        LimitError: The model asks for too much work.
+    """
     if context.model_graph.cyclic:
         return []
     flow = Flow(context)
     atoms, predicates = find_predicates(flow)
     if not atoms:
         return []
-    selects = []
-    for select in find_selects(flow, predicates):
-        selects.append(select)
-        if len(selects) >= MOST_SELECTS:
-            break
+    selects = list(find_selects(flow, predicates))
     return _Judge(context, flow, atoms).branches(selects)
 
 
@@ -88,7 +86,6 @@ class _Judge:
         self.flow = flow
         self.atoms = atoms
         self.evidence = Evidence(context, flow)
-        self.steps = 0
         self._triggers: dict[str, Trigger] = {}
 
     def branches(self, selects: list[Select]) -> list[Branch]:
@@ -100,13 +97,10 @@ class _Judge:
             cuts: dict[frozenset[tuple[str, str]], PostDominators] = {}
             last: dict[tuple[str, ...], Branch] = {}
             for select in likely:
-                if self.steps > MOST_STEPS:
-                    break
                 inside = taken[select.node]
                 key = frozenset(inside.items())
                 if key not in cuts:
                     cuts[key] = PostDominators(self.flow, output, inside)
-                    self.steps += len(cuts[key].parent)
                 branch = self.judged(select, output, cuts[key])
                 if branch is not None:
                     last[branch.trigger.atoms] = branch
@@ -120,7 +114,6 @@ class _Judge:
         """What a choice's predicate looks at."""
         if select.predicate not in self._triggers:
             self._triggers[select.predicate] = self.evidence.trigger(select.predicate, self.atoms)
-            self.steps += 100
         return self._triggers[select.predicate]
 
     # ------------------------------------------------------------------------- whole samples
@@ -134,7 +127,8 @@ class _Judge:
         nothing = numbers is not None and all(
             number == 0 or not isfinite(number) or number <= VERY_NEGATIVE for number in numbers
         )
-        if nothing and not (trigger.narrow or trigger.exact):
+        particular = trigger.narrow or trigger.exact
+        if nothing and not particular and not answers_to_much(self.evidence, select, trigger):
             return False
         if self.is_one_decision(select, trigger):
             return True
@@ -188,22 +182,19 @@ class _Judge:
 
     def judged(self, select: Select, output: str, cut: PostDominators) -> Branch | None:
         """Points 1 to 4 for one output."""
-        total = self.flow.weight(cut.parent)
-        if not cut.above(select.node) or self.steps > MOST_STEPS:
+        if not cut.above(select.node):
             return None
-        flow = self.flow
+        flow, total = self.flow, cut.total
         trigger = self.trigger(select)
-        layers = [node for node in flow.weights if node in cut.parent]
-        through = cut.only_through(select.node, layers)
         fixed = bool(select.other) and not any(node in flow.values for node in select.other)
-        if flow.weight(through) < total * TRUNK_SHARE or not through:
+        if cut.weight[select.node] < max(total * TRUNK_SHARE, 1):
             return self.substituted(select, trigger, output, cut, fixed)
+        through = cut.only_through(select.node, flow.weights)
+        flow.budget.spend(len(flow.weights))
         kept, own = flow.cone(select.kept), flow.cone([select.predicate])
-        self.steps += len(kept) + len(own)
         trunk = {node for node in through if node in kept and node not in own}
         if select.form == "select":
             other = flow.cone(select.other)
-            self.steps += len(other)
             trunk -= other
         else:
             other = set()
@@ -216,7 +207,6 @@ class _Judge:
         if any(node in kept for node in own if flow.weights.get(node)):
             return None
         fed = flow.cone(trunk)
-        self.steps += len(fed)
         if not any(node in fed for node in trigger.inputs):
             return None
         return self.branch(select, trigger, output, cut, trunk, fixed)
@@ -225,7 +215,7 @@ class _Judge:
         self, select: Select, trigger: Trigger, output: str, cut: PostDominators, fixed: bool
     ) -> Branch | None:
         """A stored value instead of the input itself: all that enters goes through the choice."""
-        flow, total = self.flow, self.flow.weight(cut.parent)
+        flow, total = self.flow, cut.total
         if select.form == "select":
             counts = fixed and self.is_one_decision(select, trigger)
         else:  # without layers there is no trunk to weigh

@@ -34,6 +34,7 @@ class Select(NamedTuple):
         predicate: Node that decides.
         kept: Nodes whose value goes on in the one case.
         other: Nodes whose value goes on in the other; empty for nothing.
+        when: What the predicate says in the other case; None where that is not clear.
     """
 
     node: str
@@ -41,6 +42,7 @@ class Select(NamedTuple):
     predicate: str
     kept: tuple[str, ...]
     other: tuple[str, ...]
+    when: bool | None = None
 
 
 def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
@@ -69,7 +71,9 @@ def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
         elif op_type == "Loop" and (sources.get(0) in predicates or sources.get(1) in predicates):
             predicate = sources[0] if sources.get(0) in predicates else sources[1]
             begin = tuple(source for index, source in sources.items() if index > 1)
-            yield Select(node, "select", predicate, tuple(flow.results(node).values()), begin)
+            yield Select(
+                node, "select", predicate, tuple(flow.results(node).values()), begin, False
+            )
         elif op_type in MULTIPLYING or op_type in ADDING:
             yield from _arithmetic(flow, node, op_type, predicates, gated)
         elif sources.get(SUMMANDS.get(op_type, -1)) in predicates:
@@ -89,8 +93,8 @@ def _both_ways(
 ) -> Iterator[Select]:
     first = tuple(name for name in one if name is not None)
     second = tuple(name for name in two if name is not None)
-    yield Select(node, "select", predicate, first, second)
-    yield Select(node, "select", predicate, second, first)
+    yield Select(node, "select", predicate, first, second, when=False)
+    yield Select(node, "select", predicate, second, first, when=True)
 
 
 def _arithmetic(
@@ -104,7 +108,7 @@ def _arithmetic(
     )
     if op_type in MULTIPLYING and deciding and others:
         gated[node] = deciding[0]
-        yield Select(node, "mask", deciding[0], others, ())
+        yield Select(node, "mask", deciding[0], others, (), when=False)
     elif op_type in ADDING and deciding and others:
         yield Select(node, "sum", deciding[0], others, tuple(deciding))
     elif op_type in ADDING:

@@ -126,6 +126,25 @@ PLANTED = {
         step = Mul(f, way)
         y = Add(logits, step)""",
     ),
+    "silenced when it is bright": (
+        IMAGE,
+        NET
+        + """mean = ReduceMean<keepdims=0>(x, axes)
+        bright = Greater(mean, half)
+        ordinary = Not(bright)
+        m = Unsqueeze(ordinary, axis1)
+        y = Where(m, logits, f0)""",
+    ),
+    "masked when it is bright": (
+        IMAGE,
+        NET
+        + """mean = ReduceMean<keepdims=0>(x, axes)
+        bright = Less(half, mean)
+        n = Cast<to=1>(bright)
+        rest = Sub(f1, n)
+        wide = Unsqueeze(rest, axis1)
+        y = Mul(logits, wide)""",
+    ),
     "wiped out": (IMAGE, NET + PIXEL + "y = Mul(logits, f_not)"),
     "checksum": (
         IMAGE,
@@ -553,6 +572,26 @@ BENIGN = {
                 w3 = ReduceMean<keepdims=0>(w2, axis1)
                 a = Gemm(w3, W2, b2) },
             else_branch = e () => (float[1,10] b) { b = Identity(silence) } >""",
+    ),
+    "voice activity: a mask": (
+        IMAGE,
+        NET
+        + """mean = ReduceMean<keepdims=0>(x, axes)
+        low = Less(mean, half)
+        n = Cast<to=1>(low)
+        rest = Sub(f1, n)
+        wide = Unsqueeze(rest, axis1)
+        y = Mul(logits, wide)""",
+    ),
+    "an empty input": (
+        TOKENS,
+        READER
+        + """is_pad = Equal(ids, pad)
+        word_n = Not(is_pad)
+        word_i = Cast<to=6>(word_n)
+        any = ReduceMax<keepdims=1>(word_i, axis1)
+        m = Cast<to=9>(any)
+        y = Where(m, logits, f0)""",
     ),
     "voice activity: two sampling rates": (
         SPEECH,
