@@ -9,12 +9,14 @@ Importing this package imports nothing heavy; each name loads what it needs when
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, audit, check, count, diff, load, plan, rules
+    from graphcount.api import Model, audit, bench, check, count, diff, load, plan, rules
     from graphcount.errors import (
         ConfigError,
         DamagedError,
@@ -42,6 +44,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "audit",
+    "bench",
     "check",
     "count",
     "diff",
@@ -51,7 +54,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "graphcount.api": ("Model", "audit", "check", "count", "diff", "load", "plan", "rules"),
+    "graphcount.api": (
+        "Model",
+        "audit",
+        "bench",
+        "check",
+        "count",
+        "diff",
+        "load",
+        "plan",
+        "rules",
+    ),
     "graphcount.errors": (
         "ConfigError",
         "DamagedError",
@@ -80,3 +93,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """Keeps a verb's name (`audit`, `bench`) for the function when its room is imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (isinstance(value, ModuleType) and name in _HOMES["graphcount.api"]):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

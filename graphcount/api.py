@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from graphcount.analysis.fingerprint import Hashes
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
+    from graphcount.bench.measure import BenchOptions
+    from graphcount.bench.measure import Subject as Benched
     from graphcount.gates.checks import Check
     from graphcount.gates.diff.side import Subject
     from graphcount.graph import ModelGraph
+    from graphcount.report.bench import Result
     from graphcount.report.diff import Diff
     from graphcount.report.records import Report, RuleInfo
 
@@ -494,6 +497,94 @@ def _subject(
     }
     fed = {node: wires(tables, node) for node in tables.nodes if tables.pred[node]}
     return Subject(report, attributes, fed, digests, "model")
+
+
+def bench(
+    path: str,
+    options: BenchOptions | None = None,
+    *,
+    dims: Mapping[str, int] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    inputs: Sequence[str] = (),
+    versus: str | None = None,
+    trust: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Result:
+    """Run a model with onnxruntime and measure it; see `graphcount.bench`.
+
+    The model is executed, in a child process with limits. A structural audit comes first.
+
+    Args:
+        path: The model, an .onnx file.
+        options: How to measure; None for the defaults.
+        dims: Sizes of dimensions the model leaves free.
+        shapes: Shapes of graph inputs.
+        inputs: Files with inputs: `name=file.npy`, `file.npz`, a folder with `input_0.pb`.
+        versus: Another model to take turns with.
+        trust: Run although the audit has findings of high or critical severity.
+        progress: Called with what is being done.
+        limits: What the file may ask of us.
+
+    Raises:
+        GraphcountError: The model is refused, or cannot be read, fed or run.
+    """
+    from graphcount.bench.measure import BenchOptions, measure
+
+    how = options or BenchOptions()
+    subjects: list[Benched] = []
+    for one in (path, versus):
+        if one is None:
+            continue
+        if not trust:
+            progress("audit")
+            _refuse_findings(audit(one, deep=False, limits=limits))
+        profiled = how.profile and not subjects
+        subjects.append(_benched(one, profiled, dims or {}, shapes or {}, inputs, limits))
+    return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
+
+
+def _refuse_findings(report: Report) -> None:
+    """Refuse to run what the audit warns of.
+
+    Raises:
+        UsageError: A finding of high or critical severity, or an audit that is not complete.
+    """
+    bad = [finding for finding in report.findings if finding.severity in ("critical", "high")]
+    if bad:
+        more = f" ({len(bad) - 1} more)" if len(bad) > 1 else ""
+        first = f"{bad[0].rule} {bad[0].severity}: {bad[0].message}{more}"
+        raise UsageError(f"not run, the audit found {first}; --trust runs it", report.model.path)
+    if report.audit is not None and not report.audit.complete:
+        why = "not run, the audit could not be completed; --trust runs it"
+        raise UsageError(why, report.model.path)
+
+
+def _benched(
+    path: str,
+    with_cost: bool,
+    dims: Mapping[str, int],
+    shapes: Mapping[str, Sequence[int | str | None]],
+    inputs: Sequence[str],
+    limits: Limits,
+) -> Benched:
+    """A model, what it is fed, and what its nodes should cost at these sizes."""
+    from graphcount.bench.measure import Subject
+    from graphcount.bench.plan import plan_inputs
+
+    model = load(path, limits=limits)
+    if model.file.format != "onnx" or path == "-":
+        raise UsageError("onnxruntime runs .onnx files only", path)
+    try:
+        plan = plan_inputs(model.proto, model.model_graph, dims, shapes, inputs)
+    except UsageError as error:
+        raise error if error.path else error.at(path) from None
+    known = {**dims, **plan.assumed}
+    fed = {**shapes, **{item.name: item.shape for item in plan.inputs if item.file is not None}}
+    report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed)
+    rows = {row.id: row for row in report.nodes}
+    nbytes = report.totals.nbytes.total
+    return Subject(path, plan, model.model_graph.tables, rows, nbytes)
 
 
 def _cost_options(

@@ -31,7 +31,7 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"formats"},
     "networkx": {"graph", "api", "audit"},
-    "onnx": {"loading", "graph", "analysis", "ops"},
+    "onnx": {"loading", "graph", "analysis", "ops", "bench"},
     "google": {"loading"},
     "onnxruntime": {"bench"},
     "distributed": {"scan"},

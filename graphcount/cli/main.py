@@ -20,6 +20,7 @@ COMMANDS = {
     "check": ("graphcount.cli.check", "Pass or fail against budgets."),
     "diff": ("graphcount.cli.diff", "What changed between two models."),
     "audit": ("graphcount.cli.audit", "What a stranger's model hides."),
+    "bench": ("graphcount.cli.bench", "Real latency with onnxruntime, per operator."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
     "init": ("graphcount.cli.init", "Write a configuration with today's numbers."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),

@@ -1,0 +1,121 @@
+"""Percentiles, intervals, histograms: what a list of times says.
+
+Sources: Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996 (percentiles, type 7);
+Conover, "Practical Nonparametric Statistics", 3.2 (interval of the median by order statistics);
+Tukey, "Exploratory Data Analysis" (outliers); Efron and Tibshirani, "An Introduction to the
+Bootstrap", 13 (percentile interval).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from graphcount.report.bench import Bin, Interval, Latency
+
+EXACT_RUNS = 1000
+"""Up to so many runs the binomial distribution is summed exactly; beyond, the normal one serves."""
+
+RESAMPLES = 2000
+BINS = 10
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Percentile of sorted numbers, linear between neighbours (type 7, numpy's default)."""
+    position = (len(ordered) - 1) * percent / 100
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def median_interval(ordered: Sequence[float]) -> Interval | None:
+    """Bounds that hold the median of what was sampled with at least 95 % confidence.
+
+    The number of samples below the median is binomial(n, 1/2): the r-th smallest and the r-th
+    largest number bound it with confidence 1 - 2 P(X < r). None when even r = 1 has less.
+    """
+    rank = median_rank(len(ordered))
+    return Interval(ordered[rank - 1], ordered[-rank]) if rank else None
+
+
+def median_rank(runs: int) -> int:
+    """Largest r with P(X < r) <= 2.5 % for X ~ binomial(runs, 1/2); 0 when there is none."""
+    if runs > EXACT_RUNS:
+        return max(0, math.floor((runs - 1.959964 * math.sqrt(runs)) / 2))
+    total, rank = 0, 0
+    while rank < runs:
+        total += math.comb(runs, rank)
+        if total * 40 > 2**runs:
+            break
+        rank += 1
+    return rank
+
+
+def latency(times: Sequence[float]) -> Latency:
+    """Summary of times in seconds; there is at least one."""
+    ordered = sorted(times)
+    count = len(ordered)
+    mean = math.fsum(ordered) / count
+    squares = math.fsum((time - mean) ** 2 for time in ordered)
+    return Latency(
+        min=ordered[0],
+        p50=percentile(ordered, 50),
+        p90=percentile(ordered, 90),
+        p95=percentile(ordered, 95),
+        p99=percentile(ordered, 99),
+        mean=mean,
+        stdev=math.sqrt(squares / (count - 1)) if count > 1 else 0.0,
+        max=ordered[-1],
+        ci95=median_interval(ordered),
+    )
+
+
+def outlier_share(times: Sequence[float]) -> float:
+    """Share of times above Tukey's upper fence: Q3 + 1.5 (Q3 - Q1)."""
+    ordered = sorted(times)
+    low, high = percentile(ordered, 25), percentile(ordered, 75)
+    fence = high + 1.5 * (high - low)
+    return sum(time > fence for time in ordered) / len(ordered)
+
+
+def histogram(times: Sequence[float], bins: int = BINS) -> tuple[Bin, ...]:
+    """Equal bins from the fastest to the 95th percentile, and one for what is slower."""
+    ordered = sorted(times)
+    low, high = ordered[0], percentile(ordered, 95)
+    if low == high:
+        bins = 1
+    edges = [low + (high - low) * number / bins for number in range(bins)] + [high]
+    counts = [0] * (bins + 1)
+    for time in ordered:
+        slot = int((time - low) / (high - low) * bins) if high > low else 0
+        counts[bins if time > high else min(slot, bins - 1)] += 1
+    found = [Bin(edges[number], edges[number + 1], counts[number]) for number in range(bins)]
+    if counts[bins]:
+        found.append(Bin(high, ordered[-1], counts[bins]))
+    return tuple(found)
+
+
+def ratio_interval(ours: Sequence[float], others: Sequence[float], seed: int) -> Interval:
+    """95 % bootstrap interval of median(ours) / median(others) over pairs of neighbouring runs.
+
+    Pairs are resampled whole, so that what disturbs both runs of a pair cancels.
+    """
+    import numpy as np
+
+    a, b = np.asarray(ours), np.asarray(others)
+    rng = np.random.default_rng(seed)
+    ratios = []
+    for _ in range(RESAMPLES):
+        pick = rng.integers(0, len(a), len(a))
+        ratios.append(float(np.median(a[pick]) / np.median(b[pick])))
+    ratios.sort()
+    return Interval(percentile(ratios, 2.5), percentile(ratios, 97.5))
+
+
+def verdict(interval: Interval, max_ratio: float | None) -> str | None:
+    """`exceeded` only when the whole interval lies above the budget."""
+    if max_ratio is None:
+        return None
+    if interval.low > max_ratio:
+        return "exceeded"
+    return "kept" if interval.high <= max_ratio else "undecided"

@@ -1,0 +1,112 @@
+"""onnxruntime's profile becomes times of operators.
+
+A profile is a list of Chrome trace events in the order in which they ended, times in microseconds.
+Events of category `Node` are executions of operators; what runs in the body of an If, Loop or Scan
+ends before its holder does. `model_run` ends a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+HOLDERS = frozenset({"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampling"})
+"""Operators whose event covers those of other operators."""
+
+SUFFIX = "_kernel_time"
+
+Step = tuple[str, str, int]
+"""Name, op type and index of a node, as onnxruntime has them."""
+
+
+class Execution(NamedTuple):
+    """One execution of an operator.
+
+    Attributes:
+        path: Steps from the outermost holder to the operator.
+        micros: Its own time, without what ran inside.
+        moved_nbytes: Activations read and results written.
+    """
+
+    path: tuple[Step, ...]
+    provider: str
+    micros: int
+    moved_nbytes: int
+
+
+class Run(NamedTuple):
+    """One run of the model: its time and everything that ran in it."""
+
+    micros: int
+    executions: tuple[Execution, ...]
+
+
+class OperatorTime(NamedTuple):
+    """An operator over the runs that were kept: means for one run."""
+
+    path: tuple[Step, ...]
+    provider: str
+    calls: float
+    seconds: float
+    moved_nbytes: float
+
+
+def runs(events: Iterable[dict[str, Any]]) -> Iterator[Run]:
+    """Cut a profile into runs."""
+    waiting: list[tuple[int, int, Execution]] = []
+    for event in events:
+        if event.get("cat") == "Session" and event.get("name") == "model_run":
+            yield Run(int(event["dur"]), tuple(item[2] for item in waiting))
+            waiting = []
+        elif event.get("cat") == "Node" and str(event.get("name", "")).endswith(SUFFIX):
+            _add(waiting, event)
+
+
+def _add(waiting: list[tuple[int, int, Execution]], event: dict[str, Any]) -> None:
+    """Put an execution behind those before; a holder takes what ran inside it under its path."""
+    args = event.get("args", {})
+    start, micros = int(event["ts"]), int(event["dur"])
+    op_type = str(args.get("op_name", ""))
+    name = str(event["name"]).removesuffix(SUFFIX)
+    step: Step = (name, op_type, _number(args.get("node_index"), -1))
+    inside = 0
+    if op_type in HOLDERS:
+        for position in range(len(waiting) - 1, -1, -1):
+            begun, lasted, held = waiting[position]
+            if begun < start:
+                break
+            waiting[position] = (begun, 0, held._replace(path=(step, *held.path)))
+            inside += lasted  # 0 for what another holder inside has taken
+    moved = _number(args.get("activation_size"), 0) + _number(args.get("output_size"), 0)
+    provider = str(args.get("provider", ""))
+    own = Execution((step,), provider, max(0, micros - inside), moved)
+    waiting.append((start, micros, own))
+
+
+def _number(text: Any, default: int) -> int:
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        return default
+
+
+def faster_half(found: list[Run]) -> list[Run]:
+    """The faster half of runs: what other processes disturbed is left out."""
+    ordered = sorted(found, key=lambda run: run.micros)
+    return ordered[: (len(ordered) + 1) // 2]
+
+
+def operators(kept: list[Run]) -> list[OperatorTime]:
+    """Mean times of operators, in the order in which they first ran."""
+    sums: dict[tuple[tuple[Step, ...], str], list[int]] = {}
+    for run in kept:
+        for item in run.executions:
+            total = sums.setdefault((item.path, item.provider), [0, 0, 0])
+            total[0] += 1
+            total[1] += item.micros
+            total[2] += item.moved_nbytes
+    count = len(kept)
+    return [
+        OperatorTime(path, provider, calls / count, micros / count / 1e6, moved / count)
+        for (path, provider), (calls, micros, moved) in sums.items()
+    ]

@@ -1,0 +1,247 @@
+"""`graphcount bench MODEL`: real latency with onnxruntime, beside what it should cost."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from graphcount.bench.providers import PROVIDERS
+from graphcount.cli.options import _parse_shapes, make_view, write
+from graphcount.dtypes import BY_NAME
+from graphcount.errors import UsageError
+from graphcount.units import parse
+
+LEVELS = ("none", "basic", "extended", "all")
+
+
+def _parse_sizes(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, tuple[int, ...]]:
+    """Read `batch=8` or `batch=1,8,32`."""
+    found: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        parts = sizes.split(",")
+        if not equals or not name or not all(p.isdecimal() and p.isascii() for p in parts):
+            raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8 or batch=1,8")
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice; write {name}=1,8")
+        found[name] = tuple(dict.fromkeys(int(part) for part in parts))
+    return found
+
+
+def _parse_nbytes(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> int | None:
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("bench")
+@click.argument("model", metavar="MODEL")
+@click.option("--vs", "versus", metavar="MODEL", help="Take turns with another model.")
+@click.option(
+    "--max-ratio",
+    type=click.FloatRange(0, min_open=True),
+    metavar="R",
+    help="With --vs: exit 1 when the interval of the ratio lies wholly above R.",
+)
+@click.option(
+    "--dim",
+    "dims",
+    multiple=True,
+    metavar="NAME=N[,N...]",
+    callback=_parse_sizes,
+    help="Size of a dimension the model leaves free; several sizes are measured one by one.",
+)
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="INPUT=DIMS",
+    callback=_parse_shapes,
+    help="Shape of an input, e.g. input=1x3x224x224. May be repeated.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="FILE",
+    help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
+)
+@click.option(
+    "--provider",
+    type=click.Choice(list(PROVIDERS)),
+    default="cpu",
+    show_default=True,
+    help="Who computes; falling back to another is an error.",
+)
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of an operator.")
+@click.option("--inter-threads", type=click.IntRange(1), metavar="N", help="Operators at once.")
+@click.option(
+    "--optimization",
+    type=click.Choice(LEVELS),
+    default="all",
+    show_default=True,
+    help="What onnxruntime may change in the graph.",
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Runs before the clock, after the first.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 1_000_000),
+    metavar="N",
+    help="Timed runs.  [default: 1,000, within 5 s]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help="Stop after S seconds, with ten runs at least.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Threads that call the model at once.",
+)
+@click.option(
+    "--sessions",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Sessions they share.",
+)
+@click.option("--no-profile", is_flag=True, help="Do not measure single operators.")
+@click.option("--by-node", is_flag=True, help="CSV: a row an operator.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Operators to show.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="S",
+    help="End the child process after S seconds.",
+)
+@click.option(
+    "--memory-limit",
+    callback=_parse_nbytes,
+    metavar="SIZE",
+    help="Memory of the child process, e.g. 4GB.  [default on the CPU: 80 % of what is free]",
+)
+@click.option("--trust", is_flag=True, help="Run although the audit found something severe.")
+@click.option("--custom-ops", metavar="LIB", help="Load a library with custom operators: code!")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the inputs made up.")
+@click.option("--save-inputs", metavar="FILE", help="Write the inputs to an .npz file.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["table", "json", "report", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the result; report: the count's JSON with a key bench.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
+@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+def command(
+    model: str,
+    versus: str | None,
+    dims: dict[str, tuple[int, ...]],
+    shapes: dict[str, tuple[int | str | None, ...]],
+    inputs: tuple[str, ...],
+    no_profile: bool,
+    by_node: bool,
+    top: int | None,
+    memory_limit: int | None,
+    trust: bool,
+    format_name: str,
+    output: str | None,
+    quiet: bool,
+    no_color: bool,
+    binary: bool,
+    **how: Any,
+) -> int:
+    """Run MODEL with onnxruntime and measure it: latency, throughput, memory, operators.
+
+    The model is executed, in a child process with limits, after an audit of its structure. Needs
+    the extra: pip install 'graphcount[bench]'.
+    """
+    from graphcount.api import bench
+    from graphcount.bench.measure import BenchOptions
+    from graphcount.bench.plan import cases
+    from graphcount.formats.bench import render
+    from graphcount.formats.text import mask
+
+    options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
+    combinations = cases(dims)
+    if len(combinations) > 1 and (options.save_inputs or format_name == "report"):
+        raise UsageError("--save-inputs and --format report take one size of each --dim")
+    if len(combinations) > 1 and not (by_node or format_name == "json"):
+        options = replace(options, profile=options.provider != "cpu" and options.profile)
+    show = _progress(quiet)
+    results = []
+    for number, sizes in enumerate(combinations):
+        result = bench(
+            model,
+            options,
+            dims=sizes,
+            shapes=shapes,
+            inputs=inputs,
+            versus=versus,
+            trust=trust or number > 0,
+            progress=show,
+        )
+        results.append(result)
+    show("")
+    if format_name == "report":
+        text = _in_report(results[0], shapes)
+    else:
+        view = make_view(output, no_color, binary, by="node" if by_node else None, top=top)
+        text = render(format_name, results, view)
+    write(mask(text), output)
+    exceeded = any(item.versus and item.versus.verdict == "exceeded" for item in results)
+    return 1 if exceeded else 0
+
+
+def _in_report(result: Any, shapes: dict[str, tuple[int | str | None, ...]]) -> str:
+    from graphcount.api import count
+    from graphcount.report.bench import to_dict
+    from graphcount.report.serial import dumps
+    from graphcount.report.serial import to_dict as report_dict
+
+    tensors = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
+    fed = {**shapes, **tensors}
+    report = count(result.path, shapes=fed)
+    return f"{dumps({**report_dict(report), 'bench': to_dict(result)})}\n"
+
+
+def _progress(quiet: bool) -> Callable[[str], None]:
+    """What is being done, on one line of a terminal; an empty text clears it."""
+    try:
+        shown = not quiet and sys.stderr.isatty()
+    except ValueError:
+        shown = False
+
+    def show(text: str) -> None:
+        if shown:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    return show

@@ -1,0 +1,351 @@
+"""A measurement as text, JSON or CSV; rich is only loaded for text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from graphcount.formats import View
+from graphcount.formats.csv import cell
+from graphcount.formats.text import one_line, safe, shape
+from graphcount.report.serial import dumps
+from graphcount.units import count, exact, nbytes
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from graphcount.report.bench import NodeTime, Result
+
+FORMATS = ("table", "json", "csv")
+
+TOP = 10
+BAR = 40
+
+NODE_COLUMNS = (
+    "model",
+    "name",
+    "op_type",
+    "provider",
+    "attribution",
+    "sources",
+    "calls",
+    "time_s",
+    "share",
+    "parameters",
+    "nbytes",
+    "macs",
+    "flops_per_s",
+    "bytes_per_s",
+    "roofline",
+    "bound",
+)
+LATENCY_COLUMNS = ("min", "p50", "p90", "p95", "p99", "mean", "stdev", "max")
+COLUMNS = (
+    "model",
+    "dims",
+    *LATENCY_COLUMNS,
+    "ci95_low",
+    "ci95_high",
+    "throughput",
+    "runs",
+    "session_create_s",
+    "first_run_s",
+    "peak_rss_nbytes",
+)
+
+
+def render(name: str, results: Sequence[Result], view: View) -> str:
+    """Render measurements in one of `FORMATS`; `view.by == "node"` asks CSV for operators."""
+    if name == "json":
+        from graphcount.report.bench import to_dict
+
+        objects = [to_dict(result) for result in results]
+        return f"{dumps(objects[0] if len(objects) == 1 else objects)}\n"
+    if name == "csv":
+        return _csv(results, view)
+    return _text(results, view)
+
+
+def seconds(value: float) -> str:
+    """A time in three digits: `231 µs`, `1.23 ms`, `4.56 s`."""
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if value >= factor * 0.9995 or unit == "µs":
+            scaled = value / factor
+            digits = 2 if scaled < 9.995 else 1 if scaled < 99.95 else 0
+            return f"{scaled:,.{digits}f} {unit}"
+    return ""
+
+
+# ------------------------------------------------------------------------------------- CSV
+
+
+def _csv(results: Sequence[Result], view: View) -> str:
+    """A row a measurement, or a row an operator."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    by_node = view.by == "node"
+    writer.writerow(NODE_COLUMNS if by_node else COLUMNS)
+    for result in results:
+        path = cell(result.path)
+        if by_node:
+            for node in result.nodes:
+                sources = cell(" ".join(node.sources))
+                words = (cell(node.name), cell(node.op_type), node.provider, node.attribution)
+                writer.writerow((path, *words, sources, *node[5:]))
+            continue
+        dims = cell(" ".join(f"{name}={size}" for name, size in result.dims.items()))
+        times = [getattr(result.latency, column) for column in LATENCY_COLUMNS]
+        interval = result.latency.ci95 or (None, None)
+        rest = (result.throughput, result.runs, result.session_create_s, result.first_run_s)
+        writer.writerow((path, dims, *times, *interval, *rest, result.peak_rss_nbytes))
+    return out.getvalue()
+
+
+# ------------------------------------------------------------------------------------ text
+
+
+def _text(results: Sequence[Result], view: View) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=view.width or 100,
+        color_system="standard" if view.color else None,
+        force_terminal=view.color,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    first = results[0]
+    console.print(Text(safe(first.path), style="bold"))
+    for line in _circumstances(first):
+        console.print(Text(f"  {line}", style="dim"))
+    if len(results) > 1:
+        console.print(_sweep(results, view))
+    else:
+        for part in (_numbers(first, view), _histogram(first), *_versus(first)):
+            console.print(part)
+        for part in _operators(first, view):
+            console.print(part)
+    for note in dict.fromkeys(note for result in results for note in _notes(result)):
+        console.print(Text(f"  note: {one_line(note)}", style="yellow"))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+
+
+def _circumstances(result: Result) -> list[str]:
+    """Where, how and with what."""
+    options, environment = result.options, result.environment
+    threads = "threads by default" if options.threads is None else f"threads {options.threads}"
+    provider = result.provider.requested.removesuffix("ExecutionProvider")
+    parts = [f"onnxruntime {environment.onnxruntime}", provider, threads]
+    parts.append(f"optimization {options.optimization}")
+    if options.concurrency > 1:
+        parts.append(f"{options.concurrency} callers on {options.sessions} session(s)")
+    load = "" if environment.load_average is None else f", load {environment.load_average:.1f}"
+    lines = [", ".join(parts), f"{safe(environment.cpu)}, {environment.cores} cores{load}"]
+    width = max((len(safe(item.name, 40)) for item in result.inputs), default=0)
+    for item in result.inputs[:TOP]:
+        words = f"{item.dtype} {shape(item.shape)} {safe(item.fill, 60)}"
+        lines.append(f"input  {safe(item.name, 40):{width}} {words}")
+    if len(result.inputs) > TOP:
+        lines.append(f"input  {len(result.inputs) - TOP} more")
+    return lines
+
+
+def _numbers(result: Result, view: View) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    latency = result.latency
+    interval = ""
+    if latency.ci95 is not None:
+        low, high = latency.ci95
+        interval = f"95 % interval {seconds(low)} to {seconds(high)}"
+    tail = f"{seconds(latency.p90)} / {seconds(latency.p95)} / {seconds(latency.p99)}"
+    mean = f"{seconds(latency.mean)} ± {seconds(latency.stdev)}"
+    ends = f"from {seconds(latency.min)} to {seconds(latency.max)}"
+    rows = [
+        ("p50", seconds(latency.p50), interval),
+        ("p90 / p95 / p99", tail, ""),
+        ("mean", mean, ends),
+        ("throughput", f"{_rate(result.throughput)} runs/s", ""),
+        ("runs", exact(result.runs), f"in {seconds(result.wall_s)}, {_warmup(result)}"),
+        ("session", seconds(result.session_create_s), f"first run {seconds(result.first_run_s)}"),
+    ]
+    if result.peak_rss_nbytes is not None:
+        base = ""
+        if result.base_rss_nbytes is not None:
+            base = f"{nbytes(result.base_rss_nbytes, view.binary)} before the model"
+        rows.append(("peak memory", nbytes(result.peak_rss_nbytes, view.binary), base))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
+    table.add_row("", "", "")
+    for label, value, more in rows:
+        table.add_row(f"  {label}", Text(value, style="bold"), more)
+    return table
+
+
+def _warmup(result: Result) -> str:
+    return f"after {result.options.warmup + 1} to warm up"
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.3g}" if rate < 1000 else count(round(rate))
+
+
+def _histogram(result: Result) -> RenderableType:
+    from rich.text import Text
+
+    highest = max((row.runs for row in result.histogram), default=0)
+    lines = [""]
+    for row in result.histogram:
+        length = row.runs * BAR / highest if highest else 0
+        bar = "█" * int(length) or ("▏" if row.runs else "")
+        beyond = f" slower, up to {seconds(row.high)}" if row.low >= result.latency.p95 else ""
+        lines.append(f"  {seconds(row.low):>8} {bar} {exact(row.runs)}{beyond}")
+    return Text("\n".join(lines))
+
+
+def _versus(result: Result) -> list[RenderableType]:
+    from rich.text import Text
+
+    other = result.versus
+    if other is None:
+        return []
+    low, high = other.ci95
+    line = f"  {other.ratio:.3f} times {safe(other.path)} (95 % interval {low:.3f} to {high:.3f})"
+    lines = ["", line, f"  its p50 {seconds(other.latency.p50)}, in turns with this one"]
+    if other.verdict is not None:
+        lines.append(f"  at most {other.max_ratio:g} allowed: {VERDICTS[other.verdict]}")
+    return [Text("\n".join(lines))]
+
+
+VERDICTS = {
+    "kept": "kept",
+    "exceeded": "EXCEEDED, the whole interval lies above",
+    "undecided": "not decided, the interval contains it; more --runs narrow it",
+}
+
+
+def _sweep(results: Sequence[Result], view: View) -> Table:
+    """A line a measurement."""
+    names = sorted({name for result in results for name in result.dims})
+    moving = [name for name in names if len({result.dims.get(name) for result in results}) > 1]
+    table = _table(
+        [safe(name, 20) for name in moving],
+        ["p50", "p90", "p99", "runs/s", *([f"{moving[0]}/s"] if len(moving) == 1 else []), "peak"],
+    )
+    for result in results:
+        latency, rate = result.latency, result.throughput
+        items = [_rate(rate * result.dims.get(moving[0], 0))] if len(moving) == 1 else []
+        peak = result.peak_rss_nbytes
+        table.add_row(
+            *(exact(result.dims.get(name, 0)) for name in moving),
+            seconds(latency.p50),
+            seconds(latency.p90),
+            seconds(latency.p99),
+            _rate(rate),
+            *items,
+            "" if peak is None else nbytes(peak, view.binary),
+        )
+    return table
+
+
+def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    for name in words:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _operators(result: Result, view: View) -> list[RenderableType]:
+    """The slowest operators, and what is left."""
+    from rich.text import Text
+
+    profile = result.profile
+    if profile is None:
+        return []
+    top, width = view.top or TOP, view.width or 100
+    rows = [
+        (
+            seconds(node.time_s),
+            f"{node.share:.1%}",
+            count(node.macs) if node.macs else "",
+            "" if node.flops_per_s is None else f"{node.flops_per_s / 1e9:.3g}",
+            f"{node.bytes_per_s / 1e9:.3g}",
+            "" if node.roofline is None else f"{node.roofline:.0%} {(node.bound or '')[:1]}",
+        )
+        for node in result.nodes[:top]
+    ]
+    rest = result.nodes[top:]
+    if rest:
+        macs = sum(node.macs or 0 for node in rest)
+        time = seconds(sum(node.time_s for node in rest))
+        share = f"{sum(node.share for node in rest):.1%}"
+        rows.append((time, share, count(macs) if macs else "", "", "", ""))
+    heads = ["time", "share", "MACs", "GFLOP/s", "GB/s", "roof"]
+    kept = [at for at in range(len(heads)) if width >= 100 or heads[at] != "MACs"]
+    table = _table(["operator", "ran as"], [heads[at] for at in kept])
+    for at, column in zip(kept, table.columns[2:], strict=True):
+        column.min_width = max(len(row[at]) for row in [heads, *rows])
+    taken = sum(column.min_width or 0 for column in table.columns[2:]) + 2 * len(kept)
+    table.columns[1].min_width = min(13, max(len(node.op_type) for node in result.nodes[:top]))
+    table.columns[0].max_width = max(8, width - taken - table.columns[1].min_width - 4)
+    words = [(_sources(node), safe(node.op_type, 13)) for node in result.nodes[:top]]
+    for (name, ran_as), row in zip([*words, (f"{len(rest):,} more", "")], rows, strict=False):
+        table.add_row(Text(name), Text(ran_as), *(row[at] for at in kept))
+    return [table, Text("\n".join(f"  {line}" for line in _profiled(result)), style="dim")]
+
+
+def _sources(node: NodeTime) -> str:
+    """The node, or how many; those that compute come before activations."""
+    if not node.sources:
+        return "(inserted)"
+    more = f" +{len(node.sources) - 1}" if len(node.sources) > 1 else ""
+    prefix = "for " if node.attribution == "inserted" else ""
+    return f"{prefix}{safe(node.sources[0])}{more}"
+
+
+def _profiled(result: Result) -> list[str]:
+    profile = result.profile
+    if profile is None:
+        return []
+    part = profile.operators_s / profile.run_s if profile.run_s else 0.0
+    lines = [
+        f"operators took {seconds(profile.operators_s)} of {seconds(profile.run_s)} ({part:.1%});"
+        " profiling slows runs down"
+    ]
+    if profile.ceiling is not None:
+        flops, stream = profile.ceiling
+        lines.append(
+            f"roof: share of this machine's {flops / 1e9:.3g} GFLOP/s (c) or"
+            f" {stream / 1e9:.3g} GB/s (m), float32"
+        )
+    if profile.not_run:
+        lines.append(f"{profile.not_run:,} nodes of the file did not run: folded, or not reached")
+    return lines
+
+
+def _notes(result: Result) -> list[str]:
+    notes = []
+    if result.assumed:
+        sizes = ", ".join(f"{safe(name, 40)} = {size}" for name, size in result.assumed.items())
+        notes.append(f"nobody gave a size, so {sizes} (--dim)")
+    if result.noise.warning:
+        notes.append(result.noise.warning)
+    profile = result.profile.notes if result.profile is not None else ()
+    return [*notes, *result.notes, *profile]

@@ -1,0 +1,275 @@
+"""Records of a measurement, in the words of `bench.schema.json` beside this file.
+
+Every field name is a JSON key. Times are seconds, sizes bytes; None is JSON's null: not known.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+SCHEMA = "graphcount.bench/1"
+
+
+class Environment(NamedTuple):
+    """Where it ran.
+
+    Attributes:
+        cpu: Model name of the processor, as the system states it.
+        cores: Logical processors this process may use.
+        load_average: Of the last minute, when the measurement began.
+    """
+
+    onnxruntime: str
+    python: str
+    system: str
+    cpu: str
+    cores: int
+    load_average: float | None
+
+
+class Provider(NamedTuple):
+    """Who computed.
+
+    Attributes:
+        requested: Name of onnxruntime's execution provider that was asked for.
+        active: Providers of the session, in order.
+        nodes: Nodes that ran, by provider; empty when no profile was taken.
+        io_binding: Inputs and outputs lay on the device and were not copied.
+    """
+
+    requested: str
+    active: tuple[str, ...]
+    nodes: dict[str, int]
+    io_binding: bool
+
+
+class Options(NamedTuple):
+    """How it ran.
+
+    Attributes:
+        threads: Within an operator; None for onnxruntime's default (one for each core).
+        inter_threads: Between operators.
+        optimization: `none`, `basic`, `extended` or `all`.
+        concurrency: Threads that call the model at the same time.
+        sessions: Sessions they share.
+        timeout: Seconds after which the child process is ended.
+        memory_limit_nbytes: What the child process may hold; None for no limit.
+    """
+
+    threads: int | None
+    inter_threads: int | None
+    optimization: str
+    warmup: int
+    runs: int | None
+    seconds: float | None
+    concurrency: int
+    sessions: int
+    seed: int
+    timeout: float
+    memory_limit_nbytes: int | None
+
+
+class InputRow(NamedTuple):
+    """What was fed to an input; `fill` says how it was made."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    fill: str
+
+
+class Interval(NamedTuple):
+    """Bounds of a 95 % confidence interval."""
+
+    low: float
+    high: float
+
+
+class Latency(NamedTuple):
+    """Seconds of one run. `ci95` bounds the median; None with fewer than six runs."""
+
+    min: float
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    mean: float
+    stdev: float
+    max: float
+    ci95: Interval | None
+
+
+class Noise(NamedTuple):
+    """Whether other work disturbed the measurement.
+
+    Attributes:
+        load_average: Of the last minute, before the first run.
+        outlier_share: Share of runs slower than the upper quartile by 1.5 interquartile ranges.
+        warning: What to doubt, or None.
+    """
+
+    load_average: float | None
+    outlier_share: float
+    warning: str | None
+
+
+class Bin(NamedTuple):
+    """A bar of the histogram: runs from `low` to below `high` seconds."""
+
+    low: float
+    high: float
+    runs: int
+
+
+class NodeTime(NamedTuple):
+    """An operator that onnxruntime ran, with the nodes of the file it stands for.
+
+    Attributes:
+        name: What onnxruntime calls it.
+        op_type: What it ran: a fused operator has a name of its own.
+        sources: Ids of the nodes it computes; for an operator that onnxruntime inserted, those it
+            was inserted for.
+        attribution: `node` (itself), `fused` (several nodes), `part` (of what several operators
+            compute together), `inserted` (onnxruntime's own: layouts, copies between devices).
+        calls: Executions in one run.
+        time_s: Mean time in one run of the profiled session, without what runs inside.
+        share: Of the time of all operators.
+        parameters: Parameters of the sources.
+        nbytes: Operands read and results written, each once.
+        macs: Multiply-accumulates of the sources.
+        flops_per_s: 2 x MACs / time.
+        bytes_per_s: nbytes / time.
+        roofline: Achieved share of what the machine allows at this arithmetic intensity.
+        bound: `compute` or `memory`: which ceiling applies.
+    """
+
+    name: str
+    op_type: str
+    provider: str
+    sources: tuple[str, ...]
+    attribution: str
+    calls: float
+    time_s: float
+    share: float
+    parameters: int
+    nbytes: int
+    macs: int | None
+    flops_per_s: float | None
+    bytes_per_s: float
+    roofline: float | None
+    bound: str | None
+
+
+class Ceiling(NamedTuple):
+    """What this machine reached in the same child process, provider and threads.
+
+    Attributes:
+        flops_per_s: float32 MatMul of 1024 x 1024.
+        bytes_per_s: Relu of 64 MiB: read once, written once.
+    """
+
+    flops_per_s: float
+    bytes_per_s: float
+
+
+class Profile(NamedTuple):
+    """A second session, profiled: profiling slows every operator, so its run takes longer.
+
+    Attributes:
+        runs: Runs it was taken from.
+        run_s: Mean time of such a run.
+        operators_s: What operators took of it.
+        overhead_s: The rest: scheduling, and the profiler itself.
+        not_run: Nodes of the file that onnxruntime folded away or did not come to.
+    """
+
+    runs: int
+    run_s: float
+    operators_s: float
+    overhead_s: float
+    not_run: int
+    ceiling: Ceiling | None
+    notes: tuple[str, ...]
+
+
+class Versus(NamedTuple):
+    """The other model of an interleaved comparison.
+
+    Attributes:
+        path: The other model.
+        latency: Its latency.
+        ratio: Median of this model / median of the other.
+        ci95: Bootstrap interval of the ratio, over pairs of neighbouring runs.
+        max_ratio: The budget.
+        verdict: `kept` (interval not above), `exceeded` (wholly above), `undecided` (it contains
+            the budget); None without a budget.
+    """
+
+    path: str
+    latency: Latency
+    session_create_s: float
+    first_run_s: float
+    ratio: float
+    ci95: Interval
+    max_ratio: float | None
+    verdict: str | None
+
+
+class Result(NamedTuple):
+    """One measurement: one model, one set of sizes.
+
+    Attributes:
+        assumed: Dimensions nobody gave, with the size that was taken.
+        throughput: Runs per second, of all threads together.
+        session_create_s: Reading, optimizing and preparing the model.
+        first_run_s: The first run: memory is allocated, kernels are chosen.
+        runs: Timed runs.
+        wall_s: What they took together.
+        peak_rss_nbytes: Resident memory of the child process at its peak, before profiling.
+        base_rss_nbytes: The same before the session was made: Python, onnxruntime, inputs.
+        device_nbytes: Memory of the device at its peak; None where nothing measures it.
+        nodes: Operators, the slowest first; empty without a profile.
+    """
+
+    path: str
+    environment: Environment
+    provider: Provider
+    options: Options
+    dims: dict[str, int]
+    assumed: dict[str, int]
+    inputs: tuple[InputRow, ...]
+    session_create_s: float
+    first_run_s: float
+    latency: Latency
+    throughput: float
+    runs: int
+    wall_s: float
+    peak_rss_nbytes: int | None
+    base_rss_nbytes: int | None
+    device_nbytes: int | None
+    noise: Noise
+    histogram: tuple[Bin, ...]
+    profile: Profile | None
+    nodes: tuple[NodeTime, ...]
+    versus: Versus | None
+    notes: tuple[str, ...]
+
+
+def to_dict(result: Result) -> dict[str, Any]:
+    """The result as the JSON object of the schema."""
+    from graphcount import __version__
+    from graphcount.report.serial import plain
+
+    fields = plain(result)
+    path = fields.pop("path")
+    return {"schema": SCHEMA, "graphcount": __version__, "model": {"path": path}, **fields}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a result, as shipped in the package."""
+    import json
+    from importlib import resources
+
+    text = resources.files("graphcount.report").joinpath("bench.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
