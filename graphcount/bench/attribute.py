@@ -73,8 +73,8 @@ def attribute(
     ours, theirs = _Bodies(original), _Bodies(optimized) if optimized is not None else None
     for holder in sorted(levels, key=len):
         remaining = levels[holder]
-        for scope, optimized_scope in scopes.get(holder, []):
-            level = _Level(ours, scope, theirs, optimized_scope)
+        inside = [_Level(ours, *pair, theirs) for pair in scopes.get(holder, [])]
+        for level in sorted(inside, key=lambda level: -level.fitting(remaining)):
             taken = level.link(remaining)
             for operator in level.attribute():
                 path = operator.path
@@ -158,7 +158,7 @@ def _operands(tables: Tables, node: str) -> Iterator[tuple[str, int | None]]:
 class _Level:
     """The operators of one body, before and after optimization."""
 
-    def __init__(self, ours: _Bodies, scope: str, theirs: _Bodies | None, other: str) -> None:
+    def __init__(self, ours: _Bodies, scope: str, other: str, theirs: _Bodies | None) -> None:
         self.ours = ours
         self.scope = scope
         self.members = ours.members.get(scope, [])
@@ -170,6 +170,11 @@ class _Level:
         nodes = ours.tables.nodes
         self.indexed = [n for n in self.members if nodes[n]["op_type"] != "Constant"]
         self.by_name = {nodes[n]["name"]: n for n in reversed(self.members) if nodes[n]["name"]}
+
+    def fitting(self, paths: list[tuple[Step, ...]]) -> int:
+        """How many operators look like nodes of this body: of both branches of an If, one ran."""
+        named = (self.by_name.get(path[-1][0]) or self._by_index(path[-1]) for path in paths)
+        return sum(node is not None for node in named)
 
     def link(self, paths: list[tuple[Step, ...]]) -> set[tuple[Step, ...]]:
         """Find the optimized node of every operator; return the operators that belong here."""

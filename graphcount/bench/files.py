@@ -92,6 +92,8 @@ def load(file: FileInput) -> np.ndarray[Any, Any]:
         raise
     except Exception as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "pickle" in why:
+            why = "not an .npy file; objects are never unpickled"
         raise NotReadableError(f"no array can be read: {why}", file.path) from None
 
 

@@ -18,6 +18,14 @@ WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 NUMPY: dict[str, str] = {"bfloat16": "uint16", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8"}
 """Element types numpy lacks, and what carries their bits."""
 
+NATIVE = frozenset(
+    (
+        *("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    )
+)
+"""Element types numpy has itself."""
+
 ONE_BITS: dict[str, int] = {"bfloat16": 0x3F80, "float8_e4m3fn": 0x38, "float8_e5m2": 0x3C}
 """1.0 in these types."""
 
@@ -35,10 +43,9 @@ def array(dtype: str, shape: tuple[int, ...], fill: str, rng: Rng) -> Array:
         return np.array(WORDS, dtype=object)[rng.integers(0, len(WORDS), shape)]
     if dtype in NUMPY:
         return np.full(shape, ONE_BITS[dtype], NUMPY[dtype])
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        raise ValueError(f"element type {dtype} cannot be fed") from None
+    if dtype not in NATIVE:
+        raise ValueError(f"element type {dtype} cannot be fed")
+    kind = np.dtype(dtype)
     bounded = POSITIONS.match(fill)
     if bounded and bounded.group(1) == "indices":
         return np.asarray(rng.integers(0, _fits(int(bounded.group(2)), kind), shape), kind)

@@ -17,7 +17,7 @@ from graphcount.bench.session import session_options
 
 SIDE = 1024
 STREAM_ELEMENTS = 2**24
-SECONDS = 0.3
+SECONDS = 0.2
 
 
 def ceiling(job: dict[str, Any]) -> tuple[float, float]:

@@ -120,7 +120,7 @@ def _environment() -> dict[str, str]:
     """The caller's environment, with this package importable."""
     root = str(Path(__file__).resolve().parents[2])
     before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, before] if before else [root])}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([before, root] if before else [root])}
 
 
 def _messages(stream: IO[bytes]) -> Iterator[dict[str, Any]]:

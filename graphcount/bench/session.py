@@ -30,7 +30,11 @@ MAX_RUNS = 1_000_000
 Call = Callable[[], Any]
 Tell = Callable[[str], None]
 
-_PREFIX = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_NOISE = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : "
+    r"|\S*/\w+\.(?:cc|h|cpp):\d+ [^()]{0,300}\([^()]{0,300}\) "
+)
+"""What messages of onnxruntime say of its own sources."""
 
 
 class RunError(Exception):
@@ -49,7 +53,7 @@ def guarded(function: Callable[..., Any], *arguments: Any, **options: Any) -> An
     except MemoryError as error:
         raise RunError("memory", str(error) or "an allocation failed") from None
     except Exception as error:
-        text = _PREFIX.sub("", str(error))
+        text = " ".join(_NOISE.sub("", str(error)[:4000]).split())
         memory = "bad_alloc" in text or "Failed to allocate" in text or "out of memory" in text
         raise RunError("memory" if memory else "runtime", f"onnxruntime: {text}") from None
 

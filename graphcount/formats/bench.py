@@ -298,13 +298,14 @@ def _operators(result: Result, view: View) -> list[RenderableType]:
         share = f"{sum(node.share for node in rest):.1%}"
         rows.append((time, share, count(macs) if macs else "", "", "", ""))
     heads = ["time", "share", "MACs", "GFLOP/s", "GB/s", "roof"]
-    kept = [at for at in range(len(heads)) if width >= 100 or heads[at] != "MACs"]
+    dropped = () if width >= 100 else ("MACs",) if width >= 72 else ("MACs", "GB/s", "roof")
+    kept = [at for at in range(len(heads)) if heads[at] not in dropped]
     table = _table(["operator", "ran as"], [heads[at] for at in kept])
     for at, column in zip(kept, table.columns[2:], strict=True):
         column.min_width = max(len(row[at]) for row in [heads, *rows])
     taken = sum(column.min_width or 0 for column in table.columns[2:]) + 2 * len(kept)
     table.columns[1].min_width = min(13, max(len(node.op_type) for node in result.nodes[:top]))
-    table.columns[0].max_width = max(8, width - taken - table.columns[1].min_width - 4)
+    table.columns[0].max_width = max(8, width - taken - table.columns[1].min_width - 6)
     words = [(_sources(node), safe(node.op_type, 13)) for node in result.nodes[:top]]
     for (name, ran_as), row in zip([*words, (f"{len(rest):,} more", "")], rows, strict=False):
         table.add_row(Text(name), Text(ran_as), *(row[at] for at in kept))
