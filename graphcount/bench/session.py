@@ -24,6 +24,10 @@ LEVELS = {
 FATAL = 4
 """Log level: errors arrive as exceptions."""
 
+LACKING = frozenset({*NUMPY, "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"})
+LACKING |= {"uint4", "int4", "uint2", "int2", "float4e2m1"}
+"""Element types that onnxruntime cannot hand over as numpy arrays."""
+
 MIN_RUNS = 10
 MAX_RUNS = 1_000_000
 
@@ -83,7 +87,13 @@ def create(path: str, job: dict[str, Any], options: Any) -> Any:
     """
     wanted = job["provider"]
     providers = [wanted] if wanted == CPU else [wanted, CPU]
-    session = guarded(ort.InferenceSession, path, options, providers=providers, enable_fallback=0)
+    try:
+        session = guarded(
+            ort.InferenceSession, path, options, providers=providers, enable_fallback=0
+        )
+    except RunError as error:  # the path is said once, by whoever prints the error
+        message = error.message.replace(f"Load model from {path} ", "").replace("failed:", "", 1)
+        raise RunError(error.kind, message) from None
     active = session.get_providers()
     if not active or active[0] != wanted:
         got = active[0] if active else "none"
@@ -129,7 +139,8 @@ def bind(
             binding.synchronize_outputs()
 
         return on_device, True
-    if codes and tensors:
+    without_numpy = any(_element(value.type) in LACKING for value in session.get_outputs())
+    if (codes or without_numpy) and tensors:
         wrapped = {
             name: ort.OrtValue.ortvalue_from_numpy_with_onnx_type(value, codes[name])
             if name in codes
@@ -138,6 +149,11 @@ def bind(
         }
         return lambda: session.run_with_ort_values(names, wrapped), False
     return lambda: session.run(names, feeds), False
+
+
+def _element(ort_type: str) -> str:
+    """Element type of `tensor(float)`."""
+    return ort_type.removeprefix("tensor(").removesuffix(")")
 
 
 def timed(calls: Sequence[Call], job: dict[str, Any], tell: Tell) -> list[list[float]]:

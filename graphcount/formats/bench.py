@@ -303,9 +303,9 @@ def _operators(result: Result, view: View) -> list[RenderableType]:
     table = _table(["operator", "ran as"], [heads[at] for at in kept])
     for at, column in zip(kept, table.columns[2:], strict=True):
         column.min_width = max(len(row[at]) for row in [heads, *rows])
-    taken = sum(column.min_width or 0 for column in table.columns[2:]) + 2 * len(kept)
     table.columns[1].min_width = min(13, max(len(node.op_type) for node in result.nodes[:top]))
-    table.columns[0].max_width = max(8, width - taken - table.columns[1].min_width - 6)
+    taken = sum(column.min_width or 0 for column in table.columns) + 3 * len(table.columns) - 1
+    table.columns[0].max_width = max(8, width - taken)
     words = [(_sources(node), safe(node.op_type, 13)) for node in result.nodes[:top]]
     for (name, ran_as), row in zip([*words, (f"{len(rest):,} more", "")], rows, strict=False):
         table.add_row(Text(name), Text(ran_as), *(row[at] for at in kept))
