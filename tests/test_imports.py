@@ -120,6 +120,14 @@ def test_the_table_is_the_only_format_that_needs_rich() -> None:
     assert "rich" not in loaded(run)
 
 
+def test_a_verb_stays_a_function_when_its_room_is_imported() -> None:
+    code = (
+        "import graphcount, graphcount.audit.engine, graphcount.bench.plan\n"
+        "assert callable(graphcount.audit) and callable(graphcount.bench)"
+    )
+    assert "graphcount" in loaded(code)
+
+
 def test_every_public_name_can_be_imported() -> None:
     import graphcount
 

@@ -18,6 +18,9 @@ from typing import IO, Any
 from graphcount.errors import GraphcountError
 from graphcount.units import nbytes
 
+NOT_INHERITED = frozenset({"ORT_LOAD_CONFIG_FROM_MODEL"})
+"""Variables that would let a model choose how it is run."""
+
 Progress = Callable[[str], None]
 
 KEPT_STDERR = 4096
@@ -33,9 +36,7 @@ class BenchError(GraphcountError):
     slug = "bench"
 
 
-def run_child(
-    job: dict[str, Any], path: str, folder: str, progress: Progress, worker: str = "worker"
-) -> dict[str, Any]:
+def run_child(job: dict[str, Any], path: str, folder: str, progress: Progress) -> dict[str, Any]:
     """Run one job in a child process and return its result.
 
     Args:
@@ -43,13 +44,12 @@ def run_child(
         path: The model, as errors name it.
         folder: Working directory of the child; it writes there only.
         progress: Called with what the child is doing.
-        worker: Module of this package that does it.
 
     Raises:
         BenchError: Anything that kept the child from a result.
     """
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", f"graphcount.bench.{worker}"],
+        [sys.executable, "-P", "-m", "graphcount.bench.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -57,19 +57,38 @@ def run_child(
         env=_environment(),
         start_new_session=True,
     )
-    assert child.stdin
-    assert child.stdout
-    assert child.stderr
     expired = threading.Event()
     timer = threading.Timer(job["timeout"], _expire, (child, expired))
     timer.daemon = True
-    last = _Tail(child.stderr)
+    timer.start()
     try:
-        timer.start()
-        result = None
+        result, words = _converse(child, job, progress)
+    finally:
+        timer.cancel()
+        _end(child)
+    if expired.is_set():
+        why = f"not done after {job['timeout']:g} s, so it was ended (--timeout)"
+        raise BenchError(why, path)
+    if result is None or child.returncode != 0:
+        raise BenchError(_death(child.returncode, words, job["memory_limit_nbytes"]), path)
+    if result.get("event") == "error":
+        _refuse(result, path, job["memory_limit_nbytes"])
+    return result
+
+
+def _converse(
+    child: subprocess.Popen[bytes], job: dict[str, Any], progress: Progress
+) -> tuple[dict[str, Any] | None, str]:
+    """Hand over the job and listen to the end: the result, if there was one, and the last words."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    last = _Tail(child.stderr)
+    result = None
+    try:
         try:
-            with child.stdin as stream:
-                stream.write(json.dumps(job).encode() + b"\n")
+            child.stdin.write(json.dumps(job).encode() + b"\n")
+            child.stdin.flush()  # it stays open: when this process dies, the child hears it
         except OSError:
             pass  # it is gone already; its end says why
         for message in _messages(child.stdout):
@@ -77,20 +96,13 @@ def run_child(
                 progress(str(message.get("text", "")))
             else:
                 result = message
-        code = child.wait()
+        child.wait()
     finally:
-        timer.cancel()
         _end(child)
         last.join()
         child.stdout.close()
-    if expired.is_set():
-        why = f"not done after {job['timeout']:g} s, so it was ended (--timeout)"
-        raise BenchError(why, path)
-    if result is None or code != 0:
-        raise BenchError(_death(code, last.text(), job["memory_limit_nbytes"]), path)
-    if result.get("event") == "error":
-        _refuse(result, path, job["memory_limit_nbytes"])
-    return result
+        _close(child.stdin)
+    return result, last.text()
 
 
 def available_memory() -> int | None:
@@ -120,7 +132,9 @@ def _environment() -> dict[str, str]:
     """The caller's environment, with this package importable."""
     root = str(Path(__file__).resolve().parents[2])
     before = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([before, root] if before else [root])}
+    path = os.pathsep.join([before, root] if before else [root])
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return {**kept, "PYTHONPATH": path}
 
 
 def _messages(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -150,6 +164,13 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except (ProcessLookupError, PermissionError):
         pass
     child.wait()
+
+
+def _close(stream: IO[bytes]) -> None:
+    try:
+        stream.close()
+    except OSError:
+        pass  # what was not written was for a child that is gone
 
 
 class _Tail:
@@ -185,7 +206,7 @@ def _death(code: int, words: str, limit: int | None) -> str:
         except ValueError:
             name = f"signal {-code}"
         if name == "SIGKILL" or "bad_alloc" in words:
-            return f"onnxruntime was ended by {name}: out of memory{allowed}"
+            return f"onnxruntime was ended by {name}: probably out of memory{allowed}"
         return f"onnxruntime crashed: {name}"
     if "MemoryError" in words or "bad_alloc" in words:
         return f"onnxruntime ran out of memory{allowed}"

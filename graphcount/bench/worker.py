@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ def main() -> None:
         stream.flush()
 
     job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     apply(job["memory_limit_nbytes"])
     try:
         import onnxruntime as ort
@@ -65,11 +67,16 @@ def main() -> None:
         answer({"event": "error", "kind": "bug", "message": message})
 
 
+def _leave_with_parent() -> None:
+    """End this process when nobody waits for it any more: its input ends."""
+    while os.read(0, 1):
+        pass
+    os._exit(3)
+
+
 def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
     """Make sessions, run them, profile the first."""
-    import onnxruntime as ort
-
-    from graphcount.bench import session as onnx_session
+    from graphcount.bench.session import guarded
 
     def tell(text: str) -> None:
         answer({"event": "progress", "text": text})
@@ -82,20 +89,14 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
             call, row = _prepare(model, job)
             calls.append(call)
         models.append(row)
-        if job["save_inputs"]:
-            _save(row["feeds"], job["save_inputs"])
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    if job["save_inputs"]:
+        _save(models[0]["feeds"], job["save_inputs"])
+    environment = _environment()
     tell("warm-up")
     for call in calls:
         for _ in range(job["warmup"]):
-            onnx_session.guarded(call)
-    started = time.perf_counter()
-    if job["concurrency"] > 1 or job["sessions"] > 1:
-        found = onnx_session.guarded(onnx_session.concurrent, calls, job["concurrency"], job, tell)
-        times, wall = [found[0]], found[1]
-    else:
-        times = onnx_session.guarded(onnx_session.timed, calls, job, tell)
-        wall = time.perf_counter() - started
+            guarded(call)
+    times, wall = _timed(calls, job, tell)
     peak = peak_rss()
     for row, seconds in zip(models, times, strict=True):
         row["times"] = seconds
@@ -106,20 +107,41 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
         tell("profile")
         profile = _profile(job, min(times[0]))
     return {
-        "environment": {
-            "onnxruntime": ort.__version__,
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-            "cpu": _cpu(),
-            "cores": _cores(),
-            "load_average": load,
-        },
+        "environment": environment,
         "models": models,
         "wall_s": wall,
         "base_rss_nbytes": base,
         "peak_rss_nbytes": peak,
         "profile": profile,
     }
+
+
+def _environment() -> dict[str, Any]:
+    import onnxruntime as ort
+
+    return {
+        "onnxruntime": ort.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": _cores(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _timed(
+    calls: Sequence[Callable[[], Any]], job: dict[str, Any], tell: Callable[[str], None]
+) -> tuple[list[list[float]], float]:
+    """Seconds of the runs of each model, and of all of it."""
+    from graphcount.bench.session import concurrent, guarded, timed
+
+    if job["concurrency"] > 1:
+        together: tuple[list[float], float]
+        together = guarded(concurrent, calls, job["concurrency"], job, tell)
+        return [together[0]], together[1]
+    start = time.perf_counter()
+    times: list[list[float]] = guarded(timed, calls, job, tell)
+    return times, time.perf_counter() - start
 
 
 def _prepare(model: dict[str, Any], job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
