@@ -36,7 +36,7 @@ Tell = Callable[[str], None]
 
 _NOISE = re.compile(
     r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : "
-    r"|\S*/\w+\.(?:cc|h|cpp):\d+ [^()]{0,300}\([^()]{0,300}\) "
+    r"|\S*/\w+\.(?:cc|h|cpp):\d+ [^()]{0,300}\([^()]{0,300}\)(?: const)? "
 )
 """What messages of onnxruntime say of its own sources."""
 

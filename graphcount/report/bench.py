@@ -164,7 +164,7 @@ class Ceiling(NamedTuple):
     """What this machine reached in the same child process, provider and threads.
 
     Attributes:
-        flops_per_s: float32 MatMul of 1024 x 1024.
+        flops_per_s: float32 MatMul of 512 x 512.
         bytes_per_s: Relu of 64 MiB: read once, written once.
     """
 
