@@ -34,6 +34,10 @@ MAX_NAME = 1000
 """Longer names are not taken apart."""
 
 
+MAX_SEEN = 1000
+"""Operators around an inserted one that are looked at."""
+
+
 class Attribution(NamedTuple):
     """What an operator computes: ids of nodes of the file, and how that is known."""
 
@@ -360,7 +364,7 @@ def _nearest(
             for other in step.get(current, ()):
                 if other in known:
                     return known[other]
-                if other not in seen:
+                if other not in seen and len(seen) < MAX_SEEN:
                     seen.add(other)
                     following.append(other)
         level = following

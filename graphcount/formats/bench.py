@@ -198,6 +198,11 @@ def _warmup(result: Result) -> str:
     return f"after {result.options.warmup + 1} to warm up"
 
 
+def _giga(rate: float) -> str:
+    """A rate in 10^9 a second, three digits."""
+    return f"{rate / 1e9:.3g}" if rate >= 1e7 else "<0.01"
+
+
 def _rate(rate: float) -> str:
     return f"{rate:.3g}" if rate < 1000 else count(round(rate))
 
@@ -285,8 +290,8 @@ def _operators(result: Result, view: View) -> list[RenderableType]:
             seconds(node.time_s),
             f"{node.share:.1%}",
             count(node.macs) if node.macs else "",
-            "" if node.flops_per_s is None else f"{node.flops_per_s / 1e9:.3g}",
-            f"{node.bytes_per_s / 1e9:.3g}",
+            "" if node.flops_per_s is None else _giga(node.flops_per_s),
+            _giga(node.bytes_per_s),
             "" if node.roofline is None else f"{node.roofline:.0%} {(node.bound or '')[:1]}",
         )
         for node in result.nodes[:top]
