@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graphcount.bench.limits import apply, peak_rss
+from graphcount.errors import GraphcountError
 
 PROFILE_SECONDS = 1.0
 PROFILE_RUNS = 200
@@ -59,6 +60,8 @@ def main() -> None:
         answer({"event": "result", **measure(job, answer)})
     except RunError as error:
         answer({"event": "error", "kind": error.kind, "message": error.message})
+    except GraphcountError as error:  # an input file that changed since it was checked
+        answer({"event": "error", "kind": "runtime", "message": str(error)})
     except MemoryError as error:
         message = str(error) or "an allocation failed"
         answer({"event": "error", "kind": "memory", "message": message})
@@ -101,7 +104,7 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
     for row, seconds in zip(models, times, strict=True):
         row["times"] = seconds
         del row["feeds"]
-    calls.clear()
+    del call, calls  # and with them the sessions: the profile has its own
     profile = None
     if job["profile"]:
         tell("profile")
