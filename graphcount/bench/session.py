@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import onnxruntime as ort
@@ -148,7 +149,7 @@ def bind(
             for name, value in feeds.items()
         }
         return lambda: session.run_with_ort_values(names, wrapped), False
-    return lambda: session.run(names, feeds), False
+    return partial(session.run, None, feeds), False
 
 
 def _element(ort_type: str) -> str:
