@@ -38,7 +38,7 @@ def _parse_nbytes(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> int | None:
     try:
-        return None if text is None else parse(text)
+        return None if text is None else parse(text, "bytes")
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 

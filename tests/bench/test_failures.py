@@ -202,7 +202,7 @@ def test_the_audit_refuses_before_anything_runs(
         (["--sessions", "2"], "more --sessions than --concurrency"),
         (["--dim", "batch"], "batch=1,8"),
         (["--dim", "batch=1,2", "--save-inputs", "x.npz"], "one size of each"),
-        (["--memory-limit", "much"], "not a quantity"),
+        (["--memory-limit", "much"], "'much' is not a size"),
         (["--dim", "height=3"], "the model has no dimension height"),
     ],
 )
