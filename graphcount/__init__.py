@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
-    from graphcount.api import Model, audit, bench, check, count, diff, load, plan, rules
+    from graphcount.api import (
+        Model,
+        audit,
+        bench,
+        check,
+        count,
+        diff,
+        export,
+        load,
+        page,
+        plan,
+        rules,
+    )
     from graphcount.errors import (
         ConfigError,
         DamagedError,
@@ -48,7 +60,9 @@ __all__ = [
     "check",
     "count",
     "diff",
+    "export",
     "load",
+    "page",
     "plan",
     "rules",
 ]
@@ -61,7 +75,9 @@ _HOMES = {
         "check",
         "count",
         "diff",
+        "export",
         "load",
+        "page",
         "plan",
         "rules",
     ),

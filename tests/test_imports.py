@@ -30,7 +30,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 OWNERS = {
     "click": {"cli"},
     "rich": {"formats"},
-    "networkx": {"graph", "api", "audit"},
+    "networkx": {"graph", "api", "audit", "formats"},
     "onnx": {"loading", "graph", "analysis", "ops", "bench"},
     "google": {"loading"},
     "onnxruntime": {"bench"},

@@ -27,6 +27,7 @@ from graphcount.report.records import (
     CacheInputRow,
     Dim,
     KVCacheRow,
+    MomentRow,
     NodeRow,
     PeakRow,
     Report,
@@ -36,6 +37,9 @@ from graphcount.report.records import (
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 
+MOMENTS = 2_000
+"""Moments of a timeline at most."""
+
 
 class CostOptions(NamedTuple):
     """How a forward pass is measured.
@@ -44,12 +48,14 @@ class CostOptions(NamedTuple):
         bindings: Sizes for dimensions the model leaves open.
         with_bias: Count additions of biases as MACs too, as torchinfo does.
         in_place: Results take over the memory of inputs where they can; see `memory`.
+        timeline: Report the bytes alive at each step, too.
         operators: Rules for operators that the program does not know.
     """
 
     bindings: Bindings = Bindings()
     with_bias: bool = False
     in_place: bool = False
+    timeline: bool = False
     operators: Mapping[Key, Rule] = NO_RULES
 
 
@@ -68,7 +74,7 @@ def add_cost(
     """
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
     found = model_cost(model_graph, shapes, options.operators)
-    used = memory(model_graph, shapes, in_place=options.in_place)
+    used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
     macs = found.macs + found.bias if options.with_bias else found.macs
     made, stored = settled(report.unknown, model_graph.tables, shapes)
     unknown = (*stored, *_lost(shapes), *found.unknowns)
@@ -95,6 +101,7 @@ def add_cost(
         ),
         nodes=_node_rows(report.nodes, model_graph, shapes, found, options),
         peak=_peak_row(used),
+        timeline=_timeline(used),
         kv_cache=_kv_cache_row(find_kv_cache(model_graph.tables, shapes)),
         unknown=unknown,
     )
@@ -205,6 +212,19 @@ def _kv_cache_row(found: KVCache | None) -> KVCacheRow | None:
         nbytes=_number(found.nbytes),
         expression=_expression(found.nbytes),
     )
+
+
+def _timeline(used: Memory) -> tuple[MomentRow, ...] | None:
+    """At most `MOMENTS` moments: of each run of steps, the one with the most bytes alive."""
+    if used.timeline is None:
+        return None
+    steps = used.timeline
+    run = -(-len(steps) // MOMENTS) or 1
+    highest = (
+        max(range(start, min(start + run, len(steps))), key=lambda index: steps[index][1])
+        for start in range(0, len(steps), run)
+    )
+    return tuple(MomentRow(index, *steps[index]) for index in highest)
 
 
 def _peak_row(used: Memory) -> PeakRow | None:

@@ -65,12 +65,15 @@ class Memory(NamedTuple):
         outputs: Outputs of the graph.
         activations: All results of operators, as if nothing were freed.
         peak: None as long as a dimension is free, since sizes cannot be compared then.
+        timeline: Id of each operator in order and the bytes alive while it runs; None like `peak`,
+            and unless it was asked for.
     """
 
     inputs: Dim | None
     outputs: Dim | None
     activations: Dim | None
     peak: Peak | None
+    timeline: tuple[tuple[str, int], ...] | None = None
 
 
 class _Result(NamedTuple):
@@ -96,6 +99,7 @@ def memory(
     shapes: ValueShapes,
     *,
     in_place: bool = False,
+    timeline: bool = False,
     order: list[str] | None = None,
 ) -> Memory:
     """Measure a forward pass by the rules above.
@@ -104,6 +108,7 @@ def memory(
         model_graph: The graph.
         shapes: Shapes and types of its values.
         in_place: Results take over the memory of inputs where they can.
+        timeline: Keep the bytes alive at every operator, too.
         order: Ids of all nodes in the order in which a runtime executes them; None: of the file.
     """
     tables = model_graph.tables
@@ -112,8 +117,9 @@ def memory(
     results = dict(_results(tables, order, nbytes))
     total = _total(result.nbytes for row in results.values() for result in row)
     peak = None
+    alive: list[tuple[str, int]] = []
     if isinstance(total, int):
-        peak = _peak(tables, results, order, in_place)
+        peak = _peak(tables, results, order, in_place, alive)
     inputs = [
         nbytes(node, data["name"])
         for node, data in tables.nodes.items()
@@ -126,7 +132,8 @@ def memory(
         for producer, keyed in tables.pred[node].items()
         for edge in keyed.values()
     ]
-    return Memory(_total(inputs), _total(outputs), total, peak)
+    moments = tuple(alive) if timeline and peak is not None else None
+    return Memory(_total(inputs), _total(outputs), total, peak, moments)
 
 
 def _total(sizes: Iterable[Dim | None]) -> Dim | None:
@@ -200,9 +207,13 @@ def _results(
 
 
 def _peak(
-    tables: Tables, results: dict[str, list[_Result]], order: list[str], in_place: bool
+    tables: Tables,
+    results: dict[str, list[_Result]],
+    order: list[str],
+    in_place: bool,
+    alive: list[tuple[str, int]],
 ) -> Peak | None:
-    """Walk the nodes in order and keep the sum of what lives."""
+    """Walk the nodes in order and keep the sum of what lives; `alive` gets it for each operator."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     dying: dict[int, list[_Buffer]] = {}
@@ -221,6 +232,8 @@ def _peak(
                 dying.setdefault(buffer.last, []).append(buffer)
             if in_place:
                 homes[node, result.value] = buffer
+        if node in results:
+            alive.append((node, total))
         if total > best:
             best, best_at = total, index
         for buffer in dying.pop(index, ()):
@@ -228,8 +241,8 @@ def _peak(
                 total -= buffer.nbytes
     if best_at < 0:
         return None
-    alive = [(b.value, b.nbytes) for b in buffers if b.first <= best_at <= b.last]
-    return Peak(order[best_at], best, tuple(sorted(alive, key=lambda item: (-item[1], item[0]))))
+    held = [(b.value, b.nbytes) for b in buffers if b.first <= best_at <= b.last]
+    return Peak(order[best_at], best, tuple(sorted(held, key=lambda item: (-item[1], item[0]))))
 
 
 def _home(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Print the table as torchinfo does, with its numbers.",
 )
+@click.option("--bars", "style", flag_value="bars", help="Where it goes, as bars.")
 @click.option(
     "--expect-parameters",
     type=click.IntRange(0),
@@ -88,10 +89,14 @@ def command(
     """
     from graphcount.api import count
 
+    if style != "default" and format_name != "table":
+        raise click.UsageError(f"--style {style} is a way to print the table, not --format")
+    if style == "torchinfo":
+        if by or top or sort:
+            raise click.UsageError("--style torchinfo goes with --depth")
+        cost, macs_convention = cost is not False, "torchinfo"
     if style != "default":
-        if format_name != "table" or by or top or sort:
-            raise click.UsageError(f"--style {style} goes with --depth, not with another --format")
-        format_name, cost, macs_convention = style, cost is not False, "torchinfo"
+        format_name = style
 
     configured = counting(read_config(config_file, no_config))
 
@@ -106,6 +111,7 @@ def command(
             macs_convention=macs_convention,
             **configured,
             in_place=in_place,
+            timeline=format_name in ("table", "bars"),
         )
 
     outcomes = list(read_all(models, read))

@@ -23,6 +23,8 @@ COMMANDS = {
     "bench": ("graphcount.cli.bench", "Real latency with onnxruntime, per operator."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
     "init": ("graphcount.cli.init", "Write a configuration with today's numbers."),
+    "report": ("graphcount.cli.report", "One HTML page: map, tables, findings."),
+    "export": ("graphcount.cli.export", "The graph as Mermaid, DOT, GraphML, GEXF, Netron data."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),
     "plan": ("graphcount.cli.plan", "What if: other types, training, data, widths."),
 }

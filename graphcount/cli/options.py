@@ -181,7 +181,25 @@ def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> 
     terminal = output is None and _is_terminal(sys.stdout)
     color = terminal and not no_color and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
-    return View(color=color, width=max(40, width), binary=binary, **view)
+    return View(
+        color=color,
+        width=max(40, width),
+        binary=binary,
+        ascii=output is None and not _speaks_unicode(),
+        **view,
+    )
+
+
+def _speaks_unicode() -> bool:
+    """Whether stdout may show more than ASCII: not in another encoding, nor in the C locale.
+
+    In the C locale Python writes UTF-8 all the same (PEP 540), whatever the terminal can show.
+    """
+    if not (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf"):
+        return False
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG")
+    asked = os.environ.get("PYTHONUTF8") == "1"
+    return asked or not (sys.flags.utf8_mode and locale in ("C", "POSIX"))
 
 
 def read_all(

@@ -28,6 +28,7 @@ class View(NamedTuple):
         rules: Rules behind the findings, by id, for formats that publish them.
         fail_on: Mildest severity that fails.
         marker: Name of a comment, so that a later one can take its place.
+        ascii: The terminal shows nothing but ASCII.
     """
 
     by: By | None = None
@@ -40,6 +41,7 @@ class View(NamedTuple):
     rules: Mapping[str, RuleInfo] = MappingProxyType({})
     fail_on: str = "high"
     marker: str = "check"
+    ascii: bool = False
 
 
 Format = Callable[[Sequence["Report | GraphcountError"], View], str]
@@ -54,7 +56,10 @@ FORMATS: dict[str, str] = {
 }
 """Module of each format, imported when it is asked for; each has `render(outcomes, view)`."""
 
-STYLES: dict[str, str] = {"torchinfo": "graphcount.formats.torchinfo"}
+STYLES: dict[str, str] = {
+    "torchinfo": "graphcount.formats.torchinfo",
+    "bars": "graphcount.formats.bars",
+}
 """Other ways to print the table (`--style`), as modules like those of formats."""
 
 

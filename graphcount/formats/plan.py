@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphcount.analysis.plan.records import SCHEMA, MlpPlan, Plan, WidthPlan
 from graphcount.formats import View
-from graphcount.formats.text import one_line, safe
+from graphcount.formats.text import ascii_only, one_line, safe
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes, percent
 
@@ -19,7 +19,10 @@ FORMATS = ("table", "json")
 
 def render(name: str, plan: Plan, view: View) -> str:
     """Render a plan in one of `FORMATS`."""
-    return f"{dumps(to_dict(plan))}\n" if name == "json" else _text(plan, view)
+    if name == "json":
+        return f"{dumps(to_dict(plan))}\n"
+    text = _text(plan, view)
+    return ascii_only(text) if view.ascii else text
 
 
 def to_dict(plan: Plan) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
+from graphcount.formats.bars import sparkline
 from graphcount.formats.screen import DEFAULT_WIDTH, to_text
 from graphcount.formats.sentences import framework_sentence, headline
-from graphcount.formats.text import one_line, safe, shape
+from graphcount.formats.text import ascii_only, one_line, safe, shape
 from graphcount.report.records import NodeRow, Report
 from graphcount.report.rollup import (
     Group as RollupGroup,
@@ -35,6 +36,7 @@ from graphcount.units import exact, nbytes, percent
 DEFAULT_DEPTH = 3
 DEFAULT_TOP = 40
 SHOWN_UNKNOWNS = 5
+SPARK_WIDTH = 48
 DIM, STRONG, WARN = "dim", "bold", "yellow"
 
 
@@ -44,7 +46,8 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     parts = [_grouped(report, view) if view.by else _overview(report, view) for report in reports]
     if len(reports) > 1:
         parts.append(_models(reports, view))
-    return to_text(parts, view.width, view.color)
+    text = to_text(parts, view.width, view.color)
+    return ascii_only(text) if view.ascii else text
 
 
 def _overview(report: Report, view: View) -> RenderableType:
@@ -273,6 +276,8 @@ def _headline(report: Report, view: View) -> RenderableType:
     table.add_column(style=STRONG)
     for label, text in headline(report, view.binary):
         table.add_row(f"  {label}", text)
+        if label == "activations" and report.timeline:
+            table.add_row("", Text(sparkline(report.timeline, SPARK_WIDTH), style=DIM))
     return table
 
 

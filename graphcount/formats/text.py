@@ -51,4 +51,16 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-__all__ = ["MAX_LENGTH", "mask", "one_line", "safe", "shape"]
+_ASCII = str.maketrans(
+    {
+        "─": "-", "━": "=", "│": "|", "…": "~", "·": "*", "×": "x", "→": ">", "−": "-",
+        "█": "#", "▉": "#", "▊": "#", "▋": "#", "▌": "#", "▍": " ", "▎": " ", "▏": " ",
+        "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
+    }
+)  # fmt: skip
+"""Signs of our own, for terminals that have only ASCII."""
+
+
+def ascii_only(text: str) -> str:
+    """Our signs by similar ASCII ones, everything else that is not ASCII as an escape."""
+    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")

@@ -305,6 +305,20 @@ class KVCacheRow(NamedTuple):
     expression: str | None
 
 
+class MomentRow(NamedTuple):
+    """A step of the run.
+
+    Attributes:
+        step: Its number, from 0, in an order of execution.
+        node: Id of the node that runs then.
+        nbytes: Bytes of activations alive then.
+    """
+
+    step: int
+    node: str
+    nbytes: int
+
+
 class DuplicateRow(NamedTuple):
     """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
 
@@ -443,6 +457,7 @@ class Report:
     framework: FrameworkRow = UNKNOWN_FRAMEWORK
     peak: PeakRow | None = None
     kv_cache: KVCacheRow | None = None
+    timeline: tuple[MomentRow, ...] | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -470,6 +485,13 @@ class Report:
         from graphcount.report.rollup import module_rows
 
         return module_rows(self.nodes, self.tensors)
+
+    def _repr_html_(self) -> str:
+        """The report as a notebook shows it; Jupyter asks the object itself."""
+        from importlib import import_module
+
+        html: str = import_module("graphcount.formats.notebook").render(self)
+        return html
 
     def macs(self, **dims: int) -> int:
         """Multiply-accumulates of one forward pass, with sizes for the dimensions left free.

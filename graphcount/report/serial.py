@@ -23,6 +23,7 @@ from graphcount.report.records import (
     IgnoredRow,
     KVCacheRow,
     ModelInfo,
+    MomentRow,
     NBytes,
     NodeRow,
     PeakRow,
@@ -88,6 +89,7 @@ def to_dict(report: Report) -> dict[str, Any]:
         "framework": plain(report.framework),
         "fingerprint": plain(report.fingerprint),
         "peak": plain(report.peak),
+        "timeline": plain(report.timeline),
         "kv_cache": plain(report.kv_cache),
         "duplicates": plain(report.duplicates),
         "unknown": plain(report.unknown),
@@ -147,6 +149,8 @@ def from_dict(data: Any) -> Report:
             key: tuple(_record(kind, row) for row in _list(data[key]))
             for key, kind in SECTIONS.items()
         }
+        if data.get("timeline") is not None:
+            rest["timeline"] = tuple(_record(MomentRow, row) for row in _list(data["timeline"]))
         rest["checks"] = tuple(_record(CheckRow, row) for row in data.get("checks", ()))
         for key, kind in OPTIONAL.items():
             if data.get(key):

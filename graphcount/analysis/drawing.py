@@ -1,0 +1,171 @@
+"""Graph and report → what to draw: modules folded at a depth, stored tensors with their owners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphcount.graph import ModelGraph
+from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, DrawnTensor
+from graphcount.report.records import Dim, NodeRow, Report, TensorRow
+from graphcount.symbolic import Dim as Size
+from graphcount.symbolic import Expr, TooComplexError, parse
+
+
+def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> Drawing:
+    """Lay out what is drawn.
+
+    Args:
+        model_graph: The graph.
+        report: Its report.
+        depth: Modules of this depth become one node each, with all that is in them; what stands
+            higher stays as it is. None: every operator is a node.
+    """
+    tables = model_graph.tables
+    rows = {row.id: row for row in report.nodes}
+    groups: dict[str, list[str]] = {}
+    place_of: dict[str, str] = {}
+    for node, data in tables.nodes.items():
+        if data["kind"] == "initializer" or (data["kind"] == "input" and data["scope"]):
+            continue
+        place = _place(rows[node].module, depth) if node in rows else ""
+        key = f"module {place}" if place else f"node {node}"
+        groups.setdefault(key, []).append(node)
+        place_of[node] = key
+    owned: dict[str, list[TensorRow]] = {}
+    for tensor in report.tensors:
+        if tensor.owner is not None:
+            owned.setdefault(tensor.owner, []).append(tensor)
+    shapes = {f"input:{row.name}": row.shape for row in report.model.inputs}
+    shapes.update({f"output:{row.name}": row.shape for row in report.model.outputs})
+    nodes = tuple(
+        _module(key.removeprefix("module "), [rows[node] for node in members], owned)
+        if key.startswith("module ")
+        else _single(members[0], tables.nodes[members[0]], rows, owned, shapes)
+        for key, members in groups.items()
+    )
+    number = {key: position for position, key in enumerate(groups)}
+    position = {node: number[key] for node, key in place_of.items()}
+    return Drawing(report.model.graph_name, nodes, tuple(_edges(model_graph, position)))
+
+
+def _place(module: str, depth: int | None) -> str:
+    """The folded module that a node of `module` disappears in; empty for none."""
+    if depth is None:
+        return ""
+    parts = module.split(".") if module else []
+    return ".".join(parts[:depth]) if len(parts) >= depth else ""
+
+
+def _module(path: str, rows: list[NodeRow], owned: dict[str, list[TensorRow]]) -> DrawnNode:
+    macs = [row.macs for row in rows]
+    known = [number for number in macs if number is not None]
+    formulas = [row.macs_expression for row in rows if row.macs is None]
+    return DrawnNode(
+        id=path,
+        kind="module",
+        name="",
+        label=path,
+        title=rows[0].op_type if len(rows) == 1 else f"{len(rows):,} nodes",
+        module=path.rpartition(".")[0],
+        nodes=len(rows),
+        parameters=sum(row.parameters for row in rows),
+        nbytes=sum(row.nbytes for row in rows),
+        macs=sum(known) if len(known) == len(rows) else None,
+        macs_expression=_sum(formulas, sum(known)),
+        shape=_first_shape(rows[-1]),
+        tensors=_tensors(tensor for row in rows for tensor in owned.get(row.id, ())),
+    )
+
+
+def _single(
+    node: str,
+    data: dict[str, object],
+    rows: dict[str, NodeRow],
+    owned: dict[str, list[TensorRow]],
+    shapes: dict[str, tuple[Dim, ...] | None],
+) -> DrawnNode:
+    kind = data["kind"]
+    row = rows.get(node)
+    if row is None or kind != "operator":
+        drawn: DrawnKind = "output" if kind == "output" else "input"
+        name = str(data.get("name", "")) or node.partition(":")[2]
+        return DrawnNode(
+            node, drawn, "", name, drawn, "", 0, 0, 0, None, None, shapes.get(node), ()
+        )
+    return DrawnNode(
+        id=node,
+        kind="operator",
+        name=row.name,
+        label=row.name.rpartition("/")[2] or node,
+        title=f"{row.domain}::{row.op_type}" if row.domain else row.op_type,
+        module=row.module,
+        nodes=1,
+        parameters=row.parameters,
+        nbytes=row.nbytes,
+        macs=row.macs,
+        macs_expression=row.macs_expression,
+        shape=_first_shape(row),
+        tensors=_tensors(owned.get(node, ())),
+    )
+
+
+def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnEdge]:
+    """Edges between what is drawn; those inside a folded module are not."""
+    tables = model_graph.tables
+    found: dict[tuple[int, int], list[str]] = {}
+    for source, keyed in tables.succ.items():
+        for target, uses in keyed.items():
+            for start, end in _ends(tables.succ, source, target, position):
+                values = found.setdefault((start, end), [])
+                values += (edge["value"] for edge in uses.values())
+    for (start, end), values in found.items():
+        yield DrawnEdge(start, end, values[0], len(values))
+
+
+def _ends(
+    succ: dict[str, dict[str, dict[object, dict[str, object]]]],
+    source: str,
+    target: str,
+    position: dict[str, int],
+) -> Iterable[tuple[int, int]]:
+    """Where an edge begins and ends in the drawing: inputs of bodies are passed through."""
+    start = position.get(source)
+    if start is None:
+        return
+    ends, seen = [target], {target}
+    while ends:
+        node = ends.pop()
+        end = position.get(node)
+        if end is None:
+            inner = [following for following in succ[node] if following not in seen]
+            seen.update(inner)
+            ends += inner
+        elif end != start:
+            yield start, end
+
+
+def _tensors(rows: Iterable[TensorRow]) -> tuple[DrawnTensor, ...]:
+    return tuple(
+        DrawnTensor(row.name, row.role, row.dtype, row.shape, row.elements) for row in rows
+    )
+
+
+def _first_shape(row: NodeRow) -> tuple[Dim, ...] | None:
+    return row.output_shapes[0] if row.output_shapes else None
+
+
+MAX_SUM = 64
+"""Formulas added up for a module; more would be nobody's reading."""
+
+
+def _sum(expressions: Sequence[str | None], known: int) -> str | None:
+    """The sum of formulas and a number; None when one is not known, or when it gets too long."""
+    if not expressions or len(expressions) > MAX_SUM or None in expressions:
+        return None
+    total: Size = known
+    try:
+        for text in expressions:
+            total = total + (parse(text or "") or 0)
+    except TooComplexError:
+        return None
+    return str(total) if isinstance(total, Expr) else None

@@ -1,0 +1,83 @@
+"""What a model hides, and the rules that look for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from graphcount.api.model import Model, gc_paused
+from graphcount.loading import read_model
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from graphcount.report.records import Report, RuleInfo
+
+DEEP_AUDIT_NBYTES = 512 * 10**6
+"""Up to so many bytes of stored tensors an audit reads them by default."""
+
+
+def audit(
+    path: str,
+    *,
+    deep: bool | None = None,
+    select: Sequence[str] = (),
+    ignore: Mapping[str, str] | None = None,
+    hash_file: bool = False,
+    progress: Callable[[str], None] = lambda rule: None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Report:
+    """Look for what a model hides; see `graphcount.audit`.
+
+    Args:
+        path: The model.
+        deep: Run the rules that read payload and side files: None up to 512 MB of them.
+        select: Ids of rules to run, or their beginnings; empty for all.
+        ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
+        hash_file: Put the SHA-256 of the model and its side files into the report.
+        progress: Called with what is being done: the id of a rule, or how far a long one is.
+        limits: What the file may ask of us.
+
+    Returns:
+        The report of the model without its cost, with `findings` and `audit`.
+
+    Raises:
+        GraphcountError: The model cannot be read, or a selection names no rule.
+    """
+    with gc_paused():
+        model = Model(read_model(str(path), limits, keep_thin=True), limits)
+    report = model.report(deep=False, hash_file=hash_file, cost=False)
+    return audited(model, report, deep, select, ignore, progress, limits)
+
+
+def audited(
+    model: Model,
+    report: Report,
+    deep: bool | None = None,
+    select: Sequence[str] = (),
+    ignore: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] = lambda rule: None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Report:
+    """A model's report with what an audit of it finds; see `audit`."""
+    from graphcount.audit.context import Context
+    from graphcount.audit.engine import Selection
+    from graphcount.audit.engine import audit as run
+
+    if deep is None:
+        deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES and model.file.is_at_hand
+    context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
+    try:
+        with gc_paused():
+            found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
+    finally:
+        context.close()
+    return replace(report, findings=found.findings, audit=found.audit)
+
+
+def rules() -> tuple[RuleInfo, ...]:
+    """Every rule that a finding can carry, with its documentation."""
+    from graphcount.audit.rule import info
+    from graphcount.audit.rules import load_rules
+
+    return tuple(info(module) for module in load_rules())

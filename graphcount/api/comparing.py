@@ -1,0 +1,94 @@
+"""What changed from one model to another."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+from graphcount.api.model import CountOptions, Model, gc_paused, load
+from graphcount.errors import UsageError
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from graphcount.gates.diff.side import Subject
+    from graphcount.report.diff import Diff
+    from graphcount.report.records import Report
+
+
+def diff(
+    old: str | Report | Model,
+    new: str | Report | Model,
+    *,
+    values: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> Diff:
+    """What changed from one model to another; see `graphcount.gates.diff` for how they are matched.
+
+    Args:
+        old: Path of a model or of a saved report (`--format json`), a report, or a model.
+        new: The same.
+        values: Compare the numbers of tensors, too: all of them are read.
+        limits: What the files may ask of us.
+        options: How the models are counted; see `CountOptions`.
+
+    Raises:
+        GraphcountError: One of them cannot be read, or an option makes no sense.
+    """
+    return compared(old, new, values=values, limits=limits, **options)[0]
+
+
+def compared(
+    old: str | Report | Model,
+    new: str | Report | Model,
+    *,
+    values: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> tuple[Diff, Report, Report]:
+    """`diff`, and the two reports that it compared."""
+    from graphcount.gates.diff import compare
+
+    if old == "-" and new == "-":
+        raise UsageError("only one of the two can come from standard input")
+    with gc_paused():
+        first, second = (_subject(model, values, limits, options) for model in (old, new))
+        sized = options.get("dims") or options.get("shapes")
+        if sized and first.source == second.source == "report":
+            raise UsageError("dims and shapes belong to the count: these reports were counted")
+        return compare(first, second), first.report, second.report
+
+
+def _subject(
+    model: str | Report | Model,
+    values: bool,
+    limits: Limits,
+    options: CountOptions,
+) -> Subject:
+    """One side of a diff: a model with its wiring, or a report without."""
+    from graphcount.gates.diff.side import Subject
+    from graphcount.report.records import Report as Counted
+
+    if isinstance(model, str | os.PathLike):
+        from graphcount.gates.saved import read_report
+
+        path = str(model)
+        model = read_report(path) or load(path, limits=limits)
+    if isinstance(model, Counted):
+        return Subject(model, None, None, None, "report")
+    from graphcount.analysis.wiring import attribute_texts, wires
+
+    report = model.report(**{**options, "deep": False})
+    digests = model.hashes().digests if values else None
+    if values:
+        report = replace(report, fingerprint=model.hashes().fingerprint)
+    tables = model.model_graph.tables
+    stored = frozenset(model.stored_keys)
+    attributes = {
+        node: attribute_texts(data["node"], stored)
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator" and data["node"].attributes
+    }
+    fed = {node: wires(tables, node) for node in tables.nodes if tables.pred[node]}
+    return Subject(report, attributes, fed, digests, "model")

@@ -1,0 +1,261 @@
+"""A model that was read, and how it is counted."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+
+from graphcount.errors import NotReadableError
+from graphcount.loading import ModelFile, open_payload, read_model
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.model import ModelProto
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from graphcount.analysis.fingerprint import Hashes
+    from graphcount.analysis.forward import CostOptions
+    from graphcount.graph import ModelGraph
+    from graphcount.report.drawing import Drawing
+    from graphcount.report.records import Report
+
+MacsConvention = Literal["graphcount", "torchinfo"]
+
+Operators = Mapping[str, Mapping[str, str]]
+"""`domain::op_type` → `macs` or `elementwise` → expression."""
+
+COST_NODES = 50_000
+"""Shapes and costs are worked out by default up to so many nodes; beyond, when asked for."""
+
+DEEP_BUDGET_NBYTES = 64 * 2**20
+"""Payload read by default to compare tensors; `deep=True` lifts it, `deep=False` makes it zero."""
+
+
+class Sizes(TypedDict, total=False):
+    """Sizes for what a model leaves free.
+
+    Attributes:
+        dims: Sizes of dimensions: `{"batch": 8}`.
+        shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
+    """
+
+    dims: Mapping[str, int] | None
+    shapes: Mapping[str, Sequence[int | str | None]] | None
+
+
+class CountOptions(Sizes, total=False):
+    """How a model is counted.
+
+    Attributes:
+        deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of it,
+            False none, None up to 64 MiB.
+        hash_file: Put the SHA-256 of the model and its side files, and the fingerprints of its
+            content, into the report: all of it is read.
+        cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
+        macs_convention: `torchinfo` counts additions of biases too.
+        in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak of
+            activations; see `graphcount.analysis.memory`.
+        timeline: Report the activations alive over the run; no dimension may be free then.
+        operators: Costs of custom operators as expressions in a node's shapes and attributes:
+            `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
+            `graphcount.ops.cost.user`.
+    """
+
+    deep: bool | None
+    hash_file: bool
+    cost: bool | None
+    macs_convention: MacsConvention
+    in_place: bool
+    timeline: bool
+    operators: Operators | None
+
+
+class Model:
+    """A model that was read: its records, its graph, its report.
+
+    Example:
+        >>> import networkx as nx
+        >>> model = graphcount.load("fixtures/cnn.onnx")         # doctest: +SKIP
+        >>> nx.ancestors(model.graph, "output:linear_1")         # doctest: +SKIP
+    """
+
+    def __init__(self, file: ModelFile, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.file = file
+        self._limits = limits
+        self._model_graph: ModelGraph | None = None
+        self._annotated = False
+        self._hashes: Hashes | None = None
+
+    @property
+    def path(self) -> str:
+        """Path as given."""
+        return self.file.path
+
+    @property
+    def proto(self) -> ModelProto:
+        """The ONNX messages, without payload."""
+        return self.file.proto
+
+    @property
+    def model_graph(self) -> ModelGraph:
+        """The graph with what the file leaves undefined; built once."""
+        if self._model_graph is None:
+            from graphcount.graph import build_graph
+
+            self._model_graph = build_graph(self.file.proto, self._limits)
+        return self._model_graph
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The networkx graph: operators as nodes, values as edges; see `graphcount.graph`.
+
+        Operators also carry what was counted: `module`, `parameters`, `buffers`, `nbytes`,
+        `output_shapes` (declared ones) and `macs`.
+        """
+        if not self._annotated:
+            nodes = self.model_graph.tables.nodes
+            for row in self.report(deep=False).nodes:
+                nodes[row.id].update(
+                    module=row.module,
+                    parameters=row.parameters,
+                    buffers=row.buffers,
+                    nbytes=row.nbytes,
+                    output_shapes=row.output_shapes,
+                    macs=row.macs,
+                )
+            self._annotated = True
+        return self.model_graph.graph
+
+    def report(self, **options: Unpack[CountOptions]) -> Report:
+        """Count the model; see `CountOptions`.
+
+        Raises:
+            ShapeError: `dims` or `shapes` do not fit the model.
+            UsageError: A formula in `operators` is none, or for an operator that is known.
+        """
+        from graphcount.analysis.summary import summarize
+        from graphcount.analysis.values import Values
+
+        hash_file = options.get("hash_file", False)
+        budget = {None: DEEP_BUDGET_NBYTES, True: 1 << 62, False: 0}[options.get("deep")]
+        binary = self.file.format == "onnx"  # offsets into a text form mean nothing
+        values = Values(self.path if binary else "-", budget)
+        try:
+            digest = _sha256(self.path) if hash_file else None
+            cost = self._cost_options(options)
+            with gc_paused():
+                report = summarize(self.file, self.model_graph, values, digest, cost)
+        finally:
+            values.close()
+        return replace(report, fingerprint=self.hashes().fingerprint) if hash_file else report
+
+    def _cost_options(self, options: CountOptions) -> CostOptions | None:
+        """How to measure a forward pass; None: not at all."""
+        wanted = options.get("cost")
+        small = self.model_graph.node_count <= COST_NODES
+        asked = wanted or any(options.get(key) for key in ("dims", "shapes", "in_place"))
+        made = _cost_options(options) if asked or small or options.get("operators") else None
+        return made if asked or (wanted is None and small) else None
+
+    def drawing(self, report: Report, depth: int | None = None) -> Drawing:
+        """The graph as it is drawn: operators, or modules folded at a depth."""
+        from graphcount.analysis.drawing import draw
+
+        return draw(self.model_graph, report, depth)
+
+    def hashes(self) -> Hashes:
+        """Fingerprints of the content, and the digest of every stored tensor: all is read, once.
+
+        Raises:
+            NotReadableError: It cannot be read a second time (standard input).
+        """
+        if self._hashes is None:
+            from graphcount.analysis.fingerprint import fingerprint
+
+            source = open_payload(self.file, self._limits)
+            try:
+                self._hashes = fingerprint(self.file, self.model_graph, source)
+            finally:
+                source.close()
+        return self._hashes
+
+    @property
+    def stored_keys(self) -> tuple[int, ...]:
+        """Identities of the stored tensors, in the report's order; see `Stored.key`."""
+        from graphcount.analysis.stored import find_stored
+
+        return tuple(tensor.key for tensor in find_stored(self.file.proto, self.file.path))
+
+    def _repr_html_(self) -> str:
+        """The model's report as a notebook shows it."""
+        return self.report()._repr_html_()
+
+    def __repr__(self) -> str:
+        return f"<graphcount.Model {self.path!r}>"
+
+
+def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """Read a model without its payload.
+
+    Args:
+        path: `.onnx` file, ONNX text or JSON, or `-` for standard input.
+        limits: What the file may ask of us.
+
+    Raises:
+        GraphcountError: Not readable, not ONNX, damaged, or beyond the limits.
+    """
+    with gc_paused():
+        return Model(read_model(str(path), limits), limits)
+
+
+def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]) -> Report:
+    """Count a model: `load(path).report(...)`; see `CountOptions`."""
+    return load(path, limits=limits).report(**options)
+
+
+def _cost_options(options: CountOptions) -> CostOptions:
+    from graphcount.analysis.forward import CostOptions
+    from graphcount.analysis.shapes import Bindings
+    from graphcount.ops.cost import NO_RULES, user_rules
+
+    shapes = {name: tuple(shape) for name, shape in (options.get("shapes") or {}).items()}
+    operators = options.get("operators")
+    return CostOptions(
+        Bindings(dict(options.get("dims") or {}), shapes),
+        with_bias=options.get("macs_convention") == "torchinfo",
+        in_place=options.get("in_place", False),
+        timeline=options.get("timeline", False),
+        operators=user_rules(operators) if operators else NO_RULES,
+    )
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Pause the cycle collector while many records are made: they form no cycles.
+
+    With 100,000 nodes the collector would go through all of them again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _sha256(path: str) -> str:
+    """SHA-256 of a whole file, in chunks.
+
+    Raises:
+        NotReadableError: It cannot be read a second time (standard input).
+    """
+    from graphcount.loading.source import open_regular, sha256
+
+    if path == "-":
+        raise NotReadableError("standard input cannot be hashed; name a file", path)
+    with open_regular(path) as file:
+        return sha256(file)

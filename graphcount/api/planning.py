@@ -1,0 +1,67 @@
+"""What a model would take in other circumstances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from graphcount.api.model import Sizes, count
+from graphcount.errors import UsageError
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
+    from graphcount.report.records import Report
+
+
+def plan(
+    model: str | Report,
+    *,
+    dtypes: Sequence[TargetDType] | None = None,
+    block: int = 32,
+    per_channel: bool = False,
+    asymmetric: bool = False,
+    optimizers: Sequence[Optimizer] | None = None,
+    mixed_precision: bool = False,
+    samples: int | None = None,
+    layers: Sequence[int] = (),
+    limits: Limits = DEFAULT_LIMITS,
+    **sizes: Unpack[Sizes],
+) -> Plan:
+    """What a model would take in other circumstances; see `graphcount.analysis.plan`.
+
+    Args:
+        model: Path of a model, or its report (counted with the `dims` it needs).
+        dtypes: Element types to store the weights in; None for all.
+        block: Numbers that share a scale in int4.
+        per_channel: int8 with one scale for each output channel.
+        asymmetric: int4 with zero points.
+        optimizers: Optimizers to train with; None for all.
+        mixed_precision: Train in float16 with float32 master weights.
+        samples: Size of a data set to judge.
+        layers: Hidden layers of networks of the same size; empty for those around the model's.
+        limits: What the file may ask of us.
+        sizes: `dims` and `shapes`; see `Sizes`.
+
+    Raises:
+        GraphcountError: The model cannot be read, or an option makes no sense.
+    """
+    from graphcount.analysis.plan import DTYPES, OPTIMIZERS, PlanOptions
+    from graphcount.analysis.plan import plan as work_out
+    from graphcount.report.records import Report as Counted
+
+    options = PlanOptions(
+        dtypes=tuple(DTYPES if dtypes is None else dtypes),
+        block=block,
+        per_channel=per_channel,
+        asymmetric=asymmetric,
+        optimizers=tuple(OPTIMIZERS if optimizers is None else optimizers),
+        mixed_precision=mixed_precision,
+        samples=samples,
+        layers=tuple(layers),
+    )
+    if not isinstance(model, Counted):
+        model = count(model, limits=limits, **sizes)
+    elif any(sizes.values()):
+        raise UsageError("dims and shapes belong to the count: give the path, or count with them")
+    return work_out(model, options)

@@ -1,0 +1,95 @@
+"""`graphcount report MODEL -o model.html`: one page to look at."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphcount.cli.options import cost_options, deep_option, write
+from graphcount.errors import DamagedError, GraphcountError
+from graphcount.units import nbytes
+
+if TYPE_CHECKING:
+    from graphcount.api import MacsConvention
+
+MAX_BENCH_NBYTES = 256 * 2**20
+"""Results of benchmarks are read up to this size."""
+
+
+@click.command("report")
+@click.argument("model", metavar="MODEL")
+@click.option(
+    "--bench", metavar="FILE", help="JSON of `graphcount bench` for MODEL: show cost against time."
+)
+@click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
+@cost_options
+@deep_option
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, such as model.html.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+def command(
+    model: str,
+    bench: str | None,
+    audit: bool,
+    cost: bool | None,
+    dims: dict[str, int],
+    shapes: dict[str, tuple[int | str | None, ...]],
+    macs_convention: MacsConvention,
+    deep: bool | None,
+    output: str | None,
+    quiet: bool,
+    binary: bool,
+) -> int:
+    """Make one self-contained HTML page: map, tables, memory over the run, findings.
+
+    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. The page loads nothing and
+    opens from disk. Weights are not read but by the audit.
+    """
+    from graphcount.api import page
+
+    if output is None and sys.stdout.isatty():
+        raise click.UsageError("say where the page goes, e.g. -o model.html")
+    text = page(
+        model,
+        bench=_read_bench(bench) if bench else None,
+        audit=audit,
+        deep=deep,
+        cost=cost,
+        dims=dims,
+        shapes=shapes,
+        macs_convention=macs_convention,
+        binary=binary,
+    )
+    write(text, output)
+    if output not in (None, "-") and not quiet:
+        click.echo(f"graphcount: {output}: {nbytes(len(text.encode()))}, open it", err=True)
+    return 0
+
+
+def _read_bench(path: str) -> Any:
+    """The JSON of a benchmark.
+
+    Raises:
+        GraphcountError: It cannot be read, or is none.
+    """
+    from graphcount.formats.page.bench import times
+    from graphcount.loading.source import open_regular
+
+    try:
+        with open_regular(path) as file:
+            data = file.read(MAX_BENCH_NBYTES + 1)
+    except GraphcountError as error:
+        raise error.at(path) from None
+    if len(data) > MAX_BENCH_NBYTES:
+        raise DamagedError(f"more than {nbytes(MAX_BENCH_NBYTES)} of JSON", path)
+    try:
+        result = json.loads(data)
+        times(result)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not JSON: {error}", path) from None
+    except GraphcountError as error:
+        raise error.at(path) from None
+    return result

@@ -1,0 +1,146 @@
+"""Where it goes, as bars: the largest modules, operators and tensors, and memory over the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from graphcount.errors import GraphcountError
+from graphcount.formats import View
+from graphcount.formats.text import ascii_only, safe
+from graphcount.report.records import OUTPUT, MomentRow, Report
+from graphcount.report.rollup import By, groups, has_modules
+from graphcount.units import count, exact, nbytes, percent
+
+DEFAULT_WIDTH = 100
+DEFAULT_TOP = 10
+EIGHTHS = " ▏▎▍▌▋▊▉"
+LEVELS = "▁▂▃▄▅▆▇█"
+BAR_COLOR, DIM, STRONG, RESET = "\x1b[34m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+Row = tuple[str, int]
+
+
+def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Render each model as a block of text."""
+    reports = [item for item in outcomes if isinstance(item, Report)]
+    text = "\n".join("\n".join(_block(report, view)) + "\n" for report in reports)
+    return ascii_only(text) if view.ascii else text
+
+
+def bar(value: int, most: int, width: int) -> str:
+    """A bar of at most `width` columns; what is there is seen."""
+    eighths = max(1, round(8 * width * value / most)) if value and most else 0
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (EIGHTHS[rest] if rest else "")
+
+
+def sparkline(timeline: Sequence[MomentRow], width: int) -> str:
+    """Bytes alive over the run in one line: of each stretch, its highest moment."""
+    most = max((moment.nbytes for moment in timeline), default=0)
+    if not most:
+        return ""
+    width = min(width, len(timeline))
+    highest = (
+        max(moment.nbytes for moment in timeline[start:end])
+        for start, end in (
+            (place * len(timeline) // width, (place + 1) * len(timeline) // width)
+            for place in range(width)
+        )
+    )
+    return "".join(LEVELS[min(7, 8 * height // most)] for height in highest)
+
+
+def _block(report: Report, view: View) -> Iterator[str]:
+    totals = report.totals
+    at_least = "at least " if report.doubts else ""
+    yield _styled(safe(report.model.path), STRONG, view)
+    size = nbytes(totals.nbytes.total, view.binary)
+    yield f"  {at_least}{exact(totals.parameters)} parameters, {at_least}{size} of weights"
+    for title, rows, text in _charts(report, view):
+        yield ""
+        yield " " + _styled(title, DIM, view)
+        yield from _chart(rows, text, view)
+    if report.timeline:
+        yield ""
+        yield " " + _styled("activations over the run", DIM, view)
+        yield "  " + sparkline(report.timeline, min(64, (view.width or DEFAULT_WIDTH) - 4))
+        assert report.peak is not None
+        peak = nbytes(report.peak.nbytes, view.binary)
+        yield f"  at most {peak}, at {safe(report.peak.node, 60)}"
+
+
+def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Row], Callable[[int], str]]]:
+    """Title, rows and how to write a number, of what there is to see."""
+
+    def size(number: int) -> str:
+        return nbytes(number, view.binary)
+
+    unit = view.by or ("module" if has_modules(report) else "node")
+    words = unit.replace("op_type", "operator")
+    if view.by is None or view.sort in (None, "graph", "name", "nbytes"):
+        yield f"bytes by {words}", _stored(report, unit, "nbytes"), size
+    if view.by is not None and view.sort in (None, "parameters"):
+        yield f"parameters by {words}", _stored(report, unit, "parameters"), count
+    if view.by is None:
+        yield "bytes by tensor", _stored(report, "tensor", "nbytes"), size
+    macs = _macs(report, unit if view.by else "op_type")
+    if macs and view.sort is None:
+        yield f"MACs by {words if view.by else 'operator'}", macs, count
+
+
+def _stored(report: Report, by: By, measure: str) -> list[Row]:
+    found = groups(report, by)
+    return [(row.label or "(no module)", getattr(row, measure)) for row in found]
+
+
+def _macs(report: Report, by: By) -> list[Row]:
+    """MACs of nodes by module, node or operator, where they are numbers."""
+    keys: dict[str, Callable[..., str]] = {
+        "module": lambda node: node.module or "(no module)",
+        "node": lambda node: node.id,
+        "op_type": lambda node: f"{node.domain}::{node.op_type}" if node.domain else node.op_type,
+    }
+    if by not in keys:
+        return []
+    sums: dict[str, int] = {}
+    for node in report.nodes:
+        if node.macs and node.op_type != OUTPUT:
+            key = keys[by](node)
+            sums[key] = sums.get(key, 0) + node.macs
+    return list(sums.items())
+
+
+def _chart(rows: list[Row], text: Callable[[int], str], view: View) -> Iterator[str]:
+    """Bars of the largest rows; the others together are the last."""
+    top = view.top or DEFAULT_TOP
+    rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
+    whole = sum(value for _, value in rows)
+    shown = rows[:top]
+    if len(rows) == top + 1:
+        shown = rows
+    elif len(rows) > top:
+        others = sum(value for _, value in rows[top:])
+        shown.append((f"({len(rows) - top:,} others)", others))
+    if not shown:
+        yield "  none"
+        return
+    width = view.width or DEFAULT_WIDTH
+    labels = [_fit(safe(label), max(10, min(width * 2 // 5, width - 36))) for label, _ in shown]
+    numbers = [text(value) for _, value in shown]
+    label_width, number_width = max(map(len, labels)), max(map(len, numbers))
+    room = max(4, width - label_width - number_width - 14)
+    most = rows[0][1]
+    for label, (_, value), number in zip(labels, shown, numbers, strict=True):
+        picture = bar(value, most, room) if value <= most else ""  # others may be more
+        drawn = _styled(picture, BAR_COLOR, view) + " " * (room - len(picture))
+        share = percent(value, whole)
+        yield f"  {label:{label_width}}  {drawn}  {number:>{number_width}}  {share:>6}"
+
+
+def _fit(label: str, width: int) -> str:
+    """Names differ at their ends, so the beginning gives way."""
+    return label if len(label) <= width else "..." + label[3 - width :]
+
+
+def _styled(text: str, style: str, view: View) -> str:
+    return f"{style}{text}{RESET}" if view.color and text else text

@@ -1,0 +1,91 @@
+"""GraphML, GEXF and node-link JSON, by networkx's own writers.
+
+Nodes are `n0`, `n1`, ...; their attributes are `name`, `kind`, `op_type`, `module`, `nodes`,
+`parameters`, `nbytes`, `macs`, `macs_expression`, `shape`; edges have `value` and `values`. What is
+not known is left out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from graphcount.formats.text import mask, safe, shape
+from graphcount.report.drawing import Drawing, DrawnNode
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+MAX_LONG = 2**63 - 1
+"""Largest integer of GraphML's `long`; larger ones become text."""
+
+
+def graphml(drawing: Drawing) -> str:
+    """GraphML, as `networkx.read_graphml` reads it."""
+    import networkx as nx
+
+    out = io.BytesIO()
+    nx.write_graphml_xml(to_networkx(drawing), out, prettyprint=True)
+    return out.getvalue().decode("utf-8") + "\n"
+
+
+def gexf(drawing: Drawing) -> str:
+    """GEXF 1.2, as `networkx.read_gexf` reads it; without the date of today."""
+    import networkx as nx
+
+    text = "\n".join(nx.generate_gexf(to_networkx(drawing)))
+    return re.sub(r' lastmodifieddate="[^"]*"', "", text, count=1) + "\n"
+
+
+def node_link(drawing: Drawing) -> str:
+    """JSON, as `networkx.node_link_graph(data, edges="edges")` reads it."""
+    graph = to_networkx(drawing)
+    data = {
+        "directed": True,
+        "multigraph": False,
+        "graph": dict(graph.graph),
+        "nodes": [{"id": node, **attributes} for node, attributes in graph.nodes.items()],
+        "edges": [{"source": a, "target": b, **more} for (a, b), more in graph.edges.items()],
+    }
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def to_networkx(drawing: Drawing) -> nx.DiGraph[str]:
+    """The drawing as a networkx graph of plain attributes."""
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph(name=_text(drawing.name))
+    for at, node in enumerate(drawing.nodes):
+        graph.add_node(f"n{at}", **_attributes(node))
+    for edge in drawing.edges:
+        names = {"value": _text(edge.value), "values": edge.values}
+        graph.add_edge(f"n{edge.source}", f"n{edge.target}", **names)
+    return graph
+
+
+def _attributes(node: DrawnNode) -> dict[str, Any]:
+    found = {
+        "label": _text(node.label),
+        "name": _text(node.id),
+        "kind": node.kind,
+        "op_type": _text(node.title) if node.kind == "operator" else None,
+        "module": _text(node.module),
+        "nodes": node.nodes,
+        "parameters": _number(node.parameters),
+        "nbytes": _number(node.nbytes),
+        "macs": None if node.macs is None else _number(node.macs),
+        "macs_expression": node.macs_expression and _text(node.macs_expression),
+        "shape": None if node.shape is None else shape(node.shape),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _number(number: int) -> int | str:
+    return number if number <= MAX_LONG else str(number)
+
+
+def _text(text: str) -> str:
+    """A name as XML can hold it: control characters are not allowed there (XML 1.0, 2.2)."""
+    return mask(safe(text, None))

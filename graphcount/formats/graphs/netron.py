@@ -1,0 +1,38 @@
+"""Numbers for Netron: open this file when the model is open, and each node shows them.
+
+Netron reads `{"signature": "netron:attachment", "metrics": [...]}` and shows the metrics whose
+`kind` and `target` are those of what is selected (`metadata.Attachment` in Netron's view.js, 9.3).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from graphcount.report.drawing import Drawing, DrawnNode
+
+
+def netron(drawing: Drawing) -> str:
+    """Parameters, bytes and MACs of each node that has a name of its own."""
+    names = Counter(node.name for node in drawing.nodes)
+    metrics = [
+        {"kind": "node", "target": node.name.partition("\n")[0], "name": name, "value": value}
+        for node in drawing.nodes
+        if node.name and names[node.name] == 1
+        for name, value in _numbers(node)
+    ]
+    data = {"signature": "netron:attachment", "metrics": metrics}
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def _numbers(node: DrawnNode) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    if node.parameters:
+        found.append(("parameters", node.parameters))
+    if node.nbytes:
+        found.append(("bytes", node.nbytes))
+    macs = node.macs if node.macs is not None else node.macs_expression
+    if macs:
+        found.append(("MACs", macs))
+    return found

@@ -1,0 +1,121 @@
+"""One self-contained HTML page: what is in a model, to look at.
+
+The page holds its report as data, its script and its style; it loads nothing, and its policy lets
+nothing else run. Names from a model reach it as data and are shown as text, so markup in them stays
+text. d3-hierarchy lays out the map; docs/report.md says why and how the page is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Mapping
+from importlib import resources
+from string import Template
+from typing import Any
+
+from graphcount.formats.page.data import embed, pack
+from graphcount.formats.sentences import framework_sentence, headline
+from graphcount.formats.text import mask, safe
+from graphcount.report.records import Report, RuleInfo
+from graphcount.report.serial import plain
+
+SCRIPTS = (
+    "d3-hierarchy.min.js",
+    "data.js",
+    "dom.js",
+    "tree.js",
+    "growth.js",
+    "map.js",
+    "rows.js",
+    "charts.js",
+    "main.js",
+)
+"""Parts of the page's script, in order: a library as it was published, then our own."""
+
+
+def render(
+    report: Report,
+    *,
+    rules: Mapping[str, RuleInfo] | None = None,
+    against: Report | None = None,
+    changes: Mapping[str, Any] | None = None,
+    bench: Mapping[str, Any] | None = None,
+    binary: bool = False,
+) -> str:
+    """Make the page of a report.
+
+    Args:
+        report: The report; with `timeline`, the page shows activations over the run.
+        rules: Documentation of the rules of its findings, by id.
+        against: The report of another model that this one is compared with.
+        changes: What differs from it; see `graphcount.formats.page.changes`.
+        bench: Measured times; see `graphcount.formats.page.bench`.
+        binary: Sizes in KiB, MiB, GiB.
+    """
+    from graphcount import __version__
+
+    found = {finding.rule for finding in report.findings}
+    data: dict[str, Any] = {
+        "report": pack(report),
+        "sentence": framework_sentence(report),
+        "rules": {key: plain(rule) for key, rule in (rules or {}).items() if key in found},
+        "binary": binary,
+    }
+    if against is not None:
+        old = pack(against)
+        data["old"] = {"path": old["model"]["path"], "totals": old["totals"]}
+        data["changes"] = changes
+    if bench is not None:
+        data["bench"] = bench
+    text, encoding = embed(data)
+    style, program = _asset("page.css"), _program()
+    name = mask(safe(report.model.path, 200))
+    summary = ", ".join(f"{label} {value}" for label, value in headline(report, binary))
+    return Template(_asset("page.html")).substitute(
+        policy=_policy(style, program),
+        version=html.escape(__version__),
+        title=html.escape(f"{name.rpartition('/')[2]} - graphcount"),
+        heading=html.escape(name.rpartition("/")[2]),
+        facts=html.escape(name),
+        summary=html.escape(mask(safe(summary, 2_000))) + ".",
+        style=style,
+        data=text,
+        encoding=encoding,
+        program=program,
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("graphcount.formats.page").joinpath("assets", name).read_text("utf-8")
+
+
+def _program() -> str:
+    """The script: the library, then the page's own parts in a scope of their own."""
+    library, *own = (_asset(name) for name in SCRIPTS)
+    body = "\n".join(own)
+    return f'{library}\n(() => {{\n"use strict";\n{body}\n}})();'
+
+
+def _policy(style: str, program: str) -> str:
+    """What the page may do: this script and this style, by their digests; nothing from anywhere.
+
+    Content Security Policy Level 3; Trusted Types make markup out of strings impossible.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_digest(program)}",
+            f"style-src {_digest(style)}",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"

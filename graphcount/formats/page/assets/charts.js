@@ -1,0 +1,162 @@
+// Bars, activations over the run, cost against time: small pictures with a text for each.
+
+const SVG_WIDTH = 960;
+
+/** Bars as a table: the picture and its numbers are one thing. */
+function bars(label, rows, text) {
+  const longest = Math.max(1, ...rows.map((row) => row.value));
+  return el("table", { class: "bars" },
+    el("caption", {}, label),
+    el("tbody", {}, ...rows.map((row) => el("tr", {},
+      el("th", { scope: "row" }, safe(row.name, 60)),
+      el("td", { class: "bar" }, el("i", { style: { width: `${(100 * row.value) / longest}%`, background: row.colour ?? null } })),
+      el("td", { class: "num" }, text(row.value)),
+      el("td", { class: "num soft" }, row.note ?? "")))));
+}
+
+const SHOWN_BARS = 14;
+
+function shorten(rows) {
+  if (rows.length <= SHOWN_BARS) return rows;
+  const rest = rows.slice(SHOWN_BARS - 1);
+  const value = rest.reduce((sum, row) => sum + row.value, 0);
+  return [...rows.slice(0, SHOWN_BARS - 1), { name: `${rest.length} others`, value, note: "" }];
+}
+
+function drawBars(page, state) {
+  const { text, label } = MEASURES[state.measure];
+  const root = state.tree;
+  const operators = weights(root, "op_type").map(([name, value]) => ({ name, value, note: percent(value, root.value) }));
+  const boxes = [bars(`${label} by operator`, shorten(operators), text), bars("Nodes by operator", shorten(countNodes(page.report.nodes)), exact)];
+  if (state.measure !== "macs") {
+    for (const [key, title] of [["dtype", "element type"], ["kind", "kind"]]) {
+      const rows = weights(root, key).map(([name, value]) => ({ name, value, note: percent(value, root.value) }));
+      boxes.push(bars(`${label} by ${title}`, shorten(rows), text));
+    }
+  }
+  byId("bars").replaceChildren(...boxes.map((box) => el("div", { class: "panel" }, box)));
+}
+
+function countNodes(nodes) {
+  const counts = new Map();
+  for (let row = 0; row < nodes.length; row++) {
+    const name = operator(nodes, row);
+    if (name !== "(graph output)") counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([name, value]) => ({ name, value, note: percent(value, nodes.length) }));
+}
+
+// ------------------------------------------------------------------------------------- memory
+
+/** Round steps of an axis from 0 to `most`: 1, 2 or 5 times a power of ten (or of two). */
+function ticks(most, wanted = 4, base = 10) {
+  const power = base ** Math.floor(Math.log(most / wanted) / Math.log(base));
+  const factors = base === 10 ? [1, 2, 5, 10] : [1, 2];
+  const step = factors.map((factor) => factor * power).find((size) => most / size <= wanted + 0.5) ?? base * power;
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, place) => place * step);
+}
+
+function drawMemory(page) {
+  const { timeline, peak, totals } = page.report;
+  if (!timeline?.length) return drawNoMemory(page);
+  const most = Math.max(1, ...timeline.map((moment) => num(moment.nbytes)));
+  const steps = Math.max(...timeline.map((moment) => moment.step)) + 1;
+  const [left, top, bottom, height] = [76, 26, 26, 240];
+  const x = (step) => left + ((SVG_WIDTH - left - 8) * step) / steps;
+  const y = (value) => top + (height - top - bottom) * (1 - value / most);
+  const points = timeline.map((moment, place) => {
+    const until = timeline[place + 1]?.step ?? steps;
+    return `V${y(num(moment.nbytes)).toFixed(1)}H${x(until).toFixed(1)}`;
+  });
+  const area = `M${x(timeline[0].step).toFixed(1)},${y(0)}${points.join("")}V${y(0)}Z`;
+  const best = timeline.find((moment) => num(moment.nbytes) === most);
+  const middle = x(best.step + 0.5);
+  const anchor = middle > SVG_WIDTH * 0.6 ? "end" : middle < SVG_WIDTH * 0.3 ? "start" : "middle";
+  const words = `at most ${bytes(most)} at step ${exact(best.step + 1)} of ${exact(steps)}, ${safe(best.node, 60)}`;
+  const svg = el("svg", { viewBox: `0 0 ${SVG_WIDTH} ${height}`, role: "img", "aria-label": `Activations over the run: ${words}`, class: "plot" },
+    ...ticks(most, 4, page.binary ? 2 : 10).flatMap((tick) => [
+      el("line", { x1: left, x2: SVG_WIDTH, y1: y(tick), y2: y(tick), class: "gridline" }),
+      el("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end", class: "axis" }, bytes(tick)),
+    ]),
+    el("path", { d: area, class: "area" }),
+    el("line", { x1: middle, x2: middle, y1: y(most), y2: y(0), class: "peak" }),
+    el("circle", { cx: middle, cy: y(most), r: 4, class: "peak-dot" }),
+    el("text", { x: middle, y: y(most) - 9, "text-anchor": anchor, class: "peak-text" }, `peak ${bytes(most)}: ${safe(best.node, 48)}`),
+    el("text", { x: left, y: height - 6, class: "axis" }, "first node"),
+    el("text", { x: SVG_WIDTH - 4, y: height - 6, "text-anchor": "end", class: "axis" }, `last of ${exact(steps)}`));
+  const alive = peak.values.map(([name, size]) => ({ name, value: num(size), note: percent(num(size), num(peak.nbytes)) }));
+  section("memory", "Activations over the run",
+    `Bytes alive while each node runs, beside ${bytes(totals.nbytes.total)} of weights: ${words}.`,
+    el("div", { class: "panel" }, svg),
+    el("div", { class: "panel" }, bars("Largest values alive at the peak", alive, bytes)));
+}
+
+function drawNoMemory(page) {
+  const formulaText = page.report.totals.activation_expression;
+  if (!formulaText) return;
+  const names = [...(formula(formulaText)?.symbols ?? [])].map((name) => `--dim ${name}=1`).join(" ");
+  section("memory", "Activations over the run", null, el("div", { class: "panel" },
+    el("p", {}, "All activations together take ", el("code", {}, pretty(formulaText)), " bytes."),
+    el("p", { class: "soft" }, "Which of them live at the same time depends on sizes that the model leaves free; make the page with ",
+      el("code", {}, names || "--dim NAME=N"), " to see the run and its peak.")));
+}
+
+// ------------------------------------------------------------------------------- cost and time
+
+function drawBench(page, state) {
+  const { bench, report } = page;
+  if (!bench?.nodes?.length) return;
+  const place = new Map();
+  for (let row = 0; row < report.nodes.length; row++) place.set(report.nodes.get("id", row), row);
+  const rows = bench.nodes.map((row) => {
+    const own = row.ids.map((id) => place.get(id)).filter((at) => at !== undefined);
+    const macs = own.reduce((sum, at) => sum + (amount(report.nodes.get("macs", at), report.nodes.get("macs_expression", at), state.dims) ?? 0), 0);
+    return { name: row.ids.join(" + ") || row.op_type, op: row.op_type, seconds: row.seconds, macs };
+  }).sort((a, b) => b.seconds - a.seconds);
+  const total = rows.reduce((sum, row) => sum + row.seconds, 0);
+  const byOperator = new Map();
+  for (const row of rows) byOperator.set(row.op, (byOperator.get(row.op) ?? 0) + row.seconds);
+  const operators = [...byOperator].sort((a, b) => b[1] - a[1]).map(([name, value]) => ({ name, value, note: percent(value, total) }));
+  const table = new RowTable({
+    label: "Times", length: rows.length,
+    columns: [
+      { key: "name", label: "Nodes", name: true, width: "minmax(12rem, 3fr)", text: (at) => safe(rows[at].name) },
+      { key: "op", label: "Operator", text: (at) => safe(rows[at].op, 60), minor: true },
+      { key: "seconds", label: "Time", num: true, sort: (at) => rows[at].seconds, text: (at) => seconds(rows[at].seconds) },
+      { key: "share", label: "Share", num: true, sort: (at) => rows[at].seconds, text: (at) => percent(rows[at].seconds, total), minor: true },
+      { key: "macs", label: "MACs", num: true, sort: (at) => rows[at].macs, text: (at) => (rows[at].macs ? human(rows[at].macs) : "") },
+      { key: "rate", label: "MACs/s", num: true, minor: true, sort: (at) => rows[at].macs / rows[at].seconds || 0,
+        text: (at) => (rows[at].macs && rows[at].seconds ? human(Math.round(rows[at].macs / rows[at].seconds)) : "") },
+    ],
+  });
+  section("bench", "Cost against time", `${seconds(total)} in ${exact(rows.length)} measured nodes${bench.note ? "; " + safe(bench.note) : ""}.`,
+    el("div", { class: "columns" },
+      el("div", { class: "panel" }, scatter(rows.filter((row) => row.macs > 0 && row.seconds > 0))),
+      el("div", { class: "panel" }, bars("Time by operator", shorten(operators), seconds))),
+    table.element);
+  table.draw();
+}
+
+function scatter(rows) {
+  if (!rows.length) return el("p", { class: "soft" }, "None of the measured nodes has MACs that are known.");
+  const [width, height, left, bottom] = [560, 300, 60, 34];
+  const scale = (values, from, to) => {
+    const low = Math.floor(Math.log10(Math.min(...values)));
+    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
+    const at = (value) => from + ((to - from) * (Math.log10(value) - low)) / (high - low);
+    return { at, powers: Array.from({ length: high - low + 1 }, (_, place) => 10 ** (low + place)) };
+  };
+  const x = scale(rows.map((row) => row.macs), left, width - 10);
+  const y = scale(rows.map((row) => row.seconds), height - bottom, 10);
+  const colours = new Map([...new Set(rows.map((row) => row.op))].map((op, place) => [op, place < PALETTE ? `var(--c${place})` : "var(--c-other)"]));
+  return el("div", {},
+    el("svg", { viewBox: `0 0 ${width} ${height}`, class: "plot", role: "img", "aria-label": "Time of each node against its MACs, both logarithmic; the table below has the numbers" },
+      ...y.powers.flatMap((power) => [
+        el("line", { x1: left, x2: width, y1: y.at(power), y2: y.at(power), class: "gridline" }),
+        el("text", { x: left - 6, y: y.at(power) + 4, "text-anchor": "end", class: "axis" }, seconds(power))]),
+      ...x.powers.map((power) => el("text", { x: x.at(power), y: height - 12, "text-anchor": "middle", class: "axis" }, human(power))),
+      el("text", { x: width - 10, y: height - 1, "text-anchor": "end", class: "axis" }, "MACs"),
+      ...rows.map((row) => el("circle", { cx: x.at(row.macs), cy: y.at(row.seconds), r: 5, class: "dot", style: { fill: colours.get(row.op) } },
+        el("title", {}, `${safe(row.name, 80)}: ${seconds(row.seconds)}, ${human(row.macs)} MACs`)))),
+    el("ul", { class: "legend" }, ...[...colours].slice(0, PALETTE).map(([op, css]) => el("li", {}, el("i", { style: { background: css } }), safe(op, 40)))));
+}

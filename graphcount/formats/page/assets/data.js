@@ -1,0 +1,197 @@
+// Reading the embedded report: columns, exact integers, formulas in free dimensions, safe names.
+
+/** The object in the data element; deflated when it was long. */
+async function readData() {
+  const element = document.getElementById("data");
+  let text = element.textContent;
+  if (element.dataset.encoding === "deflate") {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    text = await new Response(stream).text();
+  }
+  return JSON.parse(text);
+}
+
+/** A list of records by column: `table.get("module", 3)`. */
+class Columns {
+  constructor(packed) {
+    this.length = packed.length;
+    this.columns = packed.columns;
+  }
+
+  get(name, row) {
+    const column = this.columns[name];
+    return Array.isArray(column) ? column[row] : column.values[column.index[row]];
+  }
+}
+
+// --------------------------------------------------------------------------------------- text
+
+const UNSAFE = new RegExp(
+  "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180e\\u200b-\\u200f" +
+    "\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb" +
+    "\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]",
+  "gu",
+);
+
+/** A name from a model, visible and harmless: the rule of formats/text.py. */
+function safe(text, limit = 240) {
+  const shown = String(text).replace(UNSAFE, (character) => {
+    const code = character.codePointAt(0);
+    const digits = code.toString(16);
+    if (code <= 0xff) return "\\x" + digits.padStart(2, "0");
+    return code <= 0xffff ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0");
+  });
+  return shown.length > limit ? shown.slice(0, limit - 3) + "..." : shown;
+}
+
+// ------------------------------------------------------------------------------------- numbers
+
+const COUNTS = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
+const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
+const BINARY = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
+
+/** An integer of the data as a number: exact up to 2^53, which is what areas and sorting need. */
+function num(value) {
+  if (value === null || value === undefined) return 0;
+  return typeof value === "object" ? Number(value.int) : value;
+}
+
+/** All digits, grouped. */
+function exact(value) {
+  const digits = typeof value === "object" ? value.int : String(Math.round(value));
+  return digits.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
+}
+
+/** A count in three digits: 26,926 is 26.9k. */
+function human(value) {
+  const number = num(value);
+  if (Math.abs(number) < 10_000) return exact(number);
+  return scaled(number, COUNTS, "", 1);
+}
+
+/** A size: 107.72 kB. */
+function bytes(value, units = PAGE.binary ? BINARY : BYTES) {
+  const number = num(value);
+  if (Math.abs(number) < units[3][0]) return exact(number) + " B";
+  return scaled(number, units, " ", 2);
+}
+
+function scaled(number, units, separator, digits) {
+  for (let place = 0; place < units.length; place++) {
+    const [factor, unit] = units[place];
+    if (Math.abs(number) < factor) continue;
+    const text = (number / factor).toFixed(digits);
+    if (place && Math.abs(Number(text)) >= 1000 && units !== BINARY) {
+      return (number / units[place - 1][0]).toFixed(digits) + separator + units[place - 1][1];
+    }
+    return text.replace(/\B(?=(\d{3})+(?!\d)(?=.*\.))/g, ",") + separator + unit;
+  }
+  return exact(number);
+}
+
+function percent(part, whole) {
+  if (!whole) return "";
+  const share = (100 * part) / whole;
+  return share > 0 && share < 0.05 ? "<0.1%" : share.toFixed(1) + "%";
+}
+
+function seconds(value) {
+  if (value >= 1) return value.toFixed(2) + " s";
+  return value >= 1e-3 ? (value * 1e3).toFixed(2) + " ms" : (value * 1e6).toFixed(1) + " µs";
+}
+
+function shapeText(shape) {
+  return shape ? "[" + shape.map((dim) => (dim === null ? "?" : safe(dim, 40))).join(", ") + "]" : "";
+}
+
+// ------------------------------------------------------------------------------------ formulas
+
+/** A formula as the report writes it, as a function of its dimensions; null if it is none. */
+function parseFormula(text) {
+  const tokens = text.match(/\/\/|[-+*/(),^]|\d+|[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}\p{N}_]+)*|\S/gu) || [];
+  const symbols = new Set();
+  let at = 0;
+  const take = (token) => {
+    if (at >= tokens.length || (token && tokens[at] !== token)) throw new SyntaxError(text);
+    return tokens[at++];
+  };
+  const sum = (depth) => {
+    if (depth > 40) throw new SyntaxError(text);
+    let left = product(depth);
+    while (tokens[at] === "+" || tokens[at] === "-") {
+      const [a, minus, b] = [left, take() === "-", product(depth)];
+      left = (dims) => (minus ? a(dims) - b(dims) : a(dims) + b(dims));
+    }
+    return left;
+  };
+  const product = (depth) => {
+    let left = power(depth);
+    while (["*", "/", "//"].includes(tokens[at])) {
+      const [a, times, b] = [left, take() === "*", power(depth)];
+      left = (dims) => (times ? a(dims) * b(dims) : Math.floor(a(dims) / b(dims)));
+    }
+    return left;
+  };
+  const power = (depth) => {
+    if (tokens[at] === "-") {
+      take();
+      const inside = power(depth + 1);
+      return (dims) => -inside(dims);
+    }
+    const base = primary(depth);
+    if (tokens[at] !== "^") return base;
+    take();
+    const exponent = Number(take());
+    return (dims) => base(dims) ** exponent;
+  };
+  const primary = (depth) => {
+    const token = take();
+    if (token === "(") {
+      const inside = sum(depth + 1);
+      take(")");
+      return inside;
+    }
+    if (/^\d/.test(token)) return () => Number(token);
+    if (!/^[\p{L}_]/u.test(token)) throw new SyntaxError(text);
+    if (tokens[at] === "(" && ["floor", "max", "min"].includes(token)) {
+      take("(");
+      const parts = [sum(depth + 1)];
+      while (token !== "floor" && tokens[at] === ",") {
+        take();
+        parts.push(sum(depth + 1));
+      }
+      take(")");
+      const apply = token === "floor" ? Math.floor : Math[token];
+      return (dims) => apply(...parts.map((part) => part(dims)));
+    }
+    symbols.add(token);
+    return (dims) => dims[token] ?? 1;
+  };
+  try {
+    const evaluate = sum(0);
+    return at === tokens.length ? { evaluate, symbols } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A formula as people write it: 128·batch·sequence². */
+function pretty(text) {
+  const raised = (digits) => [...digits].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+  return safe(text, 300).replace(/\*/g, "·").replace(/\^(\d+)/g, (_, digits) => raised(digits));
+}
+
+const FORMULAS = new Map();
+
+function formula(text) {
+  if (!FORMULAS.has(text)) FORMULAS.set(text, parseFormula(text));
+  return FORMULAS.get(text);
+}
+
+/** A number of the report, or its formula with the sizes chosen on the page; null: not known. */
+function amount(value, expression, dims) {
+  if (value !== null && value !== undefined) return num(value);
+  const parsed = expression ? formula(expression) : null;
+  return parsed ? Math.max(0, parsed.evaluate(dims)) : null;
+}

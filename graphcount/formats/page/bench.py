@@ -1,0 +1,55 @@
+"""Measured times, as the page shows them, from the JSON of `graphcount bench`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphcount.errors import DamagedError
+
+SCHEMA = "graphcount.bench/1"
+
+
+def times(data: Any) -> dict[str, Any]:
+    """Time of each measured node with the nodes of the file it stands for.
+
+    Args:
+        data: A result, or a list of results: the first with times of nodes counts.
+
+    Raises:
+        DamagedError: Not a result of a benchmark, or one without times of nodes.
+    """
+    for result in data if isinstance(data, list) else [data]:
+        if not isinstance(result, Mapping) or result.get("schema") != SCHEMA:
+            raise DamagedError(f"not a {SCHEMA}")
+        rows = [row for row in map(_row, result.get("nodes") or ()) if row]
+        if rows:
+            return {"nodes": rows, "note": _note(result)}
+    raise DamagedError("no node was timed: measure with a profile of the operators")
+
+
+def _row(row: Any) -> dict[str, Any] | None:
+    """A row that names its operator and its time; others are left out."""
+    if not isinstance(row, Mapping):
+        return None
+    seconds = row.get("time_s", row.get("seconds"))
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        return None
+    sources = row.get("sources", row.get("ids"))
+    ids = [item for item in sources if isinstance(item, str)] if isinstance(sources, list) else []
+    op_type = row.get("op_type")
+    return {
+        "ids": ids or [str(row.get("name", ""))],
+        "op_type": op_type if isinstance(op_type, str) else "",
+        "seconds": float(seconds),
+    }
+
+
+def _note(result: Mapping[str, Any]) -> str:
+    """Who computed, and on what."""
+    provider, environment = result.get("provider"), result.get("environment")
+    parts = [
+        provider.get("requested") if isinstance(provider, Mapping) else None,
+        environment.get("cpu") if isinstance(environment, Mapping) else None,
+    ]
+    return ", ".join(part for part in parts if isinstance(part, str))

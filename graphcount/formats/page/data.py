@@ -1,0 +1,193 @@
+"""A report as the page carries it: JSON, its long lists by column, safe inside a script element.
+
+A list of records repeats keys, modules and types in every row. By column, and with each repeated
+value stored once, 100,000 nodes take a third of the room. `unpack` gives the report's own JSON
+object back, so that a page is also an archive of its report.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from graphcount.formats.text import mask
+from graphcount.report.records import SCHEMA, NodeRow, Report, StorageRow, TensorRow
+from graphcount.report.rollup import dtype_rows, module_rows, op_type_rows
+from graphcount.report.serial import plain
+
+MAX_SAFE = 2**53 - 1
+"""Largest integer that JavaScript reads exactly; larger ones travel as `{"int": "digits"}`."""
+
+PLAIN_NBYTES = 1_000_000
+"""Data beyond this is deflated: a browser inflates it faster than it reads it."""
+
+DERIVED = ("dtypes", "op_types", "modules")
+"""Groupings that follow from nodes and tensors, so the page does not carry them."""
+
+
+def pack(report: Report) -> dict[str, Any]:
+    """The JSON object of a report without its groupings, nodes and tensors by column."""
+    from graphcount import __version__
+
+    index = {node.id: position for position, node in enumerate(report.nodes)}
+    return {
+        "schema": SCHEMA,
+        "graphcount": __version__,
+        "model": _wide(plain(report.model)),
+        "dims": dict(report.dims),
+        "totals": _wide(plain(report.totals)),
+        "nodes": _columns(NodeRow._fields, report.nodes),
+        "tensors": _tensor_columns(report.tensors, index),
+        "framework": _wide(plain(report.framework)),
+        "peak": _wide(plain(report.peak)),
+        "timeline": _wide(plain(report.timeline)),
+        "duplicates": _wide(plain(report.duplicates)),
+        "unknown": plain(report.unknown),
+        "findings": _wide(plain(report.findings)),
+        "audit": _wide(plain(report.audit)),
+    }
+
+
+def unpack(data: dict[str, Any]) -> dict[str, Any]:
+    """The report's JSON object of what `pack` made."""
+    found = {key: _narrow(value) for key, value in data.items() if key not in ("nodes", "tensors")}
+    found["model"]["metadata"] = data["model"]["metadata"]
+    found["nodes"] = _rows(data["nodes"])
+    found["tensors"] = [_tensor(row, found["nodes"]) for row in _rows(data["tensors"])]
+    nodes = [NodeRow(**row) for row in found["nodes"]]
+    tensors = [TensorRow(**row) for row in found["tensors"]]
+    found["dtypes"] = plain(dtype_rows(tensors))
+    found["op_types"] = plain(op_type_rows(nodes))
+    found["modules"] = plain(module_rows(nodes, tensors))
+    return found
+
+
+def embed(data: Any) -> tuple[str, str]:
+    """Data as the text of a script element, and its encoding: `json` or `deflate`.
+
+    No character of it can end the element, open a comment or be a markup character (HTML Standard,
+    "Restrictions for contents of script elements"); JSON escapes mean the same to every reader.
+    """
+    text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    if mask(text) != text:
+        data = _each_text(data, mask)
+        text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    if len(text) > PLAIN_NBYTES:
+        return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii"), "deflate"
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text, "json"
+
+
+def read(text: str, encoding: str) -> Any:
+    """What `embed` wrote."""
+    if encoding == "deflate":
+        text = zlib.decompress(base64.b64decode(text)).decode("ascii")
+    return json.loads(text)
+
+
+# ------------------------------------------------------------------------------------- columns
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {
+        "length": len(rows),
+        "columns": {name: _column(values) for name, values in zip(names, columns, strict=True)},
+    }
+
+
+def _column(values: Iterable[Any]) -> Any:
+    """The values of a field, or its distinct values and where each stands."""
+    values = list(values)
+    distinct = dict.fromkeys(values)
+    if 2 * len(distinct) > len(values):
+        return [_wide(plain(value)) for value in values]
+    place = {value: position for position, value in enumerate(distinct)}
+    return {
+        "values": [_wide(plain(value)) for value in distinct],
+        "index": [place[value] for value in values],
+    }
+
+
+def _rows(table: dict[str, Any]) -> list[dict[str, Any]]:
+    columns = {name: _values(column) for name, column in table["columns"].items()}
+    return [
+        {name: values[position] for name, values in columns.items()}
+        for position in range(table["length"])
+    ]
+
+
+def _values(column: Any) -> list[Any]:
+    if isinstance(column, dict):
+        values = _narrow(column["values"])
+        return [values[position] for position in column["index"]]
+    found: list[Any] = _narrow(column)
+    return found
+
+
+def _tensor_columns(tensors: Sequence[TensorRow], index: dict[str, int]) -> dict[str, Any]:
+    """Tensors, with nodes as positions in the list of nodes and storage as columns of its own."""
+    names = [name for name in TensorRow._fields if name != "storage"]
+    names += [f"storage.{name}" for name in StorageRow._fields]
+
+    def place(node: str | None) -> Any:
+        return index.get(node, node) if node is not None else None
+
+    rows = [
+        (
+            *row._replace(
+                owner=place(row.owner),
+                uses=tuple((place(use.node), use.input) for use in row.uses),  # type: ignore[misc]
+            )[:-1],
+            *row.storage,
+        )
+        for row in tensors
+    ]
+    return _columns(names, rows)
+
+
+def _tensor(row: dict[str, Any], nodes: list[dict[str, Any]]) -> dict[str, Any]:
+    def name(place: Any) -> Any:
+        return nodes[place]["id"] if isinstance(place, int) else place
+
+    storage = {name: row.pop(f"storage.{name}") for name in StorageRow._fields}
+    uses = [{"node": name(node), "input": position} for node, position in row["uses"]]
+    return {**row, "owner": name(row["owner"]), "uses": uses, "storage": storage}
+
+
+# ------------------------------------------------------------------------------------- numbers
+
+
+def _wide(value: Any) -> Any:
+    """Integers that JavaScript would round become `{"int": digits}`."""
+    if type(value) is int:
+        return value if abs(value) <= MAX_SAFE else {"int": str(value)}
+    if isinstance(value, list):
+        return [_wide(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _wide(item) for key, item in value.items()}
+    return value
+
+
+def _narrow(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_narrow(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"int"} and isinstance(value["int"], str):
+            return int(value["int"])
+        return {key: _narrow(item) for key, item in value.items()}
+    return value
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_each_text(item, change) for item in value]
+    if isinstance(value, dict):
+        return {change(key): _each_text(item, change) for key, item in value.items()}
+    return value

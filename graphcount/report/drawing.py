@@ -1,0 +1,75 @@
+"""Records of a graph as it is drawn: nodes or whole modules, and what flows between them."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from graphcount.report.records import Dim
+
+DrawnKind = Literal["operator", "module", "input", "output"]
+
+
+class DrawnTensor(NamedTuple):
+    """A stored tensor of a drawn node."""
+
+    name: str
+    role: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+
+
+class DrawnNode(NamedTuple):
+    """An operator, a module with all that is in it, or an input or output of the graph.
+
+    Attributes:
+        id: Id of the node in the graph; path of the module.
+        name: Name in the file; empty for none, and for modules.
+        label: What to call it: the last part of its name, or its id.
+        title: Operator, or for a module how many nodes it holds.
+        module: Path of the module it stands in; empty for none.
+        nodes: Operators it stands for.
+        parameters: Of the tensors it owns; `nbytes` is the size of all of these.
+        macs: None where they are not known, or 0 for what computes nothing.
+        macs_expression: Where dimensions are free.
+        shape: Of its first output, or of the input or output itself.
+        tensors: What it owns.
+    """
+
+    id: str
+    kind: DrawnKind
+    name: str
+    label: str
+    title: str
+    module: str
+    nodes: int
+    parameters: int
+    nbytes: int
+    macs: int | None
+    macs_expression: str | None
+    shape: tuple[Dim, ...] | None
+    tensors: tuple[DrawnTensor, ...]
+
+
+class DrawnEdge(NamedTuple):
+    """Values that flow from one drawn node to another.
+
+    Attributes:
+        source: Position in the list of nodes.
+        target: The same.
+        value: Name of the value, of the first where there are several.
+        values: How many uses of values this edge stands for.
+    """
+
+    source: int
+    target: int
+    value: str
+    values: int
+
+
+class Drawing(NamedTuple):
+    """A graph to draw: nodes in an order of execution, edges in the order of their sources."""
+
+    name: str
+    nodes: tuple[DrawnNode, ...]
+    edges: tuple[DrawnEdge, ...]

@@ -1,0 +1,100 @@
+"""`graphcount report` and `graphcount export`, as programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graphcount.cli.main import main
+
+
+def test_a_page_is_written_whole(
+    fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "cnn.html"
+    code = main(["report", str(fixtures / "cnn.onnx"), "-o", str(target), "--dim", "batch=1"])
+    assert code == 0
+    html = target.read_text("utf-8")
+    assert html.startswith("<!doctype html>")
+    assert html.endswith("</html>\n")
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith(f"graphcount: {target}: ")
+    assert main(["report", str(fixtures / "cnn.onnx"), "-o", str(target), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_page_goes_to_a_pipe(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(fixtures / "cnn.onnx"), "--no-audit"]) == 0
+    assert capsys.readouterr().out.startswith("<!doctype html>")
+
+
+def test_a_terminal_is_spared(
+    fixtures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["report", str(fixtures / "cnn.onnx")]) == 2
+    assert "-o model.html" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("{}", "not a graphcount.bench/1"),
+        ('{"schema": "graphcount.bench/1", "nodes": []}', "no node was timed"),
+        (None, "no such file"),
+    ],
+)
+def test_times_that_are_none_are_refused_in_one_line(
+    content: str | None,
+    words: str,
+    fixtures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "bench.json"
+    if content is not None:
+        path.write_text(content)
+    assert main(["report", str(fixtures / "cnn.onnx"), "--bench", str(path)]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert words in streams.err
+    assert "bench.json" in streams.err
+    assert streams.err.count("\n") == 1
+
+
+def test_a_model_that_cannot_be_read_makes_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "no.onnx"
+    path.write_bytes(b"PK\x03\x04")
+    target = tmp_path / "no.html"
+    assert main(["report", str(path), "-o", str(target)]) == 2
+    assert not target.exists()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_exports_go_to_stdout_or_a_file(
+    fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(fixtures / "cnn.onnx")
+    assert main(["export", path]) == 0
+    assert capsys.readouterr().out.startswith("flowchart TD\n")
+    target = tmp_path / "cnn.json"
+    assert main(["export", path, "--format", "netron", "-o", str(target)]) == 0
+    assert json.loads(target.read_text("utf-8"))["signature"] == "netron:attachment"
+    assert main(["export", path, "--format", "visio"]) == 2
+
+
+def test_help_says_what_each_export_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    from graphcount.formats.graphs import EXPORTS
+
+    assert main(["export", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for name, (_, _, text) in EXPORTS.items():
+        assert f"  {name} " in shown
+        assert text in shown
