@@ -7,6 +7,7 @@ the patterns can backtrack far.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 CREDENTIALS: tuple[tuple[str, str], ...] = (
     ("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -35,6 +36,27 @@ def masked(credential: str) -> str:
     return f"{credential[:4]}***({len(credential)})"
 
 
+_STARTS = (
+    *("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "sk-"),
+    *("glpat-", "xox", "AIza", "eyJ", "-----BEGIN "),
+)
+"""How credentials begin: without one of these in a text, no pattern needs to be tried."""
+
+
+def may_hold(text: str) -> bool:
+    """Whether a text could hold a credential; much faster than `mask`."""
+    return any(start in text for start in _STARTS)
+
+
 def mask(text: str) -> str:
     """Replace credentials by their first four characters and their length."""
-    return _ANY.sub(lambda match: masked(match.group()), text)
+    return _ANY.sub(lambda match: masked(match.group()), text) if may_hold(text) else text
+
+
+def mask_all(data: Any) -> Any:
+    """JSON data with every string masked, keys too."""
+    if isinstance(data, str):
+        return mask(data)
+    if isinstance(data, dict):
+        return {mask(str(key)): mask_all(value) for key, value in data.items()}
+    return [mask_all(item) for item in data] if isinstance(data, list | tuple) else data

@@ -79,7 +79,8 @@ def _subject(
         return Subject(model, None, None, None, "report")
     from graphcount.analysis.wiring import attribute_texts, wires
 
-    report = model.report(**{**options, "deep": False})
+    structure: CountOptions = {**options, "deep": False}
+    report = model.report(**structure)
     digests = model.hashes().digests if values else None
     if values:
         report = replace(report, fingerprint=model.hashes().fingerprint)

@@ -40,8 +40,9 @@ def export(
 
     if name not in EXPORTS:
         raise UsageError(f"no export {name!r}: one of {', '.join(EXPORTS)}")
+    structure: CountOptions = {"deep": False, **options}
     model = load(path, limits=limits)
-    return write(name, model.drawing(model.report(**{"deep": False, **options}), depth))
+    return write(name, model.drawing(model.report(**structure), depth))
 
 
 def page(
@@ -74,7 +75,8 @@ def page(
 
     measured = times(bench) if bench is not None else None
     model = load(path, limits=limits)
-    report = model.report(**{**options, "timeline": True})
+    timed: CountOptions = {**options, "timeline": True}
+    report = model.report(**timed)
     if audit:
         report = audited(model, report, options.get("deep"), limits=limits)
     old, found = None, None

@@ -14,7 +14,6 @@ from graphcount.cli.options import (
     write,
 )
 from graphcount.errors import GraphcountError
-from graphcount.formats.text import mask
 from graphcount.report.records import SEVERITIES, Report
 
 
@@ -88,7 +87,7 @@ def command(
     if format_name == "table":
         from graphcount.formats.findings import render
 
-        write(mask(render(outcomes, view)), output)
+        write(render(outcomes, view), output)
     else:
         emit(outcomes, format_name, view, output)
     return _exit_code(outcomes, SEVERITIES.index(fail_on))

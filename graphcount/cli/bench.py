@@ -187,7 +187,6 @@ def command(
     from graphcount.bench.measure import BenchOptions
     from graphcount.bench.plan import cases
     from graphcount.formats.bench import render
-    from graphcount.formats.text import mask
 
     options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
     combinations = cases(dims)
@@ -215,7 +214,7 @@ def command(
     else:
         view = make_view(output, no_color, binary, by="node" if by_node else None, top=top)
         text = render(format_name, results, view)
-    write(mask(text), output)
+    write(text, output)
     exceeded = any(item.versus and item.versus.verdict == "exceeded" for item in results)
     return 1 if exceeded else 0
 

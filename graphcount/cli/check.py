@@ -22,7 +22,7 @@ from graphcount.cli.options import (
 )
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
 from graphcount.formats import CHECK_FORMATS, View, render
-from graphcount.formats.text import mask, one_line
+from graphcount.formats.text import one_line
 from graphcount.report.records import SEVERITIES, Report
 
 if TYPE_CHECKING:
@@ -256,13 +256,13 @@ def _print(
 ) -> None:
     """The result in every format asked for; errors alone are no table."""
     if format_name != "table" or any(isinstance(item, Report) for item in outcomes):
-        write(mask(render(format_name, outcomes, view, CHECK_FORMATS)), output)
+        write(render(format_name, outcomes, view, CHECK_FORMATS), output)
     plain = view._replace(color=False)
     for name, file in also:
-        write(mask(render(name, outcomes, plain, CHECK_FORMATS)), file)
+        write(render(name, outcomes, plain, CHECK_FORMATS), file)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if format_name == "github" and summary:
-        text = mask(render("markdown", outcomes, plain, CHECK_FORMATS))
+        text = render("markdown", outcomes, plain, CHECK_FORMATS)
         try:
             with open(summary, "a", encoding="utf-8", newline="") as stream:
                 stream.write(f"{text}\n")

@@ -8,7 +8,7 @@ import click
 
 from graphcount.cli.options import cost_options, make_view, write
 from graphcount.formats.diff import BY, FORMATS, SORT, By, DiffView, Sort
-from graphcount.formats.text import mask, one_line
+from graphcount.formats.text import one_line
 
 
 @click.command("diff")
@@ -92,7 +92,7 @@ def command(
     found = replace(found, findings=judge_growth(before, after, limits))
     shown = make_view(output, no_color, binary)
     view = DiffView(by, top, sort, binary, shown.color, shown.width)
-    write(mask(render(format_name, found, view)), output)
+    write(render(format_name, found, view), output)
     changed = fail_on_change and not found.empty
     if changed:
         click.echo(one_line(f"graphcount: {new} is not the same as {old}", 400), err=True)

@@ -11,7 +11,7 @@ import click
 from graphcount.cli.options import cost_options, make_view, write
 from graphcount.errors import UsageError
 from graphcount.formats.explain import Explanation, ValueOf, to_json, to_text, worth_explaining
-from graphcount.formats.text import ascii_only, mask
+from graphcount.formats.text import ascii_only
 from graphcount.report.records import OUTPUT, Dim, NodeRow, Report, TensorRow
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def command(
     wanted = _wanted(report, nodes)
     explanations = list(_explanations(loaded, report, wanted))
     if format_name == "json":
-        write(mask(to_json(report, explanations)), output)
+        write(to_json(report, explanations), output)
     else:
         view = make_view(output, True, False)
         text = to_text(report, explanations, view.width)
-        write(mask(ascii_only(text) if view.ascii else text), output)
+        write(ascii_only(text) if view.ascii else text, output)
     return 0
 
 

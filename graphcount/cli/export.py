@@ -44,6 +44,7 @@ def command(
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
+    in_place: bool,
     output: str | None,
 ) -> int:
     """Write the graph in the language of another tool, with what was counted at each node.
@@ -60,6 +61,7 @@ def command(
         dims=dims,
         shapes=shapes,
         macs_convention=macs_convention,
+        in_place=in_place,
     )
     write(text, output)
     return 0

@@ -12,7 +12,7 @@ import click
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.formats import FORMATS, View, render
-from graphcount.formats.text import mask, one_line
+from graphcount.formats.text import one_line
 from graphcount.report.records import Report
 from graphcount.units import parse_shape
 
@@ -231,7 +231,7 @@ def emit(
     readable = [item for item in outcomes if isinstance(item, Report)]
     if not readable and format_name != "jsonl":
         return
-    write(mask(render(format_name, outcomes, view)), output)
+    write(render(format_name, outcomes, view), output)
 
 
 def write(text: str, output: str | None) -> None:

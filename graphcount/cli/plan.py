@@ -91,7 +91,6 @@ def command(
     """
     from graphcount.api import plan
     from graphcount.formats.plan import render
-    from graphcount.formats.text import mask
 
     found = plan(
         model,
@@ -106,5 +105,5 @@ def command(
         dims=dims,
         shapes=shapes,
     )
-    write(mask(render(format_name, found, make_view(output, no_color, binary))), output)
+    write(render(format_name, found, make_view(output, no_color, binary)), output)
     return 0

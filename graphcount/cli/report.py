@@ -22,6 +22,11 @@ MAX_BENCH_NBYTES = 256 * 2**20
 @click.command("report")
 @click.argument("model", metavar="MODEL")
 @click.option(
+    "--against",
+    metavar="OLD",
+    help="Another model, or a report saved as JSON: show what grew since.",
+)
+@click.option(
     "--bench", metavar="FILE", help="JSON of `graphcount bench` for MODEL: show cost against time."
 )
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
@@ -32,12 +37,14 @@ MAX_BENCH_NBYTES = 256 * 2**20
 @click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
 def command(
     model: str,
+    against: str | None,
     bench: str | None,
     audit: bool,
     cost: bool | None,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
+    in_place: bool,
     deep: bool | None,
     output: str | None,
     quiet: bool,
@@ -54,6 +61,7 @@ def command(
         raise click.UsageError("say where the page goes, e.g. -o model.html")
     text = page(
         model,
+        against=against,
         bench=_read_bench(bench) if bench else None,
         audit=audit,
         deep=deep,
@@ -61,6 +69,7 @@ def command(
         dims=dims,
         shapes=shapes,
         macs_convention=macs_convention,
+        in_place=in_place,
         binary=binary,
     )
     write(text, output)

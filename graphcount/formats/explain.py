@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from graphcount.formats.text import safe, shape
 from graphcount.report.records import Dim, NodeRow, Report, TensorRow
+from graphcount.report.serial import dumps
 from graphcount.units import exact
 
 SCHEMA = "graphcount.explain/1"
@@ -128,7 +128,7 @@ def to_json(report: Report, explanations: Sequence[Explanation]) -> str:
         "dims": report.dims,
         "nodes": [_node_dict(report, explanation) for explanation in explanations],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return dumps(whole) + "\n"
 
 
 def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:

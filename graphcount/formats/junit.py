@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import contributors_sentence
-from graphcount.formats.text import mask, safe
+from graphcount.formats.text import safe
 from graphcount.report.records import Finding, Report, VerdictRow
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -99,4 +99,4 @@ def _finding(finding: Finding) -> _Case:
 
 def _text(text: str) -> str:
     """Visible, without credentials, and nothing that XML 1.0 does not have."""
-    return _NOT_XML.sub("\ufffd", safe(mask(text), None))
+    return _NOT_XML.sub("\ufffd", safe(text, None))

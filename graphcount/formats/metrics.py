@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
-from graphcount.formats.text import mask, safe
+from graphcount.formats.text import safe
 from graphcount.report.records import Report
 
 METRICS: dict[str, tuple[str, Callable[[Report], int | None]]] = {
@@ -55,5 +55,5 @@ def _gauge(name: str, about: str, rows: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _label(text: str) -> str:
-    shown = safe(mask(text), None)
+    shown = safe(text, None)
     return shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

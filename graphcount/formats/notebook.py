@@ -11,7 +11,7 @@ from html import escape
 from typing import NamedTuple
 
 from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
-from graphcount.formats.text import mask, one_line, safe
+from graphcount.formats.text import one_line, safe
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, Group, arrange, groups, has_modules, total
 from graphcount.units import exact, nbytes, percent
@@ -146,7 +146,7 @@ def _tile(name: str, size: str, box: Box, color: str) -> str:
     ]
     letters = int((width - 8) / 6.6)
     if letters >= 4 and height >= 16:
-        text = safe(mask(name))
+        text = safe(name)
         cut = text if len(text) <= letters else f"..{text[2 - letters :]}"
         parts.append(_label(x + 4, y + 13, escape(cut)))
         if height >= 32 and len(size) <= letters:
@@ -189,4 +189,4 @@ def _align(place: int) -> str:
 
 def _text(text: str) -> str:
     """A name or a number, harmless in HTML."""
-    return escape(safe(mask(text)))
+    return escape(safe(text))

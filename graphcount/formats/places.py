@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from graphcount.formats.text import mask, safe
+from graphcount.formats.text import safe
 from graphcount.report.records import Finding
 
 
@@ -56,7 +56,7 @@ def fingerprint(path: str, finding: Finding) -> str:
 def clean(value: Any) -> Any:
     """Data with every text in it visible and without credentials."""
     if isinstance(value, str):
-        return safe(mask(value), None)
+        return safe(value, None)
     if isinstance(value, dict):
         return {safe(str(key), None): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -12,7 +12,7 @@ from typing import Any
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.places import clean, fingerprint, limit_place, uri
-from graphcount.formats.text import mask, safe
+from graphcount.formats.text import safe
 from graphcount.report.records import Finding, Report, RuleInfo
 from graphcount.report.serial import dumps
 
@@ -62,7 +62,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 def message(text: str) -> dict[str, str]:
     """A plain message: brackets would make links (SARIF 3.11.6)."""
-    plain = safe(mask(text), None).replace("\\", "\\\\")
+    plain = safe(text, None).replace("\\", "\\\\")
     return {"text": plain.replace("[", "\\[").replace("]", "\\]")}
 
 
@@ -121,7 +121,7 @@ def _logical(finding: Finding) -> list[dict[str, str]]:
     for kind in LOGICAL:
         name = finding.where.get(kind)
         if isinstance(name, str) and name:
-            shown = safe(mask(name), None)
+            shown = safe(name, None)
             rows.append({"name": shown, "fullyQualifiedName": shown, "kind": kind})
     return rows
 

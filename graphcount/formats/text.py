@@ -22,8 +22,8 @@ _UNSAFE = re.compile(
 
 
 def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
-    """Make a name visible and harmless, and cut it at `limit` characters."""
-    shown = _UNSAFE.sub(_escape, text)
+    """Make a name visible and harmless, credentials masked, and cut it at `limit` characters."""
+    shown = _UNSAFE.sub(_escape, mask(text))
     if limit is not None and len(shown) > limit:
         return f"{shown[: limit - 3]}..."
     return shown
@@ -38,7 +38,7 @@ def shape(dims: tuple[Dim, ...] | None) -> str:
 
 def one_line(text: str, limit: int = 300) -> str:
     """An error message on one line, harmless, at most `limit` characters."""
-    return safe(mask(text), limit)
+    return safe(text, limit)
 
 
 def _escape(match: re.Match[str]) -> str:

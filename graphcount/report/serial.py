@@ -7,6 +7,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
 from graphcount.report.records import (
     ERROR_SCHEMA,
@@ -114,8 +115,12 @@ def error_dict(error: GraphcountError) -> dict[str, Any]:
 
 
 def dumps(data: Any, indent: int | None = 2) -> str:
-    """Strict, ASCII-only JSON."""
-    return json.dumps(data, indent=indent, allow_nan=False, ensure_ascii=True)
+    """Strict, ASCII-only JSON; compact without an indent. Credentials are masked."""
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(
+        data, indent=indent, allow_nan=False, ensure_ascii=True, separators=separators
+    )
+    return dumps(mask_all(data), indent) if may_hold(text) and mask_all(data) != data else text
 
 
 def loads(text: str) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,29 @@ def test_a_page_is_written_whole(
 def test_a_page_goes_to_a_pipe(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(fixtures / "cnn.onnx"), "--no-audit"]) == 0
     assert capsys.readouterr().out.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_page_of_two_models_says_what_grew(
+    saved: bool, fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Batch normalisation adds scale and bias: 2 x (5 + 12 + 128) parameters."""
+    old = str(fixtures / "cnn.onnx")
+    if saved:
+        report = tmp_path / "old.json"
+        assert main([old, "--format", "json", "-o", str(report)]) == 0
+        old = str(report)
+    new = str(fixtures / "cnn_batchnorm.onnx")
+    assert main(["report", new, "--against", old, "--no-audit"]) == 0
+    html = capsys.readouterr().out
+    (text,) = re.findall(r'id="data" data-encoding="json">(.*?)</script>', html)
+    data = json.loads(text)
+    assert data["old"]["totals"]["parameters"] == 26_926
+    assert data["report"]["totals"]["parameters"] == 26_926 + 2 * (5 + 12 + 128)
+    rows = {(row["level"], row["name"]): row for row in data["changes"]["rows"]}
+    assert rows["tensor", "classifier.1.weight"]["status"] == "added"
+    assert rows["module", "classifier.1"]["delta"]["parameters"] == 2 * 128
+    assert rows["module", "classifier"]["delta"]["parameters"] == 2 * 128
 
 
 def test_a_terminal_is_spared(

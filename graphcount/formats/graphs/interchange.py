@@ -8,12 +8,12 @@ not known is left out.
 from __future__ import annotations
 
 import io
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from graphcount.formats.text import mask, safe, shape
+from graphcount.formats.text import safe, shape
 from graphcount.report.drawing import Drawing, DrawnNode
+from graphcount.report.serial import dumps
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -49,7 +49,7 @@ def node_link(drawing: Drawing) -> str:
         "nodes": [{"id": node, **attributes} for node, attributes in graph.nodes.items()],
         "edges": [{"source": a, "target": b, **more} for (a, b), more in graph.edges.items()],
     }
-    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+    return dumps(data) + "\n"
 
 
 def to_networkx(drawing: Drawing) -> nx.DiGraph[str]:
@@ -88,4 +88,4 @@ def _number(number: int) -> int | str:
 
 def _text(text: str) -> str:
     """A name as XML can hold it: control characters are not allowed there (XML 1.0, 2.2)."""
-    return mask(safe(text, None))
+    return safe(text, None)

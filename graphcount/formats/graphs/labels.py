@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphcount.formats.text import mask, safe, shape
+from graphcount.formats.text import safe, shape
 from graphcount.report.drawing import DrawnNode
 from graphcount.units import count, nbytes
 
 
 def name(text: str) -> str:
     """A name, visible, harmless and short enough to be read in a picture."""
-    return safe(mask(text), 80)
+    return safe(text, 80)
 
 
 def lines(node: DrawnNode) -> Iterator[str]:

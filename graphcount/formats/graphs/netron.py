@@ -6,11 +6,11 @@ Netron reads `{"signature": "netron:attachment", "metrics": [...]}` and shows th
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 from graphcount.report.drawing import Drawing, DrawnNode
+from graphcount.report.serial import dumps
 
 
 def netron(drawing: Drawing) -> str:
@@ -23,7 +23,7 @@ def netron(drawing: Drawing) -> str:
         for name, value in _numbers(node)
     ]
     data = {"signature": "netron:attachment", "metrics": metrics}
-    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+    return dumps(data) + "\n"
 
 
 def _numbers(node: DrawnNode) -> list[tuple[str, Any]]:

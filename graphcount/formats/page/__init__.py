@@ -17,7 +17,7 @@ from typing import Any
 
 from graphcount.formats.page.data import embed, pack
 from graphcount.formats.sentences import framework_sentence, headline
-from graphcount.formats.text import mask, safe
+from graphcount.formats.text import safe
 from graphcount.report.records import Report, RuleInfo
 from graphcount.report.serial import plain
 
@@ -71,7 +71,7 @@ def render(
         data["bench"] = bench
     text, encoding = embed(data)
     style, program = _asset("page.css"), _program()
-    name = mask(safe(report.model.path, 200))
+    name = safe(report.model.path, 200)
     summary = ", ".join(f"{label} {value}" for label, value in headline(report, binary))
     return Template(_asset("page.html")).substitute(
         policy=_policy(style, program),
@@ -79,7 +79,7 @@ def render(
         title=html.escape(f"{name.rpartition('/')[2]} - graphcount"),
         heading=html.escape(name.rpartition("/")[2]),
         facts=html.escape(name),
-        summary=html.escape(mask(safe(summary, 2_000))) + ".",
+        summary=html.escape(safe(summary, 2_000)) + ".",
         style=style,
         data=text,
         encoding=encoding,

@@ -13,10 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from graphcount.formats.text import mask
 from graphcount.report.records import SCHEMA, NodeRow, Report, StorageRow, TensorRow
 from graphcount.report.rollup import dtype_rows, module_rows, op_type_rows
-from graphcount.report.serial import plain
+from graphcount.report.serial import dumps, plain
 
 MAX_SAFE = 2**53 - 1
 """Largest integer that JavaScript reads exactly; larger ones travel as `{"int": "digits"}`."""
@@ -48,6 +47,7 @@ def pack(report: Report) -> dict[str, Any]:
         "unknown": plain(report.unknown),
         "findings": _wide(plain(report.findings)),
         "audit": _wide(plain(report.audit)),
+        "fingerprint": plain(report.fingerprint),
     }
 
 
@@ -71,10 +71,7 @@ def embed(data: Any) -> tuple[str, str]:
     No character of it can end the element, open a comment or be a markup character (HTML Standard,
     "Restrictions for contents of script elements"); JSON escapes mean the same to every reader.
     """
-    text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    if mask(text) != text:
-        data = _each_text(data, mask)
-        text = json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+    text = dumps(data, indent=None)
     if len(text) > PLAIN_NBYTES:
         return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii"), "deflate"
     for character in "<>&":

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import graphcount
 from graphcount.formats.page import render
 from graphcount.formats.page.bench import times
@@ -31,7 +33,7 @@ def test_hostile_names_do_nothing(opened: Open, hostile: graphcount.Report) -> N
         ),
         audit=AuditRow((), (), (), True),
     )
-    rules = {node.id: RuleInfo(*[node.id] * 5) for node in hostile.nodes}
+    rules = {node.id: RuleInfo(name, name, name, name, name) for name in names}
     watched = opened(render(audited, rules=rules))
     page = watched.page
     page.mouse.wheel(0, 4_000)
@@ -219,6 +221,11 @@ def test_times_stand_beside_costs(opened: Open, bound: graphcount.Report) -> Non
     bench = times({"schema": "graphcount.bench/1", "nodes": rows})
     page = opened(render(bound, bench=bench)).page
     assert page.locator("#bench circle.dot").count() == 4  # two Conv, two Gemm have MACs
+    widths = page.evaluate(
+        "[...document.querySelectorAll('#bench .bars i')].map((bar) => parseFloat(bar.style.width))"
+    )
+    relu, gemm = 20 + 50 + 70 + 100, 90 + 110  # the two that take longest
+    assert widths[:2] == pytest.approx([100, 100 * gemm / relu], rel=1e-3)
     assert "660.0 µs in 11 measured nodes" in page.locator("#bench .note").inner_text()
 
 

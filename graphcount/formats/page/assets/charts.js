@@ -1,10 +1,11 @@
 // Bars, activations over the run, cost against time: small pictures with a text for each.
 
-const SVG_WIDTH = 960;
+/** Width of a plot: what the screen has, so that its text keeps its size. */
+const plotWidth = (most) => Math.max(300, Math.min(most, document.documentElement.clientWidth - 68));
 
 /** Bars as a table: the picture and its numbers are one thing. */
 function bars(label, rows, text) {
-  const longest = Math.max(1, ...rows.map((row) => row.value));
+  const longest = Math.max(...rows.map((row) => row.value)) || 1;
   return el("table", { class: "bars" },
     el("caption", {}, label),
     el("tbody", {}, ...rows.map((row) => el("tr", {},
@@ -61,8 +62,9 @@ function drawMemory(page) {
   if (!timeline?.length) return drawNoMemory(page);
   const most = Math.max(1, ...timeline.map((moment) => num(moment.nbytes)));
   const steps = Math.max(...timeline.map((moment) => moment.step)) + 1;
+  const width = plotWidth(1200);
   const [left, top, bottom, height] = [76, 26, 26, 240];
-  const x = (step) => left + ((SVG_WIDTH - left - 8) * step) / steps;
+  const x = (step) => left + ((width - left - 8) * step) / steps;
   const y = (value) => top + (height - top - bottom) * (1 - value / most);
   const points = timeline.map((moment, place) => {
     const until = timeline[place + 1]?.step ?? steps;
@@ -71,19 +73,19 @@ function drawMemory(page) {
   const area = `M${x(timeline[0].step).toFixed(1)},${y(0)}${points.join("")}V${y(0)}Z`;
   const best = timeline.find((moment) => num(moment.nbytes) === most);
   const middle = x(best.step + 0.5);
-  const anchor = middle > SVG_WIDTH * 0.6 ? "end" : middle < SVG_WIDTH * 0.3 ? "start" : "middle";
+  const anchor = middle > width * 0.6 ? "end" : middle < width * 0.3 ? "start" : "middle";
   const words = `at most ${bytes(most)} at step ${exact(best.step + 1)} of ${exact(steps)}, ${safe(best.node, 60)}`;
-  const svg = el("svg", { viewBox: `0 0 ${SVG_WIDTH} ${height}`, role: "img", "aria-label": `Activations over the run: ${words}`, class: "plot" },
+  const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Activations over the run: ${words}`, class: "plot" },
     ...ticks(most, 4, page.binary ? 2 : 10).flatMap((tick) => [
-      el("line", { x1: left, x2: SVG_WIDTH, y1: y(tick), y2: y(tick), class: "gridline" }),
+      el("line", { x1: left, x2: width, y1: y(tick), y2: y(tick), class: "gridline" }),
       el("text", { x: left - 8, y: y(tick) + 4, "text-anchor": "end", class: "axis" }, bytes(tick)),
     ]),
     el("path", { d: area, class: "area" }),
     el("line", { x1: middle, x2: middle, y1: y(most), y2: y(0), class: "peak" }),
     el("circle", { cx: middle, cy: y(most), r: 4, class: "peak-dot" }),
-    el("text", { x: middle, y: y(most) - 9, "text-anchor": anchor, class: "peak-text" }, `peak ${bytes(most)}: ${safe(best.node, 48)}`),
+    el("text", { x: middle, y: y(most) - 9, "text-anchor": anchor, class: "peak-text" }, `peak ${bytes(most)}: ${safe(best.node, Math.max(12, Math.floor(width / 12) - 14))}`),
     el("text", { x: left, y: height - 6, class: "axis" }, "first node"),
-    el("text", { x: SVG_WIDTH - 4, y: height - 6, "text-anchor": "end", class: "axis" }, `last of ${exact(steps)}`));
+    el("text", { x: width - 4, y: height - 6, "text-anchor": "end", class: "axis" }, `last of ${exact(steps)}`));
   const alive = peak.values.map(([name, size]) => ({ name, value: num(size), note: percent(num(size), num(peak.nbytes)) }));
   section("memory", "Activations over the run",
     `Bytes alive while each node runs, beside ${bytes(totals.nbytes.total)} of weights: ${words}.`,
@@ -131,7 +133,7 @@ function drawBench(page, state) {
   });
   section("bench", "Cost against time", `${seconds(total)} in ${exact(rows.length)} measured nodes${bench.note ? "; " + safe(bench.note) : ""}.`,
     el("div", { class: "columns" },
-      el("div", { class: "panel" }, scatter(rows.filter((row) => row.macs > 0 && row.seconds > 0))),
+      el("div", { class: "panel" }, scatter(rows.filter((row) => row.macs > 0 && row.seconds > 0).slice(0, MOST))),
       el("div", { class: "panel" }, bars("Time by operator", shorten(operators), seconds))),
     table.element);
   table.draw();
@@ -139,14 +141,15 @@ function drawBench(page, state) {
 
 function scatter(rows) {
   if (!rows.length) return el("p", { class: "soft" }, "None of the measured nodes has MACs that are known.");
-  const [width, height, left, bottom] = [560, 300, 60, 34];
+  const [width, height, left, bottom] = [plotWidth(560), 300, 60, 34];
   const scale = (values, from, to) => {
-    const low = Math.floor(Math.log10(Math.min(...values)));
-    const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...values))));
+    const extreme = (pick) => Math.log10(values.reduce((best, value) => pick(best, value)));
+    const low = Math.floor(extreme(Math.min));
+    const high = Math.max(low + 1, Math.ceil(extreme(Math.max)));
     const at = (value) => from + ((to - from) * (Math.log10(value) - low)) / (high - low);
     return { at, powers: Array.from({ length: high - low + 1 }, (_, place) => 10 ** (low + place)) };
   };
-  const x = scale(rows.map((row) => row.macs), left, width - 10);
+  const x = scale(rows.map((row) => row.macs), left, width - 28);
   const y = scale(rows.map((row) => row.seconds), height - bottom, 10);
   const colours = new Map([...new Set(rows.map((row) => row.op))].map((op, place) => [op, place < PALETTE ? `var(--c${place})` : "var(--c-other)"]));
   return el("div", {},

@@ -29,7 +29,7 @@ class TreeMap {
 
   draw() {
     this.width = this.box.clientWidth;
-    const height = this.box.clientHeight;
+    const height = (this.height = this.box.clientHeight);
     this.colours = this.assignColours();
     this.box.replaceChildren();
     this.tiles = [];
@@ -74,6 +74,7 @@ class TreeMap {
     const { item } = tile.data;
     const inner = Boolean(tile.children) && this.state.layout !== "icicle";
     const colour = this.colourOf(item);
+    const part = (size, whole) => `${((100 * size) / whole).toFixed(3)}%`;
     const element = el("div", {
       class: inner ? "tile inner" : "tile",
       role: "treeitem",
@@ -82,7 +83,8 @@ class TreeMap {
       "aria-expanded": tile.children ? "true" : null,
       "aria-label": `${safe(item.name)}, ${item.kind}, ${this.sizeOf(item)}`,
       style: {
-        left: `${tile.x0}px`, top: `${tile.y0}px`, width: `${width}px`, height: `${height}px`,
+        left: part(tile.x0, this.width), width: part(width, this.width), // parts: paper has another size
+        top: part(tile.y0, this.height), height: part(height, this.height),
         "--tile": colour.css,
       },
     });
