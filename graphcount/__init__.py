@@ -9,8 +9,6 @@ Importing this package imports nothing heavy; each name loads what it needs when
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
@@ -109,14 +107,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Package(ModuleType):
-    """Keeps a verb's name (`audit`, `bench`) for the function when its room is imported."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (isinstance(value, ModuleType) and name in _HOMES["graphcount.api"]):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

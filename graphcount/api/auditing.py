@@ -27,7 +27,7 @@ def audit(
     progress: Callable[[str], None] = lambda rule: None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
-    """Look for what a model hides; see `graphcount.audit`.
+    """Look for what a model hides; see `graphcount.auditing`.
 
     Args:
         path: The model.
@@ -60,9 +60,9 @@ def audited(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
     """A model's report with what an audit of it finds; see `audit`."""
-    from graphcount.audit.context import Context
-    from graphcount.audit.engine import Selection
-    from graphcount.audit.engine import audit as run
+    from graphcount.auditing.context import Context
+    from graphcount.auditing.engine import Selection
+    from graphcount.auditing.engine import audit as run
 
     if deep is None:
         deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES and model.file.is_at_hand
@@ -77,7 +77,7 @@ def audited(
 
 def rules() -> tuple[RuleInfo, ...]:
     """Every rule that a finding can carry, with its documentation."""
-    from graphcount.audit.rule import info
-    from graphcount.audit.rules import load_rules
+    from graphcount.auditing.rule import info
+    from graphcount.auditing.rules import load_rules
 
     return tuple(info(module) for module in load_rules())

@@ -11,7 +11,7 @@ from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.bench.measure import BenchOptions, Subject
+    from graphcount.benchmarking.measure import BenchOptions, Subject
     from graphcount.report.bench import Result
     from graphcount.report.records import Report
 
@@ -27,7 +27,7 @@ def bench(
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[Sizes],
 ) -> Result:
-    """Run a model with onnxruntime and measure it; see `graphcount.bench`.
+    """Run a model with onnxruntime and measure it; see `graphcount.benchmarking`.
 
     The model is executed, in a child process with limits. A structural audit comes first.
 
@@ -44,7 +44,7 @@ def bench(
     Raises:
         GraphcountError: The model is refused, or cannot be read, fed or run.
     """
-    from graphcount.bench.measure import BenchOptions, measure
+    from graphcount.benchmarking.measure import BenchOptions, measure
 
     how = options or BenchOptions()
     subjects: list[Subject] = []
@@ -83,8 +83,8 @@ def _subject(
     sizes: Sizes,
 ) -> Subject:
     """A model, what it is fed, and what its nodes should cost at these sizes."""
-    from graphcount.bench.measure import Subject
-    from graphcount.bench.plan import plan_inputs
+    from graphcount.benchmarking.measure import Subject
+    from graphcount.benchmarking.plan import plan_inputs
 
     dims, shapes = sizes.get("dims") or {}, sizes.get("shapes") or {}
     model = load(path, limits=limits)

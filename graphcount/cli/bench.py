@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from graphcount.bench.providers import PROVIDERS
+from graphcount.benchmarking.providers import PROVIDERS
 from graphcount.cli.options import _parse_shapes, make_view, write
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
@@ -184,8 +184,8 @@ def command(
     the extra: pip install 'graphcount[bench]'.
     """
     from graphcount.api import bench
-    from graphcount.bench.measure import BenchOptions
-    from graphcount.bench.plan import cases
+    from graphcount.benchmarking.measure import BenchOptions
+    from graphcount.benchmarking.plan import cases
     from graphcount.formats.bench import render
 
     options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)

@@ -38,6 +38,16 @@ from graphcount.report.records import (
     VerdictRow,
 )
 
+GROUPINGS = ("dtypes", "op_types", "modules")
+"""Follow from nodes and tensors; written, never read back."""
+
+KEYS = (
+    *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
+    *("framework", "fingerprint", "peak", "timeline", "kv_cache", "duplicates", "unknown"),
+    *("findings", "audit", "checks"),
+)
+"""Keys of a report, in the order of the contract."""
+
 SECTIONS: dict[str, type] = {
     "nodes": NodeRow,
     "tensors": TensorRow,
@@ -74,30 +84,18 @@ def plain(value: Any) -> Any:
 
 def to_dict(report: Report) -> dict[str, Any]:
     """The report as the JSON object of the contract."""
+    whole = outline(report)
+    rows = {key: plain(getattr(report, key)) for key in (*GROUPINGS, "nodes", "tensors")}
+    return {key: rows.get(key, whole.get(key)) for key in KEYS}
+
+
+def outline(report: Report) -> dict[str, Any]:
+    """The JSON object without what grows with the model: groupings, nodes, tensors."""
     from graphcount import __version__
 
-    return {
-        "schema": SCHEMA,
-        "graphcount": __version__,
-        "model": plain(report.model),
-        "dims": dict(report.dims),
-        "totals": plain(report.totals),
-        "dtypes": plain(report.dtypes),
-        "op_types": plain(report.op_types),
-        "modules": plain(report.modules),
-        "nodes": plain(report.nodes),
-        "tensors": plain(report.tensors),
-        "framework": plain(report.framework),
-        "fingerprint": plain(report.fingerprint),
-        "peak": plain(report.peak),
-        "timeline": plain(report.timeline),
-        "kv_cache": plain(report.kv_cache),
-        "duplicates": plain(report.duplicates),
-        "unknown": plain(report.unknown),
-        "findings": plain(report.findings),
-        "audit": plain(report.audit),
-        "checks": plain(report.checks),
-    }
+    whole = {"schema": SCHEMA, "graphcount": __version__}
+    rest = (key for key in KEYS if key not in (*whole, *GROUPINGS, "nodes", "tensors"))
+    return {**whole, **{key: plain(getattr(report, key)) for key in rest}}
 
 
 def error_dict(error: GraphcountError) -> dict[str, Any]:

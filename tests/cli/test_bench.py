@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from graphcount.bench.providers import PROVIDERS, provider
+from graphcount.benchmarking.providers import PROVIDERS, provider
 from graphcount.cli import bench
 from graphcount.cli.main import main
 from graphcount.errors import UsageError

@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from graphcount.report.records import SCHEMA, NodeRow, Report, StorageRow, TensorRow
+from graphcount.report.records import NodeRow, Report, StorageRow, TensorRow
 from graphcount.report.rollup import dtype_rows, module_rows, op_type_rows
-from graphcount.report.serial import dumps, plain
+from graphcount.report.serial import dumps, outline, plain
 
 MAX_SAFE = 2**53 - 1
 """Largest integer that JavaScript reads exactly; larger ones travel as `{"int": "digits"}`."""
@@ -23,31 +23,14 @@ MAX_SAFE = 2**53 - 1
 PLAIN_NBYTES = 1_000_000
 """Data beyond this is deflated: a browser inflates it faster than it reads it."""
 
-DERIVED = ("dtypes", "op_types", "modules")
-"""Groupings that follow from nodes and tensors, so the page does not carry them."""
-
 
 def pack(report: Report) -> dict[str, Any]:
     """The JSON object of a report without its groupings, nodes and tensors by column."""
-    from graphcount import __version__
-
     index = {node.id: position for position, node in enumerate(report.nodes)}
     return {
-        "schema": SCHEMA,
-        "graphcount": __version__,
-        "model": _wide(plain(report.model)),
-        "dims": dict(report.dims),
-        "totals": _wide(plain(report.totals)),
+        **{key: _wide(value) for key, value in outline(report).items()},
         "nodes": _columns(NodeRow._fields, report.nodes),
         "tensors": _tensor_columns(report.tensors, index),
-        "framework": _wide(plain(report.framework)),
-        "peak": _wide(plain(report.peak)),
-        "timeline": _wide(plain(report.timeline)),
-        "duplicates": _wide(plain(report.duplicates)),
-        "unknown": plain(report.unknown),
-        "findings": _wide(plain(report.findings)),
-        "audit": _wide(plain(report.audit)),
-        "fingerprint": plain(report.fingerprint),
     }
 
 

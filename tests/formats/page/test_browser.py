@@ -33,7 +33,8 @@ def test_hostile_names_do_nothing(opened: Open, hostile: graphcount.Report) -> N
         ),
         audit=AuditRow((), (), (), True),
     )
-    rules = {node.id: RuleInfo(name, name, name, name, name) for name in names}
+    names = [node.id for node in hostile.nodes]
+    rules = {name: RuleInfo(name, name, name, name, name) for name in names}
     watched = opened(render(audited, rules=rules))
     page = watched.page
     page.mouse.wheel(0, 4_000)
@@ -49,8 +50,8 @@ def test_hostile_names_do_nothing(opened: Open, hostile: graphcount.Report) -> N
     page.locator("#tensors .row[data-place]").first.click()
     assert watched.events == []
     assert page.evaluate("window.hacked") is None
-    names = page.evaluate("[...document.querySelectorAll('script, img, iframe, svg')].length")
-    assert names == len(page.query_selector_all("#data, body > script, svg.plot"))
+    elements = page.evaluate("[...document.querySelectorAll('script, img, iframe, svg')].length")
+    assert elements == len(page.query_selector_all("#data, body > script, svg.plot"))
 
 
 def test_hostile_names_are_shown_as_they_are(opened: Open, hostile: graphcount.Report) -> None:

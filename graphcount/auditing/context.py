@@ -1,0 +1,183 @@
+"""What rules see of a model: its records, its graph, and facts worked out once when asked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from graphcount.analysis.counts import Row, count
+from graphcount.analysis.generated import Generated, find_generated
+from graphcount.analysis.shapes import ValueShapes, infer_shapes
+from graphcount.analysis.stored import Stored, find_stored
+from graphcount.analysis.values import Values
+from graphcount.auditing.bodies import Body, find_bodies
+from graphcount.auditing.operators import Use, uses
+from graphcount.auditing.payload import Facts, Files, scan
+from graphcount.auditing.structure import graph_inputs, graph_outputs, reached
+from graphcount.auditing.texts import Texts
+from graphcount.graph import ModelGraph, Tables
+from graphcount.loading import ModelFile, read_model
+from graphcount.loading.external import ExternalData, locate
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.model import Graph, ModelProto, Tensor
+from graphcount.loading.strings import Strings, walk
+
+
+class External(NamedTuple):
+    """A tensor (or the values or indices of a sparse one) that lies in a side file."""
+
+    stored: Stored
+    tensor: Tensor
+    data: ExternalData
+
+
+class Context:
+    """One model under audit. Everything here is read-only.
+
+    Attributes:
+        file: The model that was read.
+        model_graph: Its graph: subgraphs and functions included.
+        deep: Rules may read payload.
+        limits: What the file may ask of us.
+        progress: Told what is being done when it takes long.
+        files: The model file and its side files, for positioned reads of payload.
+        values: Numbers of small tensors.
+    """
+
+    def __init__(
+        self,
+        file: ModelFile,
+        model_graph: ModelGraph,
+        *,
+        deep: bool,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        if file.thin is None:
+            file = read_model(file.path, limits, keep_thin=True)
+        self.file = file
+        self.model_graph = model_graph
+        self.deep = deep
+        self.limits = limits
+        self.progress = progress
+        self.files = Files(file)
+        self.values = Values(file.path, (1 << 62) if deep else 0)
+
+    @property
+    def proto(self) -> ModelProto:
+        """The ONNX messages without their payload."""
+        return self.file.proto
+
+    @property
+    def tables(self) -> Tables:
+        """Nodes and edges of the graph."""
+        return self.model_graph.tables
+
+    @cached_property
+    def stored(self) -> tuple[Stored, ...]:
+        """Every stored tensor of the file: initializers, Constants, attributes, functions."""
+        return tuple(find_stored(self.proto, self.file.path))
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Every stored tensor with its uses, kind and role."""
+        return count(self.file, self.model_graph, self.values)[0]
+
+    @cached_property
+    def graphs(self) -> tuple[Graph, ...]:
+        """Every graph of the file: main graph, subgraphs, of functions and training too."""
+        found = [self.proto.graph, *self.proto.training_graphs]
+        nodes = [node for function in self.proto.functions for node in function.nodes]
+        for graph in found:  # it grows
+            nodes += graph.nodes
+            found += [
+                body for n in nodes for attribute in n.attributes for body in attribute.graphs
+            ]
+            nodes = []
+        return tuple(found)
+
+    @cached_property
+    def strings(self) -> Strings:
+        """Every string of the file with its place, and every field that should not be there."""
+        thin = self.file.thin
+        assert thin is not None  # see __init__
+        return walk(thin, self.limits)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The different strings of the file."""
+        return Texts(self.strings)
+
+    @cached_property
+    def facts(self) -> Mapping[int, Facts]:
+        """What one pass over the numbers told, by `Stored.key`; only in a deep audit."""
+        return scan(self.stored, self.files, self.progress) if self.deep else {}
+
+    @cached_property
+    def bodies(self) -> tuple[Body, ...]:
+        """Main graph, subgraphs and functions as the file stores them."""
+        return tuple(find_bodies(self.proto))
+
+    @cached_property
+    def uses(self) -> tuple[Use, ...]:
+        """Every stored node that calls an operator and no local function."""
+        return tuple(uses(self.proto, self.bodies))
+
+    @cached_property
+    def dependent(self) -> set[str]:
+        """Ids of the nodes that an input of the model reaches."""
+        return reached(self.tables.succ, graph_inputs(self.tables))
+
+    @cached_property
+    def alive(self) -> set[str]:
+        """Ids of the nodes that an output of the model depends on."""
+        return reached(self.tables.pred, graph_outputs(self.tables))
+
+    @cached_property
+    def generated(self) -> tuple[Generated, ...]:
+        """Nodes that make numbers from constants alone."""
+        return find_generated(self.model_graph, self.rows, self.values)
+
+    @cached_property
+    def inference(self) -> ValueShapes | Exception:
+        """Shapes, types and small values of everything; or why the inference failed."""
+        try:
+            return infer_shapes(
+                self.proto, self.model_graph, self.rows, self.values, check_declared=True
+            )
+        except (Exception, RecursionError) as error:
+            return error
+
+    @property
+    def shapes(self) -> ValueShapes | None:
+        """The inference, where it came to an end."""
+        return self.inference if isinstance(self.inference, ValueShapes) else None
+
+    @cached_property
+    def external(self) -> tuple[External, ...]:
+        """Tensors that lie in side files, with where that is (parts of sparse ones too)."""
+        found = []
+        looked_at: dict[str, ExternalData] = {}
+        for stored in self.stored:
+            parts = (stored.sparse.values, stored.sparse.indices) if stored.sparse else ()
+            for tensor in (stored.tensor, *parts):
+                if tensor is not None and tensor.is_external:
+                    data = locate(tensor, self.file.path, looked_at)
+                    found.append(External(stored, tensor, data))
+        return tuple(found)
+
+    @cached_property
+    def side_files(self) -> Mapping[str, list[External]]:
+        """Tensors by the side file they lie in; files that must not be touched are left out."""
+        found: defaultdict[str, list[External]] = defaultdict(list)
+        for external in self.external:
+            if external.data.path is not None:
+                found[external.data.path].append(external)
+        return found
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.values.close()
+        self.files.close()

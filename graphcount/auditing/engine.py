@@ -1,0 +1,121 @@
+"""Runs rules over a model: which, in what order, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import RuleModule
+from graphcount.auditing.rules import int001_rule_failed, load_rules
+from graphcount.errors import GraphcountError, UsageError
+from graphcount.report.records import SEVERITIES, AuditRow, Finding, IgnoredRow, SkippedRow
+
+SHOWN_PER_RULE = 20
+"""Findings of one rule that are kept; the last one tells how many more there were."""
+
+
+class Selection(NamedTuple):
+    """Which rules run, and which findings are set aside.
+
+    Attributes:
+        select: Ids or beginnings of ids (`EXT`, `EXT002`); empty for all.
+        ignore: Ids or beginnings of ids, with the reason they are ignored for.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: Mapping[str, str] = {}
+
+
+class Audited(NamedTuple):
+    """What an audit found, worst first, and what it did."""
+
+    findings: tuple[Finding, ...]
+    audit: AuditRow
+
+
+def audit(
+    context: Context,
+    selection: Selection = Selection(),  # noqa: B008 (immutable)
+    progress: Callable[[str], None] = lambda rule: None,
+) -> Audited:
+    """Run the selected rules over a model.
+
+    Args:
+        context: The model.
+        selection: Rules to run and to ignore.
+        progress: Told the id of each rule before it runs.
+
+    Raises:
+        UsageError: The selection names no rule.
+    """
+    modules = load_rules()
+    _refuse_unknown((*selection.select, *selection.ignore), [m.RULE.id for m in modules])
+    found: list[Finding] = []
+    ran, skipped = [], []
+    set_aside: Counter[str] = Counter()
+    failed = False
+    for module in modules:
+        rule = module.RULE
+        if selection.select and not rule.id.startswith(selection.select):
+            continue
+        if rule.reads_payload and not context.deep:
+            skipped.append(SkippedRow(rule.id, "tensors were not read; --deep reads them"))
+            continue
+        progress(rule.id)
+        findings, whole = _run(module, context)
+        failed |= not whole
+        ran.append(rule.id)
+        pattern = _match(rule.id, selection.ignore)
+        if pattern is None:
+            found += findings
+        else:
+            set_aside[pattern] += len(findings)
+    ignored = tuple(
+        IgnoredRow(pattern, reason, set_aside[pattern])
+        for pattern, reason in selection.ignore.items()
+    )
+    row = AuditRow(tuple(ran), tuple(skipped), ignored, not failed)
+    return Audited(tuple(sorted(found, key=_order)), row)
+
+
+def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
+    """Findings of one rule, and whether it came to its end; a failing rule is a finding too."""
+    findings: list[Finding] = []
+    more = 0
+    try:
+        for finding in module.check(context):
+            if len(findings) < SHOWN_PER_RULE:
+                findings.append(finding)
+            else:
+                more += 1
+    except GraphcountError as error:
+        return [*findings, int001_rule_failed.not_finished(module.RULE, str(error))], False
+    except (Exception, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return [*findings, int001_rule_failed.not_finished(module.RULE, why)], False
+    if more:
+        last = findings[-1]
+        findings[-1] = last._replace(
+            message=f"{last.message}; and {more} more of {module.RULE.id}",
+            evidence={**last.evidence, "more": more},
+        )
+    return findings, True
+
+
+def _match(rule: str, patterns: Iterable[str]) -> str | None:
+    return next((pattern for pattern in patterns if rule.startswith(pattern)), None)
+
+
+def _refuse_unknown(patterns: Sequence[str], known: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not pattern or not any(rule.startswith(pattern) for rule in known):
+            near = get_close_matches(pattern, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else "; see graphcount rules"
+            raise UsageError(f"{pattern!r} is no rule{hint}")
+
+
+def _order(finding: Finding) -> tuple[int, str, str]:
+    return -SEVERITIES.index(finding.severity), finding.rule, finding.message

@@ -1,0 +1,110 @@
+"""One finding a cause: many tensors with the same problem are one thing to look at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from graphcount.analysis.stored import UNNAMED, Stored
+from graphcount.auditing.context import Context, External
+from graphcount.auditing.rule import Rule, Severity
+from graphcount.errors import Problem
+from graphcount.report.records import Finding
+
+LISTED = 10
+"""Names that evidence lists; the number beside them is complete."""
+
+
+def place(context: Context, stored: Stored) -> dict[str, Any]:
+    """Where a tensor stands: its name, its path in the file, its byte."""
+    frame = context.strings.frames_at([stored.key]).get(stored.key)
+    path = context.strings.frame_path(frame) if frame is not None else ""
+    return {"tensor": stored.name or UNNAMED, "path": path, "offset": stored.key}
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 tensor`, `12 tensors`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def and_more(number: int, noun: str) -> str:
+    """What follows the first of several things: `; and 11 more tensors`."""
+    return f"; and {counted(number, f'more {noun}')}" if number else ""
+
+
+def names(tensors: Iterable[Stored]) -> list[str]:
+    """The first different names, for evidence."""
+    return list(dict.fromkeys(stored.name or UNNAMED for stored in tensors))[:LISTED]
+
+
+def about_tensors(
+    rule: Rule,
+    context: Context,
+    tensors: Sequence[Stored],
+    message: str,
+    *,
+    severity: Severity | None = None,
+    **evidence: Any,
+) -> Finding:
+    """A finding about one or more tensors: the place is that of the first."""
+    return rule.finding(
+        message,
+        place(context, tensors[0]),
+        severity=severity,
+        tensors=len(tensors),
+        names=names(tensors),
+        **evidence,
+    )
+
+
+def tensor_findings(rule: Rule, context: Context) -> Iterator[Finding]:
+    """One finding for all tensors that have the rule's problem."""
+    hits = [
+        (stored, problem)
+        for stored in context.stored
+        for problem in stored.problems
+        if problem.rule == rule.id
+    ]
+    if hits:
+        stored, problem = hits[0]
+        tensors = list({stored.key: stored for stored, _ in hits}.values())
+        message = f"{stored.name or UNNAMED}: {problem.why}{and_more(len(tensors) - 1, 'tensor')}"
+        yield about_tensors(rule, context, tensors, message, **problem.evidence)
+
+
+def external_findings(
+    rule: Rule,
+    context: Context,
+    *,
+    notes: bool = False,
+    per_location: bool = False,
+    severity: Severity | None = None,
+) -> Iterator[Finding]:
+    """One finding for all external tensors that have the rule's problem.
+
+    Args:
+        rule: The rule.
+        context: The model.
+        notes: Look at what is worth saying instead of at problems.
+        per_location: One finding for each location: every one is an attempt of its own.
+        severity: When it differs from the rule's.
+    """
+    groups: defaultdict[str, list[tuple[External, Problem]]] = defaultdict(list)
+    for external in context.external:
+        for problem in external.data.notes if notes else external.data.problems:
+            if problem.rule == rule.id:
+                groups[external.data.location if per_location else ""].append((external, problem))
+    for hits in groups.values():
+        external, problem = hits[0]
+        tensors = list({hit.stored.key: hit.stored for hit, _ in hits}.values())
+        locations = list(dict.fromkeys(hit.data.location for hit, _ in hits))
+        first = tensors[0].name or UNNAMED
+        message = f"{first}: {problem.why}{and_more(len(tensors) - 1, 'tensor')}"
+        if len(locations) > 1:
+            message += f" in {counted(len(locations), 'side file')}"
+        finding = about_tensors(
+            rule, context, tensors, message, severity=severity, **problem.evidence
+        )
+        where = {"location": external.data.location, **finding.where}
+        yield finding._replace(where=where)

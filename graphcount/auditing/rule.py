@@ -1,0 +1,96 @@
+"""What a rule is: an id, a severity, a function; its module's docstring is its documentation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, Protocol
+
+from graphcount.credentials import mask
+from graphcount.report.records import Finding, RuleInfo
+
+HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
+"""Sections of every rule's docstring, in this order; the last may be missing."""
+
+Severity = Literal["info", "low", "medium", "high", "critical"]
+
+
+class Rule(NamedTuple):
+    """One thing an audit looks for.
+
+    Attributes:
+        id: Family and number: `EXT002`.
+        name: Kebab-case name: `external-data-traversal`.
+        severity: Of its findings, unless a finding says otherwise.
+        reads_payload: It reads the numbers of tensors or the bytes of side files, so it runs only
+            in a deep audit.
+    """
+
+    id: str
+    name: str
+    severity: Severity
+    reads_payload: bool = False
+
+    def finding(
+        self,
+        message: str,
+        where: Mapping[str, Any],
+        *,
+        severity: Severity | None = None,
+        **evidence: Any,
+    ) -> Finding:
+        """A finding of this rule.
+
+        Args:
+            message: What was found, one sentence without a full stop; names as they are in the
+                model (formats make them safe). Credentials are masked here.
+            where: The place: `node`, `tensor`, `value`, `function`, `path`, `offset`, `field`, …
+            severity: When it differs from the rule's.
+            evidence: Expected and found numbers, counts, bytes; JSON values only.
+        """
+        return Finding(
+            self.id,
+            severity or self.severity,
+            mask(message),
+            _masked(dict(where)),
+            _masked(evidence),
+        )
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+class RuleModule(Protocol):
+    """A file of `graphcount.auditing.rules`."""
+
+    RULE: Rule
+    __doc__: str | None
+
+    def check(self, context: Any) -> Iterable[Finding]:
+        """Look at a model and tell what was found."""
+        ...
+
+
+def info(module: ModuleType | RuleModule) -> RuleInfo:
+    """What formats and `graphcount rules` say of a rule: its first line, and the whole text."""
+    rule: Rule = module.RULE
+    text = (module.__doc__ or "").strip()
+    summary = text.split("\n", 1)[0].rstrip(".")
+    remedy = " ".join(sections(text).get("What to do", "").split())
+    deep = rule.reads_payload
+    return RuleInfo(rule.id, rule.name, rule.severity, summary, text, remedy, deep)
+
+
+def sections(text: str) -> dict[str, str]:
+    """The sections of a rule's docstring by heading; see `HEADINGS`."""
+    parts = re.split(rf"^({'|'.join(HEADINGS)}):\s*$", text, flags=re.MULTILINE)
+    return {
+        heading: re.sub(r"^ {4}", "", body, flags=re.MULTILINE).strip()
+        for heading, body in zip(parts[1::2], parts[2::2], strict=True)
+    }

@@ -1,0 +1,55 @@
+"""A branch is decided before any input is seen.
+
+What it does:
+    Reports If nodes, and Where nodes with a condition of one number, whose condition depends on no
+    input of the model, not even on its shape; also loops that never run.
+
+Why it matters:
+    One side is never taken. Such a branch looks like a check to a reviewer and is none; one bit of
+    the file switches it.
+
+Example:
+    `If(cond)` where `cond` is an initializer.
+
+What to do:
+    Fold constants (onnxsim) and review what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("BKD002", "constant-condition", "low")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a model."""
+    tables, shapes = context.tables, context.shapes
+    decided = []
+    for node, data in tables.nodes.items():
+        if data["kind"] != "operator" or data["domain"] != "" or node not in context.alive:
+            continue
+        if data["op_type"] == "If" or (data["op_type"] == "Where" and shapes is not None):
+            sources = [
+                producer
+                for producer, keyed in tables.pred[node].items()
+                if any(edge["index"] == 0 for edge in keyed.values())
+            ]
+            if not sources or sources[0] in context.dependent:
+                continue
+            shape = shapes.calls(node).input(0) if shapes is not None else None
+            if data["op_type"] == "If" or (shape is not None and all(dim == 1 for dim in shape)):
+                decided.append(node)
+        elif data["op_type"] == "Loop" and shapes is not None and shapes.trips.get(node) == 0:
+            decided.append(node)
+    if decided:
+        yield RULE.finding(
+            f"{decided[0]} is decided by constants"
+            + (f"; so are {len(decided) - 1} more branches" if len(decided) > 1 else ""),
+            {"node": decided[0]},
+            nodes=len(decided),
+        )

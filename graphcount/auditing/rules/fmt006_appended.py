@@ -1,0 +1,40 @@
+"""A program or archive is appended to the model.
+
+What it does:
+    Looks at unknown fields of the model itself and says which begin with a program, an archive or a
+    pickle.
+
+Why it matters:
+    Bytes appended as an unknown field travel with a model that still loads and runs. It is how a
+    model carries a second file.
+
+Example:
+    A zip archive behind the graph, as field 2000 of ModelProto.
+
+What to do:
+    Do not load the model. Cut the field out and look at it apart from everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.magic import identify
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("FMT006", "appended-payload", "high")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """Fields of the model itself; HID001 looks everywhere else."""
+    for odd in context.strings.unknown:
+        kind = identify(context.files.odd(odd)) if odd.frame == 0 else None
+        if kind:
+            yield RULE.finding(
+                f"unknown field {odd.number} of the model begins as {kind}, {odd.nbytes:,} bytes",
+                {"field": odd.number, "offset": odd.offset},
+                nbytes=odd.nbytes,
+                looks_like=kind,
+            )

@@ -1,0 +1,49 @@
+"""Expanding the local functions would make too many nodes, or go too deep.
+
+What it does:
+    Adds up, without expanding anything, how many nodes the calls of local functions stand for and
+    how deep they go, and compares that with the limits.
+
+Why it matters:
+    A few hundred bytes can stand for billions of nodes ("billion laughs"). Runtimes that inline
+    functions run out of memory or stack.
+
+Example:
+    Ten functions, each calling the next one ten times: 10^10 nodes in 2.5 kB.
+
+What to do:
+    Do not load the model.
+
+References:
+    onnx and onnxruntime stop at 100 functions deep; onnxruntime pull 28706.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("FUN004", "function-expansion", "high")
+CODES = ("functions large", "function large", "function deep")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for size and one for depth: the callers of a function share its cause."""
+    for code in CODES:
+        found = [problem for problem in context.model_graph.problems if problem.code == code]
+        if not found:
+            continue
+        worst = max(found, key=lambda problem: problem.found)
+        what = "calls go" if code == "function deep" else "expanding makes"
+        unit = "functions deep" if code == "function deep" else "nodes"
+        where = f"function {worst.where}: " if worst.name else ""
+        yield RULE.finding(
+            f"{where}{what} {worst.found:,} {unit}; the limit is {worst.limit:,}",
+            {"function": worst.where} if worst.name else {},
+            found=worst.found,
+            limit=worst.limit,
+            functions=len(found),
+        )

@@ -1,0 +1,55 @@
+"""Nodes that no output depends on.
+
+What it does:
+    Counts operators from which no path leads to an output of the model, and the bytes of the
+    tensors that only they use.
+
+Why it matters:
+    They cost size and load time and do nothing, or they are the rest of something that was cut
+    off. Weights that only dead nodes read can carry data.
+
+Example:
+    A training head left in an inference model.
+
+What to do:
+    Remove them (onnxsim, onnxruntime's optimizer) and compare the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.auditing.shares import dead_nbytes, severity_of_share
+from graphcount.report.records import Finding
+
+RULE = Rule("GRF006", "dead-nodes", "low")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a model; silent where a missing output is the cause."""
+    tables = context.tables
+    if any(d["kind"] == "output" and not tables.pred[n] for n, d in tables.nodes.items()):
+        return
+    dead = [
+        node
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator"
+        and node not in context.alive
+        and data["op_type"] != "Constant"
+        and not data["scope"].startswith("function:")
+    ]
+    if not dead:
+        return
+    nbytes, total, tensors = dead_nbytes(context.rows, used=True)
+    share = f", which hold {nbytes:,} of {total:,} stored bytes" if nbytes else ""
+    yield RULE.finding(
+        f"{len(dead)} nodes lead to no output{share}: {', '.join(dead[:3])}",
+        {"node": dead[0]},
+        severity=severity_of_share(nbytes, total),
+        nodes=len(dead),
+        tensors=len(tensors),
+        nbytes=nbytes,
+        total_nbytes=total,
+    )

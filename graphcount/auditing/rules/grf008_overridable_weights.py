@@ -1,0 +1,50 @@
+"""Weights are inputs of the graph, so a caller can replace them.
+
+What it does:
+    Counts initializers that are graph inputs too, from IR version 4 on. Before it, all of them
+    had to be.
+
+Why it matters:
+    A stored value is then only a default: whoever feeds the model can pass other weights, and
+    runtimes cannot fold constants.
+
+Example:
+    torch.onnx.export(..., keep_initializers_as_inputs=True)
+
+What to do:
+    Export again without that option, or remove the inputs.
+
+References:
+    onnx/docs/IR.md, "Graphs": initializers as default values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("GRF008", "overridable-weights", "low")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a model."""
+    if context.proto.ir_version < 4:
+        return
+    inputs = {info.name for info in context.proto.graph.inputs}
+    stored = [
+        row.stored
+        for row in context.rows
+        if row.stored.name in inputs and row.stored.where in ("initializer", "sparse", "external")
+    ]
+    if stored:
+        nbytes = sum(tensor.nbytes for tensor in stored)
+        yield RULE.finding(
+            f"a caller can replace {len(stored)} stored tensors of {nbytes:,} bytes: they are"
+            f" graph inputs too",
+            {"tensor": stored[0].name},
+            tensors=len(stored),
+            nbytes=nbytes,
+        )

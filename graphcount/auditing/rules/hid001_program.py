@@ -1,0 +1,135 @@
+"""A program, archive or pickle lies in the model.
+
+What it does:
+    Looks at the beginning of every string, of unknown fields inside the graph and, in a deep audit,
+    of every tensor and side file: ELF, PE, Mach-O, WebAssembly, zip, 7z, gzip, xz, bzip2, RAR,
+    pickle, script. A magic number is not enough; the header must be whole. Base64 text that decodes
+    to one is medium.
+
+Why it matters:
+    Weights do not begin as programs. The model is the carrier, something else unpacks it.
+
+Example:
+    A uint8 initializer that is a Windows library.
+
+What to do:
+    Do not load the model. Cut the bytes out (their place is stated) and look at them apart from
+    everything else.
+
+References:
+    CWE-506.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+
+from graphcount.analysis.stored import UNNAMED, Stored
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import about_tensors, and_more
+from graphcount.auditing.magic import identify, likely
+from graphcount.auditing.payload import Part
+from graphcount.auditing.rule import Rule
+from graphcount.auditing.texts import SCANNED_NBYTES, Place
+from graphcount.loading.source import BytesSource
+from graphcount.report.records import Finding
+
+RULE = Rule("HID001", "hidden-program", "high")
+
+
+BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
+DECODED_NBYTES = 64 * 1024
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a kind and place: strings, unknown fields, tensors, side files."""
+    yield from _strings(context)
+    for odd in context.strings.unknown:
+        kind = identify(context.files.odd(odd)) if odd.frame else None
+        if kind:
+            where = {"path": context.strings.frame_path(odd.frame), "offset": odd.offset}
+            yield RULE.finding(
+                f"unknown field {odd.number} begins as {kind}", where, nbytes=odd.nbytes
+            )
+    if context.deep:
+        yield from _tensors(context)
+        yield from _side_files(context)
+
+
+def _strings(context: Context) -> Iterator[Finding]:
+    whole: dict[str, list[Place]] = {}
+    encoded: dict[str, list[Place]] = {}
+    for place in context.texts.distinct("name", "doc", "value", "data"):
+        kind = identify(BytesSource(place.raw, "")) if likely(place.raw) else None
+        if kind:
+            whole.setdefault(kind, []).append(place)
+        elif len(place.raw) >= 64 and (kind := _decoded(place.raw)):
+            encoded.setdefault(kind, []).append(place)
+    for found, how in ((whole, "begins as"), (encoded, "decodes to")):
+        for kind, places in found.items():
+            yield RULE.finding(
+                f"a string {how} {kind}, {len(places[0].raw):,} bytes"
+                f"{and_more(len(places) - 1, 'string')}",
+                context.texts.where(places[0]),
+                severity="medium" if found is encoded else None,
+                nbytes=len(places[0].raw),
+                looks_like=kind,
+            )
+
+
+def _decoded(raw: bytes) -> str | None:
+    """What a long base64 run in a string decodes to."""
+    match = BASE64.search(raw[:SCANNED_NBYTES])
+    if match is None:
+        return None
+    run = match.group()[: DECODED_NBYTES // 4 * 4]
+    try:
+        return identify(BytesSource(binascii.a2b_base64(run[: len(run) // 4 * 4]), ""))
+    except binascii.Error:
+        return None
+
+
+def _tensors(context: Context) -> Iterator[Finding]:
+    hits = []
+    for stored in context.stored:
+        for part in _beginnings(context, stored):
+            kind = identify(part)
+            if kind:
+                hits.append((stored, kind, part))
+                break
+    if hits:
+        stored, kind, part = hits[0]
+        more = and_more(len(hits) - 1, "tensor")
+        yield about_tensors(
+            RULE,
+            context,
+            [stored for stored, _, _ in hits],
+            f"{stored.name or UNNAMED} begins as {kind}, {part.nbytes:,} bytes{more}",
+            payload_offset=part.offset,
+            looks_like=kind,
+        )
+
+
+def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
+    """The payload of a tensor, and what lies behind its last number."""
+    part = context.files.part(stored)
+    if part is None or part.nbytes < SMALLEST_NBYTES:
+        return
+    yield part
+    if 0 < stored.nbytes < part.nbytes:
+        yield Part(part.read, stored.nbytes, part.nbytes - stored.nbytes)
+
+
+SMALLEST_NBYTES = 32
+
+
+def _side_files(context: Context) -> Iterator[Finding]:
+    for tensors in context.side_files.values():
+        whole = context.files.side(tensors[0].data)
+        owned = any(external.data.offset == 0 for external in tensors)
+        kind = identify(whole) if whole and not owned else None
+        if kind:
+            location = tensors[0].data.location
+            yield RULE.finding(f"{location} begins as {kind}", {"location": location})

@@ -1,0 +1,51 @@
+"""A field that ONNX does not define holds much data.
+
+What it does:
+    Looks into unknown fields of more than 1 KiB: what they begin as, and how random their bytes are
+    (8 bits a byte: encrypted or compressed).
+
+Why it matters:
+    What no reader looks at can be as large as it likes.
+
+Example:
+    A megabyte of random bytes in field 1000.
+
+What to do:
+    Look at the bytes apart from everything else; write the model again without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.magic import identify
+from graphcount.auditing.payload import entropy
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("HID003", "unknown-payload", "medium")
+
+
+LARGE_NBYTES = 1024
+SAMPLE_NBYTES = 64 * 1024
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all, about the largest."""
+    strings = context.strings
+    large = [odd for odd in strings.unknown if odd.nbytes > LARGE_NBYTES]
+    if large:
+        largest = max(large, key=lambda odd: odd.nbytes)
+        part = context.files.odd(largest)
+        bits = entropy(part.read(0, SAMPLE_NBYTES))
+        message = strings.message(largest.frame)
+        yield RULE.finding(
+            f"field {largest.number} of {message} holds {largest.nbytes:,} bytes of "
+            f"{identify(part) or 'something'}, {bits:.1f} bits a byte"
+            f"{and_more(len(large) - 1, 'field')}",
+            {"path": strings.frame_path(largest.frame), "offset": largest.offset},
+            nbytes=sum(odd.nbytes for odd in large),
+            bits_per_byte=round(bits, 2),
+        )

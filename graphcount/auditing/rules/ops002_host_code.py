@@ -1,0 +1,52 @@
+"""Operators that run code of the host by design.
+
+What it does:
+    Reports nodes that call Python or a framework: PythonOp, PyOp, PyCustomOpDef, ATen, and
+    everything of `org.pytorch`.
+
+Why it matters:
+    What they do is not in the file: a function of the process that loads the model, chosen by a
+    name in the model.
+
+Example:
+    `com.microsoft::PythonOp` with `func_name: "os.system"`.
+
+What to do:
+    Do not run it in a process that can reach anything of value. Ask for an export without it.
+
+References:
+    onnxruntime/docs/ContribOperators.md, PythonOp; onnxruntime-extensions, PyOp.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("OPS002", "host-code", "high")
+OPERATORS = frozenset({"PythonOp", "PythonOpGrad", "PyOp", "PyCustomOpDef", "PyCustomOp", "ATen"})
+OPERATORS |= {"ATenOp", "ATenGrad", "PythonFunction", "PyFunc", "EagerPyFunc"}
+DOMAINS = ("org.pytorch", "torch.ops", "pyop")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding an operator."""
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], str] = {}
+    for use in context.uses:
+        domain = use.node.domain
+        named = any(domain == known or domain.startswith(f"{known}.") for known in DOMAINS)
+        if named or use.node.op_type in OPERATORS:
+            counts[use.key] += 1
+            first.setdefault(use.key, use.place)
+    for (domain, op_type), count in sorted(counts.items()):
+        yield RULE.finding(
+            f"{domain or 'ai.onnx'}::{op_type} runs code of the host, not of the model"
+            f" ({count} node{'s' if count > 1 else ''})",
+            {"node": first[domain, op_type], "op_type": op_type, "domain": domain},
+            nodes=count,
+        )

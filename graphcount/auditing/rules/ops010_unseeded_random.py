@@ -1,0 +1,43 @@
+"""Random operators without a seed.
+
+What it does:
+    Counts random generators that have no `seed` attribute.
+
+Why it matters:
+    The same input gives another output each time, so what was tested is not what runs. Models that
+    sample on purpose (diffusion, variational) are right to do so.
+
+Example:
+    `RandomNormalLike` without `seed` in a classifier.
+
+What to do:
+    Nothing where sampling is meant; otherwise export in evaluation mode.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("OPS010", "unseeded-random", "info")
+RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+RANDOM |= {"Multinomial", "Bernoulli"}
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a model."""
+    counts: Counter[str] = Counter()
+    first = ""
+    for use in context.uses:
+        if use.node.domain == "" and use.node.op_type in RANDOM and not use.node.attribute("seed"):
+            counts[use.node.op_type] += 1
+            first = first or use.place
+    if counts:
+        named = ", ".join(f"{count} {op_type}" for op_type, count in sorted(counts.items()))
+        yield RULE.finding(
+            f"random numbers without a seed: {named}", {"node": first}, nodes=counts.total()
+        )

@@ -1,0 +1,47 @@
+"""The model carries a credential.
+
+What it does:
+    Looks in every string for credentials by their published shapes: keys of AWS, Google, GitHub,
+    GitLab, Hugging Face, OpenAI, Slack, JSON web tokens, private keys. They are shown by four
+    characters and their length.
+
+Why it matters:
+    Whoever gets the model gets the key.
+
+Example:
+    The configuration of a training script in metadata, with its token.
+
+What to do:
+    Revoke the credential, then remove it and write the model again.
+
+References:
+    GitHub secret scanning patterns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.rule import Rule
+from graphcount.credentials import CREDENTIALS, masked
+from graphcount.report.records import Finding
+
+RULE = Rule("PRV001", "credentials", "medium")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for each kind of credential."""
+    for what, pattern in CREDENTIALS:
+        compiled = re.compile(pattern.encode())
+        hits = list(context.texts.matching(compiled, "name", "doc", "value", "data"))
+        if hits:
+            place, found = hits[0]
+            shown = masked(found.decode("utf-8", "replace"))
+            yield RULE.finding(
+                f"{what}: {shown}{and_more(len(hits) - 1, 'string')}",
+                context.texts.where(place),
+                strings=len(hits),
+            )

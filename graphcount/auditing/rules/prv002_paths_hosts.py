@@ -1,0 +1,60 @@
+"""Text names users, folders or machines.
+
+What it does:
+    Looks in names, documentation and metadata for home folders, Windows shares, private addresses
+    and host names.
+
+Why it matters:
+    It tells who made the model, on which machine and from which project, to whoever gets it.
+
+Example:
+    `/home/alice/secret-project/train.py` in the stack trace an exporter keeps.
+
+What to do:
+    Export without stack traces, or clear doc_string and metadata before the model leaves the house.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.rule import Rule
+from graphcount.auditing.texts import Place
+from graphcount.report.records import Finding
+
+RULE = Rule("PRV002", "personal-paths", "low")
+
+
+PATTERNS = (
+    ("a home folder", rb"/(?:home|Users)/[A-Za-z0-9._-]{1,64}(?=/)"),
+    ("a home folder", rb"[A-Za-z]:[\\/]{1,2}Users[\\/]{1,2}[A-Za-z0-9._ -]{1,64}(?=[\\/])"),
+    ("a Windows share", rb"(?<![\\\w])\\\\[A-Za-z0-9._-]{2,64}\\[A-Za-z0-9._$-]{1,64}"),
+    (
+        "a private address",
+        rb"(?<![\w.])(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w.])",
+    ),
+    ("a host name", rb"\b(?:on host|hostname|host)[ :=]{1,3}[a-z][a-z0-9.-]{2,62}\b"),
+    (
+        "a host name",
+        rb"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,5}(?:internal|corp|lan|intranet)(?![\w.-])",
+    ),
+)
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for each kind of thing."""
+    found: dict[str, list[tuple[Place, bytes]]] = {}
+    for what, pattern in PATTERNS:
+        hits = context.texts.matching(re.compile(pattern), "name", "doc", "value")
+        found.setdefault(what, []).extend(hits)
+    for what, places in found.items():
+        if places:
+            place, shown = places[0]
+            yield RULE.finding(
+                f"{what}: {shown.decode('utf-8', 'replace')}{and_more(len(places) - 1, 'string')}",
+                context.texts.where(place),
+                strings=len(places),
+            )

@@ -1,0 +1,51 @@
+"""Text has web and e-mail addresses.
+
+What it does:
+    Lists how many strings of names, documentation and metadata have URLs or e-mail addresses, and
+    the first.
+
+Why it matters:
+    Mostly a licence or an author. Worth a look when an address is unexpected; nothing here is ever
+    fetched.
+
+Example:
+    `https://example.org/model-card` in metadata.
+
+What to do:
+    Nothing, unless the address is a surprise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("PRV003", "addresses", "info")
+
+
+PATTERNS = (
+    ("web address", rb"\b(?:https?|ftp|s3|gs|wss?)://[\w.~:/?#@!$&()*+,;=%-]{3,200}"),
+    (
+        "e-mail address",
+        rb"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}\b",
+    ),
+)
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for each kind."""
+    for what, pattern in PATTERNS:
+        compiled = re.compile(pattern)
+        hits = list(context.texts.matching(compiled, "name", "doc", "value"))
+        if hits:
+            place, shown = hits[0]
+            yield RULE.finding(
+                f"{what} {shown.decode('utf-8', 'replace')}{and_more(len(hits) - 1, 'string')}",
+                context.texts.where(place),
+                strings=len(hits),
+            )

@@ -1,0 +1,67 @@
+"""A block-quantized matrix does not fit its attributes.
+
+What it does:
+    Compares K, N, bits and block_size of MatMulNBits with the shapes of its packed weight and
+    scales.
+
+Why it matters:
+    The kernel takes its bounds from the attributes and its memory from the tensor: attributes that
+    promise more read beyond it.
+
+Example:
+    K = 4096, N = 4096, bits = 4, block_size = 32 with a packed weight of [4096, 64, 16]: 128
+    blocks are needed.
+
+What to do:
+    Quantize the model again; do not load this one.
+
+References:
+    onnxruntime/docs/ContribOperators.md, MatMulNBits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.analysis.shapes import ValueShapes
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.auditing.sizes import elements_of
+from graphcount.ops.call import Call
+from graphcount.report.records import Finding
+
+RULE = Rule("QNT002", "block-quantized", "medium")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding a model, with its first node."""
+    shapes: ValueShapes | None = context.shapes
+    if shapes is None:
+        return
+    found = [
+        (node, why)
+        for node, data in context.tables.nodes.items()
+        if data["kind"] == "operator" and data["op_type"] == "MatMulNBits"
+        if (why := _misfit(shapes.calls(node)))
+    ]
+    if found:
+        node, why = found[0]
+        also = f" ({len(found)} nodes)" if len(found) > 1 else ""
+        yield RULE.finding(f"MatMulNBits {node!r}: {why}{also}", {"node": node}, nodes=len(found))
+
+
+def _misfit(call: Call) -> str:
+    node = call.node
+    rows, columns = node.integer("K", 0), node.integer("N", 0)
+    bits, block = node.integer("bits", 4), node.integer("block_size", 0)
+    if rows < 1 or columns < 1 or not 1 <= bits <= 8 or block < 16 or block & (block - 1):
+        return f"K {rows}, N {columns}, bits {bits}, block_size {block} make no sense"
+    blocks = -(-rows // block)
+    expected = columns * blocks * (-(-block * bits // 8))
+    packed = elements_of(call.input(1))
+    if packed is not None and packed != expected:
+        return f"the packed weight has {packed:,} bytes, its attributes ask {expected:,}"
+    scales = elements_of(call.input(2))
+    if scales is not None and scales != columns * blocks:
+        return f"{scales:,} scales where there are {columns * blocks:,} blocks"
+    return ""

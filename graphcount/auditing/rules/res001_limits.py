@@ -1,0 +1,30 @@
+"""The file asks for more work than is allowed.
+
+What it does:
+    Refuses files with more nodes, tensors, dimensions or protobuf fields than
+    `graphcount.loading.limits.Limits` allows. The program says which and exits with 2.
+
+Why it matters:
+    Every reader has such a limit; where it is not stated it is the memory of the machine.
+
+Example:
+    A tensor with 65 dimensions; a million and one nodes.
+
+What to do:
+    Raise the limit in Python (`graphcount.load(path, limits=...)`) when the model is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("RES001", "limits", "high")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """Nothing: the error itself tells it."""
+    return ()

@@ -1,0 +1,69 @@
+"""A loop runs far too often.
+
+What it does:
+    Multiplies the trip counts of nested Loops and Scans, where they are known, by the nodes of
+    their bodies, and reports more than 10^9 executions.
+
+Why it matters:
+    The model does not come to an end: a few hundred bytes stop a server.
+
+Example:
+    A Loop of 10^12 trips with a constant condition.
+
+What to do:
+    Do not run the model without a limit on time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("RES003", "loop-bomb", "medium")
+MOST_EXECUTIONS = 10**9
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding: the loop with the most executions."""
+    if context.shapes is None or not context.shapes.trips:
+        return
+    trips = {holder: trip for holder, trip in context.shapes.trips.items() if isinstance(trip, int)}
+    worst, most = "", MOST_EXECUTIONS
+    for holder, nodes in _body_nodes(context, trips).items():
+        runs = nodes * trips[holder]
+        scope = context.tables.nodes[holder]["scope"]
+        for outer, trip in trips.items():
+            if scope.startswith(f"{outer}/"):
+                runs *= trip
+        if runs > most:
+            worst, most = holder, runs
+    if worst:
+        yield RULE.finding(
+            f"{worst} runs its body {trips[worst]:,} times: {most:,} executions of nodes",
+            {"node": worst},
+            trips=trips[worst],
+            executions=most,
+            expected=MOST_EXECUTIONS,
+        )
+
+
+def _body_nodes(context: Context, trips: Iterable[str]) -> dict[str, int]:
+    """Operators directly in the bodies of each loop, and in branches and functions inside them."""
+    counts = dict.fromkeys(trips, 0)
+    holders: dict[str, str | None] = {}
+    for data in context.tables.nodes.values():
+        scope = data["scope"]
+        if data["kind"] != "operator" or not scope:
+            continue
+        if scope not in holders:
+            path = scope
+            while path and path not in counts:
+                path = path.rpartition("/")[0]
+            holders[scope] = path or None
+        holder = holders[scope]
+        if holder is not None:
+            counts[holder] += 1
+    return counts

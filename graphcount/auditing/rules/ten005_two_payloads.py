@@ -1,0 +1,34 @@
+"""A tensor has its numbers twice.
+
+What it does:
+    Reports tensors with more than one payload field, or with external data and numbers in the file
+    at once; in functions and Constant nodes too, where onnx.checker does not look.
+
+Why it matters:
+    Readers differ in which field they take: two models in one file.
+
+Example:
+    raw_data and float_data with different numbers.
+
+What to do:
+    Save the model again from its source.
+
+References:
+    onnx.proto, TensorProto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import tensor_findings
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("TEN005", "two-payloads", "high")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all tensors."""
+    return tensor_findings(RULE, context)

@@ -1,0 +1,79 @@
+"""A sparse tensor contradicts itself.
+
+What it does:
+    Compares the numbers of values, indices and cells of sparse tensors. A deep audit also reads the
+    indices: each must lie inside the dims, and they must ascend.
+
+Why it matters:
+    An index outside of the dims is a write outside of the tensor in a reader that does not check.
+
+Example:
+    A value at index 25 of a [4, 5] tensor.
+
+What to do:
+    Save the model again from its source.
+
+References:
+    onnx.proto, SparseTensorProto.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+
+from graphcount.analysis.stored import UNNAMED, Stored
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import about_tensors, and_more, tensor_findings
+from graphcount.auditing.payload import chunks
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("TEN009", "sparse-tensor", "high")
+
+
+CHECKED_VALUES = 1 << 20
+INT64 = 7
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """Numbers that do not fit, and indices that are wrong."""
+    yield from tensor_findings(RULE, context)
+    if not context.deep:
+        return
+    wrong = []
+    for stored in context.stored:
+        sound = stored.sparse is not None and not stored.problems
+        why = _wrong_index(context, stored) if sound else ""
+        if why:
+            wrong.append((stored, why))
+    if wrong:
+        stored, why = wrong[0]
+        message = f"{stored.name or UNNAMED}: {why}{and_more(len(wrong) - 1, 'tensor')}"
+        yield about_tensors(RULE, context, [stored for stored, _ in wrong], message)
+
+
+def _wrong_index(context: Context, stored: Stored) -> str:
+    """What is wrong with the indices of a sparse tensor; empty when nothing is, or unread."""
+    sparse = stored.sparse
+    if sparse is None or sparse.indices.is_external or not sparse.indices.payloads:
+        return ""
+    part = context.files.payload(sparse.indices.payloads[0])
+    count = sparse.values.dims[0] if sparse.values.dims else 1
+    if part is None or sparse.indices.data_type != INT64 or not 0 < count <= CHECKED_VALUES:
+        return ""
+    data = b"".join(chunks(part, sparse.indices, external=False))
+    numbers = array("q", data[: len(data) // 8 * 8])
+    linear = len(numbers) == count
+    rank = len(sparse.dims)
+    before: tuple[int, ...] | None = None
+    bounds = (stored.elements,) if linear else sparse.dims
+    width = 1 if linear else rank
+    for start in range(0, len(numbers), max(1, width)):
+        index = tuple(numbers[start : start + width])
+        if any(not 0 <= i < bound for i, bound in zip(index, bounds, strict=False)):
+            return f"index {list(index)} lies outside of {list(bounds)}"
+        if before is not None and index <= before:
+            return f"index {list(index)} follows {list(before)}: they must ascend"
+        before = index
+    return ""

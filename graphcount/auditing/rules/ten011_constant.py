@@ -1,0 +1,51 @@
+"""Large tensors that hold one number.
+
+What it does:
+    Reports stored tensors of 1,024 elements and more whose elements are all the same.
+
+Why it matters:
+    They could be made by one ConstantOfShape node. A weight that is constant was not trained, or
+    was wiped.
+
+Example:
+    A bias of 4,096 zeros.
+
+What to do:
+    Nothing, unless the tensor should have been trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.analysis.stored import UNNAMED
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import about_tensors, counted
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("TEN011", "constant-weights", "info", reads_payload=True)
+
+
+LARGE = 1024
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all."""
+    constant = [
+        stored
+        for stored in context.stored
+        if stored.elements >= LARGE
+        and (facts := context.facts.get(stored.key)) is not None
+        and facts.constant
+    ]
+    if constant:
+        nbytes = sum(stored.nbytes for stored in constant)
+        yield about_tensors(
+            RULE,
+            context,
+            constant,
+            f"{counted(len(constant), 'tensor')} of one number each, {nbytes:,} bytes; "
+            f"first {constant[0].name or UNNAMED}",
+            nbytes=nbytes,
+        )

@@ -1,0 +1,107 @@
+"""The same numbers are stored more than once.
+
+What it does:
+    Compares all tensors of 64 bytes and more by a hash of type, shape and bytes, and matrices also
+    with each other's transpose. Low when a tenth of the bytes could be saved.
+
+Why it matters:
+    Tied weights that were exported twice cost their bytes twice and are trained apart from then on.
+    Copies of a network inside a network are worth a look.
+
+Example:
+    An embedding and the output layer of a language model, one the transpose of the other.
+
+What to do:
+    Share one initializer, or keep both on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphcount.analysis.stored import Stored
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
+from graphcount.auditing.payload import chunks, width_of
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("TEN012", "identical-weights", "info", reads_payload=True)
+
+
+SMALL_NBYTES = 64
+TRANSPOSED_NBYTES = 64 * 2**20
+NOTABLE_SHARE = 10
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for all groups."""
+    tensors = [
+        stored
+        for stored in context.stored
+        if stored.nbytes >= SMALL_NBYTES and stored.key in context.facts
+    ]
+    groups: dict[tuple[Any, ...], list[Stored]] = {}
+    for stored in tensors:
+        digest = context.facts[stored.key].digest
+        groups.setdefault((stored.dtype, stored.shape, digest), []).append(stored)
+    same = [group for group in groups.values() if len(group) > 1 and not _one_place(group)]
+    same += _transposed(context, [group[0] for group in groups.values()])
+    if same:
+        saved = sum(group[0].nbytes * (len(group) - 1) for group in same)
+        whole = sum(stored.nbytes for stored in context.stored) or 1
+        first = max(same, key=lambda group: group[0].nbytes)
+        shown = ", ".join(names(first)[:3])
+        yield about_tensors(
+            RULE,
+            context,
+            first,
+            f"{counted(sum(map(len, same)), 'tensor')} in {counted(len(same), 'group')} of the "
+            f"same numbers, {saved:,} bytes more than needed; largest {shown}",
+            severity="low" if saved * NOTABLE_SHARE >= whole else None,
+            nbytes=saved,
+            groups=[names(group) for group in same[:LISTED]],
+        )
+
+
+def _one_place(group: list[Stored]) -> bool:
+    """All in the same bytes of a side file: EXT012 tells that."""
+    places = {(s.external.path, s.external.offset) if s.external else s.key for s in group}
+    return len(places) == 1
+
+
+def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
+    """Pairs of matrices that are each other's transpose; a sum picks the candidates."""
+    seen: dict[tuple[Any, ...], list[Stored]] = {}
+    pairs = []
+    for stored in tensors:
+        facts = context.facts[stored.key]
+        dtype = stored.tensor.dtype if stored.tensor else None
+        packed = dtype is None or dtype.bits < 8
+        if len(stored.shape) != 2 or min(stored.shape) < 2 or packed or facts.constant:
+            continue
+        key = stored.dtype, stored.shape[::-1], facts.mixture
+        other = next((one for one in seen.get(key, ()) if _equal(context, one, stored)), None)
+        if other is not None:
+            pairs.append([other, stored])
+        seen.setdefault((stored.dtype, stored.shape, facts.mixture), []).append(stored)
+    return pairs
+
+
+def _equal(context: Context, one: Stored, other: Stored) -> bool:
+    """Whether the transpose of a matrix has the bytes of the other."""
+    if one.nbytes > TRANSPOSED_NBYTES or one.key == other.key:
+        return False
+    first, second = context.files.part(one), context.files.part(other)
+    if not (one.tensor and other.tensor and first and second):
+        return False
+    width = width_of(one.tensor)
+    if width not in (1, 2, 4, 8):
+        return False
+    import numpy as np
+
+    left = b"".join(chunks(first, one.tensor, one.is_external))
+    right = b"".join(chunks(second, other.tensor, other.is_external))
+    matrix = np.frombuffer(left, f"u{width}").reshape(one.shape)
+    return bool(np.array_equal(matrix.T, np.frombuffer(right, f"u{width}").reshape(other.shape)))

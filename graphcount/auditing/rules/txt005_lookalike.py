@@ -1,0 +1,58 @@
+"""Names that look like other names.
+
+What it does:
+    Compares what names look like: Cyrillic, Greek, fullwidth and mathematical letters are replaced
+    by the ASCII letters they resemble. A name that then equals another one of the file is low; one
+    that equals a standard operator is medium.
+
+Why it matters:
+    A reader takes one for the other: a node seems to be `Relu` and is not, a table seems to list a
+    tensor twice.
+
+Example:
+    `Relu`, written with a Cyrillic e.
+
+What to do:
+    Rename; ask who made the name.
+
+References:
+    Unicode TR 39, confusables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import and_more
+from graphcount.auditing.lookalikes import skeleton
+from graphcount.auditing.rule import Rule
+from graphcount.ops import OPERATORS
+from graphcount.report.records import Finding
+
+RULE = Rule("TXT005", "look-alike-names", "low")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """One finding for operators, one for all other names."""
+    suspects = [
+        (place, skeleton(place.text))
+        for place in context.texts.odd("name")
+        if not place.raw.isascii()
+    ]
+    if not suspects:
+        return
+    names = {place.text for place in context.texts.distinct("name")}
+    operators = {op_type for _, op_type in OPERATORS}
+    imitating = [(p, s) for p, s in suspects if s != p.text and s in operators]
+    others = [(p, s) for p, s in suspects if s != p.text and s in names and s not in operators]
+    for hits, what in ((imitating, "the operator"), (others, "the name")):
+        if hits:
+            place, looks = hits[0]
+            yield RULE.finding(
+                f"{place.text[:80]!a} looks like {what} {looks[:80]}"
+                f"{and_more(len(hits) - 1, 'name')}",
+                context.texts.where(place),
+                severity="medium" if what == "the operator" else None,
+                strings=len(hits),
+            )

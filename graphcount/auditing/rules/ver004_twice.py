@@ -1,0 +1,43 @@
+"""A domain is imported twice.
+
+What it does:
+    Reports domains that opset_import names more than once; the empty domain and `ai.onnx` are the
+    same. Twice the same version is low.
+
+Why it matters:
+    Readers take the first or the last version, and so run different operators.
+
+Example:
+    opset 11 and opset 17 of the default domain.
+
+What to do:
+    Write the model again with one version.
+
+References:
+    onnx/docs/IR.md: one entry a domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.analysis.versions import version_notes, version_problems
+from graphcount.auditing.context import Context
+from graphcount.auditing.rule import Rule
+from graphcount.report.records import Finding
+
+RULE = Rule("VER004", "opset-twice", "medium")
+
+
+def check(context: Context) -> Iterable[Finding]:
+    """What the versions of the model tell."""
+    problems, notes = version_problems(context.proto), version_notes(context.proto)
+    for problem in (*problems, *notes):
+        if problem.rule == RULE.id:
+            same = len(set(problem.evidence["versions"])) == 1
+            yield RULE.finding(
+                problem.why,
+                {"field": problem.what},
+                severity="low" if same else None,
+                **problem.evidence,
+            )

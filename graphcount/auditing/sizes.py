@@ -1,0 +1,67 @@
+"""How large the results of nodes are, as far as that is certain."""
+
+from __future__ import annotations
+
+from math import prod
+
+from graphcount.auditing.context import Context
+from graphcount.dtypes import DTYPES
+from graphcount.ops.call import Shape
+
+
+def elements_of(shape: Shape | None) -> int | None:
+    """Numbers in a tensor; None where a dimension is free or not known."""
+    if shape is None:
+        return None
+    dims = [dim for dim in shape if isinstance(dim, int)]
+    return prod(dims) if len(dims) == len(shape) else None
+
+
+def largest_results(context: Context, limit: int) -> dict[str, int]:
+    """Nodes with a result above a limit, where no input of theirs is above it: the causes."""
+    found = {made.node: made.elements for made in context.generated if made.elements > limit}
+    shapes = context.shapes
+    if shapes is None:
+        return found
+    large = dict(found)
+    for (node, _), shape in shapes.shapes.items():
+        elements = elements_of(shape)
+        if elements is not None and elements > limit:
+            large[node] = max(elements, large.get(node, 0))
+    nodes, pred = context.tables.nodes, context.tables.pred
+    return {
+        node: elements
+        for node, elements in large.items()
+        if nodes[node]["kind"] == "operator" and not any(source in large for source in pred[node])
+    }
+
+
+def made_nbytes(context: Context) -> tuple[int, list[str]]:
+    """Bytes of results that depend on no input and are not stored; the nodes, largest first.
+
+    Results that only pass a stored tensor on are not counted: what is not larger than everything
+    that enters.
+    """
+    shapes, tables = context.shapes, context.tables
+    made: dict[str, int] = {}
+    if shapes is None:
+        return 0, []
+    for node, data in tables.nodes.items():
+        if data["kind"] != "operator" or node in context.dependent or data["op_type"] == "Constant":
+            continue
+        sizes = [
+            _nbytes(shapes.shapes.get((node, name)), shapes.dtypes.get((node, name), 1))
+            for name in data["node"].outputs
+        ]
+        entering = [_nbytes(shape, 1) for shape in shapes.calls(node).inputs if elements_of(shape)]
+        if sum(sizes) > sum(entering):
+            made[node] = sum(sizes)
+    for generated in context.generated:
+        made.setdefault(generated.node, generated.elements * 4)
+    return sum(made.values()), sorted(made, key=lambda node: -made[node])
+
+
+def _nbytes(shape: Shape | None, data_type: int) -> int:
+    elements = elements_of(shape) or 0
+    row = DTYPES.get(data_type)
+    return row.nbytes(elements) if row is not None else elements * 4

@@ -1,0 +1,101 @@
+"""What reaches an output only through one node: post-dominators of an acyclic graph.
+
+A node of an acyclic graph is post-dominated by the nearest common ancestor, in the tree built so
+far, of all it flows into. One pass from the output backwards finds the tree (Cooper, Harvey and
+Kennedy, "A Simple, Fast Dominance Algorithm", 2001; without iteration, for lack of cycles).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphcount.auditing.trigger.flow import Flow
+
+
+class PostDominators:
+    """The tree of one output, where certain branches are taken.
+
+    Args:
+        flow: The graph.
+        output: Id of the output.
+        taken: Branch of each If that is looked into; its other branch is left out.
+
+    Attributes:
+        parent: The next node through which everything of a node has to go.
+        weight: Weights that reach the output only through a node, its own included.
+        total: Weights that reach the output.
+    """
+
+    def __init__(self, flow: Flow, output: str, taken: Mapping[str, str]) -> None:
+        succ = flow.tables.succ
+        above = {output}
+        stack = [output]
+        while stack:
+            at = stack.pop()
+            for node, keyed in flow.tables.pred[at].items():
+                if node not in above and not (at in taken and _elsewhere(keyed, taken[at])):
+                    above.add(node)
+                    stack.append(node)
+        flow.budget.spend(len(above))
+        self._budget = flow.budget
+        self.parent: dict[str, str] = {}
+        self._depth = {output: 0}
+        for node in reversed(flow.order):
+            if node in above and node != output:
+                parent = self._common(
+                    after
+                    for after, keyed in succ[node].items()
+                    if after in above and not (after in taken and _elsewhere(keyed, taken[after]))
+                )
+                self.parent[node] = parent
+                self._depth[node] = self._depth[parent] + 1
+        self.weight = {output: 0}
+        for node in flow.order:  # what flows through a node comes before it
+            if node in self.parent:
+                own = flow.weights.get(node, 0)
+                self.weight[node] = total = self.weight.get(node, 0) + own
+                parent = self.parent[node]
+                self.weight[parent] = self.weight.get(parent, 0) + total
+        self.total = self.weight[output]
+
+    def _common(self, nodes: Iterable[str]) -> str:
+        common = ""
+        for node in nodes:
+            if not common:
+                common = node
+                continue
+            walked = 0
+            while common != node:
+                walked += 1
+                if self._depth[common] >= self._depth[node]:
+                    common = self.parent[common]
+                else:
+                    node = self.parent[node]
+            self._budget.spend(walked)
+        return common
+
+    def above(self, node: str) -> bool:
+        """Whether the output depends on a node at all."""
+        return node in self.parent
+
+    def only_through(self, gate: str, nodes: Iterable[str]) -> set[str]:
+        """Those of some nodes from which every path to the output passes `gate`."""
+        inside: dict[str, bool] = {gate: True}
+        found = set()
+        for node in nodes:
+            path = []
+            at: str | None = node
+            while at is not None and at not in inside:
+                path.append(at)
+                at = self.parent.get(at)
+            passes = inside[at] if at is not None else False
+            inside.update(dict.fromkeys(path, passes))
+            if passes and node in self.parent:
+                found.add(node)
+        return found
+
+
+def _elsewhere(keyed: Mapping[Any, Mapping[str, Any]], taken: str) -> bool:
+    """Whether a value only enters an If as the result of a branch that is not taken."""
+    return all(edge["index"] is None and edge["body"] != taken for edge in keyed.values())

@@ -1,0 +1,119 @@
+"""Values that are yes or no by a comparison of input numbers, however they are passed on."""
+
+from __future__ import annotations
+
+from graphcount.auditing.trigger.flow import Flow
+from graphcount.loading.model import SparseTensor, Tensor
+
+COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
+
+BOOL = 9
+
+TESTS = frozenset({"IsNaN", "IsInf", "Sign", "RegexFullMatch", "Binarizer", "LabelEncoder"})
+"""Operators that make a yes or no, a sign or a code of one operand."""
+
+STEPS = frozenset(
+    {
+        *("Clip", "Relu", "Floor", "Ceil", "Round", "HardSigmoid", "Hardmax", "ThresholdedRelu"),
+        *("Shrink", "Sigmoid"),
+    }
+)
+"""Operators that make steps of numbers: enough to write a comparison without one."""
+
+PASSING = frozenset(
+    {
+        *("Cast", "CastLike", "Not", "And", "Or", "Xor", "Identity", "Squeeze", "Unsqueeze"),
+        *("Reshape", "Flatten", "Transpose", "Expand", "Tile", "Slice", "Gather", "GatherND"),
+        *("GatherElements", "Split", "Concat", "ArgMax", "ArgMin", "CumSum", "Min", "Max", "Clip"),
+        *("Sign", "Abs", "Neg", "Ceil", "Floor", "Round", "Relu", "Sub", "Add", "Mul", "Div"),
+        *("Pow", "Sum", "Mean", "Where", "Pad", "Trilu", "BitwiseAnd", "BitwiseOr", "BitwiseNot"),
+        *("BitwiseXor", "BitShift", "Mod", "Hardmax", "OneHot", "TopK", "Dropout", "Sigmoid"),
+        *("ScatterElements", "ScatterND", "Compress", "NonZero", "Shape", "Size", "Einsum"),
+        *("GlobalMaxPool", "GlobalAveragePool", "MaxPool", "AveragePool", "Sqrt", "Exp", "Log"),
+        *("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1"),
+        *("ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "If", "Loop", "Scan"),
+        *COMPARISONS,
+        *TESTS,
+        *STEPS,
+    }
+)
+"""Operators that make a yes or no (or a count of them) of others and of constants alone."""
+
+HOLDERS = frozenset({"If", "Loop", "Scan"})
+MAX_ROUNDS = 8
+
+
+def find_predicates(flow: Flow) -> tuple[set[str], set[str]]:
+    """Comparisons of input numbers, and everything that they and constants alone decide.
+
+    Nodes behind a layer are left out: they judge what the model computed, not what it was given.
+    """
+    shallow = {node for node in flow.values if node not in flow.deep}
+    atoms = {node for node in shallow if _is_atom(flow, node)}
+    if not atoms:
+        return set(), set()
+    states = {state for found in flow.back.values() for state in found} & shallow
+    for _ in range(MAX_ROUNDS):
+        predicates = _propagated(flow, shallow, atoms, states)
+        wrong = {
+            state
+            for producer, found in flow.back.items()
+            for state in found
+            if state in states and producer in flow.values and producer not in predicates
+        }
+        if not wrong:
+            break
+        states -= wrong
+    # what compares nothing but other predicates is no beginning
+    first = {
+        atom
+        for atom in atoms
+        if any(node in flow.values and node not in predicates for node in flow.pred[atom])
+    }
+    return first, predicates
+
+
+def _is_atom(flow: Flow, node: str) -> bool:
+    op_type = flow.op(node)
+    if op_type in COMPARISONS or op_type in TESTS or op_type in STEPS:
+        return True
+    if op_type == "Gather":  # a stored table of yes and no
+        table = flow.nodes[flow.sources(node).get(0, node)]
+        return bool(table["kind"] == "initializer" and _data_type(table["tensor"]) == BOOL)
+    if op_type == "Cast":
+        return flow.record(node).integer("to", 0) == BOOL
+    return False
+
+
+def _data_type(tensor: Tensor | SparseTensor) -> int:
+    return tensor.values.data_type if isinstance(tensor, SparseTensor) else tensor.data_type
+
+
+def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]) -> set[str]:
+    found: set[str] = set()
+    for node in flow.order:
+        if node not in shallow:
+            continue
+        if node in atoms or (node in states and _fed_by(flow, node, found)):
+            found.add(node)
+        elif flow.nodes[node]["kind"] == "input":
+            sources = list(flow.tables.pred[node])
+            if sources and all(source in found for source in sources) and node not in states:
+                found.add(node)
+        elif flow.op(node) in PASSING and _fed_by(flow, node, found):
+            found.add(node)
+    return found
+
+
+def _fed_by(flow: Flow, node: str, found: set[str]) -> bool:
+    """Whether only predicates and constants decide a node; of a state, where it begins."""
+    if flow.op(node) in HOLDERS:
+        sources = list(flow.results(node).values())
+        if flow.op(node) == "If":
+            sources += [source for index, source in flow.sources(node).items() if index == 0]
+    else:
+        sources = list(flow.tables.pred[node])
+    deciding = [source for source in sources if source in flow.values]
+    if flow.nodes[node]["kind"] == "input":  # a state: its beginning may be a constant
+        return all(source in found for source in deciding)
+    return bool(deciding) and all(source in found for source in deciding)

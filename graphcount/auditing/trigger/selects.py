@@ -1,0 +1,144 @@
+"""Places where a predicate chooses between values: Where, If, masks, indices, loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graphcount.auditing.trigger.flow import Flow
+
+MULTIPLYING = frozenset({"Mul", "Div", "Pow", "And", "BitwiseAnd"})
+"""A predicate here keeps the other operand or wipes it out."""
+
+ADDING = frozenset({"Add", "Sub", "Sum", "Max", "Min", "Mean", "Or", "Xor", "BitwiseOr"})
+ADDING |= {"BitwiseXor", "Mod", "Clip"}
+"""Something that a predicate decides is put on top of the other operand here."""
+
+INDEXING = frozenset({"Gather", "GatherND", "GatherElements", "Slice", "Compress", "SequenceAt"})
+"""A predicate here says which part of the data goes on."""
+
+SUMMANDS = {"Gemm": 2, "Conv": 2, "PRelu": 1, "LayerNormalization": 2}
+"""Input at which an operator adds something to what it makes (or turns it down)."""
+
+SCATTERING = frozenset({"ScatterElements", "ScatterND", "Scatter"})
+JOINING = frozenset({"Concat", "Unsqueeze", "Reshape", "Identity", "Cast", "SequenceConstruct"})
+
+
+class Select(NamedTuple):
+    """One choice.
+
+    Attributes:
+        node: Where it is made.
+        form: `select` (one of two values), `mask` (a value or nothing), `sum` (a value with
+            something put on top).
+        predicate: Node that decides.
+        kept: Nodes whose value goes on in the one case.
+        other: Nodes whose value goes on in the other; empty for nothing.
+        when: What the predicate says in the other case; None where that is not clear.
+    """
+
+    node: str
+    form: str
+    predicate: str
+    kept: tuple[str, ...]
+    other: tuple[str, ...]
+    when: bool | None = None
+
+
+def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
+    """Every place where a predicate meets a value that it does not decide alone, in graph order.
+
+    Where two values can go on, each of them is once the one that is kept.
+    """
+    gated: dict[str, str] = {}
+    for node in flow.order:
+        if node in predicates or node not in flow.values:
+            continue
+        op_type = flow.op(node)
+        if not op_type:
+            continue
+        sources = flow.sources(node)
+        if op_type == "Where" and sources.get(0) in predicates:
+            yield from _both_ways(node, sources[0], (sources.get(1),), (sources.get(2),))
+            if any(_is_stored(flow, sources.get(index)) for index in (1, 2)):
+                gated[node] = sources[0]
+        elif op_type == "If" and sources.get(0) in predicates:
+            bodies: dict[str, list[str | None]] = {}
+            for (body, _), producer in flow.results(node).items():
+                bodies.setdefault(body, []).append(producer)
+            then, other = bodies.get("then_branch", []), bodies.get("else_branch", [])
+            yield from _both_ways(node, sources[0], tuple(then), tuple(other))
+        elif op_type == "Loop" and (sources.get(0) in predicates or sources.get(1) in predicates):
+            predicate = sources[0] if sources.get(0) in predicates else sources[1]
+            begin = tuple(source for index, source in sources.items() if index > 1)
+            yield Select(
+                node, "select", predicate, tuple(flow.results(node).values()), begin, False
+            )
+        elif op_type in MULTIPLYING or op_type in ADDING:
+            yield from _arithmetic(flow, node, op_type, predicates, gated)
+        elif sources.get(SUMMANDS.get(op_type, -1)) in predicates:
+            put = sources[SUMMANDS[op_type]]
+            kept = tuple(source for source in sources.values() if source != put)
+            yield Select(node, "sum", put, kept, (put,))
+        elif op_type in INDEXING:
+            yield from _indexed(flow, node, predicates)
+        elif op_type in SCATTERING and 0 in sources:
+            deciding = [source for i, source in sources.items() if i and source in predicates]
+            if deciding:
+                yield Select(node, "sum", deciding[0], (sources[0],), tuple(deciding))
+
+
+def _both_ways(
+    node: str, predicate: str, one: tuple[str | None, ...], two: tuple[str | None, ...]
+) -> Iterator[Select]:
+    first = tuple(name for name in one if name is not None)
+    second = tuple(name for name in two if name is not None)
+    yield Select(node, "select", predicate, first, second, when=False)
+    yield Select(node, "select", predicate, second, first, when=True)
+
+
+def _arithmetic(
+    flow: Flow, node: str, op_type: str, predicates: set[str], gated: dict[str, str]
+) -> Iterator[Select]:
+    """A mask, or something put on top; what a mask gives is `gated` by its predicate."""
+    operands = list(flow.tables.pred[node])
+    deciding = [operand for operand in operands if operand in predicates]
+    others = tuple(
+        operand for operand in operands if operand in flow.values and operand not in predicates
+    )
+    if op_type in MULTIPLYING and deciding and others:
+        gated[node] = deciding[0]
+        yield Select(node, "mask", deciding[0], others, (), when=False)
+    elif op_type in ADDING and deciding and others:
+        yield Select(node, "sum", deciding[0], others, tuple(deciding))
+    elif op_type in ADDING:
+        for operand in others:
+            rest = tuple(other for other in others if other != operand)
+            if operand in gated and operand in flow.deep and rest:
+                yield Select(node, "sum", gated[operand], rest, (operand,))
+
+
+def _indexed(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
+    """A choice by index: among values that were joined before."""
+    sources = flow.sources(node)
+    deciding = [source for index, source in sources.items() if index and source in predicates]
+    data = sources.get(0)
+    for _ in range(8):
+        if data is None or flow.op(data) not in JOINING:
+            return
+        joined = list(flow.tables.pred[data])
+        if flow.op(data) in ("Concat", "SequenceConstruct") or len(joined) > 1:
+            break
+        data = joined[0] if joined else None
+    if not deciding or data is None:
+        return
+    joined = list(flow.tables.pred[data])
+    for kept in joined:
+        rest = tuple(other for other in joined if other != kept)
+        if rest:
+            yield Select(node, "select", deciding[0], (kept,), rest)
+
+
+def _is_stored(flow: Flow, node: str | None) -> bool:
+    """Whether no input decides a value."""
+    return node is not None and node not in flow.values

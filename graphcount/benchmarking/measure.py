@@ -1,0 +1,291 @@
+"""From a plan to results: writes the job, runs the child, reads what came back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphcount.benchmarking import statistics
+from graphcount.benchmarking.operators import join
+from graphcount.benchmarking.plan import InputsPlan
+from graphcount.benchmarking.process import (
+    DEFAULT_SHARE,
+    BenchError,
+    Progress,
+    available_memory,
+    run_child,
+)
+from graphcount.benchmarking.providers import CPU, provider
+from graphcount.errors import GraphcountError, UsageError
+from graphcount.graph import Tables, build_graph
+from graphcount.loading import read_model
+from graphcount.report.bench import (
+    Environment,
+    InputRow,
+    NodeTime,
+    Noise,
+    Options,
+    Profile,
+    Provider,
+    Result,
+    Versus,
+)
+from graphcount.report.records import NodeRow
+
+DEFAULT_RUNS, DEFAULT_SECONDS = 1000, 5.0
+"""Without --runs and --seconds: the first of these that is reached, but at least ten runs."""
+
+BUSY_LOAD = 0.5
+NOISY_OUTLIERS = 0.1
+WIDE_INTERVAL = 0.05
+"""Load for each core, share of outliers, and width of the median's interval that are warned of."""
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """How to measure; see `graphcount.report.bench.Options`.
+
+    Attributes:
+        provider: A name of `graphcount.benchmarking.providers`.
+        memory_limit_nbytes: None for 80 % of the memory available now (no limit off the CPU).
+        custom_ops: Library with custom operators; None for none.
+        profile: Measure operators too.
+        save_inputs: Write the inputs to this `.npz`.
+        max_ratio: Budget of a comparison.
+    """
+
+    provider: str = "cpu"
+    threads: int | None = None
+    inter_threads: int | None = None
+    optimization: str = "all"
+    warmup: int = 5
+    runs: int | None = None
+    seconds: float | None = None
+    concurrency: int = 1
+    sessions: int = 1
+    timeout: float = 600.0
+    memory_limit_nbytes: int | None = None
+    seed: int = 0
+    custom_ops: str | None = None
+    profile: bool = True
+    save_inputs: str | None = None
+    max_ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model that is measured.
+
+    Attributes:
+        path: As the caller named it.
+        plan: What it is fed.
+        tables: Its graph.
+        rows: Its nodes with their cost at these sizes, by id; empty when nothing is profiled.
+        weights_nbytes: Bytes of its stored tensors.
+    """
+
+    path: str
+    plan: InputsPlan
+    tables: Tables
+    rows: Mapping[str, NodeRow]
+    weights_nbytes: int = 0
+
+
+def measure(
+    subject: Subject,
+    options: BenchOptions,
+    progress: Progress = lambda text: None,
+    versus: Subject | None = None,
+) -> Result:
+    """Measure one model, or two in turns.
+
+    Raises:
+        UsageError: Options contradict each other.
+        BenchError: The model could not be run as asked.
+    """
+    _check(options, versus)
+    with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
+        job = _job(subject, versus, options, folder)
+        answer = run_child(job, subject.path, folder, progress)
+        optimized = _optimized(folder) if options.profile else None
+        if options.save_inputs:
+            _move(job["save_inputs"], options.save_inputs)
+    profile: Profile | None = None
+    nodes: tuple[NodeTime, ...] = ()
+    if answer["profile"] is not None:
+        profile, nodes = join(answer["profile"], subject.rows, subject.tables, optimized)
+    return _result(subject, versus, options, job, answer, profile, nodes)
+
+
+def _check(options: BenchOptions, versus: Subject | None) -> None:
+    if versus is not None and (options.concurrency > 1 or options.sessions > 1):
+        raise UsageError("a comparison takes turns in one thread: no --concurrency, --sessions")
+    if options.max_ratio is not None and versus is None:
+        raise UsageError("--max-ratio needs --vs")
+    if options.sessions > options.concurrency:
+        raise UsageError("more --sessions than --concurrency: some would do nothing")
+    if options.custom_ops and not os.path.isfile(options.custom_ops):
+        raise UsageError("no such library", options.custom_ops)
+
+
+def _job(
+    subject: Subject, versus: Subject | None, options: BenchOptions, folder: str
+) -> dict[str, Any]:
+    """What the child needs; see `graphcount.benchmarking.worker`."""
+    row = provider(options.provider)
+    limit = options.memory_limit_nbytes
+    if limit is None and row.ort_name == CPU:
+        free = available_memory()
+        limit = int(free * DEFAULT_SHARE) if free else None
+    runs, seconds = options.runs, options.seconds
+    if runs is None and seconds is None:
+        runs, seconds = DEFAULT_RUNS, DEFAULT_SECONDS
+    space = shutil.disk_usage(folder).free
+    return {
+        "models": [_model(one) for one in (subject, versus) if one is not None],
+        "provider": row.ort_name,
+        "device": row.device,
+        "package": row.package,
+        "threads": options.threads,
+        "inter_threads": options.inter_threads,
+        "optimization": options.optimization,
+        "warmup": options.warmup,
+        "runs": runs,
+        "seconds": seconds,
+        "concurrency": options.concurrency,
+        "sessions": options.sessions,
+        "seed": options.seed,
+        "timeout": options.timeout,
+        "memory_limit_nbytes": limit,
+        "custom_ops": os.path.abspath(options.custom_ops) if options.custom_ops else None,
+        "profile": options.profile,
+        "write_optimized": space > 2 * subject.weights_nbytes + 2**28,
+        "node_count": len(subject.tables.nodes),
+        "save_inputs": os.path.join(folder, "inputs.npz") if options.save_inputs else None,
+        "folder": folder,
+    }
+
+
+def _model(subject: Subject) -> dict[str, Any]:
+    inputs = [item._asdict() for item in subject.plan.inputs]
+    return {"path": os.path.abspath(subject.path), "inputs": inputs}
+
+
+def _optimized(folder: str) -> Tables | None:
+    """The graph onnxruntime wrote; None when it did not."""
+    path = os.path.join(folder, "optimized.onnx")
+    try:
+        return build_graph(read_model(path).proto).tables if os.path.exists(path) else None
+    except GraphcountError:
+        return None
+
+
+def _move(source: str, target: str) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        why = (error.strerror or "cannot be written").lower()
+        raise BenchError(f"cannot be written: {why}", target) from None
+
+
+def _result(
+    subject: Subject,
+    versus: Subject | None,
+    options: BenchOptions,
+    job: dict[str, Any],
+    answer: dict[str, Any],
+    profile: Profile | None,
+    nodes: tuple[NodeTime, ...],
+) -> Result:
+    ours = answer["models"][0]
+    times = ours["times"]
+    latency = statistics.latency(times)
+    ran: dict[str, int] = {}
+    for node in nodes:
+        ran[node.provider] = ran.get(node.provider, 0) + 1
+    if profile is not None and ran and job["provider"] not in ran:
+        others = ", ".join(sorted(ran))
+        why = f"{job['provider']} computed no operator: all ran on {others}"
+        raise BenchError(f"onnxruntime fell back: {why}", subject.path)
+    environment = Environment(**answer["environment"])
+    alone = versus is None
+    return Result(
+        path=subject.path,
+        environment=environment,
+        provider=Provider(job["provider"], tuple(ours["providers"]), ran, ours["io_binding"]),
+        options=Options(**{name: job[name] for name in Options._fields}),
+        dims=subject.plan.dims,
+        assumed=subject.plan.assumed,
+        inputs=tuple(_input(item) for item in subject.plan.inputs),
+        session_create_s=ours["session_create_s"],
+        first_run_s=ours["first_run_s"],
+        latency=latency,
+        throughput=len(times) / (answer["wall_s"] if alone else sum(times)),
+        runs=len(times),
+        wall_s=answer["wall_s"] if alone else sum(times),
+        peak_rss_nbytes=answer["peak_rss_nbytes"] if alone else None,
+        base_rss_nbytes=answer["base_rss_nbytes"] if alone else None,
+        device_nbytes=None,
+        noise=_noise(environment, times),
+        histogram=statistics.histogram(times),
+        profile=profile,
+        nodes=nodes,
+        versus=None if versus is None else _versus(versus, options, times, answer["models"][1]),
+        notes=_notes(job, ran, profile),
+    )
+
+
+def _input(item: Any) -> InputRow:
+    fill = item.fill if item.file is None else f"file {item.file.path}"
+    return InputRow(item.name, item.dtype, item.shape, fill)
+
+
+def _versus(
+    subject: Subject, options: BenchOptions, times: Sequence[float], row: dict[str, Any]
+) -> Versus:
+    others = row["times"]
+    latency = statistics.latency(others)
+    interval = statistics.ratio_interval(times, others, options.seed)
+    return Versus(
+        path=subject.path,
+        latency=latency,
+        session_create_s=row["session_create_s"],
+        first_run_s=row["first_run_s"],
+        ratio=statistics.latency(times).p50 / latency.p50,
+        ci95=interval,
+        max_ratio=options.max_ratio,
+        verdict=statistics.verdict(interval, options.max_ratio),
+    )
+
+
+def _noise(environment: Environment, times: Sequence[float]) -> Noise:
+    """What speaks against trusting the numbers."""
+    share = statistics.outlier_share(times)
+    latency = statistics.latency(times)
+    load, doubts = environment.load_average, []
+    if load is not None and load > BUSY_LOAD * environment.cores:
+        doubts.append(f"the machine was busy (load {load:.1f} on {environment.cores} cores)")
+    if share > NOISY_OUTLIERS:
+        doubts.append(f"{share:.0%} of runs are outliers")
+    if latency.ci95 is None:
+        doubts.append("fewer than six runs")
+    elif latency.ci95.high - latency.ci95.low > WIDE_INTERVAL * latency.p50:
+        doubts.append("the median is known to more than 5 % only")
+    return Noise(load, share, "; ".join(doubts) or None)
+
+
+def _notes(job: dict[str, Any], ran: dict[str, int], profile: Profile | None) -> tuple[str, ...]:
+    notes = []
+    wanted = job["provider"]
+    elsewhere = sum(count for name, count in ran.items() if name != wanted)
+    if elsewhere:
+        notes.append(f"{elsewhere} of {sum(ran.values())} operators did not run on {wanted}")
+    if profile is None and wanted != CPU:
+        notes.append("without a profile nobody knows which operators ran on the device")
+    elif wanted != CPU:
+        notes.append("times of operators on a device are those of the host that starts them")
+    return tuple(notes)

@@ -1,0 +1,125 @@
+"""Times of operators beside what they cost: parameters, bytes, MACs, and the roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from graphcount.benchmarking.attribute import Attribution, attribute
+from graphcount.benchmarking.trace import OperatorTime, Step
+from graphcount.graph import Tables
+from graphcount.report.bench import Ceiling, NodeTime, Profile
+from graphcount.report.records import NodeRow
+
+FIRST = ("node", "fused", "part", "inserted")
+"""Costs of a node count at the operator that is the most certain to compute it."""
+
+
+def join(
+    profile: dict[str, Any],
+    rows: Mapping[str, NodeRow],
+    original: Tables,
+    optimized: Tables | None,
+) -> tuple[Profile, tuple[NodeTime, ...]]:
+    """Attribute what a child profiled.
+
+    Args:
+        profile: As `graphcount.benchmarking.worker` answers.
+        rows: Nodes of the report by id.
+        original: The graph of the file.
+        optimized: The graph onnxruntime made of it, or None.
+
+    Returns:
+        What was profiled, and every operator, slowest first.
+    """
+    times = [_time(row) for row in profile["operators"]]
+    found = attribute((time.path for time in times), original, optimized)
+    ceiling = Ceiling(*profile["ceiling"]) if profile["ceiling"] else None
+    whole = sum(time.seconds for time in times)
+    counted: set[str] = set()
+    nodes = [
+        _row(time, found[time.path], rows, counted, whole, ceiling)
+        for time in sorted(times, key=lambda time: FIRST.index(found[time.path].kind))
+    ]
+    ran = {source for item in found.values() for source in item.sources}
+    operators = {node for node, data in original.nodes.items() if data["kind"] == "operator"}
+    summary = Profile(
+        runs=profile["runs"],
+        run_s=profile["run_s"],
+        operators_s=whole,
+        overhead_s=profile["run_s"] - whole,
+        not_run=len(operators - ran),
+        ceiling=ceiling,
+        notes=tuple(profile["notes"]),
+    )
+    return summary, tuple(sorted(nodes, key=lambda node: (-node.time_s, node.name)))
+
+
+def _time(row: Sequence[Any]) -> OperatorTime:
+    path: tuple[Step, ...] = tuple((step[0], step[1], step[2]) for step in row[0])
+    return OperatorTime(path, *row[1:])
+
+
+def _row(
+    time: OperatorTime,
+    found: Attribution,
+    rows: Mapping[str, NodeRow],
+    counted: set[str],
+    whole: float,
+    ceiling: Ceiling | None,
+) -> NodeTime:
+    """One operator. Costs of a node that several operators compute count at the first of them."""
+    mine = () if found.kind == "inserted" else found.sources
+    costs = [rows[source] for source in mine if source in rows and source not in counted]
+    kind = "part" if mine and not set(mine) - counted else found.kind
+    counted.update(mine)
+    macs = _sum(row.macs for row in costs)
+    moved = round(time.moved_nbytes) + sum(row.nbytes for row in costs)
+    seconds = time.seconds or None
+    flops = 2 * macs / seconds if macs and seconds else None
+    stream = moved / seconds if seconds else 0.0
+    roofline, bound = _roofline(macs, moved, seconds, ceiling)
+    return NodeTime(
+        name=time.path[-1][0],
+        op_type=time.path[-1][1],
+        provider=time.provider,
+        sources=found.sources,
+        attribution=kind,
+        calls=time.calls,
+        time_s=time.seconds,
+        share=time.seconds / whole if whole else 0.0,
+        parameters=sum(row.parameters for row in costs),
+        nbytes=moved,
+        macs=macs,
+        flops_per_s=flops,
+        bytes_per_s=stream,
+        roofline=roofline,
+        bound=bound,
+    )
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """The sum; None when one is not known."""
+    total = 0
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total
+
+
+def _roofline(
+    macs: int | None, moved: int, seconds: float | None, ceiling: Ceiling | None
+) -> tuple[float | None, str | None]:
+    """Share of the lower ceiling that was reached, and which one that is.
+
+    The fastest an operator can be is the longer of computing at the peak of arithmetic and moving
+    its operands once at the peak of memory.
+    """
+    if ceiling is None or macs is None or not seconds:
+        return None, None
+    compute = 2 * macs / ceiling.flops_per_s
+    memory = moved / ceiling.bytes_per_s
+    if compute == memory == 0:
+        return None, None
+    return max(compute, memory) / seconds, "compute" if compute >= memory else "memory"

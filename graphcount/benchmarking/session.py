@@ -1,0 +1,215 @@
+"""onnxruntime itself: sessions, runs, clocks. Runs in the child."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import onnxruntime as ort
+
+from graphcount.benchmarking.fill import NUMPY, make
+from graphcount.benchmarking.providers import CPU
+
+LEVELS = {
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+FATAL = 4
+"""Log level: errors arrive as exceptions."""
+
+LACKING = frozenset({*NUMPY, "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"})
+LACKING |= {"uint4", "int4", "uint2", "int2", "float4e2m1"}
+"""Element types that onnxruntime cannot hand over as numpy arrays."""
+
+MIN_RUNS = 10
+MAX_RUNS = 1_000_000
+
+Call = Callable[[], Any]
+Tell = Callable[[str], None]
+
+_NOISE = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : "
+    r"|\S*/\w+\.(?:cc|h|cpp):\d+ [^()]{0,300}\([^()]{0,300}\)(?: const)? "
+)
+"""What messages of onnxruntime say of its own sources."""
+
+
+class RunError(Exception):
+    """Why there is no measurement: `kind` is `runtime`, `memory` or `provider`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+
+def guarded(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call onnxruntime; its exceptions become a `RunError`."""
+    try:
+        return function(*arguments, **options)
+    except MemoryError as error:
+        raise RunError("memory", str(error) or "an allocation failed") from None
+    except Exception as error:
+        text = " ".join(_NOISE.sub("", str(error)[:4000]).split())
+        memory = "bad_alloc" in text or "Failed to allocate" in text or "out of memory" in text
+        raise RunError("memory" if memory else "runtime", f"onnxruntime: {text}") from None
+
+
+def session_options(job: dict[str, Any]) -> Any:
+    """Options of a session; onnxruntime's own defaults for what the job leaves open."""
+    options = ort.SessionOptions()
+    options.log_severity_level = FATAL
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    options.graph_optimization_level = LEVELS[job["optimization"]]
+    if job["threads"]:
+        options.intra_op_num_threads = job["threads"]
+    if job["inter_threads"]:
+        options.inter_op_num_threads = job["inter_threads"]
+        if job["inter_threads"] > 1:
+            options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
+    if job["custom_ops"]:
+        guarded(options.register_custom_ops_library, job["custom_ops"])
+    return options
+
+
+def create(path: str, job: dict[str, Any], options: Any) -> Any:
+    """A session on the provider that was asked for.
+
+    Raises:
+        RunError: It cannot be made, or onnxruntime fell back to another provider.
+    """
+    wanted = job["provider"]
+    providers = [wanted] if wanted == CPU else [wanted, CPU]
+    try:
+        session = guarded(
+            ort.InferenceSession, path, options, providers=providers, enable_fallback=0
+        )
+    except RunError as error:  # the path is said once, by whoever prints the error
+        message = error.message.replace(f"Load model from {path} ", "").replace("failed:", "", 1)
+        raise RunError(error.kind, message) from None
+    active = session.get_providers()
+    if not active or active[0] != wanted:
+        got = active[0] if active else "none"
+        raise RunError(
+            "provider", f"onnxruntime fell back from {wanted} to {got}: nothing was measured"
+        )
+    return session
+
+
+def feeds_of(session: Any, inputs: Sequence[dict[str, Any]], seed: int) -> dict[str, Any]:
+    """The values of all inputs."""
+    types = {value.name: value.type for value in session.get_inputs()}
+    try:
+        return {
+            item["name"]: make(item, types.get(item["name"], ""), seed, position)
+            for position, item in enumerate(inputs)
+            if item["name"] in types
+        }
+    except ValueError as error:
+        raise RunError("runtime", f"an input cannot be made: {error}") from None
+
+
+def bind(
+    session: Any, feeds: dict[str, Any], inputs: Sequence[dict[str, Any]], device: str | None
+) -> tuple[Call, bool]:
+    """What one run calls, and whether inputs and outputs stay on the device.
+
+    On the host this is `session.run`, as everyone calls it.
+    """
+    names = [value.name for value in session.get_outputs()]
+    codes = {item["name"]: item["code"] for item in inputs if item["dtype"] in NUMPY}
+    tensors = all(hasattr(value, "dtype") and value.dtype != object for value in feeds.values())
+    if device is not None and tensors and not codes:
+        binding = session.io_binding()
+        for name, value in feeds.items():
+            held = guarded(ort.OrtValue.ortvalue_from_numpy, value, device, 0)
+            binding.bind_ortvalue_input(name, held)
+        for name in names:
+            binding.bind_output(name, device, 0)
+
+        def on_device() -> None:
+            session.run_with_iobinding(binding)
+            binding.synchronize_outputs()
+
+        return on_device, True
+    without_numpy = any(_element(value.type) in LACKING for value in session.get_outputs())
+    if (codes or without_numpy) and tensors:
+        wrapped = {
+            name: ort.OrtValue.ortvalue_from_numpy_with_onnx_type(value, codes[name])
+            if name in codes
+            else ort.OrtValue.ortvalue_from_numpy(value)
+            for name, value in feeds.items()
+        }
+        return lambda: session.run_with_ort_values(names, wrapped), False
+    return partial(session.run, None, feeds), False
+
+
+def _element(ort_type: str) -> str:
+    """Element type of `tensor(float)`."""
+    return ort_type.removeprefix("tensor(").removesuffix(")")
+
+
+def timed(calls: Sequence[Call], job: dict[str, Any], tell: Tell) -> list[list[float]]:
+    """Seconds of each run of each call; several calls take turns: A B, B A, A B."""
+    wanted, limit = job["runs"] or MAX_RUNS, job["seconds"]
+    clock = time.perf_counter_ns
+    found: list[list[float]] = [[] for _ in calls]
+    order = list(enumerate(calls))
+    end = clock() + int(limit * 1e9) if limit is not None else None
+    told = clock()
+    done = 0
+    gc.disable()
+    try:
+        while done < wanted:
+            for position, call in order:
+                start = clock()
+                call()
+                found[position].append((clock() - start) / 1e9)
+            order.reverse()
+            done += 1
+            now = clock()
+            if end is not None and now > end and done >= min(MIN_RUNS, wanted):
+                break
+            if now - told > 500_000_000:
+                tell(f"run {done:,}" + (f" of {wanted:,}" if wanted < MAX_RUNS else ""))
+                told = now
+    finally:
+        gc.enable()
+    return found
+
+
+def concurrent(
+    calls: Sequence[Call], threads: int, job: dict[str, Any], tell: Tell
+) -> tuple[list[float], float]:
+    """Seconds of all runs of so many threads that share the calls, and of all of it."""
+    share = {**job, "runs": -(-job["runs"] // threads) if job["runs"] else None}
+    gate = threading.Barrier(threads + 1)
+    found: list[list[float]] = [[] for _ in range(threads)]
+    failed: list[Exception] = []
+
+    def work(number: int) -> None:
+        gate.wait()
+        try:
+            silent: Tell = tell if number == 0 else lambda text: None
+            found[number] = timed([calls[number % len(calls)]], share, silent)[0]
+        except Exception as error:
+            failed.append(error)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    gate.wait()
+    start = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    if failed:
+        raise failed[0]
+    return [time for times in found for time in times], time.perf_counter() - start

@@ -1,0 +1,257 @@
+"""The child process: reads one job from stdin, answers in JSON lines on its standard output.
+
+A job holds `models` (one, or two to compare, each with `path` and `inputs`), the options of
+`graphcount.report.bench.Options`, `provider`, `device`, `custom_ops`, `profile`, `save_inputs` and
+`folder`, where it may write. onnxruntime is imported after the limits are in place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from graphcount.benchmarking.limits import apply, peak_rss
+from graphcount.errors import GraphcountError
+
+PROFILE_SECONDS = 1.0
+PROFILE_RUNS = 200
+PROFILE_EVENTS = 200_000
+"""onnxruntime keeps at most 1,000,000 events."""
+
+Answer = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Run the job; every outcome is one line."""
+    own = os.dup(1)
+    os.dup2(2, 1)  # what native code prints must not look like an answer
+    stream = os.fdopen(own, "w", encoding="utf-8")
+
+    def answer(message: dict[str, Any]) -> None:
+        stream.write(json.dumps(message) + "\n")
+        stream.flush()
+
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    apply(job["memory_limit_nbytes"])
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        found = "is not installed" if error.name == "onnxruntime" else f"cannot be loaded: {error}"
+        why = f"onnxruntime {found}: pip install '{job['package']}'"
+        answer({"event": "error", "kind": "setup", "message": why})
+        return
+    if job["provider"] not in ort.get_available_providers():
+        has = ", ".join(ort.get_available_providers())
+        why = f"onnxruntime {ort.__version__} has no {job['provider']} here (it has {has})"
+        remedy = f"{why}: pip install '{job['package']}'"
+        answer({"event": "error", "kind": "setup", "message": remedy})
+        return
+    from graphcount.benchmarking.session import RunError
+
+    try:
+        answer({"event": "result", **measure(job, answer)})
+    except RunError as error:
+        answer({"event": "error", "kind": error.kind, "message": error.message})
+    except GraphcountError as error:  # an input file that changed since it was checked
+        answer({"event": "error", "kind": "runtime", "message": str(error)})
+    except MemoryError as error:
+        message = str(error) or "an allocation failed"
+        answer({"event": "error", "kind": "memory", "message": message})
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        answer({"event": "error", "kind": "bug", "message": message})
+
+
+def _leave_with_parent() -> None:
+    """End this process when nobody waits for it any more: its input ends."""
+    while os.read(0, 1):
+        pass
+    os._exit(3)
+
+
+def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """Make sessions, run them, profile the first."""
+    from graphcount.benchmarking.session import guarded
+
+    def tell(text: str) -> None:
+        answer({"event": "progress", "text": text})
+
+    base = peak_rss()
+    calls, models = [], []
+    for model in job["models"]:
+        tell("session")
+        for _ in range(job["sessions"]):
+            call, row = _prepare(model, job)
+            calls.append(call)
+        models.append(row)
+    if job["save_inputs"]:
+        _save(models[0]["feeds"], job["save_inputs"])
+    environment = _environment()
+    tell("warm-up")
+    for call in calls:
+        for _ in range(job["warmup"]):
+            guarded(call)
+    times, wall = _timed(calls, job, tell)
+    peak = peak_rss()
+    for row, seconds in zip(models, times, strict=True):
+        row["times"] = seconds
+        del row["feeds"]
+    del call, calls  # and with them the sessions: the profile has its own
+    profile = None
+    if job["profile"]:
+        tell("profile")
+        profile = _profile(job, min(times[0]))
+    return {
+        "environment": environment,
+        "models": models,
+        "wall_s": wall,
+        "base_rss_nbytes": base,
+        "peak_rss_nbytes": peak,
+        "profile": profile,
+    }
+
+
+def _environment() -> dict[str, Any]:
+    import onnxruntime as ort
+
+    return {
+        "onnxruntime": ort.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": _cores(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _timed(
+    calls: Sequence[Callable[[], Any]], job: dict[str, Any], tell: Callable[[str], None]
+) -> tuple[list[list[float]], float]:
+    """Seconds of the runs of each model, and of all of it."""
+    from graphcount.benchmarking.session import concurrent, guarded, timed
+
+    if job["concurrency"] > 1:
+        together: tuple[list[float], float]
+        together = guarded(concurrent, calls, job["concurrency"], job, tell)
+        return [together[0]], together[1]
+    start = time.perf_counter()
+    times: list[list[float]] = guarded(timed, calls, job, tell)
+    return times, time.perf_counter() - start
+
+
+def _prepare(model: dict[str, Any], job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Session, inputs and the first run of a model."""
+    from graphcount.benchmarking import session as onnx_session
+
+    options = onnx_session.session_options(job)
+    start = time.perf_counter()
+    session = onnx_session.create(model["path"], job, options)
+    created = time.perf_counter() - start
+    feeds = onnx_session.feeds_of(session, model["inputs"], job["seed"])
+    call, bound = onnx_session.bind(session, feeds, model["inputs"], job["device"])
+    start = time.perf_counter()
+    onnx_session.guarded(call)
+    first = time.perf_counter() - start
+    active = list(session.get_providers())
+    row = {"session_create_s": created, "first_run_s": first, "io_binding": bound}
+    return call, {**row, "providers": active, "feeds": feeds}
+
+
+def _profile(job: dict[str, Any], fastest: float) -> dict[str, Any]:
+    """Run the first model in a session that is profiled, and write what it was optimized to."""
+    from graphcount.benchmarking import trace
+    from graphcount.benchmarking.probes import ceiling
+    from graphcount.benchmarking.session import RunError, bind, feeds_of, guarded
+
+    model = job["models"][0]
+    notes: list[str] = []
+    session = _profiled_session(job, model["path"], notes)
+    feeds = feeds_of(session, model["inputs"], job["seed"])
+    call, _ = bind(session, feeds, model["inputs"], job["device"])
+    wanted = min(PROFILE_RUNS, max(3, int(PROFILE_SECONDS / max(fastest, 1e-6))))
+    wanted = max(1, min(wanted, PROFILE_EVENTS // max(1, job["node_count"])))
+    for _ in range(wanted + 1):
+        guarded(call)
+    path = Path(session.end_profiling())
+    found = list(trace.runs(json.loads(path.read_text("utf-8"))))
+    del session, call
+    if not found:
+        raise RunError("runtime", "onnxruntime wrote an empty profile")
+    kept = trace.faster_half(found[1:] or found)
+    try:
+        flops, stream = ceiling(job)
+        top: Sequence[float] | None = (flops, stream)
+    except Exception as error:
+        notes.append(f"no ceiling was measured: {str(error).splitlines()[0][:200]}")
+        top = None
+    return {
+        "runs": len(kept),
+        "run_s": sum(run.micros for run in kept) / len(kept) / 1e6,
+        "operators": [tuple(row) for row in trace.operators(kept)],
+        "ceiling": top,
+        "notes": notes,
+    }
+
+
+def _profiled_session(job: dict[str, Any], path: str, notes: list[str]) -> Any:
+    """A session with a profile; where it can, it writes the optimized model too."""
+    from graphcount.benchmarking.session import RunError, create, session_options
+
+    for write in (True, False):
+        options = session_options(job)
+        options.enable_profiling = True
+        options.profile_file_prefix = os.path.join(job["folder"], "profile")
+        if write and job["write_optimized"]:
+            options.optimized_model_filepath = os.path.join(job["folder"], "optimized.onnx")
+            key = "session.optimized_model_external_initializers"
+            options.add_session_config_entry(f"{key}_file_name", "optimized.bin")
+            options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")
+        try:
+            return create(path, job, options)
+        except RunError:
+            if not write:
+                raise
+            notes.append("onnxruntime cannot write its optimized graph here: joined by names only")
+    raise AssertionError
+
+
+def _save(feeds: dict[str, Any], path: str) -> None:
+    """Write the inputs that are plain tensors as `.npz`."""
+    import zipfile
+
+    import numpy as np
+
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in feeds.items():
+            if hasattr(value, "dtype") and value.dtype != object:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, value, allow_pickle=False)
+
+
+def _cpu() -> str:
+    """The processor's name, as the system states it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Profiles, written by hand as onnxruntime writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphcount.benchmarking import trace
+
+
+def node(name: str, op: str, ts: int, dur: int, index: int = 0, **args: Any) -> dict[str, Any]:
+    rest = {"op_name": op, "node_index": str(index), "provider": "P", **args}
+    return {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": rest}
+
+
+def end(ts: int, dur: int) -> dict[str, Any]:
+    return {"cat": "Session", "name": "model_run", "ts": ts, "dur": dur, "args": {}}
+
+
+def test_runs_are_cut_where_they_end() -> None:
+    events = [
+        {"cat": "Session", "name": "session_initialization", "ts": 0, "dur": 9, "args": {}},
+        node("a", "Relu", 10, 4),
+        end(9, 7),
+        node("a", "Relu", 20, 6),
+        end(19, 8),
+    ]
+    first, second = trace.runs(events)
+    assert (first.micros, second.micros) == (7, 8)
+    assert [item.micros for item in second.executions] == [6]
+
+
+def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
+    events = [
+        node("before", "Relu", 8, 1),
+        node("x", "Sin", 12, 3, 1),
+        node("x", "Sin", 20, 4, 1),
+        node("inner", "If", 18, 8, 0),  # 8 - 4
+        node("outer", "Loop", 10, 20, 5),  # 20 - 3 - 4 - 4
+        end(7, 30),
+    ]
+    (run,) = trace.runs(events)
+    outer, inner = ("outer", "Loop", 5), ("inner", "If", 0)
+    own: dict[tuple[trace.Step, ...], int] = {}
+    for item in run.executions:
+        own[item.path] = own.get(item.path, 0) + item.micros
+    assert own == {
+        (("before", "Relu", 0),): 1,
+        (outer, ("x", "Sin", 1)): 3,
+        (outer, inner, ("x", "Sin", 1)): 4,
+        (outer, inner): 4,
+        (outer,): 9,
+    }
+    assert sum(own.values()) == 1 + 20
+
+
+def test_means_are_taken_over_the_faster_half() -> None:
+    events = []
+    for start, lasted in ((0, 10), (100, 90), (200, 20), (300, 80)):
+        events += [
+            node("a", "Relu", start, lasted, activation_size="8", output_size="4"),
+            end(start, lasted + 1),
+        ]
+    kept = trace.faster_half(list(trace.runs(events)))
+    assert [run.micros for run in kept] == [11, 21]
+    (row,) = trace.operators(kept)
+    assert (row.calls, row.seconds, row.moved_nbytes) == (1, 15e-6, 12)
+
+
+def test_events_of_other_kinds_and_odd_numbers_do_no_harm() -> None:
+    events = [{"cat": "Kernel", "name": "gpu"}, node("a", "Relu", 0, 1, node_index="?"), end(0, 2)]
+    (run,) = trace.runs(events)
+    assert run.executions[0].path == (("a", "Relu", -1),)
