@@ -36,6 +36,7 @@ OWNERS = {
     "onnxruntime": {"benchmarking"},
     "distributed": {"scan"},
     "fsspec": {"loading", "scan"},
+    "aiohttp": {"loading"},
     "numpy": {"analysis", "auditing", "benchmarking"},
 }
 """Third-party packages and the rooms that may import them."""

@@ -19,6 +19,7 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
+from graphcount.loading.source import public_path
 from graphcount.report.records import (
     OUTPUT,
     Dim,
@@ -170,7 +171,7 @@ def _model_info(
     held.update(sparse.values.name for sparse in proto.graph.sparse_initializers)
     producer = f"{proto.producer_name} {proto.producer_version}".strip()
     return ModelInfo(
-        path=model.path,
+        path=public_path(model.path),
         format=model.format,
         file_nbytes=model.file_nbytes,
         external_nbytes=sum(row.stored.nbytes for row in rows if row.stored.is_external),

@@ -15,7 +15,7 @@ from graphcount.analysis.stored import Stored
 from graphcount.errors import GraphcountError
 from graphcount.loading.external import open_side_file
 from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.source import open_regular
+from graphcount.loading.source import open_payload
 from graphcount.loading.wire import signed, varint
 
 CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 10: "e", 11: "d"}
@@ -167,7 +167,7 @@ class Values:
             return None
         try:
             if self._file is None:
-                self._file = open_regular(self.path)
+                self._file = open_payload(self.path)
             self._file.seek(offset)
             data = self._file.read(nbytes)
         except (OSError, GraphcountError):

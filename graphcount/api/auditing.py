@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from graphcount.api.model import Model, gc_paused
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.source import is_remote
 
 if TYPE_CHECKING:
     from graphcount.report.records import Report, RuleInfo
@@ -31,7 +32,8 @@ def audit(
 
     Args:
         path: The model.
-        deep: Run the rules that read payload and side files: None up to 512 MB of them.
+        deep: Run the rules that read payload and side files: None up to 512 MB of them, and
+            not of a remote model.
         select: Ids of rules to run, or their beginnings; empty for all.
         ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
         hash_file: Put the SHA-256 of the model and its side files into the report.
@@ -65,7 +67,8 @@ def audited(
     from graphcount.auditing.engine import audit as run
 
     if deep is None:
-        deep = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES and model.file.is_at_hand
+        small = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
+        deep = small and model.file.is_at_hand and not is_remote(model.path)
     context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
     try:
         with gc_paused():

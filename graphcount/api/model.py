@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from graphcount.errors import NotReadableError
-from graphcount.loading import ModelFile, open_payload, read_model
+from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
+from graphcount.loading.source import is_remote, public_path
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -51,7 +51,7 @@ class CountOptions(Sizes, total=False):
 
     Attributes:
         deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of it,
-            False none, None up to 64 MiB.
+            False none, None up to 64 MiB, and none of a remote model.
         hash_file: Put the SHA-256 of the model and its side files, and the fingerprints of its
             content, into the report: all of it is read.
         cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
@@ -140,7 +140,8 @@ class Model:
         from graphcount.analysis.values import Values
 
         hash_file = options.get("hash_file", False)
-        budget = {None: DEEP_BUDGET_NBYTES, True: 1 << 62, False: 0}[options.get("deep")]
+        by_default = 0 if is_remote(self.path) else DEEP_BUDGET_NBYTES
+        budget = {None: by_default, True: 1 << 62, False: 0}[options.get("deep")]
         binary = self.file.format == "onnx"  # offsets into a text form mean nothing
         values = Values(self.path if binary else "-", budget)
         try:
@@ -175,7 +176,7 @@ class Model:
         if self._hashes is None:
             from graphcount.analysis.fingerprint import fingerprint
 
-            source = open_payload(self.file, self._limits)
+            source = reopen(self.file, self._limits)
             try:
                 self._hashes = fingerprint(self.file, self.model_graph, source)
             finally:
@@ -194,7 +195,7 @@ class Model:
         return self.report()._repr_html_()
 
     def __repr__(self) -> str:
-        return f"<graphcount.Model {self.path!r}>"
+        return f"<graphcount.Model {public_path(self.path)!r}>"
 
 
 def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
@@ -253,9 +254,7 @@ def _sha256(path: str) -> str:
     Raises:
         NotReadableError: It cannot be read a second time (standard input).
     """
-    from graphcount.loading.source import open_regular, sha256
+    from graphcount.loading.source import open_payload, sha256
 
-    if path == "-":
-        raise NotReadableError("standard input cannot be hashed; name a file", path)
-    with open_regular(path) as file:
+    with open_payload(path) as file:
         return sha256(file)

@@ -15,7 +15,7 @@ from graphcount.errors import DamagedError, GraphcountError
 from graphcount.loading import ModelFile
 from graphcount.loading.external import ExternalData, open_side_file
 from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.source import open_regular
+from graphcount.loading.source import open_payload
 from graphcount.loading.strings import Odd
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Files:
             raise DamagedError("large tensors of a pipe or a text form are not kept", path)
         file = self._open.get(path)
         if file is None:
-            file = self._open[path] = open_regular(path)
+            file = self._open[path] = open_payload(path)
         return _read(file, offset, nbytes, path)
 
     def side(self, data: ExternalData) -> Part | None:

@@ -37,7 +37,8 @@ from graphcount.report.records import SEVERITIES, Report
 @click.option(
     "--deep/--no-deep",
     default=None,
-    help="Run rules that read tensors and side files.  [default: up to 512 MB of them]",
+    help="Run rules that read tensors and side files."
+    "  [default: up to 512 MB of them; of remote models none]",
 )
 @click.option(
     "--hash",

@@ -96,7 +96,7 @@ def deep_option(command: Command) -> Command:
         "--deep/--no-deep",
         default=None,
         help="Read weights to find copies and duplicates: all, or none."
-        "  [default: up to 64 MiB of candidates]",
+        "  [default: up to 64 MiB of candidates; of remote models none]",
     )
     return option(command)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from graphcount.errors import DamagedError, GraphcountError, LimitError
 from graphcount.loading.source import open_source
 from graphcount.report.records import Report
@@ -23,7 +25,7 @@ def read_report(path: str) -> Report | None:
     """
     if path == "-":
         return None
-    with open_source(path) as source:
+    with closing(open_source(path)) as source:
         head = source.read(0, HEAD_NBYTES)
         if head.lstrip()[:1] not in (b"{", b"[") or b'"graphcount.report/' not in head:
             return None

@@ -15,7 +15,7 @@ from graphcount.loading.decode import decode_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 from graphcount.loading.sniff import identify, text_form
-from graphcount.loading.source import BytesSource, Source, open_source
+from graphcount.loading.source import BytesSource, Source, is_remote, open_source, public_path
 from graphcount.loading.wire import Thin, fields
 from graphcount.loading.wire import thin as thin_walk
 
@@ -66,14 +66,13 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = 
         finally:
             source.close()
     except OSError as error:
-        raise NotReadableError((error.strerror or "cannot be read").lower(), path) from None
+        reason = (error.strerror or "cannot be read").lower()
+        raise NotReadableError(reason, public_path(path)) from None
     except GraphcountError as error:
-        if error.path is None:
-            raise error.at(path) from None
-        raise
+        raise error.at(public_path(path)) from None
 
 
-def open_payload(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:
+def reopen(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:
     """Open a model again for its payload: the bytes that offsets in its records refer to.
 
     Raises:
@@ -121,6 +120,10 @@ def read_source(
 
 def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
     """The model without large payload fields; a small file is taken whole."""
+    if is_remote(source.path):
+        from graphcount.loading.remote import remote_limits
+
+        limits = remote_limits(limits)
     if source.nbytes <= limits.whole_file_nbytes:
         return Thin(source.read(0, source.nbytes), [], [], [], [])
     return thin_walk(source, limits)

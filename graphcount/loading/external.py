@@ -17,12 +17,15 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import IO, NamedTuple
 
-from graphcount.errors import NotReadableError, Problem
+from graphcount.errors import GraphcountError, NotReadableError, Problem
 from graphcount.loading.model import Tensor
-from graphcount.loading.source import open_regular
+from graphcount.loading.source import has_scheme, open_payload, open_regular
 
 KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""
+
+REMOTE_SIDE_FILES = 1000
+"""Side files of a remote model that are looked at: each is a request that a model can cause."""
 
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}\Z")
@@ -76,7 +79,7 @@ def locate(tensor: Tensor, model_path: str, cache: dict[str, ExternalData]) -> E
     location = entries.get("location", "")
     found = cache.get(location)
     if found is None:
-        found = cache[location] = _look(location, model_path)
+        found = cache[location] = _look(location, model_path, len(cache))
     problems, notes = [*found.problems], [*found.notes]
     numbers: dict[str, int | None] = {"offset": None, "length": None}
     for key in numbers:
@@ -132,6 +135,11 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
     """
     if data.path is None or data.problems:
         return None
+    if has_scheme(data.path):
+        try:
+            return open_payload(data.path)
+        except GraphcountError:
+            return None
     try:
         before = os.lstat(data.path)
         if not stat.S_ISREG(before.st_mode) or before.st_nlink > 1:
@@ -148,17 +156,19 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
 
 def side_file(location: str, model_path: str) -> ExternalData:
     """Find a side file by its location alone; see `locate`."""
-    return _look(location, model_path)
+    return _look(location, model_path, 0)
 
 
-def _look(location: str, model_path: str) -> ExternalData:
-    """Contain a location and size what it names."""
+def _look(location: str, model_path: str, others: int) -> ExternalData:
+    """Contain a location and size what it names; `others` were looked at before."""
     problems = _refused(location)
     if not problems and model_path == "-":
         why = "the model came from standard input, which has no folder"
         problems = [_problem("EXT006", why)]
     if problems:
         return ExternalData(location, problems=tuple(problems))
+    if has_scheme(model_path):
+        return _look_elsewhere(location, model_path, others)
     try:
         return _resolve(location, model_path)
     except FileNotFoundError:
@@ -190,6 +200,21 @@ def _resolve(location: str, model_path: str) -> ExternalData:
     if resolved == model:
         notes.append(_problem("EXT019", f"{location} is the model file itself"))
     return ExternalData(location, path=resolved, nbytes=status.st_size, notes=tuple(notes))
+
+
+def _look_elsewhere(location: str, model_path: str, others: int) -> ExternalData:
+    """Size a side file beside a remote model, or in its archive."""
+    if others >= REMOTE_SIDE_FILES:
+        why = f"more than {REMOTE_SIDE_FILES:,} side files; {location} is not looked at"
+        return ExternalData(location, problems=(_problem("EXT006", why),))
+    if model_path.startswith("zip://"):
+        from graphcount.loading.archive import side_member as find
+    else:
+        from graphcount.loading.remote import side_file as find
+    path, nbytes, why = find(model_path, "/".join(_parts(location)))
+    if nbytes is None:
+        return ExternalData(location, problems=(_problem("EXT006", f"{location} {why}"),))
+    return ExternalData(location, path=path, nbytes=nbytes)
 
 
 def _parts(location: str) -> list[str]:

@@ -1,13 +1,18 @@
-"""Where the bytes of a model come from: a local file or standard input.
+"""Where the bytes of a model come from: a local file, standard input, an archive, a remote place.
 
 A path is opened only when it is a regular file: FIFOs and devices block or never end, and opening
 them can have effects. Bytes are read by position; nothing is memory-mapped, since a file truncated
 by someone else would then kill the process.
+
+A path with a scheme (`https://…`, `s3://…`, `zip://member::archive.zip`) is not a file's name;
+`graphcount.loading.remote` and `graphcount.loading.archive` read those.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import stat
 import sys
 from types import TracebackType
@@ -17,6 +22,12 @@ from graphcount.errors import DamagedError, LimitError, NotReadableError
 
 STDIN_NBYTES = 2**31 - 1
 """Piped models are spooled up to protobuf's own limit for a message, so no pipe fills the disk."""
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+PLAIN_PARAMETERS = frozenset({"download", "generation", "raw", "ref", "revision", "versionId"})
+"""Parameters of a URL whose values are shown; all others may be signatures or tokens."""
 
 
 class Source(Protocol):
@@ -30,7 +41,11 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what is held."""
+        """Release what is held.
+
+        Raises:
+            NotReadableError: The bytes changed while they were read, as far as that can be seen.
+        """
         ...
 
 
@@ -90,15 +105,107 @@ class BytesSource:
         """Nothing to release."""
 
 
-def open_source(path: str) -> FileSource:
-    """Open a model: a path, or `-` for standard input.
+class SourceFile(io.RawIOBase):
+    """A source as a file object, for code that seeks and reads."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._position = 0
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Any position can be read."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position, counted from the start, from here or from the end."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.nbytes}
+        self._position = max(0, base[whence] + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer as far as there are bytes."""
+        data = self._source.read(self._position, len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close the source."""
+        if not self.closed:
+            super().close()
+            self._source.close()
+
+
+def has_scheme(path: str) -> bool:
+    """Whether a path names something else than a local file: `https://…`, `zip://…::…`."""
+    return _SCHEME.match(path) is not None
+
+
+def is_remote(path: str) -> bool:
+    """Whether the bytes of a path come from another machine."""
+    inner = path.rpartition("::")[2] if path.startswith("zip://") else path
+    return has_scheme(inner)
+
+
+def public_path(path: str) -> str:
+    """A path as it may be shown: without passwords and signatures of URLs."""
+    if not is_remote(path):
+        return path
+    head, separator, rest = path.partition("://")
+    if head == "zip":
+        member, _, archive = rest.rpartition("::")
+        return f"zip://{member}::{public_path(archive)}"
+    place, mark, query = rest.partition("?")
+    authority, slash, name = place.partition("/")
+    user, _, host = authority.rpartition("@")
+    if head.lower() in ("http", "https") or ":" in user:
+        authority = host
+    shown = []
+    for parameter in query.partition("#")[0].split("&") if mark else ():
+        key, equals, _ = parameter.partition("=")
+        hidden = equals and key not in PLAIN_PARAMETERS
+        shown.append(f"{key}=***" if hidden else parameter if equals else "***")
+    return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(shown)}"
+
+
+def open_source(path: str) -> Source:
+    """Open a model: a path, `-` for standard input, a URL, a member of an archive.
 
     Raises:
         NotReadableError: Missing, not a regular file, or refused; FIFOs and devices are not opened.
     """
     if path == "-":
         return _stdin()
-    return FileSource(open_regular(path), path)
+    if not has_scheme(path):
+        return FileSource(open_regular(path), path)
+    if path.startswith("zip://"):
+        from graphcount.loading.archive import open_member
+
+        return open_member(path)
+    from graphcount.loading.remote import open_remote
+
+    return open_remote(path)
+
+
+def open_payload(path: str) -> IO[bytes]:
+    """Open what a path names for reading and seeking; the one way to a model's payload.
+
+    Raises:
+        NotReadableError: It cannot be opened, or not twice (standard input).
+    """
+    if path == "-":
+        raise NotReadableError("standard input cannot be read twice; name a file", path)
+    if not has_scheme(path):
+        return open_regular(path)
+    return cast("IO[bytes]", io.BufferedReader(SourceFile(open_source(path)), 8192))
 
 
 def open_regular(path: str) -> IO[bytes]:
@@ -150,7 +257,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _stdin() -> FileSource:
-    """Standard input; what comes through a pipe is spooled, beyond 64 MiB to a temporary file."""
+    """Standard input; what comes through a pipe is spooled."""
     if sys.stdin is None:  # started with a closed standard input
         raise NotReadableError("is closed", "-")
     stream = sys.stdin.buffer
@@ -162,15 +269,27 @@ def _stdin() -> FileSource:
         mode = stat.S_IFIFO  # no descriptor behind it (a test double): read it as a stream
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # a terminal, or one that never ends
         raise NotReadableError(f"is {_irregular(mode)}, not a file", "-")
+    return spool(stream, "-", "standard input")
+
+
+def spool(stream: IO[bytes], path: str, name: str) -> FileSource:
+    """Keep a stream that cannot seek; beyond 64 MiB in a temporary file.
+
+    Raises:
+        LimitError: It is longer than protobuf allows a message to be.
+    """
     from tempfile import SpooledTemporaryFile
 
-    spool = SpooledTemporaryFile(max_size=64 * 2**20)  # noqa: SIM115 (closed by its source)
+    kept = SpooledTemporaryFile(max_size=64 * 2**20)  # noqa: SIM115 (closed by its source)
     spooled = 0
-    while chunk := stream.read(2**20):
-        spooled += len(chunk)
-        if spooled > STDIN_NBYTES:
-            spool.close()
-            reason = f"standard input is longer than {STDIN_NBYTES:,} bytes"
-            raise LimitError(reason, "-", rule="FMT004")
-        spool.write(chunk)
-    return FileSource(cast("IO[bytes]", spool), "-")
+    try:
+        while chunk := stream.read(2**20):
+            spooled += len(chunk)
+            if spooled > STDIN_NBYTES:
+                why = f"{name} is longer than {STDIN_NBYTES:,} bytes"
+                raise LimitError(why, path, rule="FMT004")
+            kept.write(chunk)
+    except BaseException:
+        kept.close()
+        raise
+    return FileSource(cast("IO[bytes]", kept), path)

@@ -1,0 +1,294 @@
+"""Models on other machines, by fsspec: https, S3, Google Cloud Storage, Hugging Face, Azure.
+
+A remote file is read in ranges through `graphcount.loading.readahead`, so that a model of gigabytes
+costs a few round trips. Every answer is bounded: a request has a timeout, is tried again when the
+network fails, and no more bytes are taken than were asked for. Credentials are found by the
+libraries' own means (environment, profiles, netrc); nothing of them, nor of a URL's user and
+signature, is ever shown: messages are made here, the libraries' own are dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from posixpath import dirname
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote
+
+from graphcount.errors import GraphcountError, LimitError, NotReadableError
+from graphcount.loading.limits import Limits
+from graphcount.loading.readahead import HEAD_NBYTES, JUMP_NBYTES, Range, ReadAhead
+from graphcount.loading.source import public_path
+
+Answer = TypeVar("Answer")
+
+PACKAGES: dict[str, str] = {
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "hf": "huggingface_hub",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "memory": "fsspec",
+}
+"""Schemes that are read, with the package that fsspec needs for each.
+
+Not read on purpose: `file` (give the path, which is opened with care), and schemes that fsspec
+turns into others, runs code for or writes to disk for (`reference`, `filecache`, `dask`, …).
+"""
+
+PAUSES_S = (0.25, 1.0, 3.0)
+"""Seconds before each further try."""
+TIMEOUT_S = 30.0
+"""Seconds for an answer, and for each further 3 MB of it."""
+REMOTE_WHOLE_NBYTES = 2**20
+"""Remote files up to this size are read whole; larger ones are walked."""
+UNRANGED_NBYTES = 32 * 2**20
+"""A server that cannot serve ranges is read from up to this size."""
+
+STATUSES = {
+    401: "the server asks for credentials (401)",
+    403: "the server refuses access (403)",
+    404: "no such file (404)",
+    407: "the proxy asks for credentials (407)",
+    410: "no longer there (410)",
+    429: "the server has too many requests (429)",
+}
+"""Words for HTTP status codes."""
+
+
+class Opened(NamedTuple):
+    """What opening a remote file told.
+
+    Attributes:
+        nbytes: Its size.
+        stamp: Tells whether it is still the same file: size, ETag, time of the last change.
+        head: Its first bytes, as far as they came with it.
+    """
+
+    nbytes: int
+    stamp: str
+    head: bytes
+
+
+class Place(Protocol):
+    """One remote file, as `RemoteSource` needs it."""
+
+    def open(self, head_nbytes: int) -> Opened:
+        """Find out its size; may bring up to `head_nbytes` first bytes."""
+        ...
+
+    def fetch(self, ranges: Sequence[Range], stamp: str) -> list[bytes]:
+        """The bytes of ranges, in one round trip."""
+        ...
+
+    def changed(self, stamp: str) -> bool:
+        """Whether it is known to be another file now."""
+        ...
+
+
+class Transient(Exception):
+    """It may work at the next try; the text is what to say when it does not."""
+
+
+class RemoteSource:
+    """A remote file that can be read by position.
+
+    Attributes:
+        path: As given, with what it needs to be opened again.
+        nbytes: Size.
+        stamp: Size, ETag and time of the last change, as far as the place tells them.
+        round_trips: Requests that had to be waited for.
+    """
+
+    def __init__(self, place: Place, path: str) -> None:
+        self.path = path
+        self._place = place
+        opened = patiently(lambda: place.open(HEAD_NBYTES), path)
+        self.nbytes, self.stamp = opened.nbytes, opened.stamp
+        self.round_trips = 1
+        self._ahead = ReadAhead(self._fetch, self.nbytes, opened.head)
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`.
+
+        Raises:
+            NotReadableError: The place does not answer, or the file changed while it was read.
+        """
+        return self._ahead.read(offset, max(0, nbytes))
+
+    def _fetch(self, ranges: Sequence[Range]) -> list[bytes]:
+        self.round_trips += 1
+        return patiently(lambda: self._whole(ranges), self.path)
+
+    def _whole(self, ranges: Sequence[Range]) -> list[bytes]:
+        found = self._place.fetch(ranges, self.stamp)
+        for (start, end), data in zip(ranges, found, strict=True):
+            if len(data) != end - start:
+                raise ends_early(len(data), end - start)
+        return found
+
+    def close(self) -> None:
+        """Make sure that all bytes were of one file.
+
+        Raises:
+            NotReadableError: They were not.
+        """
+        several, self.round_trips = self.round_trips > 1, 0
+        if several and patiently(lambda: self._place.changed(self.stamp), self.path):
+            raise changed()
+
+
+def open_remote(path: str) -> RemoteSource:
+    """Open a URL.
+
+    Raises:
+        NotReadableError: The scheme is unknown, a package is missing, or there is no such file.
+    """
+    return RemoteSource(place_of(path), path)
+
+
+def place_of(path: str) -> Place:
+    """The remote file a path names; nothing is asked of the network yet."""
+    scheme = path.partition("://")[0].lower()
+    if scheme not in PACKAGES:
+        hint = "; give the path itself" if scheme in ("file", "local") else ""
+        known = ", ".join(PACKAGES)
+        raise NotReadableError(
+            f"{scheme}:// is not read here{hint}; known are {known}", public_path(path)
+        )
+    if "::" in path:
+        raise NotReadableError(
+            "chained URLs are not read, but zip://member::URL", public_path(path)
+        )
+    fs, name = filesystem(path)
+    if scheme in ("http", "https"):
+        from graphcount.loading.http import HttpPlace
+
+        return HttpPlace(fs, name)
+    from graphcount.loading.store import StorePlace
+
+    return StorePlace(fs, name)
+
+
+def filesystem(path: str) -> tuple[Any, str]:
+    """The fsspec file system of a path, and the path as that names it.
+
+    Raises:
+        NotReadableError: A package is missing, or the file system cannot be set up.
+    """
+    scheme = path.partition("://")[0].lower()
+    try:
+        from fsspec.core import url_to_fs
+
+        fs, name = url_to_fs(path, use_listings_cache=False)
+    except ImportError:
+        package = PACKAGES[scheme]
+        extra = "" if package in ("aiohttp", "fsspec") else f" {package}"
+        install = f"pip install 'graphcount[remote]'{extra}"
+        why = f"reading {scheme}:// needs packages that are not installed: {install}"
+        raise NotReadableError(why, public_path(path)) from None
+    except Exception as error:
+        raise said(error, path) from None
+    return fs, str(name)
+
+
+def run(fs: Any, call: Callable[[], Any], nbytes: int) -> Any:
+    """Run a coroutine on fsspec's loop, with a timeout that fits what it brings."""
+    from fsspec.asyn import sync
+
+    async def waited() -> Any:
+        return await call()
+
+    return sync(fs.loop, waited, timeout=TIMEOUT_S * (1 + nbytes / 3e6))
+
+
+def patiently(call: Callable[[], Answer], path: str) -> Answer:
+    """Call again after failures that may pass.
+
+    Raises:
+        GraphcountError: It failed for good, or too often; with the path.
+    """
+    tries = 0
+    while True:
+        try:
+            return call()
+        except GraphcountError as error:
+            raise error.at(public_path(path)) from None
+        except Exception as error:
+            if tries == len(PAUSES_S) or not _may_pass(error, tries):
+                raise said(error, path) from None
+            time.sleep(PAUSES_S[tries])
+            tries += 1
+
+
+def _may_pass(error: Exception, tries: int) -> bool:
+    if isinstance(error, TimeoutError):
+        return tries == 0
+    if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)):
+        return False
+    return isinstance(error, (Transient, OSError))  # aiohttp's connection errors too
+
+
+def said(error: Exception, path: str) -> NotReadableError:
+    """What is to be said of a library's error: its kind, never its text, which may tell secrets."""
+    words: tuple[tuple[type[Exception], str], ...] = (
+        (Transient, str(error) if isinstance(error, Transient) else ""),
+        (FileNotFoundError, "no such file"),
+        (PermissionError, "access is refused"),
+        (IsADirectoryError, "is a folder, not a file"),
+        (TimeoutError, f"no answer within {TIMEOUT_S:.0f} s"),
+        (ImportError, "a package that fsspec needs is missing"),
+    )
+    for kind, text in words:
+        if isinstance(error, kind):
+            return NotReadableError(text, public_path(path))
+    return NotReadableError(f"cannot be reached ({type(error).__name__})", public_path(path))
+
+
+def changed() -> NotReadableError:
+    """The error for bytes of two files."""
+    return NotReadableError("the file changed while it was read")
+
+
+def ends_early(found: int, wanted: int) -> Transient:
+    """The error for an answer that was cut."""
+    return Transient(f"the answer ends too early: {found} of {wanted} bytes")
+
+
+def too_large(nbytes: int | None) -> LimitError:
+    """The error for a server that can only send everything."""
+    size = "a file of unknown size" if nbytes is None else f"a file of {nbytes:,} bytes"
+    limit = f"{UNRANGED_NBYTES // 2**20} MiB"
+    return LimitError(f"the server does not serve ranges, and {size} is above {limit}: download it")
+
+
+def remote_limits(limits: Limits) -> Limits:
+    """Limits for a walk that pays for each byte."""
+    return replace(
+        limits,
+        whole_file_nbytes=min(limits.whole_file_nbytes, REMOTE_WHOLE_NBYTES),
+        window_nbytes=min(limits.window_nbytes, JUMP_NBYTES),
+    )
+
+
+def side_file(model_path: str, location: str) -> tuple[str, int | None, str]:
+    """A side file beside a remote model: its URL, its size or None, and why there is none.
+
+    The URL's query goes: a signature is for one file. A location is quoted, so that a server sees
+    no `..`, query or host in it.
+    """
+    url = f"{dirname(model_path)}/{location}"
+    if model_path.lower().startswith("http"):
+        place = model_path.partition("?")[0].partition("#")[0]
+        url = f"{dirname(place)}/{quote(location, safe='/')}"
+    try:
+        opened = patiently(lambda: place_of(url).open(0), url)
+    except GraphcountError as error:
+        missing = error.message.startswith("no such file")
+        return url, None, "is missing" if missing else f"cannot be looked at: {error.message}"
+    return url, opened.nbytes, ""
