@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         page,
         plan,
         rules,
+        scan,
     )
     from graphcount.errors import (
         ConfigError,
@@ -63,6 +64,7 @@ __all__ = [
     "page",
     "plan",
     "rules",
+    "scan",
 ]
 
 _HOMES = {
@@ -78,6 +80,7 @@ _HOMES = {
         "page",
         "plan",
         "rules",
+        "scan",
     ),
     "graphcount.errors": (
         "ConfigError",

@@ -15,7 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("api",),
-    ("scan",),
+    ("scanning",),
     ("config",),
     ("auditing", "benchmarking", "formats", "gates"),
     ("analysis",),
@@ -29,15 +29,16 @@ ROWS: tuple[tuple[str, ...], ...] = (
 
 OWNERS = {
     "click": {"cli"},
-    "rich": {"formats"},
+    "rich": {"formats", "scanning"},
     "networkx": {"graph", "api", "auditing", "formats"},
     "onnx": {"loading", "graph", "analysis", "ops", "benchmarking"},
     "google": {"loading"},
     "onnxruntime": {"benchmarking"},
-    "distributed": {"scan"},
-    "fsspec": {"loading", "scan"},
+    "distributed": {"scanning"},
+    "fsspec": {"loading"},
     "aiohttp": {"loading"},
     "numpy": {"analysis", "auditing", "benchmarking"},
+    "pyarrow": {"scanning"},
 }
 """Third-party packages and the rooms that may import them."""
 

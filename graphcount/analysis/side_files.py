@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from graphcount.analysis.stored import Stored
 from graphcount.loading.external import open_side_file
-from graphcount.loading.source import sha256
+from graphcount.loading.source import sha256_of
 from graphcount.report.records import FileRow
 
 
@@ -21,6 +21,6 @@ def side_files(tensors: Iterable[Stored], *, hashed: bool) -> tuple[FileRow, ...
         file = open_side_file(data._replace(problems=())) if hashed else None
         if file is not None:
             with file:
-                digest = sha256(file)
+                digest = sha256_of(file)
         found[data.location] = FileRow(data.location, data.nbytes, digest)
     return tuple(found[location] for location in sorted(found))

@@ -7,6 +7,7 @@ from graphcount.api.comparing import compared, diff
 from graphcount.api.drawing import export, page
 from graphcount.api.model import CountOptions, MacsConvention, Model, Operators, Sizes, count, load
 from graphcount.api.planning import plan
+from graphcount.api.scanning import examine, scan
 
 __all__ = [
     "CountOptions",
@@ -20,9 +21,11 @@ __all__ = [
     "compared",
     "count",
     "diff",
+    "examine",
     "export",
     "load",
     "page",
     "plan",
     "rules",
+    "scan",
 ]

@@ -138,6 +138,7 @@ class Model:
         """
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
+        from graphcount.loading.stamp import sha256
 
         hash_file = options.get("hash_file", False)
         by_default = 0 if is_remote(self.path) else DEEP_BUDGET_NBYTES
@@ -145,7 +146,7 @@ class Model:
         binary = self.file.format == "onnx"  # offsets into a text form mean nothing
         values = Values(self.path if binary else "-", budget)
         try:
-            digest = _sha256(self.path) if hash_file else None
+            digest = sha256(self.path) if hash_file else None
             cost = self._cost_options(options)
             with gc_paused():
                 report = summarize(self.file, self.model_graph, values, digest, cost)
@@ -246,15 +247,3 @@ def gc_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _sha256(path: str) -> str:
-    """SHA-256 of a whole file, in chunks.
-
-    Raises:
-        NotReadableError: It cannot be read a second time (standard input).
-    """
-    from graphcount.loading.source import open_payload, sha256
-
-    with open_payload(path) as file:
-        return sha256(file)

@@ -52,7 +52,7 @@ def audit(
         UsageError: The selection names no rule.
     """
     modules = load_rules()
-    _refuse_unknown((*selection.select, *selection.ignore), [m.RULE.id for m in modules])
+    refuse_unknown((*selection.select, *selection.ignore), [m.RULE.id for m in modules])
     found: list[Finding] = []
     ran, skipped = [], []
     set_aside: Counter[str] = Counter()
@@ -109,7 +109,12 @@ def _match(rule: str, patterns: Iterable[str]) -> str | None:
     return next((pattern for pattern in patterns if rule.startswith(pattern)), None)
 
 
-def _refuse_unknown(patterns: Sequence[str], known: Sequence[str]) -> None:
+def refuse_unknown(patterns: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse patterns that fit no rule.
+
+    Raises:
+        UsageError: One does; the message names the nearest.
+    """
     for pattern in patterns:
         if not pattern or not any(rule.startswith(pattern) for rule in known):
             near = get_close_matches(pattern, known, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from graphcount.cli.options import (
+    PARSERS,
     Progress,
     emit,
     make_view,
@@ -31,7 +32,7 @@ from graphcount.report.records import SEVERITIES, Report
     "--ignore",
     multiple=True,
     metavar="RULE=REASON",
-    callback=lambda context, parameter, texts: dict(map(_reason, texts)),
+    callback=PARSERS["reasons"],
     help="Set findings of a rule aside, for a reason.",
 )
 @click.option(
@@ -92,13 +93,6 @@ def command(
     else:
         emit(outcomes, format_name, view, output)
     return _exit_code(outcomes, SEVERITIES.index(fail_on))
-
-
-def _reason(text: str) -> tuple[str, str]:
-    rule, _, reason = text.partition("=")
-    if not rule.strip() or not reason.strip():
-        raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
-    return rule.strip(), reason.strip()
 
 
 def _exit_code(outcomes: list[Report | GraphcountError], worst: int) -> int:

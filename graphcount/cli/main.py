@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": ("graphcount.cli.diff", "What changed between two models."),
     "audit": ("graphcount.cli.audit", "What a stranger's model hides."),
     "bench": ("graphcount.cli.bench", "Real latency with onnxruntime, per operator."),
+    "scan": ("graphcount.cli.scan", "Many models: folders, buckets, lists; on a cluster too."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
     "init": ("graphcount.cli.init", "Write a configuration with today's numbers."),
     "report": ("graphcount.cli.report", "One HTML page: map, tables, findings."),

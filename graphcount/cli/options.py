@@ -176,6 +176,23 @@ def _parse_shapes(
     return found
 
 
+def _parse_reasons(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    """Read `EXT002=known and accepted`."""
+    found = {}
+    for text in texts:
+        rule, _, reason = text.partition("=")
+        if not rule.strip() or not reason.strip():
+            raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
+        found[rule.strip()] = reason.strip()
+    return found
+
+
+PARSERS = {"dims": _parse_dims, "shapes": _parse_shapes, "reasons": _parse_reasons}
+"""Callbacks of options, by what they read."""
+
+
 def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> View:
     """How to show results, given the terminal (or its absence)."""
     terminal = output is None and _is_terminal(sys.stdout)

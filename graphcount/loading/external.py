@@ -79,7 +79,7 @@ def locate(tensor: Tensor, model_path: str, cache: dict[str, ExternalData]) -> E
     location = entries.get("location", "")
     found = cache.get(location)
     if found is None:
-        found = cache[location] = _look(location, model_path, len(cache))
+        found = cache[location] = look(location, model_path, len(cache))
     problems, notes = [*found.problems], [*found.notes]
     numbers: dict[str, int | None] = {"offset": None, "length": None}
     for key in numbers:
@@ -154,12 +154,7 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
     return file
 
 
-def side_file(location: str, model_path: str) -> ExternalData:
-    """Find a side file by its location alone; see `locate`."""
-    return _look(location, model_path, 0)
-
-
-def _look(location: str, model_path: str, others: int) -> ExternalData:
+def look(location: str, model_path: str, others: int = 0) -> ExternalData:
     """Contain a location and size what it names; `others` were looked at before."""
     problems = _refused(location)
     if not problems and model_path == "-":

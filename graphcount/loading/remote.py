@@ -152,8 +152,46 @@ def open_remote(path: str) -> RemoteSource:
     return RemoteSource(place_of(path), path)
 
 
+def stamp_of(path: str) -> str:
+    """The stamp of a remote file; one small request.
+
+    Raises:
+        NotReadableError: There is no such file, or no answer.
+    """
+    return patiently(lambda: place_of(path).open(0), path).stamp
+
+
+def entries(folder: str) -> list[tuple[str, bool]]:
+    """Names in a folder of a store, and whether each is a folder.
+
+    Raises:
+        NotReadableError: It cannot be listed.
+    """
+    if folder.lower().startswith("http"):
+        raise NotReadableError("folders are not listed over HTTP; give a list", public_path(folder))
+    _refuse(folder)
+    fs, name = filesystem(folder)
+    found = patiently(lambda: fs.ls(name, detail=True), folder)
+    own = name.rstrip("/")
+    rows = ((str(row["name"]).rstrip("/"), row.get("type") == "directory") for row in found)
+    return [(path.rpartition("/")[2], is_folder) for path, is_folder in rows if path != own]
+
+
 def place_of(path: str) -> Place:
     """The remote file a path names; nothing is asked of the network yet."""
+    _refuse(path)
+    fs, name = filesystem(path)
+    if path.lower().startswith("http"):
+        from graphcount.loading.http import HttpPlace
+
+        return HttpPlace(fs, name)
+    from graphcount.loading.store import StorePlace
+
+    return StorePlace(fs, name)
+
+
+def _refuse(path: str) -> None:
+    """Refuse schemes that are not in the table, and chains of them."""
     scheme = path.partition("://")[0].lower()
     if scheme not in PACKAGES:
         hint = "; give the path itself" if scheme in ("file", "local") else ""
@@ -165,14 +203,6 @@ def place_of(path: str) -> Place:
         raise NotReadableError(
             "chained URLs are not read, but zip://member::URL", public_path(path)
         )
-    fs, name = filesystem(path)
-    if scheme in ("http", "https"):
-        from graphcount.loading.http import HttpPlace
-
-        return HttpPlace(fs, name)
-    from graphcount.loading.store import StorePlace
-
-    return StorePlace(fs, name)
 
 
 def filesystem(path: str) -> tuple[Any, str]:

@@ -226,7 +226,7 @@ def open_regular(path: str) -> IO[bytes]:
     return file
 
 
-def sha256(file: IO[bytes]) -> str:
+def sha256_of(file: IO[bytes]) -> str:
     """SHA-256 of a whole file, in chunks."""
     import hashlib  # loads OpenSSL, which most counts do not need
 

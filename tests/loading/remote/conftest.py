@@ -16,8 +16,13 @@ from urllib.parse import unquote
 
 import pytest
 
-pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'graphcount[remote]'")
-pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install 'graphcount[remote]'")
+
+@pytest.fixture(autouse=True)
+def remote_extra() -> None:
+    """Tests of remote reading need the packages of the extra."""
+    for package in ("fsspec", "aiohttp"):
+        why = f"{package} is not installed: pip install 'graphcount[remote]'"
+        pytest.importorskip(package, reason=why)
 
 
 class Asked(NamedTuple):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 from onnx import TensorProto, helper
 
@@ -17,6 +16,8 @@ import graphcount.loading.remote as remote
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.source import is_remote, public_path
 from graphcount.report.serial import to_dict
+
+fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
 
 
 @pytest.fixture

@@ -1,0 +1,159 @@
+"""Processes of this machine: each looks at one model at a time, and may die doing so."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from graphcount.errors import UsageError
+from graphcount.scanning.chunks import Chunks, Numbered, Worked, work
+
+AHEAD = 2
+"""Chunks given out for each process: one it does, and one that waits."""
+
+
+ALONE = 2
+"""Times a task is run alone before it is given up."""
+PRELOAD = (
+    *("graphcount.api", "graphcount.scanning.work", "graphcount.graph"),
+    *("graphcount.analysis.summary", "graphcount.analysis.forward", "graphcount.analysis.values"),
+)
+"""What each process needs: imported once by the server that forks them."""
+
+
+T = TypeVar("T", bound=Numbered)
+R = TypeVar("R")
+
+
+def run(
+    call: Callable[[T], R],
+    tasks: Iterable[T],
+    jobs: int,
+    lost: Callable[[T], R],
+    window: int | None = None,
+) -> Iterator[R]:
+    """Run tasks in processes and yield results as they come.
+
+    A process that dies takes the pool with it. The tasks that were out then are run again one by
+    one, so that the one at fault is known: it becomes `lost(task)`. No other is lost or done twice.
+
+    Args:
+        call: What to do; can be pickled, and never raises.
+        tasks: Taken as they are needed.
+        jobs: Processes.
+        lost: The result of a task whose process died twice when it was alone.
+        window: No result is so many places ahead of one that is missing; None for no limit.
+
+    Raises:
+        UsageError: Processes cannot start at all.
+    """
+    chunks = Chunks(tasks)
+    out: dict[Future[Worked[R]], tuple[T, ...]] = {}
+    suspects: list[T] = []
+    broken = False
+    pool = _pool(jobs)
+    try:
+        if chunks.waiting:
+            _check(pool)
+        while chunks.waiting or out:
+            try:
+                while not broken and len(out) < AHEAD * jobs and _next(chunks.waiting, out, window):
+                    out[pool.submit(work, call, chunks.waiting)] = chunks.waiting
+                    chunks.next()
+            except BrokenProcessPool:
+                broken = True  # those that are out say so too
+            until = ALL_COMPLETED if broken else FIRST_COMPLETED
+            for future in wait(out, return_when=until).done:
+                chunk = out.pop(future)
+                try:
+                    worked = future.result()
+                except BrokenProcessPool:
+                    broken = True
+                    suspects += chunk
+                    continue
+                chunks.learn(worked.seconds, len(chunk))
+                yield from worked.results
+            if broken and not out:
+                _end(pool)
+                yield from _one_by_one(call, sorted(suspects, key=_ordinal), lost)
+                pool, broken, suspects = _pool(jobs), False, []
+    finally:
+        _end(pool)
+
+
+def _check(pool: ProcessPoolExecutor) -> None:
+    """Make sure that processes can start: what fails later is then the fault of a model."""
+    try:
+        pool.submit(os.getpid).result()
+    except BrokenProcessPool:
+        why = "processes cannot start; a script needs `if __name__ == '__main__':` around its code"
+        raise UsageError(why) from None
+
+
+def _next(
+    chunk: tuple[T, ...], out: dict[Future[Worked[R]], tuple[T, ...]], window: int | None
+) -> bool:
+    """Whether a chunk is to be given out now."""
+    if not chunk or window is None or not out:
+        return bool(chunk)
+    return chunk[-1].ordinal - min(tasks[0].ordinal for tasks in out.values()) < window
+
+
+def _ordinal(task: Numbered) -> int:
+    return task.ordinal
+
+
+def _one_by_one(call: Callable[[T], R], tasks: list[T], lost: Callable[[T], R]) -> Iterator[R]:
+    pool = _pool(1)
+    try:
+        for task in tasks:
+            result = None
+            for _ in range(ALONE):
+                try:
+                    result = pool.submit(call, task).result()
+                    break
+                except BrokenProcessPool:
+                    _end(pool)
+                    pool = _pool(1)
+            yield lost(task) if result is None else result
+    finally:
+        _end(pool)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """Fresh processes: neither threads nor open files of this one are in them."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(list(PRELOAD))
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    """In each process: leave Ctrl-C to the parent, and end when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """Stop a pool without waiting for what it does."""
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        if process.is_alive():
+            process.terminate()
+    for process in processes:
+        process.join(5)

@@ -1,0 +1,182 @@
+"""An inventory as one HTML page: a table to sort and filter, without anything from elsewhere.
+
+Every text of a model is escaped for HTML after it was made harmless for people; the page's policy
+allows its own style and script only, by their hashes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import IO, NamedTuple
+
+from graphcount.formats.text import safe
+from graphcount.scanning.row import ERROR, FAILED, OK, Row
+from graphcount.scanning.shown import ABSURD, short, size
+from graphcount.units import exact
+
+MOST_ROWS = 20_000
+"""Rows a browser sorts without waiting; the page says how many more there are."""
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --dim: #777; --bad: #c22; --warn: #b60; }
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; }
+h1 { font-size: 1.2rem; margin: 0 0 .3rem; }
+p { margin: .2rem 0 .8rem; color: var(--dim); }
+input { font: inherit; padding: .25rem .5rem; width: min(30rem, 90%); margin-bottom: .8rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
+  text-align: left; }
+th { position: sticky; top: 0; background: Canvas; cursor: pointer; white-space: nowrap; }
+th[aria-sort=ascending]::after { content: " \\2191"; }
+th[aria-sort=descending]::after { content: " \\2193"; }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.path { overflow-wrap: anywhere; min-width: 18rem; }
+td.why { max-width: 8rem; width: 22%; color: var(--dim); }
+td.why, td.types { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+td.types { max-width: 9rem; }
+.error { color: var(--bad); } .failed { color: var(--warn); }
+"""
+
+_SCRIPT = """
+const body = document.querySelector("tbody"), heads = [...document.querySelectorAll("th")];
+const value = (row, i) => row.cells[i].dataset.v ?? row.cells[i].textContent;
+heads.forEach((head, i) => {
+  const number = head.classList.contains("n");
+  const sort = () => {
+    const down = head.ariaSort ? head.ariaSort === "ascending" : number;
+    heads.forEach(other => other.removeAttribute("aria-sort"));
+    head.ariaSort = down ? "descending" : "ascending";
+    const rows = [...body.rows].map(row => [value(row, i), row]);
+    const sign = down ? -1 : 1;
+    rows.sort(([a], [b]) => number
+      ? (a === "" ? 1 : b === "" ? -1 : sign * (Number(a) - Number(b)))
+      : sign * a.localeCompare(b));
+    body.append(...rows.map(([, row]) => row));
+  };
+  head.tabIndex = 0;
+  head.addEventListener("click", sort);
+  head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+});
+document.querySelector("input").addEventListener("input", event => {
+  const words = event.target.value.toLowerCase().split(/\\s+/);
+  for (const row of body.rows) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every(word => text.includes(word));
+  }
+});
+"""
+
+
+class Cell(NamedTuple):
+    """A cell: what is shown, what it is sorted by when that differs, its class and its hint."""
+
+    text: str
+    value: str | None = None
+    kind: str = ""
+    hint: str = ""
+
+
+HEADS = (
+    ("model", ""),
+    ("status", ""),
+    ("parameters", "n"),
+    ("weights", "n"),
+    ("file", "n"),
+    ("MACs", "n"),
+    ("nodes", "n"),
+    ("types", ""),
+    ("opset", "n"),
+    ("findings", ""),
+    ("alike", "n"),
+    ("remarks", ""),
+)
+
+
+def write_page(rows: Iterable[Row], file: IO[str], binary: bool) -> None:
+    """Write the page."""
+    shown = list(islice(iter(rows := iter(rows)), MOST_ROWS))
+    more = Counter(row["status"] for row in rows)
+    status = more + Counter(row["status"] for row in shown)
+    alike = Counter(row["architecture"] for row in shown if row["architecture"])
+    file.write(_head(status, sum(more.values())))
+    for row in shown:
+        file.write(f"<tr>{''.join(map(_cell, _cells(row, alike, binary)))}</tr>\n")
+    file.write(f"</tbody></table>\n<script>{_SCRIPT}</script>\n</body></html>\n")
+
+
+def _head(status: Counter[str], left_out: int) -> str:
+    total = sum(status.values())
+    parts = [f"{exact(status[OK])} ok", f"{exact(status[FAILED])} failed"]
+    parts.append(f"{exact(status[ERROR])} not read")
+    if left_out:
+        parts.append(f"{exact(left_out)} are not on this page; other formats have all")
+    heads = "".join(f'<th class="{kind}" scope="col">{name}</th>' for name, kind in HEADS)
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        f"style-src '{_hash(_STYLE)}'; script-src '{_hash(_SCRIPT)}'"
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{exact(total)} models</title>\n<style>{_STYLE}</style></head><body>\n"
+        f"<h1>{exact(total)} models</h1>\n<p>{', '.join(parts)}. Click a heading to sort.</p>\n"
+        '<input type="search" placeholder="filter" aria-label="filter">\n'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>\n"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _cells(row: Row, alike: Counter[str], binary: bool) -> list[Cell]:
+    same = alike[row["architecture"]] if row["architecture"] else 0
+    types = " ".join(row["dtypes"] or ())
+    found = f"{row['findings']} {row['severity']}" if row["findings"] else ""
+    rules = ", ".join(f"{rule} {times}" for rule, times in (row["rules"] or {}).items())
+    why = "; ".join(row["finding_messages"] or ()) or row["message"] or ""
+    at_least = "\N{GREATER-THAN OR EQUAL TO}" if row["lower_bound"] else ""
+    macs = _number(row["macs"]) if row["macs"] is not None else Cell("", "", "n")
+    if row["macs"] is None and row["macs_expression"]:
+        macs = Cell("formula", "", "n", safe(row["macs_expression"], 300))
+    return [
+        Cell(safe(row["path"], 300), kind="path"),
+        Cell(row["status"], kind=row["status"]),
+        _number(row["parameters"], at_least),
+        _size(row["nbytes"], binary),
+        _size(row["file_nbytes"], binary),
+        macs,
+        _number(row["nodes"]),
+        Cell(types, kind="types", hint=types),
+        Cell(str(row["opset"] or ""), str(row["opset"] or ""), "n"),
+        Cell(found, hint=rules),
+        Cell(exact(same) if same > 1 else "", str(same) if same > 1 else "", "n"),
+        Cell(safe(why, 200), kind="why", hint=safe(why, 1000)),
+    ]
+
+
+def _number(value: int | None, before: str = "") -> Cell:
+    if value is None:
+        return Cell("", "", "n")
+    shown = exact(value) if value < 10**7 else short(value)
+    return Cell(before + shown, str(value), "n", exact(value) if value < ABSURD else "")
+
+
+def _size(value: int | None, binary: bool) -> Cell:
+    return Cell("", "", "n") if value is None else Cell(size(value, binary), str(value), "n")
+
+
+def _cell(cell: Cell) -> str:
+    kind = f' class="{cell.kind}"' if cell.kind else ""
+    value = f' data-v="{html.escape(cell.value)}"' if cell.value is not None else ""
+    hint = f' title="{html.escape(cell.hint)}"' if cell.hint else ""
+    text = html.escape(cell.text)
+    if cell.kind == "path":
+        text = text.replace("/", "/<wbr>")  # long paths break there first
+    return f"<td{kind}{value}{hint}>{text}</td>"

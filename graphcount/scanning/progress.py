@@ -1,0 +1,85 @@
+"""How far a scan is, on stderr while it is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import Task
+    from rich.text import Text
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Counts what goes by."""
+
+    def listing(self, items: Iterable[T]) -> Iterator[T]:
+        """Targets as they are found."""
+        ...
+
+    def working(self, items: Iterable[T], total: int) -> Iterator[T]:
+        """Results as they come."""
+        ...
+
+
+class Silent:
+    """No progress."""
+
+    def listing(self, items: Iterable[T]) -> Iterator[T]:
+        """Targets as they are found."""
+        return iter(items)
+
+    def working(self, items: Iterable[T], total: int) -> Iterator[T]:
+        """Results as they come."""
+        return iter(items)
+
+
+class Shown:
+    """A line that says what is done, how fast, and how long it will take."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+
+    def listing(self, items: Iterable[T]) -> Iterator[T]:
+        """Targets as they are found."""
+        task = self._bar.add_task("listing", total=None)
+        for item in items:
+            self._bar.advance(task)
+            yield item
+        self._bar.remove_task(task)
+
+    def working(self, items: Iterable[T], total: int) -> Iterator[T]:
+        """Results as they come."""
+        task = self._bar.add_task("models", total=total)
+        for item in items:
+            self._bar.advance(task)
+            yield item
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Progress]:
+    """Progress for the time of a scan."""
+    if quiet or not sys.stderr.isatty():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Models a second."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f}/s" if speed else "", style="dim")
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate())
+    console = Console(stderr=True)
+    with RichProgress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        yield Shown(bar)

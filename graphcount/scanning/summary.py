@@ -1,0 +1,236 @@
+"""What a scan found, on one screen."""
+
+from __future__ import annotations
+
+import heapq
+import io
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphcount.formats import View
+from graphcount.formats.text import one_line, safe
+from graphcount.report.records import SEVERITIES
+from graphcount.scanning.inventory import Inventory
+from graphcount.scanning.row import ERROR, FAILED, OK, Row
+from graphcount.scanning.shown import ABSURD, short, size
+from graphcount.units import exact
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 10
+"""Rows of each table."""
+
+
+class Alike(NamedTuple):
+    """Models with one architecture: how many, of how many parameters, and one of them."""
+
+    models: int
+    parameters: int
+    path: str
+    weights: int
+
+
+class Summary(NamedTuple):
+    """Everything the summary says.
+
+    Attributes:
+        status: Models by status.
+        errors: Models that were not read, by slug of the error.
+        severities: Models by the severity of their worst finding.
+        largest: Rows with the most bytes of stored tensors.
+        bad: The first rows that failed or were not read.
+        alike: Architectures that several models have, the most frequent first.
+        alike_models: Models that share their architecture with another.
+    """
+
+    status: Counter[str]
+    errors: Counter[str]
+    severities: Counter[str]
+    parameters: int
+    file_nbytes: int
+    external_nbytes: int
+    incomplete: int
+    largest: tuple[Row, ...]
+    bad: tuple[Row, ...]
+    alike: tuple[Alike, ...]
+    alike_groups: int
+    alike_models: int
+
+
+def summarize(inventory: Inventory) -> Summary:
+    """Go through an inventory once."""
+    status, errors, severities = Counter[str](), Counter[str](), Counter[str]()
+    sums = Counter[str]()
+    incomplete = 0
+    largest: list[tuple[int, int, Row]] = []
+    bad: list[Row] = []
+    for number, row in enumerate(inventory.rows()):
+        status[row["status"]] += 1
+        if row["status"] == ERROR:
+            errors[row["error"]] += 1
+        if row["severity"]:
+            severities[row["severity"]] += 1
+        if row["status"] != OK and len(bad) < SHOWN:
+            bad.append(row)
+        for name in ("parameters", "file_nbytes", "external_nbytes"):
+            sums[name] += row[name] or 0
+        incomplete += bool(row["unknown"])
+        if row["nbytes"] is not None:
+            entry = (row["nbytes"], -number, row)
+            (heapq.heappush if len(largest) < SHOWN else heapq.heappushpop)(largest, entry)
+    groups, models, alike = _alike(inventory)
+    return Summary(
+        status=status,
+        errors=errors,
+        severities=severities,
+        parameters=sums["parameters"],
+        file_nbytes=sums["file_nbytes"],
+        external_nbytes=sums["external_nbytes"],
+        incomplete=incomplete,
+        largest=tuple(row for _, _, row in sorted(largest, reverse=True, key=lambda e: e[:2])),
+        bad=tuple(bad),
+        alike=alike,
+        alike_groups=groups,
+        alike_models=models,
+    )
+
+
+def _alike(inventory: Inventory) -> tuple[int, int, tuple[Alike, ...]]:
+    grouped = (
+        "SELECT count(*) AS n, max(parameters), min(path), count(DISTINCT weights) FROM inventory"
+        " WHERE architecture IS NOT NULL GROUP BY architecture HAVING n > 1"
+    )
+    ((groups, models),) = inventory.query(f"SELECT count(*), sum(n) FROM ({grouped})")
+    rows = inventory.query(f"{grouped} ORDER BY n DESC, 3 LIMIT ?", SHOWN // 2)
+    alike = tuple(Alike(row[0], int(row[1] or 0), row[2], row[3]) for row in rows)
+    return groups, models or 0, alike
+
+
+def render(summary: Summary, view: View) -> str:
+    """The summary as text."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=view.width or 100,
+        color_system="standard" if view.color else None,
+        force_terminal=view.color,
+        no_color=not view.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    total = sum(summary.status.values())
+    console.print(Text(f"{exact(total)} models", style="bold"))
+    for label, text in _lines(summary, view):
+        console.print(Text(f"  {label:<13} {text}"))
+    if total > 1:
+        console.print(_largest(summary.largest, view))
+    if summary.alike:
+        console.print(_groups(summary.alike, view))
+    if summary.bad:
+        console.print(_bad(summary.bad, summary.status, view))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+
+
+def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
+    yield "read", exact(summary.status[OK] + summary.status[FAILED])
+    if summary.errors:
+        yield "not read", f"{exact(summary.status[ERROR])} ({_counted(summary.errors)})"
+    if summary.status[FAILED]:
+        yield "failed", exact(summary.status[FAILED])
+    if summary.severities:
+        order = {name: summary.severities[name] for name in reversed(SEVERITIES)}
+        yield "findings", f"models by their worst: {_counted(Counter(order))}"
+    if summary.incomplete:
+        yield "unknowns", f"in {exact(summary.incomplete)} models"
+    if summary.alike_models:
+        groups = exact(summary.alike_groups)
+        yield "alike", f"{exact(summary.alike_models)} models have one of {groups} architectures"
+    yield "parameters", _exact(summary.parameters)
+    yield "files", size(summary.file_nbytes, view.binary)
+    if summary.external_nbytes:
+        yield "external data", size(summary.external_nbytes, view.binary)
+
+
+def _exact(number: int) -> str:
+    """Exact, but for sums that only a dimension out of its mind can make."""
+    if not 10_000 <= number < ABSURD:
+        return short(number)
+    return f"{exact(number)} ({short(number)})"
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{exact(number)} {name}" for name, number in counter.items() if number)
+
+
+def _table(*columns: str, words: int = 1) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    for index, name in enumerate(columns):
+        if index < words:
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
+        else:
+            table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    return table
+
+
+def _largest(rows: Iterable[Row], view: View) -> Table:
+    table = _table("largest", "parameters", "weights", "MACs")
+    for row in rows:
+        at_least = ">= " if row["lower_bound"] else ""
+        macs = "formula" if row["macs"] is None and row["macs_expression"] else ""
+        table.add_row(
+            _path(row["path"], (view.width or 100) - 40),
+            at_least + short(row["parameters"]),
+            size(row["nbytes"], view.binary),
+            macs if row["macs"] is None else short(row["macs"]),
+        )
+    return table
+
+
+def _groups(alike: Iterable[Alike], view: View) -> Table:
+    table = _table("one architecture", "models", "different files", "parameters")
+    for group in alike:
+        files = exact(group.weights) if group.weights else "?"
+        table.add_row(
+            _path(group.path, (view.width or 100) - 45),
+            exact(group.models),
+            files,
+            short(group.parameters),
+        )
+    return table
+
+
+def _bad(rows: Iterable[Row], status: Counter[str], view: View) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    limit = (view.width or 100) * 9 // 20
+    lines = []
+    for row in rows:
+        why = (row["finding_messages"] or [row["message"]])[0]
+        lines.append((_path(row["path"], limit), one_line(why or "", 120)))
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    longest = max(len(path) for path, _ in lines)
+    table.add_column("failed or not read", no_wrap=True, overflow="ellipsis", min_width=longest)
+    table.add_column("why", no_wrap=True, overflow="ellipsis")
+    for line in lines:
+        table.add_row(*line)
+    left = status[FAILED] + status[ERROR] - len(lines)
+    if left:
+        table.add_row(f"... and {exact(left)} more", "")
+    return table
+
+
+def _path(path: str, limit: int) -> str:
+    """The end of a long path tells more than its beginning."""
+    shown = safe(path, None)
+    return shown if len(shown) <= limit else f"...{shown[3 - limit :]}"

@@ -1,0 +1,188 @@
+"""What is done with one model of a scan, in whatever process does it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from graphcount.errors import GraphcountError, NotReadableError
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.source import is_remote, public_path
+from graphcount.loading.stamp import sha256, side_stamps, stamp
+from graphcount.report.records import Report
+from graphcount.scanning.row import Row, error_row, report_row
+from graphcount.scanning.timebox import OutOfTime, timebox
+
+BUG = "bug"
+"""Slug of an error that is ours."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What to find out about each model: the options of count, audit and check together.
+
+    Attributes:
+        maxima: Budgets as written (`parameters=30M`).
+        audit: Run the rules of an audit too.
+        fail_on: Severity from which a finding makes a model fail.
+        timeout_s: Seconds for one model, or None.
+    """
+
+    cost: bool | None = None
+    deep: bool | None = None
+    hash_file: bool = False
+    dims: Mapping[str, int] = field(default_factory=dict)
+    audit: bool = False
+    select: tuple[str, ...] = ()
+    ignore: Mapping[str, str] = field(default_factory=dict)
+    maxima: tuple[str, ...] = ()
+    minima: tuple[str, ...] = ()
+    fail_on: str = "high"
+    timeout_s: float | None = 300.0
+    limits: Limits = DEFAULT_LIMITS
+
+    def fingerprint(self) -> str:
+        """A short text that differs when an answer could: options and version."""
+        from graphcount import __version__
+
+        text = f"{__version__} {self!r}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Examine = Callable[[str, Analysis], Report]
+
+
+class Task(NamedTuple):
+    """One model to look at.
+
+    Attributes:
+        ordinal: Its place in the order of targets.
+        path: Where it is.
+        problem: Why there is nothing to read; empty for a model.
+        known: Stamp and digest of what the inventory holds, as `Known` in JSON, or empty.
+    """
+
+    ordinal: int
+    path: str
+    problem: str = ""
+    known: str = ""
+
+
+class Known(NamedTuple):
+    """What tells whether an entry is still true."""
+
+    stamp: str
+    sides: Mapping[str, str]
+    sha256: str | None
+
+
+class Done(NamedTuple):
+    """What became of a task: a row, or None when the inventory's is still true.
+
+    Attributes:
+        known: `Known` in JSON; empty when the model has to be looked at again next time.
+    """
+
+    ordinal: int
+    row: Row | None
+    known: str
+
+
+Outcome = Report | GraphcountError
+
+
+def look_at(path: str, examine: Examine, analysis: Analysis) -> Outcome:
+    """Examine one model; whatever goes wrong becomes an outcome."""
+    shown = public_path(path)
+    try:
+        with timebox(analysis.timeout_s):
+            return examine(path, analysis)
+    except GraphcountError as error:
+        return error if error.path is not None else error.at(shown)
+    except OutOfTime:
+        return TookTooLong(f"not done after {analysis.timeout_s:g} s", shown)
+    except MemoryError:
+        return TookTooLong("out of memory", shown)
+    except Exception as error:
+        return Bug(f"internal error, please report: {type(error).__name__}: {error}", shown)
+
+
+class TookTooLong(GraphcountError):
+    """More time or memory than a model may take in a scan."""
+
+    slug = "resources"
+
+
+class Bug(GraphcountError):
+    """An error of ours."""
+
+    slug = BUG
+
+
+class Lost(GraphcountError):
+    """The process that looked at the model ended twice."""
+
+    slug = "lost"
+
+
+PASSING = frozenset({BUG, Lost.slug, TookTooLong.slug, NotReadableError.slug})
+"""Slugs of errors that are not remembered: the next scan tries again."""
+
+
+def do(task: Task, examine: Examine, analysis: Analysis) -> Done:
+    """Do one task of a scan with an inventory."""
+    if task.problem:
+        error = NotReadableError(task.problem, public_path(task.path))
+        return Done(task.ordinal, error_row(error), "")
+    try:
+        with timebox(analysis.timeout_s):
+            now = _now(task, analysis)
+    except OutOfTime:
+        now = None
+    if now is not None and now == _known(task.known):
+        return Done(task.ordinal, None, task.known)
+    outcome = look_at(task.path, examine, analysis)
+    if isinstance(outcome, GraphcountError):
+        kept = outcome.slug not in PASSING and not is_remote(task.path)
+        known = _remember(now._replace(sides={})) if kept and now is not None else ""
+        return Done(task.ordinal, error_row(outcome), known)
+    return Done(task.ordinal, report_row(outcome, analysis.fail_on), _learn(task, now, outcome))
+
+
+def _now(task: Task, analysis: Analysis) -> Known | None:
+    """Stamps as they are now; of side files only those that the inventory knows of."""
+    before = _known(task.known)
+    try:
+        found = stamp(task.path)
+        sides = side_stamps(task.path, before.sides) if before and before.sides else {}
+        digest = None
+        if before is not None and analysis.hash_file:
+            digest = sha256(task.path)
+            if digest == before.sha256:  # the content decides, not the time
+                found = before.stamp
+    except GraphcountError:
+        return None
+    return Known(found, sides or {}, digest)
+
+
+def _learn(task: Task, now: Known | None, report: Report) -> str:
+    """What to remember of a model that was read; its stamp was taken before."""
+    places = (tensor.storage.location for tensor in report.tensors)
+    sides = side_stamps(task.path, (place for place in places if place))
+    if now is None or sides is None:
+        return ""
+    return _remember(Known(now.stamp, sides, report.model.sha256))
+
+
+def _remember(known: Known) -> str:
+    return json.dumps(known, sort_keys=True)
+
+
+def _known(text: str) -> Known | None:
+    if not text:
+        return None
+    found: Any = json.loads(text)
+    return Known(*found)
