@@ -123,7 +123,10 @@ def _client(distributed: Any, address: str) -> Iterator[Any]:
     """A client of an existing cluster, or of one that lives as long as it does."""
     kind, _, count = address.partition(":")
     if kind == "local" and count.isdecimal() and int(count) > 0:
+        import dask
+
         with (
+            dask.config.set({"distributed.worker.profile.enabled": False}),
             distributed.LocalCluster(
                 n_workers=int(count),
                 threads_per_worker=1,
