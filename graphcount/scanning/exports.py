@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import IO, Any
 from graphcount.credentials import mask
 from graphcount.errors import NotReadableError, UsageError
 from graphcount.formats.csv import cell
+from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.page import write_page
 from graphcount.scanning.row import COLUMNS, Row, dumps
 
@@ -71,7 +71,7 @@ def _cell(value: Any) -> str | int:
         return ""
     if isinstance(value, int):
         return value
-    return cell(value if isinstance(value, str) else dumps(value))
+    return cell(value if isinstance(value, str) else to_json(value, None))
 
 
 def _jsonl(rows: Rows, path: str, binary: bool) -> None:
@@ -112,14 +112,14 @@ def _parquet_row(row: Row) -> Row:
     for column in COLUMNS:
         value = row[column.name]
         if column.kind == "json" and value is not None:
-            value = dumps(value)
+            value = to_json(value, None)
         elif column.kind == "text" and value is not None:
             value = mask(value)
         elif column.kind == "integer" and value is not None and not -INT64 <= value < INT64:
             beyond[column.name] = value
             value = None
         found[column.name] = value
-    found["beyond_int64"] = json.dumps(beyond) if beyond else None
+    found["beyond_int64"] = to_json(beyond, None) if beyond else None
     return found
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphcount.errors import GraphcountError
 from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.identity import identify
 
 MOST_FINDINGS = 50
@@ -124,4 +124,4 @@ def plain(row: Row) -> Row:
 
 def dumps(row: Row) -> str:
     """A row as one line of JSON."""
-    return json.dumps(plain(row), allow_nan=False)
+    return to_json(plain(row), None)
