@@ -13,6 +13,9 @@ from graphcount.report.records import Finding, RuleInfo
 HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
 """Sections of every rule's docstring, in this order; the last may be missing."""
 
+SECURITY = frozenset({"BKD", "EXT", "FMT", "FUN", "HID", "OPS", "PRV", "RES", "TXT"})
+"""Families about what a file can do to its reader; the others are about being right."""
+
 Severity = Literal["info", "low", "medium", "high", "critical"]
 
 
@@ -84,7 +87,8 @@ def info(module: ModuleType | RuleModule) -> RuleInfo:
     summary = text.split("\n", 1)[0].rstrip(".")
     remedy = " ".join(sections(text).get("What to do", "").split())
     deep = rule.reads_payload
-    return RuleInfo(rule.id, rule.name, rule.severity, summary, text, remedy, deep)
+    tags = ("security",) if rule.id[:3] in SECURITY else ()
+    return RuleInfo(rule.id, rule.name, rule.severity, summary, text, remedy, deep, tags)
 
 
 def sections(text: str) -> dict[str, str]:

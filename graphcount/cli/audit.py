@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from graphcount.cli.options import (
     PARSERS,
     Progress,
+    config_options,
     emit,
     make_view,
     models_argument,
-    output_options,
+    output_options_of,
     read_all,
-    write,
+    read_config,
 )
 from graphcount.errors import GraphcountError
+from graphcount.formats import AUDIT_FORMATS
 from graphcount.report.records import SEVERITIES, Report
+
+FAIL_ON = "high"
+"""Mildest severity that fails, when nobody says otherwise."""
 
 
 @click.command("audit")
@@ -23,9 +30,7 @@ from graphcount.report.records import SEVERITIES, Report
 @click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
-    default="high",
-    show_default=True,
-    help="Exit 1 for findings of this severity and above.",
+    help="Exit 1 for findings of this severity and above.  [default: high]",
 )
 @click.option("--select", multiple=True, metavar="RULE", help="Run EXT002 or all of EXT only.")
 @click.option(
@@ -47,14 +52,17 @@ from graphcount.report.records import SEVERITIES, Report
     is_flag=True,
     help="Put SHA-256 digests of the model and its side files into the report.",
 )
-@output_options
+@config_options
+@(lambda command: output_options_of(AUDIT_FORMATS, command))
 def command(
     models: tuple[str, ...],
-    fail_on: str,
+    fail_on: str | None,
     select: tuple[str, ...],
     ignore: dict[str, str],
     deep: bool | None,
     hash_file: bool,
+    config_file: str | None,
+    no_config: bool,
     format_name: str,
     output: str | None,
     quiet: bool,
@@ -67,39 +75,45 @@ def command(
     known sign was found, not that a model is safe.
     """
     from graphcount.api import audit, rules
+    from graphcount.config.audits import asked_of
 
+    config = read_config(config_file, no_config)
     progress = Progress(quiet)
     hash_file = hash_file or format_name == "cyclonedx"
 
     def read(path: str) -> Report:
+        asked = asked_of(config, path)
         try:
             return audit(
                 path,
                 deep=deep,
-                select=select,
-                ignore=ignore,
+                select=select or asked.select,
+                ignore={**asked.ignore, **ignore},
                 hash_file=hash_file,
                 progress=progress,
+                limits=config.limits,
             )
         finally:
             progress.clear()
 
     outcomes = list(read_all(models, read, show_rule=True))
     view = make_view(output, no_color, binary, rules={rule.id: rule for rule in rules()})
-    if format_name == "table":
-        from graphcount.formats.findings import render
-
-        write(render(outcomes, view), output)
-    else:
-        emit(outcomes, format_name, view, output)
-    return _exit_code(outcomes, SEVERITIES.index(fail_on))
+    emit(outcomes, format_name, view, output, AUDIT_FORMATS)
+    levels = {path: fail_on or asked_of(config, path).fail_on or FAIL_ON for path in models}
+    return _exit_code(dict(zip(models, outcomes, strict=True)), levels)
 
 
-def _exit_code(outcomes: list[Report | GraphcountError], worst: int) -> int:
+def _exit_code(by_path: Mapping[str, Report | GraphcountError], levels: Mapping[str, str]) -> int:
     """2 for what could not be audited whole, else 1 for a finding that counts, else 0."""
+    outcomes = list(by_path.values())
     reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
     complete = all(report.audit is not None and report.audit.complete for report in reports)
     if len(reports) < len(outcomes) or not complete:
         return 2
-    found = (SEVERITIES.index(finding.severity) for item in reports for finding in item.findings)
-    return 1 if any(severity >= worst for severity in found) else 0
+    fails = any(
+        SEVERITIES.index(finding.severity) >= SEVERITIES.index(levels[path])
+        for path, outcome in by_path.items()
+        if isinstance(outcome, Report)
+        for finding in outcome.findings
+    )
+    return 1 if fails else 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from graphcount.errors import GraphcountError, NotReadableError
-from graphcount.formats import FORMATS, View, render
+from graphcount.formats import FORMATS, STYLES, View, render
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
 from graphcount.units import parse_shape
@@ -241,14 +241,21 @@ def read_all(
             yield error
 
 
+SHOW_ERRORS = frozenset({"jsonl", "sarif"})
+"""Formats with a place for models that could not be read."""
+
+
 def emit(
-    outcomes: Sequence[Report | GraphcountError], format_name: str, view: View, output: str | None
+    outcomes: Sequence[Report | GraphcountError],
+    format_name: str,
+    view: View,
+    output: str | None,
+    formats: Mapping[str, str] | None = None,
 ) -> None:
     """Render and write; a model that could not be read is only shown by formats that can."""
     readable = [item for item in outcomes if isinstance(item, Report)]
-    if not readable and format_name != "jsonl":
-        return
-    write(render(format_name, outcomes, view), output)
+    if readable or format_name in SHOW_ERRORS:
+        write(render(format_name, outcomes, view, formats or {**FORMATS, **STYLES}), output)
 
 
 def write(text: str, output: str | None) -> None:

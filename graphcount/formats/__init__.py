@@ -63,6 +63,15 @@ STYLES: dict[str, str] = {
 """Other ways to print the table (`--style`), as modules like those of formats."""
 
 
+AUDIT_FORMATS: dict[str, str] = {
+    **FORMATS,
+    "table": "graphcount.formats.findings",
+    "sarif": "graphcount.formats.sarif",
+    "github": "graphcount.formats.github",
+    "gitlab": "graphcount.formats.gitlab",
+}
+"""Formats of audits."""
+
 CHECK_FORMATS: dict[str, str] = {
     "table": "graphcount.formats.verdicts",
     "json": "graphcount.formats.json",
