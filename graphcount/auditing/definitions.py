@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from graphcount.auditing.operators import Use
 from graphcount.loading.model import Attribute
@@ -29,6 +29,18 @@ KIND_NAMES = {
 
 COMPLETE_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Domains where an attribute outside the definition is wrong; runtimes add to their own."""
+
+
+def alike(use: Use) -> Hashable:
+    """What `misfits` looks at: nodes with the same key have the same misfits."""
+    node = use.node
+    return (
+        use.key,
+        use.opset,
+        tuple(map(bool, node.inputs)),
+        tuple(map(bool, node.outputs)),
+        tuple((attribute.name, _kind(attribute)) for attribute in node.attributes),
+    )
 
 
 def misfits(use: Use) -> Iterator[str]:

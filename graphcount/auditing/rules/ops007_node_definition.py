@@ -21,10 +21,10 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.definitions import misfits
+from graphcount.auditing.definitions import alike, misfits
 from graphcount.auditing.ranges import out_of_range
 from graphcount.auditing.rule import Rule
 from graphcount.report.records import Finding
@@ -35,8 +35,12 @@ RULE = Rule("OPS007", "node-definition", "medium")
 def check(context: Context) -> Iterable[Finding]:
     """One finding an operator and cause, with its first node."""
     places: dict[tuple[str, str, str], list[str]] = {}
+    known: dict[Hashable, tuple[str, ...]] = {}  # nodes alike are wrong alike
     for use in context.uses:
-        for why in misfits(use):
+        key = alike(use)
+        if key not in known:
+            known[key] = tuple(misfits(use))
+        for why in known[key]:
             places.setdefault((*use.key, why), []).append(use.place)
     for node_id, node, why in out_of_range(context.tables, context.shapes):
         places.setdefault((node.domain, node.op_type, why), []).append(node_id)
