@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.report.records import Report
-from graphcount.report.serial import dumps, error_dict, to_dict
+from graphcount.report.serial import error_dict, report_text, to_dict
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render as strict JSON (ASCII, no NaN)."""
     objects = [to_dict(item) if isinstance(item, Report) else error_dict(item) for item in outcomes]
-    return dumps(objects[0] if len(objects) == 1 else objects) + "\n"
+    return report_text(objects[0] if len(objects) == 1 else objects) + "\n"
