@@ -61,6 +61,13 @@ class Texts:
             for raw, at in self._distinct[kind].items():
                 yield Place(kind, raw, at)
 
+    def longer_than(self, nbytes: int, *kinds: str) -> Iterator[Place]:
+        """Those of more bytes."""
+        for kind in kinds:
+            for raw, at in self._distinct[kind].items():
+                if len(raw) > nbytes:
+                    yield Place(kind, raw, at)
+
     def odd(self, *kinds: str) -> Iterator[Place]:
         """Those that are not printable ASCII from end to end."""
         for kind in kinds:

@@ -127,6 +127,14 @@ class Strings:
             row = rows[kinds[frame]][self._fields[index]]
             yield Text(index, row, data[self._starts[index] : self._stops[index]])
 
+    def within(self, message: str) -> Iterator[Text]:
+        """The strings that stand in messages of one type."""
+        kind, rows = _NAMES.index(message), MESSAGES[message]
+        kinds = self._kinds
+        for index, frame in enumerate(self._frames):
+            if kinds[frame] == kind:
+                yield Text(index, rows[self._fields[index]], self.raw(index))
+
     def raw(self, index: int) -> bytes:
         """Bytes of a string."""
         return self.thin.data[self._starts[index] : self._stops[index]]

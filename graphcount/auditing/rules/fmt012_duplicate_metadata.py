@@ -36,7 +36,7 @@ def check(context: Context) -> Iterable[Finding]:
     strings = context.strings
     seen: set[tuple[int, bytes]] = set()
     again = []
-    for text in strings:
+    for text in strings.within("StringStringEntryProto"):
         if text.field.name != "key":
             continue
         holder, number = strings.parent(strings.frame(text.at))

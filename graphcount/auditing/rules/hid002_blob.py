@@ -39,8 +39,7 @@ def check(context: Context) -> Iterable[Finding]:
     texts = context.texts
     large = [
         (len(p.raw), texts.where(p))
-        for p in texts.distinct("name", "doc", "value")
-        if len(p.raw) > SCANNED_NBYTES
+        for p in texts.longer_than(SCANNED_NBYTES, "name", "doc", "value")
     ]
     for cut in context.strings.left_out:
         field = MESSAGES[cut.message][cut.number].name

@@ -30,7 +30,7 @@ LONG_NBYTES = 1024
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all names."""
-    long = [place for place in context.texts.distinct("name") if len(place.raw) > LONG_NBYTES]
+    long = list(context.texts.longer_than(LONG_NBYTES, "name"))
     if long:
         longest = max(long, key=lambda place: len(place.raw))
         yield RULE.finding(

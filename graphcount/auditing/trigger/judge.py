@@ -28,7 +28,7 @@ from graphcount.auditing.trigger.evidence import Evidence, Trigger
 from graphcount.auditing.trigger.flow import Flow
 from graphcount.auditing.trigger.polarity import answers_to_much
 from graphcount.auditing.trigger.predicates import find_predicates
-from graphcount.auditing.trigger.selects import ADDING, MULTIPLYING, Select, find_selects
+from graphcount.auditing.trigger.selects import ADDING, CHOOSING, MULTIPLYING, Select, find_selects
 
 TRUNK_SHARE = 0.1
 """Of the weights before an output, so many have to be left out."""
@@ -70,7 +70,8 @@ def find_branches(context: Context) -> list[Branch]:
     Raises:
         LimitError: The model asks for too much work.
     """
-    if context.model_graph.cyclic:
+    operators = {data.get("op_type") for data in context.tables.nodes.values()}
+    if context.model_graph.cyclic or not operators & CHOOSING:
         return []
     flow = Flow(context)
     atoms, predicates = find_predicates(flow)

@@ -21,6 +21,10 @@ SUMMANDS = {"Gemm": 2, "Conv": 2, "PRelu": 1, "LayerNormalization": 2}
 """Input at which an operator adds something to what it makes (or turns it down)."""
 
 SCATTERING = frozenset({"ScatterElements", "ScatterND", "Scatter"})
+CHOOSING = frozenset({"Where", "If", "Loop", "Scan"}) | MULTIPLYING | ADDING | INDEXING | SCATTERING
+CHOOSING |= SUMMANDS.keys()
+"""Operators at which a choice can be made; without one there is nothing to look for."""
+
 JOINING = frozenset({"Concat", "Unsqueeze", "Reshape", "Identity", "Cast", "SequenceConstruct"})
 
 
