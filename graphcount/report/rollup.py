@@ -309,7 +309,7 @@ def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, li
         if module == path:
             direct.append(node)
             continue
-        end = module.find(".", start)
+        end = module.find(".", start + 1)  # a part has a character, so each step goes down
         below.setdefault(module if end < 0 else module[:end], []).append(node)
     return direct, below
 
