@@ -22,11 +22,16 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_configuration_is_one_and_shows_every_key() -> None:
-    (text,) = blocks("toml")
+    text, audit = blocks("toml")
     (check,) = read_config(text, "graphcount.toml").checks
     assert len(check.budgets) == 9
     for key in CHECK:
         assert re.search(rf"^(# )?{key} =|^\[checks\.{key}\]", text, re.MULTILINE) or key == "min"
+    settings = read_config(audit, "graphcount.toml").audit
+    assert settings is not None
+    assert (settings.fail_on, len(settings.ignore), list(settings.models)) == (
+        "medium", 2, ["vendor/*"]
+    )  # fmt: skip
 
 
 def test_every_format_is_named() -> None:
