@@ -69,7 +69,14 @@ def audited(
     if deep is None:
         small = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
         deep = small and model.file.is_at_hand and not is_remote(model.path)
-    context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
+    context = Context(
+        model.file,
+        model.model_graph,
+        deep=deep,
+        counted=model.counted,
+        limits=limits,
+        progress=progress,
+    )
     try:
         with gc_paused():
             found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
