@@ -39,7 +39,7 @@ from graphcount.report.records import Finding
 RULE = Rule("HID001", "hidden-program", "high")
 
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
+BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}")
 DECODED_NBYTES = 64 * 1024
 
 
