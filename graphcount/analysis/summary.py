@@ -20,7 +20,8 @@ from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
 from graphcount.loading.source import public_path
-from graphcount.report.records import (
+from graphcount.report.records import Report, is_lower_bound
+from graphcount.report.rows import (
     OUTPUT,
     Dim,
     DuplicateRow,
@@ -28,13 +29,11 @@ from graphcount.report.records import (
     ModelInfo,
     NBytes,
     NodeRow,
-    Report,
     StorageRow,
     TensorRow,
     Totals,
     UseRow,
     ValueRow,
-    is_lower_bound,
 )
 
 if TYPE_CHECKING:

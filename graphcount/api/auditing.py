@@ -12,7 +12,8 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.source import is_remote
 
 if TYPE_CHECKING:
-    from graphcount.report.records import Report, RuleInfo
+    from graphcount.report.records import Report
+    from graphcount.report.rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
 """Up to so many bytes of stored tensors an audit reads them by default."""

@@ -9,7 +9,7 @@ from graphcount.benchmarking.attribute import Attribution, attribute
 from graphcount.benchmarking.trace import OperatorTime, Step
 from graphcount.graph import Tables
 from graphcount.report.bench import Ceiling, NodeTime, Profile
-from graphcount.report.records import NodeRow
+from graphcount.report.rows import NodeRow
 
 FIRST = ("node", "fused", "part", "inserted")
 """Costs of a node count at the operator that is the most certain to compute it."""

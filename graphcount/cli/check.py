@@ -23,7 +23,8 @@ from graphcount.cli.options import (
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
 from graphcount.formats import CHECK_FORMATS, View, render
 from graphcount.formats.text import one_line
-from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES
 
 if TYPE_CHECKING:
     from graphcount.config import Config

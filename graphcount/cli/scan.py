@@ -13,7 +13,7 @@ import click
 
 from graphcount.cli.options import PARSERS, make_view, write
 from graphcount.errors import NotReadableError, UsageError
-from graphcount.report.records import SEVERITIES
+from graphcount.report.rows import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from graphcount.formats import View
 from graphcount.formats.markdown import ESCAPES
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import safe
-from graphcount.report.records import Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import VerdictRow
 from graphcount.units import exact
 
 MAX_LENGTH = 65_000

@@ -10,7 +10,7 @@ import re
 
 from graphcount.characters import UNSAFE
 from graphcount.credentials import mask
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 
 MAX_LENGTH = 120
 """Names are cut here in text formats; machine formats keep them whole."""

@@ -23,7 +23,7 @@ from graphcount.gates.contributors import (
 )
 from graphcount.gates.subject import Subject
 from graphcount.ops import OPERATORS
-from graphcount.report.records import TensorRow, Totals
+from graphcount.report.rows import TensorRow, Totals
 from graphcount.units import Unit
 
 DependsOn = Literal["file", "counts", "generated", "cost"]

@@ -6,16 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from graphcount.report.records import (
-    OUTPUT,
-    Dim,
-    DTypeRow,
-    ModuleRow,
-    NodeRow,
-    OpTypeRow,
-    Report,
-    TensorRow,
-)
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, Dim, DTypeRow, ModuleRow, NodeRow, OpTypeRow, TensorRow
 
 By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
 BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")

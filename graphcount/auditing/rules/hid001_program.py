@@ -34,7 +34,7 @@ from graphcount.auditing.payload import Part
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, Place
 from graphcount.loading.source import BytesSource
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("HID001", "hidden-program", "high")
 

@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from graphcount.report.records import NodeRow, Report, StorageRow, TensorRow
+from graphcount.report.records import Report
 from graphcount.report.rollup import dtype_rows, module_rows, op_type_rows
+from graphcount.report.rows import NodeRow, StorageRow, TensorRow
 from graphcount.report.serial import dumps, outline, plain
 
 MAX_SAFE = 2**53 - 1

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from graphcount.gates.diff.rows import Modules
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
-from graphcount.report.records import OUTPUT, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
 from graphcount.symbolic import TooComplexError, formula
 
 Read = Callable[[Report], int | None]
