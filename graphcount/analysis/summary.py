@@ -19,7 +19,7 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
-from graphcount.loading.source import public_path
+from graphcount.loading.paths import public_path
 from graphcount.report.records import Report, is_lower_bound
 from graphcount.report.rows import (
     OUTPUT,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from graphcount.api.model import Model, gc_paused
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.source import is_remote
+from graphcount.loading.paths import is_remote
 
 if TYPE_CHECKING:
     from graphcount.report.records import Report

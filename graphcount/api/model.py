@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
-from graphcount.loading.source import is_remote, public_path
+from graphcount.loading.paths import is_remote, public_path
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -64,3 +64,13 @@ _ASCII = str.maketrans(
 def ascii_only(text: str) -> str:
     """Our signs by similar ASCII ones, everything else that is not ASCII as an escape."""
     return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+
+MARKDOWN_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()#+-.!|~>@:$"})
+"""Characters that mean something in Markdown."""
+
+
+def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
+    """A name that shows as itself in Markdown, in a table or out of one."""
+    shown = safe(text, limit).translate(MARKDOWN_ESCAPES)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphcount.errors import Unknown, UsageError
-from graphcount.report.rollup import dtype_rows, module_rows, op_type_rows
 from graphcount.report.rows import (
     UNKNOWN_FRAMEWORK,
     AuditRow,
@@ -30,6 +29,7 @@ from graphcount.report.rows import (
     TensorRow,
     Totals,
 )
+from graphcount.report.sums import dtype_rows, module_rows, op_type_rows
 
 SCHEMA = "graphcount.report/1"
 ERROR_SCHEMA = "graphcount.error/1"
