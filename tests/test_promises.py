@@ -14,11 +14,14 @@ from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 from onnx import helper
 
+from graphcount.auditing.rule import Rule
+from graphcount.cli.main import main
 from graphcount.formats.text import one_line, safe
 from graphcount.loading.limits import DEFAULT_LIMITS
 
@@ -83,6 +86,27 @@ def test_the_other_bounds_are_those_of_the_program() -> None:
     for name, value in bounds.items():
         module, _, constant = name.rpartition(".")
         assert getattr(import_module(module), constant) == value, name
+
+
+# --------------------------------------------------------------------- P1: never a wrong pass
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("oh"), RecursionError(), MemoryError()])
+def test_an_audit_that_did_not_end_is_no_pass(
+    error: Exception,
+    fixtures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def check(context: object) -> NoReturn:
+        raise error
+
+    rule = SimpleNamespace(RULE=Rule("AAA001", "a", "low"), check=check, __doc__="A rule.")
+    monkeypatch.setattr("graphcount.auditing.engine.load_rules", lambda: (rule,))
+    model = str(fixtures / "cnn.onnx")
+    assert main(["audit", model, "--fail-on", "critical", "--format", "json"]) == 2
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["rule"], finding["severity"]) == ("INT001", "high")
 
 
 # ------------------------------------------------------------------- P3: time and memory
