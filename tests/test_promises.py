@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -193,6 +194,7 @@ def watched(*arguments: str, cwd: Path) -> tuple[int, set[Path], list[Any]]:
     )
     code, opened, broken = json.loads(done.stderr.splitlines()[-1])
     installed = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
+    installed |= {os.environ["PYTHONPYCACHEPREFIX"]}  # where conftest.py has modules compiled
     programs = [Path(folder).resolve() for folder in installed] + [ROOT / "graphcount"]
     files = {Path(path).resolve() for path in opened}
     return code, {p for p in files if not any(p.is_relative_to(f) for f in programs)}, broken
