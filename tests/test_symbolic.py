@@ -18,12 +18,11 @@ from graphcount.symbolic import (
     ceildiv,
     evaluate,
     floordiv,
-    formula,
     maximum,
     minimum,
-    parse,
     symbol,
 )
+from graphcount.symbolic.text import formula, parse
 
 A, B, C = symbol("a"), symbol("b"), symbol("c")
 

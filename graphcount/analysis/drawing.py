@@ -9,7 +9,8 @@ from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, 
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim, NodeRow, TensorRow
 from graphcount.symbolic import Dim as Size
-from graphcount.symbolic import Expr, TooComplexError, parse
+from graphcount.symbolic import Expr, TooComplexError
+from graphcount.symbolic.text import parse
 
 
 def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> Drawing:

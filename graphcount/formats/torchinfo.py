@@ -33,7 +33,8 @@ from graphcount.formats.text import one_line, safe, shape
 from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
-from graphcount.symbolic import Expr, parse
+from graphcount.symbolic import Expr
+from graphcount.symbolic.text import parse
 from graphcount.units import exact
 
 DEFAULT_DEPTH = 3

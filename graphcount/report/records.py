@@ -128,7 +128,8 @@ def _evaluated(number: int | None, expression: str | None, dims: dict[str, int])
         return number
     if expression is None:
         raise UsageError("the cost of a forward pass is not known; see `unknown` in the report")
-    from graphcount.symbolic import evaluate, formula
+    from graphcount.symbolic import evaluate
+    from graphcount.symbolic.text import formula
 
     dimension = formula(expression)
     if dimension is None:

@@ -15,7 +15,8 @@ from graphcount.errors import UsageError
 from graphcount.graph import all_nodes
 from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Shape
-from graphcount.symbolic import Dim, Expr, evaluate, parse, symbol
+from graphcount.symbolic import Dim, Expr, evaluate, symbol
+from graphcount.symbolic.text import parse
 
 NO_BINDINGS: Mapping[str, int] = {}
 

@@ -11,7 +11,8 @@ from graphcount.gates.numbers import NUMBERS
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
 from graphcount.report.records import Report
 from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
-from graphcount.symbolic import TooComplexError, formula
+from graphcount.symbolic import TooComplexError
+from graphcount.symbolic.text import formula
 
 EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
     "macs": lambda r: r.totals.macs_expression,

@@ -15,7 +15,8 @@ from graphcount.formats.page import render
 from graphcount.formats.page.bench import times
 from graphcount.formats.page.changes import changes
 from graphcount.report.rows import AuditRow, Finding, RuleInfo
-from graphcount.symbolic import evaluate, parse
+from graphcount.symbolic import evaluate
+from graphcount.symbolic.text import parse
 from graphcount.units import count, nbytes
 
 Open = Callable[..., Any]

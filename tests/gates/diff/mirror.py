@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphcount.report.diff import Diff
-from graphcount.symbolic import formula
+from graphcount.symbolic.text import formula
 
 STATUS = {"added": "removed", "removed": "added", "changed": "changed"}
 

@@ -20,7 +20,8 @@ from graphcount.loading.model import Graph, Node
 from graphcount.loading.source import BytesSource
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import Cost, cost
-from graphcount.symbolic import Dim, parse
+from graphcount.symbolic import Dim
+from graphcount.symbolic.text import parse
 
 SHARED = Path(__file__).parents[3].parent / "shared"
 pytestmark = pytest.mark.skipif(
