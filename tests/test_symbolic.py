@@ -104,7 +104,14 @@ def test_text_reads_back(tree: Any) -> None:
         (A * A * 3, "3*a^2"),
         (-A, "-a"),
         (5 - A, "-a + 5"),
-        (floordiv(A + 3, 2), "floor((a + 3)/2)"),
+        (floordiv(A + 2, 3), "ceil(a/3)"),
+        (floordiv(A + 3, 2), "ceil(a/2) + 1"),
+        (floordiv(A - 1, 2) + 1, "ceil(a/2)"),  # a window of 1 by steps of 2
+        (floordiv(floordiv(A - 1, 2), 2) + 1, "ceil(a/4)"),  # and another
+        (floordiv(floordiv(A, 2) - 2, 3), "floor((a + 2)/6) - 1"),
+        (floordiv(5 * A + 1, 2), "2*a + ceil(a/2)"),
+        (ceildiv(A, 2), "ceil(a/2)"),
+        (floordiv(A + 1, B), "floor((a + 1)/b)"),
         (floordiv(4 * A * B + 6, 4), "a*b + 1"),
         (floordiv(A * B, B), "a"),
         (floordiv(6 * A, 3), "2*a"),
@@ -129,6 +136,9 @@ def test_an_expression_that_is_a_number_is_an_int() -> None:
         ("2*(n - 1)", {"n": 5}, 8),
         ("h//2", {"h": 7}, 3),
         ("floor((h - 1)/2) + 1", {"h": 7}, 4),
+        ("ceil(h/2)", {"h": 7}, 4),
+        ("ceil((h + 4)/6)*2 + h/2", {"h": 3}, 5),
+        ("ceil(floor(h/2)/2)", {"h": 7}, 2),
         ("max(a, b)", {"a": 2, "b": 9}, 9),
         ("a^2*b", {"a": 3, "b": 2}, 18),
         ("-a + 5", {"a": 3}, 2),
@@ -160,16 +170,17 @@ def test_growth_is_bounded() -> None:
             many = many + symbol(f"d{index}")
         return many
 
-    def nested() -> Dim:
+    def nested(by: Dim) -> Dim:
         deep: Dim = A
-        for _ in range(100):
-            deep = floordiv(deep + 1, 3)
+        for _ in range(10_000):
+            deep = floordiv(deep + 1, by)
         return deep
 
     with pytest.raises(TooComplexError):
         terms()
-    with pytest.raises(TooComplexError):
-        nested()
+    for by in (B, 3):  # a chain of divisions by numbers is one, until that becomes too large
+        with pytest.raises(TooComplexError):
+            nested(by)
 
 
 @pytest.mark.parametrize(

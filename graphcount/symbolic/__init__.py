@@ -30,6 +30,10 @@ MAX_DEGREE = 64
 """Highest power, summed over the factors of a term."""
 
 
+LARGEST_DIVISOR = 2**63
+"""Quotients of quotients are one below this; beyond, they are nested and soon given up."""
+
+
 class TooComplexError(ValueError):
     """An expression grew beyond `MAX_TERMS` terms; the dimension is unknown."""
 
@@ -70,6 +74,8 @@ class Atom:
     def __str__(self) -> str:
         a, b = self.args
         if self.op == "//":
+            if isinstance(b, int) and _number_in(a) == b - 1 > 0:
+                return f"ceil({_in_quotient(a - (b - 1))}/{b})"
             return f"floor({_in_quotient(a)}/{_in_quotient(b)})"
         return f"{self.op}({a}, {b})"
 
@@ -175,17 +181,52 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     exact = _exact_quotient(a, b)
     if exact is not None:
         return exact
-    if isinstance(b, int) and isinstance(a, Expr):
-        # floor((b*q + r) / b) = q + floor(r / b) for every integer q
-        whole = {m: c // b for m, c in a.terms if c % b == 0 and m}
-        rest = {m: c for m, c in a.terms if c % b or not m}
-        if whole:
-            return _make(whole) + floordiv(_make(rest), b)
+    if isinstance(b, int) and isinstance(a, Expr) and b > 0:
+        return _by_number(a, b)
     return _atom("//", a, b)
+
+
+def _by_number(a: Expr, b: int) -> Dim:
+    """floor(a / b) in one form for what is equal, so that layers of a network add up.
+
+    Whole multiples leave the quotient, floor((b*q + r) / b) = q + floor(r / b), until the number
+    in it is at least 0 and below b; and a quotient of a quotient is one quotient,
+    floor((floor(x / m) + c) / b) = floor((x + c*m) / (m*b)) for whole numbers (Graham, Knuth and
+    Patashnik, Concrete Mathematics, 3.11).
+    """
+    whole: dict[Monomial, int] = {}
+    rest: dict[Monomial, int] = {}
+    for monomial, coefficient in a.terms:
+        quotient = -(-coefficient // b) if monomial and coefficient < 0 else coefficient // b
+        whole[monomial] = quotient
+        rest[monomial] = coefficient - quotient * b
+    left = _make(rest)
+    if isinstance(left, int):
+        return _make(whole) + left // b
+    inner = _quotient_and_number(left)
+    if inner is not None and inner[1] * b < LARGEST_DIVISOR:
+        x, m, c = inner
+        return _make(whole) + floordiv(x + c * m, m * b)
+    return _make(whole) + _atom("//", left, b)
+
+
+def _quotient_and_number(dim: Expr) -> tuple[Dim, int, int] | None:
+    """x, m and c of floor(x / m) + c; None for what is not of that form."""
+    numbers = [coefficient for monomial, coefficient in dim.terms if not monomial]
+    others = [term for term in dim.terms if term[0]]
+    if len(others) != 1 or others[0][1] != 1 or len(others[0][0]) != 1:
+        return None
+    factor, power = others[0][0][0]
+    if not isinstance(factor, Atom) or factor.op != "//" or power != 1:
+        return None
+    x, m = factor.args
+    return (x, m, sum(numbers)) if isinstance(m, int) and m > 0 else None
 
 
 def ceildiv(a: Dim, b: Dim) -> Dim:
     """ceil(a / b)."""
+    if isinstance(b, int) and b > 0:
+        return floordiv(a + (b - 1), b)
     return -floordiv(-a, b)
 
 
@@ -266,6 +307,11 @@ def _factor(factor: Factor, power: int) -> str:
     if isinstance(factor, str) and re.search(r"[^\w.]", name):
         name = f"({name})"
     return name if power == 1 else f"{name}^{power}"
+
+
+def _number_in(dim: Dim) -> int:
+    """The term without symbols."""
+    return next((number for monomial, number in _terms(dim) if not monomial), 0)
 
 
 def _in_quotient(dim: Dim) -> str:

@@ -8,6 +8,7 @@ from graphcount.symbolic import (
     MAX_DEPTH,
     Dim,
     TooComplexError,
+    ceildiv,
     floordiv,
     maximum,
     minimum,
@@ -65,7 +66,10 @@ class _SyntaxError(ValueError):
 
 
 class _Parser:
-    """Recursive descent over `+ - * / // ^ ( ) floor() max() min()`, names and numbers."""
+    """Recursive descent over `+ - * / // ^ ( ) floor() ceil() max() min()`, names and numbers.
+
+    A quotient is rounded down, directly inside `ceil` up.
+    """
 
     TOKEN = re.compile(r"\s*(//|[-+*/(),^]|\d{1,18}|[^\W\d]\w*(?:\.\w+)*)")
 
@@ -79,6 +83,7 @@ class _Parser:
             self.tokens.append(match[1])
             position = match.end()
         self.at = 0
+        self.divide = floordiv
 
     def done(self) -> bool:
         return self.at == len(self.tokens)
@@ -108,7 +113,7 @@ class _Parser:
         while self.peek() in ("*", "/", "//"):
             operator = self.take()
             part = self.power(depth)
-            total = total * part if operator == "*" else floordiv(total, part)
+            total = total * part if operator == "*" else self.divide(total, part)
         return total
 
     def power(self, depth: int) -> Dim:
@@ -137,10 +142,12 @@ class _Parser:
             return int(token)
         if not (token[0].isalpha() or token[0] == "_"):
             raise _SyntaxError(token)
-        if self.peek() == "(" and token.lower() in ("floor", "max", "min"):
+        if self.peek() == "(" and token.lower() in ("floor", "ceil", "max", "min"):
             self.take("(")
+            around, self.divide = self.divide, ceildiv if token.lower() == "ceil" else floordiv
             first = self.sum(depth + 1)
-            if token.lower() == "floor":
+            self.divide = around
+            if token.lower() in ("floor", "ceil"):
                 self.take(")")
                 return first
             self.take(",")

@@ -112,6 +112,7 @@ function parseFormula(text) {
   const tokens = text.match(/\/\/|[-+*/(),^]|\d+|[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}\p{N}_]+)*|\S/gu) || [];
   const symbols = new Set();
   let at = 0;
+  let round = Math.floor;  // of quotients; up directly inside ceil()
   const take = (token) => {
     if (at >= tokens.length || (token && tokens[at] !== token)) throw new SyntaxError(text);
     return tokens[at++];
@@ -128,8 +129,8 @@ function parseFormula(text) {
   const product = (depth) => {
     let left = power(depth);
     while (["*", "/", "//"].includes(tokens[at])) {
-      const [a, times, b] = [left, take() === "*", power(depth)];
-      left = (dims) => (times ? a(dims) * b(dims) : Math.floor(a(dims) / b(dims)));
+      const [a, times, b, rounded] = [left, take() === "*", power(depth), round];
+      left = (dims) => (times ? a(dims) * b(dims) : rounded(a(dims) / b(dims)));
     }
     return left;
   };
@@ -154,15 +155,18 @@ function parseFormula(text) {
     }
     if (/^\d/.test(token)) return () => Number(token);
     if (!/^[\p{L}_]/u.test(token)) throw new SyntaxError(text);
-    if (tokens[at] === "(" && ["floor", "max", "min"].includes(token)) {
+    if (tokens[at] === "(" && ["floor", "ceil", "max", "min"].includes(token)) {
       take("(");
+      const around = round;
+      round = token === "ceil" ? Math.ceil : Math.floor;
       const parts = [sum(depth + 1)];
-      while (token !== "floor" && tokens[at] === ",") {
+      round = around;
+      while (["max", "min"].includes(token) && tokens[at] === ",") {
         take();
         parts.push(sum(depth + 1));
       }
       take(")");
-      const apply = token === "floor" ? Math.floor : Math[token];
+      const apply = Math[token];
       return (dims) => apply(...parts.map((part) => part(dims)));
     }
     symbols.add(token);
