@@ -10,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
+    BENCH_HELP,
     config_options,
     cost_options,
     deep_option,
-    make_view,
-    output_options_of,
-    read_all,
+    fail_on_option,
+    max_increase_option,
+    max_option,
+    min_option,
+    output_options,
     read_config,
-    write,
 )
+from graphcount.cli.output import make_view, read_all, write
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
 from graphcount.formats import CHECK_FORMATS, View, render
 from graphcount.formats.text import one_line
-from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.records import Report
 
 if TYPE_CHECKING:
     from graphcount.config import Config
@@ -56,35 +60,16 @@ def _parse_also(
     return tuple((name, file) for name, _, file in pairs)
 
 
-@click.command("check")
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option(
-    "--max",
-    "maxima",
-    multiple=True,
-    metavar="MEASURE=LIMIT",
-    help="Largest allowed value, e.g. parameters=30M or nbytes=100MB. May be repeated.",
+@click.command(
+    "check",
+    cls=Command,
+    examples=(
+        "check model.onnx --max parameters=30M --max nbytes=100MB",
+        "check                        # what graphcount.toml says",
+        "check --format github --also junit=graphcount.xml",
+    ),
 )
-@click.option(
-    "--min", "minima", multiple=True, metavar="MEASURE=LIMIT", help="Smallest allowed value."
-)
-@click.option(
-    "--max-increase",
-    "increases",
-    multiple=True,
-    metavar="MEASURE=LIMIT",
-    help="Largest growth since the baseline, e.g. parameters=5% or nbytes=200kB.",
-)
-@click.option("--baseline", metavar="FILE", help="Numbers to compare with.")
-@click.option("--write-baseline", metavar="FILE", help="Write today's numbers to FILE.")
-@click.option("--bench", metavar="FILE", help="Latencies: JSON of graphcount bench.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    default="high",
-    show_default=True,
-    help="Mildest severity of a finding that fails.",
-)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", type=FILE)
 @click.option(
     "--list-measures",
     is_flag=True,
@@ -93,6 +78,13 @@ def _parse_also(
     callback=_print_measures,
     help="Print what a budget can be set on.",
 )
+@max_option
+@min_option
+@max_increase_option
+@click.option("--baseline", metavar="FILE", type=FILE, help="Numbers to compare with.")
+@click.option("--write-baseline", metavar="FILE", type=FILE, help="Write today's numbers to FILE.")
+@click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
+@fail_on_option()
 @click.option(
     "--also",
     multiple=True,
@@ -110,7 +102,7 @@ def _parse_also(
 @config_options
 @cost_options
 @deep_option
-@(lambda command: output_options_of(CHECK_FORMATS, command))
+@output_options(CHECK_FORMATS)
 def command(
     models: tuple[str, ...],
     maxima: tuple[str, ...],

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from graphcount import __version__
+from graphcount.cli.command import write_examples
 from graphcount.errors import ConfigError, GraphcountError
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
@@ -31,9 +33,19 @@ COMMANDS = {
 }
 """Commands by name: module with `command`, and the line `--help` shows without importing it."""
 
+EXAMPLES = (
+    "model.onnx",
+    "check model.onnx --max parameters=30M",
+    "audit model.onnx",
+    "report model.onnx -o model.html",
+)
+
 
 class _Commands(click.Group):
-    """Loads a command's module when it is called."""
+    """Loads a command's module when it is called; what names no command is for `count`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_command(args) if args else args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,6 +60,31 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, EXAMPLES)
+        super().format_epilog(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what `count` takes, as `graphcount MODEL` is `graphcount count MODEL`."""
+        if incomplete.startswith("-"):
+            return [*super().shell_complete(ctx, incomplete), *_count_options(ctx, incomplete)]
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        if not found:
+            return [CompletionItem(incomplete, type="file")]
+        models = (name for name in sorted(os.listdir()) if name.endswith(".onnx"))
+        return [*found, *(CompletionItem(name) for name in models if name.startswith(incomplete))]
+
+
+def _count_options(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    count = import_module(COMMANDS["count"][0]).command
+    with count.make_context("count", [], parent=ctx, resilient_parsing=True) as inner:
+        found: list[CompletionItem] = count.shell_complete(inner, incomplete)
+    return [item for item in found if item.value not in ("-h", "--help")]
 
 
 @click.command(
@@ -68,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; never raises, never shows a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = cli.main(_with_command(arguments), prog_name="graphcount", standalone_mode=False)
+        code = cli.main(arguments or ["--help"], prog_name="graphcount", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as stop:
@@ -98,8 +135,6 @@ def run() -> None:
 
 def _with_command(arguments: list[str]) -> list[str]:
     """Put `count` in front unless a command, or help on the whole program, is asked for."""
-    if not arguments:
-        return ["--help"]
     if arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
         return arguments
     return ["count", *arguments]

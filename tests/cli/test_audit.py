@@ -11,7 +11,7 @@ import pytest
 
 from graphcount import api
 from graphcount.cli.main import main
-from graphcount.cli.options import Progress
+from graphcount.cli.output import Progress
 
 Run = Callable[..., tuple[int, str, str]]
 

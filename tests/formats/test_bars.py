@@ -104,7 +104,7 @@ def test_the_c_locale_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
     from types import SimpleNamespace
 
-    from graphcount.cli.options import _speaks_unicode
+    from graphcount.cli.output import _speaks_unicode
 
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(encoding="utf-8"))
     for name in ("LC_ALL", "LANG", "PYTHONUTF8"):
