@@ -197,6 +197,8 @@ def command(
     from graphcount.benchmarking.plan import cases
     from graphcount.formats.bench import render
 
+    if "-" in (model, versus):
+        raise UsageError("a benchmark needs a path, not standard input; name a file")
     options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
     combinations = cases(dims)
     if len(combinations) > 1 and (options.save_inputs or format_name == "report"):

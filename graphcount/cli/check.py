@@ -24,7 +24,7 @@ from graphcount.cli.options import (
     read_config,
 )
 from graphcount.cli.output import make_view, read_all, write
-from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.errors import GraphcountError, UsageError, not_writable
 from graphcount.formats import CHECK_FORMATS, View, render
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
@@ -52,12 +52,14 @@ def _parse_also(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Read `junit=report.xml`."""
-    pairs = [text.partition("=") for text in texts]
-    for name, equals, file in pairs:
-        if not equals or not file or name not in CHECK_FORMATS:
+    pairs = []
+    for text in texts:
+        name, _, file = text.partition("=")
+        if not file or name not in CHECK_FORMATS:
             known = ", ".join(CHECK_FORMATS)
-            raise click.BadParameter(f"write it as FORMAT=FILE; formats are {known}")
-    return tuple((name, file) for name, _, file in pairs)
+            raise click.BadParameter(f"{text!r}: write it as FORMAT=FILE; formats are {known}")
+        pairs.append((name, file))
+    return tuple(pairs)
 
 
 @click.command(
@@ -259,5 +261,4 @@ def _print(
             with open(summary, "a", encoding="utf-8", newline="") as stream:
                 stream.write(f"{text}\n")
         except OSError as error:
-            reason = (error.strerror or "cannot be written").lower()
-            raise NotReadableError(f"cannot be written: {reason}", summary) from None
+            raise not_writable(summary, error) from None

@@ -115,6 +115,19 @@ class Rule(StringParamType):
 
     name = "rule"
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is no rule before anything is read."""
+        from graphcount.api import rules
+        from graphcount.auditing.engine import refuse_unknown
+        from graphcount.errors import UsageError
+
+        wanted = str(value).upper()
+        try:
+            refuse_unknown((wanted,), [rule.id for rule in rules()])
+        except UsageError as error:
+            self.fail(error.message, param, ctx)
+        return wanted
+
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:

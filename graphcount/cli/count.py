@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Look of the table; torchinfo: as torchinfo prints it, with its numbers.",
 )
-@click.option("--bars", "style", flag_value="bars", help="The same as --style bars.")
+@click.option("--bars", is_flag=True, help="The same as --style bars.")
 @click.option(
     "--expect-parameters",
     type=click.IntRange(0),
@@ -72,6 +72,7 @@ def command(
     top: int | None,
     sort: Sort | None,
     style: str,
+    bars: bool,
     expect_parameters: int | None,
     strict: bool,
     config_file: str | None,
@@ -95,11 +96,12 @@ def command(
     """
     from graphcount.api import count
 
+    style = "bars" if bars else style
     if style != "default" and format_name != "table":
-        raise click.UsageError(f"--style {style} is a way to print the table, not --format")
+        raise click.UsageError(f"--style {style} and --format {format_name} exclude each other")
     if style == "torchinfo":
         if by or top or sort:
-            raise click.UsageError("--style torchinfo goes with --depth")
+            raise click.UsageError("--style torchinfo takes --depth, but not --by, --top or --sort")
         cost, macs_convention = cost is not False, "torchinfo"
     if style != "default":
         format_name = style

@@ -17,7 +17,8 @@ from graphcount.cli.options import (
     quiet_option,
 )
 from graphcount.cli.output import read_all, write
-from graphcount.errors import GraphcountError, UsageError
+from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.formats.text import one_line
 from graphcount.report.records import Report
 
 PREFIXES = {"toml": "", "pyproject": "tool.graphcount."}
@@ -79,9 +80,9 @@ def command(
     if format_name == "pyproject":
         output = "-"
     if output != "-" and os.path.lexists(output) and not force:
-        raise UsageError(f"{output} is there already; --force overwrites it")
+        raise NotReadableError("is there already; --force overwrites it", output)
     if "-" in models:
-        raise UsageError("a configuration needs a path: name a file")
+        raise UsageError("a configuration needs a path, not standard input; name a file")
     try:
         room = share(headroom)
     except ValueError as error:
@@ -97,7 +98,9 @@ def command(
     _verify(text, file, subjects, format_name)
     write(text, output)
     if output != "-" and not quiet:
-        click.echo(f"{output}: {len(subjects)} checks; now: graphcount check", err=True)
+        checks = "1 check" if len(subjects) == 1 else f"{len(subjects)} checks"
+        line = f"graphcount: {output}: {checks}; graphcount check runs them"
+        click.echo(one_line(line, 400), err=True)
     return 0
 
 

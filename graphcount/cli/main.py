@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,6 +18,11 @@ from graphcount.cli.command import write_examples
 from graphcount.errors import ConfigError, GraphcountError
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
+
+UNWRITABLE = frozenset(
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EBADF")
+)
+"""Errors of writing to stdout that say something about the system, not about us."""
 
 COMMANDS = {
     "count": ("graphcount.cli.count", "Count parameters, bytes, operators (the default)."),
@@ -45,7 +52,15 @@ class _Commands(click.Group):
     """Loads a command's module when it is called; what names no command is for `count`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not ctx.resilient_parsing:
+            _refuse_slip(args[0])
         return super().parse_args(ctx, _with_command(args) if args else args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would print an empty line first
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -111,25 +126,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        return _complain(error.format_message(), COULD_NOT)
+        from graphcount.cli.usage import usage_message
+
+        return _complain(usage_message(error), COULD_NOT)
     except ConfigError as error:
         return [_complain(line, COULD_NOT) for line in str(error).split("\n")][-1]
     except GraphcountError as error:
         return _complain(str(error), COULD_NOT)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say
+        _forget_stdout()  # the reader left; nothing more to say
         return COULD_NOT
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", 130)
     except MemoryError:
         return _complain("out of memory", COULD_NOT)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE and not error.filename:
+            _forget_stdout()
+            reason = os.strerror(error.errno or 0).lower()
+            return _complain(f"standard output: cannot be written: {reason}", COULD_NOT)
         return _complain(_bug(error), BUG)
 
 
 def run() -> None:
     """Entry point of the console script: one command a process, so no garbage is collected."""
     gc.disable()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed: nobody wants to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     sys.exit(main())
 
 
@@ -138,6 +162,24 @@ def _with_command(arguments: list[str]) -> list[str]:
     if arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
         return arguments
     return ["count", *arguments]
+
+
+def _refuse_slip(word: str) -> None:
+    """A single word that is no file was meant to be a command.
+
+    Raises:
+        click.UsageError: With the command it may have been.
+    """
+    if word.isalpha() and word not in COMMANDS and not os.path.lexists(word):
+        from graphcount.cli.usage import nearest
+
+        hint = nearest(word, COMMANDS) or "see graphcount --help"
+        raise click.UsageError(f"{word}: no such file, and no command; {hint}")
+
+
+def _forget_stdout() -> None:
+    """Throw away what could not be written, or Python would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _complain(message: str, code: int) -> int:

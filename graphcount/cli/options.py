@@ -75,7 +75,7 @@ def _parse_reasons(
         rule, _, reason = text.partition("=")
         if not rule.strip() or not reason.strip():
             raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
-        found[rule.strip()] = reason.strip()
+        found[RULE.convert(rule.strip(), parameter, context)] = reason.strip()
     return found
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from graphcount.errors import GraphcountError, NotReadableError
+from graphcount.errors import GraphcountError, not_writable
 from graphcount.formats import FORMATS, STYLES, View, render
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
@@ -107,8 +107,7 @@ def write(text: str, output: str | None) -> None:
             return
         _replace(target, text)
     except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise NotReadableError(f"cannot be written: {reason}", output) from None
+        raise not_writable(output, error) from None
 
 
 def _replace(target: str, text: str) -> None:

@@ -7,7 +7,6 @@ import click
 from graphcount.cli.command import RULE, Command
 from graphcount.cli.options import output_options
 from graphcount.cli.output import make_view, write
-from graphcount.errors import UsageError
 
 
 @click.command(
@@ -25,11 +24,7 @@ def command(
     from graphcount.formats import rules as pages
 
     known = rules()
-    wanted = tuple(name.upper() for name in names)
-    for name in wanted:
-        if not name or not any(rule.id.startswith(name) for rule in known):
-            raise UsageError(f"{name!r} is no rule; graphcount rules lists them")
-    chosen = [rule for rule in known if rule.id.startswith(wanted)] if wanted else known
+    chosen = [rule for rule in known if rule.id.startswith(names)] if names else known
     view = make_view(output, no_color, False)
     if format_name == "text" and not names:
         write(pages.listing(chosen, view), output)

@@ -138,7 +138,7 @@ def command(
 
     gc.enable()  # the program runs without, and this command runs for long
     if (select or ignore) and not audit:
-        raise click.UsageError("--select and --ignore go with --audit")
+        raise click.UsageError("--select and --ignore need --audit")
     analysis = Analysis(
         cost=cost,
         deep=deep,
@@ -155,7 +155,7 @@ def command(
     _check(analysis)
     named = (*targets, *(f"@{name}" for name in lists))
     if not named:
-        raise click.UsageError("name a folder, a file, a URL or a list")
+        raise click.UsageError("TARGET is missing: name a folder, a file, a URL or a list")
     from graphcount.scanning.targets import DEFAULT_GLOBS, expand
 
     found = expand(named, globs or DEFAULT_GLOBS)
@@ -188,11 +188,6 @@ def _check(analysis: Analysis) -> None:
         parse_budget(text, "max")
     for text in analysis.minima:
         parse_budget(text, "min")
-    if analysis.select or analysis.ignore:
-        from graphcount.api import rules
-        from graphcount.auditing.engine import refuse_unknown
-
-        refuse_unknown((*analysis.select, *analysis.ignore), [rule.id for rule in rules()])
 
 
 def _database(outputs: tuple[str, ...], resume: bool) -> str | None:
@@ -206,6 +201,10 @@ def _database(outputs: tuple[str, ...], resume: bool) -> str | None:
         raise UsageError("--resume needs the inventory: -o FILE.sqlite")
     if databases and not resume and os.path.exists(databases[0]):
         raise NotReadableError("is there already; --resume goes on with it", databases[0])
+    for path in outputs:
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            raise NotReadableError(f"cannot be written: there is no folder {folder}", path)
     return databases[0] if databases else None
 
 
@@ -224,7 +223,7 @@ def _work(
     with progress(quiet) as shown:
         total = inventory.begin(shown.listing(found))
         if not total:
-            raise NotReadableError("no model found: see --glob")
+            raise NotReadableError("no model found; --glob says which names are models")
         results = work(inventory.tasks(), examine, analysis, jobs, cluster)
         for done in shown.working(results, total):
             inventory.put(done)
