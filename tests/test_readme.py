@@ -84,8 +84,9 @@ def expected(text: str) -> str:
             if kind == "file":
                 (folder / command).write_text(body, "utf-8")
                 return match.group()
-            makers = {"screen": screen, "sentence": sentence, "run": lambda c: run(c, folder)}
-            return f"<!-- {kind}: {command} -->\n```{language}\n{makers[kind](command)}\n```"
+            makers = {"screen": screen, "sentence": sentence}
+            made = run(command, folder) if kind == "run" else makers[kind](command)
+            return f"<!-- {kind}: {command} -->\n```{language}\n{made}\n```"
 
         return BLOCK.sub(fill, text)
 
