@@ -68,20 +68,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "graphcount.api": (
-        "Model",
-        "audit",
-        "bench",
-        "check",
-        "count",
-        "diff",
-        "export",
-        "load",
-        "page",
-        "plan",
-        "rules",
-        "scan",
-    ),
     "graphcount.errors": (
         "ConfigError",
         "DamagedError",
@@ -95,17 +81,18 @@ _HOMES = {
     "graphcount.loading.limits": ("Limits",),
     "graphcount.report.records": ("Report",),
 }
+"""Homes of the names that are no verbs; every other one is of `graphcount.api`."""
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            from importlib import import_module
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-            value = getattr(import_module(module), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "graphcount.api")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

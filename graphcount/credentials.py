@@ -1,34 +1,55 @@
 """Credentials by their published shapes: what is masked in every output, and what an audit reports.
 
-Sources: the token formats of the vendors' documentation; GitHub secret scanning patterns. None of
-the patterns can backtrack far.
+Sources: the token formats of the vendors' documentation; GitHub secret scanning patterns. Any text
+is searched in time proportional to its length: a pattern begins where a run of its characters
+begins, or is short.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
-CREDENTIALS: tuple[tuple[str, str], ...] = (
-    ("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("a GitHub token", r"\bgh[pousr]_[0-9A-Za-z]{36,255}\b|\bgithub_pat_[0-9A-Za-z_]{22,255}\b"),
-    ("a Hugging Face token", r"\bhf_[0-9A-Za-z]{30,64}\b"),
-    ("an API key (sk-)", r"\bsk-[0-9A-Za-z_-]{20,200}\b"),
-    ("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,64}\b"),
-    ("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,200}\b"),
-    ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}\b"),
-    (
-        "a JSON web token",
-        r"\beyJ[0-9A-Za-z_-]{10,1000}\.[0-9A-Za-z_-]{10,2000}\.[0-9A-Za-z_-]{10,1000}\b",
+
+class Credential(NamedTuple):
+    """One kind of credential.
+
+    Attributes:
+        what: What it is.
+        pattern: How it looks.
+        starts: How it begins: without one of these in a text the pattern need not be tried.
+    """
+
+    what: str
+    pattern: str
+    starts: tuple[str, ...]
+
+
+CREDENTIALS: tuple[Credential, ...] = (
+    Credential("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", ("AKIA", "ASIA")),
+    Credential(
+        "a GitHub token",
+        r"\bgh[pousr]_[0-9A-Za-z]{36,255}\b|\bgithub_pat_[0-9A-Za-z_]{22,255}\b",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     ),
-    (
+    Credential("a Hugging Face token", r"\bhf_[0-9A-Za-z]{30,64}\b", ("hf_",)),
+    Credential("an API key (sk-)", r"\bsk-[0-9A-Za-z_-]{20,200}\b", ("sk-",)),
+    Credential("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,64}\b", ("glpat-",)),
+    Credential("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,200}\b", ("xox",)),
+    Credential("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}\b", ("AIza",)),
+    Credential(
+        "a JSON web token",
+        r"(?<![\w-])eyJ[0-9A-Za-z_-]{10,1000}+\.[0-9A-Za-z_-]{10,2000}+\.[0-9A-Za-z_-]{10,1000}\b",
+        ("eyJ",),
+    ),
+    Credential(
         "a private key",
         r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,20000}",
+        ("-----BEGIN ",),
     ),
 )
-"""What it is, and how it looks."""
 
-_ANY = re.compile("|".join(pattern for _, pattern in CREDENTIALS))
+_ANY = re.compile("|".join(credential.pattern for credential in CREDENTIALS))
 
 
 def masked(credential: str) -> str:
@@ -36,11 +57,7 @@ def masked(credential: str) -> str:
     return f"{credential[:4]}***({len(credential)})"
 
 
-_STARTS = (
-    *("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "sk-"),
-    *("glpat-", "xox", "AIza", "eyJ", "-----BEGIN "),
-)
-"""How credentials begin: without one of these in a text, no pattern needs to be tried."""
+_STARTS = tuple(start for credential in CREDENTIALS for start in credential.starts)
 
 
 def may_hold(text: str) -> bool:

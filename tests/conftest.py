@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,19 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")  # how fast a machine is says nothing about what is tested
 
 Save = Callable[..., str]
+
+BYTECODE = "PYTHONPYCACHEPREFIX"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile once what the many programs import that tests start, whatever the environment says.
+
+    Workers of xdist inherit the folder from the process that made it, which removes it again.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if BYTECODE not in os.environ:
+        os.environ[BYTECODE] = tempfile.mkdtemp(prefix="graphcount-bytecode-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(BYTECODE), ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

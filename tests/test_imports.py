@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "graphcount"
@@ -78,6 +79,36 @@ def test_imports_point_down(path: Path) -> None:
             continue
         assert parts[1] in LEVEL, f"{path.name} imports {name}"
         assert LEVEL[parts[1]] > LEVEL[own], f"{path.name} ({own}) imports {name}: not below it"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Not even inside functions or for types: what goes round cannot be read from one end."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for path in FILES:
+        graph.add_edges_from((module(path), found) for found in imported(path))
+    graph.remove_node("graphcount")  # the public names: lazily, from anywhere
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert circles == []
+
+
+def imported(path: Path) -> set[str]:
+    """Files of the package that a file imports: of `from a.b import c`, a.b.c where it is one."""
+    known = {module(file) for file in FILES}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in known else node.module)
+    return found & known
+
+
+def module(path: Path) -> str:
+    """Dotted name of a file."""
+    name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

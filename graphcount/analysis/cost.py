@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.errors import Unknown
@@ -68,32 +68,27 @@ def model_cost(
     it once, times its nodes.
     """
     tables = model_graph.tables
-    of_call: dict[Call, Cost | None] = {}
-    single: dict[str, Cost | None] = {}
-    for node, data in tables.nodes.items():
-        if data["kind"] == "operator":
-            call = shapes.calls(node)
-            if call not in of_call:
-                of_call[call] = cost(call, more)
-            single[node] = of_call[call]
     bodies = _Bodies(tables)
-    times, unknowns = _times(bodies, shapes, single)
-    nodes: dict[str, NodeCost] = {}
-    made: dict[tuple[int, str], NodeCost] = {}
-    uses: Counter[tuple[int, str]] = Counter()
-    for node, found in single.items():
-        key = id(found), bodies.of(node)
-        if key not in made:
-            made[key] = _contribution(found or NOT_KNOWN, times[key[1]])
-        nodes[node] = made[key]
-        uses[key] += 1
+    places = {
+        node: (shapes.calls(node), bodies.of(data["scope"]))
+        for node, data in tables.nodes.items()
+        if data["kind"] == "operator"
+    }
+    uses = Counter(places.values())
+    single = {call: cost(call, more) for call in dict.fromkeys(call for call, _ in uses)}
+    times, unknowns = _times(bodies, shapes, uses, single)
+    made = {
+        (call, scope): _contribution(single[call] or NOT_KNOWN, times[scope])
+        for call, scope in uses
+    }
     sums: list[Dim] = [0, 0, 0]
-    for key, count in uses.items():
-        for position, part in enumerate(made[key][:3]):
+    for place, count in uses.items():
+        for position, part in enumerate(made[place][:3]):
             if part is not None and part != 0:
                 sums[position] = _sum(sums[position], part * count)
-    unknowns += _unknown_operators(tables, single)
-    unknowns += _unknown_shapes(nodes, single)
+    unknowns += _unknown_operators(uses, single)
+    unknowns += _unknown_shapes(places, made, single)
+    nodes = {node: made[place] for node, place in places.items()}
     return ModelCost(nodes, sums[0], sums[1], sums[2], tuple(unknowns))
 
 
@@ -125,6 +120,10 @@ def _sum(a: Dim, b: Dim) -> Dim:
 # --------------------------------------------------------------------------- how often things run
 
 
+Place: TypeAlias = "tuple[Call, str]"
+"""What runs and in which body: nodes that share both contribute the same."""
+
+
 class _Holder(NamedTuple):
     """An operator with bodies: its id, op type and the scopes of its bodies."""
 
@@ -137,7 +136,7 @@ class _Bodies:
     """The bodies of control flow: who holds them, and in which one a node stands."""
 
     def __init__(self, tables: Tables) -> None:
-        self.tables = tables
+        self.nodes = tables.nodes
         self.holders = [
             _Holder(node, data["op_type"], scopes)
             for node, data in tables.nodes.items()
@@ -146,9 +145,8 @@ class _Bodies:
         self._known = {scope: scope for holder in self.holders for scope in holder.scopes}
         self._known[""] = ""
 
-    def of(self, node: str) -> str:
-        """Scope of the innermost body around a node: that of its function's call, too."""
-        scope: str = self.tables.nodes[node]["scope"]
+    def of(self, scope: str) -> str:
+        """Scope of the innermost body around a node's scope: that of its function's call, too."""
         found = self._known.get(scope)
         if found is None:
             path = scope
@@ -156,6 +154,10 @@ class _Bodies:
                 path = path.rpartition("/")[0]
             found = self._known[scope] = self._known[path]
         return found
+
+    def around(self, holder: _Holder) -> str:
+        """Scope of the innermost body that a holder stands in itself."""
+        return self.of(self.nodes[holder.node]["scope"])
 
 
 def _scopes(holder: str, node: Node) -> tuple[str, ...]:
@@ -168,14 +170,17 @@ def _scopes(holder: str, node: Node) -> tuple[str, ...]:
 
 
 def _times(
-    bodies: _Bodies, shapes: ValueShapes, single: dict[str, Cost | None]
+    bodies: _Bodies,
+    shapes: ValueShapes,
+    uses: Mapping[Place, int],
+    single: Mapping[Call, Cost | None],
 ) -> tuple[dict[str, Dim], list[Unknown]]:
     """How often each body runs, by its scope; the main graph runs once."""
-    totals = _body_totals(bodies, shapes, single)
+    totals = _body_totals(bodies, shapes, uses, single)
     times: dict[str, Dim] = {"": 1}
     unknowns: list[Unknown] = []
     for holder in bodies.holders:  # outer holders first: bodies follow their holder in the graph
-        outer = times[bodies.of(holder.node)]
+        outer = times[bodies.around(holder)]
         trips = shapes.trips.get(holder.node)
         if holder.op_type == "If":
             dearest = max(holder.scopes, key=lambda scope: _probe(totals.get(scope, 0)))
@@ -190,22 +195,25 @@ def _times(
 
 
 def _body_totals(
-    bodies: _Bodies, shapes: ValueShapes, single: dict[str, Cost | None]
+    bodies: _Bodies,
+    shapes: ValueShapes,
+    uses: Mapping[Place, int],
+    single: Mapping[Call, Cost | None],
 ) -> dict[str, Dim]:
     """MACs of one run of each body, bodies inside included, to find the dearest branches."""
     totals: dict[str, Dim] = {}
     if not bodies.holders:
         return totals
-    for node, found in single.items():
+    for (call, scope), count in uses.items():
+        found = single[call]
         if found is not None and found.macs:
-            scope = bodies.of(node)
-            totals[scope] = _sum(totals.get(scope, 0), found.macs)
+            totals[scope] = _sum(totals.get(scope, 0), found.macs * count)
     for holder in reversed(bodies.holders):  # inner holders first
         inside = [totals.get(scope, 0) for scope in holder.scopes]
         trips = shapes.trips.get(holder.node)
         dearest = max(inside, key=_probe)
         total = dearest if holder.op_type == "If" or trips is None else dearest * trips
-        scope = bodies.of(holder.node)
+        scope = bodies.around(holder)
         totals[scope] = _sum(totals.get(scope, 0), total)
     return totals
 
@@ -221,13 +229,14 @@ def _probe(dim: Dim) -> int:
 # ---------------------------------------------------------------------------------- what is unknown
 
 
-def _unknown_operators(tables: Tables, single: dict[str, Cost | None]) -> list[Unknown]:
+def _unknown_operators(
+    uses: Mapping[Place, int], single: Mapping[Call, Cost | None]
+) -> list[Unknown]:
     """Operators without a formula, each type once with its number of nodes."""
-    missing = Counter(
-        (tables.nodes[node]["domain"], tables.nodes[node]["op_type"])
-        for node, found in single.items()
-        if found is None
-    )
+    missing: Counter[Key] = Counter()
+    for (call, _), count in uses.items():
+        if single[call] is None:
+            missing[call.node.domain, call.node.op_type] += count
     return [
         Unknown(
             f"{domain}::{op_type}" if domain else op_type,
@@ -239,10 +248,21 @@ def _unknown_operators(tables: Tables, single: dict[str, Cost | None]) -> list[U
     ]
 
 
-def _unknown_shapes(nodes: dict[str, NodeCost], single: dict[str, Cost | None]) -> list[Unknown]:
+def _unknown_shapes(
+    places: Mapping[str, Place],
+    made: Mapping[Place, NodeCost],
+    single: Mapping[Call, Cost | None],
+) -> list[Unknown]:
     """Nodes whose MACs depend on a shape that is not known."""
+    lost = {
+        place
+        for place, contribution in made.items()
+        if contribution.macs is None and single[place[0]] is not None
+    }
+    if not lost:
+        return []
     return [
         Unknown(node, "macs", "a shape it needs is not known", "cost")
-        for node, found in single.items()
-        if found is not None and nodes[node].macs is None
+        for node, place in places.items()
+        if place in lost
     ]

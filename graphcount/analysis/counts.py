@@ -42,10 +42,22 @@ class Row(NamedTuple):
         return self.tensor.stored
 
 
-def count(
-    model: ModelFile, model_graph: ModelGraph, values: Values
-) -> tuple[tuple[Row, ...], tuple[Unknown, ...]]:
-    """Count every stored tensor of a model, in file order."""
+class Counted(NamedTuple):
+    """The stored tensors of a model.
+
+    Attributes:
+        stored: Each of them, in file order.
+        rows: The same counted, then the weights that the model takes as inputs.
+        unknowns: What could not be told of them.
+    """
+
+    stored: tuple[Stored, ...]
+    rows: tuple[Row, ...]
+    unknowns: tuple[Unknown, ...]
+
+
+def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
+    """Count every stored tensor of a model."""
     stored = find_stored(model.proto, model.path)
     tensors, unknowns = attribute(model_graph, stored)
     declared = read_signature(model.proto.graph)
@@ -60,7 +72,7 @@ def count(
         elements, owner = declared_tensor.stored.elements, _owner(declared_tensor, verdict)
         rows.append(Row(declared_tensor, verdict, elements, owner))
     found = [unknown for tensor in stored for unknown in tensor.unknowns]
-    return tuple(rows), (*found, *unknowns)
+    return Counted(stored, tuple(rows), (*found, *unknowns))
 
 
 def _owner(tensor: Attributed, verdict: Verdict) -> str | None:

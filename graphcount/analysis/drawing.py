@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.graph import ModelGraph
 from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, DrawnTensor
-from graphcount.report.records import Dim, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import Dim, NodeRow, TensorRow
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr, TooComplexError, parse
 

@@ -23,16 +23,15 @@ from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, Rule, explain
 from graphcount.ops.tables import Key
-from graphcount.report.records import (
+from graphcount.report.records import Report, is_lower_bound
+from graphcount.report.rows import (
     CacheInputRow,
     Dim,
     KVCacheRow,
     MomentRow,
     NodeRow,
     PeakRow,
-    Report,
     ValueRow,
-    is_lower_bound,
 )
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr

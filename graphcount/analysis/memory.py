@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from graphcount.analysis.shapes import ValueShapes
@@ -116,10 +117,14 @@ def memory(
     order = model_graph.order if order is None else order
     results = dict(_results(tables, order, nbytes))
     total = _total(result.nbytes for row in results.values() for result in row)
-    peak = None
-    alive: list[tuple[str, int]] = []
+    peak = moments = None
     if isinstance(total, int):
-        peak = _peak(tables, results, order, in_place, alive)
+        buffers = _buffers(tables, results, order, in_place)
+        alive = _alive(buffers, len(order))
+        peak = _peak(buffers, alive, order)
+        if timeline and peak is not None:
+            steps = zip(order, alive, strict=True)
+            moments = tuple((node, live) for node, live in steps if node in results)
     inputs = [
         nbytes(node, data["name"])
         for node, data in tables.nodes.items()
@@ -132,7 +137,6 @@ def memory(
         for producer, keyed in tables.pred[node].items()
         for edge in keyed.values()
     ]
-    moments = tuple(alive) if timeline and peak is not None else None
     return Memory(_total(inputs), _total(outputs), total, peak, moments)
 
 
@@ -161,10 +165,12 @@ class _Sizes:
 
     def __call__(self, producer: str, value: str) -> Dim | None:
         """Bytes of a value, or None when its shape or type is not known."""
-        key = self.shapes.get((producer, value)), self.dtypes.get((producer, value), 0)
-        if key not in self._known:
-            self._known[key] = _nbytes(*key)
-        return self._known[key]
+        at = producer, value
+        key = self.shapes.get(at), self.dtypes.get(at, 0)
+        known = self._known
+        if key not in known:
+            known[key] = _nbytes(*key)
+        return known[key]
 
 
 def _nbytes(shape: Shape | None, code: int) -> Dim | None:
@@ -186,63 +192,57 @@ def _results(
 ) -> Iterator[tuple[str, list[_Result]]]:
     """Every operator's results that something reads, by node."""
     position = {node: index for index, node in enumerate(order)}
+    end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
     for node, data in tables.nodes.items():
         if data["kind"] != "operator" or data["op_type"] in WEIGHTS:
             continue
         read: dict[str, int] = {}
         for consumer, keyed in tables.succ[node].items():
-            at = position.get(consumer, 0)
-            for edge in keyed.values():
-                value = edge["value"]
+            at = position.get(consumer, end)
+            for value, _ in keyed:
                 if read.get(value, -1) < at:
                     read[value] = at
-        yield (
-            node,
-            [
-                _Result(value, nbytes(node, value), read[value])
-                for value in data["node"].outputs
-                if value in read and value
-            ],
-        )
+        outputs = data["node"].outputs
+        yield node, [_Result(v, nbytes(node, v), read[v]) for v in outputs if v in read and v]
 
 
-def _peak(
-    tables: Tables,
-    results: dict[str, list[_Result]],
-    order: list[str],
-    in_place: bool,
-    alive: list[tuple[str, int]],
-) -> Peak | None:
-    """Walk the nodes in order and keep the sum of what lives; `alive` gets it for each operator."""
+def _buffers(
+    tables: Tables, results: dict[str, list[_Result]], order: list[str], in_place: bool
+) -> list[_Buffer]:
+    """The memory that results take: each its own, or what an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
-    dying: dict[int, list[_Buffer]] = {}
-    total, best, best_at = 0, -1, -1
     for index, node in enumerate(order):
         for result in results.get(node, ()):
             assert isinstance(result.nbytes, int)
             buffer = _home(tables, node, result, index, homes) if in_place else None
             if buffer is None:
-                buffer = _Buffer(result.value, result.nbytes, index, result.last)
+                buffer = _Buffer(result.value, result.nbytes, index, max(index, result.last))
                 buffers.append(buffer)
-                total += buffer.nbytes
-                dying.setdefault(buffer.last, []).append(buffer)
             elif result.last > buffer.last:
                 buffer.last = result.last
-                dying.setdefault(buffer.last, []).append(buffer)
             if in_place:
                 homes[node, result.value] = buffer
-        if node in results:
-            alive.append((node, total))
-        if total > best:
-            best, best_at = total, index
-        for buffer in dying.pop(index, ()):
-            if buffer.last == index:
-                total -= buffer.nbytes
-    if best_at < 0:
+    return buffers
+
+
+def _alive(buffers: Iterable[_Buffer], steps: int) -> list[int]:
+    """Bytes alive while each node of the order runs: its inputs and its outputs among them."""
+    changes = [0] * (steps + 1)
+    for buffer in buffers:
+        changes[buffer.first] += buffer.nbytes
+        changes[buffer.last + 1] -= buffer.nbytes
+    return list(accumulate(changes[:-1]))
+
+
+def _peak(buffers: Iterable[_Buffer], alive: list[int], order: list[str]) -> Peak | None:
+    """The first moment with the most alive."""
+    if not alive:
         return None
-    held = [(b.value, b.nbytes) for b in buffers if b.first <= best_at <= b.last]
-    return Peak(order[best_at], best, tuple(sorted(held, key=lambda item: (-item[1], item[0]))))
+    at = alive.index(max(alive))
+    held = [(b.value, b.nbytes) for b in buffers if b.first <= at <= b.last]
+    held.sort(key=lambda item: (-item[1], item[0]))
+    return Peak(order[at], alive[at], tuple(held))
 
 
 def _home(

@@ -56,7 +56,7 @@ class Modules:
         if len(name) > 2 * MAX_LENGTH:
             return ""
         if name[:1] == "/":
-            return _cut(self._torchscript(name.rpartition("/")[0]))
+            return self._torchscript(name[: name.rindex("/")])
         if "/" in name:
             parts = name.split("/")[:-1]
             while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
@@ -74,7 +74,7 @@ class Modules:
                     parts[-1] = part
                 else:
                     parts.append(part)
-            found = self._paths[prefix] = ".".join(parts)
+            found = self._paths[prefix] = _cut(".".join(parts))
         return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from graphcount.analysis.stored import Stored
 from graphcount.loading.external import open_side_file
 from graphcount.loading.source import sha256_of
-from graphcount.report.records import FileRow
+from graphcount.report.rows import FileRow
 
 
 def side_files(tensors: Iterable[Stored], *, hashed: bool) -> tuple[FileRow, ...]:

@@ -1,4 +1,4 @@
-"""Counted rows → Report: totals, and every grouping of them."""
+"""Counted tensors → Report: totals, and every grouping of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphcount.analysis.counts import Row, count
+from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.framework import recover
 from graphcount.analysis.generated import WHAT, Generated, find_generated
 from graphcount.analysis.modules import Modules
@@ -19,8 +19,9 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
-from graphcount.loading.source import public_path
-from graphcount.report.records import (
+from graphcount.loading.paths import public_path
+from graphcount.report.records import Report, is_lower_bound
+from graphcount.report.rows import (
     OUTPUT,
     Dim,
     DuplicateRow,
@@ -28,13 +29,11 @@ from graphcount.report.records import (
     ModelInfo,
     NBytes,
     NodeRow,
-    Report,
     StorageRow,
     TensorRow,
     Totals,
     UseRow,
     ValueRow,
-    is_lower_bound,
 )
 
 if TYPE_CHECKING:
@@ -53,15 +52,17 @@ KINDS = {
 def summarize(
     model: ModelFile,
     model_graph: ModelGraph,
+    counted: Counted,
     values: Values,
     sha256: str | None = None,
     cost: CostOptions | None = None,
 ) -> Report:
-    """Count a model and put everything that is known of it into a report.
+    """Put everything that is known of a counted model into a report.
 
     Args:
         model: The records.
         model_graph: Its graph.
+        counted: Its stored tensors.
         values: Reads numbers where a rule needs them; its budget decides how much is compared.
         sha256: Digest of the file, when it was asked for.
         cost: How to measure a forward pass; None: do not.
@@ -69,9 +70,9 @@ def summarize(
     Raises:
         ShapeError: A binding in `cost` does not fit the model.
     """
-    rows, unknowns = count(model, model_graph, values)
+    rows = counted.rows
     generated = find_generated(model_graph, rows, values)
-    unknown = _all_unknowns(model.proto, model_graph, unknowns, generated)
+    unknown = _all_unknowns(model.proto, model_graph, counted.unknowns, generated)
     modules = _modules(model_graph, rows)
     tensors = tuple(_tensor_row(row, modules) for row in rows)
     nodes = _node_rows(model, model_graph, rows, modules)

@@ -15,7 +15,7 @@ from graphcount.analysis.stored import Stored
 from graphcount.errors import GraphcountError
 from graphcount.loading.external import open_side_file
 from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.source import open_payload
+from graphcount.loading.opening import open_payload
 from graphcount.loading.wire import signed, varint
 
 CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 10: "e", 11: "d"}

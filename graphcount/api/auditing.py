@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from graphcount.api.model import Model, gc_paused
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.source import is_remote
+from graphcount.loading.paths import is_remote
 
 if TYPE_CHECKING:
-    from graphcount.report.records import Report, RuleInfo
+    from graphcount.report.records import Report
+    from graphcount.report.rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
 """Up to so many bytes of stored tensors an audit reads them by default."""
@@ -69,7 +70,14 @@ def audited(
     if deep is None:
         small = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
         deep = small and model.file.is_at_hand and not is_remote(model.path)
-    context = Context(model.file, model.model_graph, deep=deep, limits=limits, progress=progress)
+    context = Context(
+        model.file,
+        model.model_graph,
+        deep=deep,
+        counted=model.counted,
+        limits=limits,
+        progress=progress,
+    )
     try:
         with gc_paused():
             found = run(context, Selection(tuple(select), dict(ignore or {})), progress)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
-from graphcount.loading.source import is_remote, public_path
+from graphcount.loading.paths import is_remote, public_path
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from graphcount.analysis.counts import Counted
     from graphcount.analysis.fingerprint import Hashes
     from graphcount.analysis.forward import CostOptions
     from graphcount.graph import ModelGraph
@@ -80,6 +81,10 @@ class Model:
         >>> import networkx as nx
         >>> model = graphcount.load("fixtures/cnn.onnx")         # doctest: +SKIP
         >>> nx.ancestors(model.graph, "output:linear_1")         # doctest: +SKIP
+
+    Attributes:
+        file: The records, and where they are from.
+        counted: The stored tensors that the last report was made of; None before the first.
     """
 
     def __init__(self, file: ModelFile, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -88,6 +93,7 @@ class Model:
         self._model_graph: ModelGraph | None = None
         self._annotated = False
         self._hashes: Hashes | None = None
+        self.counted: Counted | None = None
 
     @property
     def path(self) -> str:
@@ -136,6 +142,7 @@ class Model:
             ShapeError: `dims` or `shapes` do not fit the model.
             UsageError: A formula in `operators` is none, or for an operator that is known.
         """
+        from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
         from graphcount.loading.stamp import sha256
@@ -149,7 +156,8 @@ class Model:
             digest = sha256(self.path) if hash_file else None
             cost = self._cost_options(options)
             with gc_paused():
-                report = summarize(self.file, self.model_graph, values, digest, cost)
+                counted = self.counted = count(self.file, self.model_graph, values)
+                report = summarize(self.file, self.model_graph, counted, values, digest, cost)
         finally:
             values.close()
         return replace(report, fingerprint=self.hashes().fingerprint) if hash_file else report

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from graphcount.analysis.counts import Row, count
+from graphcount.analysis.counts import Counted, Row, count
 from graphcount.analysis.generated import Generated, find_generated
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
-from graphcount.analysis.stored import Stored, find_stored
+from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import Body, find_bodies
 from graphcount.auditing.operators import Use, uses
@@ -52,6 +52,7 @@ class Context:
         model_graph: ModelGraph,
         *,
         deep: bool,
+        counted: Counted | None = None,
         limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -64,6 +65,8 @@ class Context:
         self.progress = progress
         self.files = Files(file)
         self.values = Values(file.path, (1 << 62) if deep else 0)
+        if counted is not None:
+            self.counted = counted
 
     @property
     def proto(self) -> ModelProto:
@@ -76,14 +79,19 @@ class Context:
         return self.model_graph.tables
 
     @cached_property
+    def counted(self) -> Counted:
+        """The stored tensors, as the report has them where there is one."""
+        return count(self.file, self.model_graph, self.values)
+
+    @property
     def stored(self) -> tuple[Stored, ...]:
         """Every stored tensor of the file: initializers, Constants, attributes, functions."""
-        return tuple(find_stored(self.proto, self.file.path))
+        return self.counted.stored
 
-    @cached_property
+    @property
     def rows(self) -> tuple[Row, ...]:
         """Every stored tensor with its uses, kind and role."""
-        return count(self.file, self.model_graph, self.values)[0]
+        return self.counted.rows
 
     @cached_property
     def graphs(self) -> tuple[Graph, ...]:

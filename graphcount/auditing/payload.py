@@ -15,7 +15,7 @@ from graphcount.errors import DamagedError, GraphcountError
 from graphcount.loading import ModelFile
 from graphcount.loading.external import ExternalData, open_side_file
 from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.source import open_payload
+from graphcount.loading.opening import open_payload
 from graphcount.loading.strings import Odd
 
 if TYPE_CHECKING:

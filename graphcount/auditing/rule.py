@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple, Protocol
 
 from graphcount.credentials import mask
-from graphcount.report.records import Finding, RuleInfo
+from graphcount.report.rows import Finding, RuleInfo
 
 HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
 """Sections of every rule's docstring, in this order; the last may be missing."""

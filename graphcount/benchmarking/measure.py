@@ -34,7 +34,7 @@ from graphcount.report.bench import (
     Result,
     Versus,
 )
-from graphcount.report.records import NodeRow
+from graphcount.report.rows import NodeRow
 
 DEFAULT_RUNS, DEFAULT_SECONDS = 1000, 5.0
 """Without --runs and --seconds: the first of these that is reached, but at least ten runs."""

@@ -9,7 +9,7 @@ from graphcount.benchmarking.attribute import Attribution, attribute
 from graphcount.benchmarking.trace import OperatorTime, Step
 from graphcount.graph import Tables
 from graphcount.report.bench import Ceiling, NodeTime, Profile
-from graphcount.report.records import NodeRow
+from graphcount.report.rows import NodeRow
 
 FIRST = ("node", "fused", "part", "inserted")
 """Costs of a node count at the operator that is the most certain to compute it."""
@@ -47,6 +47,7 @@ def join(
         runs=profile["runs"],
         run_s=profile["run_s"],
         operators_s=whole,
+        elapsed_s=sum(time.elapsed_seconds for time in times),
         overhead_s=profile["run_s"] - whole,
         not_run=len(operators - ran),
         ceiling=ceiling,
@@ -87,6 +88,7 @@ def _row(
         attribution=kind,
         calls=time.calls,
         time_s=time.seconds,
+        elapsed_s=time.elapsed_seconds,
         share=time.seconds / whole if whole else 0.0,
         parameters=sum(row.parameters for row in costs),
         nbytes=moved,

@@ -8,6 +8,7 @@ ends before its holder does. `model_run` ends a run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 HOLDERS = frozenset({"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampling"})
@@ -25,12 +26,15 @@ class Execution(NamedTuple):
     Attributes:
         path: Steps from the outermost holder to the operator.
         micros: Its own time, without what ran inside.
+        elapsed_micros: From its start until the next one starts: with what onnxruntime does
+            between them (it allocates, schedules, and writes the profile).
         moved_nbytes: Activations read and results written.
     """
 
     path: tuple[Step, ...]
     provider: str
     micros: int
+    elapsed_micros: int
     moved_nbytes: int
 
 
@@ -48,6 +52,7 @@ class OperatorTime(NamedTuple):
     provider: str
     calls: float
     seconds: float
+    elapsed_seconds: float
     moved_nbytes: float
 
 
@@ -56,7 +61,7 @@ def runs(events: Iterable[dict[str, Any]]) -> Iterator[Run]:
     waiting: list[tuple[int, int, Execution]] = []
     for event in events:
         if event.get("cat") == "Session" and event.get("name") == "model_run":
-            yield Run(int(event["dur"]), tuple(item[2] for item in waiting))
+            yield Run(int(event["dur"]), _elapsed(waiting))
             waiting = []
         elif event.get("cat") == "Node" and str(event.get("name", "")).endswith(SUFFIX):
             _add(waiting, event)
@@ -79,8 +84,21 @@ def _add(waiting: list[tuple[int, int, Execution]], event: dict[str, Any]) -> No
             inside += lasted  # 0 for what another holder inside has taken
     moved = _number(args.get("activation_size"), 0) + _number(args.get("output_size"), 0)
     provider = str(args.get("provider", ""))
-    own = Execution((step,), provider, max(0, micros - inside), moved)
+    own = Execution((step,), provider, max(0, micros - inside), micros, moved)
     waiting.append((start, micros, own))
+
+
+def _elapsed(waiting: list[tuple[int, int, Execution]]) -> tuple[Execution, ...]:
+    """Executions in the order in which they ended, each with the time until the next start.
+
+    Profiles count whole microseconds, and onnxruntime's own work after a small operator takes as
+    long as the operator: starts are what adds up to a run. The last one ends when it ends.
+    """
+    order = sorted(range(len(waiting)), key=lambda at: waiting[at][0])
+    found = [item for _, _, item in waiting]
+    for at, after in pairwise(order):
+        found[at] = found[at]._replace(elapsed_micros=waiting[after][0] - waiting[at][0])
+    return tuple(found)
 
 
 def _number(text: Any, default: int) -> int:
@@ -101,12 +119,20 @@ def operators(kept: list[Run]) -> list[OperatorTime]:
     sums: dict[tuple[tuple[Step, ...], str], list[int]] = {}
     for run in kept:
         for item in run.executions:
-            total = sums.setdefault((item.path, item.provider), [0, 0, 0])
+            total = sums.setdefault((item.path, item.provider), [0, 0, 0, 0])
             total[0] += 1
             total[1] += item.micros
-            total[2] += item.moved_nbytes
+            total[2] += item.elapsed_micros
+            total[3] += item.moved_nbytes
     count = len(kept)
     return [
-        OperatorTime(path, provider, calls / count, micros / count / 1e6, moved / count)
-        for (path, provider), (calls, micros, moved) in sums.items()
+        OperatorTime(
+            path,
+            provider,
+            calls / count,
+            micros / count / 1e6,
+            elapsed / count / 1e6,
+            moved / count,
+        )
+        for (path, provider), (calls, micros, elapsed, moved) in sums.items()
     ]

@@ -19,7 +19,8 @@ from graphcount.cli.options import (
 from graphcount.cli.output import Progress, emit, make_view, read_all
 from graphcount.errors import GraphcountError
 from graphcount.formats import AUDIT_FORMATS
-from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES
 
 FAIL_ON = "high"
 """Mildest severity that fails, when nobody says otherwise."""

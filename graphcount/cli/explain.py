@@ -14,7 +14,8 @@ from graphcount.cli.output import make_view, write
 from graphcount.errors import UsageError
 from graphcount.formats.explain import Explanation, ValueOf, to_json, to_text, worth_explaining
 from graphcount.formats.text import ascii_only
-from graphcount.report.records import OUTPUT, Dim, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 
 if TYPE_CHECKING:
     from graphcount.api import MacsConvention, Model

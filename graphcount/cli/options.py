@@ -9,7 +9,7 @@ import click
 
 from graphcount.cli.command import FILE, RULE
 from graphcount.formats import FORMATS
-from graphcount.report.records import SEVERITIES
+from graphcount.report.rows import SEVERITIES
 from graphcount.units import parse_shape
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from graphcount.gates.budgets import Bound, Budget, make_budget
 from graphcount.gates.checks import Check
 from graphcount.gates.measures import require_operator
 from graphcount.loading.limits import Limits
-from graphcount.report.records import SEVERITIES
+from graphcount.report.rows import SEVERITIES
 
 
 class AuditIgnore(NamedTuple):

@@ -14,7 +14,7 @@ from graphcount.formats.text import safe
 from graphcount.gates.budgets import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES
 from graphcount.gates.subject import Subject
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 from graphcount.units import nbytes, spelled
 
 BUDGETED = ("parameters", "nbytes", "file_nbytes", "macs", "peak_activation_nbytes")

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphcount.errors import UsageError
 from graphcount.gates.budgets import Origin
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 from graphcount.units import parse_shape
 
 Path = tuple[str | int, ...]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from graphcount.errors import GraphcountError
 
 if TYPE_CHECKING:
-    from graphcount.report.records import Report, RuleInfo
+    from graphcount.report.records import Report
     from graphcount.report.rollup import By, Sort
+    from graphcount.report.rows import RuleInfo
 
 
 class View(NamedTuple):

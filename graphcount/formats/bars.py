@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.text import ascii_only, safe
-from graphcount.report.records import OUTPUT, MomentRow, Report
+from graphcount.report.records import Report
 from graphcount.report.rollup import By, groups, has_modules
+from graphcount.report.rows import OUTPUT, MomentRow
 from graphcount.units import count, exact, nbytes, percent
 
 DEFAULT_WIDTH = 100

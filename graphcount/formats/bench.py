@@ -33,6 +33,7 @@ NODE_COLUMNS = (
     "sources",
     "calls",
     "time_s",
+    "elapsed_s",
     "share",
     "parameters",
     "nbytes",
@@ -330,10 +331,11 @@ def _profiled(result: Result) -> list[str]:
     profile = result.profile
     if profile is None:
         return []
-    part = profile.operators_s / profile.run_s if profile.run_s else 0.0
+    run = profile.run_s or 1.0
     lines = [
-        f"operators took {seconds(profile.operators_s)} of {seconds(profile.run_s)} ({part:.1%});"
-        " profiling slows runs down"
+        f"operators took {seconds(profile.operators_s)} of {seconds(profile.run_s)}"
+        f" ({profile.operators_s / run:.1%}), {profile.elapsed_s / run:.1%} with what onnxruntime"
+        " does after each; profiling slows runs down"
     ]
     if profile.ceiling is not None:
         flops, stream = profile.ceiling

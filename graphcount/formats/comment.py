@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
-from graphcount.formats.markdown import ESCAPES
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
-from graphcount.formats.text import safe
-from graphcount.report.records import Report, VerdictRow
+from graphcount.formats.text import MARKDOWN_ESCAPES, safe
+from graphcount.report.records import Report
+from graphcount.report.rows import VerdictRow
 from graphcount.units import exact
 
 MAX_LENGTH = 65_000
@@ -86,5 +86,5 @@ def _kept(outcomes: Sequence[Report | GraphcountError]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    shown = safe(text, TEXT_LIMIT).translate(ESCAPES)
+    shown = safe(text, TEXT_LIMIT).translate(MARKDOWN_ESCAPES)
     return shown.replace("&", "&amp;").replace("<", "&lt;")

@@ -17,7 +17,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.findings import place
 from graphcount.formats.text import one_line, safe, shape
-from graphcount.report.records import Finding, Report, ValueRow
+from graphcount.report.records import Report
+from graphcount.report.rows import Finding, ValueRow
 from graphcount.report.serial import dumps
 
 SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"

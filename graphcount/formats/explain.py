@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from graphcount.formats.text import safe, shape
-from graphcount.report.records import Dim, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import Dim, NodeRow, TensorRow
 from graphcount.report.serial import dumps
 from graphcount.units import exact
 

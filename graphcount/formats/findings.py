@@ -11,7 +11,8 @@ from typing import Any
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.text import one_line, safe
-from graphcount.report.records import SEVERITIES, Finding, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES, Finding
 
 DEFAULT_WIDTH = 100
 WIDEST = 120

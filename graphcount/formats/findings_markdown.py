@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from graphcount.formats import View
 from graphcount.formats.findings import footnotes, headline, place
-from graphcount.formats.markdown import escape
-from graphcount.formats.text import one_line
+from graphcount.formats.text import escape, one_line
 from graphcount.report.records import Report
 
 

@@ -13,7 +13,8 @@ from graphcount.formats import View
 from graphcount.formats.places import Place, limit_place, relative
 from graphcount.formats.sentences import verdicts_sentence
 from graphcount.formats.text import one_line, safe
-from graphcount.report.records import Finding, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import Finding
 
 COMMANDS = {
     "info": "notice",

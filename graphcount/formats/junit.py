@@ -13,7 +13,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import contributors_sentence
 from graphcount.formats.text import safe
-from graphcount.report.records import Finding, Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import Finding, VerdictRow
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
-from graphcount.formats.text import MAX_LENGTH, one_line, safe
+from graphcount.formats.text import escape, one_line
 from graphcount.report.records import Report
 from graphcount.report.rollup import Group, arrange, default_sort, groups, has_modules, total
 from graphcount.units import exact, nbytes, percent
-
-ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()#+-.!|~>@:$"})
-"""Characters that mean something in Markdown."""
 
 DEFAULT_TOP = 50
 
@@ -23,12 +20,6 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     return "\n".join(
         _report(item, view) if isinstance(item, Report) else _error(item) for item in outcomes
     )
-
-
-def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
-    """A name that shows as itself in Markdown, in a table or out of one."""
-    shown = safe(text, limit).translate(ESCAPES)
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _error(error: GraphcountError) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from graphcount.formats.text import safe
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 
 class Place(NamedTuple):

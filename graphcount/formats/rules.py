@@ -9,7 +9,7 @@ from itertools import groupby
 
 from graphcount.formats import View
 from graphcount.formats.findings import COLORS, DEFAULT_WIDTH, WIDEST
-from graphcount.report.records import RuleInfo
+from graphcount.report.rows import RuleInfo
 from graphcount.report.serial import dumps, plain
 
 FAMILIES = {

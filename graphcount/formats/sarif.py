@@ -13,7 +13,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.places import clean, fingerprint, limit_place, uri
 from graphcount.formats.text import safe
-from graphcount.report.records import Finding, Report, RuleInfo
+from graphcount.report.records import Report
+from graphcount.report.rows import Finding, RuleInfo
 from graphcount.report.serial import dumps
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.report.records import SEVERITIES, KVCacheRow, Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES, KVCacheRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, spelled
 
 

@@ -19,7 +19,7 @@ from graphcount.formats.bars import sparkline
 from graphcount.formats.screen import DEFAULT_WIDTH, fit, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
-from graphcount.report.records import NodeRow, Report
+from graphcount.report.records import Report
 from graphcount.report.rollup import (
     Group as RollupGroup,
 )
@@ -31,6 +31,7 @@ from graphcount.report.rollup import (
     total,
     tree,
 )
+from graphcount.report.rows import NodeRow
 from graphcount.units import exact, nbytes, percent
 
 DEFAULT_DEPTH = 3

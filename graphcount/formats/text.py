@@ -10,7 +10,7 @@ import re
 
 from graphcount.characters import UNSAFE
 from graphcount.credentials import mask
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 
 MAX_LENGTH = 120
 """Names are cut here in text formats; machine formats keep them whole."""
@@ -64,3 +64,13 @@ _ASCII = str.maketrans(
 def ascii_only(text: str) -> str:
     """Our signs by similar ASCII ones, everything else that is not ASCII as an escape."""
     return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+
+MARKDOWN_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()#+-.!|~>@:$"})
+"""Characters that mean something in Markdown."""
+
+
+def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
+    """A name that shows as itself in Markdown, in a table or out of one."""
+    shown = safe(text, limit).translate(MARKDOWN_ESCAPES)
+    return shown.replace("&", "&amp;").replace("<", "&lt;")

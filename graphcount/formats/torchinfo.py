@@ -30,8 +30,9 @@ from graphcount.errors import GraphcountError, UsageError
 from graphcount.formats import View
 from graphcount.formats.sentences import unknown_sentence
 from graphcount.formats.text import one_line, safe, shape
-from graphcount.report.records import OUTPUT, Dim, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
+from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 from graphcount.symbolic import Expr, parse
 from graphcount.units import exact
 

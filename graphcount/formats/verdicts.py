@@ -13,7 +13,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import one_line
-from graphcount.report.records import CheckRow, Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import CheckRow, VerdictRow
 
 DEFAULT_WIDTH = 100
 MESSAGE_LIMIT = 600

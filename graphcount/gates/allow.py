@@ -9,7 +9,7 @@ from typing import NamedTuple
 from graphcount.gates.budgets import Origin, Standing
 from graphcount.gates.contributors import TOP, is_node, operator
 from graphcount.gates.subject import Subject
-from graphcount.report.records import ContributorRow, VerdictRow
+from graphcount.report.rows import ContributorRow, VerdictRow
 from graphcount.units import exact
 
 

@@ -22,7 +22,7 @@ from graphcount.gates.budgets import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import open_regular
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 
 SCHEMA = "graphcount.baseline/1"
 MAX_NBYTES = 256 * 2**20

@@ -13,7 +13,7 @@ from graphcount.errors import Unknown, UsageError
 from graphcount.gates.contributors import largest
 from graphcount.gates.measures import Measure, find_measure
 from graphcount.gates.subject import Subject
-from graphcount.report.records import VerdictRow
+from graphcount.report.rows import VerdictRow
 from graphcount.units import beside, nbytes, parse, share, spelled
 
 Bound = Literal["max", "min", "max_increase"]

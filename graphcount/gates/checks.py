@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
 from graphcount.gates.budgets import Budget, Origin, Standing, judge
 from graphcount.gates.subject import Subject
-from graphcount.report.records import SEVERITIES, CheckRow, Dim, Finding, VerdictRow
+from graphcount.report.rows import SEVERITIES, CheckRow, Dim, Finding, VerdictRow
 
 
 class Check(NamedTuple):

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from graphcount.gates.subject import Subject
-from graphcount.report.records import OUTPUT, ContributorRow, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
+from graphcount.report.rows import OUTPUT, ContributorRow, NodeRow, TensorRow
 
 TOP = 3
 """Contributors that a message names."""

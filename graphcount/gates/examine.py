@@ -11,7 +11,8 @@ from graphcount.errors import UsageError
 from graphcount.gates.baseline import Baseline, lookup, read_baseline
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.subject import Subject
-from graphcount.report.records import CheckRow, Dim, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import CheckRow, Dim
 
 Count = Callable[[dict[str, int], dict[str, tuple[Dim, ...]], bool], Report]
 """Counts a model with sizes of dimensions, shapes of inputs, and its cost or not."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from graphcount.gates.budgets import Budget, doubt, judge
 from graphcount.gates.checks import findings
 from graphcount.gates.subject import Subject
-from graphcount.report.records import CheckRow, Finding, Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import CheckRow, Finding, VerdictRow
 
 
 def judge_growth(old: Report, new: Report, budgets: Iterable[Budget]) -> tuple[Finding, ...]:

@@ -21,9 +21,10 @@ from graphcount.gates.contributors import (
     tensors,
     unknowns,
 )
+from graphcount.gates.numbers import NUMBERS
 from graphcount.gates.subject import Subject
 from graphcount.ops import OPERATORS
-from graphcount.report.records import TensorRow, Totals
+from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
 
 DependsOn = Literal["file", "counts", "generated", "cost"]
@@ -75,29 +76,25 @@ class Family(NamedTuple):
     about: str
 
 
-def _total(name: str, about: str, parts: Parts = no_parts) -> Measure:
-    """A count of stored numbers."""
-    return Measure(name, "count", lambda s: _field(s, name), "counts", about, parts)
+def _measure(
+    name: str, about: str, parts: Parts = no_parts, depends_on: DependsOn = "counts"
+) -> Measure:
+    """A number of the report."""
+    unit, read = NUMBERS[name]
+    return Measure(name, unit, lambda s: read(s.report), depends_on, about, parts)
 
 
-def _cost(name: str, unit: Unit, about: str, parts: Parts = no_parts) -> Measure:
+def _cost(name: str, about: str, parts: Parts = no_parts) -> Measure:
     """A part of the cost of a forward pass."""
-    return Measure(name, unit, lambda s: _field(s, name), "cost", about, parts)
-
-
-def _field(subject: Subject, name: str) -> int | None:
-    number: int | None = getattr(subject.report.totals, name)
-    return number
-
-
-def _size(name: str, read: Callable[[Totals], int | None], kind: str, about: str) -> Measure:
-    """Bytes of stored tensors of a kind; every kind when it is empty."""
-    parts = tensors(lambda row: row.nbytes if kind in ("", row.kind) else 0)
-    return Measure(name, "bytes", lambda s: read(s.report.totals), "counts", about, parts)
+    return _measure(name, about, parts, "cost")
 
 
 def _elements_of(kind: str) -> Parts:
     return tensors(lambda row: row.elements if row.kind == kind else 0)
+
+
+def _bytes_of(kind: str) -> Parts:
+    return tensors(lambda row: row.nbytes if row.kind == kind else 0)
 
 
 def _latency(percentile: str) -> Measure:
@@ -112,12 +109,12 @@ def _latency(percentile: str) -> Measure:
 MEASURES: dict[str, Measure] = {
     row.name: row
     for row in (
-        _total(
+        _measure(
             "parameters",
             "learned numbers, each stored tensor once",
             modules(lambda node: node.parameters),
         ),
-        _total("parameters_as_used", "learned numbers, once for each use"),
+        _measure("parameters_as_used", "learned numbers, once for each use"),
         Measure(
             "framework_parameters",
             "count",
@@ -127,43 +124,26 @@ MEASURES: dict[str, Measure] = {
             no_parts,
             "the file does not prove it",
         ),
-        _total("buffers", "state that is not trained", _elements_of("buffer")),
-        _total("quantization", "scales and zero points", _elements_of("quantization")),
-        _total("constants", "shapes, axes, literals", _elements_of("constant")),
-        _total("unused", "numbers no output needs", _elements_of("unused")),
-        _total("elements", "all stored numbers", tensors(lambda row: row.elements)),
-        Measure(
-            "generated",
-            "count",
-            lambda s: s.report.totals.generated,
-            "generated",
-            "numbers made at load",
-            no_parts,
-        ),
-        _size("nbytes", lambda t: t.nbytes.total, "", "all stored tensors"),
-        _size("parameter_nbytes", lambda t: t.nbytes.parameters, "parameter", "parameters"),
-        _size("buffer_nbytes", lambda t: t.nbytes.buffers, "buffer", "buffers"),
-        _size(
-            "quantization_nbytes",
-            lambda t: t.nbytes.quantization,
-            "quantization",
-            "scales and zero points",
-        ),
-        _size("constant_nbytes", lambda t: t.nbytes.constants, "constant", "constants"),
-        _size("unused_nbytes", lambda t: t.nbytes.unused, "unused", "dead tensors"),
-        Measure(
+        _measure("buffers", "state that is not trained", _elements_of("buffer")),
+        _measure("quantization", "scales and zero points", _elements_of("quantization")),
+        _measure("constants", "shapes, axes, literals", _elements_of("constant")),
+        _measure("unused", "numbers no output needs", _elements_of("unused")),
+        _measure("elements", "all stored numbers", tensors(lambda row: row.elements)),
+        _measure("generated", "numbers made at load", depends_on="generated"),
+        _measure("nbytes", "all stored tensors", tensors(lambda row: row.nbytes)),
+        _measure("parameter_nbytes", "parameters", _bytes_of("parameter")),
+        _measure("buffer_nbytes", "buffers", _bytes_of("buffer")),
+        _measure("quantization_nbytes", "scales and zero points", _bytes_of("quantization")),
+        _measure("constant_nbytes", "constants", _bytes_of("constant")),
+        _measure("unused_nbytes", "dead tensors", _bytes_of("unused")),
+        _measure(
             "file_nbytes",
-            "bytes",
-            lambda s: s.report.model.file_nbytes,
-            "file",
             "the model file",
             tensors(lambda row: 0 if row.storage.location else row.storage.nbytes),
+            "file",
         ),
-        Measure(
+        _measure(
             "external_nbytes",
-            "bytes",
-            lambda s: s.report.model.external_nbytes,
-            "counts",
             "external data",
             tensors(lambda row: row.storage.nbytes if row.storage.location else 0),
         ),
@@ -176,29 +156,15 @@ MEASURES: dict[str, Measure] = {
             no_parts,
             "a file cannot be read",
         ),
-        _cost("macs", "count", "multiply-accumulates", modules(lambda node: node.macs)),
-        _cost("flops", "count", "2 x MACs", modules(lambda node: 2 * (node.macs or 0))),
-        _cost("elementwise", "count", "element-wise work", modules(lambda node: node.elementwise)),
-        _cost("input_nbytes", "bytes", "graph inputs"),
-        _cost("output_nbytes", "bytes", "graph outputs"),
-        _cost("activation_nbytes", "bytes", "all activations of a forward pass"),
-        _cost("peak_activation_nbytes", "bytes", "largest sum of live activations", peak_values),
-        Measure(
-            "nodes",
-            "count",
-            lambda s: s.report.model.node_count,
-            "counts",
-            "nodes in the file",
-            op_types(lambda node: 1),
-        ),
-        Measure(
-            "unknown",
-            "count",
-            lambda s: len(s.report.unknown),
-            "file",
-            "things that are not known",
-            unknowns,
-        ),
+        _cost("macs", "multiply-accumulates", modules(lambda node: node.macs)),
+        _cost("flops", "2 x MACs", modules(lambda node: 2 * (node.macs or 0))),
+        _cost("elementwise", "element-wise work", modules(lambda node: node.elementwise)),
+        _cost("input_nbytes", "graph inputs"),
+        _cost("output_nbytes", "graph outputs"),
+        _cost("activation_nbytes", "all activations of a forward pass"),
+        _cost("peak_activation_nbytes", "largest sum of live activations", peak_values),
+        _measure("nodes", "nodes in the file", op_types(lambda node: 1)),
+        _measure("unknown", "things that are not known", unknowns, "file"),
         *(_latency(percentile) for percentile in ("p50", "p90", "p95", "p99")),
     )
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.report.records import RuleInfo
+from graphcount.report.rows import RuleInfo
 
 RULES: dict[str, RuleInfo] = {
     rule.id: rule

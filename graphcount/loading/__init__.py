@@ -14,8 +14,10 @@ from graphcount.errors import (
 from graphcount.loading.decode import decode_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
+from graphcount.loading.opening import open_source
+from graphcount.loading.paths import is_remote, public_path
 from graphcount.loading.sniff import identify, text_form
-from graphcount.loading.source import BytesSource, Source, is_remote, open_source, public_path
+from graphcount.loading.source import BytesSource, Source
 from graphcount.loading.wire import Thin, fields
 from graphcount.loading.wire import thin as thin_walk
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from typing import IO, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
-from graphcount.loading.source import Source, SourceFile, open_source, public_path, spool
+from graphcount.loading.paths import has_scheme, public_path
+from graphcount.loading.source import FileSource, Source, SourceFile, open_regular, spool
 
 DIRECTORY_NBYTES = 16 * 2**20
 """Largest central directory that is read (about 200,000 members): zipfile keeps it in memory."""
@@ -69,7 +70,7 @@ def open_member(path: str) -> Source:
         DamagedError: The archive is broken.
     """
     member, archive = split_member(path)
-    source = open_source(archive)
+    source = _open(archive)
     try:
         with _said(path), _directory(source) as opened:
             info = _member(opened, member, path)
@@ -92,7 +93,7 @@ def members(archive: str) -> list[str]:
         NotReadableError: It cannot be read.
         DamagedError: It is no zip archive, or broken.
     """
-    source = open_source(archive)
+    source = _open(archive)
     try:
         with _said(archive), _directory(source) as opened:
             return list(dict.fromkeys(i.filename for i in opened.infolist() if not i.is_dir()))
@@ -105,7 +106,7 @@ def side_member(model_path: str, location: str) -> tuple[str, int | None, str]:
     member, archive = split_member(model_path)
     folder = member.rpartition("/")[0]
     name = f"{folder}/{location}" if folder else location
-    source = open_source(archive)
+    source = _open(archive)
     try:
         with _said(model_path), _directory(source) as opened:
             info = opened.NameToInfo.get(name)
@@ -114,6 +115,15 @@ def side_member(model_path: str, location: str) -> tuple[str, int | None, str]:
     if info is None:
         return "", None, "is missing"
     return f"zip://{name}::{archive}", info.file_size, ""
+
+
+def _open(archive: str) -> Source:
+    """The archive itself: a file, or something remote."""
+    if not has_scheme(archive):
+        return FileSource(open_regular(archive), archive)
+    from graphcount.loading.remote import open_remote
+
+    return open_remote(archive)
 
 
 @contextmanager

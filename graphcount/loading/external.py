@@ -19,7 +19,9 @@ from typing import IO, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError, Problem
 from graphcount.loading.model import Tensor
-from graphcount.loading.source import has_scheme, open_payload, open_regular
+from graphcount.loading.opening import open_payload
+from graphcount.loading.paths import has_scheme
+from graphcount.loading.source import open_regular
 
 KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""

@@ -16,7 +16,7 @@ import aiohttp
 
 from graphcount.errors import NotReadableError
 from graphcount.loading.readahead import Range
-from graphcount.loading.remote import (
+from graphcount.loading.transfer import (
     STATUSES,
     TIMEOUT_S,
     UNRANGED_NBYTES,

@@ -1,20 +1,15 @@
-"""Where the bytes of a model come from: a local file, standard input, an archive, a remote place.
+"""Bytes that can be read by position: of a local file, in memory, of a stream that was kept.
 
 A path is opened only when it is a regular file: FIFOs and devices block or never end, and opening
-them can have effects. Bytes are read by position; nothing is memory-mapped, since a file truncated
-by someone else would then kill the process.
-
-A path with a scheme (`https://…`, `s3://…`, `zip://member::archive.zip`) is not a file's name;
-`graphcount.loading.remote` and `graphcount.loading.archive` read those.
+them can have effects. Nothing is memory-mapped, since a file truncated by someone else would then
+kill the process.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import stat
-import sys
 from types import TracebackType
 from typing import IO, Protocol, cast
 
@@ -22,12 +17,6 @@ from graphcount.errors import DamagedError, LimitError, NotReadableError
 
 STDIN_NBYTES = 2**31 - 1
 """Piped models are spooled up to protobuf's own limit for a message, so no pipe fills the disk."""
-
-
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-PLAIN_PARAMETERS = frozenset({"download", "generation", "raw", "ref", "revision", "versionId"})
-"""Parameters of a URL whose values are shown; all others may be signatures or tokens."""
 
 
 class Source(Protocol):
@@ -144,74 +133,10 @@ class SourceFile(io.RawIOBase):
             self._source.close()
 
 
-def has_scheme(path: str) -> bool:
-    """Whether a path names something else than a local file: `https://…`, `zip://…::…`."""
-    return _SCHEME.match(path) is not None
-
-
-def is_remote(path: str) -> bool:
-    """Whether the bytes of a path come from another machine."""
-    inner = path.rpartition("::")[2] if path.startswith("zip://") else path
-    return has_scheme(inner)
-
-
-def public_path(path: str) -> str:
-    """A path as it may be shown: without passwords and signatures of URLs."""
-    if not is_remote(path):
-        return path
-    head, separator, rest = path.partition("://")
-    if head == "zip":
-        member, colons, archive = rest.rpartition("::")
-        return f"zip://{member}{colons}{public_path(archive)}"
-    place, mark, query = rest.partition("?")
-    authority, slash, name = place.partition("/")
-    user, _, host = authority.rpartition("@")
-    if head.lower() in ("http", "https") or ":" in user:
-        authority = host
-    shown = []
-    for parameter in query.partition("#")[0].split("&") if mark else ():
-        key, equals, _ = parameter.partition("=")
-        hidden = equals and key not in PLAIN_PARAMETERS
-        shown.append(f"{key}=***" if hidden else parameter if equals else "***")
-    return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(shown)}"
-
-
-def open_source(path: str) -> Source:
-    """Open a model: a path, `-` for standard input, a URL, a member of an archive.
-
-    Raises:
-        NotReadableError: Missing, not a regular file, or refused; FIFOs and devices are not opened.
-    """
-    if path == "-":
-        return _stdin()
-    if not has_scheme(path):
-        return FileSource(open_regular(path), path)
-    if path.startswith("zip://"):
-        from graphcount.loading.archive import open_member
-
-        return open_member(path)
-    from graphcount.loading.remote import open_remote
-
-    return open_remote(path)
-
-
-def open_payload(path: str) -> IO[bytes]:
-    """Open what a path names for reading and seeking; the one way to a model's payload.
-
-    Raises:
-        NotReadableError: It cannot be opened, or not twice (standard input).
-    """
-    if path == "-":
-        raise NotReadableError("standard input cannot be read twice; name a file", path)
-    if not has_scheme(path):
-        return open_regular(path)
-    return cast("IO[bytes]", io.BufferedReader(SourceFile(open_source(path)), 8192))
-
-
 def open_regular(path: str) -> IO[bytes]:
     """Open a regular file unbuffered; refuse everything else without opening it."""
     try:
-        kind = _irregular(os.stat(path).st_mode)
+        kind = irregular(os.stat(path).st_mode)
         if kind:
             raise NotReadableError(f"is {kind}, not a file", path)
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -219,7 +144,7 @@ def open_regular(path: str) -> IO[bytes]:
     except (OSError, ValueError) as error:
         raise NotReadableError(_reason(error), path) from None
     file = os.fdopen(descriptor, "rb", buffering=0)
-    kind = _irregular(os.fstat(descriptor).st_mode)
+    kind = irregular(os.fstat(descriptor).st_mode)
     if kind:  # it was exchanged between the two looks
         file.close()
         raise NotReadableError(f"is {kind}, not a file", path)
@@ -236,7 +161,7 @@ def sha256_of(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _irregular(mode: int) -> str:
+def irregular(mode: int) -> str:
     """What a path is when it is not a regular file; empty when it is one."""
     kinds = {
         stat.S_IFDIR: "a directory",
@@ -254,22 +179,6 @@ def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return "is not a usable path"
-
-
-def _stdin() -> FileSource:
-    """Standard input; what comes through a pipe is spooled."""
-    if sys.stdin is None:  # started with a closed standard input
-        raise NotReadableError("is closed", "-")
-    stream = sys.stdin.buffer
-    try:
-        mode = os.fstat(stream.fileno()).st_mode
-        if stat.S_ISREG(mode):
-            return FileSource(os.fdopen(os.dup(stream.fileno()), "rb", buffering=0), "-")
-    except (OSError, ValueError):
-        mode = stat.S_IFIFO  # no descriptor behind it (a test double): read it as a stream
-    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # a terminal, or one that never ends
-        raise NotReadableError(f"is {_irregular(mode)}, not a file", "-")
-    return spool(stream, "-", "standard input")
 
 
 def spool(stream: IO[bytes], path: str, name: str) -> FileSource:

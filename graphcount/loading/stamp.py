@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.external import look
-from graphcount.loading.source import has_scheme, open_payload, sha256_of
+from graphcount.loading.opening import open_payload
+from graphcount.loading.paths import has_scheme
+from graphcount.loading.source import sha256_of
 
 MOST_SIDE_FILES = 64
 """A model with more side files has no stamp: it is read again."""

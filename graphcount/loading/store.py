@@ -8,7 +8,7 @@ from typing import Any
 
 from graphcount.errors import NotReadableError
 from graphcount.loading.readahead import Range
-from graphcount.loading.remote import Opened, run
+from graphcount.loading.transfer import Opened, run
 
 STAMP_KEYS = (
     *("size", "ETag", "etag", "generation", "VersionId", "blob_id", "content_md5"),

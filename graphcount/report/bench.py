@@ -133,6 +133,7 @@ class NodeTime(NamedTuple):
             compute together), `inserted` (onnxruntime's own: layouts, copies between devices).
         calls: Executions in one run.
         time_s: Mean time in one run of the profiled session, without what runs inside.
+        elapsed_s: Mean time until the next operator starts: with what onnxruntime does between.
         share: Of the time of all operators.
         parameters: Parameters of the sources.
         nbytes: Operands read and results written, each once.
@@ -150,6 +151,7 @@ class NodeTime(NamedTuple):
     attribution: str
     calls: float
     time_s: float
+    elapsed_s: float
     share: float
     parameters: int
     nbytes: int
@@ -179,13 +181,15 @@ class Profile(NamedTuple):
         runs: Runs it was taken from.
         run_s: Mean time of such a run.
         operators_s: What operators took of it.
-        overhead_s: The rest: scheduling, and the profiler itself.
+        elapsed_s: The same with what onnxruntime does after each: nearly all of the run.
+        overhead_s: What operators did not take: scheduling, the profiler itself, and the call.
         not_run: Nodes of the file that onnxruntime folded away or did not come to.
     """
 
     runs: int
     run_s: float
     operators_s: float
+    elapsed_s: float
     overhead_s: float
     not_run: int
     ceiling: Ceiling | None

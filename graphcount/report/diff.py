@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
-from graphcount.report.records import Dim, Finding, FingerprintRow
+from graphcount.report.rows import Dim, Finding, FingerprintRow
 from graphcount.report.serial import plain
 
 DIFF_SCHEMA = "graphcount.diff/1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 
 DrawnKind = Literal["operator", "module", "input", "output"]
 

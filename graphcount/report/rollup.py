@@ -1,4 +1,4 @@
-"""Groupings of a report: flat ones whose rows sum to the totals, and the tree of modules."""
+"""How a report is shown: flat groupings whose rows sum to the totals, and the tree of modules."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from graphcount.report.records import (
-    OUTPUT,
-    Dim,
-    DTypeRow,
-    ModuleRow,
-    NodeRow,
-    OpTypeRow,
-    Report,
-    TensorRow,
-)
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
+from graphcount.report.sums import sum_known
 
 By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
 BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
@@ -135,127 +128,6 @@ def default_sort(by: By) -> Sort:
     return "graph" if by in ("module", "node", "tensor") else "parameters"
 
 
-def dtype_rows(tensors: Iterable[TensorRow]) -> tuple[DTypeRow, ...]:
-    """Stored tensors by element type, most bytes first."""
-    sums: dict[str, list[int]] = {}
-    for tensor in tensors:
-        row = sums.setdefault(tensor.dtype, [0, 0, 0])
-        row[0] += 1
-        row[1] += tensor.elements
-        row[2] += tensor.nbytes
-    found = [DTypeRow(dtype, *row) for dtype, row in sums.items()]
-    return tuple(sorted(found, key=lambda row: (-row.nbytes, row.dtype)))
-
-
-def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
-    """Nodes by operator, most parameters first."""
-    members: dict[tuple[str, str], list[NodeRow]] = {}
-    for node in nodes:
-        members.setdefault((node.op_type, node.domain), []).append(node)
-    found = [
-        OpTypeRow(
-            op_type,
-            domain,
-            len(rows),
-            sum(row.parameters for row in rows),
-            sum(row.buffers for row in rows),
-            sum(row.nbytes for row in rows),
-            _sum_known(row.macs for row in rows),
-        )
-        for (op_type, domain), rows in members.items()
-    ]
-    return tuple(sorted(found, key=lambda r: (-r.parameters, -r.nodes, r.op_type, r.domain)))
-
-
-def module_rows(nodes: Iterable[NodeRow], tensors: Iterable[TensorRow]) -> tuple[ModuleRow, ...]:
-    """Modules as a tree in graph order, each with all below it; the first row is the whole model.
-
-    Tensors that no node owns belong to the whole model only.
-    """
-    sums: dict[str, _Sums] = {"": _Sums()}
-    for node in nodes:
-        row = sums.get(node.module)
-        if row is None:
-            row = _with_parents(sums, node.module)
-        row.add(node)
-    ordered = _tree_order(sums)
-    for path, own in reversed(ordered):  # children before their parents
-        if path:
-            sums[path.rpartition(".")[0]].join(own)
-    for tensor in tensors:
-        if tensor.owner is None:
-            sums[""].parameters += tensor.elements if tensor.kind == "parameter" else 0
-            sums[""].buffers += tensor.elements if tensor.kind == "buffer" else 0
-            sums[""].nbytes += tensor.nbytes
-    return tuple(
-        ModuleRow(
-            path,
-            path.count(".") + 1 if path else 0,
-            row.parameters,
-            row.buffers,
-            row.nbytes,
-            row.macs,
-            row.nodes,
-        )
-        for path, row in ordered
-    )
-
-
-class _Sums:
-    """Running sums of a module."""
-
-    __slots__ = ("buffers", "macs", "nbytes", "nodes", "parameters")
-
-    def __init__(self) -> None:
-        self.parameters = self.buffers = self.nbytes = self.nodes = 0
-        self.macs: int | None = None
-
-    def add(self, node: NodeRow) -> None:
-        """Add one node."""
-        self.parameters += node.parameters
-        self.buffers += node.buffers
-        self.nbytes += node.nbytes
-        self.nodes += node.op_type != OUTPUT
-        if node.macs is not None:
-            self.macs = node.macs + (self.macs or 0)
-
-    def join(self, other: _Sums) -> None:
-        """Add the sums of a module below."""
-        self.parameters += other.parameters
-        self.buffers += other.buffers
-        self.nbytes += other.nbytes
-        self.nodes += other.nodes
-        if other.macs is not None:
-            self.macs = other.macs + (self.macs or 0)
-
-
-def _with_parents(sums: dict[str, _Sums], module: str) -> _Sums:
-    """Start the sums of a module and of every module above it."""
-    missing = []
-    path = module
-    while path not in sums:
-        missing.append(path)
-        path = path.rpartition(".")[0]
-    for path in reversed(missing):
-        sums[path] = _Sums()
-    return sums[module]
-
-
-def _tree_order(sums: dict[str, _Sums]) -> list[tuple[str, _Sums]]:
-    """Parents before children, children in the order they first appear."""
-    children: dict[str, list[str]] = {}
-    for path in sums:
-        if path:
-            children.setdefault(path.rpartition(".")[0], []).append(path)
-    ordered = []
-    stack = [""]
-    while stack:
-        path = stack.pop()
-        ordered.append((path, sums[path]))
-        stack.extend(reversed(children.get(path, ())))
-    return ordered
-
-
 def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeRow], bool]:
     """The module tree down to `depth` levels, the whole model left out.
 
@@ -293,7 +165,7 @@ def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeR
                 buffers=sum(node.buffers for node in nodes),
                 nbytes=sum(node.nbytes for node in nodes),
                 nodes=sum(node.op_type != OUTPUT for node in nodes),
-                macs=_sum_known(node.macs for node in nodes),
+                macs=sum_known(node.macs for node in nodes),
             )
         )
         if not is_leaf:
@@ -321,15 +193,6 @@ def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, li
 def has_modules(report: Report) -> bool:
     """Whether the names in the file tell modules apart."""
     return any(node.module for node in report.nodes)
-
-
-def _sum_known(numbers: Iterable[int | None]) -> int | None:
-    """Sum of the numbers that are known; None when none is."""
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known else None
-
-
-# ----------------------------------------------------------------------------------- helpers
 
 
 def _node_labels(report: Report, by: By, depth: int | None) -> dict[str, str]:
@@ -387,5 +250,5 @@ def _loose(report: Report, nodes: list[NodeRow]) -> TreeRow:
         + sum(tensor.elements for tensor in unowned if tensor.kind == "buffer"),
         nbytes=sum(node.nbytes for node in nodes) + sum(tensor.nbytes for tensor in unowned),
         nodes=sum(node.op_type != OUTPUT for node in nodes),
-        macs=_sum_known(node.macs for node in nodes),
+        macs=sum_known(node.macs for node in nodes),
     )

@@ -10,9 +10,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
-from graphcount.report.records import (
-    ERROR_SCHEMA,
-    SCHEMA,
+from graphcount.report.records import ERROR_SCHEMA, SCHEMA, Report
+from graphcount.report.rows import (
     AuditRow,
     CacheInputRow,
     CheckRow,
@@ -29,7 +28,6 @@ from graphcount.report.records import (
     NBytes,
     NodeRow,
     PeakRow,
-    Report,
     SkippedRow,
     StorageRow,
     TensorRow,

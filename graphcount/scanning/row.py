@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphcount.errors import GraphcountError
-from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES
 from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.identity import identify
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.formats import View
 from graphcount.formats.text import one_line, safe
-from graphcount.report.records import SEVERITIES
+from graphcount.report.rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
 from graphcount.scanning.row import ERROR, FAILED, OK, Row
 from graphcount.scanning.shown import ABSURD, short, size

@@ -6,13 +6,21 @@ import ctypes
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 GRACE_S = 10.0
 """CPU seconds beyond the limit after which a process ends that does not react (code in C)."""
+
+
+TICK_S = 0.05
+"""Seconds between two looks at the limits of threads."""
+IDLE_S = 5.0
+"""Seconds without a limit after which nobody looks."""
 
 
 class OutOfTime(BaseException):
@@ -54,22 +62,71 @@ def _over(number: int, frame: FrameType | None) -> NoReturn:
 @contextmanager
 def _by_thread(seconds: float) -> Iterator[None]:
     """An exception set in this thread by another (workers of Dask run tasks in threads)."""
-    ident = threading.get_ident()
-    lock = threading.Lock()
-    over = False
-
-    def fire() -> None:
-        with lock:
-            if not over:
-                kind = ctypes.py_object(OutOfTime)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), kind)
-
-    timer = threading.Timer(seconds, fire)
-    timer.daemon = True
-    timer.start()
+    watch = _watch()
+    limit = watch.begin(threading.get_ident(), seconds)
     try:
         yield
     finally:
-        with lock:
-            over = True
-        timer.cancel()
+        watch.end(limit)
+
+
+class _Limit(NamedTuple):
+    """A thread, and when its time is over by `time.monotonic`."""
+
+    thread: int
+    over_at: float
+
+
+class _Watch:
+    """One thread that looks at every limit of the process, as a process has one SIGALRM.
+
+    A thread for each model took a quarter of a small model's time. This one ends when it has
+    nothing to watch for a while.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._limits: dict[int, _Limit] = {}
+        self._begun = 0
+        self._thread: threading.Thread | None = None
+
+    def begin(self, thread: int, seconds: float) -> int:
+        """Watch a thread; returns the number of the limit."""
+        with self._lock:
+            self._begun += 1
+            self._limits[self._begun] = _Limit(thread, time.monotonic() + seconds)
+            if self._thread is None or not self._thread.is_alive():  # a fork has no threads
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            return self._begun
+
+    def end(self, number: int) -> None:
+        """Watch it no longer; nothing is raised after this."""
+        with self._lock:
+            self._limits.pop(number, None)
+
+    def _run(self) -> None:
+        last_seen = time.monotonic()
+        while True:
+            time.sleep(TICK_S)
+            now = time.monotonic()
+            with self._lock:
+                for number, limit in list(self._limits.items()):
+                    last_seen = now
+                    if now >= limit.over_at:
+                        del self._limits[number]
+                        _raise_in(limit.thread)
+                if now - last_seen > IDLE_S:
+                    self._thread = None
+                    return
+
+
+@cache
+def _watch() -> _Watch:
+    """The process's own."""
+    return _Watch()
+
+
+def _raise_in(thread: int) -> None:
+    kind = ctypes.py_object(OutOfTime)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), kind)

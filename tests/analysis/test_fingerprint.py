@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
 from graphcount.analysis.wiring import DEFAULTS, REPEATED_DEFAULTS
-from graphcount.report.records import FingerprintRow
+from graphcount.report.rows import FingerprintRow
 
 Change = Callable[[onnx.ModelProto], None]
 

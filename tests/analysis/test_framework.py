@@ -29,7 +29,7 @@ def recovered(path: Path) -> FrameworkCount:
     model = read_model(str(path))
     graph = build_graph(model.proto)
     with closing(Values(str(path), 1 << 24)) as values:
-        rows, _ = count(model, graph, values)
+        rows = count(model, graph, values).rows
         return recover(model, graph, rows, values)
 
 

@@ -38,7 +38,7 @@ def _case(record: dict[str, Any]) -> Case:
     model = read_model(path)
     graph = build_graph(model.proto)
     with closing(Values(path, BUDGET)) as values:
-        rows, _ = count(model, graph, values)
+        rows = count(model, graph, values).rows
         found = recover(model, graph, rows, values)
     stored = sum(row.elements for row in rows if row.verdict.kind == "parameter")
     truth = record["truth"]["params_total"]

@@ -41,7 +41,7 @@ def kinds(
     onnx.save(helper.make_model(graph), path / "m.onnx")
     model = read_model(str(path / "m.onnx"))
     with closing(Values(str(path / "m.onnx"), 1 << 24)) as reader:
-        rows, _ = count(model, build_graph(model.proto), reader)
+        rows = count(model, build_graph(model.proto), reader).rows
     return {row.stored.name: row.verdict.kind for row in rows}
 
 

@@ -29,7 +29,7 @@ def infer(path: str, **bindings: Any) -> ValueShapes:
     model = load(path)
     values = Values(path, 1 << 24)
     try:
-        rows, _ = count(model.file, model.model_graph, values)
+        rows = count(model.file, model.model_graph, values).rows
         return infer_shapes(model.proto, model.model_graph, rows, values, Bindings(**bindings))
     finally:
         values.close()

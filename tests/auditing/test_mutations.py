@@ -17,7 +17,8 @@ from graphcount import api
 from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, View, render
 from graphcount.formats.findings import render as render_text
-from graphcount.report.records import SEVERITIES, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES
 
 PATIENCE = 3.0
 """Processor seconds one small file may take: a hundred times what it does."""

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import random
+import re
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+
+from graphcount.auditing.rules import hid005_script, prv002_paths_hosts, prv003_addresses
+from graphcount.credentials import CREDENTIALS as SECRETS
 
 Change = Callable[[onnx.ModelProto], object]
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00\x01\x00\x00\x00" + bytes(100)
@@ -96,6 +103,44 @@ def test_a_finding_says_where_and_one_finding_is_for_all(
     assert finding.where["path"] == 'graph"main"/node[2]/output[0]'
     with open(path, "rb") as file:
         assert file.read()[finding.where["offset"] :].startswith(b"v\n0")
+
+
+# ---------------------------------------------------------------------------------- searching text
+
+PATTERNS = [
+    *((c.what, c.pattern.encode(), tuple(start.encode() for start in c.starts)) for c in SECRETS),
+    *prv002_paths_hosts.PATTERNS,
+    *prv003_addresses.PATTERNS,
+    ("a script", hid005_script.SCRIPT, hid005_script.NEEDS),
+]
+
+
+@pytest.mark.parametrize(("what", "pattern", "needs"), PATTERNS)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_a_pattern_needs_is_in_all_that_it_matches(
+    what: str, pattern: bytes | re.Pattern[bytes], needs: tuple[bytes, ...], data: st.DataObject
+) -> None:
+    compiled = re.compile(pattern) if isinstance(pattern, bytes) else pattern
+    greedy = compiled.pattern.replace(b"}+", b"}")  # what hypothesis can read
+    text = data.draw(st.from_regex(re.compile(greedy, compiled.flags)))
+    for match in compiled.finditer(text):
+        found = match.group().lower() if compiled.flags & re.IGNORECASE else match.group()
+        assert any(need in found for need in needs)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["A" * 1000 + " ", "eyJ-", "eyJAAAAAAAAAA.", "curl ", "A" * 63 + " ", "a" * 64 + "@", "eval ("],
+)
+def test_a_text_is_searched_in_time_proportional_to_its_length(
+    piece: str, audit: Any, plain: Any, write: Any
+) -> None:
+    """A megabyte of beginnings that lead nowhere; backtracking took from 7 seconds to minutes."""
+    path = write(plain(documented(piece * (10**6 // len(piece)))))
+    start = time.process_time()
+    audit(path)
+    assert time.process_time() - start < 3
 
 
 # ------------------------------------------------------------------------------------------ privacy

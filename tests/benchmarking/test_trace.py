@@ -53,6 +53,20 @@ def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
     assert sum(own.values()) == 1 + 20
 
 
+def test_elapsed_times_reach_from_start_to_start() -> None:
+    events = [
+        node("a", "Relu", 10, 4),
+        node("x", "Sin", 20, 3),
+        node("loop", "Loop", 17, 8),  # it starts before what it holds, and ends after
+        node("b", "Relu", 30, 5),
+        end(9, 28),
+    ]
+    (run,) = trace.runs(events)
+    elapsed = {item.path[-1][0]: item.elapsed_micros for item in run.executions}
+    assert elapsed == {"a": 17 - 10, "loop": 20 - 17, "x": 30 - 20, "b": 5}
+    assert sum(elapsed.values()) == 35 - 10
+
+
 def test_means_are_taken_over_the_faster_half() -> None:
     events = []
     for start, lasted in ((0, 10), (100, 90), (200, 20), (300, 80)):
@@ -64,6 +78,7 @@ def test_means_are_taken_over_the_faster_half() -> None:
     assert [run.micros for run in kept] == [11, 21]
     (row,) = trace.operators(kept)
     assert (row.calls, row.seconds, row.moved_nbytes) == (1, 15e-6, 12)
+    assert row.elapsed_seconds == 15e-6
 
 
 def test_events_of_other_kinds_and_odd_numbers_do_no_harm() -> None:

@@ -152,7 +152,7 @@ def ours(path: str, size: int, order: Iterable[str] = ()) -> Ours | None:
     model = load(path)
     graph = model.model_graph
     values = Values(path, 1 << 26)
-    rows, _ = count(model.file, graph, values)
+    rows = count(model.file, graph, values).rows
     free = infer_shapes(model.proto, graph, rows, values)
     names = {
         name

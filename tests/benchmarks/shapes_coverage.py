@@ -133,7 +133,7 @@ def we_find(path: Path) -> tuple[Found, list[str], list[str]]:
     model = load(str(path))
     graph = model.model_graph
     values = Values(model.path, 64 * 2**20)
-    rows, _ = count(model.file, graph, values)
+    rows = count(model.file, graph, values).rows
     result = infer_shapes(model.proto, graph, rows, values)
     shapes = {}
     for (node_id, name), shape in result.shapes.items():

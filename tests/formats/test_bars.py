@@ -15,7 +15,7 @@ from graphcount.cli.main import main
 from graphcount.formats import View, render
 from graphcount.formats.bars import bar, sparkline
 from graphcount.formats.text import ascii_only
-from graphcount.report.records import MomentRow
+from graphcount.report.rows import MomentRow
 
 
 @pytest.mark.parametrize(

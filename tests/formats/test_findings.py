@@ -17,7 +17,8 @@ from graphcount.formats import View, render
 from graphcount.formats import rules as pages
 from graphcount.formats.findings import COLORS, headline, place
 from graphcount.formats.findings import render as render_text
-from graphcount.report.records import SEVERITIES, AuditRow, FileRow, Finding, Report, SkippedRow
+from graphcount.report.records import Report
+from graphcount.report.rows import SEVERITIES, AuditRow, FileRow, Finding, SkippedRow
 
 RULES = {rule.id: rule for rule in api.rules()}
 ROW = AuditRow(("EXT002", "TEN012"), (SkippedRow("TEN008", "not read"),), (), True)

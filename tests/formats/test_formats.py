@@ -15,8 +15,7 @@ from onnx import TensorProto, helper
 import graphcount
 from graphcount.credentials import mask
 from graphcount.formats import FORMATS, View, render
-from graphcount.formats.markdown import escape
-from graphcount.formats.text import safe, shape
+from graphcount.formats.text import escape, safe, shape
 from graphcount.report.rollup import BY, By, arrange, default_sort, groups, total
 from graphcount.units import nbytes
 

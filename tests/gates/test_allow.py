@@ -14,7 +14,8 @@ from graphcount.config import read_config
 from graphcount.errors import Unknown
 from graphcount.gates.checks import findings, run
 from graphcount.gates.subject import Subject
-from graphcount.report.records import CheckRow, Report
+from graphcount.report.records import Report
+from graphcount.report.rows import CheckRow
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]

@@ -12,7 +12,8 @@ from graphcount.errors import Unknown, UsageError
 from graphcount.gates.budgets import Bound, judge, parse_budget
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.subject import Subject
-from graphcount.report.records import Report, VerdictRow
+from graphcount.report.records import Report
+from graphcount.report.rows import VerdictRow
 
 
 @pytest.fixture(scope="module")

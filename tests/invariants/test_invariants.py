@@ -12,8 +12,9 @@ import onnx
 import pytest
 
 import graphcount
-from graphcount.report.records import Report, TensorRow
+from graphcount.report.records import Report
 from graphcount.report.rollup import BY, groups, total, tree
+from graphcount.report.rows import TensorRow
 from graphcount.report.serial import dumps, loads, schema, to_dict
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -20,7 +20,8 @@ import graphcount.loading.source as source_module
 from graphcount.errors import DamagedError, LimitError, NotReadableError
 from graphcount.loading import read_model, read_source
 from graphcount.loading.limits import Limits
-from graphcount.loading.source import BytesSource, open_source
+from graphcount.loading.opening import open_source
+from graphcount.loading.source import BytesSource
 
 Write = Callable[..., str]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="FIFOs, devices and links of POSIX")

@@ -17,7 +17,8 @@ from graphcount.errors import DamagedError, GraphcountError, LimitError
 from graphcount.loading import read_model, read_source, thin_source
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
-from graphcount.loading.source import BytesSource, open_source
+from graphcount.loading.opening import open_source
+from graphcount.loading.source import BytesSource
 from graphcount.loading.wire import PAYLOAD_FIELDS, Thin
 
 Write = Callable[..., str]

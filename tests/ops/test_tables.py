@@ -7,6 +7,7 @@ import pytest
 from onnx import IR_VERSION, defs
 
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, OPERATORS, lookup
+from graphcount.ops.shape import SHAPE_RULES
 from graphcount.ops.spec import OpSpec
 from graphcount.ops.tables import merge
 
@@ -124,6 +125,13 @@ def test_the_newest_versions_are_those_of_the_installed_onnx_or_later() -> None:
     for domain, known in NEWEST_OPSET.items():
         assert known >= max(s.since_version for s in SCHEMAS if s.domain == domain)
     assert NEWEST_IR >= IR_VERSION
+
+
+def test_an_operator_without_a_shape_is_one_on_purpose() -> None:
+    bodies = {("", "If"), ("", "Loop"), ("", "Scan")}  # graphcount.analysis.shapes.control
+    open_ones = "AttnLSTM ConvTransposeWithDynamicPads GemmaRotaryEmbedding NGramRepeatBlock"
+    unknown = {("com.microsoft", name) for name in f"{open_ones} WordConvEmbedding".split()}
+    assert set(OPERATORS) - set(SHAPE_RULES) == bodies | unknown
 
 
 def test_an_operator_in_two_tables_is_refused() -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_all_formats_say_the_same(scan: Scan, models: Models, tmp_path: Path) ->
     assert [(row["path"], row["macs"]) for row in table] == [
         (row["path"], str(row["macs"])) for row in expected
     ]
-    with sqlite3.connect(tmp_path / "i.sqlite") as db:
+    with closing(sqlite3.connect(tmp_path / "i.sqlite")) as db:
         assert [row[0] for row in db.execute("SELECT sha256 FROM inventory")] == [
             row["sha256"] for row in expected
         ]
@@ -155,7 +156,7 @@ def test_unchanged_files_are_not_read_again(
         200,
         before[5]["parameters"],
     ]
-    with sqlite3.connect(tmp_path / "i.sqlite") as db:
+    with closing(sqlite3.connect(tmp_path / "i.sqlite")) as db:
         assert db.execute("SELECT count(*) FROM models").fetchone() == (6,)
     other = rows(
         scan(folder, "-o", "i.sqlite", "--resume", "--no-cost", "--format", "jsonl").stdout
@@ -198,7 +199,7 @@ def test_an_inventory_is_not_overwritten(scan: Scan, models: Models, tmp_path: P
     assert "--resume goes on" in again.stderr
     (tmp_path / "other.sqlite").write_bytes(b"not a database, but long enough to be looked at")
     assert "is no inventory" in scan(folder, "-o", "other.sqlite", "--resume").stderr
-    with sqlite3.connect(tmp_path / "third.sqlite") as db:
+    with closing(sqlite3.connect(tmp_path / "third.sqlite")) as db:
         db.execute("CREATE TABLE x (y)")
     assert "another SQLite file" in scan(folder, "-o", "third.sqlite", "--resume").stderr
 
@@ -223,7 +224,7 @@ def start(folder: Path, database: Path) -> subprocess.Popen[str]:
 
 def finished(database: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
             found: int = db.execute("SELECT count(*) FROM inventory").fetchone()[0]
             return found
     except sqlite3.Error:
@@ -275,7 +276,7 @@ def test_an_ended_scan_goes_on_to_the_same_inventory(
     assert 10 < done <= MANY
     if how != "a worker":
         assert done < MANY
-        with sqlite3.connect(database) as db:
+        with closing(sqlite3.connect(database)) as db:
             paths = [row[0] for row in db.execute("SELECT path FROM inventory")]
         for name in paths:  # finished models are not read again: other bytes do not matter
             times = (os.stat(name).st_atime_ns, os.stat(name).st_mtime_ns)

@@ -28,7 +28,7 @@ from graphcount.analysis.verdict import LEARNED_ROLES
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.source import Source
-from graphcount.report.records import FingerprintRow
+from graphcount.report.rows import FingerprintRow
 
 STEERING_ROLES = frozenset({"shape", "axes", "index", "scalar"})
 STEERING_DTYPES = frozenset({"int64", "bool", "string"})

@@ -6,7 +6,8 @@ from itertools import pairwise
 from math import isqrt
 
 from graphcount.analysis.plan.records import MlpPlan, Neighbour, WidthPlan
-from graphcount.report.records import NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.units import exact
 
 UNARY = frozenset(

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from graphcount.analysis.plan.records import PlanOptions, SizePlan, TargetDType, TensorPlan
 from graphcount.dtypes import BY_NAME
-from graphcount.report.records import NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import NodeRow, TensorRow
 
 FORMULAS: dict[TargetDType, str] = {
     "float16": "2 bytes x n numbers",

@@ -60,16 +60,18 @@ class Calls:
         shapes: list[Shape | None] = [None] * count
         dtypes = [0] * count
         numbers: list[Numbers | None] = [None] * count
+        known, types = state.shapes, state.dtypes
         for producer, keyed in state.tables.pred[node_id].items():
-            for edge in keyed.values():
-                index = edge["index"]
-                if index is None or index >= count:
+            for value, index in keyed:  # the keys of edges; a body's results have no index
+                if type(index) is not int or index >= count:
                     continue
-                source = (producer, edge["value"])
-                if source not in state.shapes:
-                    source = state.key(producer, edge)
-                shapes[index] = shape = state.shapes.get(source)
-                dtypes[index] = dtype = state.dtypes.get(source, 0)
+                source = producer, value
+                shape = known.get(source)
+                if shape is None:
+                    source = state.key(producer, value)
+                    shape = known.get(source)
+                shapes[index] = shape
+                dtypes[index] = dtype = types.get(source, 0)
                 if dtype not in FLOATS or (shape is not None and len(shape) < 2):
                     numbers[index] = state.known(source)
         found = self._record(node, tuple(shapes), tuple(dtypes), tuple(numbers))
@@ -87,10 +89,12 @@ class Calls:
         attributes = _attributes(node)
         key: Key | None = None
         if attributes is not None:
-            told = [row if row is None or len(row) <= COMPARED else id(row) for row in numbers]
+            told: Key | None = None
+            if numbers.count(None) < len(numbers):
+                told = tuple([id(row) if row and len(row) > COMPARED else row for row in numbers])
             missing = "" in node.inputs and tuple([bool(name) for name in node.inputs])
             named = node.op_type, node.domain, attributes, missing, len(node.outputs)
-            key = (*named, shapes, dtypes, *told)
+            key = (*named, shapes, dtypes, told)
             found = self._shared.get(key)
             if found is not None:
                 return found

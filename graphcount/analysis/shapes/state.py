@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes.declared import Declarations
@@ -140,7 +140,7 @@ class State:
             for edge in keyed.values():
                 index = edge["index"]
                 if index is not None and index < count:
-                    found[index] = self.key(producer, edge)
+                    found[index] = self.key(producer, edge["value"])
         return found
 
     def results(self, node_id: str, body: str) -> dict[int, ValueKey]:
@@ -149,16 +149,15 @@ class State:
         for producer, keyed in self.tables.pred[node_id].items():
             for edge in keyed.values():
                 if edge["index"] is None and edge["body"] == body:
-                    found[edge["result"]] = self.key(producer, edge)
+                    found[edge["result"]] = self.key(producer, edge["value"])
         return found
 
-    def key(self, producer: str, edge: dict[str, Any]) -> ValueKey:
-        """The value an edge stands for, under the name its producer gives it.
+    def key(self, producer: str, value: str) -> ValueKey:
+        """A value that an edge names, under the name its producer gives it.
 
         A function's formal parameters and results are names for values of other scopes; such a
         name leads to the value where its producer has only one.
         """
-        value: str = edge["value"]
         if (producer, value) in self.shapes:
             return producer, value
         data = self.tables.nodes[producer]
@@ -193,7 +192,7 @@ class State:
         """Where the value that enters a body's input comes from."""
         for producer, keyed in self.tables.pred[node_id].items():
             for edge in keyed.values():
-                return self.key(producer, edge)
+                return self.key(producer, edge["value"])
         return None
 
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.structure import graph_inputs
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("BKD003", "independent-output", "low")
 

@@ -26,7 +26,7 @@ from graphcount.auditing.context import Context, External
 from graphcount.auditing.grouping import external_findings, place
 from graphcount.auditing.payload import CHUNK_NBYTES
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("EXT010", "external-data-checksum", "high", reads_payload=True)
 

@@ -24,7 +24,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, counted
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.auditing.side_ranges import Used, used_range
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")
 

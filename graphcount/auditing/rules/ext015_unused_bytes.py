@@ -24,7 +24,7 @@ from graphcount.auditing.magic import identify
 from graphcount.auditing.payload import Part
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.side_ranges import unused
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("EXT015", "external-data-unused-bytes", "medium")
 

@@ -26,7 +26,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.structure import knots, shortest_cycle
 from graphcount.graph.functions import by_id, call_graph, label
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("FUN001", "recursion", "high")
 

@@ -22,7 +22,7 @@ from graphcount.auditing.rule import Rule
 from graphcount.auditing.structure import reached
 from graphcount.graph.functions import FunctionId, by_id, call_graph, label
 from graphcount.loading.model import Function
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("FUN005", "unused-function", "low")
 

@@ -25,7 +25,7 @@ from itertools import pairwise
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.structure import knots, shortest_cycle
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("GRF001", "cycle", "high")
 SHOWN = 20

@@ -34,12 +34,12 @@ from graphcount.auditing.payload import Part
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, Place
 from graphcount.loading.source import BytesSource
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("HID001", "hidden-program", "high")
 
 
-BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
+BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}")
 DECODED_NBYTES = 64 * 1024
 
 

@@ -17,19 +17,22 @@ What to do:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import SCANNED_NBYTES
+from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, Place, Texts
 from graphcount.loading.messages import MESSAGES
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("HID002", "blob-in-text", "medium")
 
 
-BLOB = re.compile(rb"[A-Za-z0-9+/=_-]{1025,}|(?:[A-Za-z0-9+/]{60,}\r?\n){17,}")
+BLOB = re.compile(
+    rb"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{1025,}"
+    rb"|(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,}+\r?\n){17,}+"
+)
 VARIETY = 12
 """Different bytes a run has at least; hexadecimal digits are 16."""
 
@@ -58,11 +61,7 @@ def check(context: Context) -> Iterable[Finding]:
     if unsearched:
         message = f"{unsearched:,} bytes of text beyond what is searched"
         yield RULE.finding(message, {}, severity="low", nbytes=unsearched)
-    blobs = [
-        (place, run)
-        for place, run in texts.matching(BLOB, "name", "doc", "value")
-        if len(set(run)) >= VARIETY
-    ]
+    blobs = list(_blobs(texts))
     if blobs:
         place, run = blobs[0]
         yield RULE.finding(
@@ -72,3 +71,15 @@ def check(context: Context) -> Iterable[Finding]:
             nbytes=len(run),
             strings=len(blobs),
         )
+
+
+def _blobs(texts: Texts) -> Iterator[tuple[Place, bytes]]:
+    """Strings with a run that is no filler, with the first one."""
+    left = SEARCHED_NBYTES
+    for place in texts.longer_than(1024, "name", "doc", "value"):
+        raw = place.raw[: min(SCANNED_NBYTES, left)]
+        left -= len(raw)
+        for match in BLOB.finditer(raw):
+            if len(set(match.group())) >= VARIETY:
+                yield place, match.group()
+                break

@@ -23,7 +23,7 @@ from graphcount.auditing.grouping import and_more
 from graphcount.auditing.magic import identify
 from graphcount.auditing.payload import entropy
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("HID003", "unknown-payload", "medium")
 

@@ -26,7 +26,8 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.auditing.texts import Wanted
+from graphcount.report.rows import Finding
 
 RULE = Rule("HID005", "script-in-text", "medium")
 
@@ -37,17 +38,21 @@ SCRIPT = re.compile(
     rb"|\bsubprocess\.(?:Popen|run|call|check_output|check_call)\s*\("
     rb"|(?<![\w.])(?:eval|exec)\s*\(\s*(?:compile|__import__|base64|zlib|bytes|open|input|['\"])"
     rb"|\b__import__\s*\(\s*['\"]"
-    rb"|\b(?:curl|wget)\b[^\n|\0]{1,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"
+    rb"|\b(?:curl|wget)\b[^\n|\0]{1,300}+\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"
     rb"|\bpowershell(?:\.exe)?\s[^\n\0]{0,80}-e(?:nc|ncodedcommand)?\s"
     rb"|\bInvoke-(?:Expression|WebRequest)\b"
     rb"|<script[\s>]",
     re.IGNORECASE | re.MULTILINE,
 )
+NEEDS = (
+    *(b"#!", b"os.system", b"os.popen", b"os.exec", b"subprocess.", b"eval", b"exec"),
+    *(b"__import__", b"curl", b"wget", b"powershell", b"invoke-", b"<script"),
+)
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all."""
-    hits = list(context.texts.matching(SCRIPT, "doc", "value", "name"))
+    hits = list(context.texts.matching(Wanted(SCRIPT, NEEDS), "doc", "value", "name"))
     if hits:
         place, shown = hits[0]
         yield RULE.finding(

@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.definitions import alike, misfits
 from graphcount.auditing.ranges import out_of_range
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("OPS007", "node-definition", "medium")
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("OPS010", "unseeded-random", "info")
 RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})

@@ -26,17 +26,18 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
+from graphcount.auditing.texts import Wanted
 from graphcount.credentials import CREDENTIALS, masked
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("PRV001", "credentials", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for each kind of credential."""
-    for what, pattern in CREDENTIALS:
-        compiled = re.compile(pattern.encode())
-        hits = list(context.texts.matching(compiled, "name", "doc", "value", "data"))
+    for what, pattern, starts in CREDENTIALS:
+        wanted = Wanted(re.compile(pattern.encode()), tuple(start.encode() for start in starts))
+        hits = list(context.texts.matching(wanted, "name", "doc", "value", "data"))
         if hits:
             place, found = hits[0]
             shown = masked(found.decode("utf-8", "replace"))

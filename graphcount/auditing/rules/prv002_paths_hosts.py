@@ -22,24 +22,38 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import Place
-from graphcount.report.records import Finding
+from graphcount.auditing.texts import Place, Wanted
+from graphcount.report.rows import Finding
 
 RULE = Rule("PRV002", "personal-paths", "low")
 
 
 PATTERNS = (
-    ("a home folder", rb"/(?:home|Users)/[A-Za-z0-9._-]{1,64}(?=/)"),
-    ("a home folder", rb"[A-Za-z]:[\\/]{1,2}Users[\\/]{1,2}[A-Za-z0-9._ -]{1,64}(?=[\\/])"),
-    ("a Windows share", rb"(?<![\\\w])\\\\[A-Za-z0-9._-]{2,64}\\[A-Za-z0-9._$-]{1,64}"),
+    ("a home folder", rb"/(?:home|Users)/[A-Za-z0-9._-]{1,64}(?=/)", (b"/home/", b"/Users/")),
+    (
+        "a home folder",
+        rb"[A-Za-z]:[\\/]{1,2}Users[\\/]{1,2}[A-Za-z0-9._ -]{1,64}(?=[\\/])",
+        (rb"\Users", b"/Users"),
+    ),
+    (
+        "a Windows share",
+        rb"(?<![\\\w])\\\\[A-Za-z0-9._-]{2,64}\\[A-Za-z0-9._$-]{1,64}",
+        (rb"\\",),
+    ),
     (
         "a private address",
         rb"(?<![\w.])(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w.])",
+        (b"10.", b"192.168.", b"172."),
     ),
-    ("a host name", rb"\b(?:on host|hostname|host)[ :=]{1,3}[a-z][a-z0-9.-]{2,62}\b"),
+    (
+        "a host name",
+        rb"\b(?:on host|hostname|host)[ :=]{1,3}[a-z][a-z0-9.-]{2,62}\b",
+        (b"host ", b"host:", b"host=", b"hostname"),
+    ),
     (
         "a host name",
         rb"(?<![\w.-])(?:[a-z0-9-]{1,63}\.){1,5}(?:internal|corp|lan|intranet)(?![\w.-])",
+        (b".internal", b".corp", b".lan", b".intranet"),
     ),
 )
 
@@ -47,8 +61,9 @@ PATTERNS = (
 def check(context: Context) -> Iterable[Finding]:
     """One finding for each kind of thing."""
     found: dict[str, list[tuple[Place, bytes]]] = {}
-    for what, pattern in PATTERNS:
-        hits = context.texts.matching(re.compile(pattern), "name", "doc", "value")
+    for what, pattern, needs in PATTERNS:
+        wanted = Wanted(re.compile(pattern), needs)
+        hits = context.texts.matching(wanted, "name", "doc", "value")
         found.setdefault(what, []).extend(hits)
     for what, places in found.items():
         if places:

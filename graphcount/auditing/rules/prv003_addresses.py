@@ -23,25 +23,27 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.auditing.texts import Wanted
+from graphcount.report.rows import Finding
 
 RULE = Rule("PRV003", "addresses", "info")
 
 
 PATTERNS = (
-    ("web address", rb"\b(?:https?|ftp|s3|gs|wss?)://[\w.~:/?#@!$&()*+,;=%-]{3,200}"),
+    ("web address", rb"\b(?:https?|ftp|s3|gs|wss?)://[\w.~:/?#@!$&()*+,;=%-]{3,200}", (b"://",)),
     (
         "e-mail address",
         rb"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}\b",
+        (b"@",),
     ),
 )
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for each kind."""
-    for what, pattern in PATTERNS:
-        compiled = re.compile(pattern)
-        hits = list(context.texts.matching(compiled, "name", "doc", "value"))
+    for what, pattern, needs in PATTERNS:
+        wanted = Wanted(re.compile(pattern), needs)
+        hits = list(context.texts.matching(wanted, "name", "doc", "value"))
         if hits:
             place, shown = hits[0]
             yield RULE.finding(

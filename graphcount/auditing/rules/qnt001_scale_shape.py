@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.quantized import misfits
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("QNT001", "scale-shape", "medium")
 

@@ -28,7 +28,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.sizes import elements_of
 from graphcount.ops.call import Call
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("QNT002", "block-quantized", "medium")
 

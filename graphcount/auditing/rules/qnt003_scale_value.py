@@ -23,7 +23,7 @@ from typing import Any
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("QNT003", "scale-value", "medium")
 

@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, and_more, tensor_findings
 from graphcount.auditing.payload import chunks
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("TEN009", "sparse-tensor", "high")
 

@@ -25,7 +25,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
 from graphcount.auditing.payload import chunks, width_of
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("TEN012", "identical-weights", "info", reads_payload=True)
 

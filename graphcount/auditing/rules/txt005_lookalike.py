@@ -28,7 +28,7 @@ from graphcount.auditing.grouping import and_more
 from graphcount.auditing.lookalikes import skeleton
 from graphcount.auditing.rule import Rule
 from graphcount.ops import OPERATORS
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("TXT005", "look-alike-names", "low")
 

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from graphcount.analysis.versions import version_notes, version_problems
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 RULE = Rule("VER001", "ir-version", "high")
 

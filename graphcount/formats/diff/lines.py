@@ -21,7 +21,7 @@ from graphcount.report.diff import (
     TensorSide,
     TotalRow,
 )
-from graphcount.report.records import Dim
+from graphcount.report.rows import Dim
 from graphcount.units import exact, nbytes
 
 HEADLINE = {

@@ -23,8 +23,7 @@ from graphcount.formats.diff.lines import (
     top_of,
     what,
 )
-from graphcount.formats.markdown import escape
-from graphcount.formats.text import one_line
+from graphcount.formats.text import escape, one_line
 from graphcount.report.diff import Diff, GroupRow, NodeChange, TensorChange
 from graphcount.units import exact
 

@@ -18,7 +18,8 @@ from typing import Any
 from graphcount.formats.page.data import embed, pack
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import safe
-from graphcount.report.records import Report, RuleInfo
+from graphcount.report.records import Report
+from graphcount.report.rows import RuleInfo
 from graphcount.report.serial import plain
 
 SCRIPTS = (

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from graphcount.analysis.names import original_name
 from graphcount.gates.diff.match_nodes import NodePairs
 from graphcount.gates.diff.side import Side, own_name
-from graphcount.report.records import TensorRow
+from graphcount.report.rows import TensorRow
 
 PLAIN_ROLES = {"quantized weight": "weight", "quantized bias": "bias"}
 """Roles that quantization exchanges, by the plain one."""

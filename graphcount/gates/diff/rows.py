@@ -20,7 +20,7 @@ from graphcount.report.diff import (
     TensorChange,
     TensorSide,
 )
-from graphcount.report.records import NodeRow
+from graphcount.report.rows import NodeRow
 
 Numbers = list[int | None]
 Row = TypeVar("Row", NodeChange, TensorChange)

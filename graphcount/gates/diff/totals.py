@@ -7,47 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from graphcount.gates.diff.rows import Modules
+from graphcount.gates.numbers import NUMBERS
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
-from graphcount.report.records import OUTPUT, NodeRow, Report, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
 from graphcount.symbolic import TooComplexError, formula
-
-Read = Callable[[Report], int | None]
-
-TOTALS: dict[str, tuple[str, Read]] = {
-    "parameters": ("count", lambda r: r.totals.parameters),
-    "parameters_as_used": ("count", lambda r: r.totals.parameters_as_used),
-    "framework_parameters": ("count", lambda r: r.framework.parameters),
-    "buffers": ("count", lambda r: r.totals.buffers),
-    "quantization": ("count", lambda r: r.totals.quantization),
-    "constants": ("count", lambda r: r.totals.constants),
-    "unused": ("count", lambda r: r.totals.unused),
-    "elements": ("count", lambda r: r.totals.elements),
-    "stored_elements": ("count", lambda r: r.totals.stored_elements),
-    "generated": ("count", lambda r: r.totals.generated),
-    "nbytes": ("bytes", lambda r: r.totals.nbytes.total),
-    "parameter_nbytes": ("bytes", lambda r: r.totals.nbytes.parameters),
-    "buffer_nbytes": ("bytes", lambda r: r.totals.nbytes.buffers),
-    "quantization_nbytes": ("bytes", lambda r: r.totals.nbytes.quantization),
-    "constant_nbytes": ("bytes", lambda r: r.totals.nbytes.constants),
-    "unused_nbytes": ("bytes", lambda r: r.totals.nbytes.unused),
-    "absent_nbytes": ("bytes", lambda r: r.totals.nbytes.absent),
-    "overhead_nbytes": ("bytes", lambda r: r.totals.nbytes.overhead),
-    "file_nbytes": ("bytes", lambda r: r.model.file_nbytes),
-    "external_nbytes": ("bytes", lambda r: r.model.external_nbytes),
-    "macs": ("count", lambda r: r.totals.macs),
-    "flops": ("count", lambda r: r.totals.flops),
-    "elementwise": ("count", lambda r: r.totals.elementwise),
-    "activation_nbytes": ("bytes", lambda r: r.totals.activation_nbytes),
-    "peak_activation_nbytes": ("bytes", lambda r: r.totals.peak_activation_nbytes),
-    "input_nbytes": ("bytes", lambda r: r.totals.input_nbytes),
-    "output_nbytes": ("bytes", lambda r: r.totals.output_nbytes),
-    "nodes": ("count", lambda r: r.model.node_count),
-    "tensors": ("count", lambda r: len(r.tensors)),
-    "functions": ("count", lambda r: r.model.function_count),
-    "subgraphs": ("count", lambda r: r.model.subgraph_count),
-    "unknown": ("count", lambda r: len(r.unknown)),
-}
-"""What is compared of the whole models: unit, and how to read it."""
 
 EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
     "macs": lambda r: r.totals.macs_expression,
@@ -60,7 +24,7 @@ EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
 def total_rows(old: Report, new: Report) -> tuple[TotalRow, ...]:
     """Every total of both reports."""
     found = []
-    for name, (unit, read) in TOTALS.items():
+    for name, (unit, read) in NUMBERS.items():
         before, after = read(old), read(new)
         delta = None if before is None or after is None else after - before
         expression = EXPRESSIONS.get(name)

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, numpy_helper, parser
 
 import graphcount
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

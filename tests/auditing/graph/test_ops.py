@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

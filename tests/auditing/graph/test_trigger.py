@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphcount.report.records import Finding
+from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

@@ -14,7 +14,7 @@ import graphcount
 from graphcount.formats.page import render
 from graphcount.formats.page.bench import times
 from graphcount.formats.page.changes import changes
-from graphcount.report.records import AuditRow, Finding, RuleInfo
+from graphcount.report.rows import AuditRow, Finding, RuleInfo
 from graphcount.symbolic import evaluate, parse
 from graphcount.units import count, nbytes
 

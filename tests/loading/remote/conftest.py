@@ -122,9 +122,9 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """A server of `tmp_path` that serves ranges, or misbehaves: `/short/model.onnx`."""
-    import graphcount.loading.remote as remote
+    import graphcount.loading.transfer as transfer
 
-    monkeypatch.setattr(remote, "PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0, 0.0))
     asked: list[Asked] = []
     kind = type("Bound", (Handler,), {"folder": tmp_path, "asked": asked, "failures": {}})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)

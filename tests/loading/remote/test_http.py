@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 import graphcount
 import graphcount.loading.remote as remote
+import graphcount.loading.transfer as transfer
 from graphcount.errors import GraphcountError, LimitError, NotReadableError
 from graphcount.report.serial import to_dict
 
@@ -242,7 +243,7 @@ def test_a_server_that_does_not_answer_is_given_up(double: Any, monkeypatch: Any
 
 
 def test_no_server_is_a_line(monkeypatch: Any) -> None:
-    monkeypatch.setattr(remote, "PAUSES_S", (0.0,))
+    monkeypatch.setattr(transfer, "PAUSES_S", (0.0,))
     assert "cannot be reached" in failure("http://127.0.0.1:9/m.onnx").message
 
 

@@ -13,8 +13,9 @@ from onnx import TensorProto, helper
 
 import graphcount
 import graphcount.loading.remote as remote
+import graphcount.loading.transfer as transfer
 from graphcount.errors import GraphcountError, NotReadableError
-from graphcount.loading.source import is_remote, public_path
+from graphcount.loading.paths import is_remote, public_path
 from graphcount.report.serial import to_dict
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
@@ -118,7 +119,7 @@ def bucket() -> Iterator[Any]:
         patch.setenv("AWS_ACCESS_KEY_ID", "test-key")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test-5ecret")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setattr(remote, "PAUSES_S", (0.0,))
+        patch.setattr(transfer, "PAUSES_S", (0.0,))
         fs = fsspec.filesystem("s3")
         fs.mkdir("models")
         yield fs

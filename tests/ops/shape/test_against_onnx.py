@@ -246,7 +246,7 @@ def infer(path: str) -> ValueShapes:
     model = load(path)
     values = Values(path, 1 << 20)
     try:
-        rows, _ = count(model.file, model.model_graph, values)
+        rows = count(model.file, model.model_graph, values).rows
         return infer_shapes(model.proto, model.model_graph, rows, values)
     finally:
         values.close()

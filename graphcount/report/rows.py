@@ -1,0 +1,433 @@
+"""Rows of a report, in the words of the JSON contract (`schema.json` beside this file).
+
+Every field name is a JSON key. Numbers are exact integers; None is JSON's null: not known, or not
+asked for. Keys may be added within a version, never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Dim = int | str | None
+
+OUTPUT = "(graph output)"
+"""Op type of the row of a graph output that is itself a stored tensor."""
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+"""Severities of findings, mildest first."""
+
+
+class ValueRow(NamedTuple):
+    """A graph input or output; `shape` is None when the file states none."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...] | None
+
+
+class FileRow(NamedTuple):
+    """A side file of a model.
+
+    Attributes:
+        location: As the model states it.
+        nbytes: Its size, or None when it is missing or must not be touched.
+        sha256: Its digest, when digests were asked for and it may be read.
+    """
+
+    location: str
+    nbytes: int | None
+    sha256: str | None
+
+
+class ModelInfo(NamedTuple):
+    """What file it is.
+
+    Attributes:
+        file_nbytes: Size of the model file.
+        external_nbytes: Bytes its tensors ask for in side files.
+        side_files: Each side file once.
+        node_count: Nodes in the file: main graph, subgraphs and function bodies, each once.
+    """
+
+    path: str
+    format: str
+    file_nbytes: int
+    external_nbytes: int
+    sha256: str | None
+    ir_version: int
+    opset_imports: dict[str, int]
+    producer: str
+    graph_name: str
+    inputs: tuple[ValueRow, ...]
+    outputs: tuple[ValueRow, ...]
+    metadata: dict[str, str]
+    node_count: int
+    function_count: int
+    subgraph_count: int
+    side_files: tuple[FileRow, ...] = ()
+
+
+class NBytes(NamedTuple):
+    """Bytes by kind.
+
+    Attributes:
+        total: All stored tensors.
+        overhead: The rest of the file: structure, names, metadata; None for text forms.
+        absent: Bytes that dimensions ask for and nobody stores; 0 in a complete model.
+    """
+
+    parameters: int
+    buffers: int
+    quantization: int
+    constants: int
+    unused: int
+    total: int
+    overhead: int | None
+    absent: int
+
+
+class Totals(NamedTuple):
+    """Sums over the whole model.
+
+    Attributes:
+        parameters: Learned numbers the file holds, each stored tensor once.
+        parameters_as_used: The same, once for each use (tied weights, calls of a function).
+        elements: Logical numbers of all stored tensors.
+        stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
+        generated: Numbers the graph makes without inputs and nobody stored.
+        macs: Multiply-accumulates of matrix work in one forward pass.
+        macs_expression: The same where dimensions are free: a formula in their names.
+        lower_bound: Something is unknown: read every number as "at least" (`generated` is so, too,
+            while an unknown affects only it).
+    """
+
+    parameters: int
+    parameters_as_used: int
+    buffers: int
+    quantization: int
+    constants: int
+    unused: int
+    elements: int
+    stored_elements: int
+    generated: int
+    nbytes: NBytes
+    macs: int | None
+    flops: int | None
+    elementwise: int | None
+    macs_expression: str | None
+    elementwise_expression: str | None
+    activation_expression: str | None
+    lower_bound: bool
+    input_nbytes: int | None
+    output_nbytes: int | None
+    activation_nbytes: int | None
+    peak_activation_nbytes: int | None
+
+
+class DTypeRow(NamedTuple):
+    """Stored tensors of one element type."""
+
+    dtype: str
+    tensors: int
+    elements: int
+    nbytes: int
+
+
+class OpTypeRow(NamedTuple):
+    """Nodes of one operator."""
+
+    op_type: str
+    domain: str
+    nodes: int
+    parameters: int
+    buffers: int
+    nbytes: int
+    macs: int | None
+
+
+class ModuleRow(NamedTuple):
+    """A module with all below it; the row of depth 0 is the whole model."""
+
+    name: str
+    depth: int
+    parameters: int
+    buffers: int
+    nbytes: int
+    macs: int | None
+    nodes: int
+
+
+class NodeRow(NamedTuple):
+    """A node of the graph, with the tensors it owns."""
+
+    id: str
+    name: str
+    op_type: str
+    domain: str
+    scope: str
+    module: str
+    parameters: int
+    buffers: int
+    nbytes: int
+    output_shapes: tuple[tuple[Dim, ...] | None, ...]
+    macs: int | None
+    elementwise: int | None
+    explain: str
+    macs_expression: str | None
+
+
+class UseRow(NamedTuple):
+    """One use of a tensor: node id and input index there (None: an attribute)."""
+
+    node: str
+    input: int | None
+
+
+class StorageRow(NamedTuple):
+    """Where a tensor's numbers lie.
+
+    Attributes:
+        where: `initializer`, `constant`, `sparse`, `attribute`, `function`, `external`, or
+            `input` for a parameter that the file declares and does not hold.
+        location: Side file of external data.
+        offset: First byte, in the model file or the side file.
+        nbytes: Bytes there.
+    """
+
+    where: str
+    location: str | None
+    offset: int | None
+    nbytes: int
+
+
+class TensorRow(NamedTuple):
+    """A stored tensor."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    stored_elements: int
+    nbytes: int
+    kind: str
+    role: str
+    reason: str
+    owner: str | None
+    module: str
+    uses: tuple[UseRow, ...]
+    storage: StorageRow
+
+
+class FrameworkRow(NamedTuple):
+    """What the training framework counted, as far as the file proves it."""
+
+    parameters: int | None
+    exact: bool
+    low: int | None
+    high: int | None
+    evidence: tuple[str, ...]
+
+
+class FingerprintRow(NamedTuple):
+    """SHA-256 digests of a model's content, whatever names it uses and however it is stored.
+
+    None where numbers it needs could not be read; see `graphcount.analysis.fingerprint`.
+
+    Attributes:
+        architecture: Operators, attributes, wiring, types and shapes, numbers that steer.
+        weights: All other numbers, wherever they are used.
+        content: The architecture with every number in its place.
+        unread: Tensors whose numbers could not be read, each with the reason.
+    """
+
+    architecture: str | None
+    weights: str | None
+    content: str | None
+    unread: tuple[str, ...]
+
+
+UNKNOWN_FRAMEWORK = FrameworkRow(None, False, None, None, ())
+"""Nothing is said about the framework's count."""
+
+
+class PeakRow(NamedTuple):
+    """The moment with the most live activations.
+
+    Attributes:
+        node: Id of the node that runs then.
+        nbytes: Bytes alive.
+        values: Name and bytes of the largest values alive.
+    """
+
+    node: str
+    nbytes: int
+    values: tuple[tuple[str, int], ...]
+
+
+class CacheInputRow(NamedTuple):
+    """A graph input that holds past keys or values.
+
+    Attributes:
+        name: Of the input.
+        axis: Axis of the length.
+        node: Id of the operator that joins the new ones.
+    """
+
+    name: str
+    axis: int
+    node: str
+
+
+class KVCacheRow(NamedTuple):
+    """What a decoder keeps of past tokens.
+
+    Attributes:
+        layers: Pairs of keys and values.
+        inputs: Where they enter the graph.
+        nbytes_per_token: Bytes of one token of one sequence; None when that depends on free
+            dimensions.
+        nbytes: Bytes at the sizes the inputs have; None while dimensions are free.
+        expression: The same as a formula in the dimensions left free.
+    """
+
+    layers: int
+    inputs: tuple[CacheInputRow, ...]
+    nbytes_per_token: int | None
+    nbytes: int | None
+    expression: str | None
+
+
+class MomentRow(NamedTuple):
+    """A step of the run.
+
+    Attributes:
+        step: Its number, from 0, in an order of execution.
+        node: Id of the node that runs then.
+        nbytes: Bytes of activations alive then.
+    """
+
+    step: int
+    node: str
+    nbytes: int
+
+
+class DuplicateRow(NamedTuple):
+    """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
+
+    tensors: tuple[str, ...]
+    nbytes: int
+
+
+class Finding(NamedTuple):
+    """Something that should not be so; carries its rule from birth."""
+
+    rule: str
+    severity: str
+    message: str
+    where: dict[str, Any]
+    evidence: dict[str, Any]
+
+
+class RuleInfo(NamedTuple):
+    """What a rule looks for, for formats that publish rules beside findings.
+
+    Attributes:
+        id: `EXT002`.
+        name: Kebab-case name: `external-data-traversal`.
+        severity: Of its findings, unless a finding says otherwise.
+        summary: One line.
+        help: The whole documentation.
+        remedy: What to do about a finding.
+        reads_payload: It runs in a deep audit only.
+        tags: `security` for rules about hostile models.
+    """
+
+    id: str
+    name: str
+    severity: str
+    summary: str
+    help: str
+    remedy: str = ""
+    reads_payload: bool = False
+    tags: tuple[str, ...] = ()
+
+
+class SkippedRow(NamedTuple):
+    """A rule that did not run, and why."""
+
+    rule: str
+    why: str
+
+
+class IgnoredRow(NamedTuple):
+    """Rules that were ignored (an id or its beginning), why, and how many findings that hid."""
+
+    rule: str
+    reason: str
+    findings: int
+
+
+class AuditRow(NamedTuple):
+    """What an audit did.
+
+    Attributes:
+        rules: Ids of the rules that ran.
+        skipped: Rules that did not.
+        ignored: Rules whose findings were set aside.
+        complete: No rule failed.
+    """
+
+    rules: tuple[str, ...]
+    skipped: tuple[SkippedRow, ...]
+    ignored: tuple[IgnoredRow, ...]
+    complete: bool
+
+
+class ContributorRow(NamedTuple):
+    """A module, node, tensor or operator, and its part of a measure."""
+
+    name: str
+    number: int
+
+
+class VerdictRow(NamedTuple):
+    """What became of one demand of a check.
+
+    Attributes:
+        rule: The rule it keeps or breaks: `BUD001`.
+        measure: Name of the measure, or of the list: `operators`.
+        kept: Whether the demand is met; only by what is known exactly.
+        value: The measured number; None when it is not known, or the demand is a list.
+        unit: `count`, `bytes` or `time` (nanoseconds).
+        bound: `max`, `min`, `max_increase` or `allowed`.
+        limit: The limit in the same unit.
+        written: The limit as the user wrote it.
+        message: One sentence with exact numbers.
+        note: What the user wants to be said when it fails.
+        origin: Where the limit lives: `graphcount.toml:12` or `--max`.
+        where: The check, the measure, and the node or tensor it is about.
+        contributors: The largest parts of the value.
+    """
+
+    rule: str
+    measure: str
+    kept: bool
+    severity: str
+    value: int | None
+    unit: str
+    bound: str
+    limit: int | None
+    written: str
+    message: str
+    note: str
+    origin: str
+    where: dict[str, Any]
+    contributors: tuple[ContributorRow, ...]
+
+
+class CheckRow(NamedTuple):
+    """A check that was made of a model."""
+
+    name: str
+    origin: str
+    verdicts: tuple[VerdictRow, ...]
