@@ -6,6 +6,7 @@ answer: the number it belongs to becomes a lower bound and the report says why.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -64,6 +65,15 @@ class NotReadableError(GraphcountError):
 
     slug = "not-readable"
     rule = "FMT011"
+
+
+def not_writable(path: str, error: OSError) -> NotReadableError:
+    """The error of a file that cannot be written; names the folder that is missing."""
+    folder = os.path.dirname(path)
+    if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):
+        return NotReadableError(f"cannot be written: there is no folder {folder}", path)
+    reason = (error.strerror or "the system refuses").lower()
+    return NotReadableError(f"cannot be written: {reason}", path)
 
 
 class NotOnnxError(GraphcountError):

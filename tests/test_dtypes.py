@@ -53,6 +53,8 @@ def test_family_equals_the_kind_of_numpy(family: str, kinds: str) -> None:
     rows = [row for row in DTYPES.values() if row.family == family]
     assert rows
     for row in rows:
+        if row.code not in TensorProto.DataType.values():
+            continue  # younger than the installed onnx
         numpy_type = np.dtype(helper.tensor_dtype_to_np_dtype(row.code))
         if numpy_type.kind == "V":  # of ml_dtypes: told by its name
             assert numpy_type.name.removeprefix("b").lstrip("u").startswith(family)

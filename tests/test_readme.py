@@ -1,4 +1,4 @@
-"""The README's screens are what the program prints, and its commands are those that CI runs."""
+"""The screens of README and transcripts are what the program prints; CI runs README's command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import io
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,16 @@ from graphcount.formats.sentences import framework_sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("day-*.md")))
 WIDTH = 80
+
+BLOCK = re.compile(
+    r"<!-- (?P<kind>screen|sentence|run|file): (?P<command>.+?) -->\n"
+    r"```(?P<language>\w+)\n(?P<body>.*?)```",
+    re.DOTALL,
+)
+"""A block with what makes it: a screen or a sentence of a model, a command as it was typed and what
+it printed, or a file that the commands below it use."""
 
 
 def screen(command: str) -> str:
@@ -34,24 +47,61 @@ def sentence(fixture: str) -> str:
     return framework_sentence(graphcount.count(fixture))
 
 
+def run(command: str, folder: Path) -> str:
+    """What a terminal shows of a command typed in a folder: both streams, and a code that is not 0.
+
+    The program runs in this process; everything else (`cp`, `python`) is run by a shell.
+    """
+    name, _, rest = command.partition(" ")
+    if name == "graphcount":
+        out, arguments = io.StringIO(), shlex.split(rest)
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+            patch.setenv("COLUMNS", str(WIDTH))
+            patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+            patch.chdir(folder)
+            with contextlib.redirect_stderr(out):
+                code = main(arguments)
+        text = out.getvalue()
+    else:
+        quoted = shlex.quote(sys.executable)
+        line = f"{quoted} {rest}" if name == "python" else command
+        done = subprocess.run(
+            line, shell=True, cwd=folder, capture_output=True, text=True, check=True
+        )
+        text, code = done.stdout + done.stderr, 0
+    lines = [f"$ {command}", *text.rstrip("\n").split("\n")] if text else [f"$ {command}"]
+    return "\n".join([*lines, *(["$ echo $?", str(code)] if code else [])])
+
+
 def expected(text: str) -> str:
-    """The README with every generated block made anew."""
-    makers = {"screen": screen, "sentence": sentence}
+    """A page with every generated block made anew, one after the other in a folder of their own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "fixtures", folder / "fixtures")
 
-    def fill(match: re.Match[str]) -> str:
-        kind, command = match.group("kind"), match.group("command")
-        return f"<!-- {kind}: {command} -->\n```text\n{makers[kind](command)}\n```"
+        def fill(match: re.Match[str]) -> str:
+            kind, command, language, body = match.groups()
+            if kind == "file":
+                (folder / command).write_text(body, "utf-8")
+                return match.group()
+            makers = {"screen": screen, "sentence": sentence}
+            made = run(command, folder) if kind == "run" else makers[kind](command)
+            return f"<!-- {kind}: {command} -->\n```{language}\n{made}\n```"
 
-    pattern = r"<!-- (?P<kind>screen|sentence): (?P<command>[^>]+) -->\n```text\n.*?```"
-    return re.sub(pattern, fill, text, flags=re.DOTALL)
+        return BLOCK.sub(fill, text)
 
 
-def test_the_screens_are_current(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_screens_are_current(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`python tests/test_readme.py` writes them anew."""
     monkeypatch.chdir(ROOT)
-    text = README.read_text("utf-8")
-    assert text.count("<!-- screen:") >= 1
+    text = page.read_text("utf-8")
+    assert len(BLOCK.findall(text)) >= 5
     assert expected(text) == text
+
+
+def test_there_is_a_transcript_for_each_kind_of_reader() -> None:
+    assert {page.name for page in PAGES} >= {"day-auditor.md", "day-ci.md", "day-engineer.md"}
 
 
 def test_the_example_in_python_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,4 +134,5 @@ def test_every_command_of_the_readme_exists() -> None:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    README.write_text(expected(README.read_text("utf-8")), "utf-8")
+    for written in PAGES:
+        written.write_text(expected(written.read_text("utf-8")), "utf-8")

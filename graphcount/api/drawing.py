@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from graphcount.api.auditing import audited, rules
 from graphcount.api.comparing import compared
-from graphcount.api.model import CountOptions, load
+from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import UsageError
+from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def page(
     from graphcount.formats.page.changes import changes
 
     measured = times(bench) if bench is not None else None
-    model = load(path, limits=limits)
+    with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
+        model = Model(read_model(str(path), limits, keep_thin=audit), limits)
     timed: CountOptions = {**options, "timeline": True}
     report = model.report(**timed)
     if audit:

@@ -20,7 +20,7 @@ from graphcount.benchmarking.process import (
     run_child,
 )
 from graphcount.benchmarking.providers import CPU, provider
-from graphcount.errors import GraphcountError, UsageError
+from graphcount.errors import GraphcountError, UsageError, not_writable
 from graphcount.graph import Tables, build_graph
 from graphcount.loading import read_model
 from graphcount.report.bench import (
@@ -188,8 +188,7 @@ def _move(source: str, target: str) -> None:
     try:
         shutil.copyfile(source, target)
     except OSError as error:
-        why = (error.strerror or "cannot be written").lower()
-        raise BenchError(f"cannot be written: {why}", target) from None
+        raise BenchError(not_writable(target, error).message, target) from None
 
 
 def _result(

@@ -44,8 +44,12 @@ def main() -> None:
     try:
         import onnxruntime as ort
     except ImportError as error:
-        found = "is not installed" if error.name == "onnxruntime" else f"cannot be loaded: {error}"
-        why = f"onnxruntime {found}: pip install '{job['package']}'"
+        missing = error.name == "onnxruntime"
+        found = "is not installed" if missing else f"cannot be loaded: {error}"
+        advice = f"pip install '{job['package']}'"
+        if not missing and job["memory_limit_nbytes"]:
+            advice = "--memory-limit may be too small for it"
+        why = f"onnxruntime {found}: {advice}"
         answer({"event": "error", "kind": "setup", "message": why})
         return
     if job["provider"] not in ort.get_available_providers():

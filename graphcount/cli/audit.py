@@ -6,17 +6,17 @@ from collections.abc import Mapping
 
 import click
 
+from graphcount.cli.command import Command
 from graphcount.cli.options import (
-    PARSERS,
-    Progress,
+    audit_options,
     config_options,
-    emit,
-    make_view,
+    fail_on_option,
+    hash_option,
     models_argument,
-    output_options_of,
-    read_all,
+    output_options,
     read_config,
 )
+from graphcount.cli.output import Progress, emit, make_view, read_all
 from graphcount.errors import GraphcountError
 from graphcount.formats import AUDIT_FORMATS
 from graphcount.report.records import Report
@@ -26,35 +26,27 @@ FAIL_ON = "high"
 """Mildest severity that fails, when nobody says otherwise."""
 
 
-@click.command("audit")
+@click.command(
+    "audit",
+    cls=Command,
+    examples=(
+        "audit model.onnx",
+        "audit models/*.onnx --fail-on medium --format sarif -o audit.sarif",
+        'audit model.onnx --ignore "EXT011=checksums are kept elsewhere"',
+    ),
+)
 @models_argument
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    help="Exit 1 for findings of this severity and above.  [default: high]",
-)
-@click.option("--select", multiple=True, metavar="RULE", help="Run EXT002 or all of EXT only.")
-@click.option(
-    "--ignore",
-    multiple=True,
-    metavar="RULE=REASON",
-    callback=PARSERS["reasons"],
-    help="Set findings of a rule aside, for a reason.",
-)
+@fail_on_option(None)
+@audit_options
 @click.option(
     "--deep/--no-deep",
     default=None,
     help="Run rules that read tensors and side files."
     "  [default: up to 512 MB of them; of remote models none]",
 )
-@click.option(
-    "--hash",
-    "hash_file",
-    is_flag=True,
-    help="Put SHA-256 digests of the model and its side files into the report.",
-)
+@hash_option
 @config_options
-@(lambda command: output_options_of(AUDIT_FORMATS, command))
+@output_options(AUDIT_FORMATS)
 def command(
     models: tuple[str, ...],
     fail_on: str | None,

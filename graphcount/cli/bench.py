@@ -10,11 +10,20 @@ from typing import Any
 import click
 
 from graphcount.benchmarking.providers import PROVIDERS
-from graphcount.cli.options import _parse_shapes, make_view, write
+from graphcount.cli.command import FILE, Command
+from graphcount.cli.options import (
+    COUNT,
+    model_argument,
+    output_options,
+    shape_option,
+    top_option,
+)
+from graphcount.cli.output import make_view, write
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
 from graphcount.units import parse
 
+FORMATS = ("table", "json", "report", "csv")
 LEVELS = ("none", "basic", "extended", "all")
 
 
@@ -43,9 +52,23 @@ def _parse_nbytes(
         raise click.BadParameter(str(error)) from None
 
 
-@click.command("bench")
-@click.argument("model", metavar="MODEL")
-@click.option("--vs", "versus", metavar="MODEL", help="Take turns with another model.")
+@click.command(
+    "bench",
+    cls=Command,
+    examples=(
+        "bench model.onnx --dim batch=1,8 --runs 200",
+        "bench new.onnx --vs old.onnx --max-ratio 1.1",
+        "bench model.onnx --format json -o bench.json",
+    ),
+)
+@model_argument
+@click.option("--vs", "versus", metavar="MODEL", type=FILE, help="Take turns with another model.")
+@top_option
+@click.option("--by-node", is_flag=True, help="CSV: a row an operator.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the inputs made up."
+)
+@click.option("--save-inputs", metavar="FILE", type=FILE, help="Write the inputs to an .npz file.")
 @click.option(
     "--max-ratio",
     type=click.FloatRange(0, min_open=True),
@@ -58,38 +81,17 @@ def _parse_nbytes(
     multiple=True,
     metavar="NAME=N[,N...]",
     callback=_parse_sizes,
-    help="Size of a dimension the model leaves free; several sizes are measured one by one.",
+    help="Size of a dimension the model leaves free; several sizes are measured one by one."
+    " May be repeated.",
 )
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=DIMS",
-    callback=_parse_shapes,
-    help="Shape of an input, e.g. input=1x3x224x224. May be repeated.",
-)
+@shape_option
 @click.option(
     "--input",
     "inputs",
     multiple=True,
     metavar="FILE",
+    type=FILE,
     help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
-)
-@click.option(
-    "--provider",
-    type=click.Choice(list(PROVIDERS)),
-    default="cpu",
-    show_default=True,
-    help="Who computes; falling back to another is an error.",
-)
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads of an operator.")
-@click.option("--inter-threads", type=click.IntRange(1), metavar="N", help="Operators at once.")
-@click.option(
-    "--optimization",
-    type=click.Choice(LEVELS),
-    default="all",
-    show_default=True,
-    help="What onnxruntime may change in the graph.",
 )
 @click.option(
     "--warmup",
@@ -108,8 +110,8 @@ def _parse_nbytes(
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
-    metavar="S",
-    help="Stop after S seconds, with ten runs at least.",
+    metavar="SECONDS",
+    help="Stop after so long, with ten runs at least.",
 )
 @click.option(
     "--concurrency",
@@ -128,15 +130,36 @@ def _parse_nbytes(
     help="Sessions they share.",
 )
 @click.option("--no-profile", is_flag=True, help="Do not measure single operators.")
-@click.option("--by-node", is_flag=True, help="CSV: a row an operator.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Operators to show.")
+@click.option(
+    "--provider",
+    type=click.Choice(list(PROVIDERS)),
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
+    help=f"Who computes: {', '.join(PROVIDERS)}. Falling back to another is an error.",
+)
+@click.option("--threads", type=COUNT, metavar="N", help="Threads of an operator.")
+@click.option("--inter-threads", type=COUNT, metavar="N", help="Operators at once.")
+@click.option(
+    "--optimization",
+    type=click.Choice(LEVELS),
+    default="all",
+    show_default=True,
+    help="What onnxruntime may change in the graph.",
+)
+@click.option(
+    "--custom-ops",
+    metavar="FILE",
+    type=FILE,
+    help="Load a library with custom operators: its code runs.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
-    default=600.0,
+    default=600,
     show_default=True,
-    metavar="S",
-    help="End the child process after S seconds.",
+    metavar="SECONDS",
+    help="Give up on a model after so long.",
 )
 @click.option(
     "--memory-limit",
@@ -145,21 +168,7 @@ def _parse_nbytes(
     help="Memory of the child process, e.g. 4GB.  [default on the CPU: 80 % of what is free]",
 )
 @click.option("--trust", is_flag=True, help="Run although the audit found something severe.")
-@click.option("--custom-ops", metavar="LIB", help="Load a library with custom operators: code!")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the inputs made up.")
-@click.option("--save-inputs", metavar="FILE", help="Write the inputs to an .npz file.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "json", "report", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print the result; report: the count's JSON with a key bench.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
-@click.option("--quiet", is_flag=True, help="No progress.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+@output_options(FORMATS, "How to print the result; report: the count's JSON with a key bench.")
 def command(
     model: str,
     versus: str | None,
@@ -188,6 +197,8 @@ def command(
     from graphcount.benchmarking.plan import cases
     from graphcount.formats.bench import render
 
+    if "-" in (model, versus):
+        raise UsageError("a benchmark needs a path, not standard input; name a file")
     options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
     combinations = cases(dims)
     if len(combinations) > 1 and (options.save_inputs or format_name == "report"):

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
+    BENCH_HELP,
     config_options,
     cost_options,
     deep_option,
-    make_view,
-    output_options_of,
-    read_all,
+    fail_on_option,
+    max_increase_option,
+    max_option,
+    min_option,
+    output_options,
     read_config,
-    write,
 )
-from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.cli.output import make_view, read_all, write
+from graphcount.errors import GraphcountError, UsageError, not_writable
 from graphcount.formats import CHECK_FORMATS, View, render
 from graphcount.formats.text import one_line
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES
 
 if TYPE_CHECKING:
     from graphcount.config import Config
@@ -49,43 +52,26 @@ def _parse_also(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
     """Read `junit=report.xml`."""
-    pairs = [text.partition("=") for text in texts]
-    for name, equals, file in pairs:
-        if not equals or not file or name not in CHECK_FORMATS:
+    pairs = []
+    for text in texts:
+        name, _, file = text.partition("=")
+        if not file or name not in CHECK_FORMATS:
             known = ", ".join(CHECK_FORMATS)
-            raise click.BadParameter(f"write it as FORMAT=FILE; formats are {known}")
-    return tuple((name, file) for name, _, file in pairs)
+            raise click.BadParameter(f"{text!r}: write it as FORMAT=FILE; formats are {known}")
+        pairs.append((name, file))
+    return tuple(pairs)
 
 
-@click.command("check")
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option(
-    "--max",
-    "maxima",
-    multiple=True,
-    metavar="MEASURE=LIMIT",
-    help="Largest allowed value, e.g. parameters=30M or nbytes=100MB. May be repeated.",
+@click.command(
+    "check",
+    cls=Command,
+    examples=(
+        "check model.onnx --max parameters=30M --max nbytes=100MB",
+        "check                        # what graphcount.toml says",
+        "check --format github --also junit=graphcount.xml",
+    ),
 )
-@click.option(
-    "--min", "minima", multiple=True, metavar="MEASURE=LIMIT", help="Smallest allowed value."
-)
-@click.option(
-    "--max-increase",
-    "increases",
-    multiple=True,
-    metavar="MEASURE=LIMIT",
-    help="Largest growth since the baseline, e.g. parameters=5% or nbytes=200kB.",
-)
-@click.option("--baseline", metavar="FILE", help="Numbers to compare with.")
-@click.option("--write-baseline", metavar="FILE", help="Write today's numbers to FILE.")
-@click.option("--bench", metavar="FILE", help="Latencies: JSON of graphcount bench.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    default="high",
-    show_default=True,
-    help="Mildest severity of a finding that fails.",
-)
+@click.argument("models", nargs=-1, metavar="[MODEL]...", type=FILE)
 @click.option(
     "--list-measures",
     is_flag=True,
@@ -94,6 +80,13 @@ def _parse_also(
     callback=_print_measures,
     help="Print what a budget can be set on.",
 )
+@max_option
+@min_option
+@max_increase_option
+@click.option("--baseline", metavar="FILE", type=FILE, help="Numbers to compare with.")
+@click.option("--write-baseline", metavar="FILE", type=FILE, help="Write today's numbers to FILE.")
+@click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
+@fail_on_option()
 @click.option(
     "--also",
     multiple=True,
@@ -111,7 +104,7 @@ def _parse_also(
 @config_options
 @cost_options
 @deep_option
-@(lambda command: output_options_of(CHECK_FORMATS, command))
+@output_options(CHECK_FORMATS)
 def command(
     models: tuple[str, ...],
     maxima: tuple[str, ...],
@@ -268,5 +261,4 @@ def _print(
             with open(summary, "a", encoding="utf-8", newline="") as stream:
                 stream.write(f"{text}\n")
         except OSError as error:
-            reason = (error.strerror or "cannot be written").lower()
-            raise NotReadableError(f"cannot be written: {reason}", summary) from None
+            raise not_writable(summary, error) from None

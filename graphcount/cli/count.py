@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from graphcount.cli.command import Command
 from graphcount.cli.options import (
+    COUNT,
     config_options,
     cost_options,
     counting,
     deep_option,
-    emit,
-    make_view,
+    hash_option,
     models_argument,
     output_options,
-    read_all,
     read_config,
+    strict_option,
+    top_option,
 )
+from graphcount.cli.output import emit, make_view, read_all
 from graphcount.errors import GraphcountError
 from graphcount.formats import STYLES
 from graphcount.report.records import Report
@@ -28,37 +31,40 @@ if TYPE_CHECKING:
     from graphcount.api import MacsConvention
 
 
-@click.command("count")
+@click.command(
+    "count",
+    cls=Command,
+    examples=(
+        "model.onnx --by op_type --top 10",
+        "model.onnx --dim batch=16 --shape input=16x3x224x224",
+        "a.onnx b.onnx --format jsonl -o models.jsonl",
+    ),
+)
 @models_argument
-@click.option("--by", type=click.Choice(BY), help="One row a module, node, operator, ...")
-@click.option("--depth", type=click.IntRange(1), help="Levels of modules to show.")
-@click.option("--top", type=click.IntRange(1), help="Rows to show; the rest becomes one row.")
+@click.option("--by", type=click.Choice(BY), help="One table: a row a module, node, operator, ...")
+@click.option("--depth", type=COUNT, metavar="N", help="Levels of modules to show.")
+@top_option
 @click.option("--sort", type=click.Choice(SORT), help="Order of the rows.")
 @click.option(
     "--style",
     type=click.Choice(["default", *STYLES]),
     default="default",
     show_default=True,
-    help="Print the table as torchinfo does, with its numbers.",
+    help="Look of the table; torchinfo: as torchinfo prints it, with its numbers.",
 )
-@click.option("--bars", "style", flag_value="bars", help="Where it goes, as bars.")
+@click.option("--bars", is_flag=True, help="The same as --style bars.")
 @click.option(
     "--expect-parameters",
     type=click.IntRange(0),
     metavar="N",
     help="Exit 1 unless the model has exactly N parameters.",
 )
-@click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
+@strict_option
 @config_options
 @cost_options
 @deep_option
-@click.option(
-    "--hash",
-    "hash_file",
-    is_flag=True,
-    help="Put SHA-256 digests of the model and its side files into the report.",
-)
-@output_options
+@hash_option
+@output_options()
 def command(
     models: tuple[str, ...],
     by: By | None,
@@ -66,6 +72,7 @@ def command(
     top: int | None,
     sort: Sort | None,
     style: str,
+    bars: bool,
     expect_parameters: int | None,
     strict: bool,
     config_file: str | None,
@@ -89,11 +96,12 @@ def command(
     """
     from graphcount.api import count
 
+    style = "bars" if bars else style
     if style != "default" and format_name != "table":
-        raise click.UsageError(f"--style {style} is a way to print the table, not --format")
+        raise click.UsageError(f"--style {style} and --format {format_name} exclude each other")
     if style == "torchinfo":
         if by or top or sort:
-            raise click.UsageError("--style torchinfo goes with --depth")
+            raise click.UsageError("--style torchinfo takes --depth, but not --by, --top or --sort")
         cost, macs_convention = cost is not False, "torchinfo"
     if style != "default":
         format_name = style

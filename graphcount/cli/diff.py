@@ -6,16 +6,31 @@ from dataclasses import replace
 
 import click
 
-from graphcount.cli.options import cost_options, make_view, write
+from graphcount.cli.command import FILE, Command
+from graphcount.cli.options import (
+    cost_options,
+    max_increase_option,
+    output_options,
+    top_option,
+)
+from graphcount.cli.output import make_view, write
 from graphcount.formats.diff import BY, FORMATS, SORT, By, DiffView, Sort
 from graphcount.formats.text import one_line
 
 
-@click.command("diff")
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
+@click.command(
+    "diff",
+    cls=Command,
+    examples=(
+        "diff old.onnx new.onnx",
+        "diff old.json new.onnx --by tensor --sort parameters",
+        "diff old.onnx new.onnx --max-increase nbytes=5%",
+    ),
+)
+@click.argument("old", metavar="OLD", type=FILE)
+@click.argument("new", metavar="NEW", type=FILE)
 @click.option("--by", type=click.Choice(BY), help="One table: a row a module, node, operator, ...")
-@click.option("--top", type=click.IntRange(1), help="Rows to show; the rest becomes one row.")
+@top_option
 @click.option(
     "--sort",
     type=click.Choice(SORT),
@@ -25,27 +40,10 @@ from graphcount.formats.text import one_line
 )
 @click.option("--values", is_flag=True, help="Compare the numbers of tensors, too: all are read.")
 @click.option("--hash", "hash_file", is_flag=True, help="Compare fingerprints of the content.")
-@click.option(
-    "--max-increase",
-    "increases",
-    multiple=True,
-    metavar="MEASURE=LIMIT",
-    help="Exit 1 when it grows by more, e.g. nbytes=5% or nbytes=200kB. May be repeated.",
-)
+@max_increase_option
 @click.option("--fail-on-change", is_flag=True, help="Exit 1 when anything differs.")
 @cost_options
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(list(FORMATS)),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+@output_options(FORMATS)
 def command(
     old: str,
     new: str,

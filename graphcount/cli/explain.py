@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphcount.cli.options import cost_options, make_view, write
+from graphcount.cli.command import Command
+from graphcount.cli.options import cost_options, model_argument, output_options
+from graphcount.cli.output import make_view, write
 from graphcount.errors import UsageError
 from graphcount.formats.explain import Explanation, ValueOf, to_json, to_text, worth_explaining
 from graphcount.formats.text import ascii_only
@@ -27,19 +29,18 @@ COMPARED = 20_000
 COMPARED_LENGTH = 120
 
 
-@click.command("explain")
-@click.argument("model", metavar="MODEL")
+@click.command(
+    "explain",
+    cls=Command,
+    examples=(
+        "explain model.onnx",
+        "explain model.onnx node_conv2d --dim batch=16",
+    ),
+)
+@model_argument
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @cost_options
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print the result.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@output_options(("text", "json"), sizes=False)
 def command(
     model: str,
     nodes: tuple[str, ...],
@@ -50,6 +51,8 @@ def command(
     in_place: bool,
     format_name: str,
     output: str | None,
+    quiet: bool,
+    no_color: bool,
 ) -> int:
     """Say where the numbers of nodes come from: shapes, tensors with reasons, formula, MACs.
 
@@ -68,7 +71,7 @@ def command(
     if format_name == "json":
         write(to_json(report, explanations), output)
     else:
-        view = make_view(output, True, False)
+        view = make_view(output, no_color, False)
         text = to_text(report, explanations, view.width)
         write(ascii_only(text) if view.ascii else text, output)
     return 0

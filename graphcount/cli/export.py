@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphcount.cli.options import cost_options, write
+from graphcount.cli.command import Command
+from graphcount.cli.options import COUNT, cost_options, model_argument, output_options
+from graphcount.cli.output import write
 from graphcount.formats.graphs import EXPORTS
 
 if TYPE_CHECKING:
@@ -21,31 +23,31 @@ def _formats() -> str:
     return "\b\n" + "\n".join(lines)
 
 
-@click.command("export", epilog=_formats())
-@click.argument("model", metavar="MODEL")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(list(EXPORTS)),
-    default="mermaid",
-    show_default=True,
-    help="The language; see below.",
+@click.command(
+    "export",
+    cls=Command,
+    examples=(
+        "export model.onnx --depth 2",
+        "export model.onnx --format svg -o model.svg",
+    ),
+    epilog=_formats(),
 )
-@click.option(
-    "--depth", type=click.IntRange(1), help="Fold modules of this depth into one node each."
-)
+@model_argument
+@click.option("--depth", type=COUNT, metavar="N", help="Fold modules of this depth into one node.")
 @cost_options
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
+@output_options(EXPORTS, "The language; see below.", sizes=False)
 def command(
     model: str,
-    format_name: str,
     depth: int | None,
     cost: bool | None,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     macs_convention: MacsConvention,
     in_place: bool,
+    format_name: str,
     output: str | None,
+    quiet: bool,
+    no_color: bool,
 ) -> int:
     """Write the graph in the language of another tool, with what was counted at each node.
 

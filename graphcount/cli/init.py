@@ -7,32 +7,33 @@ from typing import Any
 
 import click
 
-from graphcount.cli.options import cost_options, deep_option, models_argument, read_all, write
-from graphcount.errors import GraphcountError, UsageError
+from graphcount.cli.command import FILE, Command
+from graphcount.cli.options import (
+    cost_options,
+    deep_option,
+    format_option,
+    models_argument,
+    no_color_option,
+    quiet_option,
+)
+from graphcount.cli.output import read_all, write
+from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.formats.text import one_line
 from graphcount.report.records import Report
 
 PREFIXES = {"toml": "", "pyproject": "tool.graphcount."}
 """What stands before every table, by format."""
 
 
-@click.command("init")
+@click.command(
+    "init",
+    cls=Command,
+    examples=(
+        "init models/ --dim batch=1",
+        "init model.onnx --headroom 5% --format pyproject >> pyproject.toml",
+    ),
+)
 @models_argument
-@click.option(
-    "-o",
-    "--output",
-    default="graphcount.toml",
-    show_default=True,
-    metavar="FILE",
-    help="Where to write it; - is stdout.",
-)
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(list(PREFIXES)),
-    default="toml",
-    show_default=True,
-    help="pyproject: tables for pyproject.toml, on stdout.",
-)
 @click.option(
     "--headroom",
     default="10%",
@@ -41,16 +42,28 @@ PREFIXES = {"toml": "", "pyproject": "tool.graphcount."}
     help="How much more than today is allowed.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @cost_options
 @deep_option
+@format_option(PREFIXES, "pyproject: tables for pyproject.toml, on stdout.")
+@click.option(
+    "-o",
+    "--output",
+    default="graphcount.toml",
+    show_default=True,
+    metavar="FILE",
+    type=FILE,
+    help="Where to write it; - is stdout.",
+)
+@quiet_option
+@no_color_option
 def command(
     models: tuple[str, ...],
-    output: str,
-    format_name: str,
     headroom: str,
     force: bool,
+    format_name: str,
+    output: str,
     quiet: bool,
+    no_color: bool,
     **options: Any,
 ) -> int:
     """Write a configuration with today's numbers and headroom; graphcount check then passes.
@@ -67,9 +80,9 @@ def command(
     if format_name == "pyproject":
         output = "-"
     if output != "-" and os.path.lexists(output) and not force:
-        raise UsageError(f"{output} is there already; --force overwrites it")
+        raise NotReadableError("is there already; --force overwrites it", output)
     if "-" in models:
-        raise UsageError("a configuration needs a path: name a file")
+        raise UsageError("a configuration needs a path, not standard input; name a file")
     try:
         room = share(headroom)
     except ValueError as error:
@@ -85,7 +98,9 @@ def command(
     _verify(text, file, subjects, format_name)
     write(text, output)
     if output != "-" and not quiet:
-        click.echo(f"{output}: {len(subjects)} checks; now: graphcount check", err=True)
+        checks = "1 check" if len(subjects) == 1 else f"{len(subjects)} checks"
+        line = f"graphcount: {output}: {checks}; graphcount check runs them"
+        click.echo(one_line(line, 400), err=True)
     return 0
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from graphcount import __version__
+from graphcount.cli.command import write_examples
 from graphcount.errors import ConfigError, GraphcountError
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
+
+UNWRITABLE = frozenset(
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EBADF")
+)
+"""Errors of writing to stdout that say something about the system, not about us."""
 
 COMMANDS = {
     "count": ("graphcount.cli.count", "Count parameters, bytes, operators (the default)."),
@@ -31,9 +40,27 @@ COMMANDS = {
 }
 """Commands by name: module with `command`, and the line `--help` shows without importing it."""
 
+EXAMPLES = (
+    "model.onnx",
+    "check model.onnx --max parameters=30M",
+    "audit model.onnx",
+    "report model.onnx -o model.html",
+)
+
 
 class _Commands(click.Group):
-    """Loads a command's module when it is called."""
+    """Loads a command's module when it is called; what names no command is for `count`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not ctx.resilient_parsing:
+            _refuse_slip(args[0])
+        return super().parse_args(ctx, _with_command(args) if args else args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would print an empty line first
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -48,6 +75,31 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(formatter, EXAMPLES)
+        super().format_epilog(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what `count` takes, as `graphcount MODEL` is `graphcount count MODEL`."""
+        if incomplete.startswith("-"):
+            return [*super().shell_complete(ctx, incomplete), *_count_options(ctx, incomplete)]
+        found = [
+            CompletionItem(name, help=line)
+            for name, (_, line) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        if not found:
+            return [CompletionItem(incomplete, type="file")]
+        models = (name for name in sorted(os.listdir()) if name.endswith(".onnx"))
+        return [*found, *(CompletionItem(name) for name in models if name.startswith(incomplete))]
+
+
+def _count_options(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    count = import_module(COMMANDS["count"][0]).command
+    with count.make_context("count", [], parent=ctx, resilient_parsing=True) as inner:
+        found: list[CompletionItem] = count.shell_complete(inner, incomplete)
+    return [item for item in found if item.value not in ("-h", "--help")]
 
 
 @click.command(
@@ -68,41 +120,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; never raises, never shows a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = cli.main(_with_command(arguments), prog_name="graphcount", standalone_mode=False)
+        code = cli.main(arguments or ["--help"], prog_name="graphcount", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        return _complain(error.format_message(), COULD_NOT)
+        from graphcount.cli.usage import usage_message
+
+        return _complain(usage_message(error), COULD_NOT)
     except ConfigError as error:
         return [_complain(line, COULD_NOT) for line in str(error).split("\n")][-1]
     except GraphcountError as error:
         return _complain(str(error), COULD_NOT)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left; nothing more to say
+        _forget_stdout()  # the reader left; nothing more to say
         return COULD_NOT
     except (KeyboardInterrupt, click.Abort):
         return _complain("interrupted", 130)
     except MemoryError:
         return _complain("out of memory", COULD_NOT)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE and not error.filename:
+            _forget_stdout()
+            reason = os.strerror(error.errno or 0).lower()
+            return _complain(f"standard output: cannot be written: {reason}", COULD_NOT)
         return _complain(_bug(error), BUG)
 
 
 def run() -> None:
     """Entry point of the console script: one command a process, so no garbage is collected."""
     gc.disable()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed: nobody wants to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     sys.exit(main())
 
 
 def _with_command(arguments: list[str]) -> list[str]:
     """Put `count` in front unless a command, or help on the whole program, is asked for."""
-    if not arguments:
-        return ["--help"]
     if arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
         return arguments
     return ["count", *arguments]
+
+
+def _refuse_slip(word: str) -> None:
+    """A single word that is no file was meant to be a command.
+
+    Raises:
+        click.UsageError: With the command it may have been.
+    """
+    if word.isalpha() and word not in COMMANDS and not os.path.lexists(word):
+        from graphcount.cli.usage import nearest
+
+        hint = nearest(word, COMMANDS) or "see graphcount --help"
+        raise click.UsageError(f"{word}: no such file, and no command; {hint}")
+
+
+def _forget_stdout() -> None:
+    """Throw away what could not be written, or Python would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _complain(message: str, code: int) -> int:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphcount.cli.options import _parse_dims, _parse_shapes, make_view, write
+from graphcount.cli.command import Command
+from graphcount.cli.options import (
+    COUNT,
+    dim_option,
+    model_argument,
+    output_options,
+    shape_option,
+)
+from graphcount.cli.output import make_view, write
 
 if TYPE_CHECKING:
     from graphcount.analysis.plan.records import Optimizer, TargetDType
@@ -15,13 +23,25 @@ DTYPES = ("float16", "bfloat16", "int8", "int4")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
 
 
-@click.command("plan")
-@click.argument("model", metavar="MODEL")
+@click.command(
+    "plan",
+    cls=Command,
+    examples=(
+        "plan model.onnx --dim batch=1 --samples 10000",
+        "plan model.onnx --dtype int8 --per-channel --optimizer adamw",
+    ),
+)
+@model_argument
 @click.option(
     "--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), help="Store as.  [default: all]"
 )
 @click.option(
-    "--block", type=int, default=32, show_default=True, help="Numbers that share a scale in int4."
+    "--block",
+    type=click.INT,
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Numbers that share a scale in int4.",
 )
 @click.option("--per-channel", is_flag=True, help="int8: one scale for each output channel.")
 @click.option("--asymmetric", is_flag=True, help="int4: with zero points.")
@@ -37,37 +57,13 @@ OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
 @click.option(
     "--layers",
     multiple=True,
-    type=click.IntRange(1),
+    type=COUNT,
     metavar="N",
     help="Hidden layers of networks of the same size.  [default: the model's, 1 fewer, 1 more]",
 )
-@click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME=N",
-    callback=_parse_dims,
-    help="Size of a dimension the model leaves free, e.g. batch=8. May be repeated.",
-)
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=DIMS",
-    callback=_parse_shapes,
-    help="Shape of an input, e.g. input=1x3x224x224. May be repeated.",
-)
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(("table", "json")),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+@dim_option
+@shape_option
+@output_options(("table", "json"))
 def command(
     model: str,
     dtypes: tuple[TargetDType, ...],
@@ -82,6 +78,7 @@ def command(
     shapes: dict[str, tuple[int | str | None, ...]],
     format_name: str,
     output: str | None,
+    quiet: bool,
     no_color: bool,
     binary: bool,
 ) -> int:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphcount.cli.options import cost_options, deep_option, write
+from graphcount.cli.command import FILE, Command
+from graphcount.cli.options import (
+    BENCH_HELP,
+    binary_option,
+    cost_options,
+    deep_option,
+    model_argument,
+    no_color_option,
+    output_option,
+    quiet_option,
+)
+from graphcount.cli.output import write
 from graphcount.errors import DamagedError, GraphcountError
 from graphcount.units import nbytes
 
@@ -19,22 +30,29 @@ MAX_BENCH_NBYTES = 256 * 2**20
 """Results of benchmarks are read up to this size."""
 
 
-@click.command("report")
-@click.argument("model", metavar="MODEL")
+@click.command(
+    "report",
+    cls=Command,
+    examples=(
+        "report model.onnx -o model.html",
+        "report new.onnx --against old.onnx -o diff.html",
+    ),
+)
+@model_argument
 @click.option(
     "--against",
     metavar="OLD",
+    type=FILE,
     help="Another model, or a report saved as JSON: show what grew since.",
 )
-@click.option(
-    "--bench", metavar="FILE", help="JSON of `graphcount bench` for MODEL: show cost against time."
-)
+@click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
 @cost_options
 @deep_option
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, such as model.html.")
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+@output_option
+@quiet_option
+@no_color_option
+@binary_option
 def command(
     model: str,
     against: str | None,
@@ -48,6 +66,7 @@ def command(
     deep: bool | None,
     output: str | None,
     quiet: bool,
+    no_color: bool,
     binary: bool,
 ) -> int:
     """Make one self-contained HTML page: map, tables, memory over the run, findings.

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import click
 
-from graphcount.cli.options import make_view, write
-from graphcount.errors import UsageError
+from graphcount.cli.command import RULE, Command
+from graphcount.cli.options import output_options
+from graphcount.cli.output import make_view, write
 
 
-@click.command("rules")
-@click.argument("names", nargs=-1, metavar="[RULE]...")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="How to print them.",
+@click.command(
+    "rules",
+    cls=Command,
+    examples=("rules", "rules EXT002", "rules EXT TEN --format markdown -o rules.md"),
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-def command(names: tuple[str, ...], format_name: str, output: str | None, no_color: bool) -> int:
+@click.argument("names", nargs=-1, metavar="[RULE]...", type=RULE)
+@output_options(("text", "json", "markdown"), sizes=False)
+def command(
+    names: tuple[str, ...], format_name: str, output: str | None, quiet: bool, no_color: bool
+) -> int:
     """List the rules of an audit, or print the documentation of some: EXT002, or all of EXT."""
     from graphcount.api import rules
     from graphcount.formats import rules as pages
 
     known = rules()
-    wanted = tuple(name.upper() for name in names)
-    for name in wanted:
-        if not name or not any(rule.id.startswith(name) for rule in known):
-            raise UsageError(f"{name!r} is no rule; graphcount rules lists them")
-    chosen = [rule for rule in known if rule.id.startswith(wanted)] if wanted else known
+    chosen = [rule for rule in known if rule.id.startswith(names)] if names else known
     view = make_view(output, no_color, False)
     if format_name == "text" and not names:
         write(pages.listing(chosen, view), output)

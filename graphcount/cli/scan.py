@@ -11,9 +11,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphcount.cli.options import PARSERS, make_view, write
+from graphcount.cli.command import FILE, Command
+from graphcount.cli.options import (
+    COUNT,
+    audit_options,
+    binary_option,
+    deep_option,
+    dim_option,
+    fail_on_option,
+    format_option,
+    max_option,
+    min_option,
+    no_color_option,
+    quiet_option,
+    strict_option,
+)
+from graphcount.cli.output import make_view, write
 from graphcount.errors import NotReadableError, UsageError
-from graphcount.report.rows import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,84 +39,71 @@ if TYPE_CHECKING:
 BUG = 70
 
 
-@click.command("scan")
-@click.argument("targets", nargs=-1, metavar="TARGET...")
+@click.command(
+    "scan",
+    cls=Command,
+    examples=(
+        "scan models/ -o inventory.sqlite -o index.html",
+        "scan @list.txt --resume -o inventory.sqlite --audit",
+        "scan s3://bucket/models/ --max nbytes=100MB --format csv",
+    ),
+)
+@click.argument("targets", nargs=-1, metavar="[TARGET]...", type=FILE)
 @click.option(
-    "--from", "lists", multiple=True, metavar="FILE", help="Targets, one a line; - is stdin."
+    "--from",
+    "lists",
+    multiple=True,
+    metavar="FILE",
+    type=FILE,
+    help="Targets, one a line; - is stdin. May be repeated.",
 )
 @click.option(
     "--glob",
     "globs",
     multiple=True,
     metavar="PATTERN",
-    help="Names that are models in folders and archives.  [default: *.onnx]",
+    help="Names that are models in folders and archives. May be repeated.  [default: *.onnx]",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one a core]")
+@click.option("--jobs", type=COUNT, metavar="N", help="Processes.  [default: one a core]")
 @click.option("--cluster", metavar="ADDRESS", help="Dask: tcp://host:port, or local:N to try it.")
+@click.option("--resume", is_flag=True, help="Go on with a .sqlite inventory; read what changed.")
+@click.option(
+    "--hash", "hash_file", is_flag=True, help="SHA-256 of each file; it decides what changed."
+)
+@click.option("--audit", is_flag=True, help="Run the rules of an audit.")
+@audit_options
+@max_option
+@min_option
+@fail_on_option()
+@strict_option
+@click.option(
+    "--cost/--no-cost",
+    default=None,
+    help="Work out shapes, MACs and activations.  [default: up to 20,000 nodes]",
+)
+@dim_option
+@deep_option
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up on a model after so long.",
+)
+@format_option(("table", "jsonl", "csv"), "What stdout shows: a summary, or all rows.")
 @click.option(
     "-o",
     "--output",
     "outputs",
     multiple=True,
     metavar="FILE",
+    type=FILE,
     help="The inventory: .sqlite, .jsonl, .csv, .parquet or .html. May be repeated.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a .sqlite inventory; read what changed.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time for one model.",
-)
-@click.option(
-    "--cost/--no-cost", default=None, help="Shapes and MACs.  [default: up to 20,000 nodes]"
-)
-@click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME=N",
-    callback=PARSERS["dims"],
-    help="Size of a dimension the models leave free, e.g. batch=8. May be repeated.",
-)
-@click.option("--deep/--no-deep", default=None, help="Read weights to compare them, or never.")
-@click.option(
-    "--hash", "hash_file", is_flag=True, help="SHA-256 of each file; it decides what changed."
-)
-@click.option("--audit", is_flag=True, help="Run the rules of an audit.")
-@click.option("--select", multiple=True, metavar="RULE", help="Run EXT002 or all of EXT only.")
-@click.option(
-    "--ignore",
-    multiple=True,
-    metavar="RULE=REASON",
-    callback=PARSERS["reasons"],
-    help="Set findings of a rule aside, for a reason.",
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice(SEVERITIES),
-    default="high",
-    show_default=True,
-    help="Exit 1 for findings of this severity and above.",
-)
-@click.option(
-    "--max", "maxima", multiple=True, metavar="MEASURE=LIMIT", help="Budget of each model."
-)
-@click.option("--min", "minima", multiple=True, metavar="MEASURE=LIMIT", help="Smallest value.")
-@click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
-@click.option(
-    "--format",
-    "format_name",
-    type=click.Choice(["table", "jsonl", "csv"]),
-    default="table",
-    show_default=True,
-    help="What stdout shows: a summary, or all rows.",
-)
-@click.option("--quiet", is_flag=True, help="No progress, nothing on stderr but errors.")
-@click.option("--no-color", is_flag=True, help="No colours (NO_COLOR does the same).")
-@click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, GiB (1024-based).")
+@quiet_option
+@no_color_option
+@binary_option
 def command(
     targets: tuple[str, ...],
     lists: tuple[str, ...],
@@ -137,7 +138,7 @@ def command(
 
     gc.enable()  # the program runs without, and this command runs for long
     if (select or ignore) and not audit:
-        raise click.UsageError("--select and --ignore go with --audit")
+        raise click.UsageError("--select and --ignore need --audit")
     analysis = Analysis(
         cost=cost,
         deep=deep,
@@ -154,7 +155,7 @@ def command(
     _check(analysis)
     named = (*targets, *(f"@{name}" for name in lists))
     if not named:
-        raise click.UsageError("name a folder, a file, a URL or a list")
+        raise click.UsageError("TARGET is missing: name a folder, a file, a URL or a list")
     from graphcount.scanning.targets import DEFAULT_GLOBS, expand
 
     found = expand(named, globs or DEFAULT_GLOBS)
@@ -187,11 +188,6 @@ def _check(analysis: Analysis) -> None:
         parse_budget(text, "max")
     for text in analysis.minima:
         parse_budget(text, "min")
-    if analysis.select or analysis.ignore:
-        from graphcount.api import rules
-        from graphcount.auditing.engine import refuse_unknown
-
-        refuse_unknown((*analysis.select, *analysis.ignore), [rule.id for rule in rules()])
 
 
 def _database(outputs: tuple[str, ...], resume: bool) -> str | None:
@@ -205,6 +201,10 @@ def _database(outputs: tuple[str, ...], resume: bool) -> str | None:
         raise UsageError("--resume needs the inventory: -o FILE.sqlite")
     if databases and not resume and os.path.exists(databases[0]):
         raise NotReadableError("is there already; --resume goes on with it", databases[0])
+    for path in outputs:
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            raise NotReadableError(f"cannot be written: there is no folder {folder}", path)
     return databases[0] if databases else None
 
 
@@ -223,7 +223,7 @@ def _work(
     with progress(quiet) as shown:
         total = inventory.begin(shown.listing(found))
         if not total:
-            raise NotReadableError("no model found: see --glob")
+            raise NotReadableError("no model found; --glob says which names are models")
         results = work(inventory.tasks(), examine, analysis, jobs, cluster)
         for done in shown.working(results, total):
             inventory.put(done)

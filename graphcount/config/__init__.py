@@ -134,6 +134,8 @@ def _parse(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Any, int]]:
     try:
         text = data.decode("utf-8").replace("\r\n", "\n")
         return tomllib.loads(text), positions(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{shown}: not TOML: not UTF-8 (at byte {error.start:,})") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{shown}: not TOML: {error}") from None
 

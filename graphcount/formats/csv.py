@@ -104,4 +104,4 @@ def _groups(report: Report, view: View) -> Iterator[tuple[str | int, ...]]:
     path = cell(report.model.path)
     rows = groups(report, view.by, view.depth)
     for row in arrange(rows, view.sort or default_sort(view.by), view.top):
-        yield path, cell(row.label), cell(row.detail), *row[2:]
+        yield path, cell(row.label), cell(row.detail), *row[2:8]

@@ -48,14 +48,14 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 def _text(plan: Plan, view: View) -> str:
     from rich.text import Text
 
-    from graphcount.formats.screen import to_text
+    from graphcount.formats.screen import paragraph, to_text
 
     at_least = "at least " if plan.lower_bound else ""
     parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
     parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
     parts += [_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp)]
-    parts += [Text(f"  note: {one_line(note)}", style="yellow") for note in plan.notes]
+    parts += [paragraph(f"note: {one_line(note)}", "yellow") for note in plan.notes]
     return to_text(parts, view.width, view.color)
 
 
@@ -74,7 +74,8 @@ def _table(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
 def _sizes(plan: Plan, view: View) -> RenderableType:
     """One line an element type, then the formulas."""
     from rich.console import Group
-    from rich.text import Text
+
+    from graphcount.formats.screen import paragraph
 
     table = _table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
     for row in plan.sizes:
@@ -90,13 +91,14 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
     lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
     if any(row.dtype == "int4" for row in plan.sizes):
         lines.append(f"  b = {plan.options.block}; embeddings in rows, not padded")
-    return Group(table, *(Text(line, style="dim") for line in lines))
+    return Group(table, *(paragraph(line.strip(), "dim") for line in lines))
 
 
 def _training(plan: Plan, view: View) -> RenderableType:
     """One line an optimizer, then where the bytes come from."""
     from rich.console import Group
-    from rich.text import Text
+
+    from graphcount.formats.screen import paragraph
 
     master = plan.options.mixed_precision
     parts = ["weights", "gradients", *(["master"] if master else []), "moments"]
@@ -118,7 +120,7 @@ def _training(plan: Plan, view: View) -> RenderableType:
     expression = next((row.activation_expression for row in plan.training), None)
     if expression:
         lines.append(f"  activations: {safe(expression, 300)} bytes")
-    return Group(table, *(Text(line, style="dim") for line in lines))
+    return Group(table, *(paragraph(line.strip(), "dim") for line in lines))
 
 
 def _data(plan: Plan) -> list[RenderableType]:
@@ -126,10 +128,7 @@ def _data(plan: Plan) -> list[RenderableType]:
 
     data = plan.data
     text = f"10 samples a parameter: {exact(data.low)}; 100: {exact(data.high)} (rules of thumb)"
-    lines = ["", f"  data       {text}"]
-    if data.verdict:
-        lines.append(f"             {data.verdict}")
-    return [Text("\n".join(lines))]
+    return [Text(), _fact("data", text), *([_fact("", data.verdict)] if data.verdict else [])]
 
 
 def _mlp(mlp: MlpPlan) -> list[RenderableType]:
@@ -137,12 +136,25 @@ def _mlp(mlp: MlpPlan) -> list[RenderableType]:
     from rich.text import Text
 
     if mlp.reason:
-        return [Text(f"\n  same size  not a plain multilayer perceptron: {one_line(mlp.reason)}")]
+        why = f"not a plain multilayer perceptron: {one_line(mlp.reason)}"
+        return [Text(), _fact("same size", why)]
     table = _table(("hidden layers", "total for width d"), ("d", "parameters", "difference"))
     for width in mlp.widths:
         _add_widths(table, width)
-    head = Text(f"\n  same size  as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters")
-    return [head, table]
+    text = f"as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters"
+    return [Text(), _fact("same size", text), table]
+
+
+def _fact(label: str, text: str) -> RenderableType:
+    """A word and what there is to say about it, wrapped beside it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(min_width=11, no_wrap=True)
+    table.add_column()
+    table.add_row(f"  {label}", Text(text))
+    return table
 
 
 def _add_widths(table: Table, width: WidthPlan) -> None:

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 DEFAULT_WIDTH = 100
+
+LEAST_WIDTH = 8
+"""Columns of words are not made narrower."""
+
+
+def paragraph(text: str, style: str = "") -> RenderableType:
+    """Words of any length, indented in every line."""
+    return Padding(Text(text, style=style), (0, 0, 0, 2))
+
+
+def fit(wanted: Sequence[int], room: int) -> list[int]:
+    """Widths of columns of words: as wanted, or the widest narrower until all have room."""
+    widths = list(wanted)
+    while sum(widths) > room and max(widths) > LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def to_text(parts: Iterable[RenderableType], width: int | None, color: bool) -> str:

@@ -16,7 +16,7 @@ from rich.text import Text
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.bars import sparkline
-from graphcount.formats.screen import DEFAULT_WIDTH, to_text
+from graphcount.formats.screen import DEFAULT_WIDTH, fit, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
 from graphcount.report.records import Report
@@ -179,43 +179,61 @@ def _macs(nodes: Sequence[NodeRow]) -> int:
 
 
 def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
-    """Lay rows out: numbers are never cut, words give way, and on 80 columns shapes go first."""
-    totals = report.totals
-    heads = ["parameters", "size", "share"]
-    foot = [exact(totals.parameters), nbytes(totals.nbytes.total, view.binary), ""]
-    numbers = [
-        [
-            exact(line.parameters) if line.parameters else "",
-            nbytes(line.nbytes, view.binary) if line.nbytes else "",
-            percent(line.parameters, totals.parameters) if line.parameters else "",
-        ]
-        for line in lines
-    ]
-    if totals.macs:
-        heads.insert(2, "MACs")
-        foot.insert(2, exact(totals.macs))
-        for line, row in zip(lines, numbers, strict=True):
-            row.insert(2, exact(line.macs) if line.macs else "")
-    widths = [max(map(len, column)) for column in zip(heads, foot, *numbers, strict=True)]
-    room = (view.width or DEFAULT_WIDTH) - sum(widths) - _PADDING - 3 * (len(heads) - 3)
-    columns = [(line.label, line.operators, line.output) for line in lines]
-    wanted = sum(min(40, max(map(len, column))) for column in zip(*columns, strict=True))
-    with_output = any(line.output for line in lines) and room >= min(wanted, 60)
+    """Lay rows out: numbers are never cut, words give way, what is in other columns goes first."""
+    numbers = _number_cells(lines, report, view)
+    words = {
+        name: [line.label for line in lines],
+        "operators": [safe(line.operators) for line in lines],
+        "output": [line.output for line in lines],
+    }
+    for missed in ((), ("share",), ("output",), ("output", "share")):
+        shown = {key: cells for key, cells in numbers.items() if key not in missed}
+        text = {key: cells for key, cells in words.items() if key not in missed and any(cells)}
+        wanted = [min(40, max(map(len, (key, *cells)))) for key, cells in text.items()]
+        widths = [max(map(len, (key, *cells))) for key, cells in shown.items()]
+        room = (view.width or DEFAULT_WIDTH) - sum(widths) - _gaps(len(text) + len(shown))
+        if room >= min(sum(wanted), _ENOUGH if "output" in text else _LITTLE):
+            break
     table = _new_table()
-    table.add_column(name, "total", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("operators", no_wrap=True, overflow="ellipsis", style=DIM)
-    if with_output:
-        table.add_column("output", no_wrap=True, overflow="ellipsis", style=DIM)
-    for head, total_of, width in zip(heads, foot, widths, strict=True):
-        table.add_column(head, total_of, justify="right", no_wrap=True, min_width=width)
-    for line, row in zip(lines, numbers, strict=True):
-        words = [Text(line.label), Text(safe(line.operators))]
-        table.add_row(*words, *([Text(line.output)] if with_output else []), *row)
+    for key, width in zip(text, fit(wanted, room), strict=True):
+        style = "" if key == name else DIM
+        foot = "total" if key == name else ""
+        table.add_column(key, foot, no_wrap=True, overflow="ellipsis", max_width=width, style=style)
+    for (key, cells), width in zip(shown.items(), widths, strict=True):
+        table.add_column(key, cells[-1], justify="right", no_wrap=True, min_width=width)
+    for index in range(len(lines)):
+        row = [*(Text(cells[index]) for cells in text.values())]
+        table.add_row(*row, *(cells[index] for cells in shown.values()))
     return table
 
 
-_PADDING = 15
-"""Columns that rich puts between six columns of this table."""
+def _number_cells(lines: list[_Line], report: Report, view: View) -> dict[str, list[str]]:
+    """Cells of the numeric columns by head; the last of each is the total."""
+    totals = report.totals
+    cells = {
+        "parameters": [exact(line.parameters) if line.parameters else "" for line in lines],
+        "size": [nbytes(line.nbytes, view.binary) if line.nbytes else "" for line in lines],
+        "MACs": [exact(line.macs) if line.macs else "" for line in lines],
+        "share": [
+            percent(line.parameters, totals.parameters) if line.parameters else "" for line in lines
+        ],
+    }
+    cells["parameters"].append(exact(totals.parameters))
+    cells["size"].append(nbytes(totals.nbytes.total, view.binary))
+    cells["MACs"].append(exact(totals.macs or 0))
+    cells["share"].append("")
+    if not totals.macs:
+        del cells["MACs"]
+    return cells
+
+
+def _gaps(columns: int) -> int:
+    """Spaces at both ends of a table and between its columns."""
+    return 2 + 3 * (columns - 1)
+
+
+_ENOUGH, _LITTLE = 60, 24
+"""Room where three, or two, columns of words are shown even if some words are cut."""
 
 
 def _group_table(
@@ -223,26 +241,50 @@ def _group_table(
 ) -> Table:
     table = _new_table()
     detailed = any(row.detail for row in rows)
-    table.add_column(by, "total", no_wrap=True, overflow="ellipsis", ratio=3)
-    if detailed:
-        table.add_column("", no_wrap=True, overflow="ellipsis", ratio=3, style=DIM)
-    columns = [("nodes", 2), ("tensors", 3), ("parameters", 4), ("buffers", 5), ("elements", 6)]
-    columns = [(name, index) for name, index in columns if whole[index]]
-    for name, index in columns:
-        foot = exact(int(whole[index]))
-        width = max(len(name), len(foot))
-        table.add_column(name, foot, justify="right", no_wrap=True, min_width=width)
     sizes = [nbytes(row.nbytes, view.binary) for row in (*rows, whole)]
     width = max(map(len, sizes))
+    room = (view.width or DEFAULT_WIDTH) - width - 3 - _WORDS * (1 + detailed)
+    columns = _number_columns(whole, room, with_macs=bool(report.totals.macs))
+    labels = [safe(row.label) or "(no module)" for row in rows]
+    details = [safe(row.detail) for row in rows]
+    words = [max(map(len, (by, *labels))), *([max(map(len, details))] if detailed else [])]
+    taken = sum(_wide(name, exact(int(whole[index]))) for name, index in columns)
+    room = (view.width or DEFAULT_WIDTH) - width - taken - _gaps(len(words) + len(columns) + 1)
+    for head, most in zip((by, ""), fit(words, room), strict=False):
+        style = "" if head else DIM
+        foot = "total" if head else ""
+        table.add_column(head, foot, no_wrap=True, overflow="ellipsis", max_width=most, style=style)
+    for name, index in columns:
+        foot = exact(int(whole[index]))
+        table.add_column(name, foot, justify="right", no_wrap=True, min_width=_wide(name, foot))
     table.add_column("size", sizes[-1], justify="right", no_wrap=True, min_width=width)
-    for row in rows:
+    for row, label, detail in zip(rows, labels, details, strict=True):
         table.add_row(
-            Text(safe(row.label) or "(no module)"),
-            *([Text(safe(row.detail))] if detailed else []),
+            Text(label),
+            *([Text(detail)] if detailed else []),
             *(exact(int(row[index])) for _, index in columns),
             nbytes(row.nbytes, view.binary),
         )
     return table
+
+
+_WORDS = 19
+"""Columns that words need to be told apart, with the space beside them."""
+
+
+def _wide(name: str, foot: str) -> int:
+    return max(len(name), len(foot))
+
+
+def _number_columns(whole: RollupGroup, room: int, *, with_macs: bool) -> list[tuple[str, int]]:
+    """Columns of numbers that have something to say and fit: names and places in a row."""
+    columns = [("nodes", 2), ("tensors", 3), ("parameters", 4), ("buffers", 5), ("elements", 6)]
+    columns += [("MACs", 8)] if with_macs else []  # not for a formula
+    columns = [(name, index) for name, index in columns if whole[index]]
+    for least_missed in ("elements", "tensors", "nodes"):
+        if sum(_wide(name, exact(int(whole[index]))) + 3 for name, index in columns) > room:
+            columns = [column for column in columns if column[0] != least_missed]
+    return columns
 
 
 def _kinds_and_dtypes(report: Report, view: View) -> RenderableType:
@@ -286,13 +328,13 @@ def _notes(report: Report) -> list[RenderableType]:
     notes: list[RenderableType] = []
     sentence = framework_sentence(report)
     if sentence:
-        notes.append(Text(f"  {safe(sentence, 600)}"))
+        notes.append(paragraph(safe(sentence, 600)))
     for unknown in report.unknown[:SHOWN_UNKNOWNS]:
-        text = f"  unknown: {unknown.where}: {unknown.what}: {unknown.why}"
-        notes.append(Text(one_line(text), style=WARN))
+        text = f"unknown: {unknown.where}: {unknown.what}: {unknown.why}"
+        notes.append(paragraph(one_line(text), WARN))
     if len(report.unknown) > SHOWN_UNKNOWNS:
         more = len(report.unknown) - SHOWN_UNKNOWNS
-        notes.append(Text(f"  unknown: {more:,} more (--format json has all)", style=WARN))
+        notes.append(paragraph(f"unknown: {more:,} more (--format json has all)", WARN))
     return notes
 
 

@@ -80,11 +80,13 @@ def parse_budget(text: str, bound: Bound) -> Budget:
     option = f"--{bound.replace('_', '-')}"
     name, equals, limit = text.rpartition("=")
     if not equals:
-        raise UsageError(f"{option} {text!r}: write it as measure=limit, e.g. parameters=30M")
+        raise UsageError(f"{option}: {text!r}: write it as measure=limit, e.g. parameters=30M")
     try:
         return make_budget(name.strip(), limit.strip(), bound, Origin(option=option))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}") from None
     except ValueError as error:
-        raise UsageError(f"{option} {name.strip()}: {error}") from None
+        raise UsageError(f"{option}: {name.strip()}: {error}") from None
 
 
 def make_budget(name: str, text: str, bound: Bound, origin: Origin) -> Budget:

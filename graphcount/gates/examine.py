@@ -48,8 +48,10 @@ class Baselines:
             return {}
         file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
         if not file:
-            origin = f"{check.origin.text}: " if check.origin.text else ""
-            raise UsageError(f"{origin}max_increase needs a baseline: --baseline FILE")
+            asked = (
+                "--max-increase" if check.origin.option else f"{check.origin.text}: max_increase"
+            )
+            raise UsageError(f"{asked} needs a baseline; give --baseline FILE")
         if file not in self._read:
             self._read[file] = read_baseline(file)
         return lookup(self._read[file], path, check.dims, check.shapes, check.growth)

@@ -27,8 +27,8 @@ def public_path(path: str) -> str:
         return path
     head, separator, rest = path.partition("://")
     if head == "zip":
-        member, _, archive = rest.rpartition("::")
-        return f"zip://{member}::{public_path(archive)}"
+        member, colons, archive = rest.rpartition("::")
+        return f"zip://{member}{colons}{public_path(archive)}"
     place, mark, query = rest.partition("?")
     authority, slash, name = place.partition("/")
     user, _, host = authority.rpartition("@")

@@ -13,8 +13,8 @@ from graphcount.report.sums import sum_known
 By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
 BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
 
-Sort = Literal["graph", "parameters", "nbytes", "name"]
-SORT: tuple[Sort, ...] = ("graph", "parameters", "nbytes", "name")
+Sort = Literal["graph", "parameters", "nbytes", "macs", "name"]
+SORT: tuple[Sort, ...] = ("graph", "parameters", "nbytes", "macs", "name")
 
 
 class Group(NamedTuple):
@@ -26,6 +26,7 @@ class Group(NamedTuple):
         nodes: Operators in it (0 where the grouping is one of tensors).
         tensors: Stored tensors in it.
         elements: Logical numbers of its stored tensors, of every kind.
+        macs: Of its nodes where they are numbers; 0 where the grouping is one of tensors.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Group(NamedTuple):
     buffers: int
     elements: int
     nbytes: int
+    macs: int
 
 
 class TreeRow(NamedTuple):
@@ -73,13 +75,14 @@ def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
     if by in ("module", "node", "op_type"):
         for node in report.nodes:
             label = label_of_node[node.id]
-            row = sums.setdefault(label, [0, 0, 0, 0, 0, 0])
+            row = sums.setdefault(label, [0] * 7)
             row[0] += node.op_type != OUTPUT
+            row[6] += node.macs or 0
             if by == "node":
                 details[label] = _operator(node)
     for index, tensor in enumerate(report.tensors):
         label = _tensor_label(tensor, index, by, label_of_node)
-        row = sums.setdefault(label, [0, 0, 0, 0, 0, 0])
+        row = sums.setdefault(label, [0] * 7)
         row[1] += 1
         row[2] += tensor.elements if tensor.kind == "parameter" else 0
         row[3] += tensor.elements if tensor.kind == "buffer" else 0
@@ -100,6 +103,7 @@ def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
     keys: dict[str, Callable[[Group], tuple[int | str, ...]]] = {
         "parameters": lambda row: (-row.parameters, -row.nbytes),
         "nbytes": lambda row: (-row.nbytes, -row.parameters),
+        "macs": lambda row: (-row.macs, -row.nbytes),
         "name": lambda row: (row.label, row.detail),
     }
     if sort != "graph":
@@ -112,7 +116,7 @@ def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
 
 def total(rows: Iterable[Group], label: str) -> Group:
     """One row with the sums of rows."""
-    sums = [0] * 6
+    sums = [0] * 7
     for row in rows:
         for position, number in enumerate(row[2:]):
             sums[position] += number

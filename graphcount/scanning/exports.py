@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from graphcount.credentials import mask
-from graphcount.errors import NotReadableError, UsageError
+from graphcount.errors import NotReadableError, UsageError, not_writable
 from graphcount.formats.csv import cell
 from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.page import write_page
@@ -35,8 +35,7 @@ def export(rows: Rows, path: str, binary: bool) -> None:
         with _replacing(path) as temporary:
             writer(rows, temporary, binary)
     except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
-        raise NotReadableError(f"cannot be written: {reason}", path) from None
+        raise not_writable(path, error) from None
 
 
 def suffix(path: str) -> str:

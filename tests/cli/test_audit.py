@@ -11,7 +11,7 @@ import pytest
 
 from graphcount import api
 from graphcount.cli.main import main
-from graphcount.cli.options import Progress
+from graphcount.cli.output import Progress
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -134,3 +134,15 @@ def test_rules_are_listed_and_unknown_ones_refused(run: Run) -> None:
     assert "NOPE" in err
     code, out, _ = run("rules", "EXT", "--format", "json")
     assert {row["id"][:3] for row in json.loads(out)} == {"EXT"}
+
+
+def test_annotations_of_an_audit_end_with_findings_not_limits(
+    fixtures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = {
+        "cnn.onnx": "1 model, 0 findings: no known sign",
+        "mlp_external.onnx": "1 model, 1 finding: 1 with warnings",
+    }
+    for name, end in ends.items():
+        assert main(["audit", str(fixtures / name), "--format", "github"]) == 0
+        assert capsys.readouterr().out.endswith(f"graphcount: {end}\n")

@@ -104,7 +104,7 @@ def test_the_c_locale_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
     from types import SimpleNamespace
 
-    from graphcount.cli.options import _speaks_unicode
+    from graphcount.cli.output import _speaks_unicode
 
     monkeypatch.setattr(sys, "stdout", SimpleNamespace(encoding="utf-8"))
     for name in ("LC_ALL", "LANG", "PYTHONUTF8"):
@@ -137,4 +137,4 @@ def test_colour_only_where_it_is_allowed(fixtures: Path) -> None:
 
 def test_bars_are_a_table_not_a_format(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(fixtures / "cnn.onnx"), "--bars", "--format", "json"]) == 2
-    assert "way to print the table" in capsys.readouterr().err
+    assert "exclude each other" in capsys.readouterr().err

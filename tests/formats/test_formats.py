@@ -16,7 +16,8 @@ import graphcount
 from graphcount.credentials import mask
 from graphcount.formats import FORMATS, View, render
 from graphcount.formats.text import escape, safe, shape
-from graphcount.report.rollup import BY, arrange, groups, total
+from graphcount.report.rollup import BY, By, arrange, default_sort, groups, total
+from graphcount.units import nbytes
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -161,3 +162,32 @@ def test_shapes() -> None:
     assert shape(("batch", 3, None)) == "[batch, 3, ?]"
     assert shape(()) == "[]"
     assert shape(None) == ""
+
+
+@pytest.mark.parametrize("name", ["cnn", "transformer_block", "gpt2_like", "behavior_cloning"])
+@pytest.mark.parametrize("width", [64, 72, 80, 100, 140])
+@pytest.mark.parametrize("by", [None, *BY])
+def test_numbers_of_tables_are_never_cut(
+    fixtures: Path, name: str, width: int, by: By | None
+) -> None:
+    """Words give way to numbers, and columns of less worth go before they are cut."""
+    path = str(fixtures / f"{name}.onnx")
+    inputs = graphcount.load(path).report().model.inputs
+    declared = {dim for value in inputs for dim in value.shape or ()}
+    for dims in ({}, {dim: 16 for dim in declared if isinstance(dim, str)}):
+        report = graphcount.count(path, dims=dims)
+        text = render("table", [report], View(by=by, width=width, top=6))
+        lines = text.split("\n\n")[1].splitlines()
+        assert max(map(len, lines)) <= width
+        assert re.search(r" parameters .*(size|share|MACs)$", lines[0])
+        size = nbytes(report.totals.nbytes.total)
+        (whole,) = (line for line in text.split("\n") if line.startswith(" total"))
+        assert re.search(rf" {report.totals.parameters:,}  .*{size}( |$)", whole)
+        if "MACs" in lines[0]:
+            assert re.search(rf" {report.totals.macs:,}( |$)", whole)
+        if by is not None:
+            shown = [line for line in lines[2:] if line.strip()]
+            rows = arrange(groups(report, by), default_sort(by), 6)
+            for row, line in zip(rows, shown, strict=False):
+                assert line.endswith(f" {nbytes(row.nbytes)}")
+                assert f" {row.parameters:,} " in line

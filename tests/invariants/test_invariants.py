@@ -63,6 +63,8 @@ def check_sums(report: Report) -> None:
         whole = total(groups(report, by), "")
         found = (whole.parameters, whole.buffers, whole.elements, whole.nbytes)
         assert found == (totals.parameters, totals.buffers, totals.elements, totals.nbytes.total)
+        if by in ("module", "node", "op_type") and totals.macs is not None:
+            assert whole.macs == totals.macs
     top_level = [row for row in tree(report, 1)[0] if row.level == 0]
     unowned = sum(t.elements for t in report.tensors if t.owner is None and t.kind == "parameter")
     loose = any(row.label == "(no module)" for row in top_level)

@@ -1,0 +1,145 @@
+"""What every command looks like: its help in groups, its examples, what a shell completes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Audit", ("--audit", "--select", "--ignore")),
+    (
+        "What fails (exit 1)",
+        (
+            "--max",
+            "--min",
+            "--max-increase",
+            "--baseline",
+            "--write-baseline",
+            "--bench",
+            "--max-ratio",
+            "--expect-parameters",
+            "--fail-on",
+            "--fail-on-change",
+            "--strict",
+        ),
+    ),
+    (
+        "Sizes and costs",
+        ("--cost", "--dim", "--shape", "--input", "--macs-convention", "--in-place", "--deep"),
+    ),
+    (
+        "Runs",
+        ("--warmup", "--runs", "--seconds", "--concurrency", "--sessions", "--no-profile"),
+    ),
+    (
+        "onnxruntime",
+        ("--provider", "--threads", "--inter-threads", "--optimization", "--custom-ops"),
+    ),
+    ("Limits", ("--timeout", "--memory-limit", "--trust")),
+    ("Configuration", ("--config", "--no-config")),
+    (
+        "Output",
+        (
+            "--format",
+            "--output",
+            "--also",
+            "--marker",
+            "--quiet",
+            "--no-color",
+            "--binary",
+            "--help",
+        ),
+    ),
+)
+"""Groups of options in a command's help, in this order, after the options that are in none."""
+
+
+class Command(click.Command):
+    """A command whose help has groups of options and ends with examples.
+
+    Attributes:
+        examples: Command lines, as people type them after `graphcount`.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by group."""
+        records = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                records[max(parameter.opts, key=len)] = record
+        grouped = {name for _, names in GROUPS for name in names}
+        own = tuple(name for name in records if name not in grouped)
+        for title, names in (("Options", own), *GROUPS):
+            rows = [records[name] for name in names if name in records]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, then what else there is to say."""
+        write_examples(formatter, self.examples)
+        super().format_epilog(ctx, formatter)
+
+
+def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:
+    """Write command lines as they are: a wrapped command cannot be copied."""
+    if examples:
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"{'':{formatter.current_indent}}graphcount {example}\n")
+
+
+class File(StringParamType):
+    """The path or address of a file, not looked at here; a shell completes it."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete paths."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class Rule(StringParamType):
+    """The id of a rule, or the letters that a family begins with."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what is no rule before anything is read."""
+        from graphcount.api import rules
+        from graphcount.auditing.engine import refuse_unknown
+        from graphcount.errors import UsageError
+
+        wanted = str(value).upper()
+        try:
+            refuse_unknown((wanted,), [rule.id for rule in rules()])
+        except UsageError as error:
+            self.fail(error.message, param, ctx)
+        return wanted
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Rules that begin so, each with its name."""
+        from graphcount.api import rules
+
+        wanted = incomplete.upper()
+        return [
+            CompletionItem(rule.id, help=rule.name)
+            for rule in rules()
+            if rule.id.startswith(wanted)
+        ]
+
+
+FILE, RULE = File(), Rule()
