@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -53,7 +54,8 @@ def room(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imports(path: Path) -> list[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module a file imports, at its top or inside a function, types included."""
     found = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -64,7 +66,7 @@ def imports(path: Path) -> list[str]:
             found.append(node.module or "")
             if node.module == "graphcount":
                 found += [f"graphcount.{alias.name}" for alias in node.names]
-    return found
+    return tuple(found)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -5,6 +5,7 @@ from graphcount.api.benchmarking import bench
 from graphcount.api.checking import check
 from graphcount.api.comparing import compared, diff
 from graphcount.api.drawing import export, page
+from graphcount.api.explaining import explain
 from graphcount.api.model import CountOptions, MacsConvention, Model, Operators, Sizes, count, load
 from graphcount.api.planning import plan
 from graphcount.api.scanning import examine, scan
@@ -22,6 +23,7 @@ __all__ = [
     "count",
     "diff",
     "examine",
+    "explain",
     "export",
     "load",
     "page",

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from graphcount.cli.command import Command
-from graphcount.cli.options import cost_options, model_argument, output_options
+from graphcount.cli.options import (
+    config_options,
+    cost_options,
+    counting,
+    model_argument,
+    output_options,
+    read_config,
+)
 from graphcount.cli.output import make_view, write
-from graphcount.errors import UsageError
-from graphcount.formats.explain import Explanation, ValueOf, to_json, to_text, worth_explaining
+from graphcount.formats.explain import to_json, to_text
 from graphcount.formats.text import ascii_only
-from graphcount.report.records import Report
-from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 
 if TYPE_CHECKING:
-    from graphcount.api import MacsConvention, Model
-
-SHOWN = 5
-"""Ids that an error names."""
-
-COMPARED = 20_000
-"""Ids that are compared with one nobody has, and so many characters of each below."""
-
-COMPARED_LENGTH = 120
+    from graphcount.api import MacsConvention
 
 
 @click.command(
@@ -41,6 +35,7 @@ COMPARED_LENGTH = 120
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @cost_options
 @output_options(("text", "json"), sizes=False)
+@config_options
 def command(
     model: str,
     nodes: tuple[str, ...],
@@ -53,126 +48,30 @@ def command(
     output: str | None,
     quiet: bool,
     no_color: bool,
+    config_file: str | None,
+    no_config: bool,
 ) -> int:
     """Say where the numbers of nodes come from: shapes, tensors with reasons, formula, MACs.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. NODE is an id, a name, or a
     part of one that no other has; without it, every node with parameters or MACs.
     """
-    from graphcount.api import load
+    from graphcount.api import explain
 
-    loaded = load(model)
-    asked = cost if cost is not None else True
-    report = loaded.report(
-        cost=asked, dims=dims, shapes=shapes, macs_convention=macs_convention, in_place=in_place
+    found = explain(
+        model,
+        nodes,
+        cost=cost,
+        dims=dims,
+        shapes=shapes,
+        macs_convention=macs_convention,
+        in_place=in_place,
+        **counting(read_config(config_file, no_config)),
     )
-    wanted = _wanted(report, nodes)
-    explanations = list(_explanations(loaded, report, wanted))
     if format_name == "json":
-        write(to_json(report, explanations), output)
+        write(to_json(found), output)
     else:
         view = make_view(output, no_color, False)
-        text = to_text(report, explanations, view.width)
+        text = to_text(found, view.width)
         write(ascii_only(text) if view.ascii else text, output)
     return 0
-
-
-# ------------------------------------------------------------------------------ which nodes
-
-
-def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
-    """The nodes asked for, in the order asked, each once.
-
-    Raises:
-        UsageError: Nothing, or more than one node, is called so.
-    """
-    rows = [node for node in report.nodes if node.op_type != OUTPUT]
-    if not texts:
-        return [node for node in rows if worth_explaining(node)]
-    found = [_find(rows, text, report.model.path) for text in texts]
-    return list({node.id: node for node in found}.values())
-
-
-def _find(rows: Sequence[NodeRow], text: str, path: str) -> NodeRow:
-    for matches in (
-        [node for node in rows if node.id == text],
-        [node for node in rows if node.name == text],
-        [node for node in rows if text and text in node.id],
-        [node for node in rows if text and text in node.name],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            ids = _listed([node.id for node in matches])
-            raise UsageError(f"{text!r} fits {len(matches):,} nodes: {ids}", path)
-    raise UsageError(f"no node {text!r}; nearest: {_nearest(rows, text)}", path)
-
-
-def _nearest(rows: Sequence[NodeRow], text: str) -> str:
-    ids = {node.id[:COMPARED_LENGTH].lower(): node.id for node in rows[:COMPARED]}
-    wanted = text[:COMPARED_LENGTH].lower()
-    close = difflib.get_close_matches(wanted, ids, n=SHOWN, cutoff=0.3)
-    return _listed([ids[name] for name in close] or [node.id for node in rows[:SHOWN]])
-
-
-def _listed(ids: Sequence[str]) -> str:
-    shown = ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in ids[:SHOWN])
-    return f"{shown}, ..." if len(ids) > SHOWN else shown or "(the model has no nodes)"
-
-
-# --------------------------------------------------------------------------- what they touch
-
-
-def _explanations(model: Model, report: Report, nodes: Sequence[NodeRow]) -> Iterator[Explanation]:
-    shapes = _Shapes(model, report)
-    owned: dict[str | None, list[TensorRow]] = {}
-    for tensor in report.tensors:
-        owned.setdefault(tensor.owner, []).append(tensor)
-    for node in nodes:
-        tensors = tuple(owned.get(node.id, ()))
-        yield Explanation(node, shapes.inputs(node), shapes.outputs(node), tensors)
-
-
-class _Shapes:
-    """Names and shapes of values around nodes: the report has those of outputs and of inputs."""
-
-    def __init__(self, model: Model, report: Report) -> None:
-        self._tables = model.model_graph.tables
-        self._rows = {node.id: node for node in report.nodes}
-        self._inputs = {value.name: value.shape for value in report.model.inputs}
-
-    def outputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
-        """Results of a node; optional ones that it leaves out are left out here."""
-        names = self._record(node.id).outputs
-        found = zip(names, _padded(node.output_shapes, len(names)), strict=True)
-        return tuple(ValueOf(name, dims) for name, dims in found if name)
-
-    def inputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
-        """Operands of a node, as they are called where it stands, in their order."""
-        names = self._record(node.id).inputs
-        dims: dict[int, tuple[Dim, ...] | None] = {}
-        for producer, edges in self._tables.pred[node.id].items():
-            for edge in edges.values():
-                if edge.get("index") is not None:
-                    dims[edge["index"]] = self._produced(producer, edge["value"])
-        return tuple(ValueOf(name, dims.get(at)) for at, name in enumerate(names) if name)
-
-    def _record(self, node: str) -> Any:
-        return self._tables.nodes[node]["node"]
-
-    def _produced(self, producer: str, value: str) -> tuple[Dim, ...] | None:
-        data = self._tables.nodes[producer]
-        if data["kind"] == "initializer":
-            return tuple(data["tensor"].dims)
-        if data["kind"] == "input":
-            return self._inputs.get(value) if not data["scope"] else None
-        row = self._rows.get(producer)
-        if row is None or data["kind"] != "operator":
-            return None
-        names = data["node"].outputs
-        at = names.index(value) if value in names else 0 if len(names) == 1 else len(names)
-        return _padded(row.output_shapes, at + 1)[at]
-
-
-def _padded(shapes: Sequence[tuple[Dim, ...] | None], count: int) -> list[tuple[Dim, ...] | None]:
-    return [*shapes, *[None] * count][:count]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphcount.formats.text import safe, shape
+from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.records import Report
-from graphcount.report.rows import Dim, NodeRow, TensorRow
+from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps
 from graphcount.units import exact
 
@@ -20,27 +20,6 @@ FREE = "moves or converts numbers: no MACs"
 ELEMENTWISE = "works on numbers one by one: no MACs"
 NO_FORMULA = "its MACs are not known: no formula for this operator, or a shape it needs is missing"
 NOT_ASKED = "not worked out (--cost)"
-
-
-class ValueOf(NamedTuple):
-    """A value that goes into a node or out of it; `shape` is None when it is not known."""
-
-    name: str
-    shape: tuple[Dim, ...] | None
-
-
-class Explanation(NamedTuple):
-    """A node with its values and the tensors it owns."""
-
-    node: NodeRow
-    inputs: tuple[ValueOf, ...]
-    outputs: tuple[ValueOf, ...]
-    tensors: tuple[TensorRow, ...]
-
-
-def worth_explaining(node: NodeRow) -> bool:
-    """Whether a node owns parameters or has MACs."""
-    return bool(node.parameters or node.macs or node.macs_expression)
 
 
 def formula(node: NodeRow, report: Report) -> str:
@@ -57,10 +36,10 @@ def formula(node: NodeRow, report: Report) -> str:
 # ----------------------------------------------------------------------------------------- text
 
 
-def to_text(report: Report, explanations: Sequence[Explanation], width: int | None = None) -> str:
+def to_text(explained: Explained, width: int | None = None) -> str:
     """A block of lines a node, harmless in a terminal."""
     width = width or DEFAULT_WIDTH
-    blocks = [_block(report, explanation, width) for explanation in explanations]
+    blocks = [_block(explained.report, explanation, width) for explanation in explained.nodes]
     return "\n\n".join(blocks) + "\n" if blocks else "no node owns parameters or has MACs\n"
 
 
@@ -121,13 +100,14 @@ def _elementwise(node: NodeRow, report: Report) -> str:
 # ----------------------------------------------------------------------------------------- JSON
 
 
-def to_json(report: Report, explanations: Sequence[Explanation]) -> str:
+def to_json(explained: Explained) -> str:
     """One JSON object, ASCII only."""
+    report = explained.report
     whole = {
         "schema": SCHEMA,
         "model": report.model.path,
         "dims": report.dims,
-        "nodes": [_node_dict(report, explanation) for explanation in explanations],
+        "nodes": [_node_dict(report, explanation) for explanation in explained.nodes],
     }
     return dumps(whole) + "\n"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
+import graphcount
 from graphcount.cli.main import main
 
 Save = Callable[..., str]
@@ -171,3 +172,33 @@ def test_bodies_and_functions(run: Run, save: Save, weights: Weights) -> None:
     assert code == 0
     assert "x [2, 3]" in out
     assert "w [3, 3]" in out
+
+
+def test_a_custom_operators_cost_comes_from_the_configuration(
+    run: Run, save: Save, tmp_path: Path
+) -> None:
+    value = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])
+    path = save(
+        [helper.make_node("Foo", ["x"], ["y"], "foo", domain="com.acme")],
+        inputs=[helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 5])],
+        outputs=[value],
+        opsets=(("", 20), ("com.acme", 1)),
+    )
+    config = tmp_path / "graphcount.toml"
+    config.write_text('[operators."com.acme::Foo"]\nmacs = "prod(outputs[0]) * inputs[0][1]"\n')
+    code, out, _ = run(path, "foo", "--config", config)
+    assert code == 0
+    assert f"MACs {2 * 3 * 5}\n" in re.sub(" +", " ", out)
+    _, out, _ = run(path, "foo", "--no-config")
+    assert "MACs not known" in re.sub(" +", " ", out)
+
+
+def test_the_function_of_the_library(fixtures: Path) -> None:
+    found = graphcount.explain(str(fixtures / "cnn.onnx"), ["node_conv2d"], dims={"batch": 16})
+    (node,) = found.nodes
+    assert node.node.macs == 16 * 5 * 28 * 28 * 3 * 5 * 5
+    assert [value.shape for value in node.inputs] == [(16, 3, 32, 32), (5, 3, 5, 5), (5,)]
+    assert sum(tensor.elements for tensor in node.tensors) == 3 * 5 * 5 * 5 + 5 == 380
+    assert found.report.totals.parameters == 26_926
+    with pytest.raises(graphcount.UsageError, match="no node 'nothing'"):
+        graphcount.explain(str(fixtures / "cnn.onnx"), ["nothing"])

@@ -1,0 +1,144 @@
+"""Where a node's numbers come from: the values around it, and the tensors it owns."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from graphcount.errors import UsageError
+from graphcount.graph import Tables
+from graphcount.report.explanation import Explained, Explanation, ValueOf
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
+
+SHOWN = 5
+"""Ids that an error names."""
+
+COMPARED = 20_000
+"""Ids that are compared with one nobody has, and so many characters of each below."""
+
+COMPARED_LENGTH = 120
+
+
+def explain(report: Report, tables: Tables, texts: Sequence[str] = ()) -> Explained:
+    """Put beside nodes what goes into them, what comes out, and what they own.
+
+    Args:
+        report: The report of a model.
+        tables: Its graph.
+        texts: Ids, names, or parts that only one node has; empty for every node that owns
+            parameters or has MACs.
+
+    Raises:
+        UsageError: No node, or more than one, is called so.
+    """
+    shapes = _Shapes(report, tables)
+    owned: dict[str | None, list[TensorRow]] = {}
+    for tensor in report.tensors:
+        owned.setdefault(tensor.owner, []).append(tensor)
+    return Explained(
+        report,
+        tuple(
+            Explanation(
+                node, shapes.inputs(node), shapes.outputs(node), tuple(owned.get(node.id, ()))
+            )
+            for node in _wanted(report, texts)
+        ),
+    )
+
+
+# ------------------------------------------------------------------------------ which nodes
+
+
+def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
+    """The nodes asked for, in the order asked, each once.
+
+    Raises:
+        UsageError: Nothing, or more than one node, is called so.
+    """
+    rows = [node for node in report.nodes if node.op_type != OUTPUT]
+    if not texts:
+        return [node for node in rows if _is_worth_it(node)]
+    found = [_find(rows, text, report.model.path) for text in texts]
+    return list({node.id: node for node in found}.values())
+
+
+def _is_worth_it(node: NodeRow) -> bool:
+    """Whether a node owns parameters or has MACs."""
+    return bool(node.parameters or node.macs or node.macs_expression)
+
+
+def _find(rows: Sequence[NodeRow], text: str, path: str) -> NodeRow:
+    for matches in (
+        [node for node in rows if node.id == text],
+        [node for node in rows if node.name == text],
+        [node for node in rows if text and text in node.id],
+        [node for node in rows if text and text in node.name],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = _listed([node.id for node in matches])
+            raise UsageError(f"{text!r} fits {len(matches):,} nodes: {ids}", path)
+    raise UsageError(f"no node {text!r}; nearest: {_nearest(rows, text)}", path)
+
+
+def _nearest(rows: Sequence[NodeRow], text: str) -> str:
+    ids = {node.id[:COMPARED_LENGTH].lower(): node.id for node in rows[:COMPARED]}
+    wanted = text[:COMPARED_LENGTH].lower()
+    close = difflib.get_close_matches(wanted, ids, n=SHOWN, cutoff=0.3)
+    return _listed([ids[name] for name in close] or [node.id for node in rows[:SHOWN]])
+
+
+def _listed(ids: Sequence[str]) -> str:
+    shown = ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in ids[:SHOWN])
+    return f"{shown}, ..." if len(ids) > SHOWN else shown or "(the model has no nodes)"
+
+
+# --------------------------------------------------------------------------- what they touch
+
+
+class _Shapes:
+    """Names and shapes of values around nodes: the report has those of outputs and of inputs."""
+
+    def __init__(self, report: Report, tables: Tables) -> None:
+        self._tables = tables
+        self._rows = {node.id: node for node in report.nodes}
+        self._inputs = {value.name: value.shape for value in report.model.inputs}
+
+    def outputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
+        """Results of a node; optional ones that it leaves out are left out here."""
+        names = self._record(node.id).outputs
+        found = zip(names, _padded(node.output_shapes, len(names)), strict=True)
+        return tuple(ValueOf(name, dims) for name, dims in found if name)
+
+    def inputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
+        """Operands of a node, as they are called where it stands, in their order."""
+        names = self._record(node.id).inputs
+        dims: dict[int, tuple[Dim, ...] | None] = {}
+        for producer, edges in self._tables.pred[node.id].items():
+            for edge in edges.values():
+                if edge.get("index") is not None:
+                    dims[edge["index"]] = self._produced(producer, edge["value"])
+        return tuple(ValueOf(name, dims.get(at)) for at, name in enumerate(names) if name)
+
+    def _record(self, node: str) -> Any:
+        return self._tables.nodes[node]["node"]
+
+    def _produced(self, producer: str, value: str) -> tuple[Dim, ...] | None:
+        data = self._tables.nodes[producer]
+        if data["kind"] == "initializer":
+            return tuple(data["tensor"].dims)
+        if data["kind"] == "input":
+            return self._inputs.get(value) if not data["scope"] else None
+        row = self._rows.get(producer)
+        if row is None or data["kind"] != "operator":
+            return None
+        names = data["node"].outputs
+        at = names.index(value) if value in names else 0 if len(names) == 1 else len(names)
+        return _padded(row.output_shapes, at + 1)[at]
+
+
+def _padded(shapes: Sequence[tuple[Dim, ...] | None], count: int) -> list[tuple[Dim, ...] | None]:
+    return [*shapes, *[None] * count][:count]

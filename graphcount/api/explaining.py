@@ -1,0 +1,40 @@
+"""Where the numbers of single nodes come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from graphcount.api.model import CountOptions, load
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from graphcount.report.explanation import Explained
+
+
+def explain(
+    path: str,
+    nodes: Sequence[str] = (),
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> Explained:
+    """Explain nodes: what goes in and out, what they own, and the formulas of their numbers.
+
+    Args:
+        path: The model.
+        nodes: Ids, names, or parts that only one node has; empty for every node that owns
+            parameters or has MACs.
+        limits: What the file may ask of us.
+        options: How the model is counted, with its cost unless `cost=False`; see `CountOptions`.
+
+    Raises:
+        GraphcountError: The model cannot be read, or a name fits no node or several.
+    """
+    from graphcount.analysis.explanation import explain as explained
+
+    if options.get("cost") is None:
+        options["cost"] = True
+    model = load(path, limits=limits)
+    report = model.report(**options)
+    return explained(report, model.model_graph.tables, nodes)

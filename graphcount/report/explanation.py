@@ -1,0 +1,36 @@
+"""Records of an explanation: single nodes with the values around them and the tensors they own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphcount.report.records import Report
+from graphcount.report.rows import Dim, NodeRow, TensorRow
+
+
+class ValueOf(NamedTuple):
+    """A value that goes into a node or out of it; `shape` is None when it is not known."""
+
+    name: str
+    shape: tuple[Dim, ...] | None
+
+
+class Explanation(NamedTuple):
+    """A node with its values and the tensors it owns."""
+
+    node: NodeRow
+    inputs: tuple[ValueOf, ...]
+    outputs: tuple[ValueOf, ...]
+    tensors: tuple[TensorRow, ...]
+
+
+class Explained(NamedTuple):
+    """Nodes of one model, explained.
+
+    Attributes:
+        report: The report their numbers are from.
+        nodes: Those asked for, in the order asked.
+    """
+
+    report: Report
+    nodes: tuple[Explanation, ...]
