@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import graphcount
 from graphcount.cli.main import COMMANDS, main
 
 Complain = Callable[[str], str]
@@ -262,3 +263,28 @@ def test_a_page_of_a_model_from_a_pipe(fixtures: Path, tmp_path: Path) -> None:
     )
     assert (piped.returncode, piped.stderr.count(b"\n")) == (0, 1)
     assert "26,926" in page.read_text("utf-8") or "26926" in page.read_text("utf-8")
+
+
+def test_ctrl_c_during_imports_is_one_line(tmp_path: Path) -> None:
+    """A module of the program that raises what Python raises when Ctrl-C comes while it is read."""
+    code = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'click':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from graphcount.__main__ import run\n"
+        "run()\n"
+    )
+    root = str(Path(graphcount.__file__).resolve().parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "graphcount: interrupted\n"

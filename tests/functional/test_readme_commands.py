@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 ELSEWHERE = {
-    "pip install -e '.[test]' && python -m pytest -n 2": "runs these tests; CI runs it",
+    "pip install -e '.[test]' && python -m pytest -n 2 --dist worksteal": "these tests",
     "graphcount https://example.org/model.onnx": "needs a network",
     "graphcount https://example.com/model.onnx": "needs a network",
     "graphcount scan s3://bucket/models/ --cluster tcp://head:8786": "needs S3 and a cluster",
