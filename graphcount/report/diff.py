@@ -1,4 +1,4 @@
-"""Records of a diff between two reports, in the words of its JSON contract (`diff_schema.json`).
+"""Records of a diff between two reports, in the words of its JSON contract (`diff.schema.json`).
 
 Every field name is a JSON key. `delta` is new minus old; what is null on one side has no delta.
 A diff of B and A is the mirror of the diff of A and B: old and new exchanged, deltas negated.
@@ -263,6 +263,6 @@ def diff_schema() -> dict[str, Any]:
     """The JSON Schema of a diff, as shipped in the package."""
     from importlib import resources
 
-    text = resources.files("graphcount.report").joinpath("diff_schema.json").read_text("utf-8")
+    text = resources.files("graphcount.report").joinpath("diff.schema.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

@@ -1,4 +1,4 @@
-"""JSON: the whole diff, as `graphcount/report/diff_schema.json` says."""
+"""JSON: the whole diff, as `graphcount/report/diff.schema.json` says."""
 
 from __future__ import annotations
 
