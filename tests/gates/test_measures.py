@@ -221,6 +221,10 @@ def test_every_measure_reads_its_own_number(distinct: Subject) -> None:
     ]
 
 
+def test_without_a_benchmark_there_is_no_latency(subject: Subject) -> None:
+    assert MEASURES["latency_p50"].read(Subject(subject.report)) is None
+
+
 def test_what_is_proven_by_halves_is_not_the_frameworks_count(distinct: Subject) -> None:
     guessed = replace(distinct.report, framework=UNKNOWN_FRAMEWORK._replace(parameters=239))
     assert MEASURES["framework_parameters"].read(Subject(guessed)) is None
