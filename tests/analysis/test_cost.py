@@ -195,6 +195,30 @@ def test_operators_without_a_formula_are_told_once_each(save: Save) -> None:
     assert [node.macs for node in report.nodes if node.op_type == "MatMul"] in ([None], [4])
     assert [unknown.where for unknown in lost] in (["four"], [])
     assert report.totals.lower_bound
+    assert {unknown.affects for unknown in report.unknown} == {"cost"}
+
+
+def test_branches_of_free_size_are_compared_by_a_sample(save: Save) -> None:
+    """Six products of n rows cost more than one, and than one of two rows, for any usual n."""
+    nodes, last = chain("x", 6, "t")
+    free = helper.make_tensor_value_info(last, TensorProto.FLOAT, ["n", 2])
+    many = helper.make_graph(nodes, "many", [], [free])
+    fixed = helper.make_graph(
+        [N("MatMul", ["two", "W"], ["f"])],
+        "fixed",
+        [],
+        [helper.make_tensor_value_info("f", TensorProto.FLOAT, [2, 2])],
+        [weight("two")],
+    )
+    inner = N("If", ["flag"], ["z"], "inner", then_branch=fixed, else_branch=many)
+    outer = helper.make_graph(
+        [inner], "outer", [], [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)]
+    )
+    for then, other in ((outer, branch(1, "e")), (branch(1, "e"), outer)):
+        node = N("If", ["flag"], ["y"], "if", then_branch=then, else_branch=other)
+        inputs = [("x", ["n", 2]), helper.make_tensor_value_info("flag", TensorProto.BOOL, [])]
+        report = graphcount.count(save([node], [weight("W")], inputs=inputs, outputs=["y"]))
+        assert report.totals.macs_expression == "24*n"
 
 
 def test_what_a_node_is_explained_by(save: Save) -> None:

@@ -52,7 +52,7 @@ def test_matmul_bnb4(save: Save) -> None:
     tensors = {"B": np.zeros(105, np.uint8), "m": np.ones(4, np.float32)}
     node = N("MatMulBnb4", ["x", "B", "m"], ["y"], domain=MS, K=30, N=7)
     assert elements(save, node, tensors) == {"B": 210, "m": 4}
-    for sizes in ({}, {"K": 30}, {"K": 30, "N": 0}):
+    for sizes in ({}, {"K": 30}, {"N": 7}, {"K": 30, "N": 0}):
         unknown = N("MatMulBnb4", ["x", "B", "m"], ["y"], domain=MS, **sizes)
         assert elements(save, unknown, tensors)["B"] == 105
 

@@ -274,6 +274,7 @@ TENSORS = [
 )
 def test_where_a_measure_lies(distinct: Subject, name: str, parts: dict[str, int]) -> None:
     held = replace(distinct.report, tensors=tuple(TENSORS))
+    assert find_measure(name).name == name
     found = dict(find_measure(name).parts(Subject(held)))
     assert {part: number for part, number in found.items() if number} == parts
 
@@ -287,6 +288,9 @@ def test_the_work_lies_in_modules(subject: Subject) -> None:
         "classifier.2": 128 * 10,
     }
     assert sum(macs.values()) == MEASURES["macs"].read(subject)
+    work = MEASURES["elementwise"]
+    assert sum(number for _, number in work.parts(subject)) == (work.read(subject) or 0) > 0
+    assert all(isinstance(row.about, str) for row in MEASURES.values())
     for name, factor in (("macs", 1), ("flops", 2)):
         found: Counter[str] = Counter()
         for part, number in MEASURES[name].parts(subject):
