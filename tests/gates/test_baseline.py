@@ -170,7 +170,8 @@ def test_an_entry_names_the_model_from_its_own_folder(
     folder.mkdir(parents=True)
     (folder / "m.onnx").write_bytes((fixtures / "mlp_4_5_3.onnx").read_bytes())
     monkeypatch.chdir(tmp_path / "models")
-    subject = Subject(graphcount.count("edge/m.onnx"))
+    latency = dict.fromkeys(("p50", "p90", "p95", "p99"), 7)  # of a machine, not of the file
+    subject = Subject(graphcount.count("edge/m.onnx"), latency)
     for file, path in (
         ("b.json", "edge/m.onnx"),
         ("edge/b.json", "m.onnx"),
@@ -183,7 +184,7 @@ def test_an_entry_names_the_model_from_its_own_folder(
         assert list(found.dims) == ["b", "n"]
         assert list(found.shapes.items()) == [("x", ["n", 2]), ("y", [1])]
         assert found.measures["parameters"] == 4 * 5 + 5 + 5 * 3 + 3
-        assert not {"compressed_nbytes", "latency_p50"} & set(found.measures)
+        assert not [name for name in found.measures if name.startswith(("compr", "latency"))]
 
 
 def test_an_operator_nearly_named_like_another_is_left_out(

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from graphcount.loading.model import Attribute, Tensor
 from graphcount.ops.call import Call
-from graphcount.ops.cost import Cost, explain
+from graphcount.ops.cost import Cost, cost, explain
 from graphcount.symbolic import symbol
 
 Costs = Callable[..., Cost]
@@ -237,3 +238,26 @@ def test_words_of_norms(call: Callable[..., Call]) -> None:
     batch = explain(call("BatchNormalization", [(2, 1, 3)] + [(1,)] * 4, [(2, 1, 3)]))
     assert "1 running mean and 1 running variance are" in batch
     assert batch.endswith("one operation for each of 6 elements, no MACs")
+
+
+@pytest.mark.parametrize(
+    ("dims", "ref", "macs"),
+    [
+        ((12,), "", 7 * 12),
+        ((3, 4), "", 7 * 12),
+        ((), "", 7),
+        ((0,), "", 0),
+        ((-3,), "", None),
+        ((12,), "given_by_the_call", None),
+    ],
+)
+def test_coefficients_may_be_kept_as_a_tensor(
+    call: Callable[..., Call], dims: tuple[int, ...], ref: str, macs: int | None
+) -> None:
+    plain = call("LinearRegressor", [(7, 4)], domain=ML)
+    other = Tensor("other", 1, (99,), (), (), False, False, 0)
+    held = Attribute("coefficients", 0, ref, None, (other._replace(dims=dims), other), (), (), 0)
+    node = plain.node._replace(attributes=(held,))
+    found = cost(Call(node, 23, plain.inputs, (), (), ()))
+    assert found is not None
+    assert found.macs == macs
