@@ -370,6 +370,45 @@ def test_a_vector_added_behind_a_product_is_a_bias(
 
 
 @pytest.mark.parametrize(
+    ("op_type", "domain"),
+    [
+        *((name, "") for name in ("MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose")),
+        *((name, "") for name in ("MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv")),
+        *((name, MS) for name in ("MatMulNBits", "NhwcConv", "FusedMatMul", "FusedGemm")),
+        *((name, MS) for name in ("FusedConv", "ConvTransposeWithDynamicPads")),
+        *((name, MS) for name in ("MatMulIntegerToFloat", "DynamicQuantizeMatMul")),
+    ],
+)
+def test_a_bias_stands_behind_every_kind_of_product(of: Of, op_type: str, domain: str) -> None:
+    nodes = [
+        N(op_type, ["x", "x"], ["h"], domain=domain),
+        N("Add", ["h", "onnx::Add_1"], ["y"]),
+    ]
+    row = of(nodes, {"onnx::Add_1": floats(5)})["onnx::Add_1"]
+    assert (row.kind, row.role) == ("parameter", "bias")
+    assert row.reason == f"added to the result of {op_type} by Add"
+
+
+@pytest.mark.parametrize(
+    "op_type",
+    [
+        "Div",
+        "Mul",
+        "LpNormalization",
+        "MeanVarianceNormalization",
+        "InstanceNormalization",
+        "BatchNormalization",
+        "LayerNormalization",
+        "GroupNormalization",
+    ],
+)
+def test_a_scale_stands_behind_every_kind_of_norm(of: Of, op_type: str) -> None:
+    nodes = [N(op_type, ["x", "x"], ["h"]), N("Mul", ["h", "onnx::Mul_1"], ["y"])]
+    row = of(nodes, {"onnx::Mul_1": floats(5)})["onnx::Mul_1"]
+    assert (row.kind, row.role) == ("parameter", "scale")
+
+
+@pytest.mark.parametrize(
     ("name", "kind"),
     [
         ("clip.logit_scale", ("parameter", "scale")),

@@ -109,6 +109,18 @@ def test_the_compressed_size_is_that_of_gzip(fixtures: Path, subject: Subject) -
     assert packed - found == 18 - 6  # headers of RFC 1952 (18) and RFC 1950 (6)
 
 
+def test_the_compressed_size_is_of_level_6(save: Save) -> None:
+    """Words in an order of their own: harder to pack at each level."""
+    numbers = [(n * n) % 251 for n in range(4000)]
+    words = b"".join(b"%d,%d;" % (n % 97, numbers[n]) for n in range(4000))
+    held = helper.make_tensor("w", TensorProto.UINT8, [len(words)], words, raw=True)
+    path = save([helper.make_node("Identity", ["w"], ["y"])], [held], outputs=["y"])
+    data = Path(path).read_bytes()
+    sizes = [len(zlib.compress(data, level)) for level in (5, 6, 7)]
+    assert len(set(sizes)) == 3
+    assert Subject(graphcount.count(path)).compressed_nbytes == sizes[1]
+
+
 def test_the_compressed_size_has_the_side_files(fixtures: Path) -> None:
     path = fixtures / "mlp_external.onnx"
     files = [path.read_bytes(), (fixtures / "mlp_external.onnx.data").read_bytes()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,7 @@ def test_link_to_a_folder_with_the_same_beginning_is_refused(home: Path) -> None
 def test_dangling_and_looping_links_are_problems(home: Path) -> None:
     (home / "dangling").symlink_to("nothing")
     (home / "loop").symlink_to("loop")
+    assert look(home, ("location", "dangling")).location == "dangling"
     (dangling,) = look(home, ("location", "dangling")).problems
     (loop,) = look(home, ("location", "loop")).problems
     assert (dangling.rule, dangling.why) == ("EXT006", "dangling is missing")
@@ -348,6 +350,48 @@ def test_file_that_is_gone_or_may_not_be_read_is_not_opened(
         assert open_side_file(found) is None
     (home / "w.bin").unlink()
     assert open_side_file(found) is None
+
+
+# ----------------------------------------------------------------------------------- in an archive
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> str:
+    """Path of a model in an archive, beside a side file of 64 bytes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for name, content in (("m/a.onnx", b""), ("m/sub/w.bin", bytes(SIZE)), ("w.bin", b"")):
+            file.writestr(name, content)
+    return f"zip://m/a.onnx::{tmp_path}/a.zip"
+
+
+def test_side_file_in_an_archive_is_its_member(packed: str) -> None:
+    path = packed.replace("a.onnx", "sub/w.bin")
+    for location in ("sub/w.bin", "./sub//w.bin"):
+        found = external.look(location, packed)
+        assert found == ExternalData(location, path=path, nbytes=SIZE)
+    file = open_side_file(found)
+    assert file is not None
+    with file:
+        assert file.read() == bytes(SIZE)
+    gone = found._replace(path=path.replace("w.bin", "v.bin"))
+    assert open_side_file(gone) is None
+
+
+def test_side_file_that_an_archive_lacks_is_missing(packed: str) -> None:
+    (problem,) = external.look("w.bin", packed).problems
+    assert (problem.rule, problem.why) == ("EXT006", "w.bin is missing")
+    (problem,) = external.look("../w.bin", packed).problems
+    assert problem.rule == "EXT002"
+
+
+def test_side_files_elsewhere_are_looked_at_up_to_a_bound(packed: str) -> None:
+    cache = {str(number): ExternalData(str(number)) for number in range(999)}
+    assert locate(tensor(("location", "sub/w.bin")), packed, cache).nbytes == SIZE
+    (problem,) = locate(tensor(("location", "./sub/w.bin")), packed, cache).problems
+    assert (problem.rule, problem.why) == (
+        "EXT006",
+        "more than 1,000 side files; ./sub/w.bin is not looked at",
+    )
 
 
 # --------------------------------------------------------------------------------------- relative
