@@ -15,7 +15,7 @@ from graphcount.analysis import attribution
 from graphcount.report.records import Report, TensorRow
 
 Save = Callable[..., str]
-N = helper.make_node
+N: Any = helper.make_node
 INFO = helper.make_tensor_value_info
 
 
@@ -214,3 +214,26 @@ def test_only_constant_of_onnx_is_one(save: Save) -> None:
         assert row.storage.where == where
         assert uses(row) == ([("use", 1)] if where == "constant" else [("holder", None)])
         assert row.name == ("k" if where == "constant" else "holder.value")
+
+
+def test_branches_that_meet_again_are_followed_once(save: Save) -> None:
+    """Both branches give the value on: 2^16 ways to the product, and sixteen steps."""
+    nodes, value = [], "w"
+    for number in range(16):
+        branches = {
+            f"{which}_branch": helper.make_graph(
+                [N("Identity", [value], [f"{which}{number}"])],
+                which,
+                [],
+                [INFO(f"{which}{number}", TensorProto.FLOAT, [4, 4])],
+            )
+            for which in ("then", "else")
+        }
+        nodes.append(N("If", ["c"], [f"v{number}"], f"if{number}", **branches))
+        value = f"v{number}"
+    nodes.append(N("MatMul", ["x", value], ["y"], "use"))
+    inputs = ["x", INFO("c", TensorProto.BOOL, [])]
+    path = save(nodes, [floats("w", 4, 4)], inputs=inputs, outputs=["y"])
+    report = graphcount.count(path, cost=False)
+    assert report.unknown == ()
+    assert uses(rows(report)["w"]) == [("use", 1)]

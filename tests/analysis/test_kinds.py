@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
+from graphcount.analysis.signature import KEY
 from graphcount.report.records import TensorRow
 
 Save = Callable[..., str]
@@ -698,3 +699,27 @@ def test_the_owner_uses_a_tensor_in_its_role(of: Of) -> None:
     assert row.owner in ("product", "rows")
     assert [use.node for use in row.uses] == ["shape", "product", "rows"]
     assert row.role == ("weight" if row.owner == "product" else "embedding")
+
+
+def test_what_torch_export_declares_keeps_its_role(of: Of) -> None:
+    def declare(model: onnx.ModelProto) -> None:
+        entry = model.graph.metadata_props.add()
+        entry.key = KEY
+        entry.value = (
+            "# inputs\np_w: PARAMETER target='w'\np_gain: PARAMETER target='gain'\n"
+            "b_table: BUFFER target='table' persistent=True\n# outputs\n"
+        )
+
+    nodes = [
+        N("Gather", ["table", "i"], ["e"]),
+        N("Mul", ["e", "gain"], ["g"]),
+        N("MatMul", ["g", "w"], ["y"]),
+    ]
+    rows = of(nodes, {"table": floats(9, 4), "gain": floats(4), "w": floats(4, 2)}, change=declare)
+    assert kinds(rows) == {
+        "table": ("buffer", "embedding"),
+        "gain": ("parameter", "operand"),
+        "w": ("parameter", "weight"),
+    }
+    assert rows["table"].reason == "declared a buffer by torch.export"
+    assert rows["w"].reason == "declared a parameter by torch.export, used by MatMul"

@@ -105,7 +105,8 @@ def test_file_in_the_folder_is_accepted(location: str, home: Path) -> None:
 )
 def test_location_is_refused(location: str, rules: str, why: str, home: Path) -> None:
     found = look(home, ("location", location))
-    assert (found.path, found.nbytes, found.notes) == (None, None, ())
+    assert (found.location, found.path, found.nbytes) == (location, None, None)
+    assert found.notes == ()
     assert [problem.rule for problem in found.problems] == rules.split()
     assert {problem.what for problem in found.problems} == {"external data"}
     assert why in found.problem
@@ -197,7 +198,7 @@ def test_link_out_of_the_folder_is_refused(target: str, home: Path) -> None:
     assert [(problem.rule, problem.why) for problem in found.problems] == [
         ("EXT003", "link is a link that leaves the model's folder")
     ]
-    assert (found.path, found.nbytes) == (None, None)
+    assert (found.location, found.path, found.nbytes) == ("link", None, None)
 
 
 @POSIX
