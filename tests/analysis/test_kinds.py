@@ -684,6 +684,15 @@ def test_an_operator_of_another_domain_gives_no_role(of: Of) -> None:
     assert row.reason == "named tensor used by com.acme::Gemm"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("eps", ("constant", "literal")), ("a.eps", ("parameter", "operand"))]
+)
+def test_a_single_number_of_an_operator_nobody_knows(of: Of, name: str, kind: Kind) -> None:
+    row = of([N("Swirl", ["x", name], ["y"], domain="com.acme")], {name: floats()})[name]
+    assert (row.kind, row.role) == kind
+    assert row.reason.endswith("com.acme::Swirl")
+
+
 def test_the_owner_uses_a_tensor_in_its_role(of: Of) -> None:
     nodes = [
         N("Shape", ["w"], ["n"], "shape"),

@@ -90,6 +90,7 @@ def test_names_like_those_of_buffers(name: str) -> None:
         ("x.y__3:0", "author", True),
         ("const__3", "exporter", False),
         ("onnx::MatMul_1.5", "author", False),
+        ("onnx::a.b_output_0", "exporter", False),
         ("/a/b.c/Constant_output_0", "exporter", False),
         ("onnx::MatMul_12", "exporter", False),
         ("onnx::MatMul_12_quantized", "exporter", False),
