@@ -85,10 +85,7 @@ def not_used(tensor: Attributed, context: Context) -> Verdict | None:
     if tensor.live:
         return None
     if not tensor.holders:
-        what = (
-            "its function is never called" if tensor.stored.in_function else "no node refers to it"
-        )
-        return Verdict("unused", "none", what)
+        return Verdict("unused", "none", "no node refers to it")
     if not tensor.uses:
         return Verdict("unused", "none", "no node reads it")
     user = label(tensor.uses[0], context)

@@ -149,3 +149,18 @@ def test_the_signature_tells_buffers_from_parameters(tmp_path: Path) -> None:
         "scale": "parameter",
         "new_thing": "constant",
     }
+
+
+def test_the_signature_names_constants_too(tmp_path: Path) -> None:
+    """A file without weights as initializers holds its parameters in Constant nodes."""
+    signature = "# inputs\np_scale: PARAMETER target='scale'\n# outputs\n"
+    names = ("scale", "other")
+    held = {name: numpy_helper.from_array(floats(4)) for name in names}
+    nodes = [helper.make_node("Constant", [], [name], value=one) for name, one in held.items()]
+    nodes += [
+        helper.make_node("Mul", ["x", "scale"], ["a"]),
+        helper.make_node("Sub", ["a", "other"], ["y"]),
+    ]
+    found = kinds(tmp_path, nodes, {}, signature)
+    assert found["scale"] == "parameter"
+    assert found["other"] == "constant"

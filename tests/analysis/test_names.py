@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphcount.analysis.names import is_buffer, maker, original_name
+from graphcount.analysis.names import is_buffer, is_dotted, maker, original_name
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,70 @@ def test_buffers(name: str) -> None:
     ],
 )
 def test_quantizers_endings(name: str, original: str) -> None:
+    assert original_name(name) == original
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "running_var",
+            "bn/moving_mean",
+            "num_batches_tracked",
+            "token_type_ids_1",
+            "rope.inv_freq",
+        ),
+        *("freqs_cis", "cos_cached", "sin_cache", "attn.relative_position_index", "causal_mask"),
+        *("masked_bias", "anchor_grid", "anchors", "head.anchor", "Model.Running_Mean"),
+        *("pixel_mean", "x" * 300 + ".pixel_std"),
+    ],
+)
+def test_frameworks_names_of_buffers(name: str) -> None:
+    assert is_buffer(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("weight", "layer_1.weight", "running_mean_x", "xrunning_mean", "anchorage", "ids"),
+        *("position_ids_a", "myanchors", "", "_", "inv_freq.weight"),
+    ],
+)
+def test_names_like_those_of_buffers(name: str) -> None:
+    assert not is_buffer(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "made_by", "dotted"),
+    [
+        ("a.b", "author", True),
+        ("a.b__3", "exporter", True),  # tf2onnx numbers what it makes
+        ("x.y__3:0", "author", True),
+        ("const__3", "exporter", False),
+        ("onnx::MatMul_1.5", "author", False),
+        ("onnx::a.b_output_0", "exporter", False),
+        ("/a/b.c/Constant_output_0", "exporter", False),
+        ("onnx::MatMul_12", "exporter", False),
+        ("onnx::MatMul_12_quantized", "exporter", False),
+        ("gamma", "author", False),
+        ("", "exporter", False),
+        (".", "author", True),
+    ],
+)
+def test_a_path_of_modules_has_a_dot_and_no_root(name: str, made_by: str, dotted: bool) -> None:
+    assert (maker(name), is_dotted(name)) == (made_by, dotted)
+
+
+@pytest.mark.parametrize(
+    ("name", "original"),
+    [
+        ("w_Q8", "w"),
+        ("w_DQ_Q8", "w"),
+        ("w_Q5", "w_Q5"),
+        ("w_quantized_1", "w_quantized_1"),
+        ("w_quantized_quantized", "w_quantized"),
+        ("_quantized", ""),
+    ],
+)
+def test_only_an_ending_of_a_quantizer_goes(name: str, original: str) -> None:
     assert original_name(name) == original

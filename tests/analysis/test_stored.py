@@ -406,3 +406,126 @@ def test_sparse_tensor_that_cannot_be_trusted_is_unknown(
     graph = helper.make_graph([], "g", [], [], sparse_initializer=[made])
     (one,) = found_in(model_of(graph))
     assert what in [unknown.what for unknown in one.unknowns]
+
+
+# ------------------------------------------------------------- what is wrong, by rule and number
+
+
+def raw(data_type: int, dims: list[int], nbytes: int) -> TensorProto:
+    return TensorProto(name="w", data_type=data_type, dims=dims, raw_data=bytes(nbytes))
+
+
+@pytest.mark.parametrize(
+    ("tensor", "expected"),
+    [
+        (raw(1, [-1, 3], 4), [("TEN001", "tensor size", {"dims": [-1, 3]})]),
+        (raw(1, [2**32, 2**31], 4), [("TEN002", "tensor size", {"dims": [2**32, 2**31]})]),
+        (raw(1, [5], 16), [("TEN003", "payload", {"expected": 20, "found": 16})]),
+        (raw(1, [5], 24), [("TEN003", "payload", {"expected": 20, "found": 24})]),
+        (raw(99, [5], 20), [("TEN004", "element type", {})]),
+        (raw(0, [5], 20), [("TEN004", "element type", {})]),
+        (
+            TensorProto(name="w", data_type=1, dims=[2], raw_data=bytes(8), float_data=[1, 2]),
+            [("TEN005", "payload", {})],
+        ),
+        (
+            TensorProto(name="w", data_type=1, dims=[2], int32_data=[1, 2]),
+            [("TEN006", "payload", {})],
+        ),
+        (
+            TensorProto(name="w", data_type=1, dims=[3]),
+            [("TEN007", "payload", {"expected": 12, "found": 0})],
+        ),
+        (
+            TensorProto(name="w", data_type=1, dims=[3], float_data=[1, 2]),
+            [("TEN003", "payload", {"elements": 3, "found": 8})],
+        ),
+        (
+            TensorProto(
+                name="w", data_type=1, dims=[1], raw_data=bytes(4),
+                segment=TensorProto.Segment(begin=0, end=1),
+            ),
+            [("TEN014", "payload", {})],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_has_its_rule_and_its_numbers(
+    tensor: TensorProto, expected: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    found = stored(tensor).problems
+    assert [(problem.rule, problem.what, dict(problem.evidence)) for problem in found] == expected
+    assert all(problem.why for problem in found)
+
+
+def test_the_product_of_dims_is_exact_up_to_64_bits() -> None:
+    assert stored(raw(1, [2**62, 2, 0], 0)).problems == ()
+    largest = stored(raw(1, [2**63 - 1], 4))
+    assert [problem.rule for problem in largest.problems] == ["TEN003"]
+    assert largest.elements == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("values", "indices", "dims", "expected"),
+    [
+        (3, [3], [4, 5], []),
+        (3, [3, 2], [4, 5], []),
+        (20, [20], [4, 5], []),
+        (21, [21], [4, 5], [("TEN009", {"cells": 20, "values": 21})]),
+        (3, [4], [4, 5], [("TEN009", {})]),
+        (3, [3, 3], [4, 5], [("TEN009", {})]),
+        (3, [3], [-4, 5], [("TEN001", {"dims": [-4, 5]}), ("TEN009", {"cells": 0, "values": 3})]),
+    ],
+)
+def test_sparse_numbers_fit_their_cells(
+    values: int, indices: list[int], dims: list[int], expected: list[tuple[str, dict[str, Any]]]
+) -> None:
+    made = onnx.SparseTensorProto(dims=dims)
+    made.values.CopyFrom(raw(1, [values], 4 * values))
+    made.values.name = "sp"
+    made.indices.CopyFrom(raw(7, indices, 8 * int(np.prod(indices))))
+    (found,) = found_in(model_of(helper.make_graph([], "g", [], [], sparse_initializer=[made])))
+    assert [(p.rule, dict(p.evidence)) for p in found.problems] == expected
+    assert (found.stored_elements, found.in_file_nbytes) == (values, found.nbytes)
+    assert found.nbytes == 4 * values + 8 * int(np.prod(indices))
+
+
+@pytest.mark.parametrize("part", ["values", "indices"])
+def test_a_sparse_tensor_may_lie_in_a_side_file(part: str) -> None:
+    made = sparse("sp", [4, 5])
+    lost = getattr(made, part)
+    nbytes = len(lost.raw_data) or 8 * len(lost.int64_data) or 4 * len(lost.float_data)
+    for field in ("raw_data", "int64_data", "float_data"):
+        lost.ClearField(field)
+    lost.data_location = TensorProto.EXTERNAL
+    lost.external_data.add(key="location", value="none.bin")
+    (found,) = found_in(model_of(helper.make_graph([], "g", [], [], sparse_initializer=[made])))
+    assert (found.where, found.is_external) == ("external", True)
+    assert [problem.rule for problem in found.problems] == ["EXT006"]
+    assert found.nbytes - found.in_file_nbytes == nbytes
+
+
+def test_external_data_has_no_numbers_in_the_file() -> None:
+    tensor = raw(1, [2], 8)
+    tensor.external_data.add(key="location", value="w.bin")
+    assert [problem.rule for problem in stored(tensor).problems] == ["EXT018"]
+    tensor.data_location = TensorProto.EXTERNAL
+    both = stored(tensor)
+    assert [problem.rule for problem in both.problems] == ["EXT006", "TEN005"]
+    assert "8 bytes in the file at once" in both.problems[1].why
+    assert (both.nbytes, both.in_file_nbytes, both.absent_nbytes) == (8, 0, 0)
+    words = TensorProto(name="w", data_type=8, dims=[2], data_location=TensorProto.EXTERNAL)
+    words.external_data.add(key="location", value="w.bin")
+    assert [(p.rule, p.what) for p in stored(words).problems] == [
+        ("EXT006", "external data"),
+        ("TEN006", "external data"),
+    ]
+
+
+def test_what_is_unknown_is_named_in_short() -> None:
+    tensor = raw(1, [5], 16)
+    tensor.name = "n" * 300
+    (unknown,) = stored(tensor).unknowns
+    assert unknown.where == "n" * 200
+    tensor.name = ""
+    (unknown,) = stored(tensor).unknowns
+    assert unknown.where == "(unnamed tensor)"

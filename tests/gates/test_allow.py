@@ -15,7 +15,7 @@ from graphcount.errors import Unknown
 from graphcount.gates.checks import findings, run
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow
+from graphcount.report.rows import CheckRow, ContributorRow, VerdictRow
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -117,3 +117,131 @@ def test_no_opset_is_not_within_a_range(report: Report) -> None:
     without = replace(report, model=report.model._replace(opset_imports={"com.acme": 1}))
     (verdict,) = check(without, "opset = { max = 99 }").verdicts
     assert (verdict.kept, verdict.rule) == (False, "BUD002")
+
+
+# -------------------------------------------------------------------------- the whole verdict
+
+
+def test_every_field_of_a_list_that_is_broken(report: Report) -> None:
+    text = 'name = "edge"\nseverity = "low"\nforbidden_operators = ["Relu", "Gemm"]'
+    gemm, relu = check(report, text).verdicts
+    holders = [node.id for node in report.nodes if node.op_type == "Relu"]
+    assert relu == VerdictRow(
+        rule="BUD011",
+        measure="forbidden_operators",
+        kept=False,
+        severity="low",
+        value=4,
+        unit="count",
+        bound="allowed",
+        limit=None,
+        written="Gemm, Relu",
+        message=f"operator Relu is forbidden: node {holders[0]} and 3 more",
+        note="",
+        origin="graphcount.toml:4",
+        where={
+            "check": "edge",
+            "measure": "forbidden_operators",
+            "limit": {"file": "graphcount.toml", "line": 4},
+            "node": holders[0],
+            "name": "Relu",
+            "count": 4,
+        },
+        contributors=tuple(ContributorRow(holder, 1) for holder in holders[:3]),
+    )
+    assert (gemm.value, len(gemm.contributors)) == (2, 2)
+    assert gemm.message.endswith(" and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "message"),
+    [
+        (f"operators = [{ALL}]", "BUD011", f"operators {ALL.replace(chr(34), '')}"),
+        ('forbidden_operators = ["Loop"]', "BUD011", "forbidden_operators AveragePool, Conv, "),
+        ('dtypes = ["int64", "float32"]', "BUD010", "dtypes float32, int64"),
+        ('domains = ["ai.onnx"]', "BUD012", "domains ai.onnx"),
+        ("opset = 20", "BUD013", "opset 20 is within 20..20"),
+        ("opset = { min = 3 }", "BUD013", "opset 20 is within 3.."),
+        ("opset = { max = 20 }", "BUD013", "opset 20 is within ..20"),
+    ],
+)
+def test_what_is_kept_says_what_is_there(
+    report: Report, text: str, rule: str, message: str
+) -> None:
+    (verdict,) = check(report, text).verdicts
+    assert (verdict.kept, verdict.rule, verdict.bound) == (True, rule, "allowed")
+    assert verdict.message.startswith(message)
+    assert verdict.contributors == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "about", "message"),
+    [
+        ('dtypes = ["float16", "int64"]', "BUD010", "tensor", "element type float32 is not"),
+        ('domains = ["com.acme"]', "BUD012", "node", "domain ai.onnx is not allowed: node "),
+        ('operators = ["Relu"]', "BUD011", "node", "operator AveragePool is not allowed: node "),
+    ],
+)
+def test_what_is_not_allowed_is_told_with_who_has_it(
+    report: Report, text: str, rule: str, about: str, message: str
+) -> None:
+    verdict = check(report, text).verdicts[0]
+    assert (verdict.kept, verdict.rule) == (False, rule)
+    assert verdict.message.startswith(message)
+    holder = verdict.where[about]
+    assert f": {about} {holder}" in verdict.message
+    names = {"tensor": [row.name for row in report.tensors], "node": [n.id for n in report.nodes]}
+    assert holder in names[about]
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "message"),
+    [
+        ("opset = { min = 21 }", 21, "opset 20 is outside 21.."),
+        ("opset = { max = 19 }", 19, "opset 20 is outside ..19"),
+        ("opset = { min = 1, max = 19 }", 19, "opset 20 is outside 1..19"),
+        ("opset = { min = 21, max = 30 }", 21, "opset 20 is outside 21..30"),
+    ],
+)
+def test_an_opset_outside_says_which_side(
+    report: Report, text: str, limit: int, message: str
+) -> None:
+    (verdict,) = check(report, text).verdicts
+    assert (verdict.kept, verdict.rule, verdict.value, verdict.limit) == (
+        False, "BUD013", 20, limit
+    )  # fmt: skip
+    assert (verdict.message, verdict.measure) == (message, "opset")
+    assert verdict.written == message.split()[-1]
+    assert verdict.where["limit"] == {"file": "graphcount.toml", "line": 2}
+
+
+def test_no_opset_says_what_was_allowed(report: Report) -> None:
+    without = replace(report, model=report.model._replace(opset_imports={}))
+    (verdict,) = check(without, "opset = { min = 3, max = 99 }").verdicts
+    assert verdict.message == "opset is not known: no ai.onnx is imported (allowed 3..99)"
+    assert (verdict.written, verdict.value, verdict.limit) == ("3..99", None, None)
+
+
+def test_a_model_of_nothing_has_none_of_it(save: Save) -> None:
+    empty = graphcount.count(save([], inputs=["x"], outputs=["x"]))
+    (verdict,) = check(empty, 'operators = ["Relu"]').verdicts
+    assert (verdict.kept, verdict.message) == (True, "operators none")
+
+
+def test_only_ignores_of_the_same_rule_count(report: Report) -> None:
+    ignore = 'ignore = [{ rule = "BUD012", where = "*", reason = "another list" }]'
+    (verdict,) = check(report, f'forbidden_operators = ["Gemm"]\n{ignore}').verdicts
+    assert not verdict.kept
+    (verdict,) = check(report, f'domains = ["com.acme"]\n{ignore}').verdicts
+    assert verdict.kept
+
+
+def test_doubts_about_the_cost_spoil_no_list(report: Report) -> None:
+    unsure = replace(report, unknown=(Unknown("n", "operator", "no formula", "cost"),))
+    (verdict,) = check(unsure, f"operators = [{ALL}]").verdicts
+    assert verdict.kept
+    doubtful = replace(report, unknown=(Unknown("f", "function", "too deep"),))
+    (verdict,) = check(doubtful, f"operators = [{ALL}]").verdicts
+    assert verdict.message == "operators are not all known: f: function: too deep"
+    (verdict,) = check(doubtful, 'forbidden_operators = ["Conv"]').verdicts
+    assert verdict.rule == "BUD011"  # it surely is there

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import helper
 
 import graphcount
-from graphcount.errors import GraphcountError, UsageError
-from graphcount.gates.baseline import entry, lookup, read_baseline, write_text
+from graphcount.errors import DamagedError, GraphcountError, UsageError
+from graphcount.gates.baseline import Baseline, Entry, entry, lookup, read_baseline, write_text
 from graphcount.gates.subject import Subject
 
 
@@ -104,3 +106,157 @@ def test_what_is_not_exact_is_not_remembered(fixtures: Path, tmp_path: Path) -> 
     row = entry(str(tmp_path / "b.json"), Subject(report), {}, {})
     assert "macs" not in row.measures
     assert "parameters" in row.measures
+
+
+def test_the_file_is_what_its_documentation_shows(tmp_path: Path) -> None:
+    """Rows by path and then by sizes, keys sorted where they are names, plain ASCII."""
+    rows = [
+        Entry("b.onnx", "ab", {"batch": 2}, {}, {"nodes": 1}),
+        Entry("a/\u00e9.onnx", None, {}, {"x": [1, "n"]}, {"nodes": 3, "nbytes": 4}),
+        Entry("b.onnx", "ab", {"batch": 1}, {}, {}),
+    ]
+    text = f"""{{
+ "schema": "graphcount.baseline/1",
+ "graphcount": "{graphcount.__version__}",
+ "models": [
+  {{
+   "path": "a/\\u00e9.onnx",
+   "sha256": null,
+   "dims": {{}},
+   "shapes": {{
+    "x": [
+     1,
+     "n"
+    ]
+   }},
+   "measures": {{
+    "nodes": 3,
+    "nbytes": 4
+   }}
+  }},
+  {{
+   "path": "b.onnx",
+   "sha256": "ab",
+   "dims": {{
+    "batch": 1
+   }},
+   "shapes": {{}},
+   "measures": {{}}
+  }},
+  {{
+   "path": "b.onnx",
+   "sha256": "ab",
+   "dims": {{
+    "batch": 2
+   }},
+   "shapes": {{}},
+   "measures": {{
+    "nodes": 1
+   }}
+  }}
+ ]
+}}
+"""
+    assert write_text(rows) == text
+    path = tmp_path / "b.json"
+    path.write_text(text, "utf-8")
+    assert read_baseline(str(path)).entries == (rows[1], rows[2], rows[0])
+
+
+def test_an_entry_names_the_model_from_its_own_folder(
+    fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models" / "edge"
+    folder.mkdir(parents=True)
+    (folder / "m.onnx").write_bytes((fixtures / "mlp_4_5_3.onnx").read_bytes())
+    monkeypatch.chdir(tmp_path / "models")
+    latency = dict.fromkeys(("p50", "p90", "p95", "p99"), 7)  # of a machine, not of the file
+    subject = Subject(graphcount.count("edge/m.onnx"), latency)
+    for file, path in (
+        ("b.json", "edge/m.onnx"),
+        ("edge/b.json", "m.onnx"),
+        (str(tmp_path / "b.json"), "models/edge/m.onnx"),
+        (str(tmp_path / "elsewhere" / "b.json"), "../models/edge/m.onnx"),
+    ):
+        found = entry(file, subject, {"n": 1, "b": 2}, {"y": (1,), "x": ("n", 2)})
+        assert found.path == path
+        assert found.sha256 is None
+        assert list(found.dims) == ["b", "n"]
+        assert list(found.shapes.items()) == [("x", ["n", 2]), ("y", [1])]
+        assert found.measures["parameters"] == 4 * 5 + 5 + 5 * 3 + 3
+        assert not [name for name in found.measures if name.startswith(("compr", "latency"))]
+
+
+def test_an_operator_nearly_named_like_another_is_left_out(
+    save: Callable[..., str], tmp_path: Path
+) -> None:
+    """`nodes.Convv` could not be asked for: it would be taken for a slip."""
+    nodes = [helper.make_node("Convv", ["x"], ["y"]), helper.make_node("Relu", ["y"], ["z"])]
+    subject = Subject(graphcount.count(save(nodes, inputs=["x"], outputs=["z"])))
+    measures = entry(str(tmp_path / "b.json"), subject, {}, {}).measures
+    assert measures["nodes.Relu"] == 1
+    assert "nodes.Convv" not in measures
+
+
+def test_a_model_with_several_sizes_is_found_by_them(tmp_path: Path) -> None:
+    sizes: list[tuple[dict[str, int], dict[str, list[Any]]]] = [
+        ({}, {}), ({"n": 1}, {}), ({"n": 1}, {"x": [2, "k"]}), ({}, {"x": [3]})
+    ]  # fmt: skip
+    rows = tuple(
+        Entry("m.onnx", None, dims, shapes, {"nodes": number})
+        for number, (dims, shapes) in enumerate(sizes)
+    )
+    file = str(tmp_path / "b.json")
+    baseline = Baseline(file, "1", rows)
+    model = str(tmp_path / "m.onnx")
+    for number, row in enumerate(rows):
+        shapes = {name: tuple(shape) for name, shape in row.shapes.items()}
+        assert lookup(baseline, model, row.dims, shapes, ["nodes"]) == {"nodes": number}
+    with pytest.raises(UsageError) as error:
+        lookup(baseline, model, {"n": 2}, {"x": (5,)}, ["nodes"])
+    assert str(error.value) == (
+        f"{file}: stale: has {model} with no sizes, not with {{'n': 2, 'x': [5]}};"
+        " write it again with --write-baseline"
+    )
+    with pytest.raises(UsageError, match="stale: does not know macs of"):
+        lookup(baseline, model, {}, {}, ["nodes", "macs"])
+    other = Baseline(file, "1", rows[2:])
+    with pytest.raises(UsageError, match=r"with {'n': 1, 'x': \[2, 'k'\]}, not with no sizes"):
+        lookup(other, model, {}, {}, ["nodes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "not a graphcount.baseline/1: schema is None"),
+        ('{"schema": "graphcount.report/1"}', "schema is 'graphcount.report/1'"),
+        ('{"schema": "graphcount.baseline/1"}', "not a complete graphcount.baseline/1: 'models'"),
+        ('{"schema": "graphcount.baseline/1", "models": [], "x": Infinity}', "no number of JSON"),
+        ("{", "not JSON: "),
+    ],
+)
+def test_the_error_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    with pytest.raises(DamagedError) as error:
+        read_baseline(str(path))
+    assert said in str(error.value)
+    assert error.value.path == str(path)
+
+
+def test_a_huge_file_is_not_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "b.json"
+    text = write_text([])
+    path.write_text(text)
+    monkeypatch.setattr("graphcount.gates.baseline.MAX_NBYTES", len(text))
+    assert read_baseline(str(path)).entries == ()
+    path.write_text(text + " ")
+    with pytest.raises(DamagedError, match=f"longer than {len(text)} bytes"):
+        read_baseline(str(path))
+
+
+def test_the_note_says_both_versions() -> None:
+    assert Baseline("b.json", "0.0.1", ()).note == (
+        f"b.json: written by graphcount 0.0.1, this is {graphcount.__version__}:"
+        " counting may have changed; write it again to be sure"
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 import graphcount
 from graphcount.errors import Unknown, UsageError
-from graphcount.gates.budgets import Bound, judge, parse_budget
+from graphcount.gates.budgets import Bound, Origin, Standing, doubt, judge, parse_budget
 from graphcount.gates.checks import Check, findings, run
+from graphcount.gates.measures import MEASURES
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
 from graphcount.report.rows import VerdictRow
@@ -126,3 +128,163 @@ def test_a_framework_count_that_is_not_proven_fails(report: Report) -> None:
 def test_bad_budgets_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_budget(text, "max")
+
+
+# -------------------------------------------------------------------------- the whole verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "message"),
+    [
+        ("parameters=30M", "max", "parameters 26,926 <= 30M"),
+        ("parameters=30000", "max", "parameters 26,926 <= 30,000"),
+        ("parameters=1k", "min", "parameters 26,926 >= 1k"),
+        ("nbytes=120 kB", "max", "nbytes 107,720 bytes <= 120 kB"),
+        ("parameters=5%", "max_increase", "parameters 26,926 <= 28,271 (baseline 26,925 + 5%)"),
+        ("parameters=2k", "max_increase", "parameters 26,926 <= 28,925 (baseline 26,925 + 2k)"),
+        ("latency_p50=3ms", "max", "latency_p50 2 ms <= 3ms"),
+    ],
+)
+def test_what_is_kept_says_the_number_and_the_limit(
+    report: Report, text: str, bound: Bound, message: str
+) -> None:
+    """5% of 26,925 is 1,346.25: growth to 28,271 is allowed."""
+    subject = Subject(report, {"p50": 2_000_000})
+    (row,) = judge(subject, [parse_budget(text, bound)], baseline={"parameters": 26_925})
+    assert (row.kept, row.message) == (True, message)
+    assert (row.contributors, row.note) == ((), "")
+    assert row.rule == ("BUD003" if bound == "max_increase" else "BUD001")
+
+
+def test_every_field_of_a_verdict(report: Report) -> None:
+    budget = parse_budget("nbytes=100 kB", "max")._replace(note="ask the edge team")
+    standing = Standing("edge", "medium")
+    in_file = budget._replace(origin=Origin("graphcount.toml", 12), limit=107_720)
+    broken, kept = judge(Subject(report), [budget, in_file], standing)
+    assert broken == VerdictRow(
+        rule="BUD001",
+        measure="nbytes",
+        kept=False,
+        severity="medium",
+        value=107_720,  # 4 x 26,926 + 16
+        unit="bytes",
+        bound="max",
+        limit=100_000,
+        written="100 kB",
+        message="nbytes 107,720 bytes (107.72 kB) is 7,720 bytes (7.72 kB) over the maximum"
+        " 100,000 bytes (100 kB)",
+        note="ask the edge team",
+        origin="--max",
+        where={"check": "edge", "measure": "nbytes", "limit": {"option": "--max"}},
+        contributors=broken.contributors,
+    )
+    assert len(broken.contributors) == 3
+    assert (kept.kept, kept.limit, kept.note, kept.contributors) == (True, 107_720, "", ())
+    assert kept.origin == "graphcount.toml:12"
+    assert kept.where["limit"] == {"file": "graphcount.toml", "line": 12}
+    (plain,) = judge(Subject(report), [budget])
+    assert (plain.severity, plain.where["check"]) == ("high", "")
+
+
+def test_a_finding_has_the_numbers_for_machines(report: Report) -> None:
+    budgets = (parse_budget("parameters=26926", "max"), parse_budget("nodes=10", "max"))
+    check = Check("edge", budgets=(*budgets, budgets[1]._replace(note="Ask.")), severity="low")
+    plain, noted = findings([run(check, Subject(report))])
+    assert plain.message == "nodes 11 is 1 over the maximum 10"
+    assert noted.message == f"{plain.message}. Ask."
+    assert (plain.rule, plain.severity) == ("BUD001", "low")
+    assert plain.evidence == {
+        "value": 11,
+        "bound": "max",
+        "limit": 10,
+        "written": "10",
+        "difference": 1,
+        "contributors": [
+            {"name": "Relu", "number": 4},
+            {"name": "Conv", "number": 2},
+            {"name": "Gemm", "number": 2},
+        ],
+    }
+    assert plain.where == {"check": "edge", "measure": "nodes", "limit": {"option": "--max"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "said"),
+    [
+        ("parameters", "max", "--max: 'parameters': write it as measure=limit, e.g. parameters=30M"),
+        ("size = 3", "min", "--min: 'size' is no measure"),
+        ("parameters = 3MB", "min", "--min: parameters: '3MB' is not a count like 30M"),
+        ("nodes=5%", "max", "--max: nodes: '5%' is not a count"),
+        ("nodes=x%", "max_increase", "--max-increase: nodes: 'x%' is not a percentage"),
+    ],
+)
+def test_a_bad_budget_names_its_option(text: str, bound: Bound, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_budget(text, bound)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("text", ["parameters = 5 % ", "parameters=5%"])
+def test_spaces_do_not_count(text: str) -> None:
+    budget = parse_budget(text, "max_increase")
+    assert (budget.measure.name, budget.limit) == ("parameters", Fraction(1, 20))
+    assert parse_budget(" nodes = 1k ", "min").limit == 1000
+
+
+# --------------------------------------------------------------------------- what is not known
+
+
+def test_a_formula_asks_for_sizes(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))  # batch is free
+    subject = Subject(report)
+    for name, said in (
+        ("macs", "macs is 373856*batch; give sizes with --dim (limit 1)"),
+        ("flops", "flops depends on free dimensions; give sizes with --dim (limit 1)"),
+        ("peak_activation_nbytes", "peak_activation_nbytes depends on free dimensions;"),
+    ):
+        row = verdict(report, f"{name}=1")
+        assert (row.rule, row.kept, row.value) == ("BUD002", False, None)
+        assert row.message.startswith(said)
+    for name, formula in (
+        ("elementwise", report.totals.elementwise_expression),
+        ("activation_nbytes", report.totals.activation_expression),
+    ):
+        assert verdict(report, f"{name}=1").message.startswith(f"{name} is {formula}; give sizes")
+    assert doubt(subject, MEASURES["parameters"], 26_926) == ""
+    assert doubt(subject, MEASURES["latency_p50"], None) == (
+        "is not known: no benchmark of this model says it (--bench)"
+    )
+    assert doubt(subject, MEASURES["framework_parameters"], None) == (
+        "is not known: the file does not prove it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("affects", "spoiled"),
+    [
+        ("counts", {"parameters", "generated", "macs"}),
+        ("generated", {"generated"}),
+        ("cost", {"macs"}),
+    ],
+)
+def test_an_unknown_spoils_what_depends_on_it(
+    report: Report, affects: str, spoiled: set[str]
+) -> None:
+    unsure = replace(report, unknown=(Unknown("n", "operator", "no formula", affects),))
+    for name in ("parameters", "generated", "macs", "file_nbytes"):
+        row = verdict(unsure, f"{name}=1T" if name != "file_nbytes" else "file_nbytes=1TB")
+        assert row.kept is (name not in spoiled)
+        if not row.kept:
+            assert row.rule == "BUD002"
+            assert "not exact: n: operator: no formula (limit " in row.message
+    lost = replace(unsure, totals=report.totals._replace(macs=None))
+    why = ": n: operator: no formula" if "macs" in spoiled else ""
+    assert verdict(lost, "macs=7").message == f"macs is not known{why} (limit 7)"
+
+
+def test_a_lower_bound_in_bytes_has_a_human_size(report: Report) -> None:
+    unsure = replace(report, unknown=(Unknown("W", "payload", "gone"),))
+    assert verdict(unsure, "nbytes=1 MB").message == (
+        "nbytes is at least 107,720 bytes (107.72 kB), not exact: W: payload: gone"
+        " (limit 1,000,000 bytes (1 MB))"
+    )

@@ -65,3 +65,5 @@ def test_what_is_not_known_fails(fixtures: Path) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"))
     (finding,) = judge_growth(report, report, [parse("macs=5%")])
     assert finding.rule == "BUD002"
+    path = fixtures / "cnn.onnx"
+    assert finding.message == f"macs of {path} is 373856*batch; give sizes with --dim"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from onnx.external_data_helper import convert_model_to_external_data
 
 import graphcount
 from graphcount.analysis.stored import find_stored
-from graphcount.loading import read_model
+from graphcount.errors import NotReadableError
+from graphcount.loading import external, read_model
 from graphcount.loading.external import ExternalData, locate, open_side_file
 from graphcount.loading.model import Tensor
 
@@ -60,52 +62,95 @@ def test_file_in_the_folder_is_accepted(location: str, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "why"),
+    ("location", "rules", "why"),
     [
-        ("", "without a location"),
-        ("/etc/passwd", "absolute"),
-        ("//server/share", "absolute"),
-        ("\\\\server\\share", "absolute"),
-        ("\\windows", "absolute"),
-        ("C:\\w.bin", "absolute"),
-        ("C:/w.bin", "absolute"),
-        ("c:w.bin", "absolute"),
-        ("http://host/w.bin", "absolute"),
-        ("file:///etc/passwd", "absolute"),
-        ("s3+x.y-z://bucket/w", "absolute"),
-        ("../secret", "leaves"),
-        ("..", "leaves"),
-        ("sub/../../secret", "leaves"),
-        ("sub/../w.bin", "leaves"),
-        ("./../secret", "leaves"),
-        ("sub/..", "leaves"),
-        ("..\\secret", "backslash"),
-        ("sub\\w.bin", "backslash"),
-        ("w.bin\0", "control"),
-        ("w\n.bin", "control"),
-        ("w\x1b[31m.bin", "control"),
-        ("w\x7f.bin", "control"),
-        ("x" * 4097, "longer than"),
-        ("a/" * 2049, "longer than"),
-        ("*/_ORT_MEM_ADDR_/*", "in-memory"),
-        ("sub/_ORT_MEM_ADDR_", "in-memory"),
-        ("missing.bin", "missing"),
-        ("w.bin/below", "cannot be looked at|missing"),
-        ("x" * 300, "cannot be looked at"),
-        (".", "not a regular file"),
-        ("sub", "not a regular file"),
+        ("", "EXT009", "without a location"),
+        ("/etc/passwd", "EXT001", "absolute"),
+        ("//server/share", "EXT001", "absolute"),
+        ("\\\\server\\share", "EXT001", "absolute"),
+        ("\\windows", "EXT001", "absolute"),
+        ("C:\\w.bin", "EXT001", "absolute"),
+        ("C:/w.bin", "EXT001", "absolute"),
+        ("c:w.bin", "EXT001", "absolute"),
+        ("http://host/w.bin", "EXT009", "absolute: a URL"),
+        ("HTTP://HOST/w.bin", "EXT009", "absolute: a URL"),
+        ("file:///etc/passwd", "EXT009", "absolute: a URL"),
+        ("s3+x.y-z://bucket/w", "EXT009", "absolute: a URL"),
+        ("S3+X.Y-Z://BUCKET/W", "EXT009", "absolute: a URL"),
+        ("../secret", "EXT002", "leaves"),
+        ("..", "EXT002", "leaves"),
+        ("sub/../../secret", "EXT002", "leaves"),
+        ("sub/../w.bin", "EXT002", "leaves"),
+        ("./../secret", "EXT002", "leaves"),
+        ("sub/..", "EXT002", "leaves"),
+        ("..\\secret", "EXT009 EXT002", "backslash"),
+        ("sub\\w.bin", "EXT009", "backslash"),
+        ("w.bin\0", "EXT009", "control"),
+        ("w\n.bin", "EXT009", "control"),
+        ("w\x1b[31m.bin", "EXT009", "control"),
+        ("w\x1f.bin", "EXT009", "control"),
+        ("w\x7f.bin", "EXT009", "control"),
+        ("w\0/../x", "EXT009 EXT002", "control"),
+        ("x" * 4097, "EXT009", "longer than"),
+        ("a/" * 2049, "EXT009", "longer than"),
+        ("a/" * 2048, "EXT006", "cannot be looked at"),
+        ("*/_ORT_MEM_ADDR_/*", "EXT016", "in-memory"),
+        ("sub/_ORT_MEM_ADDR_", "EXT016", "in-memory"),
+        ("missing.bin", "EXT006", "missing.bin is missing"),
+        ("w.bin/below", "EXT006", "w.bin/below cannot be looked at"),
+        ("x" * 300, "EXT006", "cannot be looked at"),
+        (".", "EXT005", "not a regular file"),
+        ("sub", "EXT005", "sub is not a regular file"),
     ],
 )
-def test_location_is_refused(location: str, why: str, home: Path) -> None:
+def test_location_is_refused(location: str, rules: str, why: str, home: Path) -> None:
     found = look(home, ("location", location))
-    assert found.path is None
-    assert found.nbytes is None
-    assert_matches(why, found.problem)
+    assert (found.location, found.path, found.nbytes) == (location, None, None)
+    assert found.notes == ()
+    assert [problem.rule for problem in found.problems] == rules.split()
+    assert {problem.what for problem in found.problems} == {"external data"}
+    assert why in found.problem
     assert open_side_file(found) is None
 
 
-def assert_matches(pattern: str, text: str) -> None:
-    assert any(word in text for word in pattern.split("|")), text
+@POSIX
+@pytest.mark.parametrize("location", ["w .bin", "w~.bin", "ww:.bin", "1://x.bin"])
+def test_what_only_resembles_a_refused_location_is_looked_for(location: str, home: Path) -> None:
+    """A space and `~` are no control characters; a colon after two letters is no drive."""
+    (home / location).parent.mkdir(exist_ok=True)
+    (home / location).write_bytes(bytes(SIZE))
+    found = look(home, ("location", location))
+    assert (found.problems, found.nbytes) == ((), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown", "most"),
+    [
+        ("location", "/" + "x" * 300, "/", 200),
+        ("location", "s3://" + "x" * 300, "s3://", 200),
+        ("location", "a\\" + "x" * 300, "a\\", 200),
+        ("location", "../" + "x" * 300, "../", 200),
+        ("offset", "x" * 300, "'", 41),
+        ("x" * 300, "1", "'", 81),
+        ("checksum", "x" * 300, "'", 61),
+    ],
+)
+def test_what_a_stranger_wrote_is_shown_cut(
+    key: str, value: str, shown: str, most: int, home: Path
+) -> None:
+    entries = [(key, value)] if key == "location" else [("location", "w.bin"), (key, value)]
+    found = look(home, *entries)
+    (row,) = found.problems + found.notes
+    text = shown + "x" * (most - len(shown))
+    assert text in row.why
+    assert text + "x" not in row.why
+
+
+def test_what_was_not_looked_at_is_empty() -> None:
+    refused = external.look("/w.bin", "model.onnx")
+    assert refused == ExternalData("/w.bin", 0, None, None, None, refused.problems, (), None)
+    assert (refused.problem, refused.note) == ("location /w.bin is absolute", "")
+    assert ExternalData("w.bin").problems == ()
 
 
 def test_no_location_at_all_is_refused(home: Path) -> None:
@@ -115,7 +160,10 @@ def test_no_location_at_all_is_refused(home: Path) -> None:
 def test_location_of_a_model_from_standard_input_is_refused() -> None:
     found = locate(tensor(("location", "w.bin")), "-", {})
     assert "standard input" in found.problem
+    assert [problem.rule for problem in found.problems] == ["EXT006"]
     assert found.path is None
+    (refused,) = locate(tensor(("location", "/w.bin")), "-", {}).problems
+    assert refused.rule == "EXT001"
 
 
 def test_text_alone_decides_before_anything_is_looked_at(
@@ -135,7 +183,10 @@ def test_link_inside_the_folder_is_accepted_with_a_note(home: Path) -> None:
     (home / "link").symlink_to("sub/w.bin")
     found = look(home, ("location", "link"))
     assert (found.problem, found.nbytes) == ("", SIZE)
-    assert "link" in found.note
+    assert [(note.rule, note.why) for note in found.notes] == [
+        ("EXT003", "link is reached through a link")
+    ]
+    assert found.note == "link is reached through a link"
     assert found.path == str((home / "sub" / "w.bin").resolve())
 
 
@@ -144,8 +195,10 @@ def test_link_inside_the_folder_is_accepted_with_a_note(home: Path) -> None:
 def test_link_out_of_the_folder_is_refused(target: str, home: Path) -> None:
     (home / "link").symlink_to(target)
     found = look(home, ("location", "link"))
-    assert "leaves the model's folder" in found.problem
-    assert (found.path, found.nbytes) == (None, None)
+    assert [(problem.rule, problem.why) for problem in found.problems] == [
+        ("EXT003", "link is a link that leaves the model's folder")
+    ]
+    assert (found.location, found.path, found.nbytes) == ("link", None, None)
 
 
 @POSIX
@@ -167,8 +220,11 @@ def test_link_to_a_folder_with_the_same_beginning_is_refused(home: Path) -> None
 def test_dangling_and_looping_links_are_problems(home: Path) -> None:
     (home / "dangling").symlink_to("nothing")
     (home / "loop").symlink_to("loop")
-    assert "missing" in look(home, ("location", "dangling")).problem
-    assert look(home, ("location", "loop")).problem
+    assert look(home, ("location", "dangling")).location == "dangling"
+    (dangling,) = look(home, ("location", "dangling")).problems
+    (loop,) = look(home, ("location", "loop")).problems
+    assert (dangling.rule, dangling.why) == ("EXT006", "dangling is missing")
+    assert (loop.rule, loop.why) == ("EXT003", "loop cannot be looked at")
 
 
 @POSIX
@@ -213,8 +269,19 @@ def test_hard_link_is_sized_noted_and_not_opened(home: Path) -> None:
     os.link(home.parent / "secret", home / "hard")
     found = look(home, ("location", "hard"))
     assert (found.problem, found.nbytes) == ("", SIZE)
-    assert "hard link" in found.note
+    assert [(note.rule, note.why) for note in found.notes] == [
+        ("EXT004", "hard has another hard link")
+    ]
     assert open_side_file(found) is None
+
+
+def test_the_model_as_its_own_side_file_is_noted(home: Path) -> None:
+    (home / "model.onnx").write_bytes(bytes(SIZE))
+    found = look(home, ("location", "model.onnx"))
+    assert (found.problem, found.nbytes) == ("", SIZE)
+    assert [(note.rule, note.why) for note in found.notes] == [
+        ("EXT019", "model.onnx is the model file itself")
+    ]
 
 
 @POSIX
@@ -230,7 +297,10 @@ def test_what_is_no_file_is_refused(kind: str, home: Path) -> None:
     else:
         (home / "x").symlink_to("/dev/zero")
     found = look(home, ("location", "x"))
-    assert_matches("not a regular file|leaves", found.problem)
+    rule, why = {"link to /dev/zero": ("EXT003", "x is a link that leaves the model's folder")}.get(
+        kind, ("EXT005", "x is not a regular file")
+    )
+    assert [(problem.rule, problem.why) for problem in found.problems] == [(rule, why)]
     assert (found.path, found.nbytes) == (None, None)
 
 
@@ -243,6 +313,86 @@ def test_file_exchanged_for_a_link_or_fifo_after_the_look_is_not_opened(home: Pa
         path.unlink()
         change(path)  # type: ignore[no-untyped-call]
         assert open_side_file(found) is None
+
+
+@POSIX
+def test_file_exchanged_between_look_and_open_is_not_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that was opened is compared with the one that was looked at, and closed."""
+    found = look(home, ("location", "w.bin"))
+    opened = []
+
+    def another(path: str) -> Any:
+        os.replace(home / "sub" / "w.bin", path)  # the attacker is quick
+        opened.append(open(path, "rb"))  # noqa: SIM115
+        return opened[0]
+
+    monkeypatch.setattr(external, "open_regular", another)
+    assert open_side_file(found) is None
+    assert opened[0].closed
+
+
+@POSIX
+def test_file_that_is_gone_or_may_not_be_read_is_not_opened(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = look(home, ("location", "w.bin"))
+    file = open_side_file(found)
+    assert file is not None
+    with file:
+        assert file.read() == bytes(SIZE)
+
+    def refuse(path: str) -> Any:
+        raise NotReadableError("no", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(external, "open_regular", refuse)
+        assert open_side_file(found) is None
+    (home / "w.bin").unlink()
+    assert open_side_file(found) is None
+
+
+# ----------------------------------------------------------------------------------- in an archive
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> str:
+    """Path of a model in an archive, beside a side file of 64 bytes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for name, content in (("m/a.onnx", b""), ("m/sub/w.bin", bytes(SIZE)), ("w.bin", b"")):
+            file.writestr(name, content)
+    return f"zip://m/a.onnx::{tmp_path}/a.zip"
+
+
+def test_side_file_in_an_archive_is_its_member(packed: str) -> None:
+    path = packed.replace("a.onnx", "sub/w.bin")
+    for location in ("sub/w.bin", "./sub//w.bin"):
+        found = external.look(location, packed)
+        assert found == ExternalData(location, path=path, nbytes=SIZE)
+    file = open_side_file(found)
+    assert file is not None
+    with file:
+        assert file.read() == bytes(SIZE)
+    gone = found._replace(path=path.replace("w.bin", "v.bin"))
+    assert open_side_file(gone) is None
+
+
+def test_side_file_that_an_archive_lacks_is_missing(packed: str) -> None:
+    (problem,) = external.look("w.bin", packed).problems
+    assert (problem.rule, problem.why) == ("EXT006", "w.bin is missing")
+    (problem,) = external.look("../w.bin", packed).problems
+    assert problem.rule == "EXT002"
+
+
+def test_side_files_elsewhere_are_looked_at_up_to_a_bound(packed: str) -> None:
+    cache = {str(number): ExternalData(str(number)) for number in range(999)}
+    assert locate(tensor(("location", "sub/w.bin")), packed, cache).nbytes == SIZE
+    (problem,) = locate(tensor(("location", "./sub/w.bin")), packed, cache).problems
+    assert (problem.rule, problem.why) == (
+        "EXT006",
+        "more than 1,000 side files; ./sub/w.bin is not looked at",
+    )
 
 
 # --------------------------------------------------------------------------------------- relative
@@ -304,6 +454,74 @@ def test_range_is_checked_against_the_file(
     assert why in found.problem
     assert found.offset == int(offset or 0)
     assert found.length == (None if length is None else int(length))
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "dims", "data_type", "expected"),
+    [
+        (0, 63, (16,), 1, [("EXT014", {"expected": 64, "found": 63})]),
+        (1, 64, (16,), 1, [("EXT007", {"end": 65, "size": 64})]),
+        (
+            0, 65, (16,), 1,
+            [("EXT014", {"expected": 64, "found": 65}), ("EXT007", {"end": 65, "size": 64})],
+        ),
+        (8, 60, (16,), 1, [  # the tensor needs more than is stated
+            ("EXT014", {"expected": 64, "found": 60}), ("EXT007", {"end": 72, "size": 64}),
+        ]),
+        (8, 57, (4,), 0, [("EXT007", {"end": 65, "size": 64})]),  # of no type: length decides
+        (8, 56, (4,), 0, []),
+        (8, 56, (4,), 8, []),  # strings: no fixed width
+        (8, 57, (4,), 8, [("EXT007", {"end": 65, "size": 64})]),
+        (8, 56, (-1, 4), 1, []),
+        (8, 57, (4, -1), 1, [("EXT007", {"end": 65, "size": 64})]),
+        (0, 0, (0, 4), 1, []),
+        (0, 64, (4, 2, 2), 1, []),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_with_its_numbers(
+    offset: int,
+    length: int,
+    dims: tuple[int, ...],
+    data_type: int,
+    expected: list[tuple[str, dict[str, int]]],
+    home: Path,
+) -> None:
+    entries = (("location", "w.bin"), ("offset", str(offset)), ("length", str(length)))
+    found = look(home, *entries, dims=dims, data_type=data_type)
+    assert [(problem.rule, problem.evidence) for problem in found.problems] == expected
+
+
+def test_every_entry_is_looked_at(home: Path) -> None:
+    found = look(
+        home,
+        ("location", "w.bin"),
+        ("length", "x"),
+        ("size", "1"),
+        ("base", "2"),
+        ("checksum", "0" * 39),
+        ("offset", "y"),
+        ("size", "3"),
+    )
+    assert [(row.rule, row.why) for row in found.problems] == [
+        ("EXT008", "offset 'y' is not a number"),
+        ("EXT008", "length 'x' is not a number"),
+        ("EXT013", "an external_data key is given twice"),
+    ]
+    assert [(row.rule, row.why) for row in found.notes] == [
+        ("EXT013", "external_data has the unknown key 'base'"),
+        ("EXT010", f"checksum {'0' * 39!r} is not a SHA-1"),
+    ]
+    assert {row.what for row in (*found.problems, *found.notes)} == {"external data"}
+    assert found.checksum == "0" * 39
+
+
+@pytest.mark.parametrize("checksum", ["0123456789abcdef" * 2 + "0" * 8, "ABCDEF0123" * 4])
+def test_checksum_of_40_hexadecimal_digits_is_one(checksum: str, home: Path) -> None:
+    found = look(home, ("location", "w.bin"), ("checksum", checksum))
+    assert (found.problems, found.notes, found.checksum) == ((), (), checksum)
+    for wrong in (checksum + "0", checksum + "\n", "g" + checksum[1:], checksum[1:]):
+        found = look(home, ("location", "w.bin"), ("checksum", wrong))
+        assert [note.rule for note in found.notes] == ["EXT010"]
 
 
 @pytest.mark.parametrize("key", ["offset", "length"])

@@ -34,7 +34,6 @@ class Layer(NamedTuple):
     steps: Dim
     batch: Dim
     directions: int
-    gates: int
     hidden: Dim
     features: Dim
 
@@ -44,24 +43,24 @@ class Layer(NamedTuple):
         return self.steps * self.batch * self.directions * self.hidden
 
 
-def layer(call: Call, gates: int, hidden_axis: int = -1) -> Layer:
+def layer(call: Call, hidden_axis: int) -> Layer:
     """Sizes from X, R and the attributes; `hidden_axis` is that of R [directions, …]."""
     first, second, features = shape(call, 0, 3)
     steps, batch = (second, first) if attribute(call, "layout", 0) else (first, second)
     stated = attribute(call, "hidden_size", 0) or None
     kept = maybe(lambda: shape(call, 2, 3)[hidden_axis])
     directions = 2 if call.node.text("direction") == "bidirectional" else 1
-    return Layer(steps, batch, directions, gates, agree(stated, kept), features)
+    return Layer(steps, batch, directions, agree(stated, kept), features)
 
 
 def _rule(gates: int, elementwise: int, hidden_axis: int = -1) -> Rule:
     def macs(call: Call) -> Dim:
-        found = layer(call, gates, hidden_axis)
+        found = layer(call, hidden_axis)
         return found.states * gates * (found.features + found.hidden)
 
     def work(call: Call) -> Dim:
         peepholes = 3 if gates == 4 and call.has(7) else 0
-        return layer(call, gates, hidden_axis).states * (elementwise + peepholes)
+        return layer(call, hidden_axis).states * (elementwise + peepholes)
 
     return Rule(
         "steps x batch x directions x gates x hidden x (input + hidden)",
@@ -76,14 +75,14 @@ def _biases(gates: int, hidden_axis: int) -> Formula:
     """ONNX adds two biases a gate: that of the input and that of the recurrent half."""
 
     def added(call: Call) -> Dim:
-        return layer(call, gates, hidden_axis).states * (2 * gates) if call.has(3) else 0
+        return layer(call, hidden_axis).states * (2 * gates) if call.has(3) else 0
 
     return added
 
 
 def _text(gates: int, hidden_axis: int) -> Text:
     def text(call: Call) -> str:
-        steps, batch, directions, _, hidden, features = layer(call, gates, hidden_axis)
+        steps, batch, directions, hidden, features = layer(call, hidden_axis)
         macs = directions * gates * hidden * (features + hidden)
         one = gates * ((hidden + features) * hidden + hidden)
         two = gates * ((hidden + features) * hidden + 2 * hidden)

@@ -213,3 +213,34 @@ def test_words(call: Callable[..., Call]) -> None:
     assert explain(projecting).startswith("projection 11,520 + ")
     experts = call("MoE", [(9, 4), (9, 8), (8, 6, 4), None, (8, 4, 6)], domain=MS, k=2)
     assert explain(experts).startswith("2 of 8 experts for each token")
+    assert explain(projecting) == (
+        "projection 11,520 + Q·Kᵀ 1·5·5·32 + P·V 1·5·5·32 (batch·queries·keys·width of 4 heads)"
+        " = 13,120 MACs; masks do not reduce it"
+    )
+
+
+def test_packed_tokens_with_queries_keys_and_values_in_one(costs: Costs) -> None:
+    """[tokens, heads, 3, head size], and a bias of 3 x heads x head size for each token."""
+    heads, d, tokens = 4, 8, 9
+    inputs = [(tokens, heads, 3, d), None, None, (3 * heads * d,), (2, 6), (3,)]
+    found = costs("PackedMultiHeadAttention", inputs, domain=MS, left_out=[1, 2], num_heads=heads)
+    assert found.macs == two_products(2, heads, 6, 6, d, d)
+    assert found.bias == tokens * 3 * heads * d
+
+
+@pytest.mark.parametrize(
+    ("op_type", "masks"),
+    [("Attention", (3, 5)), ("DecoderMaskedSelfAttention", (3, 6)), ("QAttention", (5,))],
+)
+def test_a_mask_is_one_more_pass_over_the_scores(
+    costs: Costs, op_type: str, masks: tuple[int, ...]
+) -> None:
+    b, s, features, heads = 2, 5, 24, 4
+    inputs = [(b, s, features), (features, 96), (96,), *[None] * 6]
+    scores = b * heads * s * s
+    for given in ((), *((one,) for one in masks), masks):
+        left_out = [index for index in range(3, 9) if index not in given]
+        found = costs(op_type, inputs, domain=MS, left_out=left_out, num_heads=heads)
+        assert found.macs == b * s * features * 96 + two_products(b, heads, s, s, 8, 8)
+        assert found.elementwise == scores * (2 if given else 1)
+        assert found.bias == b * s * 96

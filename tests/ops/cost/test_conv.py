@@ -136,3 +136,23 @@ def test_words(call: Callable[..., Call]) -> None:
         "64·32·2·2 weights = 8,192; transposed, so each of the 16·16 input positions meets every"
         " weight: 2,097,152 MACs"
     )
+    biased = call("ConvTranspose", [(2, 64, 16, 16), (64, 32, 2, 2), (32,)], [(2, 32, 32, 32)])
+    assert explain(biased) == (
+        "64·32·2·2 weights + 32 biases = 8,224; transposed, so each of the 2·16·16 input positions"
+        " meets every weight: 4,194,304 MACs"
+    )
+    single = call("ConvTranspose", [(1, 2, 5), (2, 1, 3), (1,)], [(1, 1, 7)])
+    assert explain(single) == (
+        "2·1·3 weights + 1 bias = 7; transposed, so each of the 5 input positions"
+        " meets every weight: 30 MACs"
+    )
+    one_filter = call("Conv", [(1, 2, 5), (1, 2, 3), (1,)], [(1, 1, 3)])
+    assert explain(one_filter) == (
+        "2·3 weights x 1 filter + 1 bias = 7; 6 MACs x 3 positions = 18 MACs"
+    )
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_transposed_needs_an_axis_to_lie_on(costs: Costs, rank: int) -> None:
+    shapes = [(2,) * rank, (2,) * rank]
+    assert costs("ConvTranspose", shapes, [(2,) * rank]).macs is None

@@ -185,6 +185,13 @@ def test_einsum_with_unequal_sizes_is_unknown(costs: Costs) -> None:
     assert costs("Einsum", [(2, 3), (4, 5)], equation="ij,jk->ik").macs is None
 
 
+def test_what_a_contraction_has_summed_is_not_summed_again(costs: Costs) -> None:
+    """j is gone after the first product, so the second is no sum over it."""
+    shapes = [(2, 3), (3, 5), (5, 7)]
+    assert costs("Einsum", shapes, equation="ij,jk,kl->il") == (30 + 70, 0, 0)
+    assert costs("Einsum", shapes, equation="ij,jk,kl->ijl") == (2 * 3 * 5 * 7, 2 * 3 * 5, 0)
+
+
 def test_einsum_of_symbols(costs: Costs) -> None:
     batch = symbol("batch")
     assert costs("Einsum", [(batch, 3), (3, 5)], equation="ij,jk->ik").macs == 15 * batch
@@ -207,3 +214,59 @@ def test_words(call: Callable[..., Call]) -> None:
     assert "i·j·k = 2·3·5: 30 MACs" in explain(scores)
     packed = call("MatMulNBits", [(9, 64), None], domain=MS, K=64, N=32, bits=4)
     assert "64·32 = 2,048 weights of 4 bits" in explain(packed)
+    assert "each made a number again (element-wise) and used for 9 rows: 18,432 MACs" in explain(
+        packed
+    )
+    one = call("MatMulNBits", [(64,), None], domain=MS, K=64, N=32)
+    assert "weights of 4 bits" in explain(one)
+    single = call("MatMulNBits", [(1, 64), None], domain=MS, K=64, N=32, bits=8)
+    assert "64·32 = 2,048 weights of 8 bits" in explain(single)
+    assert "used for 1 row: 2,048 MACs" in explain(single)
+    bias = call("Gemm", [(3, 4), (4, 1), (1,)], [(3, 1)])
+    assert explain(bias) == "4·1 weights + 1 bias = 5; 4 MACs x 3 rows = 12 MACs"
+    plain = call("Gemm", [(3, 4), (4, 2)], [(3, 2)])
+    assert explain(plain) == "4·2 weights = 8; 8 MACs x 3 rows = 24 MACs"
+    added = call("GemmFastGelu", [(3, 4), (4, 2), (2,)], [(3, 2)], domain=MS)
+    assert explain(added) == (
+        "4 multiply-accumulates for each of 3·2 = 6 outputs: 24 MACs;"
+        " 6 additions of the bias are not among them"
+    )
+    lonely = call("MatMul", [(1, 1), (1, 1)])
+    assert explain(lonely) == "1 multiply-accumulate for each of 1·1 = 1 output: 1 MACs"
+    none = call("Einsum", [(2, 3), (2, 3)], equation="ij,ij->ij")
+    assert explain(none) == (
+        "nothing is summed over two operands, so it is element-wise work: 0 MACs"
+    )
+
+
+@pytest.mark.parametrize("batch", [(), (5,), (5, 2, 2)])
+@pytest.mark.parametrize(("turn_a", "turn_b"), list(product((0, 1), repeat=2)))
+def test_operands_of_every_rank_are_turned(
+    costs: Costs, batch: tuple[int, ...], turn_a: int, turn_b: int
+) -> None:
+    a = (*batch, 7, 3) if turn_a else (*batch, 3, 7)
+    b = (*batch, 11, 7) if turn_b else (*batch, 7, 11)
+    found = costs("FusedMatMul", [a, b], domain=MS, transA=turn_a, transB=turn_b)
+    assert found.macs == prod(batch) * 3 * 7 * 11
+
+
+def test_eliminations(costs: Costs) -> None:
+    """An n x n elimination updates n·n·n/3 elements, an inverse three times as many."""
+    assert costs("Det", [(2, 6, 6)], [(2,)]) == (0, 2 * 6**3 // 3, 0)
+    assert costs("Det", [(5, 5)], [()]) == (0, 5**3 // 3, 0)
+    assert costs("Det", [(5,)], [()]).elementwise is None
+    assert costs("Inverse", [(2, 6, 6)], [(2, 6, 6)], domain=MS) == (0, 2 * 6**3, 0)
+
+
+def test_products_that_end_in_an_activation(costs: Costs) -> None:
+    a, b, out, bias = (3, 4), (4, 2), (3, 2), (2,)
+    fused = costs("FusedMatMulActivation", [a, b], [out], domain=MS)
+    assert fused == (24, 6, 0)
+    assert costs("FusedGemm", [a, b, bias], [out], domain=MS) == (24, 6, 6)
+    assert costs("GemmFastGelu", [a, b, bias], [out], domain=MS) == (24, 6, 6)
+    assert costs("GemmFastGelu", [a, b], [out], domain=MS) == (24, 6, 0)
+    floats = [a, b, (), (), (), (), bias]
+    assert costs("MatMulIntegerToFloat", floats, [out], domain=MS) == (24, 6, 6)
+    assert costs("MatMulIntegerToFloat", floats[:6], [out], domain=MS) == (24, 6, 0)
+    assert costs("MatMulInteger16", [a, b], [out], domain=MS) == (24, 0, 0)
+    assert costs("TransposeMatMul", [a, b], [out], domain=MS) == (24, 0, 0)

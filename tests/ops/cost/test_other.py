@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from graphcount.loading.model import Attribute, Tensor
 from graphcount.ops.call import Call
-from graphcount.ops.cost import Cost, explain
+from graphcount.ops.cost import Cost, cost, explain
 from graphcount.symbolic import symbol
 
 Costs = Callable[..., Cost]
@@ -208,3 +209,55 @@ def test_words(call: Callable[..., Call]) -> None:
     assert explain(linear) == (
         "1 coefficient + 1 intercept = 2 parameters; 1 MACs x 2 samples = 2 MACs"
     )
+    single = call("LinearRegressor", [(4,)], domain=ML, coefficients=[1.0] * 4)
+    assert explain(single).startswith("4 coefficients")
+
+
+def test_what_a_linear_model_does_not_have_counts_nothing(costs: Costs) -> None:
+    assert costs("LinearRegressor", [(7, 4)], domain=ML, coefficients=[0.5] * 4) == (28, 0, 0)
+    assert costs("LinearRegressor", [(7, 4)], domain=ML) == (0, 0, 0)
+
+
+def test_words_of_norms(call: Callable[..., Call]) -> None:
+    x = (2, 5, 8)
+    layer = explain(call("LayerNormalization", [x, (8,), (8,)], [x]))
+    assert layer == (
+        "8 scales + 8 shifts = 16 parameters; one operation for each element:"
+        " 80 operations, no MACs"
+    )
+    assert explain(call("LayerNormalization", [x, (8,)], [x])).startswith("8 scales, no shift; ")
+    plain = explain(call("RMSNormalization", [(5, 1), (1,)], [(5, 1)]))
+    assert plain.startswith("1 scale, no shift; ")
+    one = explain(call("LayerNormalization", [(5, 1), (1,), (1,)], [(5, 1)]))
+    assert one.startswith("1 scale + 1 shift = 2 parameters; ")
+    skipped = [x, x, (8,), (8,), (8,)]
+    both = explain(call("SkipLayerNormalization", skipped, [x], domain=MS))
+    assert "one operation for each element after 2 sums: 240 operations" in both
+    once = explain(call("SkipLayerNormalization", skipped[:4], [x], domain=MS))
+    assert "after 1 sum: 160 operations" in once
+    batch = explain(call("BatchNormalization", [(2, 1, 3)] + [(1,)] * 4, [(2, 1, 3)]))
+    assert "1 running mean and 1 running variance are" in batch
+    assert batch.endswith("one operation for each of 6 elements, no MACs")
+
+
+@pytest.mark.parametrize(
+    ("dims", "ref", "macs"),
+    [
+        ((12,), "", 7 * 12),
+        ((3, 4), "", 7 * 12),
+        ((), "", 7),
+        ((0,), "", 0),
+        ((-3,), "", None),
+        ((12,), "given_by_the_call", None),
+    ],
+)
+def test_coefficients_may_be_kept_as_a_tensor(
+    call: Callable[..., Call], dims: tuple[int, ...], ref: str, macs: int | None
+) -> None:
+    plain = call("LinearRegressor", [(7, 4)], domain=ML)
+    other = Tensor("other", 1, (99,), (), (), False, False, 0)
+    held = Attribute("coefficients", 0, ref, None, (other._replace(dims=dims), other), (), (), 0)
+    node = plain.node._replace(attributes=(held,))
+    found = cost(Call(node, 23, plain.inputs, (), (), ()))
+    assert found is not None
+    assert found.macs == macs

@@ -97,3 +97,22 @@ def test_words(call: Callable[..., Call]) -> None:
     both = explain(call("GRU", inputs[:3], hidden_size=64, direction="bidirectional"))
     assert "both directions" in both
     assert "no bias" in both
+    assert both == (
+        "2·3·(64 + 64)·64 = 49,152 parameters, no bias; 2·3·64·(64 + 64) = 49,152 MACs a step,"
+        " both directions x 100·1 steps·batch = 4,915,200 MACs"
+    )
+    doubled = explain(call("LSTM", inputs, hidden_size=64, direction="bidirectional"))
+    assert doubled.startswith("2·4·((64 + 64)·64 + 64) = 66,048 parameters with one bias a gate")
+    assert "2·4·((64 + 64)·64 + 2·64) = 66,560; " in doubled
+
+
+def test_the_words_of_a_rule_without_numbers_of_its_own(call: Callable[..., Call]) -> None:
+    """A layer of one unit on one feature, attending to one row of one number: all sums are 1."""
+    ones = [(1, 1, 1), (1, 4, 2), (1, 4, 1), *[None] * 6, *[(1, 1, 1)] * 2, (1, 1), (1, 1, 1)]
+    said = explain(call("AttnLSTM", ones, domain="com.microsoft", hidden_size=1))
+    macs = (8 + 4 + 1 + 1 * (1 + 1)) + 1
+    assert said.endswith(f"; {macs} MACs; 12 element-wise operations")
+    unknown = explain(call("AttnLSTM", [], domain="com.microsoft"))
+    assert "MACs unknown: a shape is not known" in unknown
+    assert "element-wise operations unknown" in unknown
+    assert "no MACs" not in unknown

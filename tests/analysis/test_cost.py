@@ -1,0 +1,237 @@
+"""A forward pass with control flow: trips, the dearest branch, calls, and what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import graphcount
+from graphcount.report.records import Report
+
+Save = Callable[..., str]
+N = helper.make_node
+PRODUCT = 2 * 2
+"""MACs of [1, 2] x [2, 2]."""
+STATE = helper.make_tensor_value_info("s", TensorProto.FLOAT, [1, 2])
+
+
+def weight(name: str, rows: int = 2, columns: int = 2) -> TensorProto:
+    numbers = np.linspace(0.1, 0.9, rows * columns, dtype=np.float32)
+    return numpy_helper.from_array(numbers.reshape(rows, columns), name)
+
+
+def chain(value: str, count: int, tag: str) -> tuple[list[onnx.NodeProto], str]:
+    """Products one after another, each with the square matrix W."""
+    names = [value, *(f"{tag}{index}" for index in range(count))]
+    nodes = [N("MatMul", [a, "W"], [b], f"{tag}_{b}") for a, b in pairwise(names)]
+    return nodes or [N("Identity", [value], [f"{tag}x"])], names[-1] if count else f"{tag}x"
+
+
+def branch(count: int, tag: str) -> onnx.GraphProto:
+    nodes, last = chain("x", count, tag)
+    out = helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, 2])
+    return helper.make_graph(nodes, tag, [], [out])
+
+
+def body(inside: list[onnx.NodeProto], last: str) -> onnx.GraphProto:
+    """A Loop's body: the state goes through `inside` and is called `last` then."""
+    info = helper.make_tensor_value_info
+    return helper.make_graph(
+        [*inside, N("Identity", ["c"], ["c_out"])],
+        "body",
+        [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), STATE],
+        [info("c_out", TensorProto.BOOL, []), info(last, TensorProto.FLOAT, [1, 2])],
+    )
+
+
+def loop(trips: str, graph: onnx.GraphProto, name: str = "loop", state: str = "x") -> Any:
+    return N("Loop", [trips, "", state], [f"{name}_y"], name, body=graph)
+
+
+def scalar(name: str, number: int) -> TensorProto:
+    return numpy_helper.from_array(np.array(number, np.int64), name)
+
+
+def count(save: Save, nodes: list[onnx.NodeProto], output: str, **more: Any) -> Report:
+    inputs = [("x", [1, 2]), helper.make_tensor_value_info("flag", TensorProto.BOOL, [])]
+    tensors = [weight("W"), scalar("three", 3), scalar("five", 5)]
+    tensors = [one for one in tensors if one.name == "W" or _reads(nodes, one.name)]
+    return graphcount.count(save(nodes, tensors, inputs=inputs, outputs=[(output, [1, 2])], **more))
+
+
+def _reads(nodes: Any, name: str) -> bool:
+    return any(
+        name in node.input or any(_reads(a.g.node, name) for a in node.attribute if a.HasField("g"))
+        for node in nodes
+    )
+
+
+def by_module(report: Report) -> int:
+    """What the rows of nodes say: they sum to the totals."""
+    return sum(node.macs or 0 for node in report.nodes)
+
+
+@pytest.mark.parametrize(("then", "other"), [(3, 1), (1, 3), (2, 2), (0, 1), (1, 0), (0, 0)])
+def test_the_dearest_branch_counts(save: Save, then: int, other: int) -> None:
+    node = N(
+        "If", ["flag"], ["y"], "if", then_branch=branch(then, "t"), else_branch=branch(other, "e")
+    )
+    report = count(save, [node], "y")
+    assert report.totals.macs == by_module(report) == max(then, other) * PRODUCT
+    assert report.exact
+    costs = {node.id: node.macs for node in report.nodes if node.op_type == "MatMul"}
+    dear = "then_branch" if then > other else "else_branch" if other > then else None
+    if dear:
+        assert all((macs == PRODUCT) == (dear in name) for name, macs in costs.items())
+        assert all(macs in (0, PRODUCT) for macs in costs.values())
+
+
+def test_trips_of_loops_inside_each_other_multiply(save: Save) -> None:
+    inner = loop("five", body(*chain("s", 2, "in")), "inner", "s")
+    outer = loop("three", body([N("MatMul", ["s", "W"], ["m"], "m"), inner], "inner_y"), "outer")
+    after = N("MatMul", ["outer_y", "W"], ["y"], "after")
+    report = count(save, [outer, after], "y")
+    assert report.totals.macs == by_module(report) == PRODUCT * (3 * (1 + 5 * 2) + 1)
+    assert report.exact
+
+
+def test_a_loop_in_a_branch_makes_it_the_dearest(save: Save) -> None:
+    """One product five times costs more than three; the branch that holds it counts."""
+    nested = helper.make_graph(
+        [loop("five", body(*chain("s", 1, "in")), "inner", "x")],
+        "t",
+        [],
+        [helper.make_tensor_value_info("inner_y", TensorProto.FLOAT, [1, 2])],
+    )
+    node = N("If", ["flag"], ["y"], "if", then_branch=nested, else_branch=branch(3, "e"))
+    report = count(save, [node], "y")
+    assert report.totals.macs == by_module(report) == 5 * PRODUCT
+    flipped = N("If", ["flag"], ["y"], "if", then_branch=branch(6, "e"), else_branch=nested)
+    report = count(save, [flipped], "y")
+    assert report.totals.macs == by_module(report) == 6 * PRODUCT
+
+
+def test_a_branch_in_a_loop_counts_once_a_trip(save: Save) -> None:
+    inside = N("If", ["c"], ["z"], "if", then_branch=branch(2, "t"), else_branch=branch(1, "e"))
+    graph = body([inside, N("Add", ["s", "z"], ["out"])], "out")
+    report = count(save, [loop("three", graph)], "loop_y")
+    assert report.totals.macs == by_module(report) == 3 * 2 * PRODUCT
+    assert report.totals.elementwise == 3 * 2  # the additions
+
+
+def test_trips_that_are_not_known_count_once_and_are_told(save: Save) -> None:
+    info = [helper.make_tensor_value_info("n", TensorProto.INT64, [])]
+    path = save(
+        [loop("n", body(*chain("s", 2, "in")))],
+        [weight("W")],
+        inputs=[("x", [1, 2]), *info],
+        outputs=["loop_y"],
+    )
+    report = graphcount.count(path)
+    assert report.totals.macs == 2 * PRODUCT
+    (unknown,) = [unknown for unknown in report.unknown if unknown.what == "trip count"]
+    assert (unknown.where, unknown.affects) == ("loop", "cost")
+    assert unknown.why == "the number of trips of Loop is not known; its body counts once"
+    assert (report.totals.lower_bound, report.doubts) == (True, ())
+
+
+def test_every_call_of_a_function_counts(save: Save) -> None:
+    inside = [N("MatMul", ["a", "w"], ["b"], "m")]
+    function = helper.make_function(
+        "local", "Twice", ["a", "w"], ["b"], inside, [helper.make_opsetid("", 20)]
+    )
+    nodes = [
+        N("Twice", ["x", "W"], ["h"], "one", domain="local"),
+        N("Twice", ["h", "W"], ["y"], "two", domain="local"),
+    ]
+    opsets = [("", 20), ("local", 1)]
+    report = count(save, nodes, "y", functions=[function], opsets=opsets)
+    assert report.totals.macs == by_module(report) == 2 * PRODUCT
+    looped = body([N("Twice", ["s", "W"], ["o"], "in", domain="local")], "o")
+    report = count(save, [loop("five", looped)], "loop_y", functions=[function], opsets=opsets)
+    assert report.totals.macs == by_module(report) == 5 * PRODUCT
+
+
+def test_biases_count_only_when_asked_for(save: Save) -> None:
+    bias = numpy_helper.from_array(np.ones(4, np.float32), "b")
+    node = N("Gemm", ["x", "V", "b"], ["y"], "gemm")
+    tensors = [weight("V", 2, 4), bias]
+    path = save([node], tensors, inputs=[("x", ["n", 2])], outputs=[("y", ["n", 4])])
+    plain, biased = graphcount.count(path), graphcount.count(path, macs_convention="torchinfo")
+    assert plain.totals.macs_expression == "8*n"
+    assert biased.totals.macs_expression == "12*n"
+    assert [node.macs_expression for node in plain.nodes] == ["8*n"]
+    assert [node.macs_expression for node in biased.nodes] == ["12*n"]
+    assert [node.macs for node in plain.nodes] == [None]
+    bound = graphcount.count(path, macs_convention="torchinfo", dims={"n": 5})
+    assert [(node.macs, node.macs_expression) for node in bound.nodes] == [(60, None)]
+    assert (bound.totals.macs, bound.totals.flops, bound.dims) == (60, 120, {"n": 5})
+
+
+def test_operators_without_a_formula_are_told_once_each(save: Save) -> None:
+    nodes = [
+        N("Swirl", ["x"], ["a"], "one", domain="acme"),
+        N("Swirl", ["a"], ["b"], "two", domain="acme"),
+        N("Whirl", ["b"], ["c"], "three"),
+        N("MatMul", ["c", "W"], ["y"], "four"),
+    ]
+    report = count(save, nodes, "y", opsets=[("", 20), ("acme", 1)])
+    told = {
+        unknown.where: (unknown.why, unknown.affects)
+        for unknown in report.unknown
+        if unknown.what == "operator"
+    }
+    assert told == {
+        "acme::Swirl": ("no formula for this operator (2 nodes)", "cost"),
+        "Whirl": ("no formula for this operator (1 node)", "cost"),
+    }
+    lost = [unknown for unknown in report.unknown if unknown.what == "macs"]
+    assert [node.macs for node in report.nodes if node.op_type == "MatMul"] in ([None], [4])
+    assert [unknown.where for unknown in lost] in (["four"], [])
+    assert report.totals.lower_bound
+    assert {unknown.affects for unknown in report.unknown} == {"cost"}
+
+
+def test_branches_of_free_size_are_compared_by_a_sample(save: Save) -> None:
+    """Six products of n rows cost more than one, and than one of two rows, for any usual n."""
+    nodes, last = chain("x", 6, "t")
+    free = helper.make_tensor_value_info(last, TensorProto.FLOAT, ["n", 2])
+    many = helper.make_graph(nodes, "many", [], [free])
+    fixed = helper.make_graph(
+        [N("MatMul", ["two", "W"], ["f"])],
+        "fixed",
+        [],
+        [helper.make_tensor_value_info("f", TensorProto.FLOAT, [2, 2])],
+        [weight("two")],
+    )
+    inner = N("If", ["flag"], ["z"], "inner", then_branch=fixed, else_branch=many)
+    outer = helper.make_graph(
+        [inner], "outer", [], [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)]
+    )
+    for then, other in ((outer, branch(1, "e")), (branch(1, "e"), outer)):
+        node = N("If", ["flag"], ["y"], "if", then_branch=then, else_branch=other)
+        inputs = [("x", ["n", 2]), helper.make_tensor_value_info("flag", TensorProto.BOOL, [])]
+        report = graphcount.count(save([node], [weight("W")], inputs=inputs, outputs=["y"]))
+        assert report.totals.macs_expression == "24*n"
+
+
+def test_what_a_node_is_explained_by(save: Save) -> None:
+    """Those with parameters or matrix work have words; others would only say what they are."""
+    nodes = [
+        N("MatMul", ["x", "W"], ["h"], "product"),
+        N("Relu", ["h"], ["r"], "relu"),
+        N("MatMul", ["r", "W"], ["y"], "again"),
+    ]
+    report = count(save, nodes, "y")
+    words = {node.id: node.explain for node in report.nodes}
+    assert words["product"] == words["again"]
+    assert words["product"].endswith(": 4 MACs")
+    assert words["relu"] == ""
+    assert [node.output_shapes for node in report.nodes] == [((1, 2),)] * 3
+    assert [node.elementwise for node in report.nodes] == [0, 2, 0]
