@@ -47,13 +47,14 @@ import sys, time, graphcount
 from pathlib import Path
 from graphcount.scanning.row import report_row
 paths = sorted(str(p) for p in Path(sys.argv[1]).rglob("*.onnx"))
+paths = paths[int(sys.argv[2]) :: int(sys.argv[3])]
 report_row(graphcount.count(paths[0]), "high")
 began, cpu = time.perf_counter(), time.process_time()
 for report in graphcount.scan(paths):
     report_row(report, "high")
 print(time.perf_counter() - began, time.process_time() - cpu)
 """
-"""The work of one core: the library, rows made, no processes."""
+"""The work of one core: the library, rows made, no processes. Arguments: folder, first, step."""
 
 OWN = """
 import sys, time
@@ -101,6 +102,17 @@ def inside(program: str, *arguments: str) -> list[float]:
     return [float(word) for word in done.stdout.splitlines()[-1].split()]
 
 
+def apart(folder: Path) -> list[float]:
+    """Two processes that know nothing of each other, half of the models each: what is possible."""
+    command = [sys.executable, "-c", ALONE, str(folder)]
+    halves = [
+        subprocess.Popen([*command, half, "2"], stdout=subprocess.PIPE, text=True)
+        for half in ("0", "1")
+    ]
+    told = [process.communicate()[0].split() for process in halves]
+    return [max(float(row[0]) for row in told), sum(float(row[1]) for row in told)]
+
+
 def whole(*arguments: str) -> list[float]:
     """Wall clock of `graphcount scan`, and CPU of its own process."""
     began = time.perf_counter()
@@ -125,7 +137,8 @@ def throughput(folder: Path, few: Path, rounds: int) -> None:
     count = sum(1 for _ in folder.rglob("*.onnx"))
     ways: dict[str, Callable[[], list[float]]] = {
         "onnx.load in a loop": lambda: inside(LOOP, str(folder)),
-        "graphcount.scan, one process": lambda: inside(ALONE, str(folder)),
+        "graphcount.scan, one process": lambda: inside(ALONE, str(folder), "0", "1"),
+        "the same, two processes apart": lambda: apart(folder),
     }
     for jobs in (1, 2):
         for name, option in (("--jobs", f"{jobs}"), ("--cluster", f"local:{jobs}")):
@@ -143,6 +156,10 @@ def throughput(folder: Path, few: Path, rounds: int) -> None:
     bare = [row[1] for row in found["onnx.load in a loop"]]
     own = [row[1] for row in found["graphcount.scan, one process"]]
     print(f"\nCPU against onnx.load: {spread([a / b for a, b in zip(own, bare, strict=True)])} x")
+    both = [row[0] for row in found["the same, two processes apart"]]
+    alone = [row[0] for row in found["graphcount.scan, one process"]]
+    possible = [a / b / 2 for a, b in zip(alone, both, strict=True)]
+    print(f"two processes apart: {spread(possible)} of linear")
     for name, options in (("--jobs", ("1", "2")), ("--cluster", ("local:1", "local:2"))):
         one, two = (found[f"graphcount scan {name} {option}"] for option in options)
         gains = [a[0] / b[0] / 2 for a, b in zip(one, two, strict=True)]

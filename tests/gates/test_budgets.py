@@ -211,7 +211,11 @@ def test_a_finding_has_the_numbers_for_machines(report: Report) -> None:
 @pytest.mark.parametrize(
     ("text", "bound", "said"),
     [
-        ("parameters", "max", "--max: 'parameters': write it as measure=limit, e.g. parameters=30M"),
+        (
+            "parameters",
+            "max",
+            "--max: 'parameters': write it as measure=limit, e.g. parameters=30M",
+        ),
         ("size = 3", "min", "--min: 'size' is no measure"),
         ("parameters = 3MB", "min", "--min: parameters: '3MB' is not a count like 30M"),
         ("nodes=5%", "max", "--max: nodes: '5%' is not a count"),
