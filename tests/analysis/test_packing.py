@@ -104,7 +104,7 @@ def test_another_domain_packs_nothing(save: Save) -> None:
 
 def test_thresholds_and_leaves_of_trees_are_learned(save: Save) -> None:
     modes = ["BRANCH_LEQ", "LEAF", "LEAF"]
-    learned = {"nodes_values": [0.5] * 3, "target_weights": [1.0, 2.0]}
+    learned = {"nodes_values": [1e10, 0.5, 0.5], "target_weights": [1.0, 1e10]}  # no masks
     steering = {"nodes_modes": modes, "nodes_featureids": [0, 0, 0]}
     node = N("TreeEnsembleRegressor", ["x"], ["y"], "t", domain=ML, **learned, **steering)
     path = save([node], inputs=["x"], outputs=["y"], opsets=[("", 21), (ML, 3)])
