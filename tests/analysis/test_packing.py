@@ -100,3 +100,15 @@ def test_leaves_have_no_threshold(save: Save, op_type: str) -> None:
 def test_another_domain_packs_nothing(save: Save) -> None:
     node = N("MatMulNBits", ["x", "B"], ["y"], domain="com.acme", K=64, N=32)
     assert elements(save, node, {"B": np.zeros((2, 3), np.uint8)}) == {"B": 6}
+
+
+def test_thresholds_and_leaves_of_trees_are_learned(save: Save) -> None:
+    modes = ["BRANCH_LEQ", "LEAF", "LEAF"]
+    learned = {"nodes_values": [1e10, 0.5, 0.5], "target_weights": [1.0, 1e10]}  # no masks
+    steering = {"nodes_modes": modes, "nodes_featureids": [0, 0, 0]}
+    node = N("TreeEnsembleRegressor", ["x"], ["y"], "t", domain=ML, **learned, **steering)
+    path = save([node], inputs=["x"], outputs=["y"], opsets=[("", 21), (ML, 3)])
+    found = {row.name: (row.kind, row.role) for row in graphcount.count(path).tensors}
+    assert found["t.nodes_values"] == ("parameter", "threshold")
+    assert found["t.target_weights"] == ("parameter", "leaf value")
+    assert {kind for name, (kind, _) in found.items() if name[2:] in steering} <= {"constant"}
