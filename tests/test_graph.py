@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import onnx
@@ -349,3 +350,9 @@ def test_an_optional_argument_that_a_call_leaves_out_is_not_undefined(save: Save
     )
     assert problems(path) == []
     assert set(graphcount.load(path).graph.pred["F#1/Clip#0"]) == {"F#0/Clip#0", "input:x"}
+
+
+def test_an_option_that_does_not_exist_is_an_error(fixtures: Path) -> None:
+    options: dict[str, Any] = {"with_bias": True}
+    with pytest.raises(TypeError, match="'with_bias'"):
+        graphcount.count(str(fixtures / "cnn.onnx"), **options)

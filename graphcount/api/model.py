@@ -139,9 +139,12 @@ class Model:
         """Count the model; see `CountOptions`.
 
         Raises:
+            TypeError: There is no such option.
             ShapeError: `dims` or `shapes` do not fit the model.
             UsageError: A formula in `operators` is none, or for an operator that is known.
         """
+        for name in options.keys() - CountOptions.__annotations__.keys():
+            raise TypeError(f"there is no option {name!r}; see graphcount.api.CountOptions")
         from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
