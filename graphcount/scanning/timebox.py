@@ -63,11 +63,14 @@ def _over(number: int, frame: FrameType | None) -> NoReturn:
 def _by_thread(seconds: float) -> Iterator[None]:
     """An exception set in this thread by another (workers of Dask run tasks in threads)."""
     watch = _watch()
-    limit = watch.begin(threading.get_ident(), seconds)
+    over_at = time.monotonic() + seconds
+    limit = watch.begin(threading.get_ident(), over_at)
     try:
         yield
     finally:
         watch.end(limit)
+    if time.monotonic() >= over_at:  # it was done between two looks
+        raise OutOfTime
 
 
 class _Limit(NamedTuple):
@@ -90,11 +93,11 @@ class _Watch:
         self._begun = 0
         self._thread: threading.Thread | None = None
 
-    def begin(self, thread: int, seconds: float) -> int:
-        """Watch a thread; returns the number of the limit."""
+    def begin(self, thread: int, over_at: float) -> int:
+        """Watch a thread until a time; returns the number of the limit."""
         with self._lock:
             self._begun += 1
-            self._limits[self._begun] = _Limit(thread, time.monotonic() + seconds)
+            self._limits[self._begun] = _Limit(thread, over_at)
             if self._thread is None or not self._thread.is_alive():  # a fork has no threads
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()

@@ -40,6 +40,10 @@ def test_what_takes_longer_is_ended(
     assert run(lambda: busy(5.0 if expected == "over" else 0.1, limit)) == expected
 
 
+def test_what_was_done_between_two_looks_is_over_too() -> None:
+    assert in_thread(lambda: busy(0.002, 0.001)) == "over"
+
+
 def test_each_thread_has_its_own_limit() -> None:
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(busy, (10.0, 0.5, 10.0), (0.2, 60.0, 0.3)))
@@ -60,13 +64,13 @@ def test_one_thread_watches_and_ends_when_nobody_needs_it(monkeypatch: pytest.Mo
     watch = module._Watch()
     seen = set()
     for _ in range(50):
-        number = watch.begin(threading.get_ident(), 60.0)
+        number = watch.begin(threading.get_ident(), time.monotonic() + 60)
         seen.add(watch._thread)
         watch.end(number)
     (thread,) = seen
     assert thread is not None
     thread.join(10)
     assert not thread.is_alive()
-    watch.end(watch.begin(threading.get_ident(), 60.0))
+    watch.end(watch.begin(threading.get_ident(), time.monotonic() + 60))
     assert watch._thread is not None
     assert watch._thread.is_alive()  # it begins again
