@@ -70,7 +70,7 @@ def model_cost(
     tables = model_graph.tables
     bodies = _Bodies(tables)
     places = {
-        node: (shapes.calls(node), bodies.of(data["scope"]))
+        node: (shapes.calls(node), bodies.of[data["scope"]])
         for node, data in tables.nodes.items()
         if data["kind"] == "operator"
     }
@@ -132,8 +132,24 @@ class _Holder(NamedTuple):
     scopes: tuple[str, ...]
 
 
+class _Innermost(dict[str, str]):
+    """Scope of the innermost body around a scope: that of its function's call, too."""
+
+    def __missing__(self, scope: str) -> str:
+        path = scope
+        while path and path not in self:
+            path = path.rpartition("/")[0]
+        found = self[scope] = self[path] if path != scope else path
+        return found
+
+
 class _Bodies:
-    """The bodies of control flow: who holds them, and in which one a node stands."""
+    """The bodies of control flow: who holds them, and in which one a node stands.
+
+    Attributes:
+        holders: Operators with bodies, outer ones first.
+        of: The body in which the nodes of a scope stand; empty for the main graph.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self.nodes = tables.nodes
@@ -142,22 +158,11 @@ class _Bodies:
             for node, data in tables.nodes.items()
             if data["kind"] == "operator" and (scopes := _scopes(node, data["node"]))
         ]
-        self._known = {scope: scope for holder in self.holders for scope in holder.scopes}
-        self._known[""] = ""
-
-    def of(self, scope: str) -> str:
-        """Scope of the innermost body around a node's scope: that of its function's call, too."""
-        found = self._known.get(scope)
-        if found is None:
-            path = scope
-            while path not in self._known:
-                path = path.rpartition("/")[0]
-            found = self._known[scope] = self._known[path]
-        return found
+        self.of = _Innermost({scope: scope for holder in self.holders for scope in holder.scopes})
 
     def around(self, holder: _Holder) -> str:
         """Scope of the innermost body that a holder stands in itself."""
-        return self.of(self.nodes[holder.node]["scope"])
+        return self.of[self.nodes[holder.node]["scope"]]
 
 
 def _scopes(holder: str, node: Node) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
@@ -135,30 +135,28 @@ def _node_rows(
 ) -> tuple[NodeRow, ...]:
     """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
     nodes = model_graph.tables.nodes
-    shown: dict[Call, tuple[tuple[Dim, ...] | None, ...]] = {}
-    told: dict[Call, str] = {}
-    costs: dict[int, _Shown] = {}
+    tails: dict[tuple[Call, int, bool], tuple[Any, ...]] = {}
     made = []
     for row in rows:
         if nodes[row.id]["kind"] != "operator":
             made.append(row)
             continue
-        call = shapes.calls(row.id)
-        if call not in shown:
-            shown[call] = tuple(_shown(shape) for shape in call.outputs)
-        node = found.nodes[row.id]
-        cost = costs.get(id(node))
-        if cost is None:
-            cost = costs[id(node)] = _shown_cost(node, options.with_bias)
-        text = ""
-        told_by_user = (row.domain, row.op_type) in options.operators
-        if row.parameters or row.buffers or cost.has_macs or told_by_user:
-            if call not in told:
-                told[call] = explain(call, options.operators)
-            text = told[call]
-        tail = shown[call], cost.macs, cost.elementwise, text, cost.expression
-        made.append(NodeRow._make((*row[:_COUNTED], *tail)))
+        call, node = shapes.calls(row.id), found.nodes[row.id]
+        key = call, id(node), bool(row.parameters or row.buffers)
+        tail = tails.get(key)
+        if tail is None:
+            tail = tails[key] = _tail(call, node, key[2], options)
+        made.append(NodeRow._make(row[:_COUNTED] + tail))
     return tuple(made)
+
+
+def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> tuple[Any, ...]:
+    """The fields of a row that a cost fills; those that say nothing about it stay empty."""
+    cost = _shown_cost(node, options.with_bias)
+    told = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
+    text = explain(call, options.operators) if told else ""
+    outputs = tuple(_shown(shape) for shape in call.outputs)
+    return outputs, cost.macs, cost.elementwise, text, cost.expression
 
 
 _COUNTED = NodeRow._fields.index("output_shapes")

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
@@ -85,6 +85,10 @@ class _Result(NamedTuple):
     last: int
 
 
+Span: TypeAlias = "tuple[str, int, int, int]"
+"""A value that memory is named after, its bytes, and the first and last step it is taken."""
+
+
 @dataclass(slots=True)
 class _Buffer:
     """Memory that holds one activation after another."""
@@ -119,9 +123,9 @@ def memory(
     total = _total(result.nbytes for row in results.values() for result in row)
     peak = moments = None
     if isinstance(total, int):
-        buffers = _buffers(tables, results, order, in_place)
-        alive = _alive(buffers, len(order))
-        peak = _peak(buffers, alive, order)
+        spans = _shared(tables, results, order) if in_place else _apart(results, order)
+        alive = _alive(spans, len(order))
+        peak = _peak(spans, alive, order)
         if timeline and peak is not None:
             steps = zip(order, alive, strict=True)
             moments = tuple((node, live) for node, live in steps if node in results)
@@ -196,51 +200,62 @@ def _results(
     for node, data in tables.nodes.items():
         if data["kind"] != "operator" or data["op_type"] in WEIGHTS:
             continue
+        outputs, consumers = data["node"].outputs, tables.succ[node]
+        if len(outputs) == 1 and consumers:  # whatever they call it, they read this one
+            last = max([position.get(consumer, end) for consumer in consumers])
+            yield node, [_Result(outputs[0], nbytes(node, outputs[0]), last)]
+            continue
         read: dict[str, int] = {}
-        for consumer, keyed in tables.succ[node].items():
+        for consumer, keyed in consumers.items():
             at = position.get(consumer, end)
             for value, _ in keyed:
                 if read.get(value, -1) < at:
                     read[value] = at
-        outputs = data["node"].outputs
         yield node, [_Result(v, nbytes(node, v), read[v]) for v in outputs if v in read and v]
 
 
-def _buffers(
-    tables: Tables, results: dict[str, list[_Result]], order: list[str], in_place: bool
-) -> list[_Buffer]:
-    """The memory that results take: each its own, or what an input leaves it."""
+def _apart(results: dict[str, list[_Result]], order: list[str]) -> list[Span]:
+    """Memory of its own for every result."""
+    found = []
+    for index, node in enumerate(order):
+        for value, nbytes, last in results.get(node, ()):
+            assert isinstance(nbytes, int)
+            found.append((value, nbytes, index, last if last > index else index))
+    return found
+
+
+def _shared(tables: Tables, results: dict[str, list[_Result]], order: list[str]) -> list[Span]:
+    """The same, but that a result takes the memory that an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     for index, node in enumerate(order):
         for result in results.get(node, ()):
             assert isinstance(result.nbytes, int)
-            buffer = _home(tables, node, result, index, homes) if in_place else None
+            buffer = _home(tables, node, result, index, homes)
             if buffer is None:
                 buffer = _Buffer(result.value, result.nbytes, index, max(index, result.last))
                 buffers.append(buffer)
             elif result.last > buffer.last:
                 buffer.last = result.last
-            if in_place:
-                homes[node, result.value] = buffer
-    return buffers
+            homes[node, result.value] = buffer
+    return [(b.value, b.nbytes, b.first, b.last) for b in buffers]
 
 
-def _alive(buffers: Iterable[_Buffer], steps: int) -> list[int]:
+def _alive(spans: Iterable[Span], steps: int) -> list[int]:
     """Bytes alive while each node of the order runs: its inputs and its outputs among them."""
     changes = [0] * (steps + 1)
-    for buffer in buffers:
-        changes[buffer.first] += buffer.nbytes
-        changes[buffer.last + 1] -= buffer.nbytes
+    for _, nbytes, first, last in spans:
+        changes[first] += nbytes
+        changes[last + 1] -= nbytes
     return list(accumulate(changes[:-1]))
 
 
-def _peak(buffers: Iterable[_Buffer], alive: list[int], order: list[str]) -> Peak | None:
+def _peak(spans: Iterable[Span], alive: list[int], order: list[str]) -> Peak | None:
     """The first moment with the most alive."""
     if not alive:
         return None
     at = alive.index(max(alive))
-    held = [(b.value, b.nbytes) for b in buffers if b.first <= at <= b.last]
+    held = [(value, nbytes) for value, nbytes, first, last in spans if first <= at <= last]
     held.sort(key=lambda item: (-item[1], item[0]))
     return Peak(order[at], alive[at], tuple(held))
 

@@ -41,6 +41,9 @@ class ShapeError(UsageError):
     slug = "shape"
 
 
+_NOTHING: Mapping[str, ValueInfo] = {}
+
+
 class Declarations:
     """What the file says of its values.
 
@@ -80,8 +83,11 @@ class Declarations:
 
     def info(self, scope: str, name: str) -> ValueInfo | None:
         """What is declared of a value of the main graph or a subgraph."""
-        infos = self._scopes.get(scope)
-        return infos.get(name) if infos is not None else None
+        return self.infos(scope).get(name)
+
+    def infos(self, scope: str) -> Mapping[str, ValueInfo]:
+        """What is declared of the values of a scope, by name."""
+        return self._scopes.get(scope, _NOTHING)
 
     def shape(self, info: ValueInfo | None, *, symbols: bool = True) -> Shape | None:
         """A declared shape, bindings applied; without `symbols`, only its numbers."""

@@ -64,21 +64,22 @@ class Propagation:
         """Visit every node after its producers; those in cycles keep what is declared."""
         nodes = self.state.tables.nodes
         for node_id in order:
-            self.visit(node_id, nodes[node_id])
+            data = nodes[node_id]
+            if data["kind"] == "operator":
+                self.operator(node_id, data)
+            else:
+                self.start(node_id, data)
         if len(order) == len(nodes):
             return
         for node_id in nodes.keys() - set(order):
             if nodes[node_id]["kind"] == "operator":
                 self.store(node_id, nodes[node_id], [])
 
-    def visit(self, node_id: str, data: dict[str, Any]) -> None:
-        """Work out one node."""
-        kind = data["kind"]
-        if kind == "operator":
-            self.operator(node_id, data)
-        elif kind == "input":
+    def start(self, node_id: str, data: dict[str, Any]) -> None:
+        """Where values begin: an input or an initializer."""
+        if data["kind"] == "input":
             self.input(node_id, data)
-        elif kind == "initializer":
+        elif data["kind"] == "initializer":
             tensor = data["tensor"]
             sparse = isinstance(tensor, SparseTensor)
             dtype = tensor.values.data_type if sparse else tensor.data_type
@@ -217,12 +218,13 @@ class Propagation:
     def store(self, node_id: str, data: dict[str, Any], results: list[Result]) -> bool:
         """Keep what is known of a node's outputs, declared or found; True if a shape is lost."""
         node: Node = data["node"]
+        infos = self.state.declared.infos(data["scope"])
         lost = False
         for position, name in enumerate(node.outputs):
             if not name:
                 continue
             result = results[position] if position < len(results) else control.NOTHING
-            info = self.state.declared.info(data["scope"], name)
+            info = infos.get(name)
             symbols = info is not None
             if info is None and self.function_infos:
                 info = self.function_infos.get(node.offset, {}).get(name)
