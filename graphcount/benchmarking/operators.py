@@ -46,6 +46,7 @@ def join(
     summary = Profile(
         runs=profile["runs"],
         run_s=profile["run_s"],
+        graph_s=profile["graph_s"],
         operators_s=whole,
         elapsed_s=sum(time.elapsed_seconds for time in times),
         overhead_s=profile["run_s"] - whole,

@@ -15,6 +15,7 @@ HOLDERS = frozenset({"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampli
 """Operators whose event covers those of other operators."""
 
 SUFFIX = "_kernel_time"
+EXECUTOR = "SequentialExecutor::Execute"
 
 Step = tuple[str, str, int]
 """Name, op type and index of a node, as onnxruntime has them."""
@@ -39,9 +40,15 @@ class Execution(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run of the model: its time and everything that ran in it."""
+    """One run of the model: its time and everything that ran in it.
+
+    Attributes:
+        micros: The call into onnxruntime.
+        graph_micros: The executor in it, which runs the operators; the call's where none is told.
+    """
 
     micros: int
+    graph_micros: int
     executions: tuple[Execution, ...]
 
 
@@ -59,10 +66,15 @@ class OperatorTime(NamedTuple):
 def runs(events: Iterable[dict[str, Any]]) -> Iterator[Run]:
     """Cut a profile into runs."""
     waiting: list[tuple[int, int, Execution]] = []
+    graph: tuple[int, int] | None = None
     for event in events:
         if event.get("cat") == "Session" and event.get("name") == "model_run":
-            yield Run(int(event["dur"]), _elapsed(waiting))
-            waiting = []
+            micros = int(event["dur"])
+            start, lasted = graph or (int(event["ts"]), micros)
+            yield Run(micros, lasted, _elapsed(waiting, start + lasted))
+            waiting, graph = [], None
+        elif event.get("cat") == "Session" and event.get("name") == EXECUTOR:
+            graph = int(event["ts"]), int(event["dur"])  # those of bodies end before the graph's
         elif event.get("cat") == "Node" and str(event.get("name", "")).endswith(SUFFIX):
             _add(waiting, event)
 
@@ -88,16 +100,18 @@ def _add(waiting: list[tuple[int, int, Execution]], event: dict[str, Any]) -> No
     waiting.append((start, micros, own))
 
 
-def _elapsed(waiting: list[tuple[int, int, Execution]]) -> tuple[Execution, ...]:
+def _elapsed(waiting: list[tuple[int, int, Execution]], end: int) -> tuple[Execution, ...]:
     """Executions in the order in which they ended, each with the time until the next start.
 
     Profiles count whole microseconds, and onnxruntime's own work after a small operator takes as
-    long as the operator: starts are what adds up to a run. The last one ends when it ends.
+    long as the operator: starts are what adds up to a run. The last one goes on to the `end`.
     """
     order = sorted(range(len(waiting)), key=lambda at: waiting[at][0])
     found = [item for _, _, item in waiting]
     for at, after in pairwise(order):
         found[at] = found[at]._replace(elapsed_micros=waiting[after][0] - waiting[at][0])
+    if order:
+        found[order[-1]] = found[order[-1]]._replace(elapsed_micros=end - waiting[order[-1]][0])
     return tuple(found)
 
 

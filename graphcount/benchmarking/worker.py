@@ -199,6 +199,7 @@ def _profile(job: dict[str, Any], fastest: float) -> dict[str, Any]:
     return {
         "runs": len(kept),
         "run_s": sum(run.micros for run in kept) / len(kept) / 1e6,
+        "graph_s": sum(run.graph_micros for run in kept) / len(kept) / 1e6,
         "operators": [tuple(row) for row in trace.operators(kept)],
         "ceiling": top,
         "notes": notes,

@@ -180,14 +180,16 @@ class Profile(NamedTuple):
     Attributes:
         runs: Runs it was taken from.
         run_s: Mean time of such a run.
+        graph_s: Of it the graph's execution; the rest is the call into onnxruntime.
         operators_s: What operators took of it.
-        elapsed_s: The same with what onnxruntime does after each: nearly all of the run.
+        elapsed_s: The same with what onnxruntime does after each: nearly all of `graph_s`.
         overhead_s: What operators did not take: scheduling, the profiler itself, and the call.
         not_run: Nodes of the file that onnxruntime folded away or did not come to.
     """
 
     runs: int
     run_s: float
+    graph_s: float
     operators_s: float
     elapsed_s: float
     overhead_s: float

@@ -110,7 +110,7 @@ def test_times_of_operators_are_within_the_run_and_shares_are_whole(result: Resu
     assert profile is not None
     assert sum(node.time_s for node in result.nodes) == pytest.approx(profile.operators_s)
     assert sum(node.elapsed_s for node in result.nodes) == pytest.approx(profile.elapsed_s)
-    assert 0 < profile.operators_s <= profile.elapsed_s <= profile.run_s
+    assert 0 < profile.operators_s <= profile.elapsed_s <= profile.graph_s <= profile.run_s
     assert profile.run_s == pytest.approx(profile.operators_s + profile.overhead_s)
     assert sum(node.share for node in result.nodes) == pytest.approx(1)
 

@@ -53,6 +53,22 @@ def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
     assert sum(own.values()) == 1 + 20
 
 
+def test_the_executor_is_told_from_the_call() -> None:
+    executor = {"cat": "Session", "name": trace.EXECUTOR, "args": {}}
+    events = [
+        node("x", "Sin", 12, 3, 1),
+        {**executor, "ts": 11, "dur": 5},  # of the body
+        node("loop", "Loop", 10, 8),
+        {**executor, "ts": 9, "dur": 10},
+        end(5, 20),
+        node("a", "Relu", 30, 4),
+        end(29, 7),  # none is told
+    ]
+    first, second = trace.runs(events)
+    assert (first.micros, first.graph_micros) == (20, 10)
+    assert (second.micros, second.graph_micros) == (7, 7)
+
+
 def test_elapsed_times_reach_from_start_to_start() -> None:
     events = [
         node("a", "Relu", 10, 4),
@@ -63,8 +79,8 @@ def test_elapsed_times_reach_from_start_to_start() -> None:
     ]
     (run,) = trace.runs(events)
     elapsed = {item.path[-1][0]: item.elapsed_micros for item in run.executions}
-    assert elapsed == {"a": 17 - 10, "loop": 20 - 17, "x": 30 - 20, "b": 5}
-    assert sum(elapsed.values()) == 35 - 10
+    assert elapsed == {"a": 17 - 10, "loop": 20 - 17, "x": 30 - 20, "b": 37 - 30}
+    assert sum(elapsed.values()) == 9 + 28 - 10
 
 
 def test_means_are_taken_over_the_faster_half() -> None:
@@ -78,7 +94,7 @@ def test_means_are_taken_over_the_faster_half() -> None:
     assert [run.micros for run in kept] == [11, 21]
     (row,) = trace.operators(kept)
     assert (row.calls, row.seconds, row.moved_nbytes) == (1, 15e-6, 12)
-    assert row.elapsed_seconds == 15e-6
+    assert row.elapsed_seconds == 16e-6  # the run ends a microsecond later
 
 
 def test_events_of_other_kinds_and_odd_numbers_do_no_harm() -> None:
