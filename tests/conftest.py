@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +60,33 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared is not here: third-party models are not part of the project")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def hostile(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated hostile set; workers of xdist make it once.
+
+    FIFOs, links and sparse files cannot live in git.
+    """
+    if sys.platform == "win32":
+        pytest.skip("the hostile set needs FIFOs and links")
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "hostile" / "open"
+    try:
+        folder.parent.mkdir()
+    except FileExistsError:
+        while not (folder.parent / "done").exists():
+            time.sleep(0.05)
+    else:
+        maker = [sys.executable, str(shared / "hostile" / "make_hostile.py")]
+        options = ["--out", str(folder), "--set", "open", "--seed", "3"]
+        try:
+            subprocess.run([*maker, *options], check=True, capture_output=True)
+        finally:
+            (folder.parent / "done").touch()
+    return folder
 
 
 @pytest.fixture

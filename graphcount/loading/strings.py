@@ -123,9 +123,9 @@ class Strings:
     def __iter__(self) -> Iterator[Text]:
         data, rows = self.thin.data, tuple(MESSAGES.values())
         kinds = self._kinds
-        for index, frame in enumerate(self._frames):
-            row = rows[kinds[frame]][self._fields[index]]
-            yield Text(index, row, data[self._starts[index] : self._stops[index]])
+        found = zip(self._frames, self._fields, self._starts, self._stops, strict=True)
+        for index, (frame, number, start, stop) in enumerate(found):
+            yield Text(index, rows[kinds[frame]][number], data[start:stop])
 
     def within(self, message: str) -> Iterator[Text]:
         """The strings that stand in messages of one type."""

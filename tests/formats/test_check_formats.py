@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from junitparser import Error, Failure, JUnitXml
 from onnx import TensorProto, helper
@@ -143,7 +143,7 @@ def test_only_ci_commands_of_ours_begin_a_line(hostile: Report, name: str) -> No
 def test_json_keeps_checks_and_reads_back(outcomes: list[Outcome]) -> None:
     text = shown("json", outcomes[:1])
     data = json.loads(text)
-    jsonschema.validate(data, schema())
+    jsonschema_rs.validate(schema(), data)
     assert [row["kept"] for row in data["checks"][0]["verdicts"]] == [False, True]
     assert loads(text).checks == outcomes[0].checks  # type: ignore[union-attr]
     assert loads(text).findings == outcomes[0].findings  # type: ignore[union-attr]
@@ -292,8 +292,7 @@ SARIF_RULES: dict[str, Any] = {
 def test_hostile_names_stay_text_in_sarif(hostile: Report) -> None:
     text = shown("sarif", [hostile])
     data = json.loads(text)
-    checker = jsonschema.Draft7Validator.FORMAT_CHECKER
-    jsonschema.Draft7Validator(SARIF_RULES, format_checker=checker).validate(data)
+    jsonschema_rs.Draft7Validator(SARIF_RULES, validate_formats=True).validate(data)
     assert set(extras(Sarif.model_validate(data))) <= NOT_IN_THE_READER
     results = data["runs"][0]["results"]
     assert len(results) == len(HOSTILE)
@@ -410,7 +409,7 @@ CODE_QUALITY: dict[str, Any] = {
 
 def test_gitlab_follows_its_schema(hostile: Report, outcomes: list[Outcome]) -> None:
     rows = json.loads(shown("gitlab", [hostile, DamagedError("cut", "broken.onnx")]))
-    jsonschema.validate(rows, CODE_QUALITY)
+    jsonschema_rs.validate(CODE_QUALITY, rows)
     assert len({row["fingerprint"] for row in rows}) == len(HOSTILE) + 1
     assert rows[-1]["severity"] == "blocker"
     assert json.loads(shown("gitlab", outcomes[1:2])) == []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from onnx import helper
 
@@ -46,7 +46,7 @@ def hostile(save: Callable[..., str], weights: Any) -> Diff:
 
 
 def test_json_obeys_its_schema(found: Diff, hostile: Diff, fixtures: Path) -> None:
-    validator = jsonschema.Draft202012Validator(diff_schema())
+    validator = jsonschema_rs.Draft202012Validator(diff_schema())
     saved = graphcount.count(str(fixtures / "cnn.onnx"))
     for diff in (found, hostile, graphcount.diff(saved, saved)):
         text = render("json", diff, DiffView())
@@ -54,7 +54,7 @@ def test_json_obeys_its_schema(found: Diff, hostile: Diff, fixtures: Path) -> No
         validator.validate(json.loads(text))
     data = json.loads(render("json", found, DiffView()))
     data["tensors"][0]["changes"] = ["nothing"]
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(jsonschema_rs.ValidationError):
         validator.validate(data)
 
 

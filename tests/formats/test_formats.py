@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,15 @@ def test_shapes() -> None:
     assert shape(None) == ""
 
 
+@cache
+def reports_without_and_with_sizes(path: str) -> list[graphcount.Report]:
+    """A model as it is, and with 16 for every free dimension of its inputs."""
+    report = graphcount.count(path)
+    declared = {dim for value in report.model.inputs for dim in value.shape or ()}
+    sizes = {dim: 16 for dim in declared if isinstance(dim, str)}
+    return [report, graphcount.count(path, dims=sizes)]
+
+
 @pytest.mark.parametrize("name", ["cnn", "transformer_block", "gpt2_like", "behavior_cloning"])
 @pytest.mark.parametrize("width", [64, 72, 80, 100, 140])
 @pytest.mark.parametrize("by", [None, *BY])
@@ -171,11 +181,7 @@ def test_numbers_of_tables_are_never_cut(
     fixtures: Path, name: str, width: int, by: By | None
 ) -> None:
     """Words give way to numbers, and columns of less worth go before they are cut."""
-    path = str(fixtures / f"{name}.onnx")
-    inputs = graphcount.load(path).report().model.inputs
-    declared = {dim for value in inputs for dim in value.shape or ()}
-    for dims in ({}, {dim: 16 for dim in declared if isinstance(dim, str)}):
-        report = graphcount.count(path, dims=dims)
+    for report in reports_without_and_with_sizes(str(fixtures / f"{name}.onnx")):
         text = render("table", [report], View(by=by, width=width, top=6))
         lines = text.split("\n\n")[1].splitlines()
         assert max(map(len, lines)) <= width

@@ -21,25 +21,13 @@ from graphcount import api
 PYTHON = sys.executable
 
 
-@pytest.fixture(scope="module")
-def hostile(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The generated set: FIFOs, links and sparse files cannot live in git."""
-    if sys.platform == "win32":
-        pytest.skip("the hostile set needs FIFOs and links")
-    folder = tmp_path_factory.mktemp("hostile") / "open"
-    maker = shared / "hostile" / "make_hostile.py"
-    command = [PYTHON, str(maker), "--out", str(folder), "--set", "open", "--seed", "3"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder
-
-
 def cases(hostile: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((hostile / "expected.json").read_text())["cases"]
     return found
 
 
 @pytest.mark.parametrize("command", ["count", "audit"])
-def test_no_case_is_failed(command: str, shared: Path, hostile: Path) -> None:
+def test_no_case_is_failed(command: str, shared: Path, hostile: Path, tmp_path: Path) -> None:
     conf: dict[str, Any] = {
         "audit": [PYTHON, "-m", "graphcount", command, "--format", "json", "{path}"],
         "gate": [PYTHON, "-m", "graphcount", "check", "--max", f"parameters={10**15}", "{path}"],
@@ -50,13 +38,13 @@ def test_no_case_is_failed(command: str, shared: Path, hostile: Path) -> None:
     }
     if command == "count":
         conf["gate"] = None  # once is enough
-    (hostile.parent / "conf.json").write_text(json.dumps(conf))
-    grader = hostile.parent / "grade.py"  # its scratch files have fixed names: give it its own
+    (tmp_path / "conf.json").write_text(json.dumps(conf))
+    grader = tmp_path / "grade.py"  # its scratch files have fixed names: give it its own
     source = (shared / "hostile" / "grade.py").read_text()
-    grader.write_text(source.replace("/tmp/grade.", f"{hostile.parent}/grade."))
+    grader.write_text(source.replace("/tmp/grade.", f"{tmp_path}/grade."))
     grade = [PYTHON, str(grader), "--set", str(hostile)]
     done = subprocess.run(
-        [*grade, "--conf", str(hostile.parent / "conf.json"), "--slack", "3"],
+        [*grade, "--conf", str(tmp_path / "conf.json"), "--slack", "3"],
         capture_output=True,
         text=True,
         check=False,
@@ -109,18 +97,3 @@ def test_counted_facts_are_true(hostile: Path) -> None:
         if report.totals.unused < truth["dead_elements"]:
             wrong.append((case["id"], "unused", truth["dead_elements"], report.totals.unused))
     assert wrong == []
-
-
-def test_what_a_gate_must_refuse_is_refused_in_process(hostile: Path) -> None:
-    from graphcount.gates.budgets import judge, parse_budget
-    from graphcount.gates.subject import Subject
-
-    budget = parse_budget(f"parameters={10**15}", "max")
-    for case in cases(hostile):
-        if case["gate"] == "either":
-            continue
-        try:
-            kept = judge(Subject(graphcount.count(str(hostile / case["path"]))), [budget])[0].kept
-        except graphcount.GraphcountError:
-            kept = False
-        assert kept == (case["gate"] == "may_pass"), case["id"]

@@ -1,4 +1,4 @@
-"""Folders of small models, and the program as a process of its own."""
+"""Folders of small models, and scans of them: here, or by the program as a user starts it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from onnx import TensorProto, helper
+
+from graphcount.cli.main import main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,8 +42,24 @@ def models(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def scan(tmp_path: Path) -> Run:
-    """Run `graphcount scan ...`."""
+def scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run `graphcount scan ...` in this process; what it starts are processes of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        command = ["scan", *map(str, arguments)]
+        code = main(command)
+        return subprocess.CompletedProcess(command, code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Run:
+    """Run `graphcount scan ...` as a process of its own."""
 
     def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "graphcount", "scan", *map(str, arguments)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -18,10 +18,13 @@ from graphcount.cli.main import main
 from graphcount.errors import GraphcountError
 from graphcount.scanning.cluster import run
 
-distributed = pytest.importorskip(
-    "distributed", reason="Dask is not installed: pip install 'graphcount[cluster]'"
-)
-pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask, about its own threads and files
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Dask, about its own threads and files
+    pytest.mark.skipif(
+        importlib.util.find_spec("distributed") is None,
+        reason="Dask is not installed: pip install 'graphcount[cluster]'",
+    ),
+]
 
 HELPER = """
 import os, time
@@ -55,6 +58,8 @@ def helper_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def address(helper_folder: Path) -> Iterator[str]:
     """A cluster of two processes, each with a nanny that starts it anew."""
+    import distributed
+
     with distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,

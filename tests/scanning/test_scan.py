@@ -66,11 +66,11 @@ def test_rows_are_in_order_and_exact(scan: Scan, models: Models) -> None:
     assert [list(row) for row in found] == [[column.name for column in COLUMNS]] * 10
 
 
-def test_exit_codes(scan: Scan, models: Models, tmp_path: Path) -> None:
+def test_exit_codes(program: Scan, models: Models, tmp_path: Path) -> None:
     folder = models(2)
-    assert scan(folder).returncode == 0
-    assert scan(folder, "--max", "parameters=3").returncode == 1
-    assert scan(folder, tmp_path / "none.onnx", "--max", "parameters=3").returncode == 2
+    assert program(folder).returncode == 0
+    assert program(folder, "--max", "parameters=3").returncode == 1
+    assert program(folder, tmp_path / "none.onnx", "--max", "parameters=3").returncode == 2
 
 
 def test_wrong_options_are_one_line(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
@@ -315,7 +315,9 @@ class Tags(html.parser.HTMLParser):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
-def test_hostile_names_are_inert(scan: Scan, write_model: Write, tmp_path: Path) -> None:
+def test_hostile_names_are_inert(
+    program: Scan, scan: Scan, write_model: Write, tmp_path: Path
+) -> None:
     folder = tmp_path / "m"
     names = [
         b"<img src=x onerror=alert(1)>.onnx",
@@ -331,7 +333,7 @@ def test_hostile_names_are_inert(scan: Scan, write_model: Write, tmp_path: Path)
     for size, name in enumerate(names, 1):
         write_model(folder / "x", size)
         os.rename(os.fsencode(folder / "x"), os.path.join(os.fsencode(folder), name))
-    done = scan(
+    done = program(
         *("m", "-o", "i.html", "-o", "i.csv", "-o", "i.jsonl", "-o", "i.sqlite"),
         env={**os.environ, "PYTHONUTF8": "1"},
     )
@@ -353,15 +355,12 @@ def test_hostile_names_are_inert(scan: Scan, write_model: Write, tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the hostile set needs FIFOs and links")
-def test_the_shared_sets_in_one_command(scan: Scan, shared: Path, tmp_path: Path) -> None:
-    maker = shared / "hostile" / "make_hostile.py"
-    command = [sys.executable, str(maker), "--out", "h", "--set", "open", "--seed", "5"]
-    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-    done = scan("h", shared / "corpus", "--format", "jsonl", timeout=300)
+def test_the_shared_sets_in_one_command(program: Scan, shared: Path, hostile: Path) -> None:
+    done = program(hostile, shared / "corpus", "--format", "jsonl")
     assert done.returncode == 2
     assert done.stderr == ""
     found = rows(done.stdout)
-    wanted = [*(tmp_path / "h").rglob("*.onnx"), *(shared / "corpus").rglob("*.onnx")]
+    wanted = [*hostile.rglob("*.onnx"), *(shared / "corpus").rglob("*.onnx")]
     assert len(found) == sum(not path.is_dir() for path in wanted)
     assert {row["error"] for row in found} <= {None, "damaged", "not-onnx", "limit", "not-readable"}
 
