@@ -131,7 +131,7 @@ json.dump([code, time.process_time(), 1024 * int(words[0])], sys.stderr)
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read in /proc")
 @pytest.mark.parametrize("command", ["count", "audit"])
 def test_time_and_memory_are_bounded(command: str, save: Save) -> None:
-    nodes = 20_000
+    nodes = 10_000
     path = chain(save, nodes)
     arguments = [
         sys.executable,

@@ -26,7 +26,8 @@ def cases(hostile: Path) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("command", ["count", "audit"])
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["audit", "count"])
 def test_no_case_is_failed(command: str, shared: Path, hostile: Path, tmp_path: Path) -> None:
     conf: dict[str, Any] = {
         "audit": [PYTHON, "-m", "graphcount", command, "--format", "json", "{path}"],

@@ -88,6 +88,7 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="commands of a POSIX shell")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.long
 def test_every_command_of_the_readme_works(fresh: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra bench)")
     shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")

@@ -58,8 +58,7 @@ def helper_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def address(helper_folder: Path) -> Iterator[str]:
     """A cluster of two processes, each with a nanny that starts it anew."""
-    import distributed
-
+    distributed: Any = importlib.import_module("distributed")
     with distributed.LocalCluster(
         n_workers=2,
         threads_per_worker=1,
