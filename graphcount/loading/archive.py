@@ -3,6 +3,9 @@
 Nothing is unpacked to disk under a name of the archive's choice. A stored member is a range of the
 archive and is read like a file of its own, without payload; a deflated one is inflated as a stream
 into a bounded spool. Archives within archives, encryption and rarer compression are refused.
+
+Many members are read one after the other, so the directory that was read last is kept: what it says
+follows from its bytes alone.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, cast
+from functools import lru_cache
+from typing import IO, NamedTuple, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
 from graphcount.loading.paths import has_scheme, public_path
@@ -29,6 +33,12 @@ _REFUSALS = (
 """What zipfile raises on damaged archives."""
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
+_END_NBYTES, _LOCATOR_NBYTES, _WIDE_END_NBYTES = 22, 20, 56
+"""Records at the end of an archive: the last without its comment, two more in a zip64 archive."""
+
+_UTF_8 = 0x800
+_ENCRYPTED, _PATCHED = 0x41, 0x20
+"""Bits of a member's flags."""
 
 
 class Slice:
@@ -72,13 +82,14 @@ def open_member(path: str) -> Source:
     member, archive = split_member(path)
     source = _open(archive)
     try:
-        with _said(path), _directory(source) as opened:
-            info = _member(opened, member, path)
+        with _said(path):
+            info, offset = _member(source, member, path)
             if info.compress_type == zipfile.ZIP_STORED:
-                offset = _stored_at(source, info)
                 return Slice(source, offset, info.file_size, path)
-            with opened.open(info) as stream:
-                inflated = spool(stream, path, "the archive's member")
+            file = io.BufferedReader(_Borrowed(source), 2**16)
+            file.seek(offset)
+            with zipfile.ZipExtFile(cast("IO[bytes]", file), "r", info) as stream:
+                inflated = spool(cast("IO[bytes]", stream), path, "the archive's member")
     except BaseException:
         source.close()
         raise
@@ -95,8 +106,9 @@ def members(archive: str) -> list[str]:
     """
     source = _open(archive)
     try:
-        with _said(archive), _directory(source) as opened:
-            return list(dict.fromkeys(i.filename for i in opened.infolist() if not i.is_dir()))
+        with _said(archive):
+            infos = _parsed(_directory(source).data)
+            return [name for name, info in infos.items() if not info.is_dir()]
     finally:
         source.close()
 
@@ -108,8 +120,8 @@ def side_member(model_path: str, location: str) -> tuple[str, int | None, str]:
     name = f"{folder}/{location}" if folder else location
     source = _open(archive)
     try:
-        with _said(model_path), _directory(source) as opened:
-            info = opened.NameToInfo.get(name)
+        with _said(model_path):
+            info = _parsed(_directory(source).data).get(name)
     finally:
         source.close()
     if info is None:
@@ -126,19 +138,37 @@ def _open(archive: str) -> Source:
     return open_remote(archive)
 
 
-@contextmanager
-def _directory(source: Source) -> Iterator[zipfile.ZipFile]:
-    """The archive's directory; the source stays open."""
+class _Directory(NamedTuple):
+    """The bytes of an archive from its directory to its end, and where they begin."""
+
+    data: bytes
+    begin: int
+
+
+def _directory(source: Source) -> _Directory:
+    """The directory of an archive, found as zipfile finds it."""
     tail = source.read(max(0, source.nbytes - 65_557), 65_557)
-    end, wide = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
-    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    if wide >= 0:
-        size = int.from_bytes(tail[wide + 40 : wide + 48], "little")
-    if size > DIRECTORY_NBYTES:
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + _END_NBYTES:
+        raise zipfile.BadZipFile("File is not a zip file")
+    nbytes = int.from_bytes(tail[at + 12 : at + 16], "little")
+    wide = at - _LOCATOR_NBYTES - _WIDE_END_NBYTES
+    if wide >= 0 and tail[at - _LOCATOR_NBYTES :].startswith(b"PK\x06\x07"):
+        at = wide
+        nbytes = int.from_bytes(tail[at + 40 : at + 48], "little")
+    if nbytes > DIRECTORY_NBYTES:
         raise LimitError(f"the archive's directory is larger than {DIRECTORY_NBYTES:,} bytes")
-    file = io.BufferedReader(_Borrowed(source), 8192)
-    with zipfile.ZipFile(cast("IO[bytes]", file)) as opened:
-        yield opened
+    begin = source.nbytes - len(tail) + at - nbytes
+    if begin < 0:
+        raise zipfile.BadZipFile("Bad offset for central directory")
+    return _Directory(source.read(begin, source.nbytes - begin), begin)
+
+
+@lru_cache(maxsize=1)
+def _parsed(directory: bytes) -> Mapping[str, zipfile.ZipInfo]:
+    """Members by name, of two of a name the last; offsets count from the directory's begin."""
+    with zipfile.ZipFile(io.BytesIO(directory)) as opened:
+        return opened.NameToInfo
 
 
 class _Borrowed(SourceFile):
@@ -156,27 +186,37 @@ def _said(path: str) -> Iterator[None]:
         raise DamagedError(f"damaged zip archive: {reason}", public_path(path)) from None
 
 
-def _member(opened: zipfile.ZipFile, member: str, path: str) -> zipfile.ZipInfo:
-    info = opened.NameToInfo.get(member)
+def _member(source: Source, member: str, path: str) -> tuple[zipfile.ZipInfo, int]:
+    """What the directory says of a member, and where its content begins."""
+    directory = _directory(source)
+    info = _parsed(directory.data).get(member)
     if info is None:
         raise NotReadableError("no such member in the archive", public_path(path))
-    if info.flag_bits & 1:
+    if info.flag_bits & _ENCRYPTED:
         raise NotReadableError("the archive's member is encrypted", public_path(path))
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         why = f"the archive's member is compressed by method {info.compress_type}: unpack it"
         raise NotReadableError(why, public_path(path))
-    return info
+    if info.flag_bits & _PATCHED:
+        raise zipfile.BadZipFile("a member is a patch of another file")
+    return info, _content_at(source, info, directory.begin + info.header_offset)
 
 
-def _stored_at(source: Source, info: zipfile.ZipInfo) -> int:
-    """First byte of a stored member."""
-    header = source.read(info.header_offset, 30)
+def _content_at(source: Source, info: zipfile.ZipInfo, at: int) -> int:
+    """First byte of a member's content; its own header must agree with the directory."""
+    header = source.read(at, 30) if at >= 0 else b""
     if len(header) < 30:
         raise zipfile.BadZipFile("a member's header is beyond the end")
-    magic, name, extra = _LOCAL_HEADER.unpack(header)
-    start = info.header_offset + 30 + int(name) + int(extra)
-    if magic != b"PK\x03\x04" or info.compress_size != info.file_size:
+    magic, name_nbytes, extra_nbytes = _LOCAL_HEADER.unpack(header)
+    name = source.read(at + 30, name_nbytes)
+    stored = info.compress_type == zipfile.ZIP_STORED
+    if (
+        magic != b"PK\x03\x04"
+        or name.decode("utf-8" if info.flag_bits & _UTF_8 else "cp437") != info.orig_filename
+        or (stored and info.compress_size != info.file_size)
+    ):
         raise zipfile.BadZipFile("a member's header does not fit the directory")
-    if start + info.file_size > source.nbytes:
+    start: int = at + 30 + name_nbytes + extra_nbytes
+    if start + info.compress_size > source.nbytes:
         raise zipfile.BadZipFile("a member runs past the end of the archive")
     return start

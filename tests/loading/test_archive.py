@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.errors import GraphcountError
-from graphcount.loading.archive import members
+from graphcount.loading.archive import _parsed, members
 from graphcount.report.serial import to_dict
 
 
@@ -44,6 +44,55 @@ def test_external_data_is_a_member_beside(tmp_path: Path, save: Callable[..., st
     lacking = archive(tmp_path / "b.zip", {"m/a.onnx": data, "w.bin": bytes(8)})
     report = graphcount.count(f"zip://m/a.onnx::{lacking}")
     assert [unknown.why for unknown in report.unknown] == ["w.bin is missing"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(("before", "comment"), [(b"", b""), (b"#!/bin/sh\n" * 9, b"PK\x06\x06")])
+def test_other_forms_of_archives(
+    tmp_path: Path,
+    fixtures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: int,
+    wide: bool,
+    before: bytes,
+    comment: bytes,
+) -> None:
+    """Zip64, a program in front (a self-extracting archive), a comment behind."""
+    if wide:
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    net = (fixtures / "cnn.onnx").read_bytes()
+    path = archive(tmp_path / "a.zip", {"größe.onnx": net, "b.onnx": net}, method)
+    with zipfile.ZipFile(path, "a") as file:
+        file.comment = comment
+    data = Path(path).read_bytes()
+    assert (b"PK\x06\x07" in data) == wide
+    Path(path).write_bytes(before + data)
+    assert members(path) == ["größe.onnx", "b.onnx"]
+    for name in members(path):
+        assert graphcount.count(f"zip://{name}::{path}").totals.parameters == 26_926
+
+
+def test_a_directory_is_parsed_once_for_all_members(tmp_path: Path, fixtures: Path) -> None:
+    net = (fixtures / "mlp_4_5_3.onnx").read_bytes()
+    path = archive(tmp_path / "a.zip", {f"{i}.onnx": net for i in range(20)})
+    before = _parsed.cache_info().misses
+    for name in members(path):
+        assert graphcount.count(f"zip://{name}::{path}").totals.parameters == 43
+    assert _parsed.cache_info().misses == before + 1
+    archive(tmp_path / "a.zip", {"0.onnx": (fixtures / "cnn.onnx").read_bytes()})
+    assert graphcount.count(f"zip://0.onnx::{path}").totals.parameters == 26_926
+
+
+def test_both_headers_of_a_member_must_agree(tmp_path: Path, fixtures: Path) -> None:
+    net = (fixtures / "cnn.onnx").read_bytes()
+    data = Path(archive(tmp_path / "a.zip", {"a.onnx": net})).read_bytes()
+    (tmp_path / "b.zip").write_bytes(data.replace(b"a.onnx", b"b.onnx", 1))
+    assert "does not fit the directory" in line(f"zip://a.onnx::{tmp_path}/b.zip")
+    at = data.rindex(b"PK\x01\x02") + 8
+    for flag, why in ((0x01, "is encrypted"), (0x40, "is encrypted"), (0x20, "a patch")):
+        (tmp_path / "c.zip").write_bytes(data[:at] + bytes([flag]) + data[at + 1 :])
+        assert why in line(f"zip://a.onnx::{tmp_path}/c.zip")
 
 
 def line(path: str) -> str:
