@@ -126,10 +126,9 @@ def test_ci_runs_the_readmes_test_command() -> None:
 def test_every_command_of_the_readme_exists() -> None:
     from graphcount.cli.main import COMMANDS
 
-    verbs = "check|count|diff|audit|bench|report|plan|scan|rules|explain|init"
-    used = re.findall(rf"\$ graphcount ({verbs})\b", README.read_text("utf-8"))
-    assert used
-    assert set(used) <= set(COMMANDS)
+    words = re.findall(r"\$ graphcount ([a-z]+)(?=\s)", README.read_text("utf-8"))
+    assert len(words) > 10
+    assert set(words) <= set(COMMANDS)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from graphcount.errors import UsageError
@@ -64,7 +65,8 @@ def run(
         while chunks.waiting or out:
             try:
                 while not broken and len(out) < AHEAD * jobs and _next(chunks.waiting, out, window):
-                    out[pool.submit(work, call, chunks.waiting)] = chunks.waiting
+                    with _interrupts_later():
+                        out[pool.submit(work, call, chunks.waiting)] = chunks.waiting
                     chunks.next()
             except BrokenProcessPool:
                 broken = True  # those that are out say so too
@@ -90,7 +92,9 @@ def run(
 def _check(pool: ProcessPoolExecutor) -> None:
     """Make sure that processes can start: what fails later is then the fault of a model."""
     try:
-        pool.submit(os.getpid).result()
+        with _interrupts_later():
+            started = pool.submit(os.getpid)
+        started.result()
     except BrokenProcessPool:
         why = "processes cannot start; a script needs `if __name__ == '__main__':` around its code"
         raise UsageError(why) from None
@@ -116,7 +120,9 @@ def _one_by_one(call: Callable[[T], R], tasks: list[T], lost: Callable[[T], R]) 
             result = None
             for _ in range(ALONE):
                 try:
-                    result = pool.submit(call, task).result()
+                    with _interrupts_later():
+                        future = pool.submit(call, task)
+                    result = future.result()
                     break
                 except BrokenProcessPool:
                     _end(pool)
@@ -128,11 +134,41 @@ def _one_by_one(call: Callable[[T], R], tasks: list[T], lost: Callable[[T], R]) 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     """Fresh processes: neither threads nor open files of this one are in them."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
+    if has_server:
         context.set_forkserver_preload(list(PRELOAD))
+        _start_server()
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Ctrl-C waits: a pool that is asked to work starts a process, and must know it to end it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _start_server() -> None:
+    """Start what forks the processes. Ctrl-C is never for it, not even while it imports."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # before the mask is set, for it sets one of its own
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits it
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:

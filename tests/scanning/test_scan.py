@@ -204,8 +204,10 @@ def test_an_inventory_is_not_overwritten(scan: Scan, models: Models, tmp_path: P
     assert "another SQLite file" in scan(folder, "-o", "third.sqlite", "--resume").stderr
 
 
-def start(folder: Path, database: Path) -> subprocess.Popen[str]:
-    """Start a scan and wait until some models are done."""
+def start(
+    folder: Path, database: Path, begun: Callable[[subprocess.Popen[str]], bool]
+) -> subprocess.Popen[str]:
+    """Start a scan in a session of its own and wait until it has begun."""
     command = [sys.executable, "-m", "graphcount", "scan", str(folder), "-o", str(database)]
     process = subprocess.Popen(
         [*command, "--jobs", "2"],
@@ -213,10 +215,12 @@ def start(folder: Path, database: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # ignored by a parent it stays ignored, and Ctrl-C is what is tried
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
-        if finished(database) > 10:
+        if begun(process):
             return process
         time.sleep(0.005)
     pytest.fail(f"the scan ended or hung: {process.poll()}")
@@ -253,7 +257,7 @@ def test_an_ended_scan_goes_on_to_the_same_inventory(
     folder = models(MANY, 80)
     undisturbed = rows(scan(folder, "--format", "jsonl").stdout)
     database = tmp_path / "i.sqlite"
-    process = start(folder, database)
+    process = start(folder, database, lambda process: finished(database) > 10)
     if how == "a worker":
         workers = [pid for pid in group(process) if pid != process.pid]
         os.kill(max(workers), signal.SIGKILL)
@@ -283,6 +287,19 @@ def test_an_ended_scan_goes_on_to_the_same_inventory(
             Path(name).write_bytes(bytes(os.stat(name).st_size))
             os.utime(name, ns=times)
     assert exported(scan, database, folder) == undisturbed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+@pytest.mark.parametrize("after", [0, 0.05, 0.1, 0.2])
+def test_ctrl_c_while_processes_start_is_one_line(
+    models: Models, tmp_path: Path, after: float
+) -> None:
+    process = start(models(3), tmp_path / "i.sqlite", lambda process: len(group(process)) > 1)
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert "Traceback" not in said
+    assert process.returncode == (130 if "interrupted" in said else 0)
 
 
 def test_a_model_that_takes_too_long_is_a_row(scan: Scan, models: Models, tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ def _row(row: Any) -> dict[str, Any] | None:
     """A row that names its operator and its time; others are left out."""
     if not isinstance(row, Mapping):
         return None
-    seconds = row.get("time_s", row.get("seconds"))
+    seconds = row.get("time_s")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
         return None
-    sources = row.get("sources", row.get("ids"))
+    sources = row.get("sources")
     ids = [item for item in sources if isinstance(item, str)] if isinstance(sources, list) else []
     op_type = row.get("op_type")
     return {

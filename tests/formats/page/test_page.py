@@ -173,8 +173,9 @@ def test_times_of_nodes_are_read() -> None:
         "environment": {"cpu": "a processor"},
         "nodes": [
             {"name": "k", "op_type": "FusedConv", "sources": ["conv", "relu"], "time_s": 2e-3},
-            {"op_type": "Gemm", "ids": ["fc"], "seconds": 1e-3},
-            {"op_type": "Bad", "ids": ["x"], "seconds": float("nan")},
+            {"op_type": "Gemm", "sources": ["fc"], "time_s": 1e-3},
+            {"op_type": "Bad", "sources": ["x"], "time_s": float("nan")},
+            {"op_type": "Bad", "sources": ["x"]},
             "not a row",
         ],
     }
