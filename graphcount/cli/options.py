@@ -109,12 +109,13 @@ deep_option = click.option(
     help="Read weights to find copies and duplicates: all, or none."
     "  [default: up to 64 MiB of candidates; of remote models none]",
 )
+cost_option = click.option(
+    "--cost/--no-cost",
+    default=None,
+    help="Work out shapes, MACs and activations.  [default: up to 50,000 nodes]",
+)
 cost_options = together(
-    click.option(
-        "--cost/--no-cost",
-        default=None,
-        help="Work out shapes, MACs and activations.  [default: up to 50,000 nodes]",
-    ),
+    cost_option,
     dim_option,
     shape_option,
     click.option(

@@ -12,12 +12,15 @@ from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     BENCH_HELP,
     binary_option,
+    config_options,
     cost_options,
+    counting,
     deep_option,
     model_argument,
     no_color_option,
     output_option,
     quiet_option,
+    read_config,
 )
 from graphcount.cli.output import write
 from graphcount.errors import DamagedError, GraphcountError
@@ -53,6 +56,7 @@ MAX_BENCH_NBYTES = 256 * 2**20
 @quiet_option
 @no_color_option
 @binary_option
+@config_options
 def command(
     model: str,
     against: str | None,
@@ -68,6 +72,8 @@ def command(
     quiet: bool,
     no_color: bool,
     binary: bool,
+    config_file: str | None,
+    no_config: bool,
 ) -> int:
     """Make one self-contained HTML page: map, tables, memory over the run, findings.
 
@@ -90,6 +96,7 @@ def command(
         macs_convention=macs_convention,
         in_place=in_place,
         binary=binary,
+        **counting(read_config(config_file, no_config)),
     )
     write(text, output)
     if output not in (None, "-") and not quiet:

@@ -16,6 +16,7 @@ from graphcount.cli.options import (
     COUNT,
     audit_options,
     binary_option,
+    cost_option,
     deep_option,
     dim_option,
     fail_on_option,
@@ -76,11 +77,7 @@ BUG = 70
 @min_option
 @fail_on_option()
 @strict_option
-@click.option(
-    "--cost/--no-cost",
-    default=None,
-    help="Work out shapes, MACs and activations.  [default: up to 20,000 nodes]",
-)
+@cost_option
 @dim_option
 @deep_option
 @click.option(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 from graphcount.cli.main import main
 
@@ -53,6 +55,21 @@ def test_a_page_of_two_models_says_what_grew(
     assert rows["tensor", "classifier.1.weight"]["status"] == "added"
     assert rows["module", "classifier.1"]["delta"]["parameters"] == 2 * 128
     assert rows["module", "classifier"]["delta"]["parameters"] == 2 * 128
+
+
+def test_costs_from_the_configuration_are_on_the_page(
+    save: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = helper.make_node("Foo", ["x"], ["y"], "foo", domain="com.acme")
+    path = save([node], inputs=[("x", [2, 8])], outputs=[("y", [2, 4])], opsets=[("com.acme", 1)])
+    config = tmp_path / "costs.toml"
+    config.write_text('[operators."com.acme::Foo"]\nmacs = "prod(inputs[0]) * outputs[0][-1]"\n')
+    for options, macs in ((["--config", str(config)], 2 * 8 * 4), (["--no-config"], 0)):
+        assert main(["report", path, "--no-audit", *options]) == 0
+        (text,) = re.findall(
+            r'id="data" data-encoding="json">(.*?)</script>', capsys.readouterr().out
+        )
+        assert json.loads(text)["report"]["totals"]["macs"] == macs
 
 
 def test_a_terminal_is_spared(
