@@ -29,7 +29,7 @@ def report(name: str) -> Report:
     return graphcount.count(str(FIXTURES / f"{name}.onnx"))
 
 
-# Bytes of all initializers that onnxruntime 1.31.1 writes for a fixture m, `del
+# Bytes of all initializers that onnxruntime 1.31.1 and 1.32.0 write for a fixture m, `del
 # m.graph.value_info[:]` before (stale declarations stop its shape inference):
 #   float16  onnxruntime.transformers.float16.convert_float_to_float16(m)
 #   int8     onnxruntime.quantization.quantize_dynamic(m, out, weight_type=QuantType.QInt8)
