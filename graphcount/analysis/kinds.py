@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from graphcount.analysis.attribution import Attributed, Use
-from graphcount.analysis.names import is_buffer, is_dotted, original_name
+from graphcount.analysis.names import is_buffer, is_dotted, is_learned_scalar, original_name
 from graphcount.analysis.operands import (
+    ARITHMETIC,
     MATRIX_OPS,
     NORM_OPS,
+    REPARAMETRISED,
+    is_compared,
     is_dequantized_after,
     is_reparametrised,
     is_scale_of_integers,
@@ -126,11 +129,21 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
         role = use.role or "weight"
         if role in ("shape", "axes", "index", "scalar", "literal", "mask"):
             continue
-        if tensor.stored.elements <= 1 and role == "operand":
+        if _is_made_up(tensor, use, context):
             continue
         how = "dequantized for" if dequantized else "quantized for"
         return Verdict("parameter", role, f"{how} {label(use, context)}")
     return None
+
+
+def _is_made_up(tensor: Attributed, use: Use, context: Context) -> bool:
+    """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
+    if use.role != "operand" and context.graph.nodes[use.node].get("op_type") not in ARITHMETIC:
+        return False
+    if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
+        return False
+    verdict = _operand(tensor, use, context)
+    return verdict is None or verdict.kind != "parameter"
 
 
 def integer(tensor: Attributed, context: Context) -> Verdict | None:
@@ -262,7 +275,9 @@ def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
 def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None:
     """A norm without affine parameters gets ones and zeros of the exporter's making."""
     use = first_use(tensor)
-    if use is None or use.role not in ("scale", "bias") or use.via:
+    if use is None or use.role not in ("scale", "bias"):
+        return None
+    if any(op_type != "DequantizeLinear" for op_type in use.via):
         return None
     data = context.graph.nodes[use.node]
     if "Normalization" not in data.get("op_type", "") or maker_of(tensor, context) == "author":
@@ -270,7 +285,7 @@ def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None
     if tensor.stored.elements > FEW:
         return None
     filled = context.values.constant(tensor.stored)
-    if filled not in (0.0, 1.0):
+    if filled is None or (filled not in (0.0, 1.0) and not use.via):
         return None
     what = (
         f"filled with {filled:g} by the exporter: {label(use, context)} has no learned {use.role}"
@@ -303,14 +318,15 @@ def operand(tensor: Attributed, context: Context) -> Verdict | None:
 
 
 def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
-    data = context.graph.nodes[use.node]
-    op_type = data["op_type"]
-    where = label(use, context)
-    other = other_side(use, context.graph) if op_type in ("Add", "Sub", "Mul", "Div") else ""
+    named = context.graph.nodes[use.node].get("op_type", "")
+    op_type = ARITHMETIC.get(named, "")
+    name, where = original_name(tensor.stored.name), label(use, context)
+    other = other_side(use, context.graph) if op_type else ""
     if op_type == "Add" and other in MATRIX_OPS and _is_bias_shape(tensor):
         return Verdict("parameter", "bias", f"added to the result of {other} by {where}")
     if tensor.stored.elements <= 1:
-        if is_dotted(tensor.stored.name):
+        computes = op_type or named in REPARAMETRISED
+        if is_dotted(name) or (computes and is_learned_scalar(name)):
             return Verdict("parameter", "scale", f"named scalar of {where}")
         return Verdict("constant", "literal", f"single number of {where}")
     if op_type in ("Mul", "Add") and other in NORM_OPS and _is_bias_shape(tensor):
@@ -331,6 +347,8 @@ def by_name(tensor: Attributed, context: Context) -> Verdict | None:
     name, where = tensor.stored.name, label(use, context)
     if tensor.stored.elements <= 1 and not is_dotted(name):
         return Verdict("constant", "literal", f"single number of {where}")
+    if is_compared(tensor, context.graph):
+        return Verdict("constant", "mask", f"numbers that {where} compares with")
     if maker_of(tensor, context) == "author":
         return Verdict("parameter", role_of(use), f"named tensor used by {where}")
     return Verdict("constant", role_of(use), f"operand of {where} with a name made by the exporter")
@@ -342,6 +360,7 @@ RULES: tuple[Rule, ...] = (
     not_used,
     not_numeric,
     quantization,
+    affine_of_plain_norm,
     quantized_weight,
     integer,
     batch_statistics,
@@ -352,7 +371,6 @@ RULES: tuple[Rule, ...] = (
     initial_state,
     filled_left_operand,
     constant_by_role,
-    affine_of_plain_norm,
     learned_by_role,
     operand,
     by_name,

@@ -22,7 +22,9 @@ GENERATED = re.compile(
     | (new_|_inlfunc_)?(reshape|unsqueeze|squeeze|cast|clone|view|expand|to|mul|add|sub|div|slice
       |index|arange|full|zeros|ones|embedding|transpose|permute|cat|stack|rsqrt|pow|sqrt|cos|sin
       |where|select|scalar_tensor|lift_fresh_copy|detach_?|alias|_to_copy|bitwise_and|matmul|exp
-      |neg|einsum|repeat|triu|tril|linspace|masked_fill|convert_element_type)\w*?(_\d+)?
+      |neg|einsum|repeat|triu|tril|linspace|masked_fill|convert_element_type)
+      (_(default|copy|out|as|like|dtype|real|complex|int|float|dims?|[Tt]ensor|[Ss]calar|self|mode
+      |start|step|select|put|fill|scatter|backward|bag|interleave|along))*(_\d+)*
     | (linear|clamp(_min|_max)?|tmp|row_result|_?softmax|sigmoid|tanh|relu|gelu|silu|conv\dd|addmm
       |bmm|flip|roll|pad|square|_?log|abs|split|chunk|unbind|getitem|mean|sum|amax|amin|max|min
       |layer_norm|rms_norm|group_norm|reorder(_token)?)(_\d+)?
@@ -40,6 +42,12 @@ BUFFER_NAME = re.compile(
 )
 """Names frameworks give to state that is not trained."""
 
+LEARNED_SCALAR = re.compile(
+    r"([A-Za-z]\w*_)?(scale|gain|gamma|beta|alpha|bias|weight|gate|temperature|tau|slope|shift"
+    r"|offset|multiplier)_?\d*",
+)
+"""Names of single numbers that are learned: those beside a literal say what the number is worth."""
+
 QUANTIZED_NAME = re.compile(r"(_quantized|(_DQ)?_Q[48])$")
 """Endings quantizers give to the integers made from a tensor (onnxruntime.quantization)."""
 
@@ -54,6 +62,11 @@ def maker(name: str) -> Maker:
 def is_dotted(name: str) -> bool:
     """Whether a name looks like a path of modules (`encoder.layer.0.weight`)."""
     return "." in name and not name.startswith(("onnx::", "/"))
+
+
+def is_learned_scalar(name: str) -> bool:
+    """Whether a single number has the name of one that is learned: `logit_scale`, `alpha`."""
+    return LEARNED_SCALAR.fullmatch(name) is not None
 
 
 def is_buffer(name: str) -> bool:

@@ -12,6 +12,7 @@ from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.values import Values
 from graphcount.graph import Tables
 from graphcount.ops import lookup
+from graphcount.ops.spec import SCALE
 
 MATRIX_OPS = frozenset(
     {
@@ -31,7 +32,18 @@ NORM_OPS = frozenset(
 )
 """Operators behind which a multiplied or added vector is a norm's scale or shift."""
 
+ARITHMETIC = {
+    **{op_type: op_type for op_type in ("Add", "Sub", "Mul", "Div", "Pow")},
+    "QLinearAdd": "Add",
+    "QLinearMul": "Mul",
+}
+"""Elementwise operators of two operands, and what they compute."""
+
 INTEGER_PRODUCTS = frozenset({"MatMulInteger", "ConvInteger"})
+TAKES_QUANTIZED = INTEGER_PRODUCTS | {"DequantizeLinear"}
+"""What computes with quantized numbers, beside the operators called QLinear...."""
+
+COMPARISONS = frozenset({"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"})
 TABLE_SOURCES = frozenset({"Gather", "EmbedLayerNormalization", "GatherBlockQuantized"})
 REPARAMETRISED = frozenset({"Exp", "Softplus", "Sigmoid", "Tanh", "Softmax"})
 MAX_LOOK = 16
@@ -47,14 +59,24 @@ def producers(graph: Tables, node: str, skip: int | None = None) -> Iterator[tup
 
 
 def other_side(use: Use, graph: Tables) -> str:
-    """Op type that produces the other operand, seen through operators that pass numbers on."""
+    """Op type that produces the other operand, seen through operators that pass numbers on.
+
+    Of quantized arithmetic it is what is computed: `Mul` of QLinearMul.
+    """
     node = other_node(use, graph)
-    return "" if node is None else str(graph.nodes[node]["op_type"])
+    op_type = "" if node is None else str(graph.nodes[node]["op_type"])
+    return ARITHMETIC.get(op_type, op_type)
 
 
 def other_node(use: Use, graph: Tables) -> str | None:
     """Node that produces the other operand, seen through operators that pass numbers on."""
-    sides = [producer for producer, _ in producers(graph, use.node, use.index)]
+    data = graph.nodes[use.node]
+    spec = lookup(data["domain"], data["op_type"])
+    sides = [
+        producer
+        for producer, edge in producers(graph, use.node, use.index)
+        if spec is None or spec.role(edge["index"]) not in SCALE
+    ]
     for _ in range(MAX_LOOK):
         if len(sides) != 1:
             return None
@@ -86,10 +108,30 @@ def is_scale_of_integers(use: Use, graph: Tables) -> bool:
 
 
 def is_dequantized_after(use: Use, graph: Tables) -> bool:
-    """Whether what a node gives is dequantized: a quantizer may look up integers first."""
-    return any(
-        graph.nodes[node].get("op_type") == "DequantizeLinear" for node in graph.succ[use.node]
-    )
+    """Whether what a node gives are quantized numbers: a quantizer may look up integers first.
+
+    They are dequantized or computed with as such, at once or after they were moved.
+    """
+    stack, seen = list(graph.succ[use.node]), 0
+    while stack and seen < MAX_LOOK:
+        seen += 1
+        node = stack.pop()
+        data = graph.nodes[node]
+        if data["kind"] != "operator":
+            continue
+        op_type = data["op_type"]
+        if op_type in TAKES_QUANTIZED or op_type.startswith("QLinear"):
+            return True
+        spec = lookup(data["domain"], op_type)
+        if spec and spec.passes:
+            stack.extend(graph.succ[node])
+    return False
+
+
+def is_compared(tensor: Attributed, graph: Tables) -> bool:
+    """Whether only comparisons read the numbers, as those of a mask: none learns that way."""
+    op_types = {graph.nodes[use.node].get("op_type") for use in tensor.uses}
+    return bool(op_types) and op_types <= COMPARISONS
 
 
 def statistic_of_written_norm(tensor: Attributed, use: Use, graph: Tables) -> str:
@@ -118,8 +160,13 @@ def _shifted(graph: Tables, node: str) -> bool:
 
 
 def _stored_operand(graph: Tables, node: str, index: int | None = None) -> bool:
+    """Whether an input is stored, as floats or as integers that are dequantized."""
     return any(
         graph.nodes[producer]["kind"] == "initializer"
+        or (
+            graph.nodes[producer].get("op_type") == "DequantizeLinear"
+            and _stored_operand(graph, producer, 0)
+        )
         for producer, edge in producers(graph, node)
         if index is None or edge["index"] == index
     )
@@ -139,7 +186,8 @@ def is_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> boo
     Constant folding leaves them under generated names, cut to the length of the export's example.
     """
     shape = tensor.stored.shape
-    op_type = graph.nodes[use.node].get("op_type")
+    op_type = graph.nodes[use.node].get("op_type", "")
+    op_type = ARITHMETIC.get(op_type, op_type)
     batch = 1 if op_type == "Resize" else len(shape) - 2
     if len(shape) < 2 or any(dim != 1 for dim in shape[:batch]) or tensor.stored.elements < 2:
         return False
@@ -171,6 +219,7 @@ def _is_embedded(graph: Tables, use: Use) -> bool:
         if op_type == "Concat" and data["node"].integer("axis", 0) in (1, -2):
             return _stored_operand(graph, node)
         spec = lookup(data["domain"], op_type)
+        op_type = ARITHMETIC.get(op_type, op_type)
         if op_type in ("Add", "Mul", "LayerNormalization") or (spec and spec.passes):
             sides.extend(producer for producer, _ in producers(graph, node))
     return False

@@ -413,15 +413,106 @@ def test_a_scale_stands_behind_every_kind_of_norm(of: Of, op_type: str) -> None:
     ("name", "kind"),
     [
         ("clip.logit_scale", ("parameter", "scale")),
+        ("logit_scale", ("parameter", "scale")),
+        ("alpha_2", ("parameter", "scale")),
         ("onnx::Mul_3", ("constant", "literal")),
-        ("logit_scale", ("constant", "literal")),
+        ("mul_3", ("constant", "literal")),
+        ("epsilon", ("constant", "literal")),
+        ("bert/encoder/mul_1/scale:0", ("constant", "literal")),
         ("/layer/Constant.1", ("constant", "literal")),
     ],
 )
-def test_a_single_number_needs_a_module_to_be_learned(of: Of, name: str, kind: Kind) -> None:
+def test_a_single_number_needs_a_name_to_be_learned(of: Of, name: str, kind: Kind) -> None:
     row = of([N("Mul", ["x", name], ["y"])], {name: floats()})[name]
     assert (row.kind, row.role) == kind
     assert row.reason == f"{'named scalar' if kind[1] == 'scale' else 'single number'} of Mul"
+
+
+def test_a_named_scalar_is_learned_behind_a_function_too(of: Of) -> None:
+    """CLIP multiplies with `logit_scale.exp()`."""
+    nodes = [N("Exp", ["logit_scale"], ["e"]), N("Mul", ["x", "e"], ["y"])]
+    assert of(nodes, {"logit_scale": floats()})["logit_scale"].kind == "parameter"
+
+
+def test_a_named_scalar_is_learned_by_arithmetic_only(of: Of) -> None:
+    rows = of([N("Quant", ["x", "scale"], ["y"], domain="acme")], {"scale": floats()})
+    assert rows["scale"].kind == "constant"
+
+
+def test_numbers_that_are_only_compared_are_a_mask(of: Of) -> None:
+    """nanoGPT's `tril`: a float buffer that Slice and Equal 0 make a condition of."""
+    nodes = [
+        N("Slice", ["0.tril", "from", "to"], ["part"]),
+        N("Equal", ["part", "zero"], ["hidden"]),
+        N("Where", ["hidden", "low", "x"], ["y"]),
+    ]
+    stored = {
+        "0.tril": floats(4, 4),
+        "from": ints(2, dtype=np.int64),
+        "to": ints(2, dtype=np.int64),
+        "zero": floats(),
+        "low": floats(),
+    }
+    assert of(nodes, stored)["0.tril"].kind == "constant"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [N("DequantizeLinear", ["e", "s", "z"], ["y"])],
+        [N("Transpose", ["e"], ["t"]), N("DequantizeLinear", ["t", "s", "z"], ["y"])],
+        [N("QLinearAdd", ["e", *"sz", "q", *"szsz"], ["y"], domain="com.microsoft")],
+        [N("MatMulInteger", ["e", "q"], ["y"])],
+    ],
+    ids=["at once", "moved", "added", "multiplied"],
+)
+def test_quantized_rows_are_an_embedding(of: Of, after: list[onnx.NodeProto]) -> None:
+    stored = {
+        "table.weight_quantized": ints(20, 4),
+        "q": ints(4, 4),
+        "s": floats(),
+        "z": ints(dtype=np.int8),
+    }
+    rows = of([N("Gather", ["table.weight_quantized", "x"], ["e"]), *after], stored)
+    assert kinds(rows)["table.weight_quantized"] == ("parameter", "embedding")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "before", "op_type", "kind"),
+    [
+        ("val_68_quantized", (1,), "QLinearMatMul", "QLinearMul", "constant"),
+        ("val_68_quantized", (4,), "Relu", "QLinearAdd", "constant"),
+        ("onnx::Add_9_quantized", (4,), "QLinearMatMul", "QLinearAdd", "parameter"),
+        ("onnx::Add_9_quantized", (1,), "QLinearMatMul", "QLinearAdd", "parameter"),
+        ("onnx::Add_9_quantized", (4, 1, 1), "QLinearMul", "QLinearAdd", "parameter"),
+        ("layer.scale_quantized", (4,), "Relu", "QLinearMul", "parameter"),
+    ],
+)
+def test_a_quantized_operand_is_what_its_floats_were(
+    of: Of, name: str, shape: tuple[int, ...], before: str, op_type: str, kind: str
+) -> None:
+    domain = "com.microsoft" if before == "QLinearMul" else ""
+    rest = [] if before == "Relu" else [*"sz", "w", *"szsz"]
+    first = N(before, ["x", *rest], ["h"], domain=domain)
+    last = N(op_type, ["h", *"sz", name, *"szsz"], ["y"], domain="com.microsoft")
+    stored = {name: ints(*shape), "w": ints(4, 4), "s": floats(), "z": ints()}
+    assert of([first, last], stored)[name].kind == kind
+
+
+def test_ones_and_zeros_of_a_norm_stay_so_when_quantized(of: Of) -> None:
+    names = ("val_8_quantized", "val_11_quantized")
+    nodes = [
+        *(N("DequantizeLinear", [name, "s", "z"], [f"f{name}"]) for name in names),
+        N("InstanceNormalization", ["x", *(f"f{name}" for name in names)], ["y"]),
+    ]
+    stored = {
+        "val_8_quantized": np.full(4, 127, np.int8),
+        "val_11_quantized": np.zeros(4, np.int8),
+        "s": array(1 / 127),
+        "z": np.zeros(1, np.int8),
+    }
+    rows = of(nodes, stored)
+    assert [rows[name].kind for name in names] == ["constant", "constant"]
 
 
 @pytest.mark.parametrize(
@@ -429,7 +520,16 @@ def test_a_single_number_needs_a_module_to_be_learned(of: Of, name: str, kind: K
     [
         ("gamma", "parameter"),
         ("block.0.gamma", "parameter"),
+        ("expert_gain", "parameter"),
+        ("subject_scale", "parameter"),
+        ("index_scale", "parameter"),
+        ("selector", "parameter"),
+        ("address_emb", "parameter"),
         ("onnx::Mul_3", "constant"),
+        ("index_select_1", "constant"),
+        ("full_like_default_2", "constant"),
+        ("new_zeros", "constant"),
+        ("_to_copy_12", "constant"),
         ("val_12", "constant"),
         ("/x/Constant_output_0", "constant"),
     ],
