@@ -7,14 +7,17 @@ were one tensor from the start.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
+from graphcount.analysis.framework.evidence import (
+    CALL_SUFFIX,
+    NUMBERED,
+    Adjustment,
+    Evidence,
+    listed,
+)
 from graphcount.analysis.names import is_buffer, is_dotted
-
-CALL_SUFFIX = re.compile(r"_\d{1,9}\Z")
 
 
 def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:

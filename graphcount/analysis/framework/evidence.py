@@ -148,6 +148,9 @@ def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
 NUMBERED = re.compile(r"onnx::(\w+)_(\d{1,12})(?:_quantized)?\Z")
 """Names the legacy exporter makes of a value's consumer and number: `onnx::Conv_38`."""
 
+CALL_SUFFIX = re.compile(r"_\d{1,9}\Z")
+"""What the legacy exporter appends to the name of a module's or operator's later calls."""
+
 
 def listed(names: list[str], most: int = 3) -> str:
     """Some names of a list, for a sentence."""

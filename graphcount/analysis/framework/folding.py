@@ -12,6 +12,7 @@ from typing import Any
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import (
+    CALL_SUFFIX,
     NUMBERED,
     RULE_NAME,
     Adjustment,
@@ -19,6 +20,7 @@ from graphcount.analysis.framework.evidence import (
     listed,
 )
 from graphcount.analysis.names import original_name
+from graphcount.loading.model import Node
 
 VALUE_NUMBERING = True
 """Whether the legacy exporter's numbering of values may decide if folded products had a bias.
@@ -29,7 +31,6 @@ they are made, parameters first. It only ever chooses the best number inside the
 
 REWRITTEN = re.compile(r"getitem(_\d{1,9})?\Z")
 SIMPLIFIED = re.compile(r"_v_(\d{1,9})\Z")
-TORCH_NODE = re.compile(r"/[^\n]{1,1000}\Z|[A-Z][A-Za-z0-9]{0,40}_\d{1,9}\Z")
 Test = Callable[[Row, Row, dict[str, Any]], bool]
 
 
@@ -198,8 +199,10 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
     if not VALUE_NUMBERING:
         return None
     graph = evidence.model.proto.graph
-    if not all(TORCH_NODE.match(node.name) for node in graph.nodes):
-        return None  # another tool added nodes
+    if not all(_is_exported(node) for node in graph.nodes):
+        return None  # another tool added, fused or renamed nodes
+    if any(tensor.name.startswith("/") for tensor in graph.initializers):
+        return None  # another tool evaluated nodes, and their results are no longer counted
     nodes = [node for node in graph.nodes if node.op_type != "Identity"]
     values = sum(len(node.outputs) for node in nodes) + folded
     named = [tensor.name for tensor in graph.initializers if NUMBERED.match(tensor.name) is None]
@@ -212,6 +215,12 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
     if surplus == 0:
         return False
     return True if surplus == folded else None
+
+
+def _is_exported(node: Node) -> bool:
+    """Whether a node is still as the legacy exporter named it: its module's path, its op type."""
+    kind = CALL_SUFFIX.sub("", node.name.rpartition("/")[2])
+    return kind == node.op_type and not node.domain
 
 
 __all__ = [
