@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from onnx import numpy_helper
 
 from graphcount.analysis.signature import KEY
 from tests.analysis.test_framework import Builder, call, recovered, signature
@@ -47,3 +50,47 @@ def test_fused_nodes_disturb_the_numbering_of_values(
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert found.parameters == 3 * 2 + 3 + 3
     assert any("numbering of values" in sentence for sentence in found.evidence) == says
+
+
+@pytest.mark.parametrize(("rows", "tied"), [(40, True), (48, False)])
+@pytest.mark.parametrize("op_type", ["MatMulNBits", "MatMulBnb4"])
+def test_a_packed_product_may_be_a_copy_of_a_table(
+    tmp_path: Path, op_type: str, rows: int, tied: bool
+) -> None:
+    """A head of 40 rows of 32 numbers, in blocks of 16, beside a table of `rows` rows of 32.
+
+    Its 4-bit numbers cannot equal the table's; by shape it may be its copy, and if so, the model
+    had the table's numbers only.
+    """
+    model = Builder()
+    model.node(
+        "Gather",
+        [model.tensor("embed.weight", rows, 32), model.input("i", 2, 3, kind=7)],
+        "e",
+        name="/embed/Gather",
+    )
+    shape = (40, 2, 8) if op_type == "MatMulNBits" else (640,)
+    packed = model.random.integers(1, 100, shape).astype(np.uint8)
+    model.tensors.append(numpy_helper.from_array(packed, "onnx::MatMul_9_Q4"))
+    inputs = ["e", "onnx::MatMul_9_Q4", model.tensor("scales", 80)]
+    sizes: dict[str, Any] = {"K": 32, "N": 40, "block_size": 16}
+    model.node(op_type, inputs, "y", name="/head/MatMul", domain="com.microsoft", **sizes)
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert (found.parameters, found.exact) == (rows * 32 + 40 * 32, False)
+    assert found.low == rows * 32 + (0 if tied else 40 * 32)
+
+
+def test_a_packed_product_may_be_a_copy_of_a_packed_table(tmp_path: Path) -> None:
+    """Two numbers in a byte: 40 rows of 16 bytes in a look-up, 40 rows of 2 blocks of 8 bytes."""
+    model = Builder()
+    for name, shape in (("embed.weight_Q4", (40, 16)), ("onnx::MatMul_9_Q4", (40, 2, 8))):
+        packed = model.random.integers(1, 100, shape).astype(np.uint8)
+        model.tensors.append(numpy_helper.from_array(packed, name))
+    scales = model.tensor("scales", 40, 2)
+    inputs = ["embed.weight_Q4", model.input("i", 2, 3, kind=7), scales]
+    sizes: dict[str, Any] = {"bits": 4, "block_size": 16, "domain": "com.microsoft"}
+    model.node("GatherBlockQuantized", inputs, "e", name="/embed/Gather", **sizes)
+    inputs = ["e", "onnx::MatMul_9_Q4", model.tensor("scales_2", 80)]
+    model.node("MatMulNBits", inputs, "y", name="/head/MatMul", K=32, N=40, **sizes)
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert found[:3] == (2 * 40 * 32, False, 40 * 32)
