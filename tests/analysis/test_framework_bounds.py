@@ -94,3 +94,46 @@ def test_a_packed_product_may_be_a_copy_of_a_packed_table(tmp_path: Path) -> Non
     model.node("MatMulNBits", inputs, "y", name="/head/MatMul", K=32, N=40, **sizes)
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert found[:3] == (2 * 40 * 32, False, 40 * 32)
+
+
+@pytest.mark.parametrize(("op_type", "low", "best"), [("Equal", 0, 32), ("PRelu", 32, 32)])
+def test_a_merged_tensor_is_doubted_like_the_kept_one(
+    tmp_path: Path, op_type: str, low: int, best: int
+) -> None:
+    """Two equal tensors of 16 numbers: PRelu learns its slope, what Equal compares may be a buffer.
+
+    A model whose masks are buffers has no parameters at all; its file holds one mask of two.
+    """
+    model = Builder()
+    kept = model.tensor("0.tril", values=np.tril(np.ones((4, 4))))
+    model.node("Identity", [kept], "1.tril", name="Identity_0")
+    model.node(op_type, [model.input("x", 1, 4, 4), kept], "h", name=f"/0/{op_type}")
+    model.node(op_type, ["x", "1.tril"], "y", name=f"/1/{op_type}")
+    model.node("Concat", ["h", "y"], "z", name="/Concat", axis=0)
+    found = recovered(model.save(tmp_path / "m.onnx", "z"))
+    assert (found.parameters, found.exact, found.low) == (best, False, low)
+
+
+@pytest.mark.parametrize("kept", ["a.bias", "b.start"])
+def test_a_merged_tensor_counts_by_its_own_use(tmp_path: Path, kept: str) -> None:
+    """A bias of 4 zeros, and an equal tensor that Equal reads and may be a buffer: 20, at most 24.
+
+    Whichever the exporter kept, the weight of 16 and one of the two are certain.
+    """
+    model = Builder()
+    other = {"a.bias": "b.start", "b.start": "a.bias"}[kept]
+    model.node("Identity", [model.tensor(kept, values=np.zeros(4))], other, name="Identity_0")
+    inputs = [model.input("x", 1, 4), model.tensor("a.weight", 4, 4), "a.bias"]
+    model.node("Gemm", inputs, "h", name="/a/Gemm")
+    model.node("Equal", ["h", "b.start"], "y", name="/b/Equal")
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert (found.parameters, found.exact, found.low) == (24, False, 20)
+
+
+def test_a_weight_behind_an_identity_was_merged_with_nothing(tmp_path: Path) -> None:
+    """3·4 numbers that only an Identity reads, as TensorFlow's variables are read."""
+    model = Builder("tf2onnx")
+    weight = model.node("Identity", [model.tensor("const__5", 3, 4)], "w/read:0")
+    model.node("MatMul", [model.input("x", 1, 3), weight], "y")
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert (found.parameters, found.exact, found.low) == (12, False, 12)

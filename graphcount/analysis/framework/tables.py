@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
 from graphcount.analysis.names import maker
+from graphcount.analysis.verdict import Verdict
 
 LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
 """Operators that torch's Linear becomes."""
@@ -59,10 +60,15 @@ def free_products(evidence: Evidence) -> Iterable[Adjustment]:
 
 def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
     """Operands known by their name alone: parameters and buffers are written alike."""
-    rows = [row for row in evidence.parameters if row.verdict.reason.startswith("named ")]
+    rows = [row for row in evidence.parameters if is_by_name(row.verdict)]
     if not rows:
         return []
     elements = sum(row.elements for row in rows)
     names = listed([row.stored.name for row in rows])
     sentence = f"{names} are counted for their names, and may be buffers: nothing tells them apart."
     return [Adjustment(-elements, None, 0, sentence)]
+
+
+def is_by_name(verdict: Verdict) -> bool:
+    """Whether nothing but a tensor's name makes it a parameter."""
+    return verdict.reason.startswith("named ")
