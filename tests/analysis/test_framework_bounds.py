@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import numpy_helper
 
@@ -137,3 +138,55 @@ def test_a_weight_behind_an_identity_was_merged_with_nothing(tmp_path: Path) -> 
     model.node("MatMul", [model.input("x", 1, 3), weight], "y")
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert (found.parameters, found.exact, found.low) == (12, False, 12)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "output", "low", "best"),
+    [
+        ("onnx::Conv_8", "onnx::Conv_9", "y", 6, 12),
+        ("c.weight", "c.weight_bias", "getitem", 6, 12),
+        ("c.weight", "c.bias", "getitem", 9, 15),
+        ("weight", "renamed", "getitem", 6, 12),
+        ("c.weight", "", "getitem", 6, 12),
+        ("getitem_weight", "getitem_bias", "getitem", 6, 12),
+        ("ConvBnFusion_W_c.weight", "ConvBnFusion_BN_B_n.bias", "getitem", 12, 12),
+        ("ConvBnFusion_W_c.weight", "ConvBnFusion_BN_B_/n/Constant_1_output_0", "y", 6, 6),
+    ],
+)
+def test_a_folded_norm_may_have_learned_nothing(
+    tmp_path: Path, weight: str, bias: str, output: str, low: int, best: int
+) -> None:
+    """A convolution of 3·2 weights without a bias, before a norm without scale and shift: 6.
+
+    All of the stored bias is then the norm's running mean. Unless something tells, the norm most
+    likely had a scale and a shift (12); a bias that kept its name is one (9, 15).
+    """
+    model = Builder()
+    inputs = [model.input("x", 1, 2, 5, 5), model.tensor(weight, 3, 2, 1, 1)]
+    inputs += [model.tensor(bias, 3)] if bias else []
+    model.node("Conv", inputs, output, name="/c/Conv")
+    found = recovered(model.save(tmp_path / "m.onnx", output))
+    assert (found.parameters, found.exact, found.low) == (best, False, low)
+
+
+@pytest.mark.parametrize(
+    ("removed", "low", "best"),
+    [
+        ("c.weight, n.running_mean, n.running_var", 6, 12),
+        ("c.weight, c.bias, n.running_mean, n.running_var", 9, 15),
+        ("c.weight, n.weight, n.bias, n.running_mean, n.running_var", 12, 12),
+        ("c.weight, c.bias, n.weight, n.bias, n.running_mean, n.running_var", 15, 15),
+    ],
+)
+def test_values_that_onnxsim_removed(tmp_path: Path, removed: str, low: int, best: int) -> None:
+    """3·2 weights and 3 numbers each for a bias, a scale and a shift that it says it removed."""
+    model = Builder()
+    inputs = [model.input("x", 1, 2, 5, 5), model.tensor("_v_4", 3, 2, 1, 1)]
+    model.node("Conv", [*inputs, model.tensor("_v_5", 3)], "y", name="/c/Conv")
+    path = model.save(tmp_path / "m.onnx", "y")
+    proto = onnx.load(path)
+    entry = proto.metadata_props.add()
+    entry.key, entry.value = "onnxsim.removed_values", removed
+    onnx.save(proto, path)
+    found = recovered(path)
+    assert (found.parameters, found.exact, found.low) == (best, False, low)

@@ -53,9 +53,7 @@ Source = Callable[[Evidence], Iterable[Adjustment]]
 SOURCES: tuple[Source, ...] = (
     unstored.graph_inputs,
     folding.by_rewriter,
-    folding.by_onnxruntime,
-    folding.by_onnxslim,
-    folding.by_onnxsim,
+    folding.by_optimisers,
     folding.by_legacy_exporter,
     aliases.merged_tensors,
     copies.tied_tables,
