@@ -118,7 +118,8 @@ def test_fixtures(name: str, parameters: int, exact: bool) -> None:
 
 def test_the_legacy_exporter_is_never_exact(tmp_path: Path) -> None:
     model = Builder()
-    model.node("Gemm", [model.input("x", 1, 3), model.tensor("fc.weight", 3, 4)], "y")
+    inputs = [model.input("x", 1, 3), model.tensor("fc.weight", 3, 4)]
+    model.node("Gemm", inputs, "y", name="/fc/Gemm")
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert found[:4] == (12, False, 12, None)
     assert "leaves no trace of parameters that forward does not use" in found.evidence[-1]

@@ -134,8 +134,8 @@ def test_a_merged_tensor_counts_by_its_own_use(tmp_path: Path, kept: str) -> Non
 def test_a_weight_behind_an_identity_was_merged_with_nothing(tmp_path: Path) -> None:
     """3·4 numbers that only an Identity reads, as TensorFlow's variables are read."""
     model = Builder("tf2onnx")
-    weight = model.node("Identity", [model.tensor("const__5", 3, 4)], "w/read:0")
-    model.node("MatMul", [model.input("x", 1, 3), weight], "y")
+    weight = model.node("Identity", [model.tensor("const__5", 3, 4)], "w/read:0", name="w/read")
+    model.node("MatMul", [model.input("x", 1, 3), weight], "y", name="dense/MatMul")
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert (found.parameters, found.exact, found.low) == (12, False, 12)
 
@@ -190,3 +190,28 @@ def test_values_that_onnxsim_removed(tmp_path: Path, removed: str, low: int, bes
     onnx.save(proto, path)
     found = recovered(path)
     assert (found.parameters, found.exact, found.low) == (best, False, low)
+
+
+@pytest.mark.parametrize(
+    ("call_name", "bias", "low"),
+    [("linear", True, 52), ("linear", False, 48), ("einsum", True, 20)],
+)
+def test_a_product_of_the_dynamo_exporter_that_is_no_linear(
+    tmp_path: Path, call_name: str, bias: bool, low: int
+) -> None:
+    """A table of 8·4 numbers under a generated name, which only a linear call says is a weight.
+
+    Another product may hold a buffer, or rows gathered from a smaller table: 0 of its own. What is
+    stored is 32, a bias of 4, and 4·4 of the linear call that follows.
+    """
+    model = Builder()
+    inputs = [model.input("x", 2, 8), model.tensor("val_0", 8, 4)]
+    result = "val_1" if bias else call_name
+    model.node("MatMul", inputs, result)
+    if bias:
+        model.node("Add", [result, model.tensor("q.bias", 4)], call_name)
+    model.node("MatMul", [call_name, model.tensor("val_2", 4, 4)], "y", name="node_linear_1")
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert (found.parameters, found.exact, found.low) == (52 if bias else 48, False, low)
+    assert "legacy" not in found.evidence[-1]
+    assert "torch.export's list of parameters is lost" in found.evidence[-1]

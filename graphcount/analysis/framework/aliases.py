@@ -19,7 +19,7 @@ from graphcount.analysis.framework.evidence import (
     Evidence,
     listed,
 )
-from graphcount.analysis.framework.tables import is_by_name
+from graphcount.analysis.framework.tables import free_operands, is_by_name
 from graphcount.analysis.kinds import Verdict, classify
 from graphcount.analysis.names import is_dotted
 
@@ -32,7 +32,7 @@ class Lost(NamedTuple):
     Attributes:
         name: The name it lost.
         elements: Its numbers.
-        doubtful: Nothing but its name tells it from a buffer.
+        doubtful: Nothing but its name tells it from a buffer, or the kept tensor may be one.
     """
 
     name: str
@@ -95,6 +95,7 @@ def _lost_tensors(evidence: Evidence) -> list[Lost]:
         evidence.graph, [node for node, (name, _) in kept.items() if is_dotted(name)]
     )
     modules: dict[int, set[str]] = {}
+    free = {row.stored.key for row in free_operands(evidence)} if len(uses) < len(kept) else set()
     lost = []
     for node, (name, row) in kept.items():
         if node in uses:
@@ -105,7 +106,7 @@ def _lost_tensors(evidence: Evidence) -> list[Lost]:
         if row.stored.key not in modules:
             modules[row.stored.key] = _direct_modules(row, evidence)
         if _is_new_module(name, node, modules[row.stored.key], evidence):
-            lost.append(Lost(name, row.elements, doubtful=False))
+            lost.append(Lost(name, row.elements, row.stored.key in free))
     return lost
 
 
