@@ -215,3 +215,17 @@ def test_a_product_of_the_dynamo_exporter_that_is_no_linear(
     assert (found.parameters, found.exact, found.low) == (52 if bias else 48, False, low)
     assert "legacy" not in found.evidence[-1]
     assert "torch.export's list of parameters is lost" in found.evidence[-1]
+
+
+@pytest.mark.parametrize(("module", "low"), [("/a", 32), ("", 0)])
+def test_an_equal_operand_is_doubted_with_the_kept_one(
+    tmp_path: Path, module: str, low: int
+) -> None:
+    """Two of 4·4 numbers, merged: in Linear modules both are weights, elsewhere perhaps buffers."""
+    model = Builder()
+    kept = model.tensor("onnx::MatMul_9", 4, 4)
+    model.node("Identity", [kept], "onnx::MatMul_10", name="Identity_0")
+    model.node("MatMul", [model.input("x", 1, 4), kept], "h", name=f"{module}/MatMul")
+    model.node("MatMul", ["h", "onnx::MatMul_10"], "y", name="/b/MatMul")
+    found = recovered(model.save(tmp_path / "m.onnx", "y"))
+    assert (found.parameters, found.exact, found.low) == (32, False, low)
