@@ -83,6 +83,12 @@ def attribute(
     return tuple(found), tuple(follower.unknowns)
 
 
+def uses_behind(graph: Tables, nodes: Iterable[str]) -> dict[str, tuple[Use, ...]]:
+    """Uses of the results of each of these nodes, without repetition; fewer when they are many."""
+    follower = _Follower(graph)
+    return {node: tuple(dict.fromkeys(follower.onward(node))) for node in nodes}
+
+
 def _in_order(uses: list[Use], order: dict[str, int]) -> list[Use]:
     """Uses in graph order, each once."""
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
@@ -148,6 +154,10 @@ class _Follower:
             spec = lookup(data["domain"], data["op_type"])
             role = spec.attributes.get(attribute_name) if spec else None
             return [Use(holder, None, role or "literal", ())]
+        return self.onward(holder)
+
+    def onward(self, holder: str) -> list[Use]:
+        """Uses of the results of `holder`."""
         uses: list[Use] = []
         seen: set[tuple[str, str | None]] = {(holder, None)}
         stack: list[tuple[str, str | None, tuple[str, ...]]] = [(holder, None, ())]

@@ -6,6 +6,7 @@ onnx/docs/Operators-ml.md (TreeEnsemble*: leaves have an entry in nodes_values t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +30,26 @@ def logical_elements(stored: Stored, uses: list[tuple[dict[str, Any], int | None
             if elements is not None and elements >= 0:
                 return elements
     return stored.elements
+
+
+def logical_shape(stored: Stored, uses: list[tuple[dict[str, Any], int | None]]) -> tuple[int, ...]:
+    """Dimensions of the numbers a tensor stands for: (N, K) of a product that packs its weight.
+
+    Args:
+        stored: The tensor.
+        uses: Graph attributes and input index of each operator that uses it.
+    """
+    elements = logical_elements(stored, uses)
+    for data, index in uses:
+        node = data.get("node")
+        if index == 1 and (data.get("domain", ""), data.get("op_type", "")) in PACKED_PRODUCTS:
+            sizes = (node.integer("N", 0), node.integer("K", 0)) if node is not None else (0, 0)
+            if min(sizes) > 0:
+                return sizes
+    rows = math.prod(stored.shape[:-1])
+    if elements != stored.elements and rows and elements % rows == 0:
+        return (*stored.shape[:-1], elements // rows)
+    return stored.shape
 
 
 def _matmul_nbits(node: Node, index: int | None, stored: Stored) -> int | None:
@@ -81,3 +102,6 @@ PACKED: dict[tuple[str, str], Unpack] = {
     ("ai.onnx.ml", "TreeEnsembleClassifier"): _tree,
     ("ai.onnx.ml", "TreeEnsembleRegressor"): _tree,
 }
+
+PACKED_PRODUCTS = frozenset({("com.microsoft", "MatMulNBits"), ("com.microsoft", "MatMulBnb4")})
+"""Products whose attributes N and K say what matrix their packed input 1 stands for."""

@@ -53,9 +53,7 @@ Source = Callable[[Evidence], Iterable[Adjustment]]
 SOURCES: tuple[Source, ...] = (
     unstored.graph_inputs,
     folding.by_rewriter,
-    folding.by_onnxruntime,
-    folding.by_onnxslim,
-    folding.by_onnxsim,
+    folding.by_optimisers,
     folding.by_legacy_exporter,
     aliases.merged_tensors,
     copies.tied_tables,
@@ -100,6 +98,11 @@ def _blind_spots(evidence: Evidence) -> list[str]:
     """What no file of this kind can tell."""
     if evidence.signature is not None:
         return ["The names torch.export declared are no longer those of the tensors."]
+    if evidence.is_dynamo:
+        return [
+            "torch.export's list of parameters is lost (below opset 18, or by an optimiser), so"
+            " those that forward does not use leave no trace."
+        ]
     if evidence.producer == "pytorch":
         return [
             "The legacy exporter leaves no trace of parameters that forward does not use, and"

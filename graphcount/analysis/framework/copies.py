@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import Adjustment, Evidence, listed
 from graphcount.analysis.names import is_dotted, maker, original_name
+from graphcount.analysis.operands import TABLE_SOURCES
+from graphcount.analysis.packing import logical_shape
 
 SMALL = 8192
 PRODUCTS = frozenset({"weight", "quantized weight"})
@@ -21,7 +23,7 @@ def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
     """Equal numbers under a generated name are a copy; equal shapes alone are a possibility."""
     groups: dict[tuple[int, tuple[int, ...]], list[Row]] = defaultdict(list)
     for row in evidence.parameters:
-        shape = row.stored.shape
+        shape = _shape(row, evidence)
         if (len(shape) == 2 and min(shape) > 1) or len(shape) == 3:
             groups[row.elements, tuple(sorted(shape))].append(row)
     copies: list[tuple[Row, Row]] = []
@@ -47,6 +49,12 @@ def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
     return found
 
 
+def _shape(row: Row, evidence: Evidence) -> tuple[int, ...]:
+    """Dimensions that quantized and other copies of one matrix have in common."""
+    nodes = evidence.graph.nodes
+    return logical_shape(row.stored, [(nodes[use.node], use.index) for use in row.tensor.uses])
+
+
 def _used_as(row: Row) -> str:
     """A generated name says nothing, so the node that uses the tensor is named as well."""
     return f"{row.stored.name[:80]} (used by {(row.owner or 'nothing')[:80]})"
@@ -68,6 +76,12 @@ def is_generated(row: Row) -> bool:
     return not is_dotted(name) and maker(name) == "exporter"
 
 
+def _is_table(row: Row, evidence: Evidence) -> bool:
+    """Whether rows of it are looked up."""
+    ops = {evidence.graph.nodes[use.node].get("op_type") for use in row.tensor.uses}
+    return row.verdict.role == "embedding" or not ops.isdisjoint(TABLE_SOURCES)
+
+
 def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]], list[Row]]:
     """Copies by value, each with what it copies, and tables that could be copies by shape alone."""
     rows = sorted(rows, key=is_generated)  # named tensors first: the copies are generated
@@ -75,7 +89,7 @@ def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]]
     seen: dict[bytes, Row] = {}
     copies: list[tuple[Row, Row]] = []
     possible: list[Row] = []
-    table = any(row.verdict.role == "embedding" for row in rows)
+    table = any(_is_table(row, evidence) for row in rows)
     for row in rows:
         if row.stored.key not in alike and row.stored.dtype[:3] not in ("int", "uin"):
             continue

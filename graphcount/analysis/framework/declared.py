@@ -15,7 +15,7 @@ from graphcount.analysis.framework import fx
 from graphcount.analysis.framework.doubts import doubt
 from graphcount.analysis.framework.evidence import Evidence
 from graphcount.analysis.framework.inferred import by_module, by_sibling, by_tied_name
-from graphcount.analysis.framework.roles import SIZERS
+from graphcount.analysis.framework.roles import size_by_operand, size_by_role
 from graphcount.analysis.framework.sizes import Called, Sizes, find_calls, is_plain
 from graphcount.analysis.names import original_name
 from graphcount.analysis.signature import Signature
@@ -100,11 +100,10 @@ def by_call(
     found: dict[str, set[int]] = defaultdict(set)
     weak: set[str] = set()
     for called in calls:
-        sizer = SIZERS.get(called.call.target)
-        given = sizer(called.call, called.nodes, evidence) if sizer else {}
+        given = size_by_role(called, evidence)
         proves = called.call.target.partition(".")[2] in PROVING and is_plain(called, evidence)
         if not given:
-            given, proves = _only_operand(called, evidence), False
+            given, proves = size_by_operand(called, evidence), False
         for placeholder, elements in given.items():
             name = names.get(placeholder)
             if name is not None and name not in sizes.proven:
@@ -117,22 +116,6 @@ def by_call(
         target = sizes.inferred if name in weak else sizes.proven
         sizes.inferred.pop(name, None)
         target[name] = next(iter(elements_seen))
-
-
-def _only_operand(called: Called, evidence: Evidence) -> dict[str, int]:
-    """One placeholder and one stored tensor: they belong together."""
-    placeholders = {
-        name for argument in called.call.args for name in fx.names(argument) if name[:2] == "p_"
-    }
-    rows = [
-        row
-        for node in called.nodes
-        for row, _ in evidence.by_node.get(node, ())
-        if row.elements > 1 and row.verdict.kind in ("parameter", "buffer")
-    ]
-    if len(placeholders) != 1 or len({row.stored.key for row in rows}) != 1:
-        return {}
-    return {placeholders.pop(): rows[0].elements}
 
 
 def by_proven_tie(signature: Signature, calls: tuple[Called, ...], sizes: Sizes) -> None:

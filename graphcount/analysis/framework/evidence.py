@@ -111,6 +111,15 @@ class Evidence:
         """Name of the tool that wrote the file."""
         return self.model.proto.producer_name
 
+    @cached_property
+    def is_dynamo(self) -> bool:
+        """Whether torch's dynamo exporter made the nodes.
+
+        It names them `node_` and their result or op type. The signature is lost below opset 18 and
+        after most optimisers; these names stay.
+        """
+        return any(_is_named_by_dynamo(data) for _, data in self.operators)
+
     def stored(self, node: str, *roles: str) -> Row | None:
         """First stored tensor a node uses in one of these roles."""
         for row, use in self.by_node.get(node, ()):
@@ -127,6 +136,12 @@ class Evidence:
             return None
         data = self.graph.nodes[node]
         return channels(data, row.stored.shape)
+
+
+def _is_named_by_dynamo(data: dict[str, Any]) -> bool:
+    start, _, rest = data["name"].partition("_")
+    results = data["node"].outputs
+    return start == "node" and (rest in results or CALL_SUFFIX.sub("", rest) == data["op_type"])
 
 
 def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
@@ -147,6 +162,9 @@ def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
 
 NUMBERED = re.compile(r"onnx::(\w+)_(\d{1,12})(?:_quantized)?\Z")
 """Names the legacy exporter makes of a value's consumer and number: `onnx::Conv_38`."""
+
+CALL_SUFFIX = re.compile(r"_\d{1,9}\Z")
+"""What the legacy exporter appends to the name of a module's or operator's later calls."""
 
 
 def listed(names: list[str], most: int = 3) -> str:

@@ -1,24 +1,28 @@
 """BatchNormalization folded into the product before it, by the traces that each tool leaves.
 
 Folding loses 2C parameters (scale and shift); the product gains C numbers when it had no bias
-before. So the framework counted C more than is stored, or 2C when the product had a bias.
+before. So the framework counted C more than is stored, or 2C when the product had a bias; when the
+norm learned no scale and shift, C fewer, or as many.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import (
+    CALL_SUFFIX,
     NUMBERED,
     RULE_NAME,
     Adjustment,
     Evidence,
     listed,
 )
-from graphcount.analysis.names import original_name
+from graphcount.analysis.names import is_dotted, original_name
+from graphcount.loading.model import Node
 
 VALUE_NUMBERING = True
 """Whether the legacy exporter's numbering of values may decide if folded products had a bias.
@@ -28,8 +32,8 @@ they are made, parameters first. It only ever chooses the best number inside the
 """
 
 REWRITTEN = re.compile(r"getitem(_\d{1,9})?\Z")
+LITERAL = re.compile(r"/(?:[^\n]{0,1000}/)?Constant(?:_\d{1,9})?_output_0\Z")
 SIMPLIFIED = re.compile(r"_v_(\d{1,9})\Z")
-TORCH_NODE = re.compile(r"/[^\n]{1,1000}\Z|[A-Z][A-Za-z0-9]{0,40}_\d{1,9}\Z")
 Test = Callable[[Row, Row, dict[str, Any]], bool]
 
 
@@ -56,14 +60,56 @@ def _added(node: str, evidence: Evidence) -> Row | None:
     return None
 
 
-def _range(channels: int, had_bias: bool | None, count: int, what: str) -> Adjustment:
-    low = channels * (2 if had_bias else 1)
-    high = channels * (1 if had_bias is False else 2)
-    if had_bias is None:
-        why = f"between {low:,} and {high:,} parameters more, by whether these had a bias"
+class Fold(NamedTuple):
+    """One BatchNormalization in the product before it.
+
+    Attributes:
+        channels: Output channels of the product, C.
+        had_bias: The product had a bias before; None when nothing tells.
+        affine: The norm learned a scale and a shift; None when nothing tells.
+        stored: The product has a stored bias now, which is of the exporter's making.
+    """
+
+    channels: int
+    had_bias: bool | None = None
+    affine: bool | None = None
+    stored: bool = True
+
+
+def _ranges(folds: Iterable[Fold], what: str) -> list[Adjustment]:
+    """One finding for all folds of which the same is known."""
+    groups: dict[Fold, list[int]] = defaultdict(list)
+    for fold in folds:
+        groups[fold._replace(channels=0)].append(fold.channels)
+    return [
+        _range(known._replace(channels=sum(channels)), len(channels), what)
+        for known, channels in groups.items()
+    ]
+
+
+def _range(fold: Fold, count: int, what: str) -> Adjustment:
+    """What a bias, a scale and a shift were, less the bias that is stored: -C to 2C.
+
+    Where nothing tells, the product most likely had no bias, and the norm a scale and a shift.
+    """
+    channels = fold.channels
+    unchanged = -channels if fold.stored else 0
+    low = unchanged + channels * bool(fold.had_bias) + 2 * channels * bool(fold.affine)
+    best = low if fold.affine is not None else low + 2 * channels
+    high = best if fold.had_bias is not None else best + channels
+    if low == high:
+        why = f"{_more(low)} parameters than stored"
     else:
-        why = f"{low:,} parameters more than stored"
-    return Adjustment(low, high, low, f"{what} {count} BatchNormalization layers: {why}.")
+        had_bias, affine = "they had a bias", "the norms learned a scale and a shift"
+        questions = {had_bias: fold.had_bias, affine: fold.affine}
+        whether = " and ".join(text for text, known in questions.items() if known is None)
+        why = f"from {_more(low)} to {_more(high)} parameters than stored, by whether {whether}"
+    sentence = f"{what} {count} BatchNormalization layers into the products before them: {why}."
+    return Adjustment(low, high, best, sentence)
+
+
+def _more(number: int) -> str:
+    return f"{number:,} more" if number >= 0 else f"{-number:,} fewer"
 
 
 def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
@@ -72,31 +118,28 @@ def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
     It says so in the node's metadata; where that is gone, the product gives `getitem_N`, the first
     result of torch's batch_norm. A new bias is called `X.weight_bias`, an old one keeps its name.
     """
-    with_bias = without = unknown = 0
-    counts = [0, 0, 0]
+    folds = []
+    optimised = {
+        node
+        for node, data, weight, bias in _pairs(evidence)
+        if any(test(weight, bias, data) for test in OPTIMISERS.values())
+    }
     for node, data in evidence.products:
-        if not _is_rewritten(data):
+        if node in optimised:
             continue
-        channels = evidence.channels(node)
+        channels = evidence.channels(node) if _is_rewritten(data) else None
         if channels is None:
             continue
         bias = evidence.stored(node, "bias", "quantized bias")
         name = original_name(bias.stored.name) if bias is not None else ""
-        if name.endswith("_bias") and name.startswith(_weight_name(node, evidence)):
-            without, counts[0] = without + channels, counts[0] + 1
-        elif name and name == f"{_weight_name(node, evidence).rpartition('.')[0]}.bias":
-            with_bias, counts[1] = with_bias + channels, counts[1] + 1
-        elif not name:
-            unknown, counts[2] = unknown + channels, counts[2] + 1
-    what = "torch's exporter folded"
-    found = []
-    if counts[0]:
-        found.append(_range(without, False, counts[0], what))
-    if counts[1]:
-        found.append(_range(with_bias, True, counts[1], what))
-    if counts[2]:
-        found.append(_range(unknown, None, counts[2], what))
-    return found
+        weight = _weight_name(node, evidence)
+        had_bias = None
+        if name.endswith("_bias") and name.startswith(weight):
+            had_bias = False
+        elif name and name == f"{weight.rpartition('.')[0]}.bias":
+            had_bias = True
+        folds.append(Fold(channels, had_bias, stored=bias is not None))
+    return _ranges(folds, "torch's exporter folded")
 
 
 def _is_rewritten(data: dict[str, Any]) -> bool:
@@ -111,58 +154,81 @@ def _weight_name(node: str, evidence: Evidence) -> str:
     return original_name(row.stored.name) if row is not None else "\0"
 
 
-def by_onnxruntime(evidence: Evidence) -> Iterable[Adjustment]:
-    """Its ConvBNFusion names the new weight `ConvBnFusion_W_<old name>`."""
-    return _by_names(
-        evidence,
-        "onnxruntime folded",
-        lambda weight, bias, data: "ConvBnFusion_W_" in weight.stored.name,
-    )
+def _is_onnxruntime(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
+    """Its ConvBNFusion calls the new tensors after the old weight and the norm's shift."""
+    return "ConvBnFusion_W_" in weight.stored.name
 
 
-def by_onnxslim(evidence: Evidence) -> Iterable[Adjustment]:
+def _is_onnxslim(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
     """It names the new tensors after the BatchNormalization's output."""
-
-    def test(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
-        output = data["node"].outputs[0] if data["node"].outputs else ""
-        names = (weight.stored.name, bias.stored.name)
-        return bool(output) and names == (f"{output}_weight", f"{output}_bias")
-
-    return _by_names(evidence, "onnxslim folded", test)
+    output = data["node"].outputs[0] if data["node"].outputs else ""
+    names = (weight.stored.name, bias.stored.name)
+    return bool(output) and names == (f"{output}_weight", f"{output}_bias")
 
 
-def by_onnxsim(evidence: Evidence) -> Iterable[Adjustment]:
+def _is_onnxsim(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
     """It numbers the new weight and bias one after the other: `_v_39`, `_v_40`."""
-
-    def test(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
-        first = SIMPLIFIED.match(weight.stored.name)
-        second = SIMPLIFIED.match(bias.stored.name)
-        return bool(first and second and int(second[1]) == int(first[1]) + 1)
-
-    return _by_names(evidence, "onnxsim folded", test)
+    first = SIMPLIFIED.match(weight.stored.name)
+    second = SIMPLIFIED.match(bias.stored.name)
+    return bool(first and second and int(second[1]) == int(first[1]) + 1)
 
 
-def _by_names(evidence: Evidence, what: str, test: Test) -> Iterable[Adjustment]:
-    channels = count = 0
-    for node, data, weight, bias in _pairs(evidence):
-        if test(weight, bias, data):
-            channels += evidence.channels(node) or 0
-            count += 1
-    if not channels:
-        return []
-    removed = _removed_biases(evidence)
-    return [_range(channels, removed if removed else None, count, what)]
+OPTIMISERS: dict[str, Test] = {
+    "onnxruntime": _is_onnxruntime,
+    "onnxslim": _is_onnxslim,
+    "onnxsim": _is_onnxsim,
+}
+"""How each optimiser names what it folded."""
 
 
-def _removed_biases(evidence: Evidence) -> bool:
-    """It lists the values it removed: as many biases of products as of norms, or fewer."""
+def by_optimisers(evidence: Evidence) -> Iterable[Adjustment]:
+    """Optimisers that give the new tensors names of their own."""
+    had_bias = True if _removed(evidence, _biases) else None
+    affine = True if _removed(evidence, _scales) else None
+    for tool, test in OPTIMISERS.items():
+        folds = [
+            Fold(evidence.channels(node) or 0, had_bias, affine or _learned_shift(bias))
+            for node, data, weight, bias in _pairs(evidence)
+            if test(weight, bias, data)
+        ]
+        yield from _ranges((fold for fold in folds if fold.channels), f"{tool} folded")
+
+
+def _learned_shift(bias: Row) -> bool | None:
+    """Whether onnxruntime named the bias after a shift that was learned.
+
+    A norm that learns nothing gets ones and zeros in Constant nodes of the exporter's making.
+    """
+    _, found, name = bias.stored.name.partition("ConvBnFusion_BN_B_")
+    if not found:
+        return None
+    if is_dotted(name):
+        return True
+    return False if LITERAL.match(name) else None
+
+
+def _removed(evidence: Evidence, test: Callable[[set[str]], bool]) -> bool:
+    """What the list of removed values shows that onnxsim leaves."""
     text = evidence.model.proto.metadata.get("onnxsim.removed_values", "")
     if not text or len(text) > 10_000_000:
         return False
-    names = {name.strip() for name in text.split(",")}
-    norms = {name[: -len(".running_mean")] for name in names if name.endswith(".running_mean")}
-    weights = {name[: -len(".weight")] for name in names if name.endswith(".weight")} - norms
-    return bool(weights) and all(f"{module}.bias" in names for module in weights)
+    return test({name.strip() for name in text.split(",")})
+
+
+def _modules_of(names: set[str], ending: str) -> set[str]:
+    return {name[: -len(ending)] for name in names if name.endswith(ending)}
+
+
+def _biases(names: set[str]) -> bool:
+    """As many biases of products as of norms, or fewer: every product had one."""
+    products = _modules_of(names, ".weight") - _modules_of(names, ".running_mean")
+    return bool(products) and all(f"{module}.bias" in names for module in products)
+
+
+def _scales(names: set[str]) -> bool:
+    """Every norm had a scale and a shift."""
+    norms = _modules_of(names, ".running_mean")
+    return bool(norms) and all({f"{norm}.weight", f"{norm}.bias"} <= names for norm in norms)
 
 
 def by_legacy_exporter(evidence: Evidence) -> Iterable[Adjustment]:
@@ -179,7 +245,7 @@ def by_legacy_exporter(evidence: Evidence) -> Iterable[Adjustment]:
     if not channels:
         return []
     total = sum(channels)
-    adjustment = _range(total, None, len(channels), "torch's legacy exporter folded")
+    adjustment = _range(Fold(total), len(channels), "torch's legacy exporter folded")
     biased = _biased_by_numbering(evidence, len(channels), min(numbers))
     if biased is None:
         return [adjustment]
@@ -198,8 +264,10 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
     if not VALUE_NUMBERING:
         return None
     graph = evidence.model.proto.graph
-    if not all(TORCH_NODE.match(node.name) for node in graph.nodes):
-        return None  # another tool added nodes
+    if not all(_is_exported(node) for node in graph.nodes):
+        return None  # another tool added, fused or renamed nodes
+    if any(tensor.name.startswith("/") for tensor in graph.initializers):
+        return None  # another tool evaluated nodes, and their results are no longer counted
     nodes = [node for node in graph.nodes if node.op_type != "Identity"]
     values = sum(len(node.outputs) for node in nodes) + folded
     named = [tensor.name for tensor in graph.initializers if NUMBERED.match(tensor.name) is None]
@@ -214,12 +282,16 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
     return True if surplus == folded else None
 
 
+def _is_exported(node: Node) -> bool:
+    """Whether a node is still as the legacy exporter named it: its module's path, its op type."""
+    kind = CALL_SUFFIX.sub("", node.name.rpartition("/")[2])
+    return kind == node.op_type and not node.domain
+
+
 __all__ = [
     "VALUE_NUMBERING",
     "by_legacy_exporter",
-    "by_onnxruntime",
-    "by_onnxsim",
-    "by_onnxslim",
+    "by_optimisers",
     "by_rewriter",
     "listed",
 ]

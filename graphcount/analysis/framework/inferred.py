@@ -7,7 +7,7 @@ from collections import defaultdict
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework import fx
 from graphcount.analysis.framework.evidence import Evidence
-from graphcount.analysis.framework.roles import SIZERS
+from graphcount.analysis.framework.roles import size_by_operand, size_by_role
 from graphcount.analysis.framework.sizes import Called, Sizes
 from graphcount.analysis.names import original_name
 from graphcount.analysis.signature import Signature
@@ -93,8 +93,8 @@ def unexplained(evidence: Evidence, signature: Signature, calls: tuple[Called, .
     """
     given: dict[str, set[int]] = defaultdict(set)
     for called in calls:
-        sizer = SIZERS.get(called.call.target)
-        for elements in (sizer(called.call, called.nodes, evidence) if sizer else {}).values():
+        sizes = size_by_role(called, evidence) or size_by_operand(called, evidence)
+        for elements in sizes.values():
             for node in called.nodes:
                 given[node].add(elements)
     spare = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from graphcount.analysis.framework import fx
 from graphcount.analysis.framework.evidence import Evidence
+from graphcount.analysis.framework.sizes import Called
 
 Sizer = Callable[[fx.Call, tuple[str, ...], Evidence], dict[str, int]]
 """From a call and the ids of its ONNX nodes to placeholder → elements."""
@@ -150,3 +151,25 @@ SIZERS: dict[str, Sizer] = {
     "aten.rnn_relu": _recurrent,
 }
 """How a call sizes its parameters, by the operator's name."""
+
+
+def size_by_role(called: Called, evidence: Evidence) -> dict[str, int]:
+    """Placeholder → elements, by the operator of the call."""
+    sizer = SIZERS.get(called.call.target)
+    return sizer(called.call, called.nodes, evidence) if sizer else {}
+
+
+def size_by_operand(called: Called, evidence: Evidence) -> dict[str, int]:
+    """One placeholder and one stored tensor: they belong together."""
+    placeholders = {
+        name for argument in called.call.args for name in fx.names(argument) if name[:2] == "p_"
+    }
+    rows = [
+        row
+        for node in called.nodes
+        for row, _ in evidence.by_node.get(node, ())
+        if row.elements > 1 and row.verdict.kind in ("parameter", "buffer")
+    ]
+    if len(placeholders) != 1 or len({row.stored.key for row in rows}) != 1:
+        return {}
+    return {placeholders.pop(): rows[0].elements}

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from graphcount.analysis.counts import Row
+from graphcount.analysis.framework.copies import is_generated
 from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
 from graphcount.analysis.names import maker
+from graphcount.analysis.verdict import Verdict
 
 LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
 """Operators that torch's Linear becomes."""
+
+PRODUCTS = frozenset(
+    {
+        *("MatMul", "Einsum", "Gemm", "FusedMatMul", "FusedGemm", "MatMulNBits", "MatMulBnb4"),
+        *("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul"),
+    }
+)
+"""Operators that products of matrices become, before and after quantization."""
+
+LINEAR_CALL = re.compile(r"(node_)?linear(_\d{1,9})?\Z")
+"""What the dynamo exporter calls the last node of a Linear, and its result."""
+
+MAX_LOOK = 4
 
 
 def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
@@ -32,37 +49,88 @@ def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def free_products(evidence: Evidence) -> Iterable[Adjustment]:
-    """Folded operands of a product outside a module of its own may be buffers."""
-    ops: dict[str, set[str]] = defaultdict(set)
-    suspects = []
-    for row in evidence.parameters:
-        match = NUMBERED.match(row.stored.name)
-        if match and match[1] in ("MatMul", "Einsum") and row.tensor.uses:
-            suspects.append(row)
-    if not suspects:
-        return []
-    for _, data in evidence.operators:
-        ops[data["name"].rpartition("/")[0]].add(data["op_type"])
-    free = []
-    for row in suspects:
-        data = evidence.graph.nodes[row.tensor.uses[0].node]
-        inside = ops[data.get("name", "").rpartition("/")[0]]
-        if not inside <= LINEAR or not data.get("name", "").rpartition("/")[0]:
-            free.append(row)
+    """Folded operands of a product outside a module of its own may be buffers, or made of less."""
+    free = free_operands(evidence)
     if not free:
         return []
     elements = sum(row.elements for row in free)
     names = listed([row.stored.name for row in free])
-    sentence = f"{names} stand in products outside a linear module of their own and may be buffers."
+    sentence = (
+        f"{names} stand in products outside a linear module of their own and may be buffers, or"
+        " gathered from smaller tables."
+    )
     return [Adjustment(-elements, None, 0, sentence)]
+
+
+def free_operands(evidence: Evidence) -> list[Row]:
+    """Parameters that an exporter folded, in a product that is no Linear."""
+    legacy, dynamo = [], []
+    for row in evidence.parameters:
+        match = NUMBERED.match(row.stored.name)
+        if match and match[1] in ("MatMul", "Einsum") and row.tensor.uses:
+            legacy.append(row)
+        elif evidence.is_dynamo and not match and is_generated(row):
+            dynamo.append(row)
+    return [*_outside_modules(legacy, evidence), *_outside_calls(dynamo, evidence)]
+
+
+def _outside_modules(rows: list[Row], evidence: Evidence) -> list[Row]:
+    """The legacy exporter names nodes after modules: those with more than a Linear in them."""
+    ops: dict[str, set[str]] = defaultdict(set)
+    if rows:
+        for _, data in evidence.operators:
+            ops[data["name"].rpartition("/")[0]].add(data["op_type"])
+    free = []
+    for row in rows:
+        data = evidence.graph.nodes[row.tensor.uses[0].node]
+        module = data.get("name", "").rpartition("/")[0]
+        if not module or not ops[module] <= LINEAR:
+            free.append(row)
+    return free
+
+
+def _outside_calls(rows: list[Row], evidence: Evidence) -> list[Row]:
+    """The dynamo exporter names nodes after torch calls: products that no linear call ends in."""
+    free = []
+    for row in rows:
+        nodes = [
+            use.node
+            for use in row.tensor.uses
+            if evidence.graph.nodes[use.node].get("op_type") in PRODUCTS
+        ]
+        if nodes and not any(_is_linear_call(node, evidence) for node in nodes):
+            free.append(row)
+    return free
+
+
+def _is_linear_call(node: str, evidence: Evidence) -> bool:
+    """Whether a product, or what only it leads to (scales, a bias), is named after a linear."""
+    for _ in range(MAX_LOOK):
+        data = evidence.graph.nodes[node]
+        if data["kind"] != "operator":
+            return False
+        if any(LINEAR_CALL.match(name) for name in (data["name"], *data["node"].outputs)):
+            return True
+        following = list(evidence.graph.succ[node])
+        if len(following) != 1:
+            return False
+        node = following[0]
+        if evidence.graph.nodes[node].get("op_type") in PRODUCTS:
+            return False
+    return False
 
 
 def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
     """Operands known by their name alone: parameters and buffers are written alike."""
-    rows = [row for row in evidence.parameters if row.verdict.reason.startswith("named ")]
+    rows = [row for row in evidence.parameters if is_by_name(row.verdict)]
     if not rows:
         return []
     elements = sum(row.elements for row in rows)
     names = listed([row.stored.name for row in rows])
     sentence = f"{names} are counted for their names, and may be buffers: nothing tells them apart."
     return [Adjustment(-elements, None, 0, sentence)]
+
+
+def is_by_name(verdict: Verdict) -> bool:
+    """Whether nothing but a tensor's name makes it a parameter."""
+    return verdict.reason.startswith("named ")
