@@ -17,14 +17,23 @@ KEPT_NOTES = 1000
 """Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
 
 
+MODEL_LEVEL, FUNCTION_LEVEL, TRAINING_LEVEL = -2, 1, -1
+"""Three less than how deep a graph stands below each: in a model 1, in a node of a function 4, in
+training information 2. A subgraph is 3 deeper than its graph (node, attribute, graph)."""
+
+
 class TensorDecoder:
-    """Reads messages and collects what was odd about them."""
+    """Reads messages and collects what was odd about them.
+
+    Attributes:
+        level: How deep the graph (or function) that is being read stands below the model.
+    """
 
     def __init__(self, thin: Thin, limits: Limits) -> None:
         self.thin = thin
         self.data = thin.data
         self.limits = limits
-        self.depth = 0
+        self.level = MODEL_LEVEL
         self.nodes = 0
         self.tensors = 0
         self.issues: list[Unknown] = []

@@ -266,7 +266,7 @@ class _Walk:
     def message(self, kind: str, position: int, end: int, depth: int) -> int:
         """Walk one message and return the number of bytes kept of it."""
         if depth > self.limits.message_depth:
-            raise LimitError(_too_deep(self.limits), offset=position, rule="FMT003")
+            raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
         children, is_tensor = MESSAGES[kind], kind == "TensorProto"
         kept, run = 0, position
         small = self.limits.kept_payload_nbytes
@@ -319,5 +319,6 @@ class _Walk:
         )
 
 
-def _too_deep(limits: Limits) -> str:
+def too_deep(limits: Limits) -> str:
+    """The reason for refusing a file whose messages are nested beyond the limit."""
     return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"

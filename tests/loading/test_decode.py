@@ -420,6 +420,57 @@ def test_thirty_two_subgraphs_are_read(wire: Any, write: Write) -> None:
     assert depth == 32
 
 
+def deep_type(optionals: int, wire: Any, shaped: bool) -> bytes:
+    """Optional of optional of … tensor: each is two messages, the tensor one, its shape two."""
+    shape = wire.len(2, wire.len(1, wire.int(1, 3))) if shaped else b""
+    type_ = wire.len(1, wire.int(1, 1) + shape)
+    for _ in range(optionals):
+        type_ = wire.len(9, wire.len(1, type_))
+    return bytes(type_)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+@pytest.mark.parametrize("place", ["input", "tp", "type_protos", "function", "subgraph"])
+def test_types_are_as_deep_as_protobuf_reads_them(
+    place: str, shaped: bool, wire: Any, write: Write
+) -> None:
+    """Model, graph, value, type are 3 deep: with 48 optionals and the tensor, 100."""
+    verdicts = set()
+    for optionals in (1, 40, 45, 46, 47, 48, 49, 50, 400, 20_000):
+        type_ = deep_type(optionals, wire, shaped)
+        value = wire.len(1, b"v") + wire.len(2, type_)
+        attribute = {"tp": wire.len(14, type_), "type_protos": wire.len(15, type_)}.get(place, b"")
+        if place == "subgraph":
+            attribute = wire.len(6, wire.len(11, value))
+        node = wire.len(1, wire.len(5, wire.len(1, b"a") + attribute)) if attribute else b""
+        function = wire.len(25, wire.len(12, value)) if place == "function" else b""
+        data = wire.model(wire.len(11, value) if place == "input" else node, after=function)
+        assert len(data) < 1 << 20
+        path = write(data)
+        accepted = True
+        try:
+            onnx.load_from_string(data)
+        except onnx_decode_error():
+            accepted = False
+        if accepted:
+            read_model(path)
+        else:
+            with pytest.raises(LimitError, match="nested deeper than 100") as caught:
+                read_model(path)
+            assert caught.value.rule == "FMT003"
+        verdicts.add(accepted)
+    assert verdicts == {True, False}
+
+
+def test_damage_deep_in_a_type_is_damage(wire: Any, write: Write) -> None:
+    type_ = wire.len(9, wire.len(1, wire.len(9, b"\x0a\x7f")))
+    data = wire.model(wire.len(11, wire.len(1, b"v") + wire.len(2, type_)))
+    with pytest.raises(onnx_decode_error()):
+        onnx.load_from_string(data)
+    with pytest.raises(DamagedError):
+        read_model(write(data))
+
+
 def test_subgraphs_beside_one_another_are_not_deep(wire: Any, write: Write) -> None:
     node = wire.len(1, wire.len(5, wire.len(6, wire.len(2, b"body"))))
     graph = read_model(write(wire.model(node * 200))).proto.graph
