@@ -361,10 +361,15 @@ def _fits(dtype: DType, elements: int, payload: Payload) -> bool:
         return payload.occurrences == elements
     if dtype.typed_field == "float_data" or dtype.typed_field == "double_data":
         return payload.nbytes == dtype.nbytes(elements)
-    entries = elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
+    entries = varint_entries(dtype, elements)
     if payload.data is not None:  # the last byte of a varint is below 128
         return len(payload.data.translate(None, _CONTINUED)) == entries
     return entries <= payload.nbytes <= 10 * entries
+
+
+def varint_entries(dtype: DType, elements: int) -> int:
+    """Numbers a field of varints holds for so many elements: small ones share a number."""
+    return elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
 
 
 _CONTINUED = bytes(range(128, 256))

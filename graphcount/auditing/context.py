@@ -14,7 +14,7 @@ from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import Body, find_bodies
 from graphcount.auditing.operators import Use, uses
-from graphcount.auditing.payload import Facts, Files, scan
+from graphcount.auditing.payload import Facts, Files, Scanned, scan
 from graphcount.auditing.structure import graph_inputs, graph_outputs, reached
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, Tables
@@ -119,9 +119,14 @@ class Context:
         return Texts(self.strings)
 
     @cached_property
+    def scanned(self) -> Scanned:
+        """One pass over the numbers; only in a deep audit."""
+        return scan(self.stored, self.files, self.progress) if self.deep else Scanned({}, {})
+
+    @property
     def facts(self) -> Mapping[int, Facts]:
-        """What one pass over the numbers told, by `Stored.key`; only in a deep audit."""
-        return scan(self.stored, self.files, self.progress) if self.deep else {}
+        """What the pass over the numbers told, by `Stored.key`."""
+        return self.scanned.facts
 
     @cached_property
     def bodies(self) -> tuple[Body, ...]:

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-from graphcount.errors import LimitError, Unknown
+from graphcount.errors import DamagedError, LimitError, Unknown
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Payload, SparseTensor, Tensor, UnknownField
-from graphcount.loading.wire import PAYLOAD_FIELDS, VARINT, Thin, fields, signed, varint
+from graphcount.loading.wire import (
+    LEN,
+    PAYLOAD_FIELDS,
+    VARINT,
+    VARINT_FIELDS,
+    Thin,
+    fields,
+    packed_damage,
+    signed,
+    varint,
+)
 
 KEPT_NOTES = 1000
 """Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
@@ -168,6 +178,10 @@ class TensorDecoder:
             while self.data[start - 1] >= 0x80:
                 start -= 1
         chunk = self.data[start:y]
+        if number in VARINT_FIELDS and wire_type == LEN:
+            damage = packed_damage(chunk)
+            if damage is not None:
+                raise DamagedError(damage[0], offset=start + damage[1])
         before = payloads.get(number)
         name = PAYLOAD_FIELDS[number]
         if before is None:

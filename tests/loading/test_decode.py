@@ -175,6 +175,41 @@ def test_packed_floats_cut_in_a_number_are_damage(
         attribute(wire.len(7, bytes(size)))
 
 
+OVERLONG = b"\xff" * 10 + b"\x01"
+
+
+@pytest.mark.parametrize("number", [5, 7, 11])
+@pytest.mark.parametrize(
+    ("pieces", "why"),
+    [
+        ([b"\x80"], "cut inside a varint"),
+        ([b"\x01" * 2000 + b"\x80"], "cut inside a varint"),
+        ([b"\x80", b"\x01"], "cut inside a varint"),  # the pieces together would be sound
+        ([OVERLONG], "longer than 10 bytes"),
+        ([b"\x01" * 1999 + OVERLONG + b"\x01" * 9], "longer than 10 bytes"),
+        ([b"\x80" * 5000], "longer than 10 bytes"),
+        ([b"\xff" * 9 + b"\x01"], ""),
+        ([b"\x01" * 3000 + b"\xff" * 9 + b"\x7f", b"", b"\x80\x01"], ""),
+    ],
+)
+def test_packed_payload_is_damaged_where_protobuf_says_so(
+    number: int, pieces: list[bytes], why: str, wire: Any, write: Write
+) -> None:
+    content = b"".join(wire.len(number, piece) for piece in pieces)
+    data = wire.tensor(wire.int(1, 1) + wire.int(2, 7) + content)
+    if why:
+        with pytest.raises(onnx_decode_error()):
+            onnx.load_from_string(data)
+        with pytest.raises(DamagedError, match=why) as caught:
+            read_model(write(data))
+        assert caught.value.rule == "FMT002"
+        assert caught.value.offset is not None
+        assert data[caught.value.offset] >= 0x80
+    else:
+        onnx.load_from_string(data)
+        read_model(write(data))
+
+
 def onnx_decode_error() -> type[Exception]:
     from google.protobuf.message import DecodeError
 
