@@ -40,6 +40,7 @@ class Context:
         file: The model that was read.
         model_graph: Its graph: subgraphs and functions included.
         deep: Rules may read payload.
+        whole_files_nbytes: Bytes of whole side files that a deep audit may read, all together.
         limits: What the file may ask of us.
         progress: Told what is being done when it takes long.
         files: The model file and its side files, for positioned reads of payload.
@@ -55,12 +56,14 @@ class Context:
         counted: Counted | None = None,
         limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[str], None] = lambda text: None,
+        whole_files_nbytes: int = 1 << 62,
     ) -> None:
         if file.thin is None:
             file = read_model(file.path, limits, keep_thin=True)
         self.file = file
         self.model_graph = model_graph
         self.deep = deep
+        self.whole_files_nbytes = whole_files_nbytes
         self.limits = limits
         self.progress = progress
         self.files = Files(file)
