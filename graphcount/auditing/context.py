@@ -19,7 +19,7 @@ from graphcount.auditing.structure import graph_inputs, graph_outputs, reached
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading import ModelFile, read_model
-from graphcount.loading.external import ExternalData, locate
+from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import Graph, ModelProto, Tensor
 from graphcount.loading.strings import Strings, walk
@@ -176,11 +176,14 @@ class Context:
         """Tensors that lie in side files, with where that is (parts of sparse ones too)."""
         found = []
         looked_at: dict[str, ExternalData] = {}
+        way = Way(self.file.path)
         for stored in self.stored:
+            if stored.tensor is not None and stored.external is not None:
+                found.append(External(stored, stored.tensor, stored.external))
             parts = (stored.sparse.values, stored.sparse.indices) if stored.sparse else ()
-            for tensor in (stored.tensor, *parts):
-                if tensor is not None and tensor.is_external:
-                    data = locate(tensor, self.file.path, looked_at)
+            for tensor in parts:
+                if tensor.is_external:
+                    data = locate(tensor, self.file.path, looked_at, way)
                     found.append(External(stored, tensor, data))
         return tuple(found)
 
