@@ -7,7 +7,7 @@ Tensors are read in chunks, from the model file or from side files that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.analysis.stored import Stored, varint_entries
@@ -231,17 +231,14 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
     total = sum(item.nbytes for item in readable) or 1
     found: dict[int, Facts] = {}
     damaged: dict[int, str] = {}
-    same_place: dict[tuple[str, int, int, str], Facts] = {}
+    same: dict[Hashable, Facts] = {}
     done = 0
     for item in readable:
         if done // CHUNK_NBYTES != (done + item.nbytes) // CHUNK_NBYTES:
             progress(f"reading tensors: {100 * done // total} %")
         done += item.nbytes
-        external = item.external
-        place = None
-        if external is not None:
-            place = (external.path or "", external.offset, item.nbytes, item.dtype)
-        facts = same_place.get(place) if place else None
+        content = _content(item)
+        facts = same.get(content) if content else None
         if facts is None:
             try:
                 facts = _facts(item, files)
@@ -249,10 +246,24 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
                 damaged[item.key] = error.message
             if facts is None:
                 continue
-            if place:
-                same_place[place] = facts
+            if content:
+                same[content] = facts
         found[item.key] = facts
     return Scanned(found, damaged)
+
+
+def _content(stored: Stored) -> Hashable:
+    """What tensors of the same numbers share and is known without reading; None for nothing.
+
+    Models hold thousands of scalars, most of them equal.
+    """
+    external, tensor = stored.external, stored.tensor
+    if external is not None:
+        return (external.path or "", external.offset, stored.nbytes, stored.dtype)
+    if tensor is None or not tensor.payloads or tensor.payloads[0].data is None:
+        return None
+    payload = tensor.payloads[0]
+    return (payload.field, payload.data, stored.elements, stored.dtype)
 
 
 def _facts(stored: Stored, files: Files) -> Facts | None:

@@ -144,6 +144,30 @@ def test_side_files_are_read_and_shared_ranges_once(
     assert len(reads) == 1
 
 
+def test_scalars_that_are_equal_are_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = [
+        numpy_helper.from_array(np.array(value, dtype), f"{dtype}{value}.{index}")
+        for index in range(50)
+        for dtype in ("float32", "int32")
+        for value in (0, 7)
+    ]
+    passes = []
+    real = payload._Pass
+    monkeypatch.setattr(payload, "_Pass", lambda *a: (passes.append(a), real(*a))[1])  # type: ignore[func-returns-value]
+    found = facts(save(tmp_path / "m.onnx", *tensors))
+    assert len(found) == 200
+    assert len(passes) == 4
+    assert {name.split(".")[0]: item.others for name, item in found.items()} == {
+        "float320": False,
+        "float327": True,
+        "int320": False,
+        "int327": False,
+    }
+    assert len({item.digest for item in found.values()}) == 3  # zero of both types, 7, 7.0
+
+
 def test_memory_does_not_depend_on_the_tensor(tmp_path: Path) -> None:
     import tracemalloc
 
