@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from graphcount.dtypes import DType, dtype_name
 from graphcount.errors import Problem, Unknown
 from graphcount.graph import all_nodes
-from graphcount.loading.external import ExternalData, locate
+from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.model import (
     Attribute,
     Function,
@@ -118,6 +118,7 @@ class _Finder:
         self.model_path = model_path
         self.found: list[Stored] = []
         self.side_files: dict[str, ExternalData] = {}
+        self.way = Way(model_path)
         self.in_function = False
         self.training = False
 
@@ -176,8 +177,13 @@ class _Finder:
             return "external"
         return "function" if self.in_function else where
 
+    def external(self, tensor: Tensor) -> ExternalData | None:
+        if not tensor.is_external:
+            return None
+        return locate(tensor, self.model_path, self.side_files, self.way)
+
     def dense(self, name: str, tensor: Tensor, where: Where, *, constant: bool) -> None:
-        external = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
+        external = self.external(tensor)
         size = measure(tensor, external)
         self.found.append(
             Stored(
@@ -206,7 +212,7 @@ class _Finder:
         parts = []
         external = None
         for tensor in (sparse.values, sparse.indices):
-            side = locate(tensor, self.model_path, self.side_files) if tensor.is_external else None
+            side = self.external(tensor)
             external = external or side
             parts.append(measure(tensor, side))
         values, indices = parts
@@ -361,10 +367,15 @@ def _fits(dtype: DType, elements: int, payload: Payload) -> bool:
         return payload.occurrences == elements
     if dtype.typed_field == "float_data" or dtype.typed_field == "double_data":
         return payload.nbytes == dtype.nbytes(elements)
-    entries = elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
+    entries = varint_entries(dtype, elements)
     if payload.data is not None:  # the last byte of a varint is below 128
         return len(payload.data.translate(None, _CONTINUED)) == entries
     return entries <= payload.nbytes <= 10 * entries
+
+
+def varint_entries(dtype: DType, elements: int) -> int:
+    """Numbers a field of varints holds for so many elements: small ones share a number."""
+    return elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
 
 
 _CONTINUED = bytes(range(128, 256))

@@ -13,8 +13,13 @@ NEAR = 10
 
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
-    """What makes numbers doubtful: versions that are missing, or newer than those known."""
+    """What makes numbers doubtful: versions that are missing, impossible or newer than known."""
     found = []
+    if proto.ir_version < 1:
+        why = (
+            f"IR version {proto.ir_version} does not exist" if proto.ir_version else "no IR version"
+        )
+        found.append(Problem("VER001", "ir_version", why))
     if proto.ir_version > NEWEST_IR:
         why = f"IR version {proto.ir_version} is newer than {NEWEST_IR}; new fields are not read"
         near = proto.ir_version <= NEWEST_IR + NEAR
@@ -35,11 +40,6 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
     """What is wrong with versions although the count does not depend on it."""
     found = []
-    if proto.ir_version < 1:
-        why = (
-            f"IR version {proto.ir_version} does not exist" if proto.ir_version else "no IR version"
-        )
-        found.append(Problem("VER001", "ir_version", why))
     for domain, version in proto.opset_imports:
         if version < 1:
             why = f"opset {domain or 'ai.onnx'} {version} does not exist"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from graphcount.report.rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
-"""Up to so many bytes of stored tensors an audit reads them by default."""
+"""Up to so many bytes of stored tensors an audit reads them by default, and with them side files
+that state a checksum."""
 
 
 def audit(
@@ -67,9 +68,10 @@ def audited(
     from graphcount.auditing.engine import Selection
     from graphcount.auditing.engine import audit as run
 
+    unasked_nbytes = DEEP_AUDIT_NBYTES - report.totals.nbytes.total
+    whole_files_nbytes = max(0, unasked_nbytes) if deep is None else 1 << 62
     if deep is None:
-        small = report.totals.nbytes.total <= DEEP_AUDIT_NBYTES
-        deep = small and model.file.is_at_hand and not is_remote(model.path)
+        deep = unasked_nbytes >= 0 and model.file.is_at_hand and not is_remote(model.path)
     context = Context(
         model.file,
         model.model_graph,
@@ -77,6 +79,7 @@ def audited(
         counted=model.counted,
         limits=limits,
         progress=progress,
+        whole_files_nbytes=whole_files_nbytes,
     )
     try:
         with gc_paused():

@@ -14,12 +14,12 @@ from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import Body, find_bodies
 from graphcount.auditing.operators import Use, uses
-from graphcount.auditing.payload import Facts, Files, scan
+from graphcount.auditing.payload import Facts, Files, Scanned, scan
 from graphcount.auditing.structure import graph_inputs, graph_outputs, reached
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading import ModelFile, read_model
-from graphcount.loading.external import ExternalData, locate
+from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import Graph, ModelProto, Tensor
 from graphcount.loading.strings import Strings, walk
@@ -40,6 +40,7 @@ class Context:
         file: The model that was read.
         model_graph: Its graph: subgraphs and functions included.
         deep: Rules may read payload.
+        whole_files_nbytes: Bytes of whole side files that a deep audit may read, all together.
         limits: What the file may ask of us.
         progress: Told what is being done when it takes long.
         files: The model file and its side files, for positioned reads of payload.
@@ -55,12 +56,14 @@ class Context:
         counted: Counted | None = None,
         limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[str], None] = lambda text: None,
+        whole_files_nbytes: int = 1 << 62,
     ) -> None:
         if file.thin is None:
             file = read_model(file.path, limits, keep_thin=True)
         self.file = file
         self.model_graph = model_graph
         self.deep = deep
+        self.whole_files_nbytes = whole_files_nbytes
         self.limits = limits
         self.progress = progress
         self.files = Files(file)
@@ -119,9 +122,14 @@ class Context:
         return Texts(self.strings)
 
     @cached_property
+    def scanned(self) -> Scanned:
+        """One pass over the numbers; only in a deep audit."""
+        return scan(self.stored, self.files, self.progress) if self.deep else Scanned({}, {})
+
+    @property
     def facts(self) -> Mapping[int, Facts]:
-        """What one pass over the numbers told, by `Stored.key`; only in a deep audit."""
-        return scan(self.stored, self.files, self.progress) if self.deep else {}
+        """What the pass over the numbers told, by `Stored.key`."""
+        return self.scanned.facts
 
     @cached_property
     def bodies(self) -> tuple[Body, ...]:
@@ -168,11 +176,14 @@ class Context:
         """Tensors that lie in side files, with where that is (parts of sparse ones too)."""
         found = []
         looked_at: dict[str, ExternalData] = {}
+        way = Way(self.file.path)
         for stored in self.stored:
+            if stored.tensor is not None and stored.external is not None:
+                found.append(External(stored, stored.tensor, stored.external))
             parts = (stored.sparse.values, stored.sparse.indices) if stored.sparse else ()
-            for tensor in (stored.tensor, *parts):
-                if tensor is not None and tensor.is_external:
-                    data = locate(tensor, self.file.path, looked_at)
+            for tensor in parts:
+                if tensor.is_external:
+                    data = locate(tensor, self.file.path, looked_at, way)
                     found.append(External(stored, tensor, data))
         return tuple(found)
 

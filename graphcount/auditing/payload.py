@@ -7,16 +7,17 @@ Tensors are read in chunks, from the model file or from side files that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from graphcount.analysis.stored import Stored
+from graphcount.analysis.stored import Stored, varint_entries
 from graphcount.errors import DamagedError, GraphcountError
 from graphcount.loading import ModelFile
 from graphcount.loading.external import ExternalData, open_side_file
 from graphcount.loading.model import Payload, Tensor
 from graphcount.loading.opening import open_payload
 from graphcount.loading.strings import Odd
+from graphcount.loading.wire import CUT_VARINT, LONG_VARINT, overlong_varint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,8 +182,16 @@ def width_of(tensor: Tensor) -> int:
     return max(1, tensor.dtype.bits // 8) if tensor.dtype else 1
 
 
+class PackedError(GraphcountError):
+    """The varints of a payload are not what dims say, or protobuf does not read them."""
+
+
 def chunks(part: Part, tensor: Tensor, external: bool) -> Iterator[bytes]:
-    """Bytes of a tensor as raw_data would hold them, in chunks of whole elements."""
+    """Bytes of a tensor as raw_data would hold them, in chunks of whole elements.
+
+    Raises:
+        PackedError: It holds varints, and one is cut or longer than protobuf reads.
+    """
     varints = not external and tensor.payloads[0].field not in RAW_FIELDS
     width = width_of(tensor)
     rest = b""
@@ -190,41 +199,71 @@ def chunks(part: Part, tensor: Tensor, external: bool) -> Iterator[bytes]:
         data = rest + part.read(offset, CHUNK_NBYTES)
         rest = b""
         if varints:
-            end = len(data)
-            while end and data[end - 1] >= 0x80:
-                end -= 1
+            if overlong_varint(data) >= 0:
+                raise PackedError(LONG_VARINT)
+            end = len(data.rstrip(_CONTINUED))
             data, rest = data[:end], data[end:]
             yield from (_from_varints(data, width),) if data else ()
         elif data:
             yield data
+    if rest:
+        raise PackedError(CUT_VARINT)
 
 
-def scan(
-    stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
-) -> dict[int, Facts]:
-    """One pass over the numbers of all sound dense tensors, by `Stored.key`."""
+_CONTINUED = bytes(range(128, 256))
+
+
+class Scanned(NamedTuple):
+    """One pass over all tensors, by `Stored.key`.
+
+    Attributes:
+        facts: What it told of those that could be read.
+        damaged: Why others hold no such numbers as their dims say.
+    """
+
+    facts: Mapping[int, Facts]
+    damaged: Mapping[int, str]
+
+
+def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> Scanned:
+    """One pass over the numbers of all sound dense tensors."""
     readable = [item for item in stored if item.tensor is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
     found: dict[int, Facts] = {}
-    same_place: dict[tuple[str, int, int, str], Facts] = {}
+    damaged: dict[int, str] = {}
+    same: dict[Hashable, Facts] = {}
     done = 0
     for item in readable:
         if done // CHUNK_NBYTES != (done + item.nbytes) // CHUNK_NBYTES:
             progress(f"reading tensors: {100 * done // total} %")
         done += item.nbytes
-        external = item.external
-        place = None
-        if external is not None:
-            place = (external.path or "", external.offset, item.nbytes, item.dtype)
-        facts = same_place.get(place) if place else None
+        content = _content(item)
+        facts = same.get(content) if content else None
         if facts is None:
-            facts = _facts(item, files)
+            try:
+                facts = _facts(item, files)
+            except PackedError as error:
+                damaged[item.key] = error.message
             if facts is None:
                 continue
-            if place:
-                same_place[place] = facts
+            if content:
+                same[content] = facts
         found[item.key] = facts
-    return found
+    return Scanned(found, damaged)
+
+
+def _content(stored: Stored) -> Hashable:
+    """What tensors of the same numbers share and is known without reading; None for nothing.
+
+    Models hold thousands of scalars, most of them equal.
+    """
+    external, tensor = stored.external, stored.tensor
+    if external is not None:
+        return (external.path or "", external.offset, stored.nbytes, stored.dtype)
+    if tensor is None or not tensor.payloads or tensor.payloads[0].data is None:
+        return None
+    payload = tensor.payloads[0]
+    return (payload.field, payload.data, stored.elements, stored.dtype)
 
 
 def _facts(stored: Stored, files: Files) -> Facts | None:
@@ -232,9 +271,16 @@ def _facts(stored: Stored, files: Files) -> Facts | None:
     tensor = stored.tensor
     if part is None or tensor is None or not part.nbytes:
         return None
-    pass_ = _Pass(stored.dtype, width_of(tensor))
+    width = width_of(tensor)
+    pass_ = _Pass(stored.dtype, width)
+    nbytes = 0
     for chunk in chunks(part, tensor, stored.external is not None):
+        nbytes += len(chunk)
         pass_.add(chunk)
+    if stored.external is None and tensor.dtype and tensor.payloads[0].field not in RAW_FIELDS:
+        entries = varint_entries(tensor.dtype, stored.elements)
+        if nbytes != entries * width:
+            raise PackedError(f"{nbytes // width} numbers where dims and type ask for {entries}")
     return pass_.facts()
 
 

@@ -11,11 +11,17 @@ from array import array
 from collections.abc import Sequence
 
 from graphcount.errors import DamagedError, LimitError, Unknown
-from graphcount.loading.decode_tensor import KEPT_NOTES, TensorDecoder, len_varint
+from graphcount.loading.decode_tensor import (
+    FUNCTION_LEVEL,
+    KEPT_NOTES,
+    MODEL_LEVEL,
+    TRAINING_LEVEL,
+    len_varint,
+)
+from graphcount.loading.decode_type import TypeDecoder
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
     Attribute,
-    Dim,
     Function,
     Graph,
     ModelProto,
@@ -25,7 +31,7 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
-from graphcount.loading.wire import PAYLOAD_FIELDS, Thin, fields, signed
+from graphcount.loading.wire import PAYLOAD_FIELDS, Thin, fields, signed, too_deep
 
 LIST_IN_TUPLE = 1024
 """Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
@@ -67,7 +73,7 @@ NAME_TAGS = frozenset({10, 18, 26})
 """NodeProto: input, output, name."""
 
 
-class _Decoder(TensorDecoder):
+class _Decoder(TypeDecoder):
     """Reads attributes, nodes, graphs, functions and the model."""
 
     # --------------------------------------------------------------------------- attributes
@@ -112,7 +118,9 @@ class _Decoder(TensorDecoder):
                 sparse.append(self.sparse_tensor(x, y))
             elif tag == 170:
                 reference = self.text(x, y)
-            elif tag not in (106, 114, 122):  # doc_string, tp, type_protos
+            elif tag == 114 or tag == 122:  # tp, type_protos
+                self.nested("TypeProto", x, y, self.level + 3)
+            elif tag != 106:  # doc_string
                 self.skip("AttributeProto", tag, x, y)
         messages = len(tensors) + len(graphs) + len(sparse)
         lists = bool(integers) + bool(floats) + bool(strings)
@@ -201,11 +209,10 @@ class _Decoder(TensorDecoder):
         )
 
     def enter(self, a: int) -> None:
-        """Go one graph deeper: a subgraph is three messages below its graph (node, attribute)."""
-        self.depth += 1
-        if self.depth * 3 > self.limits.message_depth:
-            reason = f"messages are nested deeper than {self.limits.message_depth}"
-            raise LimitError(f"{reason} (protobuf's own limit)", offset=a, rule="FMT003")
+        """Go one graph deeper; what its attributes hold is three messages below it."""
+        self.level += 3
+        if self.level + 3 > self.limits.message_depth:
+            raise LimitError(too_deep(self.limits), offset=a, rule="FMT003")
 
     def graph(self, a: int, b: int) -> Graph:
         """A GraphProto."""
@@ -238,7 +245,7 @@ class _Decoder(TensorDecoder):
                 metadata[key] = value
             elif tag not in (82, 114):  # doc_string, quantization_annotation
                 self.skip("GraphProto", tag, x, y)
-        self.depth -= 1
+        self.level -= 3
         return Graph(
             name=name,
             nodes=tuple(nodes),
@@ -249,68 +256,6 @@ class _Decoder(TensorDecoder):
             value_info=tuple(value_info),
             metadata=metadata,
         )
-
-    def value_info(self, a: int, b: int) -> ValueInfo:
-        """A ValueInfoProto; the type is read one level deep (a sequence of what is not asked)."""
-        name, kind, data_type = "", "", 0
-        shape: tuple[Dim, ...] | None = None
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 10:
-                name = self.text(x, y)
-            elif tag == 18:
-                kind, data_type, shape = self.type(x, y)
-            elif tag not in (26, 34):  # doc_string, metadata_props
-                self.skip("ValueInfoProto", tag, x, y)
-        return ValueInfo(name, kind, data_type, shape)
-
-    def type(self, a: int, b: int) -> tuple[str, int, tuple[Dim, ...] | None]:
-        """A TypeProto: kind of value, element type code and shape (of tensors)."""
-        kinds = {
-            10: "tensor",
-            34: "sequence",
-            42: "map",
-            58: "opaque",
-            66: "sparse_tensor",
-            74: "optional",
-        }
-        kind, data_type = "", 0
-        shape: tuple[Dim, ...] | None = None
-        for tag, x, y in fields(self.data, a, b):
-            if tag not in kinds:
-                if tag != 50:  # denotation
-                    self.skip("TypeProto", tag, x, y)
-                continue
-            kind = kinds[tag]
-            if kind not in ("tensor", "sparse_tensor"):
-                continue
-            for inner, u, v in fields(self.data, x, y):
-                if inner == 8:
-                    data_type = signed(u)
-                elif inner == 18:
-                    shape = self.shape(u, v)
-                else:
-                    self.skip("TypeProto.Tensor", inner, u, v)
-        return kind, data_type, shape
-
-    def shape(self, a: int, b: int) -> tuple[Dim, ...]:
-        """A TensorShapeProto."""
-        dims: list[Dim] = []
-        for tag, x, y in fields(self.data, a, b):
-            if tag != 10:
-                self.skip("TensorShapeProto", tag, x, y)
-                continue
-            dim: Dim = None
-            for inner, u, v in fields(self.data, x, y):
-                if inner == 8:
-                    dim = signed(u)
-                elif inner == 18:
-                    dim = self.text(u, v) or None
-                elif inner != 26:  # denotation
-                    self.skip("TensorShapeProto.Dimension", inner, u, v)
-            dims.append(dim)
-            if len(dims) > self.limits.rank:
-                raise LimitError(f"a shape has more than {self.limits.rank} dimensions", offset=a)
-        return tuple(dims)
 
     # ------------------------------------------------------------------------ functions, model
 
@@ -325,6 +270,7 @@ class _Decoder(TensorDecoder):
         value_info: list[ValueInfo] = []
         opsets: list[tuple[str, int]] = []
         metadata: dict[str, str] = {}
+        self.level = FUNCTION_LEVEL
         for tag, x, y in fields(self.data, a, b):
             if tag == 10:
                 name = self.word(x, y)
@@ -351,6 +297,7 @@ class _Decoder(TensorDecoder):
                 metadata[key] = value
             elif tag not in (16, 66):  # since_version of old files, doc_string
                 self.skip("FunctionProto", tag, x, y)
+        self.level = MODEL_LEVEL
         return Function(
             name,
             domain,
@@ -380,11 +327,13 @@ class _Decoder(TensorDecoder):
     def training(self, a: int, b: int) -> list[Graph]:
         """A TrainingInfoProto: its graphs (initialization, algorithm)."""
         graphs = []
+        self.level = TRAINING_LEVEL
         for tag, x, y in fields(self.data, a, b):
             if tag == 10 or tag == 18:
                 graphs.append(self.graph(x, y))
             elif tag not in (26, 34):  # bindings
                 self.skip("TrainingInfoProto", tag, x, y)
+        self.level = MODEL_LEVEL
         return graphs
 
     def model(self, a: int, b: int) -> ModelProto:

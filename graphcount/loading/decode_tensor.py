@@ -8,23 +8,42 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-from graphcount.errors import LimitError, Unknown
+from graphcount.errors import DamagedError, LimitError, Unknown
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Payload, SparseTensor, Tensor, UnknownField
-from graphcount.loading.wire import PAYLOAD_FIELDS, VARINT, Thin, fields, signed, varint
+from graphcount.loading.wire import (
+    LEN,
+    PAYLOAD_FIELDS,
+    VARINT,
+    VARINT_FIELDS,
+    Thin,
+    fields,
+    packed_damage,
+    signed,
+    varint,
+)
 
 KEPT_NOTES = 1000
 """Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
 
 
+MODEL_LEVEL, FUNCTION_LEVEL, TRAINING_LEVEL = -2, 1, -1
+"""Three less than how deep a graph stands below each: in a model 1, in a node of a function 4, in
+training information 2. A subgraph is 3 deeper than its graph (node, attribute, graph)."""
+
+
 class TensorDecoder:
-    """Reads messages and collects what was odd about them."""
+    """Reads messages and collects what was odd about them.
+
+    Attributes:
+        level: How deep the graph (or function) that is being read stands below the model.
+    """
 
     def __init__(self, thin: Thin, limits: Limits) -> None:
         self.thin = thin
         self.data = thin.data
         self.limits = limits
-        self.depth = 0
+        self.level = MODEL_LEVEL
         self.nodes = 0
         self.tensors = 0
         self.issues: list[Unknown] = []
@@ -159,6 +178,10 @@ class TensorDecoder:
             while self.data[start - 1] >= 0x80:
                 start -= 1
         chunk = self.data[start:y]
+        if number in VARINT_FIELDS and wire_type == LEN:
+            damage = packed_damage(chunk)
+            if damage is not None:
+                raise DamagedError(damage[0], offset=start + damage[1])
         before = payloads.get(number)
         name = PAYLOAD_FIELDS[number]
         if before is None:

@@ -13,7 +13,8 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from math import prod
 from typing import IO, NamedTuple
 
@@ -31,6 +32,7 @@ REMOTE_SIDE_FILES = 1000
 
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:")
 
@@ -69,19 +71,22 @@ class ExternalData(NamedTuple):
         return self.notes[0].why if self.notes else ""
 
 
-def locate(tensor: Tensor, model_path: str, cache: dict[str, ExternalData]) -> ExternalData:
+def locate(
+    tensor: Tensor, model_path: str, cache: dict[str, ExternalData], way: Way | None = None
+) -> ExternalData:
     """Find the external data of a tensor.
 
     Args:
         tensor: A tensor whose `is_external` is true.
         model_path: Path of the model as given; `-` has no folder.
         cache: Side files already looked at, by location; filled here.
+        way: The way to them, as far as it is known; filled here.
     """
     entries: Mapping[str, str] = dict(reversed(tensor.external))  # the first of duplicates
     location = entries.get("location", "")
     found = cache.get(location)
     if found is None:
-        found = cache[location] = look(location, model_path, len(cache))
+        found = cache[location] = look(location, model_path, len(cache), way)
     problems, notes = [*found.problems], [*found.notes]
     numbers: dict[str, int | None] = {"offset": None, "length": None}
     for key in numbers:
@@ -156,7 +161,7 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
     return file
 
 
-def look(location: str, model_path: str, others: int = 0) -> ExternalData:
+def look(location: str, model_path: str, others: int = 0, way: Way | None = None) -> ExternalData:
     """Contain a location and size what it names; `others` were looked at before."""
     problems = _refused(location)
     if not problems and model_path == "-":
@@ -167,7 +172,7 @@ def look(location: str, model_path: str, others: int = 0) -> ExternalData:
     if has_scheme(model_path):
         return _look_elsewhere(location, model_path, others)
     try:
-        return _resolve(location, model_path)
+        return _resolve(location, way or Way(model_path))
     except FileNotFoundError:
         problem = _problem("EXT006", f"{location} is missing")
     except (OSError, ValueError) as error:
@@ -176,15 +181,63 @@ def look(location: str, model_path: str, others: int = 0) -> ExternalData:
     return ExternalData(location, problems=(problem,))
 
 
-def _resolve(location: str, model_path: str) -> ExternalData:
+class Way:
+    """The way from a model's folder to its side files: each step of it is looked at once.
+
+    Args:
+        model_path: Path of the model as given.
+    """
+
+    def __init__(self, model_path: str) -> None:
+        self.model_path = model_path
+        self._known: dict[str, str | None] = {}
+
+    @cached_property
+    def folder(self) -> str:
+        """The folder of the model's path, without links."""
+        return os.path.realpath(os.path.dirname(os.path.abspath(self.model_path)))
+
+    @cached_property
+    def model(self) -> str:
+        """The model's path, without links."""
+        return os.path.realpath(self.model_path)
+
+    def follow(self, parts: Sequence[str]) -> str:
+        """Where a path in the folder leads; nothing beyond a missing step is looked at."""
+        here = self.folder
+        for index, part in enumerate(parts):
+            step = _below(here, [part])
+            if step not in self._known:
+                self._known[step] = _step(step)
+            real = self._known[step]
+            if real is None:
+                return _below(here, parts[index:])
+            here = real
+        return here
+
+
+def _below(folder: str, parts: Sequence[str]) -> str:
+    """A path in a folder; in one step, for `os.path.join` copies the path for each part."""
+    return os.path.join(folder, "") + os.sep.join(parts) if parts else folder
+
+
+def _step(path: str) -> str | None:
+    """A path whose folder has no links, without its own; None when it cannot be looked at."""
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        return None
+    return os.path.realpath(path) if is_link else path
+
+
+def _resolve(location: str, way: Way) -> ExternalData:
     """Follow links to the side file, and look at what is there; raises OSError."""
-    folder = os.path.dirname(os.path.abspath(model_path))
-    model = os.path.realpath(model_path)
-    roots = {os.path.realpath(folder), os.path.dirname(model)}
-    resolved = os.path.realpath(os.path.join(folder, *location.split("/")))
+    parts = _parts(location)
+    resolved = way.follow(parts)
     notes = []
-    if resolved != os.path.join(os.path.realpath(folder), *_parts(location)):
+    if resolved != _below(way.folder, parts):
         notes.append(_problem("EXT003", f"{location} is reached through a link"))
+        roots = {way.folder, os.path.dirname(way.model)}
         if not any(os.path.commonpath((root, resolved)) == root for root in roots):
             problem = _problem("EXT003", f"{location} is a link that leaves the model's folder")
             return ExternalData(location, problems=(problem,))
@@ -194,7 +247,7 @@ def _resolve(location: str, model_path: str) -> ExternalData:
         return ExternalData(location, problems=(problem,))
     if status.st_nlink > 1:
         notes.append(_problem("EXT004", f"{location} has another hard link"))
-    if resolved == model:
+    if resolved == way.model:
         notes.append(_problem("EXT019", f"{location} is the model file itself"))
     return ExternalData(location, path=resolved, nbytes=status.st_size, notes=tuple(notes))
 
@@ -226,7 +279,7 @@ def _refused(location: str) -> list[Problem]:
         return [_problem("EXT009", "location is longer than 4,096 characters")]
     shown = location[:200]
     found = []
-    if any(ord(character) < 32 or ord(character) == 127 for character in location):
+    if _CONTROL.search(location):
         found.append(_problem("EXT009", "location has control characters"))
     if "_ORT_MEM_ADDR_" in location:
         found.append(_problem("EXT016", "location is onnxruntime's in-memory marker"))

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 
 from graphcount.errors import GraphcountError, NotReadableError
-from graphcount.loading.external import look
+from graphcount.loading.external import Way, look
 from graphcount.loading.opening import open_payload
 from graphcount.loading.paths import has_scheme
 from graphcount.loading.source import sha256_of
@@ -49,8 +49,9 @@ def side_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str] | N
     if len(wanted) > MOST_SIDE_FILES:
         return None
     found = {}
+    way = Way(model_path)
     for location in wanted:
-        data = look(location, model_path)
+        data = look(location, model_path, way=way)
         try:
             found[location] = stamp(data.path) if data.path else data.problems[0].why
         except GraphcountError as error:

@@ -49,6 +49,13 @@ PAYLOAD_FIELDS: dict[int, str] = {
 """TensorProto fields that hold numbers."""
 
 
+VARINT_FIELDS = frozenset({5, 7, 11})
+"""Those whose numbers are varints."""
+
+VARINT_NBYTES = 10
+"""The longest varint that protobuf reads."""
+
+
 class Cut(NamedTuple):
     """A field left out of the thin bytes.
 
@@ -105,8 +112,30 @@ def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
             return result & 0xFFFF_FFFF_FFFF_FFFF, position
         shift += 7
         if shift > 63:
-            raise DamagedError("a varint is longer than 10 bytes", offset=start)
-    raise DamagedError("cut inside a varint", offset=start)
+            raise DamagedError(LONG_VARINT, offset=start)
+    raise DamagedError(CUT_VARINT, offset=start)
+
+
+def overlong_varint(data: bytes) -> int:
+    """Where in a list of packed varints one is longer than protobuf reads; -1 for nowhere."""
+    return data.translate(_GOES_ON).find(b"\1" * VARINT_NBYTES)
+
+
+def packed_damage(data: bytes) -> tuple[str, int] | None:
+    """What is wrong with a list of packed varints, and at which of its bytes; None when sound."""
+    overlong = overlong_varint(data)
+    if overlong >= 0:
+        return LONG_VARINT, overlong
+    if data and data[-1] >= 0x80:
+        return CUT_VARINT, len(data) - 1
+    return None
+
+
+LONG_VARINT = f"a varint is longer than {VARINT_NBYTES} bytes"
+CUT_VARINT = "cut inside a varint"
+
+_GOES_ON = bytes(128) + b"\1" * 128
+"""1 for each byte that a varint does not end with."""
 
 
 def encode_varint(number: int) -> bytes:
@@ -263,10 +292,18 @@ class _Walk:
             raise DamagedError(_overrun(tag, size, end - base - at), offset=position)
         return tag, size, base + at
 
+    def last_byte(self, end: int) -> None:
+        """Refuse packed varints that are cut at their end; the window then begins there."""
+        if not self.base < end <= self.base + len(self.window):
+            self.load(end - 1)
+        at = end - 1 - self.base
+        if self.window[at : at + 1] >= b"\x80":
+            raise DamagedError(CUT_VARINT, offset=end - 1)
+
     def message(self, kind: str, position: int, end: int, depth: int) -> int:
         """Walk one message and return the number of bytes kept of it."""
         if depth > self.limits.message_depth:
-            raise LimitError(_too_deep(self.limits), offset=position, rule="FMT003")
+            raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
         children, is_tensor = MESSAGES[kind], kind == "TensorProto"
         kept, run = 0, position
         small = self.limits.kept_payload_nbytes
@@ -293,6 +330,8 @@ class _Walk:
             if child is None:
                 if not kept:  # the message begins with a cut: an empty piece marks where it stands
                     self.pieces.append((start, b""))
+                if payload and number in VARINT_FIELDS:
+                    self.last_byte(position)
                 self.cuts.append((len(self.pieces), Cut(kind, number, content, size)))
                 continue
             slot = len(self.pieces)
@@ -319,5 +358,6 @@ class _Walk:
         )
 
 
-def _too_deep(limits: Limits) -> str:
+def too_deep(limits: Limits) -> str:
+    """The reason for refusing a file whose messages are nested beyond the limit."""
     return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"

@@ -121,6 +121,31 @@ def test_the_checksum_of_the_file(content: bytes, side: Side, audit: Any) -> Non
     assert audit(path, "EXT011") == []
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(148, [("EXT010", "high")]), (500 - 48, [("EXT010", "high")]), (453, [("EXT010", "info")])],
+)
+def test_side_files_with_a_checksum_count_for_what_is_read_unasked(
+    size: int, expected: Any, side: Side, audit: Any, monkeypatch: Any
+) -> None:
+    """48 bytes are those of the tensor; with the file they may be 500."""
+    monkeypatch.setattr("graphcount.api.auditing.DEEP_AUDIT_NBYTES", 500)
+    path = side(W, ("checksum", "0" * 40), content=bytes(range(48)).ljust(size, b"."))
+    assert rules(audit(path, "EXT010", deep=None)) == expected
+    assert rules(audit(path, "EXT010", deep=True)) == [("EXT010", "high")]
+    assert audit(path, "EXT010", deep=False) == []
+
+
+def test_a_checksum_of_a_terabyte_is_not_computed_unasked(
+    side: Side, audit: Any, tmp_path: Path
+) -> None:
+    path = side(W, ("checksum", "0" * 40))
+    os.truncate(tmp_path / "w.bin", 10**12)  # of holes
+    (finding,) = audit(path, "EXT010", deep=None)
+    assert finding.severity == "info"
+    assert finding.evidence["nbytes"] == 10**12
+
+
 def test_external_data_without_a_checksum_is_said_once(side: Side, audit: Any) -> None:
     (finding,) = audit(side(), "EXT011")
     assert finding.severity == "info"

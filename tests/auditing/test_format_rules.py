@@ -63,7 +63,7 @@ def test_nesting_is_its_own_rule(write: Write, audit: Any) -> None:
     assert audit(write(nested(20)), "FMT003") == []
 
 
-def test_types_nested_beyond_what_counting_follows(
+def test_types_nested_too_deep_are_refused(
     write: Write, audit: Any, raw: Any, plain: Plain
 ) -> None:
     def value(depth: int) -> bytes:
@@ -73,8 +73,9 @@ def test_types_nested_beyond_what_counting_follows(
         return bytes(raw.field(7, raw.field(13, raw.field(1, b"v") + raw.field(2, type_))))
 
     data = plain().SerializeToString()
-    (finding,) = audit(write(data + value(200)), "FMT003")
-    assert finding.severity == "high"
+    with pytest.raises(LimitError) as caught:
+        api.audit(write(data + value(200)))
+    assert caught.value.rule == "FMT003"
     assert audit(write(data + value(5)), "FMT003") == []
 
 

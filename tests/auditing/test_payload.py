@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from graphcount import api
 from graphcount.auditing import payload
 from graphcount.auditing.context import Context
 from graphcount.auditing.payload import Facts, entropy
@@ -76,6 +77,38 @@ def test_typed_fields_give_the_bytes_of_raw_data(
     assert facts(save(tmp_path / "typed.onnx", typed))["typed"] == expected
 
 
+@pytest.mark.parametrize("chunk", [3, 10, 16, 1 << 20])
+@pytest.mark.parametrize(
+    ("field", "content", "why"),
+    [
+        (7, b"\x01" * 100, ""),
+        (7, b"\x01" * 99 + b"\xff" * 9 + b"\x01", ""),
+        (7, b"\x01" * 50 + b"\xff" * 10 + b"\x01" + b"\x01" * 49, "longer than 10 bytes"),
+        (7, b"\xff" * 500 + b"\x01" * 99, "longer than 10 bytes"),
+        (7, b"\x01" * 101, "101 numbers where dims and type ask for 100"),
+        (7, b"\x81\x01" * 99, "99 numbers where dims and type ask for 100"),
+        (5, b"\x81\x01" * 51, "51 numbers where dims and type ask for 50"),  # int4: two a number
+        (5, b"\x81\x01" * 50, ""),
+    ],
+)
+def test_varints_are_what_dims_say(
+    field: int, content: bytes, why: str, chunk: int, raw: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """A payload beyond what is kept in memory: only the pass over the numbers can tell."""
+    monkeypatch.setattr(payload, "CHUNK_NBYTES", chunk)
+    dtype = {7: TensorProto.INT64, 5: TensorProto.INT4}[field]
+    head = bytes([1 << 3, 100, 2 << 3, dtype]) + raw.field(8, b"t")  # dims, data_type, name
+    graph = raw.field(7, raw.field(5, head + raw.field(field, content)))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"\x08\x08" + graph + raw.field(8, b"\x10\x14"))
+    report = api.audit(str(path), select=["TEN"], deep=True, limits=SMALL)
+    assert report.audit is not None
+    assert report.audit.complete
+    found = [f for f in report.findings or () if f.rule == "TEN003"]
+    assert [f.severity for f in found] == (["high"] if why else [])
+    assert all(why in f.message for f in found)
+
+
 def test_same_bytes_have_the_same_digest_and_a_transpose_the_same_mixture(tmp_path: Path) -> None:
     matrix = np.arange(600, dtype=np.float32).reshape(20, 30)
     found = facts(
@@ -109,6 +142,30 @@ def test_side_files_are_read_and_shared_ranges_once(
     assert len(found) == 50
     assert len({item.digest for item in found.values()}) == 1
     assert len(reads) == 1
+
+
+def test_scalars_that_are_equal_are_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = [
+        numpy_helper.from_array(np.array(value, dtype), f"{dtype}{value}.{index}")
+        for index in range(50)
+        for dtype in ("float32", "int32")
+        for value in (0, 7)
+    ]
+    passes = []
+    real = payload._Pass
+    monkeypatch.setattr(payload, "_Pass", lambda *a: (passes.append(a), real(*a))[1])  # type: ignore[func-returns-value]
+    found = facts(save(tmp_path / "m.onnx", *tensors))
+    assert len(found) == 200
+    assert len(passes) == 4
+    assert {name.split(".")[0]: item.others for name, item in found.items()} == {
+        "float320": False,
+        "float327": True,
+        "int320": False,
+        "int327": False,
+    }
+    assert len({item.digest for item in found.values()}) == 3  # zero of both types, 7, 7.0
 
 
 def test_memory_does_not_depend_on_the_tensor(tmp_path: Path) -> None:

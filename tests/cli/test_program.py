@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 
 from graphcount.cli.main import COMMANDS, main
@@ -162,6 +163,23 @@ def test_check_counts_missing_data_as_not_exact(run: Run, tmp_path: Path, fixtur
     code, out, _ = run("check", path, "--max", "parameters=1M")
     assert code == 1
     assert "missing" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "code"), [(3, 0), (10, 0), (None, 1), (0, 1), (-1, 1), (9999, 1)]
+)
+def test_check_passes_no_model_of_an_ir_version_that_does_not_exist(
+    run: Run, tmp_path: Path, fixtures: Path, version: int | None, code: int
+) -> None:
+    model = onnx.load(fixtures / "mlp_3_5_2.onnx")
+    model.ClearField("ir_version")
+    if version is not None:
+        model.ir_version = version
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    found, out, _ = run("check", path, "--max", "parameters=1G")
+    assert found == code
+    assert ("IR version" in out) == bool(code)
 
 
 @pytest.mark.parametrize(

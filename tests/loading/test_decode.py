@@ -175,6 +175,41 @@ def test_packed_floats_cut_in_a_number_are_damage(
         attribute(wire.len(7, bytes(size)))
 
 
+OVERLONG = b"\xff" * 10 + b"\x01"
+
+
+@pytest.mark.parametrize("number", [5, 7, 11])
+@pytest.mark.parametrize(
+    ("pieces", "why"),
+    [
+        ([b"\x80"], "cut inside a varint"),
+        ([b"\x01" * 2000 + b"\x80"], "cut inside a varint"),
+        ([b"\x80", b"\x01"], "cut inside a varint"),  # the pieces together would be sound
+        ([OVERLONG], "longer than 10 bytes"),
+        ([b"\x01" * 1999 + OVERLONG + b"\x01" * 9], "longer than 10 bytes"),
+        ([b"\x80" * 5000], "longer than 10 bytes"),
+        ([b"\xff" * 9 + b"\x01"], ""),
+        ([b"\x01" * 3000 + b"\xff" * 9 + b"\x7f", b"", b"\x80\x01"], ""),
+    ],
+)
+def test_packed_payload_is_damaged_where_protobuf_says_so(
+    number: int, pieces: list[bytes], why: str, wire: Any, write: Write
+) -> None:
+    content = b"".join(wire.len(number, piece) for piece in pieces)
+    data = wire.tensor(wire.int(1, 1) + wire.int(2, 7) + content)
+    if why:
+        with pytest.raises(onnx_decode_error()):
+            onnx.load_from_string(data)
+        with pytest.raises(DamagedError, match=why) as caught:
+            read_model(write(data))
+        assert caught.value.rule == "FMT002"
+        assert caught.value.offset is not None
+        assert data[caught.value.offset] >= 0x80
+    else:
+        onnx.load_from_string(data)
+        read_model(write(data))
+
+
 def onnx_decode_error() -> type[Exception]:
     from google.protobuf.message import DecodeError
 
@@ -418,6 +453,57 @@ def test_thirty_two_subgraphs_are_read(wire: Any, write: Write) -> None:
     while graph.nodes:
         graph, depth = graph.nodes[0].attributes[0].graphs[0], depth + 1
     assert depth == 32
+
+
+def deep_type(optionals: int, wire: Any, shaped: bool) -> bytes:
+    """Optional of optional of … tensor: each is two messages, the tensor one, its shape two."""
+    shape = wire.len(2, wire.len(1, wire.int(1, 3))) if shaped else b""
+    type_ = wire.len(1, wire.int(1, 1) + shape)
+    for _ in range(optionals):
+        type_ = wire.len(9, wire.len(1, type_))
+    return bytes(type_)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+@pytest.mark.parametrize("place", ["input", "tp", "type_protos", "function", "subgraph"])
+def test_types_are_as_deep_as_protobuf_reads_them(
+    place: str, shaped: bool, wire: Any, write: Write
+) -> None:
+    """Model, graph, value, type are 3 deep: with 48 optionals and the tensor, 100."""
+    verdicts = set()
+    for optionals in (1, 40, 45, 46, 47, 48, 49, 50, 400, 20_000):
+        type_ = deep_type(optionals, wire, shaped)
+        value = wire.len(1, b"v") + wire.len(2, type_)
+        attribute = {"tp": wire.len(14, type_), "type_protos": wire.len(15, type_)}.get(place, b"")
+        if place == "subgraph":
+            attribute = wire.len(6, wire.len(11, value))
+        node = wire.len(1, wire.len(5, wire.len(1, b"a") + attribute)) if attribute else b""
+        function = wire.len(25, wire.len(12, value)) if place == "function" else b""
+        data = wire.model(wire.len(11, value) if place == "input" else node, after=function)
+        assert len(data) < 1 << 20
+        path = write(data)
+        accepted = True
+        try:
+            onnx.load_from_string(data)
+        except onnx_decode_error():
+            accepted = False
+        if accepted:
+            read_model(path)
+        else:
+            with pytest.raises(LimitError, match="nested deeper than 100") as caught:
+                read_model(path)
+            assert caught.value.rule == "FMT003"
+        verdicts.add(accepted)
+    assert verdicts == {True, False}
+
+
+def test_damage_deep_in_a_type_is_damage(wire: Any, write: Write) -> None:
+    type_ = wire.len(9, wire.len(1, wire.len(9, b"\x0a\x7f")))
+    data = wire.model(wire.len(11, wire.len(1, b"v") + wire.len(2, type_)))
+    with pytest.raises(onnx_decode_error()):
+        onnx.load_from_string(data)
+    with pytest.raises(DamagedError):
+        read_model(write(data))
 
 
 def test_subgraphs_beside_one_another_are_not_deep(wire: Any, write: Write) -> None:

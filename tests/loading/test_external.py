@@ -228,6 +228,56 @@ def test_dangling_and_looping_links_are_problems(home: Path) -> None:
 
 
 @POSIX
+def test_a_link_in_the_middle_is_followed_and_what_is_missing_behind_it_is_told(home: Path) -> None:
+    (home / "inside").symlink_to("sub")
+    (home / "outside").symlink_to("..")
+    (home / "dangling").symlink_to("../nothing")
+    (home / "loop").symlink_to("loop")
+    path = home / "model.onnx"
+    expected = {
+        "inside/w.bin": ([], ["EXT003"]),
+        "inside/nothing/w.bin": (["EXT006"], []),
+        "outside/secret": (["EXT003"], []),
+        "outside/nothing/w.bin": (["EXT003"], []),
+        "dangling/w.bin": (["EXT003"], []),
+        "loop/w.bin": (["EXT003"], []),
+        "w.bin/x": (["EXT006"], []),
+        "n" * 300 + "/w.bin": (["EXT006"], []),
+        ".": (["EXT005"], []),
+    }
+    way = external.Way(str(path))
+    for location, rules in 2 * [*expected.items()]:  # the second time from memory
+        found = external.look(location, str(path), way=way)
+        assert [p.rule for p in found.problems] == rules[0], location
+        assert [p.rule for p in found.notes] == rules[1], location
+    assert external.look("inside/w.bin", str(path), way=way).path == str(home / "sub" / "w.bin")
+
+
+def test_each_step_to_side_files_is_looked_at_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    real = os.lstat
+
+    def lstat(path: str) -> os.stat_result:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    way, cache = external.Way(str(home / "model.onnx")), dict[str, ExternalData]()
+    assert way.folder == way.model.removesuffix(os.sep + "model.onnx")
+    looked.clear()
+    deep = "missing" + "/x" * 1000
+    for index in range(50):
+        for location in (f"sub/{index}", f"{deep}{index}"):
+            found = locate(tensor(("location", location)), str(home / "model.onnx"), cache, way)
+            assert [problem.rule for problem in found.problems] == ["EXT006"]
+    assert sorted(looked) == sorted(
+        [str(home / "sub"), str(home / "missing"), *(str(home / "sub" / str(i)) for i in range(50))]
+    )
+
+
+@POSIX
 def test_hugging_face_cache_is_accepted(tmp_path: Path) -> None:
     blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "0123"
     blobs.mkdir()

@@ -393,3 +393,20 @@ def test_random_models_give_equal_records(wire: Any) -> None:
         whole = decode(data, DEFAULT_LIMITS)
         for window_nbytes in (64, 500, 4096):
             assert decode(data, windowed(window_nbytes)) == whole
+
+
+@pytest.mark.parametrize("window_nbytes", WINDOWS)
+@pytest.mark.parametrize("number", [5, 7, 11])
+def test_packed_payload_that_is_left_out_is_read_to_its_end(
+    number: int, window_nbytes: int, wire: Any
+) -> None:
+    limits = windowed(window_nbytes)
+    sound = wire.tensor(wire.int(2, 7) + wire.len(number, b"\x81\x01" * 5000))
+    cut = wire.tensor(wire.int(2, 7) + wire.len(number, b"\x81\x01" * 4999 + b"\x01\x81"))
+    assert len(sound) == len(cut)
+    (tensor,) = decode(sound, limits).graph.initializers
+    assert tensor.payloads[0].nbytes == 10_000
+    with pytest.raises(DamagedError, match="cut inside a varint") as caught:
+        decode(cut, limits)
+    differ = [at for at, (a, b) in enumerate(zip(sound, cut, strict=True)) if a != b]
+    assert caught.value.offset == differ[-1]

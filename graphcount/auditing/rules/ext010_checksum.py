@@ -2,7 +2,8 @@
 
 What it does:
     Computes the SHA-1 of each side file that states one (the key `checksum`, as onnx.proto defines
-    it) and compares. Text that is no SHA-1 at all is medium. No runtime looks at this key.
+    it) and compares. Files that are too large to be read unasked are named as not compared (info).
+    Text that is no SHA-1 at all is medium. No runtime looks at this key.
 
 Why it matters:
     The side file is not the one the model was saved with.
@@ -20,36 +21,72 @@ References:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from graphcount.auditing.context import Context, External
-from graphcount.auditing.grouping import external_findings, place
+from graphcount.auditing.grouping import and_more, external_findings, place
 from graphcount.auditing.payload import CHUNK_NBYTES
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
 RULE = Rule("EXT010", "external-data-checksum", "high", reads_payload=True)
 
+SHA1_DIGITS = 40
+
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for each file whose digest differs, one for what is no digest."""
+    """One finding for each file whose digest differs, one for what is no digest or not compared."""
+    left = context.whole_files_nbytes
+    passed_over = []
     for tensors in context.side_files.values():
-        stated = {}
-        for external in tensors:
-            text = (external.data.checksum or "").lower()
-            if len(text) == 40 and text not in stated:
-                stated[text] = external
-        digest = _sha1(context, tensors[0]) if stated else None
-        for text, external in stated.items():
-            if digest is not None and text != digest:
-                location = external.data.location
-                yield RULE.finding(
-                    f"{location} is not the file its checksum was made of",
-                    {"location": location, **place(context, external.stored)},
-                    expected=text,
-                    found=digest,
-                )
+        stated = _stated(tensors)
+        nbytes = tensors[0].data.nbytes or 0
+        if stated and nbytes > left:
+            passed_over.append(tensors[0])
+        elif stated:
+            left -= nbytes
+            yield from _compared(context, tensors[0], stated)
+    if passed_over:
+        yield _not_compared(context, passed_over)
     yield from external_findings(RULE, context, notes=True, severity="medium")
+
+
+def _stated(tensors: Iterable[External]) -> dict[str, External]:
+    """The different digests that are stated for a file, each with the first tensor that does."""
+    stated: dict[str, External] = {}
+    for external in tensors:
+        text = (external.data.checksum or "").lower()
+        if len(text) == SHA1_DIGITS:
+            stated.setdefault(text, external)
+    return stated
+
+
+def _compared(
+    context: Context, file: External, stated: Mapping[str, External]
+) -> Iterator[Finding]:
+    digest = _sha1(context, file)
+    for text, external in stated.items():
+        if digest is not None and text != digest:
+            location = external.data.location
+            yield RULE.finding(
+                f"{location} is not the file its checksum was made of",
+                {"location": location, **place(context, external.stored)},
+                expected=text,
+                found=digest,
+            )
+
+
+def _not_compared(context: Context, files: Sequence[External]) -> Finding:
+    location = files[0].data.location
+    nbytes = sum(file.data.nbytes or 0 for file in files)
+    more = and_more(len(files) - 1, "side file")
+    return RULE.finding(
+        f"{location} was not compared with its checksum{more}: {nbytes:,} bytes; --deep does it",
+        {"location": location, **place(context, files[0].stored)},
+        severity="info",
+        files=len(files),
+        nbytes=nbytes,
+    )
 
 
 def _sha1(context: Context, external: External) -> str | None:

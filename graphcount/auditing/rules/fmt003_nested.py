@@ -1,8 +1,8 @@
 """Messages are nested deeper than protobuf allows.
 
 What it does:
-    Refuses models whose messages are nested more than 100 deep (about 32 subgraphs in each other),
-    as protobuf does; types nested that deep, which counting does not need, are a finding.
+    Refuses models whose messages are nested more than 100 deep (about 32 subgraphs in each other,
+    or 48 optionals or sequences), as protobuf does. Other messages as deep as that are a finding.
 
 Why it matters:
     Readers that recurse run out of stack on such a file and crash. No exporter makes one.
@@ -29,7 +29,7 @@ RULE = Rule("FMT003", "nested-too-deep", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Types, which counting does not follow."""
+    """Messages that counting does not follow."""
     deep = [odd for odd in context.strings.broken if odd.rule == RULE.id]
     if deep:
         path = context.strings.frame_path(deep[0].frame)
