@@ -12,7 +12,9 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphcount.loading.source import Readable
 
 if TYPE_CHECKING:
     import pickletools
@@ -29,16 +31,6 @@ ENOUGH_OPCODES = 50
 
 FEWEST_OPCODES, SHORTEST = 3, 10
 """A pickle has at least so many opcodes, and bytes before the last: chance makes shorter ones."""
-
-
-class Readable(Protocol):
-    """Bytes that can be read by position, such as `graphcount.loading.source.Source`."""
-
-    nbytes: int
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """Return up to `nbytes` bytes from `offset`."""
-        ...
 
 
 class Kind(NamedTuple):

@@ -10,11 +10,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from graphcount.analysis.stored import Stored
+from graphcount.analysis.fingerprint.payload import occurrences
+from graphcount.analysis.stored import Stored, measure
+from graphcount.auditing.pieces import MOST_PIECES, Joined, numbers_of
 from graphcount.errors import DamagedError, GraphcountError
 from graphcount.loading import ModelFile
-from graphcount.loading.external import ExternalData, open_side_file
-from graphcount.loading.model import Payload, Tensor
+from graphcount.loading.external import ExternalData, locate, open_side_file
+from graphcount.loading.model import Tensor
 from graphcount.loading.opening import open_payload
 from graphcount.loading.strings import Odd
 
@@ -101,6 +103,13 @@ class Part:
         return self._read(self.offset + offset, nbytes) if nbytes else b""
 
 
+class Holder(NamedTuple):
+    """Where in a side file the numbers of a tensor lie."""
+
+    data: ExternalData
+    nbytes: int
+
+
 class Files:
     """Opens the model file and its side files once each, for positioned reads."""
 
@@ -145,18 +154,32 @@ class Files:
         self._open.clear()
 
     def part(self, stored: Stored) -> Part | None:
-        """Bytes of a dense tensor as they lie in a file, or None when they are not to be had."""
-        tensor = stored.tensor
-        if tensor is None or len(tensor.payloads) > 1:
+        """Bytes of a tensor (the values of a sparse one), or None when they are not to be had."""
+        tensor = numbers_of(stored)
+        return self.tensor(tensor, self.holder(stored)) if tensor is not None else None
+
+    def holder(self, stored: Stored) -> Holder | None:
+        """The place in a side file of a tensor, or of the values of a sparse one."""
+        values = stored.sparse.values if stored.sparse is not None else None
+        if values is None:
+            return Holder(stored.external, stored.nbytes) if stored.external is not None else None
+        if not values.is_external:
             return None
-        if stored.external is not None:
-            whole = self.side(stored.external)
-            if whole is None or stored.external.problems or tensor.payloads:
+        data = locate(values, self._model.path, {})
+        return Holder(data, measure(values, data).nbytes)
+
+    def tensor(self, tensor: Tensor, holder: Holder | None) -> Part | None:
+        """Bytes of a dense tensor as they lie in a file, or None when they are not to be had."""
+        if len(tensor.payloads) > 1:
+            return None
+        if holder is not None:
+            whole = self.side(holder.data)
+            if whole is None or holder.data.problems or tensor.payloads:
                 return None
-            return Part(whole.read, stored.external.offset, stored.nbytes)
+            return Part(whole.read, holder.data.offset, holder.nbytes)
         if not tensor.payloads or tensor.payloads[0].field == "string_data":
             return None
-        return self.payload(tensor.payloads[0])
+        return self.payload(tensor)
 
     def odd(self, odd: Odd) -> Part:
         """Content of a field that should not be there."""
@@ -166,14 +189,23 @@ class Files:
         data = thin.data
         return Part(lambda offset, nbytes: data[offset : offset + nbytes], odd.at, odd.nbytes)
 
-    def payload(self, payload: Payload) -> Part | None:
-        """Bytes of a payload field, or None when it lies in pieces."""
+    def payload(self, tensor: Tensor) -> Part | None:
+        """Bytes of the first payload field, or None when they are not one thing.
+
+        Readers join the pieces of a list that is split; of raw_data they take the last one.
+        """
+        payload = tensor.payloads[0]
+        begin = payload.offset
         if payload.data is not None:
-            data, begin = payload.data, payload.offset
+            data = payload.data
             return Part(lambda at, nbytes: data[at - begin :][:nbytes], begin, len(data))
-        if payload.occurrences != 1:
+        if payload.occurrences == 1:
+            return Part(self.model, begin, payload.nbytes)
+        if payload.field == "raw_data" or payload.occurrences > MOST_PIECES:
             return None
-        return Part(self.model, payload.offset, payload.nbytes)
+        whole = Part(self.model, 0, self._model.file_nbytes)
+        joined = Joined(self.model, occurrences(tensor, payload, whole))
+        return Part(lambda at, nbytes: joined.read(at - begin, nbytes), begin, payload.nbytes)
 
 
 def width_of(tensor: Tensor) -> int:
@@ -202,8 +234,8 @@ def chunks(part: Part, tensor: Tensor, external: bool) -> Iterator[bytes]:
 def scan(
     stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
 ) -> dict[int, Facts]:
-    """One pass over the numbers of all sound dense tensors, by `Stored.key`."""
-    readable = [item for item in stored if item.tensor is not None and not item.problems]
+    """One pass over the numbers of all sound tensors (values of sparse ones), by `Stored.key`."""
+    readable = [item for item in stored if numbers_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
     found: dict[int, Facts] = {}
     same_place: dict[tuple[str, int, int, str], Facts] = {}
@@ -214,7 +246,7 @@ def scan(
         done += item.nbytes
         external = item.external
         place = None
-        if external is not None:
+        if external is not None and item.sparse is None:
             place = (external.path or "", external.offset, item.nbytes, item.dtype)
         facts = same_place.get(place) if place else None
         if facts is None:
@@ -229,11 +261,11 @@ def scan(
 
 def _facts(stored: Stored, files: Files) -> Facts | None:
     part = files.part(stored)
-    tensor = stored.tensor
+    tensor = numbers_of(stored)
     if part is None or tensor is None or not part.nbytes:
         return None
     pass_ = _Pass(stored.dtype, width_of(tensor))
-    for chunk in chunks(part, tensor, stored.external is not None):
+    for chunk in chunks(part, tensor, tensor.is_external):
         pass_.add(chunk)
     return pass_.facts()
 

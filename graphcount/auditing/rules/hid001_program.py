@@ -118,7 +118,7 @@ def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
     if part is None or part.nbytes < SMALLEST_NBYTES:
         return
     yield part
-    if 0 < stored.nbytes < part.nbytes:
+    if stored.sparse is None and 0 < stored.nbytes < part.nbytes:
         yield Part(part.read, stored.nbytes, part.nbytes - stored.nbytes)
 
 

@@ -58,7 +58,7 @@ def _wrong_index(context: Context, stored: Stored) -> str:
     sparse = stored.sparse
     if sparse is None or sparse.indices.is_external or not sparse.indices.payloads:
         return ""
-    part = context.files.payload(sparse.indices.payloads[0])
+    part = context.files.payload(sparse.indices)
     count = sparse.values.dims[0] if sparse.values.dims else 1
     if part is None or sparse.indices.data_type != INT64 or not 0 < count <= CHECKED_VALUES:
         return ""
