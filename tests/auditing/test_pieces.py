@@ -126,3 +126,46 @@ def test_sparse_tensors_are_not_constant_or_identical_by_their_values(
 
     assert audit(write(plain(two)), "TEN011") == []
     assert audit(write(plain(two)), "TEN012") == []
+
+
+# ------------------------------------------------------------------------------ lists in attributes
+
+
+@pytest.mark.parametrize("form", ["<f", "B", "<I", "<q"])
+@pytest.mark.parametrize("in_body", [False, True])
+def test_a_program_in_a_list_of_an_attribute(
+    form: str, in_body: bool, audit: Any, plain: Any, write: Write
+) -> None:
+    numbers = [value for (value,) in struct.iter_unpack(form, ELF)]
+
+    def change(model: onnx.ModelProto) -> None:
+        node = helper.make_node("Keep", ["h"], ["k"], "keep", domain="acme", a=numbers)
+        if in_body:
+            body = helper.make_graph([node], "b", [], [])
+            node = helper.make_node("Run", ["h"], ["r"], "run", domain="acme", body=body)
+        model.graph.node.append(node)
+
+    path = write(plain(change))
+    for deep in (True, False):
+        (finding,) = audit(path, "HID001", deep=deep)
+        assert (finding.severity, finding.where["attribute"]) == ("high", "a")
+        assert finding.where["node"].endswith("keep")
+
+
+def test_lists_of_numbers_are_no_programs(audit: Any, plain: Any, write: Write) -> None:
+    rng = np.random.default_rng(1)
+
+    def change(model: onnx.ModelProto) -> None:
+        for index, numbers in enumerate(
+            [
+                *[[0x4D, 0x5A, *rng.integers(0, 256, 400).tolist()] for _ in range(20)],
+                [0x7F, *b"ELF", *rng.integers(0, 256, 400).tolist()],
+                rng.normal(size=400).tolist(),
+                [2**40, -1, *range(400)],
+            ]
+        ):
+            model.graph.node.append(
+                helper.make_node("Keep", ["h"], [f"k{index}"], domain="acme", a=numbers)
+            )
+
+    assert audit(write(plain(change)), "HID001") == []
