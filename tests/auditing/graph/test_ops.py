@@ -119,6 +119,8 @@ def test_domain_not_imported(write: Write, find: Find) -> None:
         ("DepthToSpace<blocksize = -1>(x)", "blocksize is -1"),
         ("Split<num_outputs = 1000000000>(x)", "num_outputs is 1000000000, not its outputs"),
         ("LSTM<hidden_size = 0>(x, x, x)", "hidden_size is 0"),
+        ("Constant<value_int = 1, value_float = 2.0>()", "value_float and value_int where there"),
+        ("Constant()", "no value where there is exactly one"),
         ("com.microsoft.MatMulNBits<K = 4, block_size = 16>(x, x, x)", "'N' is missing"),
     ],
 )
@@ -141,6 +143,7 @@ def test_node_definition(op: str, why: str, write: Write, find: Find) -> None:
         "DepthToSpace<blocksize = 2>(x)",
         "Concat<axis = 0>(x, x, x, x)",
         "Relu<__internal = 1>(x)",
+        "Constant<value_ints = [1, 2]>()",
     ],
 )
 def test_nodes_that_fit(op: str, write: Write, find: Find) -> None:
