@@ -67,6 +67,8 @@ def test_a_local_function_is_not_host_code(write: Write, find: Find) -> None:
         ("Conw(x)", {"": 20}, "high"),
         ("Conw(x)", {"": 99}, "medium"),
         ("ImageScaler(x)", {"": 8}, "medium"),
+        ("SimplifiedLayerNormalization<axis = -1>(x, x)", {"": 20}, "info"),
+        ("SkipSimplifiedLayerNormalization(x, x, x)", {"": 20}, "high"),
         ("com.microsoft.Conw(x)", {"": 20, "com.microsoft": 1}, "medium"),
         ("ai.onnx.ml.Conw(x)", {"": 20, "ai.onnx.ml": 3}, "high"),
     ],
