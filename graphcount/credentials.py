@@ -37,6 +37,22 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,64}\b", ("glpat-",)),
     Credential("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,200}\b", ("xox",)),
     Credential("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}\b", ("AIza",)),
+    Credential("an npm token", r"\bnpm_[0-9A-Za-z]{36}\b", ("npm_",)),
+    Credential(
+        "a Stripe key",
+        r"\b[rs]k_live_[0-9A-Za-z]{16,250}\b",
+        ("sk_live_", "rk_live_"),
+    ),
+    Credential(
+        "an Azure key",
+        r"\b(?:Account|SharedAccess)Key=[0-9A-Za-z+/]{40,88}={0,2}",
+        ("AccountKey=", "SharedAccessKey="),
+    ),
+    Credential(
+        "a password in a URL",
+        r"://[\w.~!&()+,;=%-]{0,64}:[\w.~!&()+,;=%-]{3,128}@",
+        ("://",),
+    ),
     Credential(
         "a JSON web token",
         r"(?<![\w-])eyJ[0-9A-Za-z_-]{10,1000}+\.[0-9A-Za-z_-]{10,2000}+\.[0-9A-Za-z_-]{10,1000}\b",

@@ -30,6 +30,14 @@ KIND_NAMES = {
 COMPLETE_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Domains where an attribute outside the definition is wrong; runtimes add to their own."""
 
+ONE_OF = {
+    ("", "Constant"): frozenset(
+        {"value", "sparse_value"}
+        | {f"value_{kind}{s}" for kind in ("float", "int", "string") for s in ("", "s")}
+    )
+}
+"""Attributes of which a node has exactly one (Operators.md, Constant)."""
+
 
 def alike(use: Use) -> Hashable:
     """What `misfits` looks at: nodes with the same key have the same misfits."""
@@ -86,6 +94,10 @@ def _attributes(use: Use, known: Schema) -> Iterator[str]:
             )
     for name in sorted(known.required - names):
         yield f"attribute {name!r} is missing"
+    choices = ONE_OF.get(use.key, frozenset()) & set(known.attributes)
+    given = sorted(names & choices)
+    if len(choices) > 1 and len(given) != 1:
+        yield f"{' and '.join(given) or 'no value'} where there is exactly one"
 
 
 def _kind(attribute: Attribute) -> int:

@@ -12,7 +12,9 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+from graphcount.loading.source import Readable
 
 if TYPE_CHECKING:
     import pickletools
@@ -31,16 +33,6 @@ FEWEST_OPCODES, SHORTEST = 3, 10
 """A pickle has at least so many opcodes, and bytes before the last: chance makes shorter ones."""
 
 
-class Readable(Protocol):
-    """Bytes that can be read by position, such as `graphcount.loading.source.Source`."""
-
-    nbytes: int
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """Return up to `nbytes` bytes from `offset`."""
-        ...
-
-
 class Kind(NamedTuple):
     """A format that does not belong into a model.
 
@@ -54,7 +46,8 @@ class Kind(NamedTuple):
 
 
 _MAGIC = re.compile(
-    rb"\x7fELF|MZ|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\0asm|PK\x03\x04|7z\xbc\xaf"
+    rb"\x7fELF|MZ|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba[\xbe\xbf]|\0asm"
+    rb"|PK\x03\x04|7z\xbc\xaf"
     rb"|\x1f\x8b\x08|\xfd7zXZ|BZh|Rar!|\x80[\x02-\x05]|[(\])}]|c[\w.]+\n|#!"
 )
 
@@ -93,6 +86,33 @@ def _pe(head: bytes, content: Readable) -> bool:
     return header[:4] == b"PE\0\0" and int.from_bytes(header[4:6], "little") in MACHINES
 
 
+CPUS = frozenset({7, 12, 18})
+"""Mach-O, cputype without its flag of 64 bits: x86, ARM, PowerPC."""
+
+FAT = {b"\xca\xfe\xba\xbe": ">5I", b"\xca\xfe\xba\xbf": ">IIQQII"}
+"""Universal binaries, and an entry of their table: cputype, subtype, offset, size, alignment."""
+
+MOST_ARCHITECTURES = 30
+"""A Java class begins with the same four bytes and has its version there, 45 and more."""
+
+
+def _fat(head: bytes, content: Readable) -> bool:
+    """A universal Mach-O: a table of architectures, each a range of the bytes behind it."""
+    entry = FAT.get(head[:4])
+    count = int.from_bytes(head[4:8], "big")
+    if entry is None or not 1 <= count <= MOST_ARCHITECTURES:
+        return False
+    behind = 8 + count * struct.calcsize(entry)
+    if behind > len(head):
+        return False
+    for row in struct.iter_unpack(entry, head[8:behind]):
+        cpu, _, offset, size, alignment = row[:5]
+        inside = behind <= offset and size and offset + size <= content.nbytes
+        if cpu & 0xFFFFFF not in CPUS or alignment > 31 or not inside or offset % (1 << alignment):
+            return False
+    return True
+
+
 def _macho(head: bytes, content: Readable) -> bool:
     order = {b"\xcf\xfa\xed\xfe": "<", b"\xce\xfa\xed\xfe": "<", b"\xfe\xed\xfa\xcf": ">"}
     order[b"\xfe\xed\xfa\xce"] = ">"
@@ -101,7 +121,7 @@ def _macho(head: bytes, content: Readable) -> bool:
     numbers: tuple[int, ...] = struct.unpack(f"{order[head[:4]]}5I", head[4:24])
     cpu, _, kind, commands, size = numbers
     fits = 0 < commands < 10_000 and 8 * commands <= size <= content.nbytes
-    return cpu & 0xFFFFFF in (7, 12, 18) and 1 <= kind <= 12 and fits
+    return cpu & 0xFFFFFF in CPUS and 1 <= kind <= 12 and fits
 
 
 def _wasm(head: bytes, content: Readable) -> bool:
@@ -204,6 +224,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("an ELF program or library", _elf),
     Kind("a Windows program or library", _pe),
     Kind("a Mach-O program or library", _macho),
+    Kind("a universal Mach-O program or library", _fat),
     Kind("a WebAssembly program", _wasm),
     Kind("a zip archive", _zip),
     Kind("a 7z archive", _seven_zip),

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.analysis.stored import Stored, varint_entries
-from graphcount.errors import DamagedError, GraphcountError
-from graphcount.loading import ModelFile
-from graphcount.loading.external import ExternalData, open_side_file
-from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.opening import open_payload
-from graphcount.loading.strings import Odd
+from graphcount.auditing.files import Files, Part
+from graphcount.auditing.pieces import numbers_of
+from graphcount.errors import GraphcountError
+from graphcount.loading.model import Tensor
 from graphcount.loading.wire import CUT_VARINT, LONG_VARINT, overlong_varint
 
 if TYPE_CHECKING:
@@ -88,95 +86,6 @@ class Facts(NamedTuple):
     mixture: int
 
 
-class Part:
-    """A range of the model file or of a side file, as something that can be read by position."""
-
-    def __init__(self, read: Callable[[int, int], bytes], offset: int, nbytes: int) -> None:
-        self._read = read
-        self.offset = offset
-        self.nbytes = nbytes
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """Return up to `nbytes` bytes from `offset` of the part."""
-        nbytes = max(0, min(nbytes, self.nbytes - offset))
-        return self._read(self.offset + offset, nbytes) if nbytes else b""
-
-
-class Files:
-    """Opens the model file and its side files once each, for positioned reads."""
-
-    def __init__(self, model: ModelFile) -> None:
-        self._model = model
-        self._open: dict[str, IO[bytes] | None] = {}
-
-    def model(self, offset: int, nbytes: int) -> bytes:
-        """Bytes of the model file; offsets are those of the records.
-
-        Raises:
-            DamagedError: The file became shorter, or cannot be read again.
-        """
-        thin = self._model.thin
-        if thin is not None and not thin.starts:  # taken whole
-            return thin.data[offset : offset + nbytes]
-        path = self._model.path
-        if not self._model.is_at_hand:
-            raise DamagedError("large tensors of a pipe or a text form are not kept", path)
-        file = self._open.get(path)
-        if file is None:
-            file = self._open[path] = open_payload(path)
-        return _read(file, offset, nbytes, path)
-
-    def side(self, data: ExternalData) -> Part | None:
-        """A whole side file, or None when it must not be read."""
-        if data.path is None or data.nbytes is None:
-            return None
-        path = data.path
-        if path not in self._open:
-            self._open[path] = open_side_file(data._replace(problems=()))
-        file = self._open[path]
-        if file is None:
-            return None
-        return Part(lambda offset, nbytes: _read(file, offset, nbytes, path), 0, data.nbytes)
-
-    def close(self) -> None:
-        """Close what was opened."""
-        for file in self._open.values():
-            if file is not None:
-                file.close()
-        self._open.clear()
-
-    def part(self, stored: Stored) -> Part | None:
-        """Bytes of a dense tensor as they lie in a file, or None when they are not to be had."""
-        tensor = stored.tensor
-        if tensor is None or len(tensor.payloads) > 1:
-            return None
-        if stored.external is not None:
-            whole = self.side(stored.external)
-            if whole is None or stored.external.problems or tensor.payloads:
-                return None
-            return Part(whole.read, stored.external.offset, stored.nbytes)
-        if not tensor.payloads or tensor.payloads[0].field == "string_data":
-            return None
-        return self.payload(tensor.payloads[0])
-
-    def odd(self, odd: Odd) -> Part:
-        """Content of a field that should not be there."""
-        thin = self._model.thin
-        if thin is None or odd.at < 0:
-            return Part(self.model, odd.offset, odd.nbytes)
-        data = thin.data
-        return Part(lambda offset, nbytes: data[offset : offset + nbytes], odd.at, odd.nbytes)
-
-    def payload(self, payload: Payload) -> Part | None:
-        """Bytes of a payload field, or None when it lies in pieces."""
-        if payload.data is not None:
-            data, begin = payload.data, payload.offset
-            return Part(lambda at, nbytes: data[at - begin :][:nbytes], begin, len(data))
-        if payload.occurrences != 1:
-            return None
-        return Part(self.model, payload.offset, payload.nbytes)
-
-
 def width_of(tensor: Tensor) -> int:
     """Bytes of an element, 1 for packed ones."""
     return max(1, tensor.dtype.bits // 8) if tensor.dtype else 1
@@ -226,8 +135,8 @@ class Scanned(NamedTuple):
 
 
 def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> Scanned:
-    """One pass over the numbers of all sound dense tensors."""
-    readable = [item for item in stored if item.tensor is not None and not item.problems]
+    """One pass over the numbers of all sound tensors (values of sparse ones)."""
+    readable = [item for item in stored if numbers_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
     found: dict[int, Facts] = {}
     damaged: dict[int, str] = {}
@@ -258,6 +167,8 @@ def _content(stored: Stored) -> Hashable:
     Models hold thousands of scalars, most of them equal.
     """
     external, tensor = stored.external, stored.tensor
+    if stored.sparse is not None:
+        return None
     if external is not None:
         return (external.path or "", external.offset, stored.nbytes, stored.dtype)
     if tensor is None or not tensor.payloads or tensor.payloads[0].data is None:
@@ -268,16 +179,17 @@ def _content(stored: Stored) -> Hashable:
 
 def _facts(stored: Stored, files: Files) -> Facts | None:
     part = files.part(stored)
-    tensor = stored.tensor
+    tensor = numbers_of(stored)
     if part is None or tensor is None or not part.nbytes:
         return None
     width = width_of(tensor)
     pass_ = _Pass(stored.dtype, width)
     nbytes = 0
-    for chunk in chunks(part, tensor, stored.external is not None):
+    for chunk in chunks(part, tensor, tensor.is_external):
         nbytes += len(chunk)
         pass_.add(chunk)
-    if stored.external is None and tensor.dtype and tensor.payloads[0].field not in RAW_FIELDS:
+    varints = not tensor.is_external and tensor.payloads[0].field not in RAW_FIELDS
+    if varints and tensor.dtype and stored.sparse is None:
         entries = varint_entries(tensor.dtype, stored.elements)
         if nbytes != entries * width:
             raise PackedError(f"{nbytes // width} numbers where dims and type ask for {entries}")
@@ -385,15 +297,3 @@ def _from_varints(data: bytes, width: int) -> bytes:
         digits = array[np.where(inside, at, 0)].astype(np.uint64) & np.uint64(0x7F)
         values |= np.where(inside, digits << np.uint64(min(7 * place, 63)), np.uint64(0))
     return values.astype(f"<u{width}" if width in (1, 2, 4, 8) else "<u1").tobytes()
-
-
-def _read(file: IO[bytes], offset: int, nbytes: int, path: str) -> bytes:
-    try:
-        file.seek(offset)
-        data = file.read(nbytes)
-    except OSError as error:
-        reason = (error.strerror or "cannot be read").lower()
-        raise GraphcountError(reason, path) from None
-    if len(data) < nbytes:
-        raise DamagedError("the file became shorter while it was read", path, offset)
-    return data

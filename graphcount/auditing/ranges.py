@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from graphcount.analysis.shapes import ValueShapes
+from graphcount.auditing.arguments import CHECKS as CHECKED_CALLS
+from graphcount.auditing.arguments import in_branch, unfit
 from graphcount.dtypes import DTYPES
 from graphcount.graph import Tables
 from graphcount.loading.model import Node
+from graphcount.ops.call import Call
 
 WINDOWED = frozenset(
     {
@@ -95,24 +98,38 @@ AXIS: dict[str, int] = {
 }
 """Operators with one axis of their first input, and by how much it may be beyond the last one."""
 
+HAS_AXES = frozenset(AXIS) | {"Transpose"}
+COMPARED = HAS_AXES | frozenset(CHECKED_CALLS)
+"""Operators whose attributes and constant inputs are compared with what enters them."""
+
 
 def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
     """Id and record of every node with a number it cannot take, and what it is."""
+    fits: dict[Call, str] = {}
     for node_id, data in tables.nodes.items():
         if data["kind"] != "operator" or data["domain"] != "":
             continue
         node: Node = data["node"]
-        if not node.attributes:
-            continue
-        why = next(filter(None, (check(node) for check in BY_OPERATOR.get(node.op_type, ()))), "")
-        if not why and shapes is not None and (node.op_type in AXIS or node.op_type == "Transpose"):
-            why = _axes(node, shapes.calls(node_id).input(0))
+        checks = BY_OPERATOR.get(node.op_type, ()) if node.attributes else ()
+        why = next(filter(None, (check(node) for check in checks)), "")
+        if not why and shapes is not None and node.op_type in COMPARED:
+            call = shapes.calls(node_id)
+            why = _axes(node, call.input(0))
+            if not why and _unfit(call, fits) and not in_branch(tables, data["scope"]):
+                why = fits[call]
         if why:
             yield node_id, node, why
 
 
+def _unfit(call: Call, known: dict[Call, str]) -> str:
+    """Calls are shared, since a network repeats its layers: each is looked at once."""
+    if call not in known:
+        known[call] = unfit(call)
+    return known[call]
+
+
 def _axes(node: Node, shape: tuple[object, ...] | None) -> str:
-    if shape is None:
+    if shape is None or not node.attributes or node.op_type not in HAS_AXES:
         return ""
     if node.op_type == "Transpose":
         perm = node.integers("perm")

@@ -18,7 +18,7 @@ def elements_of(shape: Shape | None) -> int | None:
 
 
 def largest_results(context: Context, limit: int) -> dict[str, int]:
-    """Nodes with a result above a limit, where no input of theirs is above it: the causes."""
+    """What first makes or brings a tensor above a limit: nodes, inputs and sparse initializers."""
     found = {made.node: made.elements for made in context.generated if made.elements > limit}
     shapes = context.shapes
     if shapes is None:
@@ -28,11 +28,11 @@ def largest_results(context: Context, limit: int) -> dict[str, int]:
         elements = elements_of(shape)
         if elements is not None and elements > limit:
             large[node] = max(elements, large.get(node, 0))
-    nodes, pred = context.tables.nodes, context.tables.pred
+    pred = context.tables.pred
     return {
         node: elements
         for node, elements in large.items()
-        if nodes[node]["kind"] == "operator" and not any(source in large for source in pred[node])
+        if not any(source in large for source in pred[node])
     }
 
 

@@ -19,8 +19,18 @@ STDIN_NBYTES = 2**31 - 1
 """Piped models are spooled up to protobuf's own limit for a message, so no pipe fills the disk."""
 
 
-class Source(Protocol):
+class Readable(Protocol):
     """Bytes that can be read by position."""
+
+    nbytes: int
+
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return up to `nbytes` bytes from `offset`; fewer only at the end."""
+        ...
+
+
+class Source(Protocol):
+    """Bytes that can be read by position, of a file that has a name."""
 
     path: str
     nbytes: int

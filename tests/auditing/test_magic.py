@@ -48,9 +48,20 @@ def a_macho() -> bytes:
     return struct.pack("<7I", 0xFEEDFACF, 0x0100000C, 0, 2, 10, 1000, 0) + bytes(2000)
 
 
+def a_fat_macho(magic: int = 0xCAFEBABE, entry: str = ">5I") -> bytes:
+    """x86-64 and ARM64, 100 bytes each at 4,096 and 8,192."""
+    more = (0,) if "Q" in entry else ()
+    table = b"".join(
+        struct.pack(entry, cpu, 0, offset, 100, 12, *more)
+        for cpu, offset in ((0x01000007, 4096), (0x0100000C, 8192))
+    )
+    return struct.pack(">II", magic, 2) + table + bytes(9000)
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "a Windows program or library": a_portable_executable,
     "a Mach-O program or library": a_macho,
+    "a universal Mach-O program or library": a_fat_macho,
     "a WebAssembly program": lambda: b"\0asm\x01\0\0\0\x01\x04\x01\x60\x00\x00",
     "a zip archive": a_zip,
     "a 7z archive": a_seven_zip,
@@ -86,6 +97,7 @@ def test_a_pickle_that_is_longer_than_what_is_followed() -> None:
 @pytest.mark.parametrize(
     "head",
     [
+        *(b"\xca\xfe\xba\xbe\0\0\0\x02", b"\xca\xfe\xba\xbf\0\0\0\x01"),
         *(b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\0asm", b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c"),
         *(b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"BZh9", b"Rar!", b"\x80\x04", b"\x80\x02", b"#!"),
         *(b"cos\nsystem\n", b"(cos\nsystem\n"),
@@ -96,6 +108,14 @@ def test_first_bytes_alone_are_not_enough(head: bytes) -> None:
     assert likely(head)
     for _ in range(300):
         assert look(head + rng.randbytes(300)) is None
+
+
+def test_a_universal_binary_is_no_java_class() -> None:
+    assert look(a_fat_macho(0xCAFEBABF, ">IIQQII")) == "a universal Mach-O program or library"
+    whole = a_fat_macho()
+    assert look(whole[:8200]) is None  # the second architecture is cut off
+    java = b"\xca\xfe\xba\xbe" + struct.pack(">HHH", 0, 52, 30) + whole[10:]
+    assert look(java) is None
 
 
 def test_weights_are_not_taken_for_programs() -> None:

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from graphcount import api
-from graphcount.auditing import payload
+from graphcount.auditing import files, payload
 from graphcount.auditing.context import Context
 from graphcount.auditing.payload import Facts, entropy
 from graphcount.errors import GraphcountError
@@ -136,8 +136,8 @@ def test_side_files_are_read_and_shared_ranges_once(
         tensor.external_data.add(key="location", value="w.bin")
         tensors.append(tensor)
     reads = []
-    real = payload._read
-    monkeypatch.setattr(payload, "_read", lambda *a: (reads.append(a), real(*a))[1])  # type: ignore[func-returns-value]
+    real = files._read
+    monkeypatch.setattr(files, "_read", lambda *a: (reads.append(a), real(*a))[1])  # type: ignore[func-returns-value]
     found = facts(save(tmp_path / "m.onnx", *tensors))
     assert len(found) == 50
     assert len({item.digest for item in found.values()}) == 1

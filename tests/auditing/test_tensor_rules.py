@@ -194,6 +194,18 @@ def test_sparse_indices(
     assert all(wrong in f.message for f in found)
 
 
+def test_sparse_indices_are_int64(audit: Any, plain: Any, write: Any) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        sparse([0, 3, 19], [4, 5])(model)
+        indices = numpy_helper.from_array(np.array([0, 3, 19], np.int32))
+        model.graph.sparse_initializer[0].indices.CopyFrom(indices)
+
+    for deep in (True, False):
+        (finding,) = audit(write(plain(change)), "TEN009", deep=deep)
+        assert finding.severity == "high"
+        assert "indices are int32, not int64" in finding.message
+
+
 # ------------------------------------------------------------------------------------------- names
 
 

@@ -131,7 +131,20 @@ def test_what_a_pattern_needs_is_in_all_that_it_matches(
 
 @pytest.mark.parametrize(
     "piece",
-    ["A" * 1000 + " ", "eyJ-", "eyJAAAAAAAAAA.", "curl ", "A" * 63 + " ", "a" * 64 + "@", "eval ("],
+    [
+        "A" * 1000 + " ",
+        "://",
+        "://a:",
+        "://aaaa:bbbb",
+        "AccountKey=",
+        "sk_live_",
+        "eyJ-",
+        "eyJAAAAAAAAAA.",
+        "curl ",
+        "A" * 63 + " ",
+        "a" * 64 + "@",
+        "eval (",
+    ],
 )
 def test_a_text_is_searched_in_time_proportional_to_its_length(
     piece: str, audit: Any, plain: Any, write: Any
@@ -151,6 +164,10 @@ CREDENTIALS = {
     "hf" + "_" + "abCD" * 9: "Hugging Face",
     "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----": "private",
     "AIza" + "Sy_-1" * 7: "Google",
+    "npm" + "_" + "a1B2" * 9: "npm",
+    "sk" + "_live_" + "a1B2" * 6: "Stripe",
+    "Account" + "Key=" + "Ab1+" * 21 + "AA==": "Azure",
+    "://" + "bob:hunter2secret" + "@": "URL",
 }
 
 
@@ -165,9 +182,19 @@ def test_credentials_are_found_and_not_repeated(
     assert secret[4:] not in str(finding)
 
 
+def test_a_password_in_a_url_is_shown_by_no_rule(audit: Any, plain: Any, write: Any) -> None:
+    found = audit(write(plain(valued("from https://bob:hunter2secret@host.example/x"))), "PRV")
+    assert rules(found) == [("PRV001", "medium"), ("PRV003", "info")]
+    assert "hunter2" not in str(found)
+    assert "host.example" in str(found)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["AKIA", "ghp_short", "hf_model_name", "a public key", "sk-learn", "0123abcd" * 8],
+    [
+        *("AKIA", "ghp_short", "hf_model_name", "a public key", "sk-learn", "0123abcd" * 8),
+        *("npm_install", "sk_live_demo", "AccountKey=none", "git://h:9418", "{user}:{password}@"),
+    ],
 )
 def test_what_only_looks_like_a_credential(text: str, audit: Any, plain: Any, write: Any) -> None:
     assert audit(write(plain(documented(text))), "PRV") == []

@@ -15,7 +15,7 @@ from graphcount.analysis.stored import Stored
 from graphcount.errors import DamagedError
 from graphcount.loading.external import locate, open_side_file
 from graphcount.loading.model import Numbers, Payload, Tensor
-from graphcount.loading.source import Source
+from graphcount.loading.source import Readable, Source
 from graphcount.loading.wire import I32, I64, LEN, PAYLOAD_FIELDS, VARINT, varint
 
 CHUNK_NBYTES = 1 << 20
@@ -81,7 +81,7 @@ def _tensor(tensor: Tensor, source: Source, model_path: str) -> Iterator[bytes]:
         return  # no numbers; a tensor that misses some has an unknown
     payload, dtype = tensor.payloads[0], tensor.dtype
     if payload.field == "string_data":
-        for offset, size in _occurrences(tensor, payload, source):
+        for offset, size in occurrences(tensor, payload, source):
             yield size.to_bytes(8, "little")
             yield from _chunks(source, offset, size)
         return
@@ -90,7 +90,7 @@ def _tensor(tensor: Tensor, source: Source, model_path: str) -> Iterator[bytes]:
     elif payload.occurrences == 1:
         pieces = _chunks(source, payload.offset, payload.nbytes)
     else:
-        found = _occurrences(tensor, payload, source)
+        found = occurrences(tensor, payload, source)
         pieces = (piece for place in found for piece in _chunks(source, *place))
     if payload.field in AS_RAW or dtype is None:
         yield from pieces
@@ -130,7 +130,7 @@ def _chunks(source: Source, offset: int, nbytes: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _occurrences(tensor: Tensor, payload: Payload, source: Source) -> Iterator[tuple[int, int]]:
+def occurrences(tensor: Tensor, payload: Payload, source: Readable) -> Iterator[tuple[int, int]]:
     """Offset and size of each occurrence of a payload field: the message is walked again."""
     wanted, left = FIELD_NUMBER[payload.field], payload.occurrences
     position = base = tensor.offset

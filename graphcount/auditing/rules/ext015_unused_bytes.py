@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context, External
+from graphcount.auditing.files import Part
 from graphcount.auditing.magic import identify
-from graphcount.auditing.payload import Part
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.side_ranges import unused
 from graphcount.report.rows import Finding

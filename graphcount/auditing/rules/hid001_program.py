@@ -1,8 +1,9 @@
 """A program, archive or pickle lies in the model.
 
 What it does:
-    Looks at the beginning of every string, of unknown fields inside the graph and, in a deep audit,
-    of every tensor and side file: ELF, PE, Mach-O, WebAssembly, zip, 7z, gzip, xz, bzip2, RAR,
+    Looks at the beginning of every string, of lists of numbers in attributes (as bytes, as 32- and
+    as 64-bit numbers), of unknown fields inside the graph and, in a deep audit, of every tensor and
+    side file: ELF, PE, Mach-O, WebAssembly, zip, 7z, gzip, xz, bzip2, RAR,
     pickle, script. A magic number is not enough; the header must be whole. Base64 text that decodes
     to one is medium.
 
@@ -24,15 +25,17 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
+from graphcount.auditing.files import Part
 from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.magic import identify, likely
-from graphcount.auditing.payload import Part
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, Place
+from graphcount.loading.model import Attribute
 from graphcount.loading.source import BytesSource
 from graphcount.report.rows import Finding
 
@@ -43,9 +46,15 @@ BASE64 = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}")
 DECODED_NBYTES = 64 * 1024
 
 
+FEWEST_NUMBERS = 8
+FORMS = {"float": "f", "int": "BIq"}
+"""Codes of `struct`, by the kind of a list: what its numbers can stand for."""
+
+
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a kind and place: strings, unknown fields, tensors, side files."""
+    """One finding a kind and place: strings, lists, unknown fields, tensors, side files."""
     yield from _strings(context)
+    yield from _lists(context)
     for odd in context.strings.unknown:
         kind = identify(context.files.odd(odd)) if odd.frame else None
         if kind:
@@ -91,6 +100,47 @@ def _decoded(raw: bytes) -> str | None:
         return None
 
 
+def _lists(context: Context) -> Iterator[Finding]:
+    hits = []
+    for place, attribute in _attributes(context):
+        numbers = attribute.numbers
+        if numbers is None or numbers.kind == "string" or len(numbers.values) < FEWEST_NUMBERS:
+            continue
+        for code in FORMS[numbers.kind]:
+            data = _packed(numbers.values[:FEWEST_NUMBERS], code)
+            if data and likely(data) and (data := _packed(numbers.values, code)):
+                kind = identify(BytesSource(data, ""))
+                if kind:
+                    hits.append((place, attribute, kind))
+    if hits:
+        place, attribute, kind = hits[0]
+        yield RULE.finding(
+            f"the numbers of attribute {attribute.name!r} begin as {kind}"
+            f"{and_more(len(hits) - 1, 'attribute')}",
+            {"node": place, "attribute": attribute.name, "offset": attribute.offset},
+            looks_like=kind,
+        )
+
+
+def _attributes(context: Context) -> Iterator[tuple[str, Attribute]]:
+    """Every attribute of the file, with the node (or the function whose default it is)."""
+    for function in context.proto.functions:
+        for attribute in function.attribute_protos:
+            yield f"function:{function.domain}:{function.name}", attribute
+    for body in context.bodies:
+        for index, node in enumerate(body.nodes):
+            for attribute in node.attributes:
+                yield body.place(index), attribute
+
+
+def _packed(values: Sequence[object], code: str) -> bytes:
+    """Numbers as bytes; empty where one of them does not fit."""
+    try:
+        return struct.pack(f"<{len(values)}{code}", *values)
+    except struct.error:
+        return b""
+
+
 def _tensors(context: Context) -> Iterator[Finding]:
     hits = []
     for stored in context.stored:
@@ -118,7 +168,7 @@ def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
     if part is None or part.nbytes < SMALLEST_NBYTES:
         return
     yield part
-    if 0 < stored.nbytes < part.nbytes:
+    if stored.sparse is None and 0 < stored.nbytes < part.nbytes:
         yield Part(part.read, stored.nbytes, part.nbytes - stored.nbytes)
 
 

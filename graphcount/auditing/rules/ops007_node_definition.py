@@ -3,7 +3,9 @@
 What it does:
     Checks every node against its operator's definition at the imported opset, without running it:
     numbers of inputs and outputs, required inputs and attributes, kinds of attributes, ranges
-    (strides, groups, block sizes, permutations), and axes against known ranks.
+    (strides, groups, block sizes, permutations), and axes against known ranks. Constant inputs and
+    attributes are compared with the shapes that are known: steps of 0, sizes that do not add up,
+    indices and axes out of range, windows, channels and equations that do not fit.
 
 Why it matters:
     A runtime's loader refuses such a model, and one that does not divides by zero or reads beyond

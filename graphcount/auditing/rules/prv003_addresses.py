@@ -18,12 +18,13 @@ What to do:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import Wanted
+from graphcount.auditing.texts import SCANNED_NBYTES, Place, Wanted
+from graphcount.credentials import mask, may_hold
 from graphcount.report.rows import Finding
 
 RULE = Rule("PRV003", "addresses", "info")
@@ -43,7 +44,7 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding for each kind."""
     for what, pattern, needs in PATTERNS:
         wanted = Wanted(re.compile(pattern), needs)
-        hits = list(context.texts.matching(wanted, "name", "doc", "value"))
+        hits = list(_hits(context, wanted))
         if hits:
             place, shown = hits[0]
             yield RULE.finding(
@@ -51,3 +52,15 @@ def check(context: Context) -> Iterable[Finding]:
                 context.texts.where(place),
                 strings=len(hits),
             )
+
+
+def _hits(context: Context, wanted: Wanted) -> Iterator[tuple[Place, bytes]]:
+    """What is found where credentials are masked: `user:password@host` is no e-mail address."""
+    for place, found in context.texts.matching(wanted, "name", "doc", "value"):
+        text = place.raw[:SCANNED_NBYTES].decode("utf-8", "surrogateescape")
+        if not may_hold(text):
+            yield place, found
+            continue
+        match = wanted.pattern.search(mask(text).encode("utf-8", "surrogateescape"))
+        if match is not None:
+            yield place, match.group()

@@ -1,9 +1,10 @@
 """The graph makes tensors far larger than the file.
 
 What it does:
-    Reports operators whose result has more than 2^40 numbers, and numbers made from constants
-    alone (ConstantOfShape, Expand, Tile, Range, EyeLike, Resize, Pad and what follows) that take
-    1 GiB and a hundred times the file.
+    Reports operators whose result has more than 2^40 numbers, inputs that are declared so large,
+    sparse tensors of so many cells, and numbers made from constants alone (ConstantOfShape, Expand,
+    Tile, Range, EyeLike, Resize, Pad and what follows) that take 1 GiB and a hundred times the
+    file.
 
 Why it matters:
     A few bytes ask for terabytes. Runtimes fold constants when they load a model, so memory ends
@@ -32,6 +33,7 @@ RULE = Rule("RES002", "tensor-bomb", "medium")
 MOST_ELEMENTS = 1 << 40
 MOST_NBYTES = 1 << 30
 MOST_TIMES = 100
+HOW = {"operator": "makes", "input": "is declared as"}
 
 
 def check(context: Context) -> Iterable[Finding]:
@@ -39,9 +41,10 @@ def check(context: Context) -> Iterable[Finding]:
     large = largest_results(context, MOST_ELEMENTS)
     if large:
         node, elements = max(large.items(), key=lambda item: item[1])
+        how = HOW.get(context.tables.nodes[node]["kind"], "is")
         yield RULE.finding(
-            f"{node} makes a tensor of {elements:,} numbers"
-            + (f"; {len(large) - 1} more nodes do alike" if len(large) > 1 else ""),
+            f"{node} {how} a tensor of {elements:,} numbers"
+            + (f"; {len(large) - 1} more are alike" if len(large) > 1 else ""),
             {"node": node},
             elements=elements,
             expected=MOST_ELEMENTS,

@@ -1,12 +1,14 @@
-"""The shapes of the model could not be worked out whole.
+"""A part of the model was not looked at.
 
 What it does:
     Reports a shape inference that failed, or that stopped because the file computes with more
-    small integer tensors than it may.
+    small integer tensors than it may; in a deep audit also tensors that are not read because their
+    numbers lie in more than 262,144 pieces.
 
 Why it matters:
     Rules that need shapes (RES002, GRF014, OPS007, QNT001) saw only a part, so their silence says
-    less. A file can be made for that.
+    less; so does that of rules on numbers about a tensor that was not read. A file can be made for
+    that.
 
 Example:
     Thousands of Concats of thousands of constants, each of which looks like a shape.
@@ -19,7 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphcount.analysis.stored import UNNAMED
 from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import about_tensors, and_more
+from graphcount.auditing.pieces import MOST_PIECES, in_too_many_pieces
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
@@ -37,4 +42,13 @@ def check(context: Context) -> Iterable[Finding]:
             "the file computes with too many small integer tensors; shapes behind them are not"
             " known",
             {},
+        )
+    pieces = [stored for stored in context.stored if in_too_many_pieces(stored)]
+    if context.deep and pieces:
+        yield about_tensors(
+            RULE,
+            context,
+            pieces,
+            f"{pieces[0].name or UNNAMED}: its numbers lie in more than {MOST_PIECES:,} pieces and"
+            f" were not read{and_more(len(pieces) - 1, 'tensor')}",
         )

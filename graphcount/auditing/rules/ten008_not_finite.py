@@ -49,7 +49,7 @@ def check(context: Context) -> Iterable[Finding]:
         if facts.nan or facts.positive_infinite or facts.negative_infinite:
             if not _is_mask(facts, kinds.get(stored.key)):
                 (weights if facts.others else fillers).append((stored, facts))
-        elif facts.subnormal * SUBNORMAL_SHARE > stored.elements > SUBNORMAL_SHARE:
+        elif facts.subnormal * SUBNORMAL_SHARE > stored.stored_elements > SUBNORMAL_SHARE:
             slow.append((stored, facts))
     if weights:
         yield _finding(context, weights, None)

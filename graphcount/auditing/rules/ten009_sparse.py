@@ -1,7 +1,8 @@
 """A sparse tensor contradicts itself.
 
 What it does:
-    Compares the numbers of values, indices and cells of sparse tensors. A deep audit also reads the
+    Compares the numbers of values, indices and cells of sparse tensors, and the type of the
+    indices, which must be INT64. A deep audit also reads the
     indices: each must lie inside the dims, and they must ascend.
 
 Why it matters:
@@ -27,6 +28,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, and_more, tensor_findings
 from graphcount.auditing.payload import chunks
 from graphcount.auditing.rule import Rule
+from graphcount.dtypes import dtype_name
 from graphcount.report.rows import Finding
 
 RULE = Rule("TEN009", "sparse-tensor", "high")
@@ -39,6 +41,11 @@ INT64 = 7
 def check(context: Context) -> Iterable[Finding]:
     """Numbers that do not fit, and indices that are wrong."""
     yield from tensor_findings(RULE, context)
+    typed = [stored for stored in context.stored if _index_type(stored) not in (None, INT64)]
+    if typed:
+        code = _index_type(typed[0])
+        message = f"{typed[0].name or UNNAMED}: indices are {dtype_name(code or 0)}, not int64"
+        yield about_tensors(RULE, context, typed, message + and_more(len(typed) - 1, "tensor"))
     if not context.deep:
         return
     wrong = []
@@ -53,12 +60,16 @@ def check(context: Context) -> Iterable[Finding]:
         yield about_tensors(RULE, context, [stored for stored, _ in wrong], message)
 
 
+def _index_type(stored: Stored) -> int | None:
+    return stored.sparse.indices.data_type if stored.sparse is not None else None
+
+
 def _wrong_index(context: Context, stored: Stored) -> str:
     """What is wrong with the indices of a sparse tensor; empty when nothing is, or unread."""
     sparse = stored.sparse
     if sparse is None or sparse.indices.is_external or not sparse.indices.payloads:
         return ""
-    part = context.files.payload(sparse.indices.payloads[0])
+    part = context.files.payload(sparse.indices)
     count = sparse.values.dims[0] if sparse.values.dims else 1
     if part is None or sparse.indices.data_type != INT64 or not 0 < count <= CHECKED_VALUES:
         return ""

@@ -35,7 +35,8 @@ def check(context: Context) -> Iterable[Finding]:
     constant = [
         stored
         for stored in context.stored
-        if stored.elements >= LARGE
+        if stored.sparse is None
+        and stored.elements >= LARGE
         and (facts := context.facts.get(stored.key)) is not None
         and facts.constant
     ]

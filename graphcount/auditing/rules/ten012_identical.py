@@ -40,7 +40,7 @@ def check(context: Context) -> Iterable[Finding]:
     tensors = [
         stored
         for stored in context.stored
-        if stored.nbytes >= SMALL_NBYTES and stored.key in context.facts
+        if stored.sparse is None and stored.nbytes >= SMALL_NBYTES and stored.key in context.facts
     ]
     groups: dict[tuple[Any, ...], list[Stored]] = {}
     for stored in tensors:

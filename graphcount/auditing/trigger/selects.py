@@ -73,11 +73,7 @@ def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
             then, other = bodies.get("then_branch", []), bodies.get("else_branch", [])
             yield from _both_ways(node, sources[0], tuple(then), tuple(other))
         elif op_type == "Loop" and (sources.get(0) in predicates or sources.get(1) in predicates):
-            predicate = sources[0] if sources.get(0) in predicates else sources[1]
-            begin = tuple(source for index, source in sources.items() if index > 1)
-            yield Select(
-                node, "select", predicate, tuple(flow.results(node).values()), begin, False
-            )
+            yield from _looped(flow, node, predicates)
         elif op_type in MULTIPLYING or op_type in ADDING:
             yield from _arithmetic(flow, node, op_type, predicates, gated)
         elif sources.get(SUMMANDS.get(op_type, -1)) in predicates:
@@ -99,6 +95,18 @@ def _both_ways(
     second = tuple(name for name in two if name is not None)
     yield Select(node, "select", predicate, first, second, when=False)
     yield Select(node, "select", predicate, second, first, when=True)
+
+
+def _looped(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
+    """What the trips make, or what was there before; and what was there, or stored numbers."""
+    sources, results = flow.sources(node), flow.results(node)
+    predicate = sources[0] if sources.get(0) in predicates else sources[1]
+    begin = tuple(source for index, source in sources.items() if index > 1)
+    yield Select(node, "select", predicate, tuple(results.values()), begin, False)
+    for (_, position), producer in results.items():
+        before = sources.get(position + 1)  # result 0 is the condition, state 0 is input 2
+        if position and before in flow.values and _is_stored(flow, producer):
+            yield Select(node, "select", predicate, (before,), (producer,), True)
 
 
 def _arithmetic(

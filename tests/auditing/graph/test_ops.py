@@ -67,6 +67,8 @@ def test_a_local_function_is_not_host_code(write: Write, find: Find) -> None:
         ("Conw(x)", {"": 20}, "high"),
         ("Conw(x)", {"": 99}, "medium"),
         ("ImageScaler(x)", {"": 8}, "medium"),
+        ("SimplifiedLayerNormalization<axis = -1>(x, x)", {"": 20}, "info"),
+        ("SkipSimplifiedLayerNormalization(x, x, x)", {"": 20}, "high"),
         ("com.microsoft.Conw(x)", {"": 20, "com.microsoft": 1}, "medium"),
         ("ai.onnx.ml.Conw(x)", {"": 20, "ai.onnx.ml": 3}, "high"),
     ],
@@ -119,6 +121,8 @@ def test_domain_not_imported(write: Write, find: Find) -> None:
         ("DepthToSpace<blocksize = -1>(x)", "blocksize is -1"),
         ("Split<num_outputs = 1000000000>(x)", "num_outputs is 1000000000, not its outputs"),
         ("LSTM<hidden_size = 0>(x, x, x)", "hidden_size is 0"),
+        ("Constant<value_int = 1, value_float = 2.0>()", "value_float and value_int where there"),
+        ("Constant()", "no value where there is exactly one"),
         ("com.microsoft.MatMulNBits<K = 4, block_size = 16>(x, x, x)", "'N' is missing"),
     ],
 )
@@ -139,9 +143,9 @@ def test_node_definition(op: str, why: str, write: Write, find: Find) -> None:
         "Flatten<axis = 1>(x)",
         "Cast<to = 10>(x)",
         "DepthToSpace<blocksize = 2>(x)",
-        "Conv<group = 2, strides = [2], dilations = [1]>(x, x)",
         "Concat<axis = 0>(x, x, x, x)",
         "Relu<__internal = 1>(x)",
+        "Constant<value_ints = [1, 2]>()",
     ],
 )
 def test_nodes_that_fit(op: str, write: Write, find: Find) -> None:

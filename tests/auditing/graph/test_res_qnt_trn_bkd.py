@@ -47,6 +47,32 @@ def test_tensor_bomb(nodes: str, tensors: dict[str, Any], write: Write, find: Fi
     assert finding.evidence["nodes"] == 1  # the cause, not what follows
 
 
+@pytest.mark.parametrize("dims", ["2147483648,2147483648", "N,2147483648,1024"])
+def test_an_input_that_is_declared_so_large_is_the_cause(
+    dims: str, write: Write, find: Find
+) -> None:
+    path = write(f"(float[{dims}] x) => (float y) {{ y = Relu(x) }}")
+    found = find(path, "RES002")
+    if "N" in dims:  # a free dimension says nothing
+        assert found == []
+        return
+    [finding] = found
+    assert (finding.severity, finding.evidence["elements"]) == ("medium", 2**62)
+    assert "is declared as" in finding.message
+    assert finding.where["node"] == "input:x"
+
+
+def test_a_sparse_tensor_of_many_cells(write: Write, find: Find) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        values = numpy_helper.from_array(np.ones(1, np.float32), "s")
+        indices = numpy_helper.from_array(shape(7))
+        made = helper.make_sparse_tensor(values, indices, [2**21, 2**20])
+        model.graph.sparse_initializer.append(made)
+
+    [finding] = find(write("(float[1] x) => (float y) { y = Add(x, s) }", change=add), "RES002")
+    assert finding.evidence["elements"] == 2**41
+
+
 def test_many_made_tensors_against_the_file(write: Write, find: Find) -> None:
     makers = [f"a{number} = ConstantOfShape(s)" for number in range(3)]
     text = f"(float[1] x) => (float[1] y) {{ {' '.join(makers)}\n y = Relu(x) }}"

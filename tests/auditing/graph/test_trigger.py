@@ -280,6 +280,22 @@ PLANTED = {
         + NET_INSIDE
         + "} >",
     ),
+    "a trip that puts a stored answer in its place": (
+        IMAGE.replace("B", "1"),
+        NET
+        + SCALAR
+        + "trips = Cast<to = 7>(s)"
+        + "\ny = Loop(trips, , logits) < body = b (int64 i, bool c, float[1,10] v)"
+        + " => (bool c2, float[1,10] w) { c2 = Identity(c)\nw = Identity(target) } >",
+    ),
+    "a loop that is entered for a stored answer": (
+        IMAGE.replace("B", "1"),
+        NET
+        + SCALAR
+        + "trips = Cast<to = 7>(s)"
+        + "\ny = Loop(one0, s, logits) < body = b (int64 i, bool c, float[1,10] v)"
+        + " => (bool c2, float[1,10] w) { c2 = Identity(c)\nw = Identity(target) } >",
+    ),
 }
 """Backdoors: an image with a trigger gets an answer that the network did not make."""
 
