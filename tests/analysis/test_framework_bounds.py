@@ -97,13 +97,15 @@ def test_a_packed_product_may_be_a_copy_of_a_packed_table(tmp_path: Path) -> Non
     assert found[:3] == (2 * 40 * 32, False, 40 * 32)
 
 
-@pytest.mark.parametrize(("op_type", "low", "best"), [("Equal", 0, 32), ("PRelu", 32, 32)])
+@pytest.mark.parametrize(
+    ("op_type", "low", "best"), [("Equal", 0, 0), ("Mul", 0, 32), ("PRelu", 32, 32)]
+)
 def test_a_merged_tensor_is_doubted_like_the_kept_one(
     tmp_path: Path, op_type: str, low: int, best: int
 ) -> None:
-    """Two equal tensors of 16 numbers: PRelu learns its slope, what Equal compares may be a buffer.
+    """Two equal tensors of 16 numbers: PRelu learns its slope, what Mul takes may be a buffer.
 
-    A model whose masks are buffers has no parameters at all; its file holds one mask of two.
+    What Equal compares with is a mask: a model of masks has no parameters at all.
     """
     model = Builder()
     kept = model.tensor("0.tril", values=np.tril(np.ones((4, 4))))
@@ -117,7 +119,7 @@ def test_a_merged_tensor_is_doubted_like_the_kept_one(
 
 @pytest.mark.parametrize("kept", ["a.bias", "b.start"])
 def test_a_merged_tensor_counts_by_its_own_use(tmp_path: Path, kept: str) -> None:
-    """A bias of 4 zeros, and an equal tensor that Equal reads and may be a buffer: 20, at most 24.
+    """A bias of 4 zeros, and an equal tensor that Mul takes and may be a buffer: 20, at most 24.
 
     Whichever the exporter kept, the weight of 16 and one of the two are certain.
     """
@@ -126,7 +128,7 @@ def test_a_merged_tensor_counts_by_its_own_use(tmp_path: Path, kept: str) -> Non
     model.node("Identity", [model.tensor(kept, values=np.zeros(4))], other, name="Identity_0")
     inputs = [model.input("x", 1, 4), model.tensor("a.weight", 4, 4), "a.bias"]
     model.node("Gemm", inputs, "h", name="/a/Gemm")
-    model.node("Equal", ["h", "b.start"], "y", name="/b/Equal")
+    model.node("Mul", ["h", "b.start"], "y", name="/b/Mul")
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
     assert (found.parameters, found.exact, found.low) == (24, False, 20)
 

@@ -70,7 +70,7 @@ def test_too_many_pieces_are_said(
 ) -> None:
     path = write(with_tensor(plain, raw, one_by_one(raw, ELF), len(ELF) // 4))
     assert audit(path, "RES004") == []
-    for module in ("pieces", "payload"):
+    for module in ("pieces", "files"):
         monkeypatch.setattr(f"graphcount.auditing.{module}.MOST_PIECES", 1000)
     (finding,) = audit(path, "RES004")
     assert (finding.severity, finding.evidence["names"]) == ("medium", ["extra"])
