@@ -59,7 +59,11 @@ class Inventory:
         self._secret: dict[int, str] = {}
         with self._said("is no inventory of a scan"):
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
 
     @contextmanager
     def _said(self, what: str) -> Iterator[None]:

@@ -227,6 +227,8 @@ def start(
 
 
 def finished(database: Path) -> int:
+    if not database.exists():
+        return 0
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
             found: int = db.execute("SELECT count(*) FROM inventory").fetchone()[0]
