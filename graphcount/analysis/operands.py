@@ -162,13 +162,20 @@ def _shifted(graph: Tables, node: str) -> bool:
 def _stored_operand(graph: Tables, node: str, index: int | None = None) -> bool:
     """Whether an input is stored, as floats or as integers that are dequantized."""
     return any(
-        graph.nodes[producer]["kind"] == "initializer"
-        or (
-            graph.nodes[producer].get("op_type") == "DequantizeLinear"
-            and _stored_operand(graph, producer, 0)
-        )
+        _is_stored(graph, producer)
         for producer, edge in producers(graph, node)
         if index is None or edge["index"] == index
+    )
+
+
+def _is_stored(graph: Tables, node: str) -> bool:
+    """An initializer, or what dequantizes one: one step, for a file may chain or circle them."""
+    if graph.nodes[node].get("op_type") != "DequantizeLinear":
+        return bool(graph.nodes[node]["kind"] == "initializer")
+    return any(
+        graph.nodes[producer]["kind"] == "initializer"
+        for producer, edge in producers(graph, node)
+        if edge["index"] == 0
     )
 
 

@@ -832,3 +832,10 @@ def test_what_torch_export_declares_keeps_its_role(of: Of) -> None:
     }
     assert rows["table"].reason == "declared a buffer by torch.export"
     assert rows["w"].reason == "declared a parameter by torch.export, used by MatMul"
+
+
+def test_a_chain_of_dequantizations_does_not_recurse(of: Of) -> None:
+    chain = [N("DequantizeLinear", [f"d{i}", "s"], [f"d{i + 1}"]) for i in range(3000)]
+    nodes = [*chain, N("Sub", ["x", "mean"], ["c"]), N("Mul", ["c", "d3000"], ["y"])]
+    rows = of(nodes, {"d0": ints(4), "s": floats(), "mean": floats(4)})
+    assert rows["s"].kind == "quantization"
