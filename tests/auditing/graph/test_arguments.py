@@ -200,10 +200,20 @@ def test_onnx_refuses_most_of_them_too(write: Write) -> None:
     assert len(refused) > len(WRONG) // 2
 
 
-@pytest.mark.long
-def test_no_model_of_onnxs_own_node_tests_is_wrong(tmp_path: Path, find: Find) -> None:
+def unfilled(
+    _: Any, dims: Any, _kernel: Any, _strides: Any, out: Any, *_rest: Any, **_pads: Any
+) -> Any:
+    """What a pooling gives, by its shape alone."""
+    return np.zeros((*dims[:2], *out), np.float32)
+
+
+def test_no_model_of_onnxs_own_node_tests_is_wrong(
+    tmp_path: Path, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every example of these operators, its inputs made constants so that they are known."""
     cases = pytest.importorskip("onnx.backend.test.case.node")
+    pools = pytest.importorskip("onnx.reference.ops.op_pool_common")
+    monkeypatch.setattr(pools, "pool", unfilled)  # results are not looked at, and take most time
     path = tmp_path / "case.onnx"
     seen = set()
     with warnings.catch_warnings():
