@@ -27,7 +27,7 @@ Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Func
 
 from __future__ import annotations
 
-from graphcount.graph.build import Builder
+from graphcount.graph.build import Builder, is_batched_scan
 from graphcount.graph.problems import Problem
 from graphcount.graph.tables import ModelGraph, Tables, has_cycle, topological_order
 from graphcount.graph.walk import all_nodes, census
@@ -47,4 +47,12 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     return ModelGraph(tables, tuple(builder.problems), cyclic, node_count, subgraph_count)
 
 
-__all__ = ["ModelGraph", "Problem", "Tables", "all_nodes", "build_graph", "topological_order"]
+__all__ = [
+    "ModelGraph",
+    "Problem",
+    "Tables",
+    "all_nodes",
+    "build_graph",
+    "is_batched_scan",
+    "topological_order",
+]

@@ -243,7 +243,7 @@ class Builder:
         path = f"{holder}/{name}" if number == 0 else f"{holder}/{name}[{number}]"
         scope = _Scope(path, body.scope)
         inputs = self.open_graph(graph, scope, is_main=False)
-        shift = _first_fed_input(node)
+        shift = int(is_batched_scan(node, graph))
         for position, input_id in enumerate(inputs):
             if position + shift < len(node.inputs):
                 value = node.inputs[position + shift]
@@ -340,12 +340,10 @@ def _join(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
 
 
-def _first_fed_input(node: Node) -> int:
-    """Which input of the holder feeds the first input of its body (ONNX operator definitions).
+def is_batched_scan(node: Node, body: Graph) -> bool:
+    """Whether a node is a Scan of opset 8, whose values have a batch axis before the others.
 
-    Loop's body takes the iteration number first, in the place of the holder's trip count M; Scan-8
-    had `sequence_lens` before the values. If's bodies take nothing.
+    It alone takes an input that its body does not: `sequence_lens`, named or left out, comes first
+    (Changelog.md, Scan-8). Loop's body takes the iteration number in the place of the trip count.
     """
-    if node.op_type == "Scan" and node.domain == "" and node.attribute("directions") is not None:
-        return 1
-    return 0
+    return node.op_type == "Scan" and node.domain == "" and len(node.inputs) == len(body.inputs) + 1

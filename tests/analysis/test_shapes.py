@@ -15,6 +15,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
 
+import graphcount
 from graphcount.analysis.counts import count
 from graphcount.analysis.shapes import Bindings, ShapeError, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
@@ -349,6 +350,31 @@ def test_scan_takes_an_axis_and_gives_one(save: Save) -> None:
     assert shape(found, "last") == ["b", 4]
     assert shape(found, "all") == ["b", 4, "time"]
     assert [str(trip) for trip in found.trips.values()] == ["time"]
+
+
+@pytest.mark.parametrize("lengths", ["", "lengths"])
+def test_scan_8_has_a_batch_and_its_lengths_first(save: Save, lengths: str) -> None:
+    body = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["h", "W"], ["m"]),
+            helper.make_node("Add", ["m", "e"], ["h2"]),
+            helper.make_node("Identity", ["h2"], ["o"]),
+        ],
+        "body",
+        [onnx.ValueInfoProto(name="h"), onnx.ValueInfoProto(name="e")],
+        [onnx.ValueInfoProto(name="h2"), onnx.ValueInfoProto(name="o")],
+        [helper.make_tensor("W", F, [4, 4], np.ones(16, np.float32))],
+    )
+    node = helper.make_node(
+        "Scan", [lengths, "h0", "x"], ["last", "all"], body=body, num_scan_inputs=1
+    )
+    inputs = [("h0", ["b", 4]), ("x", ["b", "time", 4]), info("lengths", I64, ["b"])]
+    path = save([node], inputs=inputs, outputs=["last", "all"], opsets=[("", 8)])
+    found = infer(path)
+    assert shape(found, "e") == [4]
+    assert shape(found, "last") == ["b", 4]
+    assert shape(found, "all") == ["b", "time", 4]
+    assert graphcount.count(path).totals.macs_expression == "16*b*time"
 
 
 def test_functions_are_followed_at_each_call(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from graphcount.analysis.shapes.state import Body, State, ValueKey
+from graphcount.graph import is_batched_scan
 from graphcount.loading.model import Node
 from graphcount.ops.call import Shape
-from graphcount.ops.shape.kit import Numbers
+from graphcount.ops.shape.kit import Numbers, times
 from graphcount.symbolic import Dim, Expr
 
 INT64, BOOL = 7, 9
@@ -57,7 +58,7 @@ def _scan_input(state: State, node_id: str, body: Body, node: Node, position: in
     shape = state.shape(source)
     dtype = state.dtypes.get(source, 0) if source else 0
     scanned = len(body.graph.inputs) - node.integer("num_scan_inputs", 0)
-    batched = is_scan_8(node)
+    batched = is_batched_scan(node, body.graph)
     if position < scanned:
         if shape is not None and batched:
             shape = shape[1:]
@@ -68,11 +69,6 @@ def _scan_input(state: State, node_id: str, body: Body, node: Node, position: in
         return Result(shape[2:], dtype)
     axis = _axis(node.integers("scan_input_axes"), position - scanned, len(shape))
     return Result((*shape[:axis], *shape[axis + 1 :]) if axis is not None else None, dtype)
-
-
-def is_scan_8(node: Node) -> bool:
-    """Scan-8 has a batch axis and sequence lengths before the values."""
-    return node.attribute("directions") is not None
 
 
 def _axis(axes: tuple[int, ...] | None, index: int, rank: int) -> int | None:
@@ -198,13 +194,13 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     body = state.bodies.get(f"{node_id}/body")
     if body is None:
         return [NOTHING] * len(node.outputs)
-    batched = is_scan_8(node)
+    batched = is_batched_scan(node, body.graph)
     scanned = node.integer("num_scan_inputs", 0)
     states = len(body.graph.inputs) - scanned
     sources = state.sources(node_id, len(node.inputs))
     first = state.shape(sources[states + batched]) if 0 <= states + batched < len(sources) else None
-    trip, batch = _scan_trips(node, first)
-    state.trips[node_id] = trip
+    trip, batch = _scan_trips(node, first, batched)
+    state.trips[node_id] = times(trip, batch) if batched else trip
     results = state.results(node_id, "body")
     found = []
     for position in range(len(node.outputs)):
@@ -225,11 +221,11 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     return found
 
 
-def _scan_trips(node: Node, first: Shape | None) -> tuple[Dim | None, Dim | None]:
-    """Iterations and (in Scan-8) the batch, from the first tensor that is scanned."""
+def _scan_trips(node: Node, first: Shape | None, batched: bool) -> tuple[Dim | None, Dim | None]:
+    """Steps of a sequence and (in Scan-8) the batch, from the first tensor that is scanned."""
     if first is None:
         return None, None
-    if is_scan_8(node):
+    if batched:
         return (first[1], first[0]) if len(first) > 1 else (None, None)
     axis = _axis(node.integers("scan_input_axes"), 0, len(first))
     return (first[axis] if axis is not None else None), None
