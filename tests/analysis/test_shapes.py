@@ -377,6 +377,43 @@ def test_scan_8_has_a_batch_and_its_lengths_first(save: Save, lengths: str) -> N
     assert graphcount.count(path).totals.macs_expression == "16*b*time"
 
 
+@pytest.mark.parametrize(
+    ("past", "total", "wanted"),
+    [
+        (9, 10, 10),
+        (32, 10, 32),  # a cache with room for more
+        (9, None, None),
+        (None, None, 1),
+        ("past", "past + 1", "past + 1"),
+        ("past", "all", None),
+    ],
+)
+def test_how_long_a_grouped_cache_is(save: Save, past: Any, total: Any, wanted: Any) -> None:
+    names = ["q", "k", "v", "", "", "len", "total"]
+    inputs: list[Any] = [("q", [1, 1, 64]), ("k", [1, 1, 32]), ("v", [1, 1, 32])]
+    if past is not None:
+        names[3:5] = ["pk", "pv"]
+        inputs += [("pk", [1, 2, past, 16]), ("pv", [1, 2, past, 16])]
+    nodes = []
+    if isinstance(total, str):
+        inputs.append(info("mask", I64, [1, total]))
+        nodes = [helper.make_node("Shape", ["mask"], ["total"], start=1)]
+    elif total is None:
+        inputs.append(info("total", I64, []))
+    constants = [vector("len", 9)] + ([vector("total", total)] if isinstance(total, int) else [])
+    node = helper.make_node(
+        "GroupQueryAttention",
+        names,
+        ["y", "key", "value"],
+        domain="com.microsoft",
+        num_heads=4,
+        kv_num_heads=2,
+    )
+    opsets = [("", 20), ("com.microsoft", 1)]
+    path = save([*nodes, node], constants, inputs=inputs, outputs=["y", "key"], opsets=opsets)
+    assert shape(infer(path), "key") == [1, 2, wanted, 16]
+
+
 def test_functions_are_followed_at_each_call(tmp_path: Path) -> None:
     text = """
 <ir_version: 8, opset_import: ["": 17, "local": 1]>

@@ -12,6 +12,7 @@ from graphcount.ops.shape.kit import (
     add,
     axis_of,
     integers_of,
+    larger,
     over,
     replace,
     same,
@@ -87,9 +88,10 @@ def decoder_attention(call: Call) -> Shapes:
 
 
 def group_query_attention(call: Call) -> Shapes:
-    """GroupQueryAttention, SparseAttention: packed QKV without key; present (B, kv heads, ?, size).
+    """GroupQueryAttention, SparseAttention: packed QKV without key; present (B, kv heads, L, size).
 
-    How long the present is depends on whether the cache is shared, which the file does not say.
+    The present is as long as the past that the caller hands over, which may have room for more, or
+    as all keys where these are more.
     """
     query, key, past = call.input(0), call.input(1), call.input(3)
     count, kv_count = call.node.integer("num_heads", 0), call.node.integer("kv_num_heads", 0)
@@ -98,11 +100,22 @@ def group_query_attention(call: Call) -> Shapes:
     packed = not call.has(1)
     size = over(query[2], count + 2 * kv_count) if packed else over(query[2], count)
     width = times(size, count) if packed else query[2]
-    length: Dim | None = None
-    if past is not None and past[2] == 0:
+    kept = past[2] if past is not None else None if call.has(3) else 0
+    if kept == 0:
         length = key[1] if key is not None else query[1]
+    else:
+        stated = call.value(7 if call.node.op_type == "SparseAttention" else 6)
+        length = _longer(kept, stated[0] if stated is not None and len(stated) == 1 else None)
     present = (query[0], kv_count or None, length, size)
     return [(query[0], query[1], width), present, present]
+
+
+def _longer(a: Dim | None, b: Dim | None) -> Dim | None:
+    """The larger of two lengths; None where sizes decide which one that is."""
+    if a is None or b is None:
+        return None
+    found = larger(a, b)
+    return found if found in (a, b) else None
 
 
 def embed_layer_norm(call: Call) -> Shapes:
