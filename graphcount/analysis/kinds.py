@@ -234,12 +234,17 @@ def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
 
 
 def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
-    """Initial states of recurrent layers, and Loop states, are learned only when they vary."""
+    """Initial states of recurrent layers, and Loop states, are learned only when they vary.
+
+    The operators of a body that compute with a Loop's state count as its uses, too.
+    """
     uses = [use for use in tensor.uses if use.role in ("initial state", "state")]
-    if not uses or len(uses) < len(tensor.uses):
+    if not uses or any(use.role != "operand" for use in tensor.uses if use not in uses):
         return None
     use = uses[0]
     filled = tensor.stored.elements <= FEW and context.values.constant(tensor.stored) is not None
+    if len(uses) < len(tensor.uses) and not filled:
+        return None
     if tensor.stored.constant or filled or tensor.stored.elements <= 1:
         return Verdict("constant", use.role or "", f"constant {use.role} of {label(use, context)}")
     return Verdict("parameter", use.role or "", f"{use.role} of {label(use, context)}")

@@ -622,6 +622,35 @@ def test_an_initial_state_is_learned_when_it_varies(of: Of, filled: bool) -> Non
     assert rows["h0"].reason.endswith("initial state of LSTM")
 
 
+@pytest.mark.parametrize("filled", [True, False])
+@pytest.mark.parametrize("op_type", ["Add", "MatMul"])
+def test_what_a_loop_starts_from_is_learned_when_it_varies(
+    of: Of, op_type: str, filled: bool
+) -> None:
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            N(op_type, ["s", "x"] if op_type == "Add" else ["x", "s"], ["s2"]),
+            N("Not", ["c"], ["d"]),
+        ],
+        "body",
+        [
+            info("t", TensorProto.INT64, []),
+            info("c", TensorProto.BOOL, []),
+            onnx.ValueInfoProto(name="s"),
+        ],
+        [info("d", TensorProto.BOOL, []), onnx.ValueInfoProto(name="s2")],
+    )
+    loop = N("Loop", ["n", "", "start"], ["y"], body=body)
+    side = 4 if op_type == "MatMul" else 1
+    start = np.zeros((side, 4), np.float32) if filled else floats(side, 4)
+    row = of([loop], {"n": np.int64(3), "start": start})["start"]
+    if op_type == "Add" and filled:
+        assert (row.kind, row.role, row.reason) == ("constant", "state", "constant state of Loop")
+    else:
+        assert row.kind == "parameter"  # a right operand is a weight, whatever it is filled with
+
+
 def test_what_a_layer_starts_from_is_no_weight(of: Of) -> None:
     nodes = [N("MatMul", ["zeros", "kernel"], ["h"]), N("Add", ["h", "x"], ["y"])]
     filled = np.zeros((1, 2), np.float32)
