@@ -144,6 +144,49 @@ def test_a_loops_body_is_fed_by_its_inputs(save: Save, weights: Weights) -> None
     assert nx.is_directed_acyclic_graph(graph)
 
 
+@pytest.mark.parametrize("op_type", ["If", "Loop", "Scan"])
+def test_a_body_repeats_its_initializers_as_inputs_before_ir_4(
+    save: Save, weights: Weights, op_type: str
+) -> None:
+    infos = {
+        "If": [],
+        "Loop": [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("s", TensorProto.FLOAT, None),
+        ],
+        "Scan": [
+            helper.make_tensor_value_info("s", TensorProto.FLOAT, [2, 2]),
+            helper.make_tensor_value_info("e", TensorProto.FLOAT, [2]),
+        ],
+    }[op_type]
+    data = "x" if op_type == "If" else "s"
+    nodes = [helper.make_node("MatMul", [data, "W"], ["z"], "mm")]
+    outputs = [helper.make_tensor_value_info("z", TensorProto.FLOAT, [2, 2])]
+    if op_type == "Loop":
+        nodes.append(helper.make_node("Identity", ["c"], ["d"]))
+        outputs.insert(0, helper.make_tensor_value_info("d", TensorProto.BOOL, []))
+    repeated = helper.make_tensor_value_info("W", TensorProto.FLOAT, [2, 2])
+    body = helper.make_graph(nodes, "body", [repeated, *infos], outputs, [weights("W", 2, 2)])
+    bodies = {"body": body}
+    if op_type == "If":
+        bodies = {"then_branch": body, "else_branch": body}
+    inputs = {"If": ["c"], "Loop": ["n", "", "x"], "Scan": ["x", "v"]}[op_type]
+    scanned: dict[str, Any] = {"num_scan_inputs": 1} if op_type == "Scan" else {}
+    node = helper.make_node(op_type, inputs, ["y"], "holder", **bodies, **scanned)
+    three = helper.make_tensor("n", TensorProto.INT64, [], [3])
+    given = [("x", [2, 2]), ("v", [3, 2]), helper.make_tensor_value_info("c", TensorProto.BOOL, [])]
+
+    def older(model: onnx.ModelProto) -> None:
+        model.ir_version = 3
+
+    path = save([node], [three], inputs=given, outputs=["y"], opsets=[("", 9)], change=older)
+    report = graphcount.count(path)
+    assert report.totals.parameters == (8 if op_type == "If" else 4)
+    assert report.totals.macs == (8 if op_type == "If" else 24)
+    assert report.unknown == ()
+
+
 def function_model(save: Save, weights: Weights, calls: int) -> str:
     """A local function with a weight of 6 numbers, called some times."""
     function = helper.make_function(

@@ -93,7 +93,7 @@ class Builder:
         self.plan, problems = plan_expansion(self.proto, self.functions, self.limits)
         self.problems.extend(problems)
         main = _Scope("", None)
-        self.open_graph(self.proto.graph, main, is_main=True)
+        self.open_graph(self.proto.graph, main)
         self.drain([_Body(iter(enumerate(self.proto.graph.nodes)), main, None)])
         self.close_graph(self.proto.graph, main)
         self.detached_functions()
@@ -137,32 +137,18 @@ class Builder:
         """What defines a value: a kind of node, or the binding of a function's call."""
         return str(self.nodes[where]["kind"]) if isinstance(where, str) else "argument"
 
-    def open_graph(self, graph: Graph, scope: _Scope, *, is_main: bool) -> list[str]:
+    def open_graph(self, graph: Graph, scope: _Scope) -> list[str]:
         """Add inputs and initializers of a graph; return the ids of its inputs."""
-        tensors: dict[str, Tensor | SparseTensor] = {}
         for tensor in graph.initializers:
-            self.initializer(scope, tensor.name, tensor, tensors)
+            self.initializer(scope, tensor.name, tensor)
         for sparse in graph.sparse_initializers:
-            self.initializer(scope, sparse.values.name, sparse, tensors)
-        ids = []
-        for info in graph.inputs:
-            if is_main and info.name in tensors:
-                ids.append("")  # IR < 4 repeats initializers as inputs; later it is a default
-                continue
-            ids.append(self.input(scope, info))
-        return ids
+            self.initializer(scope, sparse.values.name, sparse)
+        return [self.input(scope, info) for info in graph.fed_inputs]
 
-    def initializer(
-        self,
-        scope: _Scope,
-        name: str,
-        tensor: Tensor | SparseTensor,
-        seen: dict[str, Tensor | SparseTensor],
-    ) -> None:
-        """Add one initializer and remember its name."""
+    def initializer(self, scope: _Scope, name: str, tensor: Tensor | SparseTensor) -> None:
+        """Add one initializer."""
         attributes = {"kind": "initializer", "scope": scope.path, "name": name, "tensor": tensor}
         node_id = self.add(_join(scope.path, f"initializer:{name}"), attributes)
-        seen[name] = tensor
         self.define(scope, name, node_id)
 
     def input(self, scope: _Scope, info: ValueInfo) -> str:
@@ -242,7 +228,7 @@ class Builder:
         """Open a body of If, Loop, Scan (or of an operator we do not know)."""
         path = f"{holder}/{name}" if number == 0 else f"{holder}/{name}[{number}]"
         scope = _Scope(path, body.scope)
-        inputs = self.open_graph(graph, scope, is_main=False)
+        inputs = self.open_graph(graph, scope)
         shift = int(is_batched_scan(node, graph))
         for position, input_id in enumerate(inputs):
             if position + shift < len(node.inputs):
@@ -346,4 +332,8 @@ def is_batched_scan(node: Node, body: Graph) -> bool:
     It alone takes an input that its body does not: `sequence_lens`, named or left out, comes first
     (Changelog.md, Scan-8). Loop's body takes the iteration number in the place of the trip count.
     """
-    return node.op_type == "Scan" and node.domain == "" and len(node.inputs) == len(body.inputs) + 1
+    return (
+        node.op_type == "Scan"
+        and node.domain == ""
+        and len(node.inputs) == len(body.fed_inputs) + 1
+    )

@@ -194,6 +194,13 @@ class Graph:
     value_info: tuple[ValueInfo, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def fed_inputs(self) -> tuple[ValueInfo, ...]:
+        """Inputs that take a value: IR < 4 repeats initializers among them, those do not."""
+        stored = {tensor.name for tensor in self.initializers}
+        stored.update(sparse.values.name for sparse in self.sparse_initializers)
+        return tuple(info for info in self.inputs if info.name not in stored)
+
 
 class Function(NamedTuple):
     """A FunctionProto: a model-local function."""

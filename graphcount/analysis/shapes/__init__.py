@@ -125,7 +125,7 @@ def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
     return {
         (body.holder, position): None
         for body in state.bodies.values()
-        for position in range(len(body.graph.inputs))
+        for position in range(len(body.inputs))
     }
 
 

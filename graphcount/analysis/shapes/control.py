@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from graphcount.analysis.shapes.state import Body, State, ValueKey
-from graphcount.graph import is_batched_scan
 from graphcount.loading.model import Node
 from graphcount.ops.call import Shape
 from graphcount.ops.shape.kit import Numbers, times
@@ -57,8 +56,8 @@ def _scan_input(state: State, node_id: str, body: Body, node: Node, position: in
     source = state.source_of(node_id)
     shape = state.shape(source)
     dtype = state.dtypes.get(source, 0) if source else 0
-    scanned = len(body.graph.inputs) - node.integer("num_scan_inputs", 0)
-    batched = is_batched_scan(node, body.graph)
+    scanned = len(body.inputs) - node.integer("num_scan_inputs", 0)
+    batched = body.batched
     if position < scanned:
         if shape is not None and batched:
             shape = shape[1:]
@@ -140,9 +139,9 @@ def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
 
 def _stable(state: State, body: Body, position: int, after: Shape | None) -> Shape | None:
     """Shape of a state before and after every iteration; a smaller claim is noted for next time."""
-    if position >= len(body.graph.inputs):
+    if position >= len(body.inputs):
         return None
-    name = body.graph.inputs[position].name
+    name = body.inputs[position]
     input_id = f"{body.holder}/{body.attribute}/input:{name}"
     before = state.shapes.get((input_id, name))
     if before is None or before == after:
@@ -194,9 +193,9 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     body = state.bodies.get(f"{node_id}/body")
     if body is None:
         return [NOTHING] * len(node.outputs)
-    batched = is_batched_scan(node, body.graph)
+    batched = body.batched
     scanned = node.integer("num_scan_inputs", 0)
-    states = len(body.graph.inputs) - scanned
+    states = len(body.inputs) - scanned
     sources = state.sources(node_id, len(node.inputs))
     first = state.shape(sources[states + batched]) if 0 <= states + batched < len(sources) else None
     trip, batch = _scan_trips(node, first, batched)

@@ -11,7 +11,7 @@ from graphcount.analysis.shapes.declared import Declarations
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import Tables
+from graphcount.graph import Tables, is_batched_scan
 from graphcount.loading.model import Attribute, Graph, Node, Tensor
 from graphcount.ops.call import Shape
 from graphcount.ops.shape.kit import Number, Numbers, Ratio
@@ -49,12 +49,23 @@ class Conflict(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A subgraph: who holds it, under which attribute, and its record."""
+    """A subgraph.
+
+    Attributes:
+        holder: Id of the node that holds it.
+        attribute: Under which attribute.
+        graph: Its record.
+        inputs: Names of its inputs that take a value, in order.
+        positions: Place of each of them.
+        batched: It is the body of a Scan of opset 8.
+    """
 
     holder: str
     attribute: str
     graph: Graph
+    inputs: tuple[str, ...]
     positions: dict[str, int]
+    batched: bool
 
 
 class Literals:
@@ -205,5 +216,7 @@ def find_bodies(tables: Tables) -> Iterator[tuple[str, Body]]:
         for attribute in node.attributes:
             for number, graph in enumerate(attribute.graphs):
                 path = f"{node_id}/{attribute.name}" + (f"[{number}]" if number else "")
-                positions = {info.name: place for place, info in enumerate(graph.inputs)}
-                yield path, Body(node_id, attribute.name, graph, positions)
+                inputs = tuple(info.name for info in graph.fed_inputs)
+                positions = {name: place for place, name in enumerate(inputs)}
+                batched = is_batched_scan(node, graph)
+                yield path, Body(node_id, attribute.name, graph, inputs, positions, batched)

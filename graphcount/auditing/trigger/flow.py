@@ -188,7 +188,7 @@ def _back_edges(
         if body is None or not body.graphs:
             continue
         shift = 1 if data["op_type"] == "Loop" else 0
-        inputs = [info.name for info in body.graphs[0].inputs]
+        inputs = [info.name for info in body.graphs[0].fed_inputs]
         states = len(inputs) - (node.integer("num_scan_inputs", 0) if not shift else 0)
         for producer, keyed in pred[holder].items():
             for edge in keyed.values():
