@@ -44,7 +44,8 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     if cyclic:
         builder.problems.append(Problem("cycle", "graph"))
     node_count, subgraph_count = census(proto)
-    return ModelGraph(tables, tuple(builder.problems), cyclic, node_count, subgraph_count)
+    problems = tuple(builder.problems)
+    return ModelGraph(tables, problems, cyclic, node_count, subgraph_count, builder.aliases())
 
 
 __all__ = [

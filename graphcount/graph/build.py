@@ -85,6 +85,7 @@ class Builder:
         self.expanded: set[FunctionId] = set()
         self.bodies: dict[FunctionId, tuple[_Scope, list[str]]] = {}
         self.refused_calls: list[tuple[str, FunctionId]] = []
+        self.returned: list[tuple[_Scope, str]] = []
 
     def run(self) -> None:
         """Add every node, then every edge."""
@@ -252,6 +253,7 @@ class Builder:
         for position, formal in enumerate(function.outputs):
             if position < len(node.outputs):
                 self.define(outer, node.outputs[position], (scope, formal))
+                self.returned.append((outer, node.outputs[position]))
         arguments = {attribute.name: attribute for attribute in function.attribute_protos}
         arguments.update({attribute.name: attribute for attribute in node.attributes})
         return _Body(iter(enumerate(function.nodes)), scope, arguments)
@@ -273,6 +275,15 @@ class Builder:
             if function_id in self.bodies:
                 scope, outputs = self.bodies[function_id]
                 self.results.append((node_id, "function", scope, outputs))
+
+    def aliases(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        """(scope, name) of what calls return, by the node that makes it and its name there."""
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for scope, name in self.returned:
+            made = scope.resolve(name) if name else None
+            if made is not None and made[0]:
+                found.setdefault(made, []).append((scope.path, name))
+        return found
 
     # ------------------------------------------------------------------------------ edges
 

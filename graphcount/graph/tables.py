@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +43,8 @@ class ModelGraph:
         cyclic: The graph has a cycle, so no order of execution exists.
         node_count: NodeProtos in the file: main graph, subgraphs and function bodies, once each.
         subgraph_count: Subgraphs in the file.
+        aliases: (scope, name) of what calls of functions return, by the node inside that makes it
+            and its name there.
     """
 
     tables: Tables
@@ -49,6 +52,7 @@ class ModelGraph:
     cyclic: bool
     node_count: int
     subgraph_count: int
+    aliases: Mapping[tuple[str, str], Sequence[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def unknowns(self) -> tuple[Unknown, ...]:

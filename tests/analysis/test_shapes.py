@@ -414,6 +414,37 @@ def test_how_long_a_grouped_cache_is(save: Save, past: Any, total: Any, wanted: 
     assert shape(infer(path), "key") == [1, 2, wanted, 16]
 
 
+def test_what_a_call_returns_has_the_shape_its_caller_declares(save: Save) -> None:
+    """At each call its own, and only where the body does not tell."""
+    inner = [
+        helper.make_node("Foo", ["a"], ["b"], domain="acme"),
+        helper.make_node("Relu", ["a"], ["c"]),
+    ]
+    imports = [helper.make_opsetid("", 20), helper.make_opsetid("acme", 1)]
+    function = helper.make_function("local", "Block", ["a"], ["b", "c"], inner, imports)
+    nodes = [
+        helper.make_node("Block", ["x"], ["h", "r"], domain="local"),
+        helper.make_node("Block", ["h"], ["y", "z"], domain="local"),
+    ]
+    declared = [("h", ["n", 5]), ("r", ["n", 4])]
+    path = save(
+        nodes,
+        inputs=[("x", ["n", 4])],
+        outputs=[info("y", F, ["n", 6]), "z"],
+        functions=[function],
+        opsets=[("", 20), ("local", 1), ("acme", 1)],
+        value_info=[info(name, F, dims) for name, dims in declared],
+    )
+    shapes = infer(path).shapes
+    found = {node: [str(dim) for dim in dims] for (node, _), dims in shapes.items() if "/" in node}
+    assert found == {
+        "Block#0/Foo#0": ["n", "5"],
+        "Block#0/Relu#1": ["n", "4"],
+        "Block#1/Foo#0": ["n", "6"],
+        "Block#1/Relu#1": ["n", "5"],
+    }
+
+
 def test_functions_are_followed_at_each_call(tmp_path: Path) -> None:
     text = """
 <ir_version: 8, opset_import: ["": 17, "local": 1]>

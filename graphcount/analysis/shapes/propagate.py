@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.calls import Calls
@@ -42,13 +43,17 @@ LARGEST = 2**63
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 
+Aliases: TypeAlias = "Mapping[tuple[str, str], Sequence[tuple[str, str]]]"
+"""(scope, name) of what calls return, by the value inside the function."""
+
 
 class Propagation:
     """The pass. What it finds is in `state`; `calls` shares what equal nodes have in common."""
 
-    def __init__(self, state: State, calls: Calls) -> None:
+    def __init__(self, state: State, calls: Calls, aliases: Aliases) -> None:
         self.state = state
         self.calls = calls
+        self.aliases = aliases
         self.found: dict[Facts, tuple[list[Result], str]] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
@@ -233,10 +238,22 @@ class Propagation:
                 declared = self.state.declared.shape(info, symbols=symbols)
                 shape = self.refined(node_id, name, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
+            if (node_id, name) in self.aliases:
+                result = self.returned(node_id, name, result)
             self.keep((node_id, name), result)
             if result.shape is None or None in result.shape:
                 lost = True
         return lost
+
+    def returned(self, node_id: str, name: str, result: Result) -> Result:
+        """What a function returns, with what its caller declares of that."""
+        for scope, alias in self.aliases[node_id, name]:
+            info = self.state.declared.infos(scope).get(alias)
+            if info is not None:
+                declared = self.state.declared.shape(info)
+                shape = self.refined(node_id, name, result.shape, declared)
+                result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
+        return result
 
     def keep(self, key: ValueKey, result: Result) -> None:
         """Remember what is known of a value."""
