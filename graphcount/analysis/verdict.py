@@ -90,7 +90,7 @@ def role_of(use: Use | None) -> str:
 
 
 def label(use: Use | None, context: Context) -> str:
-    """How a reason names a node: its op type and id."""
+    """How a reason names a node: its op type, with the domain where that is not the default."""
     if use is None:
         return "nothing"
     data: dict[str, Any] = context.graph.nodes[use.node]

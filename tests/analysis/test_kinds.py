@@ -282,6 +282,29 @@ def test_equal_tensors_merged_by_the_exporter_are_parameters(of: Of) -> None:
     assert rows["zeros"].reason == "running mean merged with an equal bias"
 
 
+def test_a_norm_written_out_has_the_parts_of_one(of: Of) -> None:
+    nodes = [
+        N("MatMul", ["x", "w"], ["h"]),
+        N("Sub", ["h", "onnx::Sub_1"], ["a"]),
+        N("Mul", ["a", "onnx::Mul_2"], ["b"]),
+        N("Add", ["b", "onnx::Add_3"], ["y"]),
+    ]
+    names = ("onnx::Sub_1", "onnx::Mul_2", "onnx::Add_3")
+    rows = of(nodes, {"w": floats(4, 5), **{name: floats(5) for name in names}})
+    assert kinds(rows)["onnx::Sub_1"] == ("buffer", "running mean")
+    assert rows["onnx::Sub_1"].reason == "mean of a normalisation written as Sub, Mul, Add"
+
+
+def test_what_a_scaler_subtracts_is_no_parameter(of: Of) -> None:
+    scaler = {"offset": [1.5, 2.5, 3.5, 4.5], "scale": [0.5, 0.25, 0.75, 2.0]}
+    rows = of([N("Scaler", ["x"], ["y"], "prepare", domain=ML, **scaler)], {})
+    assert kinds(rows) == {
+        "prepare.offset": ("buffer", "statistic"),
+        "prepare.scale": ("buffer", "statistic"),
+    }
+    assert rows["prepare.offset"].reason == "statistic of ai.onnx.ml::Scaler"
+
+
 @pytest.mark.parametrize(
     ("names", "filled", "kind"),
     [
