@@ -37,24 +37,31 @@ class _Scope:
     def resolve(self, name: str) -> tuple[str, str] | None:
         """Id of the node that produces a value and the value's name there, or None.
 
-        Both are empty for an optional argument that a call leaves out.
+        Both are empty for an optional argument that a call leaves out. The aliases on the way lead
+        to the end from then on, so that a chain of calls is followed once.
         """
-        scope: _Scope | None = self
-        for _ in range(10_000):  # an alias of an alias …; a circle of aliases has no producer
-            found = None
-            while scope is not None:
-                found = scope.values.get(name)
-                if found is not None:
-                    break
-                scope = scope.parent
-            if found is None:
-                return None
-            if isinstance(found, str):
-                return found, name
+        passed: dict[tuple[int, str], _Scope] = {}
+        scope: _Scope = self
+        found: str | tuple[_Scope, str] | None = None
+        while name:
+            at = scope.defining(name)
+            found = at.values[name] if at is not None else None
+            if at is None or not isinstance(found, tuple) or (id(at), name) in passed:
+                break  # an end, or a circle of aliases, which has no producer
+            passed[id(at), name] = at
             scope, name = found
-            if not name:
-                return "", ""
-        return None
+        for (_, alias), at in passed.items():
+            at.values[alias] = scope, name
+        if not name:
+            return "", ""
+        return (found, name) if isinstance(found, str) else None
+
+    def defining(self, name: str) -> _Scope | None:
+        """This scope, or the nearest one around it, that has the name."""
+        scope: _Scope | None = self
+        while scope is not None and name not in scope.values:
+            scope = scope.parent
+        return scope
 
 
 class _Body(NamedTuple):
