@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import graphcount
+from graphcount.errors import LimitError
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -386,3 +387,27 @@ def test_a_circle_of_calls_has_no_producer(save: Save) -> None:
     readers = [helper.make_node("Relu", [f"v{i}"], [f"r{i}"]) for i in range(3)]
     path = save([*calls, *readers], outputs=["r0"], functions=[SAME])
     assert whats(path) == ["value"] * 3
+
+
+@pytest.mark.parametrize("place", ["node", "attribute", "function", "many bodies"])
+def test_names_repeated_in_every_id_are_refused(place: str, save: Save) -> None:
+    """A name of 300 kB around 300 nodes would be 90 MB of ids."""
+    count, long = 300, "N" * 300_000
+    body = [helper.make_node("Relu", ["x"], [f"b{i}"]) for i in range(count)]
+    inner = helper.make_graph(body, "inner", [], [helper.make_empty_tensor_value_info("b0")])
+    functions = []
+    if place == "function":
+        opsets = [helper.make_opsetid("", 21)]
+        functions = [helper.make_function("acme", "F", ["x"], ["b0"], body, opsets)]
+        node = helper.make_node("F", ["x"], ["y"], long, domain="acme")
+    elif place == "many bodies":
+        empty = helper.make_graph([], "empty", [], [])
+        node = helper.make_node("Switch", ["x"], ["y"], long, domain="acme", cases=[empty] * count)
+    elif place == "attribute":
+        node = helper.make_node("Switch", ["x"], ["y"], domain="acme", **{long: inner})
+    else:
+        node = helper.make_node("If", ["c"], ["y"], long, then_branch=inner, else_branch=inner)
+    path = save([node], inputs=["c", "x"], outputs=["y"], functions=functions)
+    with pytest.raises(LimitError, match="names of nodes in each other") as raised:
+        graphcount.count(path)
+    assert (raised.value.rule, raised.value.path) == ("RES001", path)

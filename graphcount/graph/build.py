@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from graphcount.errors import LimitError
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
 from graphcount.graph.problems import Problem
 from graphcount.graph.tables import Tables
@@ -20,6 +21,12 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
+
+ID_CHARACTERS = 64 * 2**20
+"""Characters of all ids, beside `ID_LENGTH` of each: nodes of a body repeat its holder's name."""
+
+ID_LENGTH = 1024
+"""Characters that an id may have on average; no exporter writes names as long as that."""
 
 
 @dataclass(slots=True)
@@ -84,6 +91,7 @@ class Builder:
         self.suffixes: dict[str, int] = {}
         self.problems: list[Problem] = []
         self.backward = False
+        self.characters = 0
         self.uses: list[tuple[str, Node, _Scope]] = []
         self.results: list[tuple[str, str, _Scope, list[str]]] = []
         self.feeds: list[tuple[str, str, int, _Scope]] = []
@@ -111,11 +119,23 @@ class Builder:
     def add(self, wanted: str, attributes: dict[str, Any], fallback: str = "") -> str:
         """Add a node under `wanted`, or under a variation of `fallback` when that is taken."""
         name = self.free(wanted, fallback)
+        self.spend(name)
         self.order[name] = len(self.order)
         self.nodes[name] = attributes
         self.succ[name] = {}
         self.pred[name] = {}
         return name
+
+    def spend(self, name: str) -> None:
+        """Refuse a file whose ids take far more room than its names.
+
+        Raises:
+            LimitError: They do.
+        """
+        self.characters += len(name)
+        if self.characters > ID_CHARACTERS + ID_LENGTH * len(self.order):
+            reason = f"names of nodes in each other take more than {ID_CHARACTERS:,} characters"
+            raise LimitError(reason)
 
     def free(self, wanted: str, fallback: str = "") -> str:
         """An id that is not taken: `wanted`, `fallback`, or `fallback~2` and so on."""
@@ -248,6 +268,7 @@ class Builder:
     ) -> _Body:
         """Open a body of If, Loop, Scan (or of an operator we do not know)."""
         path = f"{holder}/{name}" if number == 0 else f"{holder}/{name}[{number}]"
+        self.spend(path)
         scope = _Scope(path, body.scope)
         inputs = self.open_graph(graph, scope, is_main=False)
         shift = _first_fed_input(node)
@@ -265,6 +286,7 @@ class Builder:
         """Open the body of a local function at one of its calls."""
         function = self.functions[called]
         path = self.free(wanted, fallback)
+        self.spend(path)
         self.order[path] = -1  # taken, though the call itself is no node of the graph
         scope = _Scope(path, None)
         for position, formal in enumerate(function.inputs):
