@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper, numpy_helper
 
 import graphcount
+from graphcount.analysis.signature import KEY
 from tests.conftest import Save
 
 N = helper.make_node
@@ -49,7 +51,32 @@ def many_declared_weights(save: Save) -> str:
     return save(nodes, inputs=weights, outputs=["r0"])
 
 
-MODELS = [many_operands, many_pasts, a_chain_of_pasts, many_declared_weights]
+def many_tables_and_products(save: Save) -> str:
+    """Any product could share the numbers of any table; torch.export names them all."""
+    half, shape = COUNT // 2, (2, 3)
+    names = [f"{kind}.{index}.weight" for kind in ("emb", "fc") for index in range(half)]
+    stored = [
+        numpy_helper.from_array(np.full(shape, i, np.float32), n) for i, n in enumerate(names)
+    ]
+    nodes = [N("Gather", [name, "i"], [f"e{k}"]) for k, name in enumerate(names[:half])]
+    nodes += [N("MatMul", [f"e{k}", name], [f"p{k}"]) for k, name in enumerate(names[half:])]
+    nodes.append(N("Sum", [f"p{k}" for k in range(half)], ["y"]))
+    lines = [f"p_{k}: PARAMETER target='{name}'" for k, name in enumerate(names)]
+
+    def sign(model: onnx.ModelProto) -> None:
+        model.graph.metadata_props.add(key=KEY, value="\n".join([*lines, "# outputs"]))
+
+    index = helper.make_tensor_value_info("i", onnx.TensorProto.INT64, [2])
+    return save(nodes, stored, inputs=[index], outputs=["y"], change=sign)
+
+
+MODELS = [
+    many_operands,
+    many_pasts,
+    a_chain_of_pasts,
+    many_declared_weights,
+    many_tables_and_products,
+]
 
 
 @pytest.mark.parametrize("make", MODELS, ids=[make.__name__ for make in MODELS])
