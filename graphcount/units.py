@@ -162,11 +162,11 @@ def _scaled(
         if abs(number) >= factor:
             text = (
                 f"{number / factor:,.{digits}f}"
-                if number < factor * 10**15
+                if abs(number) < factor * 10**15
                 else f"{number // factor:,}"
             )
-            if position and text.startswith("1,000"):  # rounding reached the next unit
-                factor, unit = units[position - 1]
-                text = f"{number / factor:,.{digits}f}"
+            above, unit_above = units[position - 1]
+            if position and text.lstrip("-").startswith(f"{above // factor:,}."):
+                text, unit = f"{number / above:,.{digits}f}", unit_above  # rounding reached it
             return f"{text}{separator}{unit}"
     return str(number)

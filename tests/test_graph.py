@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import graphcount
+from graphcount.errors import LimitError
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -399,3 +401,56 @@ def test_an_option_that_does_not_exist_is_an_error(fixtures: Path) -> None:
     options: dict[str, Any] = {"with_bias": True}
     with pytest.raises(TypeError, match="'with_bias'"):
         graphcount.count(str(fixtures / "cnn.onnx"), **options)
+
+
+SAME = helper.make_function("acme", "Same", ["a"], ["a"], [], [helper.make_opsetid("", 21)])
+
+
+def test_a_long_chain_of_calls_is_followed_once(save: Save) -> None:
+    """A function that returns its argument is an alias; a value may be one 12,000 times over."""
+    count = 12_000
+    calls = [
+        helper.make_node("Same", [f"v{i}"], [f"v{i + 1}"], domain="acme") for i in range(count)
+    ]
+    readers = [helper.make_node("Relu", [f"v{i + 1}"], [f"r{i}"]) for i in range(count)]
+    path = save([*calls, *readers], inputs=["v0"], outputs=[f"r{count - 1}"], functions=[SAME])
+    started = time.process_time()
+    model = graphcount.load(path)
+    assert model.model_graph.problems == ()
+    assert set(model.model_graph.tables.succ["input:v0"]) == {
+        f"Relu#{count + i}" for i in range(count)
+    }
+    assert time.process_time() - started < 5
+
+
+def test_a_circle_of_calls_has_no_producer(save: Save) -> None:
+    calls = [
+        helper.make_node("Same", [f"v{(i + 1) % 3}"], [f"v{i}"], domain="acme") for i in range(3)
+    ]
+    readers = [helper.make_node("Relu", [f"v{i}"], [f"r{i}"]) for i in range(3)]
+    path = save([*calls, *readers], outputs=["r0"], functions=[SAME])
+    assert whats(path) == ["value"] * 3
+
+
+@pytest.mark.parametrize("place", ["node", "attribute", "function", "many bodies"])
+def test_names_repeated_in_every_id_are_refused(place: str, save: Save) -> None:
+    """A name of 300 kB around 300 nodes would be 90 MB of ids."""
+    count, long = 300, "N" * 300_000
+    body = [helper.make_node("Relu", ["x"], [f"b{i}"]) for i in range(count)]
+    inner = helper.make_graph(body, "inner", [], [helper.make_empty_tensor_value_info("b0")])
+    functions = []
+    if place == "function":
+        opsets = [helper.make_opsetid("", 21)]
+        functions = [helper.make_function("acme", "F", ["x"], ["b0"], body, opsets)]
+        node = helper.make_node("F", ["x"], ["y"], long, domain="acme")
+    elif place == "many bodies":
+        empty = helper.make_graph([], "empty", [], [])
+        node = helper.make_node("Switch", ["x"], ["y"], long, domain="acme", cases=[empty] * count)
+    elif place == "attribute":
+        node = helper.make_node("Switch", ["x"], ["y"], domain="acme", **{long: inner})
+    else:
+        node = helper.make_node("If", ["c"], ["y"], long, then_branch=inner, else_branch=inner)
+    path = save([node], inputs=["c", "x"], outputs=["y"], functions=functions)
+    with pytest.raises(LimitError, match="names of nodes in each other") as raised:
+        graphcount.count(path)
+    assert (raised.value.rule, raised.value.path) == ("RES001", path)

@@ -190,6 +190,15 @@ def test_hostile_text_is_harmless(text: str) -> None:
     assert parse(text) is not None
 
 
+@pytest.mark.parametrize(
+    "text", ["((((9^32)^32)^32)^32)^32", "((((9*n)^9*9^19)^3*9^19)^2*9^19)", "3*9^19*9^19*9^19*n"]
+)
+def test_numbers_larger_than_any_size_are_a_name(text: str) -> None:
+    """Powers of powers double their digits at each step; nobody has a dimension of 10^19."""
+    assert parse(text) == symbol(text)
+    assert formula(text) is None
+
+
 def test_division_by_zero_is_an_error_as_for_numbers() -> None:
     with pytest.raises(ZeroDivisionError):
         floordiv(A, 0)

@@ -152,3 +152,26 @@ def test_percent() -> None:
 def test_exact_numbers_parse_back(number: int) -> None:
     assert parse(exact(number)) == number
     assert parse(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("number", "binary", "text"),
+    [
+        (999 * 2**10, True, "999.00 KiB"),
+        (1000 * 2**10, True, "1,000.00 KiB"),
+        (2**20 - 1, True, "1.00 MiB"),
+        (999_999, False, "1.00 MB"),
+        (-999_999, False, "-1.00 MB"),
+        (-(2**20) + 1, True, "-1.00 MiB"),
+    ],
+)
+def test_rounding_reaches_the_next_unit_and_not_before(
+    number: int, binary: bool, text: str
+) -> None:
+    assert nbytes(number, binary) == text
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_beyond_floats_are_written_out(sign: int) -> None:
+    """A difference of two models may be as large as a model's largest product of dimensions."""
+    assert count(sign * 10**400) == f"{sign * 10**388:,}T"

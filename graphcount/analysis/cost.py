@@ -9,7 +9,7 @@ without a formula or with an unknown shape counts nothing: the totals are lower 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
@@ -31,13 +31,11 @@ class NodeCost(NamedTuple):
     Attributes:
         macs: Multiply-accumulates.
         elementwise: Element-wise operations.
-        bias: Additions of biases, which torchinfo counts and MACs do not.
         times: How often the node runs: trips of its loops; 0 in the cheaper branch of an If.
     """
 
     macs: Dim | None
     elementwise: Dim | None
-    bias: Dim | None
     times: Dim
 
 
@@ -48,21 +46,25 @@ class ModelCost(NamedTuple):
         nodes: By id of the operator.
         macs: Sum over the nodes; a lower bound when anything is unknown.
         elementwise: The same for element-wise work.
-        bias: The same for additions of biases.
         unknowns: What is not known, one entry a cause.
     """
 
     nodes: dict[str, NodeCost]
     macs: Dim
     elementwise: Dim
-    bias: Dim
     unknowns: tuple[Unknown, ...]
 
 
 def model_cost(
-    model_graph: ModelGraph, shapes: ValueShapes, more: Mapping[Key, Rule] = NO_RULES
+    model_graph: ModelGraph,
+    shapes: ValueShapes,
+    more: Mapping[Key, Rule] = NO_RULES,
+    *,
+    with_bias: bool = False,
 ) -> ModelCost:
     """Add up a forward pass; `more` are rules for operators that the program does not know.
+
+    With `with_bias`, MACs have the additions of biases too, as torchinfo counts them.
 
     Nodes whose calls are the same cost the same: each call is worked out once, and each sum takes
     it once, times its nodes.
@@ -78,31 +80,47 @@ def model_cost(
     single = {call: cost(call, more) for call in dict.fromkeys(call for call, _ in uses)}
     times, unknowns = _times(bodies, shapes, uses, single)
     made = {
-        (call, scope): _contribution(single[call] or NOT_KNOWN, times[scope])
+        (call, scope): _contribution(single[call] or NOT_KNOWN, times[scope], with_bias)
         for call, scope in uses
     }
-    sums: list[Dim] = [0, 0, 0]
-    for place, count in uses.items():
-        for position, part in enumerate(made[place][:3]):
-            if part is not None and part != 0:
-                sums[position] = _sum(sums[position], part * count)
+    macs, lost_macs = _total((made[place].macs, count) for place, count in uses.items())
+    work, lost_work = _total((made[place].elementwise, count) for place, count in uses.items())
     unknowns += _unknown_operators(uses, single)
     unknowns += _unknown_shapes(places, made, single)
+    unknowns += _unknown_sums(macs=lost_macs, elementwise=lost_work)
     nodes = {node: made[place] for node, place in places.items()}
-    return ModelCost(nodes, sums[0], sums[1], sums[2], tuple(unknowns))
+    return ModelCost(nodes, macs, work, tuple(unknowns))
 
 
 NOT_KNOWN = Cost(None, None, None)
 
 
-def _contribution(found: Cost, times: Dim) -> NodeCost:
+def _contribution(found: Cost, times: Dim, with_bias: bool) -> NodeCost:
     """What a node adds that runs several times."""
-    macs, elementwise, bias = (_scaled(part, times) for part in found)
-    return NodeCost(macs, elementwise, bias, times)
+    macs = _scaled(found.macs, times)
+    if with_bias and macs is not None and (bias := _scaled(found.bias, times)) is not None:
+        macs = _sum(macs, bias)
+    return NodeCost(macs, _scaled(found.elementwise, times), times)
 
 
-def _scaled(part: Dim | None, factor: Dim) -> Dim | None:
-    if part is None:
+def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
+    """Sum of what is known, each part so many times, and for how many nodes it got too long."""
+    total: Dim = 0
+    lost = 0
+    for part, count in parts:
+        if part is None or part == 0:
+            continue
+        longer = _sum(total, part * count)
+        if longer is None:
+            lost += count
+        else:
+            total = longer
+    return total, lost
+
+
+def _scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
+    """The product; None when a factor is not known, or when it gets too long."""
+    if part is None or factor is None:
         return None
     try:
         return part * factor
@@ -110,11 +128,12 @@ def _scaled(part: Dim | None, factor: Dim) -> Dim | None:
         return None
 
 
-def _sum(a: Dim, b: Dim) -> Dim:
+def _sum(a: Dim, b: Dim) -> Dim | None:
+    """The sum; None when it gets too long."""
     try:
         return a + b
     except TooComplexError:
-        return a
+        return None
 
 
 # --------------------------------------------------------------------------- how often things run
@@ -186,16 +205,16 @@ def _times(
     unknowns: list[Unknown] = []
     for holder in bodies.holders:  # outer holders first: bodies follow their holder in the graph
         outer = times[bodies.around(holder)]
-        trips = shapes.trips.get(holder.node)
         if holder.op_type == "If":
             dearest = max(holder.scopes, key=lambda scope: _probe(totals.get(scope, 0)))
             times.update({scope: outer if scope == dearest else 0 for scope in holder.scopes})
             continue
-        if trips is None:
+        runs = _scaled(outer, shapes.trips.get(holder.node))
+        if runs is None:
             why = f"the number of trips of {holder.op_type} is not known; its body counts once"
             unknowns.append(Unknown(holder.node, "trip count", why, "cost"))
-            trips = 1
-        times.update(dict.fromkeys(holder.scopes, outer * trips))
+            runs = outer
+        times.update(dict.fromkeys(holder.scopes, runs))
     return times, unknowns
 
 
@@ -212,22 +231,31 @@ def _body_totals(
     for (call, scope), count in uses.items():
         found = single[call]
         if found is not None and found.macs:
-            totals[scope] = _sum(totals.get(scope, 0), found.macs * count)
+            totals[scope] = _at_least(totals.get(scope, 0), found.macs * count)
     for holder in reversed(bodies.holders):  # inner holders first
         inside = [totals.get(scope, 0) for scope in holder.scopes]
-        trips = shapes.trips.get(holder.node)
         dearest = max(inside, key=_probe)
-        total = dearest if holder.op_type == "If" or trips is None else dearest * trips
+        trips = 1 if holder.op_type == "If" else shapes.trips.get(holder.node)
+        total = _scaled(dearest, trips)
         scope = bodies.around(holder)
-        totals[scope] = _sum(totals.get(scope, 0), total)
+        totals[scope] = _at_least(totals.get(scope, 0), dearest if total is None else total)
     return totals
+
+
+def _at_least(a: Dim, b: Dim) -> Dim:
+    """The sum, or the first part alone when the sum gets too long: it only has to be compared."""
+    total = _sum(a, b)
+    return a if total is None else total
 
 
 def _probe(dim: Dim) -> int:
     """A number to compare dimensions by: itself, or its value when every symbol is `PROBE`."""
     if isinstance(dim, int):
         return dim
-    found = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
+    try:
+        found = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
+    except ZeroDivisionError:  # floor(a / (n - PROBE))
+        return 0
     return found if isinstance(found, int) else 0
 
 
@@ -270,4 +298,18 @@ def _unknown_shapes(
         Unknown(node, "macs", "a shape it needs is not known", "cost")
         for node, place in places.items()
         if place in lost
+    ]
+
+
+def _unknown_sums(**lost: int) -> list[Unknown]:
+    """Totals that lack nodes, because the formula got too long."""
+    return [
+        Unknown(
+            "model",
+            measure,
+            f"the formula has too many terms; {count} node{'s' if count > 1 else ''} not in it",
+            "cost",
+        )
+        for measure, count in lost.items()
+        if count
     ]

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from graphcount.analysis.attribution import Attributed, attribute
 from graphcount.analysis.declared_inputs import declared_inputs
 from graphcount.analysis.kinds import LEARNED_ROLES, Verdict, classify
-from graphcount.analysis.packing import logical_elements
+from graphcount.analysis.packing import logical_elements, packing_problem
 from graphcount.analysis.signature import read_signature
-from graphcount.analysis.stored import Stored, find_stored
+from graphcount.analysis.stored import UNNAMED, Stored, find_stored
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
@@ -63,15 +63,19 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
     declared = read_signature(model.proto.graph)
     verdicts = classify(tensors, model_graph.tables, values, declared)
     nodes = model_graph.tables.nodes
-    rows = []
+    rows: list[Row] = []
+    found: list[Unknown] = []
     for tensor, verdict in zip(tensors, verdicts, strict=True):
         uses = [(nodes[use.node], use.index) for use in tensor.uses]
         elements = logical_elements(tensor.stored, uses)
+        problem = packing_problem(tensor.stored, uses)
+        found += tensor.stored.unknowns
+        if problem is not None:
+            found.append(problem.unknown((tensor.stored.name or UNNAMED)[:200]))
         rows.append(Row(tensor, verdict, elements, _owner(tensor, verdict)))
     for declared_tensor, verdict in declared_inputs(model_graph):
         elements, owner = declared_tensor.stored.elements, _owner(declared_tensor, verdict)
         rows.append(Row(declared_tensor, verdict, elements, owner))
-    found = [unknown for tensor in stored for unknown in tensor.unknowns]
     return Counted(stored, tuple(rows), (*found, *unknowns))
 
 

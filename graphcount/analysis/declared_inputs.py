@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
 from graphcount.analysis.attribution import Attributed, Use
@@ -43,6 +44,7 @@ def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdi
         for node, data in graph.nodes.items()
         if data["kind"] == "input" and not data["scope"]
     ]
+    ways = _Ways(graph)
     for position, (node, info) in enumerate(inputs):
         if info.data_type not in FLOATS or not info.shape:
             continue
@@ -52,7 +54,7 @@ def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdi
         named = NAME.match(info.name) or (folded and int(folded[1]) >= len(inputs))
         if not named or len(dims) != len(info.shape):
             continue
-        use = _weight_use(graph, node)
+        use = ways.weight_use(node)
         if use is not None:
             yield _row(info, dims, node, use, position)
 
@@ -87,15 +89,34 @@ def _row(
     return Attributed(stored, (node,), (use,), live=True), verdict
 
 
-def _weight_use(graph: Tables, node: str) -> Use | None:
-    """Where a value is used as a weight, seen through operators that move numbers."""
-    stack: list[tuple[str, tuple[str, ...]]] = [(node, ())]
-    for _ in range(MAX_STEPS):
-        if not stack:
-            return None
-        at, via = stack.pop()
-        for consumer, keyed in graph.succ[at].items():
-            data = graph.nodes[consumer]
+class _Ways:
+    """Where values go through operators that move numbers; a node's readers are looked at once."""
+
+    def __init__(self, graph: Tables) -> None:
+        self.graph = graph
+        self._known: dict[str, Use | tuple[str, ...]] = {}
+
+    def weight_use(self, node: str) -> Use | None:
+        """Where a value is used as a weight."""
+        stack: list[tuple[str, tuple[str, ...]]] = [(node, ())]
+        for _ in range(MAX_STEPS):
+            if not stack:
+                return None
+            at, via = stack.pop()
+            if at not in self._known:
+                self._known[at] = self.readers(at)
+            found = self._known[at]
+            if isinstance(found, Use):
+                return replace(found, via=via)
+            op_types = (self.graph.nodes[reader]["op_type"] for reader in found)
+            stack += zip(found, ((*via, op_type) for op_type in op_types), strict=True)
+        return None
+
+    def readers(self, node: str) -> Use | tuple[str, ...]:
+        """The first reader for which a value is a weight, else the last few that pass it on."""
+        passing: list[str] = []
+        for consumer, keyed in self.graph.succ[node].items():
+            data = self.graph.nodes[consumer]
             if data["kind"] != "operator":
                 continue
             spec = lookup(data["domain"], data["op_type"])
@@ -106,9 +127,9 @@ def _weight_use(graph: Tables, node: str) -> Use | None:
                 role = spec.role(index)
                 learned = role in WEIGHT_ROLES and (index > 0 or role == "embedding")
                 if learned or role in STATISTICS:
-                    return Use(consumer, index, role, via)
+                    return Use(consumer, index, role, ())
                 if index in spec.passes or data["op_type"] == "Concat":
-                    stack.append((consumer, (*via, data["op_type"])))
+                    passing.append(consumer)
                 elif data["op_type"] == "Add":
-                    return Use(consumer, index, "bias", via)
-    return None
+                    return Use(consumer, index, "bias", ())
+        return tuple(passing[-MAX_STEPS:])

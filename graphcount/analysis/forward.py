@@ -72,9 +72,8 @@ def add_cost(
         ShapeError: A binding does not fit the model.
     """
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
-    found = model_cost(model_graph, shapes, options.operators)
+    found = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
-    macs = found.macs + found.bias if options.with_bias else found.macs
     made, stored = settled(report.unknown, model_graph.tables, shapes)
     unknown = (*stored, *_lost(shapes), *found.unknowns)
     return replace(
@@ -85,10 +84,10 @@ def add_cost(
             outputs=_bound(report.model.outputs, model_graph, shapes),
         ),
         totals=report.totals._replace(
-            macs=_number(macs),
-            flops=_number(macs * 2),
+            macs=_number(found.macs),
+            flops=_number(found.macs * 2),
             elementwise=_number(found.elementwise),
-            macs_expression=_expression(macs),
+            macs_expression=_expression(found.macs),
             elementwise_expression=_expression(found.elementwise),
             activation_expression=_expression(used.activations),
             generated=report.totals.generated + made,
@@ -152,7 +151,7 @@ def _node_rows(
 
 def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> tuple[Any, ...]:
     """The fields of a row that a cost fills; those that say nothing about it stay empty."""
-    cost = _shown_cost(node, options.with_bias)
+    cost = _shown_cost(node)
     told = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
     text = explain(call, options.operators) if told else ""
     outputs = tuple(_shown(shape) for shape in call.outputs)
@@ -172,10 +171,8 @@ class _Shown(NamedTuple):
     has_macs: bool
 
 
-def _shown_cost(node: NodeCost, with_bias: bool) -> _Shown:
+def _shown_cost(node: NodeCost) -> _Shown:
     macs = node.macs
-    if macs is not None and with_bias and node.bias is not None:
-        macs = macs + node.bias
     has_macs = macs is not None and macs != 0
     return _Shown(_number(macs), _expression(macs), _number(node.elementwise), has_macs)
 

@@ -1,13 +1,13 @@
 """Numbers that nobody stored but the graph makes without inputs: they cost memory when it runs.
 
-ConstantOfShape, Expand, Tile, Range, EyeLike and the random generators, where their shape is a
-stored constant and no graph input is involved (onnx/docs/Operators.md). Some exporters and test
+ConstantOfShape, Expand, Tile, Range and the random generators, where their shape is a stored
+constant and no graph input is involved (onnx/docs/Operators.md). Some exporters and test
 models make whole weights this way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, prod
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ FROM_SHAPE_ATTRIBUTE = frozenset({"RandomNormal", "RandomUniform"})
 
 MAKERS = frozenset({*FROM_SHAPE_INPUT, *FROM_SHAPE_ATTRIBUTE, "Range", "Tile"})
 
+MAX_RANK = 64
+"""Dimensions of a tensor (`Limits.rank`)."""
 
 WHAT = "generated"
 """What is not known, in an `Unknown` of this file."""
@@ -38,7 +40,7 @@ class Generated(NamedTuple):
     Attributes:
         node: Its id.
         elements: How many, exactly.
-        unresolved: The shape is computed, so `elements` is 0 and unknown.
+        unresolved: The shape is computed or makes no sense, so `elements` is 0 and unknown.
     """
 
     node: str
@@ -138,30 +140,37 @@ def _elements(graph: Tables, node: str, constants: Mapping[str, Row], values: Va
     op_type = data["op_type"]
     inputs = _inputs(graph, node)
     if op_type in FROM_SHAPE_ATTRIBUTE:
-        shape = record.attribute("shape")
-        return prod(int(dim) for dim in shape.numbers.values) if shape and shape.numbers else None
+        return _product(record.integers("shape"))
     if op_type in FROM_SHAPE_INPUT:
-        dims = _numbers(inputs, FROM_SHAPE_INPUT[op_type], constants, values)
-        if dims is None:
-            return None
-        made = prod(max(0, int(dim)) for dim in dims)
+        made = _product(_numbers(inputs, FROM_SHAPE_INPUT[op_type], constants, values))
         held = constants.get(inputs.get(0, "")) if op_type == "Expand" else None
-        return made if held is None or made > held.elements else 0
+        return made if held is None or made is None or made > held.elements else 0
     if op_type == "Tile":
-        repeats = _numbers(inputs, 1, constants, values)
+        repeats = _product(_numbers(inputs, 1, constants, values))
         held = constants.get(inputs.get(0, ""))
-        if repeats is None or held is None:
-            return None
-        return held.elements * prod(max(0, int(repeat)) for repeat in repeats)
+        return None if repeats is None or held is None else held.elements * repeats
     bounds = [_numbers(inputs, index, constants, values) for index in range(3)]
     if any(bound is None or len(bound) != 1 for bound in bounds):
         return None
-    start, limit, delta = (bound[0] for bound in bounds if bound)
-    if delta == 0 or any(
-        number != number or abs(number) == float("inf") for number in (start, limit, delta)
-    ):
+    return _steps(*(bound[0] for bound in bounds if bound))
+
+
+def _steps(start: float, limit: float, delta: float) -> int | None:
+    """ceil((limit - start) / delta), exactly for integers (Operators.md, Range)."""
+    try:
+        if all(isinstance(number, int) for number in (start, limit, delta)):
+            return max(0, int(-((start - limit) // delta)))
+        return max(0, ceil((limit - start) / delta))
+    except (ArithmeticError, ValueError):  # steps of 0, infinities, no numbers
         return None
-    return max(0, ceil((limit - start) / delta))
+
+
+def _product(dims: Sequence[float] | None) -> int | None:
+    """Numbers in a tensor of these dimensions, where they are whole numbers and not too many."""
+    if dims is None or len(dims) > MAX_RANK:
+        return None
+    whole = [max(0, dim) for dim in dims if isinstance(dim, int)]
+    return prod(whole) if len(whole) == len(dims) else None
 
 
 def _inputs(graph: Tables, node: str) -> dict[Any, str]:

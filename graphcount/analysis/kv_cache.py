@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
@@ -155,7 +156,30 @@ class _Finder:
     def __init__(self, tables: Tables, shapes: ValueShapes) -> None:
         self.tables = tables
         self.calls = shapes.calls
-        self._kept: dict[str, tuple[bool, bool]] = {}
+        self._computed: dict[str, tuple[int | None, ...]] = {}
+
+    @cached_property
+    def multiplied(self) -> set[str]:
+        """Nodes whose results are multiplied like keys or values."""
+        nodes = self.tables.nodes.items()
+        return self.kept_until(node for node, data in nodes if data.get("op_type") in PRODUCTS)
+
+    @cached_property
+    def returned(self) -> set[str]:
+        """Nodes whose results leave the graph."""
+        nodes = self.tables.nodes.items()
+        return self.kept_until(node for node, data in nodes if data["kind"] == "output")
+
+    def kept_until(self, ends: Iterable[str]) -> set[str]:
+        """Nodes whose results reach one of these as they are, or moved and repeated."""
+        stack, found = list(ends), set()
+        while stack:
+            for node in self.tables.pred[stack.pop()]:
+                if node not in found:
+                    found.add(node)
+                    if self.tables.nodes[node].get("op_type") in REPEATS:
+                        stack.append(node)
+        return found
 
     def cache(self, node: str, name: str, rank: int) -> CacheInput | None:
         """Where new keys or values are joined to an input, if they are."""
@@ -198,36 +222,19 @@ class _Finder:
         at = record.integer("axis", 0)
         if not -len(axes) <= at < len(axes) or axes[at] is None:
             return None
-        multiplied, returned = self.kept(node)
-        return axes[at] if multiplied and (returned or PAST_NAME.search(name)) else None
+        grows = node in self.returned or PAST_NAME.search(name)
+        return axes[at] if node in self.multiplied and grows else None
 
     def adds(self, node: str, index: int) -> bool:
         """Whether something that is computed is joined to input `index`."""
-        return any(
-            self.tables.nodes[producer]["kind"] == "operator"
-            and self.tables.nodes[producer]["op_type"] != "Constant"
-            for producer, keyed in self.tables.pred[node].items()
-            for edge in keyed.values()
-            if edge["index"] != index
-        )
-
-    def kept(self, node: str) -> tuple[bool, bool]:
-        """Whether a result is multiplied like keys or values, and whether it leaves the graph."""
-        if node not in self._kept:
-            multiplied = returned = False
-            stack, seen = [node], {node}
-            while stack:
-                for consumer in self.tables.succ[stack.pop()]:
-                    data = self.tables.nodes[consumer]
-                    if data["kind"] == "output":
-                        returned = True
-                    elif data.get("op_type") in PRODUCTS:
-                        multiplied = True
-                    elif data.get("op_type") in REPEATS and consumer not in seen:
-                        seen.add(consumer)
-                        stack.append(consumer)
-            self._kept[node] = multiplied, returned
-        return self._kept[node]
+        if node not in self._computed:
+            self._computed[node] = tuple(
+                edge["index"]
+                for producer, keyed in self.tables.pred[node].items()
+                if self.tables.nodes[producer].get("op_type", "Constant") != "Constant"
+                for edge in keyed.values()
+            )
+        return any(position != index for position in self._computed[node])
 
 
 def _moved(call: Call, axes: Axes) -> Axes | None:

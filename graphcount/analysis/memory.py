@@ -11,7 +11,7 @@ Rules, stated because every runtime differs:
   the memory of an activation of the same size that it is the last to read.
 * Bodies of If, Loop and Scan run before their holder's result exists, one after the other.
 
-onnxruntime plans buffers by the same liveness: docs/memory.md compares.
+onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onnxruntime.py).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Nothing in an Add says what its stored operand is, so the rules look at what the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from graphcount.analysis.attribution import Attributed, Use
@@ -47,13 +48,20 @@ COMPARISONS = frozenset({"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEq
 TABLE_SOURCES = frozenset({"Gather", "EmbedLayerNormalization", "GatherBlockQuantized"})
 REPARAMETRISED = frozenset({"Exp", "Softplus", "Sigmoid", "Tanh", "Softmax"})
 MAX_LOOK = 16
+
+MAX_OPERANDS = 64
+"""Inputs of a node that are looked at: with more, nothing is said of the other one."""
+
 FEW_ROWS = 1 << 18
 
 
 def producers(graph: Tables, node: str, skip: int | None = None) -> Iterator[tuple[str, Any]]:
-    """Producers of a node's inputs with their edges, without input `skip`."""
-    for producer, keyed in graph.pred[node].items():
-        for edge in keyed.values():
+    """Producers of a node's first inputs with their edges, without input `skip`.
+
+    A stored tensor asks for the others beside it, so all of a node's would be work without a bound.
+    """
+    for producer, keyed in islice(graph.pred[node].items(), MAX_OPERANDS):
+        for edge in islice(keyed.values(), MAX_OPERANDS):
             if edge["index"] is not None and edge["index"] != skip:
                 yield producer, edge
 

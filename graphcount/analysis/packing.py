@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from graphcount.analysis.stored import Stored
+from graphcount.dtypes import BY_NAME
+from graphcount.errors import Problem
 from graphcount.loading.model import Node
 
 Unpack = Callable[[Node, int | None, Stored], int | None]
@@ -52,21 +54,65 @@ def logical_shape(stored: Stored, uses: list[tuple[dict[str, Any], int | None]])
     return stored.shape
 
 
+def packing_problem(
+    stored: Stored, uses: list[tuple[dict[str, Any], int | None]]
+) -> Problem | None:
+    """Why a packed weight is not what an operator says of it; None when it is, or not packed.
+
+    Args:
+        stored: The tensor.
+        uses: Graph attributes and input index of each operator that uses it.
+    """
+    for data, index in uses:
+        size_of = PACKED_PRODUCTS.get((data.get("domain", ""), data.get("op_type", "")))
+        asked = size_of(data["node"]) if size_of is not None and index == 1 else None
+        if asked is not None and not _fits(asked, stored):
+            said = f"asks for {asked:,} bytes" if asked else "states sizes that make no sense"
+            why = f"{data['op_type']} {said}; there are {_nbytes(stored):,}"
+            return Problem("QNT002", "packed numbers", why)
+    return None
+
+
+def nbits_nbytes(node: Node) -> int:
+    """Bytes of MatMulNBits' packed B, N rows of whole blocks; 0 when its sizes make no sense."""
+    k, n = node.integer("K", 0), node.integer("N", 0)
+    bits, block = node.integer("bits", 4), node.integer("block_size", 0)
+    if k < 1 or n < 1 or not 1 <= bits <= 8 or block < 16 or block & (block - 1):
+        return 0
+    return n * -(-k // block) * -(-block * bits // 8)
+
+
+def _bnb4_nbytes(node: Node) -> int:
+    """Bytes of MatMulBnb4's packed B: two numbers each."""
+    k, n = node.integer("K", 0), node.integer("N", 0)
+    return (k * n + 1) // 2 if k > 0 and n > 0 else 0
+
+
+def _nbytes(stored: Stored) -> int:
+    dtype = BY_NAME.get(stored.dtype)
+    return dtype.nbytes(stored.elements) if dtype is not None else stored.elements
+
+
+def _fits(asked: int, stored: Stored) -> bool:
+    return asked > 0 and asked == _nbytes(stored)
+
+
 def _matmul_nbits(node: Node, index: int | None, stored: Stored) -> int | None:
     """B holds N rows of K numbers in blocks; zero points are packed like B when they are uint8."""
     k, n = node.integer("K", 0), node.integer("N", 0)
     block = node.integer("block_size", 0)
+    if index == 1:
+        return k * n if _fits(nbits_nbytes(node), stored) else None
     if k <= 0 or n <= 0:
         return None
-    if index == 1:
-        return k * n
     if index == 3 and stored.dtype == "uint8" and block > 0:
         return n * -(-k // block)
     return None
 
 
 def _matmul_bnb4(node: Node, index: int | None, stored: Stored) -> int | None:
-    return node.integer("K", 0) * node.integer("N", 0) or None if index == 1 else None
+    fits = index == 1 and _fits(_bnb4_nbytes(node), stored)
+    return node.integer("K", 0) * node.integer("N", 0) if fits else None
 
 
 def _per_byte(name: str, default: int, inputs: frozenset[int]) -> Unpack:
@@ -103,5 +149,9 @@ PACKED: dict[tuple[str, str], Unpack] = {
     ("ai.onnx.ml", "TreeEnsembleRegressor"): _tree,
 }
 
-PACKED_PRODUCTS = frozenset({("com.microsoft", "MatMulNBits"), ("com.microsoft", "MatMulBnb4")})
-"""Products whose attributes N and K say what matrix their packed input 1 stands for."""
+PACKED_PRODUCTS: dict[tuple[str, str], Callable[[Node], int]] = {
+    ("com.microsoft", "MatMulNBits"): nbits_nbytes,
+    ("com.microsoft", "MatMulBnb4"): _bnb4_nbytes,
+}
+"""Products whose attributes N and K say what matrix their packed input 1 stands for, in how many
+bytes."""

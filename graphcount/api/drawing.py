@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from graphcount.api.auditing import audited, rules
 from graphcount.api.comparing import compared
@@ -10,9 +10,6 @@ from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(

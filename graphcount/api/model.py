@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
+from graphcount.errors import GraphcountError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
@@ -107,11 +108,18 @@ class Model:
 
     @property
     def model_graph(self) -> ModelGraph:
-        """The graph with what the file leaves undefined; built once."""
+        """The graph with what the file leaves undefined; built once.
+
+        Raises:
+            LimitError: Its names would take far more room than the file.
+        """
         if self._model_graph is None:
             from graphcount.graph import build_graph
 
-            self._model_graph = build_graph(self.file.proto, self._limits)
+            try:
+                self._model_graph = build_graph(self.file.proto, self._limits)
+            except GraphcountError as error:
+                raise error.at(public_path(self.path)) from None
         return self._model_graph
 
     @property

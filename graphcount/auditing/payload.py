@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHUNK_NBYTES = 1 << 20
+DIGEST_NBYTES = 16
 
 RAW_FIELDS = frozenset({"raw_data", "float_data", "double_data"})
 """Payload fields whose bytes are those of raw_data; the others hold varints."""
@@ -89,6 +90,11 @@ class Facts(NamedTuple):
 def width_of(tensor: Tensor) -> int:
     """Bytes of an element, 1 for packed ones."""
     return max(1, tensor.dtype.bits // 8) if tensor.dtype else 1
+
+
+def digest_of(data: bytes) -> bytes:
+    """`Facts.digest` of a tensor that holds these bytes."""
+    return hashlib.blake2b(data, digest_size=DIGEST_NBYTES).digest()
 
 
 class PackedError(GraphcountError):
@@ -207,7 +213,7 @@ class _Pass:
         self.others = False
         self.first: Any = None
         self.constant = True
-        self.hash = hashlib.blake2b(digest_size=16)
+        self.hash = hashlib.blake2b(digest_size=DIGEST_NBYTES)
         self.mixture = 0
 
     def add(self, chunk: bytes) -> None:

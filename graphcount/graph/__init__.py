@@ -36,7 +36,11 @@ from graphcount.loading.model import ModelProto
 
 
 def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGraph:
-    """Build the graph of a model. Work is proportional to the nodes after expansion."""
+    """Build the graph of a model. Work is proportional to the nodes after expansion.
+
+    Raises:
+        LimitError: Ids, which repeat the names around a node, would take far too much room.
+    """
     tables = Tables({}, {}, {})
     builder = Builder(proto, limits, tables)
     builder.run()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from graphcount.errors import LimitError
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
 from graphcount.graph.problems import Problem
 from graphcount.graph.tables import Tables
@@ -20,6 +21,12 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
+
+ID_CHARACTERS = 64 * 2**20
+"""Characters of all ids, beside `ID_LENGTH` of each: nodes of a body repeat its holder's name."""
+
+ID_LENGTH = 1024
+"""Characters that an id may have on average; no exporter writes names as long as that."""
 
 
 @dataclass(slots=True)
@@ -37,24 +44,31 @@ class _Scope:
     def resolve(self, name: str) -> tuple[str, str] | None:
         """Id of the node that produces a value and the value's name there, or None.
 
-        Both are empty for an optional argument that a call leaves out.
+        Both are empty for an optional argument that a call leaves out. The aliases on the way lead
+        to the end from then on, so that a chain of calls is followed once.
         """
-        scope: _Scope | None = self
-        for _ in range(10_000):  # an alias of an alias …; a circle of aliases has no producer
-            found = None
-            while scope is not None:
-                found = scope.values.get(name)
-                if found is not None:
-                    break
-                scope = scope.parent
-            if found is None:
-                return None
-            if isinstance(found, str):
-                return found, name
+        passed: dict[tuple[int, str], _Scope] = {}
+        scope: _Scope = self
+        found: str | tuple[_Scope, str] | None = None
+        while name:
+            at = scope.defining(name)
+            found = at.values[name] if at is not None else None
+            if at is None or not isinstance(found, tuple) or (id(at), name) in passed:
+                break  # an end, or a circle of aliases, which has no producer
+            passed[id(at), name] = at
             scope, name = found
-            if not name:
-                return "", ""
-        return None
+        for (_, alias), at in passed.items():
+            at.values[alias] = scope, name
+        if not name:
+            return "", ""
+        return (found, name) if isinstance(found, str) else None
+
+    def defining(self, name: str) -> _Scope | None:
+        """This scope, or the nearest one around it, that has the name."""
+        scope: _Scope | None = self
+        while scope is not None and name not in scope.values:
+            scope = scope.parent
+        return scope
 
 
 class _Body(NamedTuple):
@@ -77,6 +91,7 @@ class Builder:
         self.suffixes: dict[str, int] = {}
         self.problems: list[Problem] = []
         self.backward = False
+        self.characters = 0
         self.uses: list[tuple[str, Node, _Scope]] = []
         self.results: list[tuple[str, str, _Scope, list[str]]] = []
         self.feeds: list[tuple[str, str, int, _Scope]] = []
@@ -105,11 +120,23 @@ class Builder:
     def add(self, wanted: str, attributes: dict[str, Any], fallback: str = "") -> str:
         """Add a node under `wanted`, or under a variation of `fallback` when that is taken."""
         name = self.free(wanted, fallback)
+        self.spend(name)
         self.order[name] = len(self.order)
         self.nodes[name] = attributes
         self.succ[name] = {}
         self.pred[name] = {}
         return name
+
+    def spend(self, name: str) -> None:
+        """Refuse a file whose ids take far more room than its names.
+
+        Raises:
+            LimitError: They do.
+        """
+        self.characters += len(name)
+        if self.characters > ID_CHARACTERS + ID_LENGTH * len(self.order):
+            reason = f"names of nodes in each other take more than {ID_CHARACTERS:,} characters"
+            raise LimitError(reason)
 
     def free(self, wanted: str, fallback: str = "") -> str:
         """An id that is not taken: `wanted`, `fallback`, or `fallback~2` and so on."""
@@ -228,6 +255,7 @@ class Builder:
     ) -> _Body:
         """Open a body of If, Loop, Scan (or of an operator we do not know)."""
         path = f"{holder}/{name}" if number == 0 else f"{holder}/{name}[{number}]"
+        self.spend(path)
         scope = _Scope(path, body.scope)
         inputs = self.open_graph(graph, scope)
         shift = int(is_batched_scan(node, graph))
@@ -245,6 +273,7 @@ class Builder:
         """Open the body of a local function at one of its calls."""
         function = self.functions[called]
         path = self.free(wanted, fallback)
+        self.spend(path)
         self.order[path] = -1  # taken, though the call itself is no node of the graph
         scope = _Scope(path, None)
         for position, formal in enumerate(function.inputs):

@@ -338,7 +338,7 @@ class _Decoder(TypeDecoder):
 
     def model(self, a: int, b: int) -> ModelProto:
         """A ModelProto; fields in any order, as protobuf allows."""
-        graph: Graph | None = None
+        graphs: list[Graph] = []
         numbers = {8: 0, 40: 0}
         texts = {18: "", 26: "", 34: ""}
         opsets: list[tuple[str, int]] = []
@@ -347,9 +347,9 @@ class _Decoder(TypeDecoder):
         metadata: dict[str, str] = {}
         for tag, x, y in fields(self.data, a, b):
             if tag == 58:
-                if graph is not None:
+                if graphs:
                     self.again("ModelProto", "graph", x)
-                graph = _merge(graph, self.graph(x, y))
+                graphs.append(self.graph(x, y))
             elif tag in numbers:
                 numbers[tag] = signed(x)
             elif tag in texts:
@@ -365,7 +365,7 @@ class _Decoder(TypeDecoder):
                 functions.append(self.function(x, y))
             elif tag not in (50, 210):  # doc_string, configuration
                 self.skip("ModelProto", tag, x, y)
-        if graph is None:
+        if not graphs:
             raise DamagedError("no graph", offset=None, rule="FMT010")
         self.large_text()
         for what, count in (("issue", self.note_count), ("unknown field", self.unknown_count)):
@@ -373,7 +373,7 @@ class _Decoder(TypeDecoder):
                 why = f"{count - KEPT_NOTES:,} more of this kind are not listed"
                 self.issues.append(Unknown("model", what, why))
         return ModelProto(
-            graph=graph,
+            graph=_merged(graphs),
             ir_version=numbers[8],
             opset_imports=tuple(opsets),
             producer_name=texts[18],
@@ -404,17 +404,17 @@ def _compact(code: str, values: list[int]) -> Sequence[int]:
     return tuple(values) if len(values) <= LIST_IN_TUPLE else array(code, values)
 
 
-def _merge(first: Graph | None, second: Graph) -> Graph:
-    """Two `graph` fields are merged as protobuf merges them: lists joined, last name kept."""
-    if first is None:
-        return second
+def _merged(graphs: list[Graph]) -> Graph:
+    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
+    if len(graphs) == 1:
+        return graphs[0]
     return Graph(
-        name=second.name or first.name,
-        nodes=first.nodes + second.nodes,
-        initializers=first.initializers + second.initializers,
-        sparse_initializers=first.sparse_initializers + second.sparse_initializers,
-        inputs=first.inputs + second.inputs,
-        outputs=first.outputs + second.outputs,
-        value_info=first.value_info + second.value_info,
-        metadata={**first.metadata, **second.metadata},
+        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
+        nodes=tuple(row for graph in graphs for row in graph.nodes),
+        initializers=tuple(row for graph in graphs for row in graph.initializers),
+        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
+        inputs=tuple(row for graph in graphs for row in graph.inputs),
+        outputs=tuple(row for graph in graphs for row in graph.outputs),
+        value_info=tuple(row for graph in graphs for row in graph.value_info),
+        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
     )

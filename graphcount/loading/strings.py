@@ -8,6 +8,7 @@ table of messages, without recursion; places are worked out only for what is ask
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -116,6 +117,8 @@ class Strings:
         self._begins, self._ends = array(code), array(code)
         self._frames, self._fields = array("I"), array("B")
         self._starts, self._stops = array(code), array(code)
+        self._siblings: dict[tuple[int, int], array[int]] = {}
+        self._names: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -182,26 +185,35 @@ class Strings:
 
     def frames_at(self, offsets: Iterable[int]) -> dict[int, int]:
         """The messages whose content begins at these bytes of the file."""
-        wanted, origin = set(offsets), self.thin.origin
-        found: dict[int, int] = {}
-        for frame, begin in enumerate(self._begins):
-            offset = origin(begin)
-            if offset in wanted:
-                found.setdefault(offset, frame)
+        begins, origin = self._begins, self.thin.origin  # both ascend: a message before its parts
+        found = {}
+        for offset in offsets:
+            frame = bisect_left(begins, offset, key=origin)
+            if frame < len(begins) and origin(begins[frame]) == offset:
+                found[offset] = frame
         return found
 
     def _position(self, frame: int, number: int, content: int) -> int:
         """How many fields of that number stand before the one whose content begins there."""
-        before = 0
-        for tag, a, _ in fields(self.thin.data, self._begins[frame], self._ends[frame]):
-            if tag >> 3 == number:
-                if a >= content:
-                    break
-                before += 1
-        return before
+        key = frame, number
+        if key not in self._siblings:
+            self._siblings[key] = array(self._begins.typecode)
+            found = self._siblings[key].append
+            try:
+                for tag, a, _ in fields(self.thin.data, self._begins[frame], self._ends[frame]):
+                    if tag == number << 3 | LEN:
+                        found(a)
+            except DamagedError:  # behind what is asked about
+                pass
+        return bisect_left(self._siblings[key], content)
 
     def _name(self, frame: int) -> str:
         """The name (or key) a message has, without credentials, cut at 80 characters."""
+        if frame not in self._names:
+            self._names[frame] = self._read_name(frame)
+        return self._names[frame]
+
+    def _read_name(self, frame: int) -> str:
         message = MESSAGES[_NAMES[self._kinds[frame]]]
         named = [n for n, row in message.items() if row.name in ("name", "key", "tensor_name")]
         if not named:

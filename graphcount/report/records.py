@@ -134,7 +134,10 @@ def _evaluated(number: int | None, expression: str | None, dims: dict[str, int])
     dimension = formula(expression)
     if dimension is None:
         raise UsageError("the formula has names that cannot be read back; count with their sizes")
-    found = evaluate(dimension, dims)
+    try:
+        found = evaluate(dimension, dims)
+    except ArithmeticError as error:
+        raise UsageError(f"the formula has no value for these sizes: {error}") from error
     if not isinstance(found, int):
         missing = ", ".join(sorted(found.symbols()))
         raise UsageError(f"give a size for {missing}")

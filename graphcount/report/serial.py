@@ -195,7 +195,7 @@ def from_dict(data: Any) -> Report:
             framework=_record(FrameworkRow, data["framework"]),
             **rest,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(f"not a complete {SCHEMA}: {error}") from None
 
 

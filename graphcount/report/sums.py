@@ -132,6 +132,3 @@ def sum_known(numbers: Iterable[int | None]) -> int | None:
     """Sum of the numbers that are known; None when none is."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
-
-
-# ----------------------------------------------------------------------------------- helpers

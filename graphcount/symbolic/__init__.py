@@ -259,6 +259,11 @@ def evaluate(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     return total
 
 
+def largest_number(dim: Dim) -> int:
+    """The number itself, or the largest coefficient, without its sign."""
+    return max((abs(coefficient) for _, coefficient in _terms(dim)), default=0)
+
+
 # ------------------------------------------------------------------------------------- helpers
 
 

@@ -10,6 +10,7 @@ from graphcount.symbolic import (
     TooComplexError,
     ceildiv,
     floordiv,
+    largest_number,
     maximum,
     minimum,
     symbol,
@@ -17,6 +18,9 @@ from graphcount.symbolic import (
 
 LONGEST_FORMULA = 20_000
 """Characters of a formula that is read back; `MAX_TERMS` terms take fewer."""
+
+LARGEST = 2**63
+"""Products with larger numbers are of no size: powers of powers would grow without an end."""
 
 
 def parse(text: str) -> Dim | None:
@@ -113,7 +117,7 @@ class _Parser:
         while self.peek() in ("*", "/", "//"):
             operator = self.take()
             part = self.power(depth)
-            total = total * part if operator == "*" else self.divide(total, part)
+            total = _times(total, part) if operator == "*" else self.divide(total, part)
         return total
 
     def power(self, depth: int) -> Dim:
@@ -129,7 +133,7 @@ class _Parser:
             if not exponent.isdigit() or not 0 < int(exponent) <= MAX_DEPTH:
                 raise _SyntaxError(exponent)
             for _ in range(int(exponent) - 1):
-                total = total * base
+                total = _times(total, base)
         return total
 
     def primary(self, depth: int) -> Dim:
@@ -155,3 +159,15 @@ class _Parser:
             self.take(")")
             return maximum(first, second) if token.lower() == "max" else minimum(first, second)
         return symbol(token)
+
+
+def _times(a: Dim, b: Dim) -> Dim:
+    """The product of two sizes.
+
+    Raises:
+        TooComplexError: It has a number beyond `LARGEST`.
+    """
+    product = a * b
+    if largest_number(product) >= LARGEST:
+        raise TooComplexError("a number is larger than any size")
+    return product

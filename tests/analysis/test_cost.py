@@ -235,3 +235,87 @@ def test_what_a_node_is_explained_by(save: Save) -> None:
     assert words["relu"] == ""
     assert [node.output_shapes for node in report.nodes] == [((1, 2),)] * 3
     assert [node.elementwise for node in report.nodes] == [0, 2, 0]
+
+
+# ------------------------------------------------------------- formulas that do not fit, or divide
+
+
+TERMS = 64
+"""What a formula holds (`graphcount.symbolic.MAX_TERMS`)."""
+
+
+def test_a_total_that_lacks_nodes_says_so(save: Save) -> None:
+    """Each product has a free size of its own; only so many fit into the formula of the total."""
+    free = TERMS + 6
+    nodes = [N("MatMul", [f"x{i}", "W"], [f"y{i}"], f"p{i}") for i in range(free)]
+    inputs = [(f"x{i}", [f"n{i}", 2]) for i in range(free)]
+    outputs = [f"y{i}" for i in range(free)]
+    report = graphcount.count(save(nodes, [weight("W")], inputs=inputs, outputs=outputs))
+    (unknown,) = report.unknown
+    assert report.totals.lower_bound
+    assert (unknown.where, unknown.what, unknown.affects) == ("model", "macs", "cost")
+    assert unknown.why == "the formula has too many terms; 6 nodes not in it"
+    assert report.macs(**{f"n{i}": 1 for i in range(free)}) == TERMS * PRODUCT
+
+
+def test_biases_that_do_not_fit_are_left_out(save: Save) -> None:
+    """As torchinfo counts, one node more: 64 sizes fill the formula, a fixed number is one more."""
+    bias = numpy_helper.from_array(np.ones(2, np.float32), "B")
+    nodes = [N("MatMul", [f"x{i}", "W"], [f"y{i}"], f"p{i}") for i in range(TERMS)]
+    nodes.append(N("Gemm", ["x", "W", "B"], ["y"], "last"))
+    inputs = [*((f"x{i}", [f"n{i}", 2]) for i in range(TERMS)), ("x", [1, 2])]
+    outputs = [*(f"y{i}" for i in range(TERMS)), "y"]
+    path = save(nodes, [weight("W"), bias], inputs=inputs, outputs=outputs)
+    report = graphcount.count(path, macs_convention="torchinfo")
+    assert report.totals.lower_bound
+    assert next(node.macs for node in report.nodes if node.id == "last") == PRODUCT + 2
+
+
+def test_trips_whose_product_does_not_fit_count_once(save: Save) -> None:
+    """A Scan in a Scan: 9 x 9 terms are more than 64."""
+    first, second = "+".join("abcdefghi"), "+".join("jklmnopqr")
+    info = helper.make_tensor_value_info
+
+    def scan(over: str, name: str, nodes: list[onnx.NodeProto], made: str) -> onnx.NodeProto:
+        graph = helper.make_graph(
+            nodes,
+            name,
+            [info(f"{name}_e", TensorProto.FLOAT, [1, 2])],
+            [info(made, TensorProto.FLOAT, None)],
+        )
+        return N("Scan", [over], [f"{name}_y"], name, body=graph, num_scan_inputs=1)
+
+    inner = scan("second", "inner", [N("MatMul", ["inner_e", "W"], ["m"], "m")], "m")
+    outer = scan("first", "outer", [inner], "inner_y")
+    inputs = [("first", [first, 1, 2]), ("second", [second, 1, 2])]
+    path = save([outer], [weight("W")], inputs=inputs, outputs=["outer_y"])
+    report = graphcount.count(path)
+    assert [unknown.where for unknown in report.unknown if unknown.what == "trip count"] == [
+        "outer/body/inner"
+    ]
+    sizes = dict.fromkeys("abcdefghi", 1)
+    assert report.macs(**sizes) == 9 * PRODUCT
+
+
+def test_a_formula_may_divide_by_zero(save: Save) -> None:
+    """Branches are compared with 64 for every free size, which this one has no value for."""
+    odd = helper.make_graph(
+        [N("MatMul", ["odd", "W"], ["o"], "o")],
+        "odd",
+        [],
+        [helper.make_tensor_value_info("o", TensorProto.FLOAT, None)],
+    )
+    node = N("If", ["flag"], ["y"], "if", then_branch=odd, else_branch=branch(1, "e"))
+    inputs = [
+        ("x", [1, 2]),
+        ("odd", ["floor(1000/(n - 64))", 2]),
+        helper.make_tensor_value_info("flag", TensorProto.BOOL, []),
+    ]
+    path = save([node], [weight("W")], inputs=inputs, outputs=["y"])
+    assert graphcount.count(path).totals.macs == PRODUCT
+
+    plain = N("MatMul", ["odd", "W"], ["y"], "y")
+    report = graphcount.count(save([plain], [weight("W")], inputs=[inputs[1]], outputs=["y"]))
+    assert report.macs(n=74) == 100 * PRODUCT
+    with pytest.raises(graphcount.UsageError, match="no value for these sizes"):
+        report.macs(n=64)

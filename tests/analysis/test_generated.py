@@ -44,6 +44,7 @@ def made(save: Save, node: onnx.NodeProto, tensors: dict[str, Any]) -> tuple[int
         (N("Tile", ["v", "s"], ["t"]), {"v": np.ones((3, 4)), "s": ints(2, 0)}, 0),
         (N("RandomNormal", [], ["t"], shape=[3, 7]), {}, 21),
         (N("RandomUniform", [], ["t"], shape=[2]), {}, 2),
+        (N("RandomUniform", [], ["t"], shape=[2, -5]), {}, 0),
     ],
 )
 def test_numbers_made(
@@ -62,6 +63,11 @@ def test_a_range_is_what_python_makes(save: Save, start: Any, limit: Any, delta:
     assert made(save, N("Range", ["a", "b", "c"], ["t"]), bounds) == (expected, [])
 
 
+def test_a_range_of_large_integers_is_exact(save: Save) -> None:
+    bounds = {"a": np.array(-(2**62)), "b": np.array(2**62 + 1), "c": np.array(2)}
+    assert made(save, N("Range", ["a", "b", "c"], ["t"]), bounds) == (2**62 + 1, [])
+
+
 @pytest.mark.parametrize(
     ("node", "tensors"),
     [
@@ -70,7 +76,15 @@ def test_a_range_is_what_python_makes(save: Save, start: Any, limit: Any, delta:
         (N("Range", ["a", "b", "c"], ["t"]), {"a": 0.0, "b": np.inf, "c": 1.0}),
         (N("Range", ["a", "b", "c"], ["t"]), {"a": 0.0, "b": -np.inf, "c": 1.0}),
         (N("Range", ["a", "b", "c"], ["t"]), {"a": np.nan, "b": 1.0, "c": 1.0}),
+        (N("Range", ["a", "b", "c"], ["t"]), {"a": -1e308, "b": 1e308, "c": 1.0}),
+        (N("Range", ["a", "b", "c"], ["t"]), {"a": 0.0, "b": 1e308, "c": 1e-300}),
         (N("ConstantOfShape", ["s"], ["t"]), {"s": np.ones(4097, np.int64)}),
+        (N("ConstantOfShape", ["s"], ["t"]), {"s": np.full(65, 2**62)}),
+        (N("ConstantOfShape", ["s"], ["t"]), {"s": np.array([np.nan])}),
+        (N("Expand", ["v", "s"], ["t"]), {"v": np.ones(3), "s": np.array([np.inf])}),
+        (N("Tile", ["v", "s"], ["t"]), {"v": np.ones(3), "s": np.full(4096, 2**62)}),
+        (N("RandomNormal", [], ["t"], shape=["abc"]), {}),
+        (N("RandomNormal", [], ["t"], shape=[float("nan")]), {}),
     ],
 )
 def test_what_cannot_be_worked_out_is_not_known(

@@ -48,6 +48,32 @@ def test_matmul_nbits(save: Save, k: int, block: int, blocks: int) -> None:
     assert elements(save, without, {**tensors, "z": zeros})["z"] == zeros.size
 
 
+@pytest.mark.parametrize(
+    ("op_type", "sizes", "numbers"),
+    [
+        ("MatMulNBits", {"K": 64, "N": 6, "block_size": 32}, 64 * 6),
+        ("MatMulNBits", {"K": 1, "N": 1, "block_size": 16}, None),
+        ("MatMulNBits", {"K": 2**40, "N": 2**40, "block_size": 32}, None),
+        ("MatMulNBits", {"K": 64, "N": 6, "block_size": 32, "bits": 8}, None),
+        ("MatMulNBits", {"K": 64, "N": 6}, None),
+        ("MatMulBnb4", {"K": 64, "N": 6}, 64 * 6),
+        ("MatMulBnb4", {"K": 1, "N": 1}, None),
+    ],
+)
+def test_sizes_that_a_packed_weight_does_not_have_are_not_believed(
+    op_type: str, sizes: dict[str, int], numbers: int | None, save: Save
+) -> None:
+    """Attributes alone could make a large weight pass a small budget: the bytes must fit them."""
+    packed = numpy_helper.from_array(np.zeros((6, 2, 16), np.uint8), "B")
+    node = N(op_type, ["x", "B", "s"], ["y"], domain=MS, **sizes)
+    scales = numpy_helper.from_array(np.ones(12, np.float32), "s")
+    path = save([node], [packed, scales], inputs=["x"], outputs=["y"], opsets=[("", 21), (MS, 1)])
+    report = graphcount.count(path, cost=False)
+    assert report.totals.parameters == (192 if numbers is None else numbers)
+    assert report.totals.lower_bound == (numbers is None)
+    assert [unknown.what for unknown in report.doubts] == ["packed numbers"] * (numbers is None)
+
+
 def test_matmul_bnb4(save: Save) -> None:
     tensors = {"B": np.zeros(105, np.uint8), "m": np.ones(4, np.float32)}
     node = N("MatMulBnb4", ["x", "B", "m"], ["y"], domain=MS, K=30, N=7)

@@ -559,6 +559,28 @@ def test_arithmetic_bombs(op_type: str, save: Save) -> None:
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.parametrize("free", [True, False])
+def test_a_chain_of_products_ends_where_sizes_do(free: bool, save: Save) -> None:
+    """Coefficients of symbols and parts of fractions grow as integers do, and without a bound."""
+    first = (
+        helper.make_node("Shape", ["x"], ["p0"])
+        if free
+        else helper.make_node("Identity", ["third"], ["p0"])
+    )
+    step = vector("step", 2**62) if free else numpy_helper.from_array(np.array([1 / 3]), "step")
+    third = numpy_helper.from_array(np.array([1 / 3]), "third")
+    chain = [helper.make_node("Mul", [f"p{i}", "step"], [f"p{i + 1}"]) for i in range(2_000)]
+    to = [
+        helper.make_node("Cast", ["p2000"], ["s"], to=TensorProto.INT64),
+        helper.make_node("Expand", ["x", "s"], ["y"]),
+    ]
+    path = save([first, *chain, *to], [step, third], inputs=[("x", ["n"])], outputs=["y"])
+    start = time.process_time()
+    found = infer(path)
+    assert shape(found, "y") == [None]
+    assert time.process_time() - start < 3
+
+
 def test_small_tensors_in_large_numbers(save: Save) -> None:
     """The work on numbers of small tensors is bounded in all."""
     nodes = [helper.make_node("ConstantOfShape", ["k"], ["s0"])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,6 +111,21 @@ def test_paths_name_what_has_a_name(wire: Any) -> None:
     paths = {text.raw: strings.path(text.at) for text in strings}
     assert paths[b"text"] == 'graph"g"/node[1]"conv"/attribute[0]"value"/s'
     assert paths[b"conv"] == 'graph"g"/node[1]"conv"/name'
+
+
+@pytest.mark.parametrize("limits", [DEFAULT_LIMITS, WINDOW], ids=["whole", "window"])
+def test_many_places_are_found_in_linear_work(limits: Limits, wire: Any) -> None:
+    count = 20_000
+    tensor = wire.len(9, bytes(32)) + wire.len(8, b"w")
+    source = BytesSource(wire.model(wire.len(5, tensor) * count), "model.onnx")
+    strings = walk(thin_source(source, limits), limits)
+    tensors = read_source(source, limits).proto.graph.initializers
+    start = time.process_time()
+    for index, found in enumerate(tensors):
+        frame = strings.frames_at([found.offset])[found.offset]
+        assert strings.frame_path(frame) == f'graph/initializer[{index}]"w"'
+    assert time.process_time() - start < 3
+    assert strings.frames_at([tensors[0].offset + 1]) == {}
 
 
 def test_credentials_do_not_reach_a_path(wire: Any) -> None:

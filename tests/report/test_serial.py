@@ -105,6 +105,7 @@ def test_an_error_keeps_slug_message_and_byte() -> None:
         (("tensors",), {}),
         (("tensors", 0, "uses"), {"node": "n", "input": 0}),
         (("tensors", 0, "shape"), [[1]]),
+        (("tensors", 0, "name"), json.loads("[" * 600 + "]" * 600)),
         (("model", "inputs"), None),
         (("model", "metadata"), {"a": 1}),
         (("dims",), {"batch": "8"}),

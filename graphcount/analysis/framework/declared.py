@@ -74,20 +74,19 @@ def own_names(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
 
 def _unused_names(unused: list[Row], evidence: Evidence, sizes: Sizes) -> None:
     """A stored tensor that no node reads is a parameter of its own, or the other name of one."""
-    by_elements: dict[int, list[Row]] = defaultdict(list)
-    if unused:
-        for other in evidence.parameters:
-            if other.stored.name in sizes.proven:
-                by_elements[other.elements].append(other)
+    twins: dict[int, dict[bytes | None, str]] = defaultdict(dict)
+    wanted = {row.elements for row in unused}
+    for other in evidence.parameters:
+        if other.elements in wanted and other.stored.name in sizes.proven:
+            digest = evidence.values.digest(other.stored)
+            twins[other.elements].setdefault(digest, other.stored.name)
     for row in unused:
-        name = row.stored.name
-        twins = by_elements[row.elements]
-        digest = evidence.values.digest(row.stored) if twins else b""
-        found = [evidence.values.digest(twin.stored) for twin in twins]
+        name, found = row.stored.name, twins[row.elements]
+        digest = evidence.values.digest(row.stored) if found else b""
         if digest is None or None in found:
             sizes.inferred[name] = row.elements
         elif digest in found:
-            sizes.likely_ties[name] = twins[found.index(digest)].stored.name
+            sizes.likely_ties[name] = found[digest]
         else:
             sizes.proven[name] = row.elements
 

@@ -63,27 +63,26 @@ def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
     torch.export names one parameter for all uses of a tied one; older versions may not have.
     """
     tied = set(sizes.ties.values())
-    tables: dict[tuple[int, ...], list[Row]] = defaultdict(list)
+    weights = [row for row in evidence.parameters if row.verdict.role == "weight"]
+    shapes = {tuple(sorted(row.stored.shape)) for row in weights}
+    tables: dict[tuple[int, ...], set[bytes | None]] = defaultdict(set)
     for row in evidence.parameters:
-        stored = row.stored
-        if row.verdict.role == "embedding" and len(stored.shape) == 2 and stored.name not in tied:
-            tables[tuple(sorted(stored.shape))].append(row)
-    if not tables:
-        return False
+        stored, shape = row.stored, tuple(sorted(row.stored.shape))
+        is_table = row.verdict.role == "embedding" and len(shape) == 2 and shape in shapes
+        if is_table and stored.name not in tied:
+            tables[shape].add(evidence.values.digest(stored))
     return any(
-        _equal(row, table, evidence)
-        for row in evidence.parameters
-        if row.verdict.role == "weight"
-        for table in tables.get(tuple(sorted(row.stored.shape)), ())
+        _is_one_of(row, tables[shape], evidence)
+        for row in weights
+        if (shape := tuple(sorted(row.stored.shape))) in tables
     )
 
 
-def _equal(row: Row, table: Row, evidence: Evidence) -> bool:
-    """Whether two matrices hold the same numbers, transposed or not; True when unknown."""
-    wanted = evidence.values.digest(table.stored)
+def _is_one_of(row: Row, tables: set[bytes | None], evidence: Evidence) -> bool:
+    """Whether a matrix holds the numbers of a table, transposed or not; True when unknown."""
     straight = evidence.values.digest(row.stored)
     turned = evidence.values.digest(row.stored, transposed=True)
-    return wanted is None or straight is None or wanted in (straight, turned)
+    return None in tables or straight is None or straight in tables or turned in tables
 
 
 def _pairs(evidence: Evidence, signature: Signature) -> list[str]:

@@ -121,11 +121,8 @@ def scopes(row: Row, evidence: Evidence) -> set[str]:
 
 def by_tied_name(signature: Signature, sizes: Sizes) -> None:
     """A table named like those usually tied, beside one that a look-up and a product share."""
-    shared = [
-        name
-        for name in signature.parameters
-        if name in sizes.proven and name in sizes.ties.values()
-    ]
+    tied = set(sizes.ties.values())
+    shared = [name for name in signature.parameters if name in sizes.proven and name in tied]
     for name in sizes.missing(signature):
         if _module(name) in TIED_NAMES and name.endswith(".weight") and len(shared) == 1:
             sizes.likely_ties[name] = shared[0]

@@ -27,19 +27,26 @@ from graphcount.ops.shape import (
     NUMBER_RULES,
     SHAPE_RULES,
     Facts,
+    Number,
     Numbers,
+    Ratio,
     Rule,
     result_dtypes,
 )
 from graphcount.ops.shape.kit import product, unknown
 from graphcount.ops.tables import Key
-from graphcount.symbolic import Expr, TooComplexError
+from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
 
 MAX_WORK = 500_000
 """Numbers of small tensors computed in all; what comes after is not known."""
 
 MAX_UNKNOWNS = 1_000
+
 LARGEST = 2**63
+"""A size, or a coefficient of one, is below this; a chain of products would grow without an end."""
+
+LARGEST_PART = 2**2200
+"""The same for the parts of a fraction: a float64 has 1,074 bits below its point, a product two."""
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 
@@ -213,10 +220,7 @@ class Propagation:
             self.note("graph", "the file computes with too many small integer tensors")
         if product(shape) != len(numbers):
             return None
-        return tuple(
-            None if isinstance(number, int) and not -LARGEST <= number < LARGEST else number
-            for number in numbers
-        )
+        return tuple(number if _is_known(number) else None for number in numbers)
 
     # ---------------------------------------------------------------------------------- outcome
 
@@ -307,13 +311,25 @@ def _is_data(dtype: int, shape: Shape | None) -> bool:
     return not isinstance(elements, int) or elements > MAX_FLOATS
 
 
+def _is_known(number: Number) -> bool:
+    """Whether a number of a tensor has not overflowed."""
+    if isinstance(number, int):
+        return -LARGEST <= number < LARGEST
+    if isinstance(number, Ratio):
+        return max(map(largest_number, number)) < LARGEST_PART
+    return number is not None and largest_number(number) < LARGEST
+
+
 def cleaned(shape: Shape | None) -> Shape | None:
     """A shape without sizes that cannot be."""
     if shape is None or len(shape) > MAX_RANK:
         return None
-    for dim in shape:
-        if isinstance(dim, int) and not 0 <= dim < LARGEST:
-            break
-    else:
+    if all(map(_is_size, shape)):
         return shape
-    return tuple(None if isinstance(dim, int) and not 0 <= dim < LARGEST else dim for dim in shape)
+    return tuple(dim if _is_size(dim) else None for dim in shape)
+
+
+def _is_size(dim: Dim | None) -> bool:
+    if isinstance(dim, int):
+        return 0 <= dim < LARGEST
+    return dim is not None and largest_number(dim) < LARGEST

@@ -44,7 +44,7 @@ def check(context: Context) -> Iterable[Finding]:
     offsets = {
         tensor.offset
         for body in context.bodies
-        if body.function is not None and label(_key(body.function)) in unused
+        if body.function is not None and label(_key(body.function)) not in used
         for node in body.nodes
         for attribute in node.attributes
         for tensor in attribute.tensors

@@ -26,7 +26,7 @@ from __future__ import annotations
 import binascii
 import re
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
@@ -143,9 +143,14 @@ def _packed(values: Sequence[object], code: str) -> bytes:
 
 def _tensors(context: Context) -> Iterator[Finding]:
     hits = []
+    known: dict[Hashable, str | None] = {}  # many tensors may name the same bytes of a side file
     for stored in context.stored:
+        shared = stored.external.path if stored.external and not stored.sparse else None
         for part in _beginnings(context, stored):
-            kind = identify(part)
+            place = shared or stored.key, part.offset, part.nbytes
+            if place not in known:
+                known[place] = identify(part)
+            kind = known[place]
             if kind:
                 hits.append((stored, kind, part))
                 break

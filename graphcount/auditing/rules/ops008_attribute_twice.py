@@ -19,6 +19,7 @@ References:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
@@ -33,9 +34,9 @@ def check(context: Context) -> Iterable[Finding]:
     places: dict[tuple[str, str], list[str]] = {}
     for body in context.bodies:
         for index, node in enumerate(body.nodes):
-            names = [attribute.name for attribute in node.attributes]
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
+            names = Counter(attribute.name for attribute in node.attributes)
+            if len(names) < len(node.attributes):
+                twice = next(name for name, times in names.items() if times > 1)
                 places.setdefault((node.op_type, twice), []).append(body.place(index))
     for (op_type, name), where in places.items():
         yield RULE.finding(

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphcount.analysis.packing import nbits_nbytes
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
@@ -54,14 +55,13 @@ def _misfit(call: Call) -> str:
     node = call.node
     rows, columns = node.integer("K", 0), node.integer("N", 0)
     bits, block = node.integer("bits", 4), node.integer("block_size", 0)
-    if rows < 1 or columns < 1 or not 1 <= bits <= 8 or block < 16 or block & (block - 1):
+    expected = nbits_nbytes(node)
+    if not expected:
         return f"K {rows}, N {columns}, bits {bits}, block_size {block} make no sense"
-    blocks = -(-rows // block)
-    expected = columns * blocks * (-(-block * bits // 8))
     packed = elements_of(call.input(1))
     if packed is not None and packed != expected:
         return f"the packed weight has {packed:,} bytes, its attributes ask {expected:,}"
-    scales = elements_of(call.input(2))
-    if scales is not None and scales != columns * blocks:
-        return f"{scales:,} scales where there are {columns * blocks:,} blocks"
+    scales, blocks = elements_of(call.input(2)), columns * -(-rows // block)
+    if scales is not None and scales != blocks:
+        return f"{scales:,} scales where there are {blocks:,} blocks"
     return ""

@@ -2,7 +2,8 @@
 
 What it does:
     Refuses files with more nodes, tensors, dimensions or protobuf fields than
-    `graphcount.loading.limits.Limits` allows. The program says which and exits with 2.
+    `graphcount.loading.limits.Limits` allows, and files whose names, repeated in the ids of all
+    nodes inside, take more than 64 MB. The program says which and exits with 2.
 
 Why it matters:
     Every reader has such a limit; where it is not stated it is the memory of the machine.

@@ -35,9 +35,9 @@ def check(context: Context) -> Iterable[Finding]:
     for holder, nodes in _body_nodes(context, trips).items():
         runs = nodes * trips[holder]
         scope = context.tables.nodes[holder]["scope"]
-        for outer, trip in trips.items():
-            if scope.startswith(f"{outer}/"):
-                runs *= trip
+        while scope:
+            scope = scope.rpartition("/")[0]
+            runs *= trips.get(scope, 1)
         if runs > most:
             worst, most = holder, runs
     if worst:

@@ -23,7 +23,7 @@ from typing import Any
 from graphcount.analysis.stored import Stored
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
-from graphcount.auditing.payload import chunks, width_of
+from graphcount.auditing.payload import chunks, digest_of, width_of
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
@@ -72,8 +72,9 @@ def _one_place(group: list[Stored]) -> bool:
 
 
 def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
-    """Pairs of matrices that are each other's transpose; a sum picks the candidates."""
-    seen: dict[tuple[Any, ...], list[Stored]] = {}
+    """Pairs of matrices that are each other's transpose; a sum tells which may be one."""
+    sums: set[tuple[Any, ...]] = set()
+    seen: dict[tuple[Any, ...], Stored] = {}
     pairs = []
     for stored in tensors:
         facts = context.facts[stored.key]
@@ -81,27 +82,26 @@ def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
         packed = dtype is None or dtype.bits < 8
         if len(stored.shape) != 2 or min(stored.shape) < 2 or packed or facts.constant:
             continue
-        key = stored.dtype, stored.shape[::-1], facts.mixture
-        other = next((one for one in seen.get(key, ()) if _equal(context, one, stored)), None)
-        if other is not None:
-            pairs.append([other, stored])
-        seen.setdefault((stored.dtype, stored.shape, facts.mixture), []).append(stored)
+        turned = stored.dtype, stored.shape[::-1]
+        if (*turned, facts.mixture) in sums:
+            other = seen.get((*turned, _turned_digest(context, stored)))
+            if other is not None:
+                pairs.append([other, stored])
+        sums.add((stored.dtype, stored.shape, facts.mixture))
+        seen.setdefault((stored.dtype, stored.shape, facts.digest), stored)
     return pairs
 
 
-def _equal(context: Context, one: Stored, other: Stored) -> bool:
-    """Whether the transpose of a matrix has the bytes of the other."""
-    if one.nbytes > TRANSPOSED_NBYTES or one.key == other.key:
-        return False
-    first, second = context.files.part(one), context.files.part(other)
-    if not (one.tensor and other.tensor and first and second):
-        return False
-    width = width_of(one.tensor)
+def _turned_digest(context: Context, stored: Stored) -> bytes | None:
+    """Digest that the transpose of a matrix would have; None where it is not worked out."""
+    tensor, part = stored.tensor, context.files.part(stored)
+    if tensor is None or part is None or stored.nbytes > TRANSPOSED_NBYTES:
+        return None
+    width = width_of(tensor)
     if width not in (1, 2, 4, 8):
-        return False
+        return None
     import numpy as np
 
-    left = b"".join(chunks(first, one.tensor, one.is_external))
-    right = b"".join(chunks(second, other.tensor, other.is_external))
-    matrix = np.frombuffer(left, f"u{width}").reshape(one.shape)
-    return bool(np.array_equal(matrix.T, np.frombuffer(right, f"u{width}").reshape(other.shape)))
+    data = b"".join(chunks(part, tensor, stored.is_external))
+    matrix = np.frombuffer(data, f"u{width}").reshape(stored.shape)
+    return digest_of(matrix.T.tobytes())

@@ -79,9 +79,6 @@ def same(*indices: int) -> Rule:
     return rule
 
 
-same_as_first = same(0)
-
-
 def unknown(call: Call) -> Shapes:
     """No tensor, or a size that depends on the data: not known, and no mistake."""
     return [None] * len(call.node.outputs)
