@@ -185,12 +185,8 @@ class _Bodies:
 
 
 def _scopes(holder: str, node: Node) -> tuple[str, ...]:
-    """Scope paths of a node's bodies, as `graphcount.graph` names them."""
-    return tuple(
-        f"{holder}/{attribute.name}" + (f"[{number}]" if number else "")
-        for attribute in node.attributes
-        for number in range(len(attribute.graphs))
-    )
+    """Scope paths of a node's bodies."""
+    return tuple(f"{holder}/{name}" for name, _ in node.subgraphs())
 
 
 def _times(

@@ -79,11 +79,9 @@ def find_bodies(proto: ModelProto) -> Iterator[Body]:
         body = stack.pop()
         yield body
         for index, node in enumerate(body.nodes):
-            for attribute in node.attributes:
-                for number, graph in enumerate(attribute.graphs):
-                    label = f"{body.place(index)}/{attribute.name}"
-                    label += f"[{number}]" if number else ""
-                    stack.append(_of_graph(label, graph, body, index, body.function))
+            for name, graph in node.subgraphs():
+                label = f"{body.place(index)}/{name}"
+                stack.append(_of_graph(label, graph, body, index, body.function))
 
 
 def _of_graph(

@@ -109,11 +109,10 @@ class _Bodies:
         self.members: dict[str, list[str]] = {}
         self.producers: dict[str, dict[str, str]] = {}
         bodies = {""} | {
-            f"{node}/{attribute.name}" + (f"[{number}]" if number else "")
+            f"{node}/{name}"
             for node, data in tables.nodes.items()
             if data["kind"] == "operator"
-            for attribute in data["node"].attributes
-            for number in range(len(attribute.graphs))
+            for name, _ in data["node"].subgraphs()
         }
         self.body: dict[str, str] = {}
         for node, data in tables.nodes.items():
@@ -346,10 +345,8 @@ class _Level:
         found = []
         for source in operator.sources:
             node = self.ours.tables.nodes[source]["node"]
-            for attribute in node.attributes:
-                for number in range(len(attribute.graphs)):
-                    suffix = f"/{attribute.name}" + (f"[{number}]" if number else "")
-                    found.append((f"{source}{suffix}", f"{operator.node or source}{suffix}"))
+            for name, _ in node.subgraphs():
+                found.append((f"{source}/{name}", f"{operator.node or source}/{name}"))
         return found
 
 

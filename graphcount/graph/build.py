@@ -244,17 +244,11 @@ class Builder:
         self.uses.append((node_id, node, scope))
         if not node.attributes:
             return []
-        return [
-            self.subgraph(node_id, node, attribute.name, number, graph, body)
-            for attribute in node.attributes
-            for number, graph in enumerate(attribute.graphs)
-        ]
+        return [self.subgraph(node_id, node, name, graph, body) for name, graph in node.subgraphs()]
 
-    def subgraph(
-        self, holder: str, node: Node, name: str, number: int, graph: Graph, body: _Body
-    ) -> _Body:
+    def subgraph(self, holder: str, node: Node, name: str, graph: Graph, body: _Body) -> _Body:
         """Open a body of If, Loop, Scan (or of an operator we do not know)."""
-        path = f"{holder}/{name}" if number == 0 else f"{holder}/{name}[{number}]"
+        path = f"{holder}/{name}"
         self.spend(path)
         scope = _Scope(path, body.scope)
         inputs = self.open_graph(graph, scope)

@@ -5,7 +5,7 @@ Names are those of onnx.proto. Every record is immutable and says where in the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -131,6 +131,12 @@ class Node(NamedTuple):
             if attribute.name == name:
                 return attribute
         return None
+
+    def subgraphs(self) -> Iterator[tuple[str, Graph]]:
+        """Graphs that attributes hold, by their name below this node: `body`, `branches[1]`."""
+        for attribute in self.attributes:
+            for number, graph in enumerate(attribute.graphs):
+                yield f"{attribute.name}[{number}]" if number else attribute.name, graph
 
     def integer(self, name: str, default: int) -> int:
         """Integer attribute `name`, or `default` when it is absent or holds no integer."""

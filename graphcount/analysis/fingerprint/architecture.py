@@ -175,16 +175,12 @@ def _constant(data: dict[str, Any]) -> str:
 
 
 def _bodies(tables: Tables) -> dict[str, tuple[str, str]]:
-    """Holder and attribute of each body, by its scope (as `graphcount.graph` names them)."""
+    """Holder and name of each body, by its scope."""
     return {
-        f"{node}/{attribute.name}" + (f"[{number}]" if number else ""): (
-            node,
-            f"{attribute.name}[{number}]",
-        )
+        f"{node}/{name}": (node, name)
         for node, data in tables.nodes.items()
         if data["kind"] == "operator"
-        for attribute in data["node"].attributes
-        for number in range(len(attribute.graphs))
+        for name, _ in data["node"].subgraphs()
     }
 
 

@@ -142,7 +142,7 @@ def _stable(state: State, body: Body, position: int, after: Shape | None) -> Sha
     if position >= len(body.inputs):
         return None
     name = body.inputs[position]
-    input_id = f"{body.holder}/{body.attribute}/input:{name}"
+    input_id = f"{body.holder}/{body.name}/input:{name}"
     before = state.shapes.get((input_id, name))
     if before is None or before == after:
         return before

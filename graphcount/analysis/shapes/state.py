@@ -53,7 +53,7 @@ class Body(NamedTuple):
 
     Attributes:
         holder: Id of the node that holds it.
-        attribute: Under which attribute.
+        name: Its name below that node (`Node.subgraphs`).
         graph: Its record.
         inputs: Names of its inputs that take a value, in order.
         positions: Place of each of them.
@@ -61,7 +61,7 @@ class Body(NamedTuple):
     """
 
     holder: str
-    attribute: str
+    name: str
     graph: Graph
     inputs: tuple[str, ...]
     positions: dict[str, int]
@@ -213,10 +213,8 @@ def find_bodies(tables: Tables) -> Iterator[tuple[str, Body]]:
         if data["kind"] != "operator":
             continue
         node: Node = data["node"]
-        for attribute in node.attributes:
-            for number, graph in enumerate(attribute.graphs):
-                path = f"{node_id}/{attribute.name}" + (f"[{number}]" if number else "")
-                inputs = tuple(info.name for info in graph.fed_inputs)
-                positions = {name: place for place, name in enumerate(inputs)}
-                batched = is_batched_scan(node, graph)
-                yield path, Body(node_id, attribute.name, graph, inputs, positions, batched)
+        for name, graph in node.subgraphs():
+            inputs = tuple(info.name for info in graph.fed_inputs)
+            positions = {value: place for place, value in enumerate(inputs)}
+            batched = is_batched_scan(node, graph)
+            yield f"{node_id}/{name}", Body(node_id, name, graph, inputs, positions, batched)
