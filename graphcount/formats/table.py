@@ -125,7 +125,9 @@ class _Line(NamedTuple):
 def _tree(report: Report, view: View) -> Table:
     """Modules as a tree."""
     top = view.top or DEFAULT_TOP
-    rows, cut = tree(report, view.depth or DEFAULT_DEPTH, top)
+    rows, rest = tree(report, view.depth or DEFAULT_DEPTH, top)
+    if rest is not None:
+        rows = [*rows, rest._replace(label="... more (--top)")]
     lines = [
         _Line(
             "  " * row.level + safe(row.label),
@@ -137,10 +139,7 @@ def _tree(report: Report, view: View) -> Table:
         )
         for row in rows
     ]
-    table = _lines("module", lines, report, view)
-    if cut:
-        table.add_row(Text("... more (--top, --depth)", style=DIM))
-    return table
+    return _lines("module", lines, report, view)
 
 
 def _flat(report: Report, view: View) -> Table:
