@@ -95,6 +95,17 @@ def test_markdown_has_one_row_a_group_and_no_markup(hostile: graphcount.Report) 
     assert "<script" not in text
 
 
+@pytest.mark.parametrize("by", BY)
+def test_markdown_counts_nodes_only_where_rows_have_some(fixtures: Path, by: By) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    rows = [row for row in shown(report, "markdown", by=by).splitlines() if row.startswith("|")]
+    of_nodes = by in ("module", "node", "op_type")
+    assert rows[0].startswith(f"| {by} | nodes |" if of_nodes else f"| {by} | parameters |")
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert rows[-1].startswith("| Total | 11 | 26,926 |" if of_nodes else "| Total | 26,926 |")
+    assert any(row.startswith("| (no module) |") for row in rows) == (by == "module")
+
+
 def test_markdown_escapes_what_means_something() -> None:
     assert escape("a|b*c_d`e`<f>[g](h)#") == "a\\|b\\*c\\_d\\`e\\`&lt;f\\>\\[g\\]\\(h\\)\\#"
 
