@@ -22,7 +22,6 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--max-increase",
             "--baseline",
             "--write-baseline",
-            "--bench",
             "--max-ratio",
             "--expect-parameters",
             "--fail-on",
