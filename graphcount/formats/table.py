@@ -79,7 +79,7 @@ def _title(report: Report, view: View) -> Text:
         safe(model.producer, 40),
         opsets,
         f"IR {model.ir_version}",
-        f"{exact(model.node_count)} nodes",
+        f"{exact(model.node_count)} node{'' if model.node_count == 1 else 's'}",
         nbytes(model.file_nbytes, view.binary),
     ]
     text = Text(safe(model.path), style=STRONG)
@@ -189,6 +189,7 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
         shown = {key: cells for key, cells in numbers.items() if key not in missed}
         text = {key: cells for key, cells in words.items() if key not in missed and any(cells)}
         wanted = [min(40, max(map(len, (key, *cells)))) for key, cells in text.items()]
+        wanted[0] = max(wanted[0], len("total"))
         widths = [max(map(len, (key, *cells))) for key, cells in shown.items()]
         room = (view.width or DEFAULT_WIDTH) - sum(widths) - _gaps(len(text) + len(shown))
         if room >= min(sum(wanted), _ENOUGH if "output" in text else _LITTLE):
@@ -246,7 +247,7 @@ def _group_table(
     columns = _number_columns(whole, room, with_macs=bool(report.totals.macs))
     labels = [safe(row.label) or "(no module)" for row in rows]
     details = [safe(row.detail) for row in rows]
-    words = [max(map(len, (by, *labels))), *([max(map(len, details))] if detailed else [])]
+    words = [max(map(len, (by, "total", *labels))), *([max(map(len, details))] if detailed else [])]
     taken = sum(_wide(name, exact(int(whole[index]))) for name, index in columns)
     room = (view.width or DEFAULT_WIDTH) - width - taken - _gaps(len(words) + len(columns) + 1)
     for head, most in zip((by, ""), fit(words, room), strict=False):

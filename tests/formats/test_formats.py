@@ -141,6 +141,14 @@ def test_every_grouping_sums_to_the_totals(fixtures: Path, by: str) -> None:
             assert whole.tensors == len(report.tensors)
 
 
+@pytest.mark.parametrize("by", [None, *BY])
+def test_short_names_leave_room_for_the_total(save: Save, by: By | None) -> None:
+    path = save([helper.make_node("Abs", ["x"], ["y"], "n")], inputs=["x"], outputs=["y"])
+    text = shown(graphcount.count(path), "table", by=by)
+    assert text.count("\n total  ") == 1
+    assert ", 1 node, " in text
+
+
 def test_top_folds_the_rest_into_one_row(fixtures: Path) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"))
     rows = arrange(groups(report, "node"), "parameters", 2)
