@@ -16,7 +16,7 @@ from rich.text import Text
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.bars import sparkline
-from graphcount.formats.screen import DEFAULT_WIDTH, fit, paragraph, to_text
+from graphcount.formats.screen import DEFAULT_WIDTH, fit, keep_numbers, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
 from graphcount.report.records import Report
@@ -204,7 +204,7 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
     for index in range(len(lines)):
         row = [*(Text(cells[index]) for cells in text.values())]
         table.add_row(*row, *(cells[index] for cells in shown.values()))
-    return table
+    return keep_numbers(table, view.width)
 
 
 def _number_cells(lines: list[_Line], report: Report, view: View) -> dict[str, list[str]]:
@@ -265,7 +265,7 @@ def _group_table(
             *(exact(int(row[index])) for _, index in columns),
             nbytes(row.nbytes, view.binary),
         )
-    return table
+    return keep_numbers(table, view.width)
 
 
 _WORDS = 19

@@ -142,6 +142,14 @@ def test_every_grouping_sums_to_the_totals(fixtures: Path, by: str) -> None:
 
 
 @pytest.mark.parametrize("by", [None, *BY])
+def test_a_line_is_too_long_before_a_number_is_cut(fixtures: Path, by: By | None) -> None:
+    """40 columns are the least that is drawn for; a terminal wraps what it has no room for."""
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    text = render("table", [report], View(by=by, width=40))
+    assert re.search(r"\n total .* 26,926 .*107\.72 kB( |\n)", text)
+
+
+@pytest.mark.parametrize("by", [None, *BY])
 def test_short_names_leave_room_for_the_total(save: Save, by: By | None) -> None:
     path = save([helper.make_node("Abs", ["x"], ["y"], "n")], inputs=["x"], outputs=["y"])
     text = shown(graphcount.count(path), "table", by=by)
