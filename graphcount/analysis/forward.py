@@ -22,6 +22,7 @@ from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, Rule, explain
+from graphcount.ops.cost.spec import number
 from graphcount.ops.tables import Key
 from graphcount.report.records import Report, is_lower_bound
 from graphcount.report.rows import (
@@ -154,8 +155,19 @@ def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> tuple
     cost = _shown_cost(node)
     told = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
     text = explain(call, options.operators) if told else ""
+    if text:
+        text += _repeated(node.times)
     outputs = tuple(_shown(shape) for shape in call.outputs)
     return outputs, cost.macs, cost.elementwise, text, cost.expression
+
+
+def _repeated(times: Size) -> str:
+    """What becomes of a formula, which stands for one run, in the body of a Loop, Scan or If."""
+    if times == 1:
+        return ""
+    if times == 0:
+        return "; not counted: of the branches of an If only the dearest is"
+    return f"; runs {number(times)} times"
 
 
 _COUNTED = NodeRow._fields.index("output_shapes")

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from graphcount.api.arguments import path_text, several
 from graphcount.api.model import Model, gc_paused
+from graphcount.errors import UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.paths import is_remote
@@ -46,10 +48,11 @@ def audit(
         The report of the model without its cost, with `findings` and `audit`.
 
     Raises:
-        GraphcountError: The model cannot be read, or a selection names no rule.
+        GraphcountError: The model cannot be read, a selection names no rule, or a rule is set aside
+            without a reason.
     """
     with gc_paused():
-        model = Model(read_model(str(path), limits, keep_thin=True), limits)
+        model = Model(read_model(path_text(path), limits, keep_thin=True), limits)
     report = model.report(deep=False, hash_file=hash_file, cost=False)
     return audited(model, report, deep, select, ignore, progress, limits)
 
@@ -68,6 +71,9 @@ def audited(
     from graphcount.auditing.engine import Selection
     from graphcount.auditing.engine import audit as run
 
+    for rule, reason in (ignore or {}).items():
+        if not reason.strip():
+            raise UsageError(f"ignore: {rule}: give a reason; it is kept")
     unasked_nbytes = DEEP_AUDIT_NBYTES - report.totals.nbytes.total
     whole_files_nbytes = max(0, unasked_nbytes) if deep is None else 1 << 62
     if deep is None:
@@ -83,7 +89,7 @@ def audited(
     )
     try:
         with gc_paused():
-            found = run(context, Selection(tuple(select), dict(ignore or {})), progress)
+            found = run(context, Selection(several(select), dict(ignore or {})), progress)
     finally:
         context.close()
     return replace(report, findings=found.findings, audit=found.audit)

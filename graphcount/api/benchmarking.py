@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from graphcount.api.arguments import refuse_others, several
 from graphcount.api.auditing import audit
 from graphcount.api.model import Sizes, load
 from graphcount.errors import UsageError
@@ -43,9 +44,11 @@ def bench(
 
     Raises:
         GraphcountError: The model is refused, or cannot be read, fed or run.
+        TypeError: There is no such option; runs and the like are fields of `options`.
     """
     from graphcount.benchmarking.measure import BenchOptions, measure
 
+    refuse_others(sizes, Sizes)
     how = options or BenchOptions()
     subjects: list[Subject] = []
     for one in (path, versus):
@@ -55,7 +58,7 @@ def bench(
             progress("audit")
             _refuse_findings(audit(one, deep=False, limits=limits))
         profiled = how.profile and not subjects
-        subjects.append(_subject(one, profiled, inputs, limits, sizes))
+        subjects.append(_subject(one, profiled, several(inputs), limits, sizes))
     return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
 
 

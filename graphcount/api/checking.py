@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from graphcount.api.arguments import refuse_others
 from graphcount.api.model import Sizes, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -41,12 +42,14 @@ def check(
 
     Raises:
         GraphcountError: The model cannot be read, a measure does not exist, the baseline is stale.
+        TypeError: There is no such option.
         ValueError: A limit is no quantity.
     """
     from graphcount.gates.budgets import Bound, Origin, make_budget
     from graphcount.gates.checks import Check
     from graphcount.gates.examine import Baselines, examine, joined
 
+    refuse_others(sizes, Sizes)
     given: dict[Bound, Mapping[str, int | str] | None]
     given = {"max": max, "min": min, "max_increase": max_increase}
     budgets = tuple(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from graphcount.api.arguments import path_text
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -70,10 +70,10 @@ def _subject(
     from graphcount.gates.diff.side import Subject
     from graphcount.report.records import Report as Counted
 
-    if isinstance(model, str | os.PathLike):
+    if not isinstance(model, Counted | Model):
         from graphcount.gates.saved import read_report
 
-        path = str(model)
+        path = path_text(model)
         model = read_report(path) or load(path, limits=limits)
     if isinstance(model, Counted):
         return Subject(model, None, None, None, "report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from graphcount.api.arguments import path_text
 from graphcount.api.auditing import audited, rules
 from graphcount.api.comparing import compared
 from graphcount.api.model import CountOptions, Model, gc_paused, load
@@ -73,7 +74,7 @@ def page(
 
     measured = times(bench) if bench is not None else None
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
-        model = Model(read_model(str(path), limits, keep_thin=audit), limits)
+        model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
     timed: CountOptions = {**options, "timeline": True}
     report = model.report(**timed)
     if audit:

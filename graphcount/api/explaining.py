@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from graphcount.api.arguments import several
 from graphcount.api.model import CountOptions, load
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -37,4 +38,4 @@ def explain(
         options["cost"] = True
     model = load(path, limits=limits)
     report = model.report(**options)
-    return explained(report, model.model_graph.tables, nodes)
+    return explained(report, model.model_graph.tables, several(nodes))

@@ -6,9 +6,10 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, get_args
 
-from graphcount.errors import GraphcountError
+from graphcount.api.arguments import path_text, plain, refuse_others
+from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
@@ -149,10 +150,10 @@ class Model:
         Raises:
             TypeError: There is no such option.
             ShapeError: `dims` or `shapes` do not fit the model.
-            UsageError: A formula in `operators` is none, or for an operator that is known.
+            UsageError: A formula in `operators` is none, or for an operator that is known, or
+                there is no such convention.
         """
-        for name in options.keys() - CountOptions.__annotations__.keys():
-            raise TypeError(f"there is no option {name!r}; see graphcount.api.CountOptions")
+        refuse_others(options, CountOptions)
         from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
@@ -226,10 +227,10 @@ def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
         limits: What the file may ask of us.
 
     Raises:
-        GraphcountError: Not readable, not ONNX, damaged, or beyond the limits.
+        GraphcountError: Not a path, not readable, not ONNX, damaged, or beyond the limits.
     """
     with gc_paused():
-        return Model(read_model(str(path), limits), limits)
+        return Model(read_model(path_text(path), limits), limits)
 
 
 def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]) -> Report:
@@ -242,11 +243,17 @@ def _cost_options(options: CountOptions) -> CostOptions:
     from graphcount.analysis.shapes import Bindings
     from graphcount.ops.cost import NO_RULES, user_rules
 
-    shapes = {name: tuple(shape) for name, shape in (options.get("shapes") or {}).items()}
+    dims = {name: plain(size) for name, size in dict(options.get("dims") or {}).items()}
+    given = (options.get("shapes") or {}).items()
+    shapes = {name: tuple(map(plain, shape)) for name, shape in given}
     operators = options.get("operators")
+    convention = options.get("macs_convention", "graphcount")
+    if convention not in get_args(MacsConvention):
+        known = ", ".join(get_args(MacsConvention))
+        raise UsageError(f"macs_convention: {convention!r} is none of {known}")
     return CostOptions(
-        Bindings(dict(options.get("dims") or {}), shapes),
-        with_bias=options.get("macs_convention") == "torchinfo",
+        Bindings(dims, shapes),
+        with_bias=convention == "torchinfo",
         in_place=options.get("in_place", False),
         timeline=options.get("timeline", False),
         operators=user_rules(operators) if operators else NO_RULES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
+from graphcount.api.arguments import several
 from graphcount.api.model import Sizes, count
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -51,11 +52,11 @@ def plan(
     from graphcount.report.records import Report as Counted
 
     options = PlanOptions(
-        dtypes=tuple(DTYPES if dtypes is None else dtypes),
+        dtypes=DTYPES if dtypes is None else several(dtypes),
         block=block,
         per_channel=per_channel,
         asymmetric=asymmetric,
-        optimizers=tuple(OPTIMIZERS if optimizers is None else optimizers),
+        optimizers=OPTIMIZERS if optimizers is None else several(optimizers),
         mixed_precision=mixed_precision,
         samples=samples,
         layers=tuple(layers),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
+
+from graphcount.errors import UsageError
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Audit", ("--audit", "--select", "--ignore")),
@@ -19,7 +22,6 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--max-increase",
             "--baseline",
             "--write-baseline",
-            "--bench",
             "--max-ratio",
             "--expect-parameters",
             "--fail-on",
@@ -58,8 +60,14 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Groups of options in a command's help, in this order, after the options that are in none."""
 
 
+OUTPUTS = ("output", "outputs", "also", "write_baseline", "save_inputs")
+"""Parameters that name files to write; all others of type `FILE` name files to read."""
+
+
 class Command(click.Command):
     """A command whose help has groups of options and ends with examples.
+
+    It never writes over a file that it reads, nor two results to one file.
 
     Attributes:
         examples: Command lines, as people type them after `graphcount`.
@@ -68,6 +76,12 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, unless it would destroy what it was given."""
+        read = {parameter.name for parameter in self.params if parameter.type is FILE}
+        _refuse_overwriting(ctx.params, read.difference(OUTPUTS))
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by group."""
@@ -88,6 +102,44 @@ class Command(click.Command):
         """Write the examples, then what else there is to say."""
         write_examples(formatter, self.examples)
         super().format_epilog(ctx, formatter)
+
+
+def _refuse_overwriting(given: Mapping[str, Any], read: set[str]) -> None:
+    """A file to write is none to read, and no other one to write.
+
+    A baseline may be written again by the run that compares with it.
+
+    Raises:
+        UsageError: With the file.
+    """
+    written: set[str] = set()
+    for name in OUTPUTS:
+        kept = read - {"baseline"} if name == "write_baseline" else read
+        sources = [path for key in given if key in kept for path in _files(given[key])]
+        for path in _files(given.get(name)):
+            real = os.path.realpath(path)
+            if os.path.exists(real) and not os.path.isfile(real):
+                continue  # a device, a FIFO: nothing of it is lost
+            if any(_is_same(source, real) for source in sources):
+                raise UsageError("is read, and would be overwritten; write to another file", path)
+            if real in written:
+                raise UsageError("is named for two results; write to another file", path)
+            written.add(real)
+
+
+def _files(value: Any) -> Iterator[str]:
+    """Paths in a value: itself, several, or of pairs (`junit=FILE`) the last."""
+    for item in value if isinstance(value, tuple) else (value,):
+        path = item[-1] if isinstance(item, tuple) else item
+        if path and path != "-":
+            yield path
+
+
+def _is_same(source: str, target: str) -> bool:
+    try:
+        return os.path.samefile(source, target)
+    except (OSError, ValueError):  # one of them is not there, or no path of this machine
+        return False
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:

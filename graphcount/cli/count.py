@@ -96,6 +96,8 @@ def command(
     """
     from graphcount.api import count
 
+    if bars and style == "torchinfo":
+        raise click.UsageError("--bars and --style torchinfo exclude each other")
     style = "bars" if bars else style
     if style != "default" and format_name != "table":
         raise click.UsageError(f"--style {style} and --format {format_name} exclude each other")
@@ -103,6 +105,11 @@ def command(
         if by or top or sort:
             raise click.UsageError("--style torchinfo takes --depth, but not --by, --top or --sort")
         cost, macs_convention = cost is not False, "torchinfo"
+    if by is None and style == "default":
+        ignored = {"table": ("--sort", sort), "csv": ("--sort or --top", sort or top)}
+        name, given = ignored.get(format_name, ("", None))
+        if given:
+            raise click.UsageError(f"{name} needs --by: it is about the rows of one table")
     if style != "default":
         format_name = style
 

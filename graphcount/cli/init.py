@@ -9,12 +9,14 @@ import click
 
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
-    cost_options,
+    cost_option,
     deep_option,
+    dim_option,
     format_option,
     models_argument,
     no_color_option,
     quiet_option,
+    shape_option,
 )
 from graphcount.cli.output import read_all, write
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
@@ -42,7 +44,9 @@ PREFIXES = {"toml": "", "pyproject": "tool.graphcount."}
     help="How much more than today is allowed.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-@cost_options
+@cost_option
+@dim_option
+@shape_option
 @deep_option
 @format_option(PREFIXES, "pyproject: tables for pyproject.toml, on stdout.")
 @click.option(

@@ -69,7 +69,7 @@ def read_all(
             yield error
 
 
-SHOW_ERRORS = frozenset({"jsonl", "sarif"})
+SHOW_ERRORS = frozenset({"json", "jsonl", "sarif", "github", "gitlab"})
 """Formats with a place for models that could not be read."""
 
 

@@ -132,7 +132,7 @@ def _parse(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Any, int]]:
     from graphcount.config.positions import positions
 
     try:
-        text = data.decode("utf-8").replace("\r\n", "\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")  # some editors begin with a mark
         return tomllib.loads(text), positions(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{shown}: not TOML: not UTF-8 (at byte {error.start:,})") from None

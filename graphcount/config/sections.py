@@ -7,6 +7,7 @@ import re
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+from graphcount.auditing.rules import RULES
 from graphcount.config.values import (
     Parse,
     Place,
@@ -22,6 +23,7 @@ from graphcount.config.values import (
     whole,
 )
 from graphcount.dtypes import BY_NAME
+from graphcount.errors import UsageError
 from graphcount.gates.allow import LISTS, AllowList, Ignored, OpsetRange
 from graphcount.gates.budgets import Bound, Budget, make_budget
 from graphcount.gates.checks import Check
@@ -188,6 +190,9 @@ def _rule(value: Any, place: Place) -> str:
     name = text(value, place)
     if not re.fullmatch(r"[A-Z]{3}([0-9]{3})?", name):
         raise ValueError(f"{name!r} is no rule like EXT002 and no family like EXT")
+    known = [row[:6].upper() for row in RULES]
+    if not any(rule.startswith(name) for rule in known):
+        raise ValueError(f"{name!r} is no rule{nearest(name, known)}")
     return name
 
 
@@ -220,16 +225,32 @@ def _audit(value: Any, place: Place) -> AuditSettings:
     return AuditSettings(**table(AUDIT)(value, place))
 
 
-OPERATOR: dict[str, Parse] = {"macs": text, "elementwise": text}
-"""Keys of an operator's cost: expressions, read where they are used."""
+def _formula(value: Any, place: Place) -> str:
+    """An expression of the language of costs; see `graphcount.ops.cost.user`."""
+    from graphcount.ops.cost.user import parse
+
+    found = text(value, place)
+    parse(found, "formula")
+    return found
+
+
+OPERATOR: dict[str, Parse] = {"macs": _formula, "elementwise": _formula}
+"""Keys of an operator's cost."""
 
 
 def _operator(value: Any, place: Place) -> dict[str, str]:
-    if not re.fullmatch(r"([\w.-]+::)?[\w.-]+", str(place.path[-1])):
+    from graphcount.ops.cost import user_rules
+
+    name = str(place.path[-1])
+    if not re.fullmatch(r"([\w.-]+::)?[\w.-]+", name):
         raise ValueError('name it as "com.acme::Foo", or "Foo" for ai.onnx')
     found: dict[str, str] = table(OPERATOR)(value, place)
     if not found and not value:
         raise ValueError("needs macs or elementwise")
+    try:
+        user_rules({name: found} if found else {})
+    except UsageError as error:  # its cost is known
+        raise ValueError(error.message.removeprefix(f"operators: {name}: ")) from None
     return found
 
 

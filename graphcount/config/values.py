@@ -137,6 +137,8 @@ def quantity(value: Any, place: Place) -> str:
     """A limit: `30M`, `5%`, or a whole number."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"must be a whole number or a text like '30M', not {_kind(value)}")
     return text(value, place)
 
 

@@ -42,16 +42,18 @@ def _report(report: Report, view: View) -> str:
     for sentence in (framework_sentence(report), unknown_sentence(report)):
         if sentence:
             lines.append(f"- {escape(sentence)}")
-    lines += ["", f"| {by} | nodes | parameters | buffers | size | share |"]
-    lines.append("|---|---:|---:|---:|---:|---:|")
-    lines += [_row(row, totals.parameters, view.binary) for row in [*shown, whole]]
+    of_nodes = by in ("module", "node", "op_type")  # no node is counted in the other tables
+    heads = ["nodes"] if of_nodes else []
+    heads += ["parameters", "buffers", "size", "share"]
+    lines += ["", f"| {by} | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
+    lines += [_row(row, totals.parameters, view.binary, of_nodes) for row in [*shown, whole]]
     return "\n".join(lines) + "\n"
 
 
-def _row(row: Group, parameters: int, binary: bool) -> str:
+def _row(row: Group, parameters: int, binary: bool, of_nodes: bool) -> str:
     cells = (
-        escape(row.label) or "(none)",
-        exact(row.nodes),
+        escape(row.label) or "(no module)",
+        *((exact(row.nodes),) if of_nodes else ()),
         exact(row.parameters),
         exact(row.buffers),
         nbytes(row.nbytes, binary),

@@ -54,7 +54,7 @@ def _text(plan: Plan, view: View) -> str:
     parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
     parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
-    parts += [_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp)]
+    parts += [_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp, view)]
     parts += [paragraph(f"note: {one_line(note)}", "yellow") for note in plan.notes]
     return to_text(parts, view.width, view.color)
 
@@ -75,7 +75,7 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
     """One line an element type, then the formulas."""
     from rich.console import Group
 
-    from graphcount.formats.screen import paragraph
+    from graphcount.formats.screen import keep_numbers, paragraph
 
     table = _table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
     for row in plan.sizes:
@@ -91,14 +91,16 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
     lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
     if any(row.dtype == "int4" for row in plan.sizes):
         lines.append(f"  b = {plan.options.block}; embeddings in rows, not padded")
-    return Group(table, *(paragraph(line.strip(), "dim") for line in lines))
+    return Group(
+        keep_numbers(table, view.width), *(paragraph(line.strip(), "dim") for line in lines)
+    )
 
 
 def _training(plan: Plan, view: View) -> RenderableType:
     """One line an optimizer, then where the bytes come from."""
     from rich.console import Group
 
-    from graphcount.formats.screen import paragraph
+    from graphcount.formats.screen import keep_numbers, paragraph
 
     master = plan.options.mixed_precision
     parts = ["weights", "gradients", *(["master"] if master else []), "moments"]
@@ -120,7 +122,9 @@ def _training(plan: Plan, view: View) -> RenderableType:
     expression = next((row.activation_expression for row in plan.training), None)
     if expression:
         lines.append(f"  activations: {safe(expression, 300)} bytes")
-    return Group(table, *(paragraph(line.strip(), "dim") for line in lines))
+    return Group(
+        keep_numbers(table, view.width), *(paragraph(line.strip(), "dim") for line in lines)
+    )
 
 
 def _data(plan: Plan) -> list[RenderableType]:
@@ -131,9 +135,11 @@ def _data(plan: Plan) -> list[RenderableType]:
     return [Text(), _fact("data", text), *([_fact("", data.verdict)] if data.verdict else [])]
 
 
-def _mlp(mlp: MlpPlan) -> list[RenderableType]:
+def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
     """Widths of the same size, or why there are none."""
     from rich.text import Text
+
+    from graphcount.formats.screen import keep_numbers
 
     if mlp.reason:
         why = f"not a plain multilayer perceptron: {one_line(mlp.reason)}"
@@ -142,7 +148,7 @@ def _mlp(mlp: MlpPlan) -> list[RenderableType]:
     for width in mlp.widths:
         _add_widths(table, width)
     text = f"as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters"
-    return [Text(), _fact("same size", text), table]
+    return [Text(), _fact("same size", text), keep_numbers(table, view.width)]
 
 
 def _fact(label: str, text: str) -> RenderableType:

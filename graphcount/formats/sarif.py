@@ -11,6 +11,7 @@ from typing import Any
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
+from graphcount.formats.findings import footnotes
 from graphcount.formats.places import clean, fingerprint, limit_place, uri
 from graphcount.formats.text import safe
 from graphcount.report.records import Report
@@ -32,7 +33,11 @@ LOGICAL = ("node", "tensor", "module")
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
-    """Render one run; a model that could not be read is a notification of the tool."""
+    """Render one run.
+
+    A model that could not be read is a notification of the tool, and so is what an audit did not
+    look at, or set aside for a reason.
+    """
     from graphcount import __version__
 
     reports = [item for item in outcomes if isinstance(item, Report)]
@@ -49,8 +54,11 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         },
         "invocations": [
             {
-                "executionSuccessful": not errors,
-                "toolExecutionNotifications": [_notification(error) for error in errors],
+                "executionSuccessful": not errors and all(map(_is_complete, reports)),
+                "toolExecutionNotifications": [
+                    *(_notification(error) for error in errors),
+                    *(_note(report, text) for report in reports for text in footnotes(report)),
+                ],
             }
         ],
         "artifacts": [_artifact(report) for report in reports],
@@ -138,6 +146,16 @@ def _artifact(report: Report) -> dict[str, Any]:
     if model.sha256:
         row["hashes"] = {"sha-256": model.sha256}
     return row
+
+
+def _is_complete(report: Report) -> bool:
+    return report.audit is None or report.audit.complete
+
+
+def _note(report: Report, text: str) -> dict[str, Any]:
+    place = {"physicalLocation": {"artifactLocation": _location(report.model.path)}}
+    said = {"level": "note", "message": message(text), "descriptor": {"id": "audit"}}
+    return {**said, "locations": [place]}
 
 
 def _notification(error: GraphcountError) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 DEFAULT_WIDTH = 100
@@ -28,6 +29,24 @@ def fit(wanted: Sequence[int], room: int) -> list[int]:
     return widths
 
 
+def keep_numbers(table: Table, width: int | None) -> Table:
+    """Numbers are never cut: where they have no room, columns stand closer to each other."""
+    natural = (
+        max(len(str(cell)) for cell in (column.header, column.footer, *column.cells))
+        for column in table.columns
+    )
+    widths = [
+        min(needed, column.max_width or needed)
+        for needed, column in zip(natural, table.columns, strict=True)
+    ]
+    for column, needed in zip(table.columns, widths, strict=True):
+        if column.justify == "right":
+            column.min_width = needed
+    if 2 + sum(widths) + 3 * (len(widths) - 1) > (width or DEFAULT_WIDTH):
+        table.padding = 0
+    return table
+
+
 def to_text(parts: Iterable[RenderableType], width: int | None, color: bool) -> str:
     """Print parts below each other; no markup is read from anything, no line ends in spaces."""
     out = io.StringIO()
@@ -43,5 +62,5 @@ def to_text(parts: Iterable[RenderableType], width: int | None, color: bool) -> 
         legacy_windows=False,
     )
     for part in parts:
-        console.print(part)
+        console.print(part, crop=False)  # a terminal wraps a line, and a number stays whole
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"

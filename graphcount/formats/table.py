@@ -16,7 +16,7 @@ from rich.text import Text
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.bars import sparkline
-from graphcount.formats.screen import DEFAULT_WIDTH, fit, paragraph, to_text
+from graphcount.formats.screen import DEFAULT_WIDTH, fit, keep_numbers, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
 from graphcount.report.records import Report
@@ -79,7 +79,7 @@ def _title(report: Report, view: View) -> Text:
         safe(model.producer, 40),
         opsets,
         f"IR {model.ir_version}",
-        f"{exact(model.node_count)} nodes",
+        f"{exact(model.node_count)} node{'' if model.node_count == 1 else 's'}",
         nbytes(model.file_nbytes, view.binary),
     ]
     text = Text(safe(model.path), style=STRONG)
@@ -125,7 +125,9 @@ class _Line(NamedTuple):
 def _tree(report: Report, view: View) -> Table:
     """Modules as a tree."""
     top = view.top or DEFAULT_TOP
-    rows, cut = tree(report, view.depth or DEFAULT_DEPTH, top)
+    rows, rest = tree(report, view.depth or DEFAULT_DEPTH, top)
+    if rest is not None:
+        rows = [*rows, rest._replace(label="... more (--top)")]
     lines = [
         _Line(
             "  " * row.level + safe(row.label),
@@ -137,10 +139,7 @@ def _tree(report: Report, view: View) -> Table:
         )
         for row in rows
     ]
-    table = _lines("module", lines, report, view)
-    if cut:
-        table.add_row(Text("... more (--top, --depth)", style=DIM))
-    return table
+    return _lines("module", lines, report, view)
 
 
 def _flat(report: Report, view: View) -> Table:
@@ -190,6 +189,7 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
         shown = {key: cells for key, cells in numbers.items() if key not in missed}
         text = {key: cells for key, cells in words.items() if key not in missed and any(cells)}
         wanted = [min(40, max(map(len, (key, *cells)))) for key, cells in text.items()]
+        wanted[0] = max(wanted[0], len("total"))
         widths = [max(map(len, (key, *cells))) for key, cells in shown.items()]
         room = (view.width or DEFAULT_WIDTH) - sum(widths) - _gaps(len(text) + len(shown))
         if room >= min(sum(wanted), _ENOUGH if "output" in text else _LITTLE):
@@ -204,7 +204,7 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
     for index in range(len(lines)):
         row = [*(Text(cells[index]) for cells in text.values())]
         table.add_row(*row, *(cells[index] for cells in shown.values()))
-    return table
+    return keep_numbers(table, view.width)
 
 
 def _number_cells(lines: list[_Line], report: Report, view: View) -> dict[str, list[str]]:
@@ -247,7 +247,7 @@ def _group_table(
     columns = _number_columns(whole, room, with_macs=bool(report.totals.macs))
     labels = [safe(row.label) or "(no module)" for row in rows]
     details = [safe(row.detail) for row in rows]
-    words = [max(map(len, (by, *labels))), *([max(map(len, details))] if detailed else [])]
+    words = [max(map(len, (by, "total", *labels))), *([max(map(len, details))] if detailed else [])]
     taken = sum(_wide(name, exact(int(whole[index]))) for name, index in columns)
     room = (view.width or DEFAULT_WIDTH) - width - taken - _gaps(len(words) + len(columns) + 1)
     for head, most in zip((by, ""), fit(words, room), strict=False):
@@ -265,7 +265,7 @@ def _group_table(
             *(exact(int(row[index])) for _, index in columns),
             nbytes(row.nbytes, view.binary),
         )
-    return table
+    return keep_numbers(table, view.width)
 
 
 _WORDS = 19

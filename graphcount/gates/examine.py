@@ -48,9 +48,8 @@ class Baselines:
             return {}
         file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
         if not file:
-            asked = (
-                "--max-increase" if check.origin.option else f"{check.origin.text}: max_increase"
-            )
+            place = f"{check.origin.text}: " if check.origin.text else ""
+            asked = "--max-increase" if check.origin.option else f"{place}max_increase"
             raise UsageError(f"{asked} needs a baseline; give --baseline FILE")
         if file not in self._read:
             self._read[file] = read_baseline(file)

@@ -57,23 +57,27 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Targe
     held: dict[str, list[Check]] = {}
     for check in checks:
         if not check.paths:
-            raise UsageError(f"{check.origin.text}: check {check.name} has no paths: name a MODEL")
+            raise UsageError(f"{_said(check)} has no paths: name a MODEL")
         excluded = _chosen(check, check.exclude)
         for pattern in check.paths:
             matched = _match(check.folder, pattern)
             if not matched:
-                raise UsageError(
-                    f"{check.origin.text}: check {check.name}: {pattern!r} matches no file"
-                )
+                raise UsageError(f"{_said(check)}: {pattern!r} matches no file")
             for path in matched:
                 if path not in excluded and check not in held.setdefault(path, []):
                     held[path].append(check)
         if not any(check in row for row in held.values()):
-            raise UsageError(f"{check.origin.text}: check {check.name} excludes every file")
+            raise UsageError(f"{_said(check)} excludes every file")
     if not held:
         raise UsageError("nothing to check: name a MODEL, or configure checks with paths")
     kept = [(path, row) for path, row in held.items() if row]
     return [Target(_shown(path), (*row, *extra)) for path, row in kept]
+
+
+def _said(check: Check) -> str:
+    """`graphcount.toml:3: check edge`; one without a name is called `check 1` already."""
+    word = "" if check.name.startswith("check ") else "check "
+    return f"{check.origin.text}: {word}{check.name}"
 
 
 def _chosen(check: Check, patterns: Iterable[str]) -> set[str]:

@@ -72,6 +72,14 @@ FORMATS: tuple[Format, ...] = (
         "an HTML page (a failed download?)", _matches(rb"\s*(<!doctype html|<html|<head|<body)")
     ),
     Format("an XML document", _matches(rb"\s*<\?xml")),
+    Format(
+        "a saved report of graphcount; diff reads it, and report --against",
+        _matches(rb'\s*(\[\s*)?\{\s*"schema"\s*:\s*"graphcount\.report/'),
+    ),
+    Format(
+        "JSON that graphcount wrote (a baseline, a benchmark, a plan)",
+        _matches(rb'\s*(\[\s*)?\{\s*"schema"\s*:\s*"graphcount\.'),
+    ),
 )
 
 

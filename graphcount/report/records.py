@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import index
 
 from graphcount.errors import Unknown, UsageError
 from graphcount.report.rows import (
@@ -85,7 +86,8 @@ class Report:
         """Multiply-accumulates of one forward pass, with sizes for the dimensions left free.
 
         Raises:
-            UsageError: A free dimension has no size, or the cost was not computed.
+            UsageError: A free dimension has no size, or none that is a whole number from 0, or the
+                cost was not computed.
         """
         return _evaluated(self.totals.macs, self.totals.macs_expression, dims)
 
@@ -134,8 +136,11 @@ def _evaluated(number: int | None, expression: str | None, dims: dict[str, int])
     dimension = formula(expression)
     if dimension is None:
         raise UsageError("the formula has names that cannot be read back; count with their sizes")
+    for name, size in dims.items():
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
+            raise UsageError(f"{name}: {size!r} is no size")
     try:
-        found = evaluate(dimension, dims)
+        found = evaluate(dimension, {name: index(size) for name, size in dims.items()})
     except ArithmeticError as error:
         raise UsageError(f"the formula has no value for these sizes: {error}") from error
     if not isinstance(found, int):

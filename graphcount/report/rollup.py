@@ -128,7 +128,9 @@ def default_sort(by: By) -> Sort:
     return "graph" if by in ("module", "node", "tensor") else "parameters"
 
 
-def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeRow], bool]:
+def tree(
+    report: Report, depth: int, top: int | None = None
+) -> tuple[list[TreeRow], TreeRow | None]:
     """The module tree down to `depth` levels, the whole model left out.
 
     A module that only wraps one other module takes no level of its own. Nodes are split no deeper
@@ -140,14 +142,16 @@ def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeR
         top: Rows before the rest is left out; None: all.
 
     Returns:
-        Rows, and whether some were left out.
+        Rows, and, when some were left out, one with the sums of what is in none of them, so that
+        the rows without indentation sum to the totals.
     """
     loose, below = _split(list(report.nodes), "")
     found: list[TreeRow] = []
     stack = [(path, nodes, 0, "") for path, nodes in reversed(below.items())]
     while stack:
         if top is not None and len(found) >= top:
-            return found, True
+            hidden = [node for _, nodes, level, _ in stack if level == 0 for node in nodes]
+            return found, _loose(report, [*hidden, *loose], "")
         path, nodes, level, parent = stack.pop()
         direct, below = _split(nodes, path)
         if len(below) == 1 and not direct:
@@ -171,8 +175,8 @@ def tree(report: Report, depth: int, top: int | None = None) -> tuple[list[TreeR
         if not is_leaf:
             stack.extend((p, inside, level + 1, path) for p, inside in reversed(below.items()))
     if loose:
-        found.append(_loose(report, loose))
-    return found, False
+        found.append(_loose(report, loose, "(no module)"))
+    return found, None
 
 
 def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, list[NodeRow]]]:
@@ -237,10 +241,11 @@ def _last_shape(nodes: list[NodeRow]) -> tuple[Dim, ...] | None:
     return None
 
 
-def _loose(report: Report, nodes: list[NodeRow]) -> TreeRow:
+def _loose(report: Report, nodes: list[NodeRow], label: str) -> TreeRow:
+    """Nodes that stand in no row, and the tensors of no node."""
     unowned = [tensor for tensor in report.tensors if tensor.owner is None]
     return TreeRow(
-        label="(no module)",
+        label=label,
         level=0,
         op_types=_op_types(nodes),
         output_shape=None,

@@ -126,7 +126,7 @@ def render(summary: Summary, view: View) -> str:
         legacy_windows=False,
     )
     total = sum(summary.status.values())
-    console.print(Text(f"{exact(total)} models", style="bold"))
+    console.print(Text(_plural(total, "model"), style="bold"))
     for label, text in _lines(summary, view):
         console.print(Text(f"  {label:<13} {text}"))
     if total > 1:
@@ -136,6 +136,10 @@ def render(summary: Summary, view: View) -> str:
     if summary.bad:
         console.print(_bad(summary.bad, summary.status, view))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{exact(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
@@ -148,10 +152,11 @@ def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
         order = {name: summary.severities[name] for name in reversed(SEVERITIES)}
         yield "findings", f"models by their worst: {_counted(Counter(order))}"
     if summary.incomplete:
-        yield "unknowns", f"in {exact(summary.incomplete)} models"
+        yield "unknowns", f"in {_plural(summary.incomplete, 'model')}"
     if summary.alike_models:
-        groups = exact(summary.alike_groups)
-        yield "alike", f"{exact(summary.alike_models)} models have one of {groups} architectures"
+        some = summary.alike_groups
+        which = "one architecture" if some == 1 else f"one of {exact(some)} architectures"
+        yield "alike", f"{exact(summary.alike_models)} models have {which}"
     yield "parameters", _exact(summary.parameters)
     yield "files", size(summary.file_nbytes, view.binary)
     if summary.external_nbytes:

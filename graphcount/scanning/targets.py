@@ -58,7 +58,7 @@ def expand(targets: Iterable[str], globs: Sequence[str] = DEFAULT_GLOBS) -> Iter
         if target.startswith("@"):
             yield from expand(read_list(target[1:]), globs)
         else:
-            yield from _one(target, matches)
+            yield from _one(_plain(target), matches)
 
 
 def read_list(path: str) -> Iterator[str]:
@@ -83,6 +83,15 @@ def read_list(path: str) -> Iterator[str]:
 
 def _buffered(path: str) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(cast("io.FileIO", open_regular(path))))
+
+
+def _plain(target: str) -> str:
+    """A local path without the parts that say nothing: `./models//` is `models`."""
+    if has_scheme(target):
+        return target
+    first, *parts = target.split("/")
+    kept = [part for part in parts if part not in ("", ".")]
+    return "/".join(kept if first == "." and kept else [first, *kept]) or target
 
 
 def _one(target: str, matches: Matches) -> Iterator[Target]:
@@ -127,7 +136,7 @@ def _glob(target: str) -> Iterator[Target]:
     found = False
     for item in _walk(base or ".", "", lambda path: pattern.match(path) is not None):
         found = True
-        yield item if base else item._replace(path=item.path.removeprefix("./"))
+        yield item
     if not found:
         raise NotReadableError("matches no file", target)
 
@@ -153,7 +162,8 @@ def _walk(top: str, below: str, matches: Matches) -> Iterator[Target]:
         except StopIteration:
             stack.pop()
             continue
-        path = f"{top.rstrip('/')}/{relative}" if relative else top
+        below = relative if top == "." else f"{top.rstrip('/')}/{relative}"
+        path = below if relative else top
         if is_folder:
             if len(stack) > MOST_DEPTH:
                 yield Target(path, f"folders are nested deeper than {MOST_DEPTH}")

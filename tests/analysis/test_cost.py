@@ -237,6 +237,21 @@ def test_what_a_node_is_explained_by(save: Save) -> None:
     assert [node.elementwise for node in report.nodes] == [0, 2, 0]
 
 
+def test_words_and_number_agree_in_bodies(save: Save) -> None:
+    """A formula stands for one run; the number beside it is that of all."""
+    inner = loop("five", body([N("MatMul", ["s", "W"], ["p"], "deep")], "p"), "inner", "s")
+    outer = loop("three", body([inner], "inner_y"), "outer")
+    choice = N("If", ["flag"], ["y"], "if", then_branch=branch(2, "t"), else_branch=branch(1, "e"))
+    rows = [*count(save, [outer], "outer_y").nodes, *count(save, [choice], "y").nodes]
+    told = {(node.macs, node.explain) for node in rows if node.op_type == "MatMul"}
+    once = min(text for _, text in told if text.endswith(f": {PRODUCT} MACs"))
+    assert told == {
+        (3 * 5 * PRODUCT, f"{once}; runs 15 times"),
+        (PRODUCT, once),
+        (0, f"{once}; not counted: of the branches of an If only the dearest is"),
+    }
+
+
 # ------------------------------------------------------------- formulas that do not fit, or divide
 
 

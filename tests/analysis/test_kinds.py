@@ -296,7 +296,7 @@ def test_a_norm_written_out_has_the_parts_of_one(of: Of) -> None:
 
 
 def test_what_a_scaler_subtracts_is_no_parameter(of: Of) -> None:
-    scaler = {"offset": [1.5, 2.5, 3.5, 4.5], "scale": [0.5, 0.25, 0.75, 2.0]}
+    scaler: dict[str, Any] = {"offset": [1.5, 2.5, 3.5, 4.5], "scale": [0.5, 0.25, 0.75, 2.0]}
     rows = of([N("Scaler", ["x"], ["y"], "prepare", domain=ML, **scaler)], {})
     assert kinds(rows) == {
         "prepare.offset": ("buffer", "statistic"),

@@ -71,6 +71,38 @@ def test_formats(run: Run, missing: Path) -> None:
     assert len(bom["components"][0]["hashes"][0]["content"]) == 64
 
 
+@pytest.mark.parametrize("name", ["table", "json", "jsonl", "markdown", "sarif"])
+def test_a_reason_is_repeated(run: Run, missing: Path, name: str) -> None:
+    code, out, _ = run("audit", missing, "--ignore", "EXT006=later", "--format", name)
+    assert code == 0
+    assert "later" in out
+
+
+def test_sarif_says_what_was_not_looked_at(run: Run, missing: Path) -> None:
+    _, out, _ = run("audit", missing, "--ignore", "EXT006=later", "--no-deep", "--format", "sarif")
+    (invocation,) = json.loads(out)["runs"][0]["invocations"]
+    notes = invocation["toolExecutionNotifications"]
+    assert invocation["executionSuccessful"] is True
+    assert {note["level"] for note in notes} == {"note"}
+    deep = sum(rule.reads_payload for rule in api.rules())
+    assert [note["message"]["text"] for note in notes][1:] == [
+        f"{deep} rules did not run: tensors were not read; --deep reads them",
+        "1 of EXT006 set aside: later",
+    ]
+
+
+def test_a_model_that_cannot_be_read_is_in_every_format_for_programs(
+    run: Run, tmp_path: Path
+) -> None:
+    """Alone or beside others: a job that reads no output must not find an old file, or none."""
+    missed = tmp_path / "none.onnx"
+    for name in ("json", "jsonl", "sarif", "github", "gitlab"):
+        code, out, _ = run("audit", missed, "--format", name)
+        assert code == 2
+        assert "no such file" in out
+    assert json.loads(run("count", missed, "--format", "json")[1])["error"]["slug"]
+
+
 def test_hash_names_every_file(run: Run, fixtures: Path) -> None:
     out = run("audit", fixtures / "mlp_external.onnx", "--format", "json", "--hash")[1]
     model = json.loads(out)["model"]

@@ -63,6 +63,9 @@ LINES = [
     ("cnn.onnx --dim batch", "--dim: 'batch': write it as name=size, e.g. batch=8"),
     ("cnn.onnx --shape x=axb", "--shape: 'x=axb': write it as input=dims, e.g. input=1x3x224x224"),
     ("cnn.onnx --style bars --format csv", "--style bars and --format csv exclude each other"),
+    ("cnn.onnx --style torchinfo --bars", "--bars and --style torchinfo exclude each other"),
+    ("cnn.onnx --sort macs", "--sort needs --by: it is about the rows of one table"),
+    ("cnn.onnx --top 3 --format csv", "--sort or --top needs --by: it is about the rows of "),
     ("cnn.onnx --config a --no-config", "--config and --no-config exclude each other"),
     ("cuont cnn.onnx", "cuont: no such file, and no command; did you mean count?"),
     ("help", "help: no such file, and no command; see graphcount --help"),
@@ -161,6 +164,52 @@ def test_the_lines_have_one_grammar() -> None:
 def test_a_folder_that_is_missing(complain: Complain, line: str) -> None:
     expected = "graphcount: no/such/file: cannot be written: there is no folder no/such\n"
     assert complain(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("cnn.onnx -o cnn.onnx", "cnn.onnx"),
+        ("cnn.onnx -o folder/../cnn.onnx", "folder/../cnn.onnx"),
+        ("cnn.onnx -o link.onnx", "link.onnx"),
+        ("diff empty.onnx cnn.onnx -o cnn.onnx", "cnn.onnx"),
+        ("report empty.onnx --against cnn.onnx -o cnn.onnx", "cnn.onnx"),
+        ("export cnn.onnx -o cnn.onnx", "cnn.onnx"),
+        ("check cnn.onnx --max nodes=99 --also json=cnn.onnx", "cnn.onnx"),
+        ("check cnn.onnx --write-baseline cnn.onnx", "cnn.onnx"),
+        ("init cnn.onnx --force -o cnn.onnx", "cnn.onnx"),
+        ("bench cnn.onnx --save-inputs cnn.onnx", "cnn.onnx"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read(
+    complain: Complain, fixtures: Path, line: str, name: str
+) -> None:
+    Path("link.onnx").symlink_to("cnn.onnx")
+    expected = f"graphcount: {name}: is read, and would be overwritten; write to another file\n"
+    assert complain(line) == expected
+    assert Path("cnn.onnx").read_bytes() == (fixtures / "cnn.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "check cnn.onnx --max nodes=99 -o x --also json=./x",
+        "check cnn.onnx --max nodes=99 --also junit=x --also sarif=x",
+        "check cnn.onnx --max nodes=99 --write-baseline x -o x",
+        "scan cnn.onnx -o x.csv -o x.csv",
+    ],
+)
+def test_two_results_need_two_files(complain: Complain, line: str) -> None:
+    assert complain(line).endswith(": is named for two results; write to another file\n")
+    assert not list(Path().glob("x*"))
+
+
+def test_what_may_be_written_twice(complain: Complain) -> None:
+    assert main(["check", "cnn.onnx", "--write-baseline", "base.json"]) == 0
+    growth = ["--baseline", "base.json", "--max-increase", "nodes=0"]
+    assert main(["check", "cnn.onnx", *growth, "--write-baseline", "base.json"]) == 0
+    twice = ["--also", f"json={os.devnull}", "--also", f"junit={os.devnull}"]
+    assert main(["check", "cnn.onnx", "--max", "nodes=99", *twice]) == 0
 
 
 @pytest.mark.parametrize("suffix", ["sqlite", "csv", "html"])

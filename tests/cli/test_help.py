@@ -56,6 +56,15 @@ def meaning(option: click.Option) -> tuple[object, ...]:
     return tuple(option.opts), tuple(option.secondary_opts), option.metavar, option.multiple, text
 
 
+def test_only_what_can_fail_stands_under_what_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code 1 is for limits: a page or an export has none."""
+    without = {"rules", "init", "report", "export", "explain", "plan"}
+    for name in COMMANDS:
+        assert main([name, "--help"]) == 0
+        heads = capsys.readouterr().out.splitlines()
+        assert ("What fails (exit 1):" in heads) == (name not in without)
+
+
 def test_an_option_means_the_same_everywhere() -> None:
     seen: dict[str, set[tuple[object, ...]]] = {}
     for _, option in options():

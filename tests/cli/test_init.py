@@ -52,6 +52,17 @@ def test_the_headroom_is_added_and_rounded_up(run: Run, project: Path) -> None:
     assert run("check")[0] == 0
 
 
+@pytest.mark.parametrize("option", [("--in-place",), ("--macs-convention", "torchinfo")])
+def test_numbers_that_a_check_would_not_measure_are_not_written(
+    run: Run, project: Path, option: tuple[str, ...]
+) -> None:
+    """A configuration has no key for them: the check it is for measures otherwise."""
+    code, out, err = run("init", "cnn.onnx", "--dim", "batch=1", "--headroom", "0%", *option)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"graphcount: {option[0]}: no such option; ")
+    assert not (project / "graphcount.toml").exists()
+
+
 def test_without_headroom_the_limits_are_todays_numbers(run: Run, project: Path) -> None:
     run("init", "mlp_4_5_3.onnx", "--headroom", "0%")
     assert "parameters = 43 " in (project / "graphcount.toml").read_text()

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import graphcount
 from graphcount.analysis.plan import DTYPES, OPTIMIZERS
 from graphcount.cli import plan as command
 from graphcount.cli.main import main
+from graphcount.units import nbytes
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -48,6 +50,22 @@ def test_free_dimensions_are_said(run: Run, fixtures: Path) -> None:
     assert "47208*batch" in out
     assert "--dim batch=8" in out
     assert "not a plain multilayer perceptron: node_conv2d is Conv" in out
+
+
+@pytest.mark.parametrize("columns", [50, 60, 72, 80, 100])
+def test_numbers_are_never_cut(
+    run: Run, fixtures: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    sizes = ("--dim", "batch=1", "--dim", "sequence=8", "--mixed-precision")
+    _, out, _ = run(fixtures / "gpt2_like.onnx", *sizes)
+    report = graphcount.count(str(fixtures / "gpt2_like.onnx"))
+    # weights and gradients of 2 bytes, masters and two moments of 4
+    total = 26_048 * (2 + 2 + 4 + 8) + report.activation_nbytes(batch=1, sequence=8)
+    (line,) = (line for line in out.splitlines() if line.startswith(" adam") and "w " not in line)
+    assert line.endswith(f" {nbytes(total)}")
+    assert columns < 72 or max(map(len, out.splitlines())) <= columns
+    assert "…" not in "".join(line[10:] for line in out.splitlines())
 
 
 def test_json(run: Run, fixtures: Path) -> None:

@@ -34,7 +34,7 @@ parameters = "ask the edge team"
 nodes.Conv = "no more convolutions"
 
 [operators."com.acme::Foo"]
-macs = "2*x*y"
+macs = "2 * prod(inputs[0])"
 
 [audit]
 fail_on = "medium"
@@ -73,7 +73,7 @@ def test_everything_is_read() -> None:
     assert isinstance(check.opset, OpsetRange)
     assert (check.opset.low, check.opset.high) == (13, 21)
     assert check.ignored[0].where == "decoder/*"
-    assert config.operators == {"com.acme::Foo": {"macs": "2*x*y"}}
+    assert config.operators == {"com.acme::Foo": {"macs": "2 * prod(inputs[0])"}}
     assert config.audit is not None
     assert config.audit.ignore[0].models == ("cache/*",)
     assert config.audit.models["vendor/*"].fail_on == "low"
@@ -118,7 +118,7 @@ nodes = 3
         "graphcount.toml:12: checks[1].dtypes[0]: 'flaot32' is no element type; did you mean flo",
         "graphcount.toml:13: checks[1].operators[0]: 'Covn' is no operator; did you mean Conv?",
         "graphcount.toml:14: checks[1].opset: needs min or max",
-        "graphcount.toml:15: checks[1].max.macs: must be a text, not a boolean",
+        "graphcount.toml:15: checks[1].max.macs: must be a whole number or a text like '30M', not",
         "graphcount.toml:19: audit.ignore[0]: needs reason",
         "graphcount.toml:20: audit.ignore[1].rule: 'nonsense' is no rule like EXT002",
         "graphcount.toml:22: limit: unknown key; did you mean limits?",
@@ -142,6 +142,21 @@ nodes = 3
         ("[operators.'a b']\nmacs = 'x'\n", "name it as"),
         ("[operators.Foo]\n", "needs macs or elementwise"),
         ("[operators.Foo]\nmcas = 'x'\n", "did you mean macs?"),
+        (
+            "[operators.Foo]\n\nmacs = 'prod(outputs[0]'\n",
+            "3: operators.Foo.macs: formula: column 5: '(' was never closed",
+        ),
+        (
+            "[operators.Foo]\nelementwise = '2*x'\n",
+            "2: operators.Foo.elementwise: formula: column 3: ",
+        ),
+        ("[operators.Conv]\nmacs = '1'\n", "1: operators.Conv: its cost is known; formulas are"),
+        (
+            "[audit]\n[audit.models.'a/*']\nselect = ['EXT', 'EXT999']\n",
+            "3: audit.models.a/*.select[1]: 'EXT999' is no rule; did you mean EXT0",
+        ),
+        ("[audit]\nignore = [{rule='BUD', reason='x'}]\n", "ignore[0].rule: 'BUD' is no rule"),
+        ("[[checks]]\nmax = {nodes = -3}\n", "'30M', not -3"),
         ("[limits]\nnodes = -1\n", "2: limits.nodes: must be a whole number"),
         (
             "[[checks]]\nmax = {nodes=1}\nignore = [{rule='BUD001', where='*', reason='x'}]",
@@ -152,6 +167,16 @@ nodes = 3
 )
 def test_a_mistake_is_named(text: str, said: str) -> None:
     assert any(said in line for line in problems(text))
+
+
+def test_a_byte_order_mark_says_nothing(tmp_path: Path) -> None:
+    for text, line in (("[limits]\nnodes = 3\n", 0), ("\n[limit]\n", 2)):
+        (tmp_path / "marked.toml").write_text(text, encoding="utf-8-sig")
+        if line:
+            with pytest.raises(ConfigError, match=rf"marked\.toml:{line}: limit: unknown key"):
+                load_config(str(tmp_path / "marked.toml"))
+        else:
+            assert load_config(str(tmp_path / "marked.toml")).limits.nodes == 3
 
 
 def test_the_nearest_file_upwards_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

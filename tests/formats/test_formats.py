@@ -95,6 +95,17 @@ def test_markdown_has_one_row_a_group_and_no_markup(hostile: graphcount.Report) 
     assert "<script" not in text
 
 
+@pytest.mark.parametrize("by", BY)
+def test_markdown_counts_nodes_only_where_rows_have_some(fixtures: Path, by: By) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    rows = [row for row in shown(report, "markdown", by=by).splitlines() if row.startswith("|")]
+    of_nodes = by in ("module", "node", "op_type")
+    assert rows[0].startswith(f"| {by} | nodes |" if of_nodes else f"| {by} | parameters |")
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert rows[-1].startswith("| Total | 11 | 26,926 |" if of_nodes else "| Total | 26,926 |")
+    assert any(row.startswith("| (no module) |") for row in rows) == (by == "module")
+
+
 def test_markdown_escapes_what_means_something() -> None:
     assert escape("a|b*c_d`e`<f>[g](h)#") == "a\\|b\\*c\\_d\\`e\\`&lt;f\\>\\[g\\]\\(h\\)\\#"
 
@@ -128,6 +139,22 @@ def test_every_grouping_sums_to_the_totals(fixtures: Path, by: str) -> None:
             assert whole.elements == report.totals.elements
             assert whole.nbytes == report.totals.nbytes.total
             assert whole.tensors == len(report.tensors)
+
+
+@pytest.mark.parametrize("by", [None, *BY])
+def test_a_line_is_too_long_before_a_number_is_cut(fixtures: Path, by: By | None) -> None:
+    """40 columns are the least that is drawn for; a terminal wraps what it has no room for."""
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    text = render("table", [report], View(by=by, width=40))
+    assert re.search(r"\n total .* 26,926 .*107\.72 kB( |\n)", text)
+
+
+@pytest.mark.parametrize("by", [None, *BY])
+def test_short_names_leave_room_for_the_total(save: Save, by: By | None) -> None:
+    path = save([helper.make_node("Abs", ["x"], ["y"], "n")], inputs=["x"], outputs=["y"])
+    text = shown(graphcount.count(path), "table", by=by)
+    assert text.count("\n total  ") == 1
+    assert ", 1 node, " in text
 
 
 def test_top_folds_the_rest_into_one_row(fixtures: Path) -> None:

@@ -104,6 +104,8 @@ def test_every_mistake_names_the_check_and_its_place(folder: Path) -> None:
         with pytest.raises(UsageError) as error:
             targets([], [wrong], None)
         assert str(error.value) == said
+        with pytest.raises(UsageError, match=r"toml:3: check 1\b"):  # as it is called without one
+            targets([], [wrong._replace(name="check 1")], None)
 
 
 def test_what_one_check_excludes_another_may_choose(folder: Path) -> None:

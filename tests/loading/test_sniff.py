@@ -82,6 +82,10 @@ SAMPLES: list[tuple[str, bytes]] = [
     ("HTML", b"<head>"),
     ("HTML", b"<body>"),
     ("XML", b'<?xml version="1.0"?>'),
+    ("saved report", b'{\n  "schema": "graphcount.report/1",\n'),
+    ("saved report", b'[\n{"schema":"graphcount.report/1"}]'),
+    ("JSON that graphcount wrote", b'{"schema": "graphcount.baseline/1"}'),
+    ("JSON that graphcount wrote", b'[{"schema": "graphcount.bench/1"}]'),
     ("empty", b""),
 ]
 
@@ -92,6 +96,15 @@ SAMPLES: list[tuple[str, bytes]] = [
 def test_other_format_is_named(word: str, data: bytes, write: Write) -> None:
     with pytest.raises(NotOnnxError, match=f"looks like .*{word}"):
         read_model(write(data))
+
+
+def test_json_of_others_names_its_key(write: Write) -> None:
+    with pytest.raises(NotOnnxError) as caught:
+        read_model(write(b'{"bomFormat": "CycloneDX"}'))
+    assert caught.value.message == (  # and not the twenty keys it might have had
+        'not an ONNX model: JSON that onnx refuses: Message type "onnx.ModelProto" has no field'
+        ' named "bomFormat" at "ModelProto"'
+    )
 
 
 def test_every_row_has_a_sample() -> None:

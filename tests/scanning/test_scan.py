@@ -73,6 +73,15 @@ def test_exit_codes(program: Scan, models: Models, tmp_path: Path) -> None:
     assert program(folder, tmp_path / "none.onnx", "--max", "parameters=3").returncode == 2
 
 
+def test_the_summary_counts_in_grammar(program: Scan, models: Models) -> None:
+    folder = models(2)
+    assert program(folder).stdout.startswith("2 models\n")
+    one, two = sorted(folder.rglob("*.onnx"))
+    assert program(one).stdout.startswith("1 model\n")
+    two.write_bytes(one.read_bytes())
+    assert "2 models have one architecture\n" in program(folder).stdout
+
+
 def test_wrong_options_are_one_line(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     folder = models(1)
     for wrong in (

@@ -250,7 +250,7 @@ def _only_symbol(dim: Dim | None) -> str | None:
 
 def _size(size: int, where: str) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63:
-        raise ShapeError(f"{where}: {size} is no size")
+        raise ShapeError(f"{where}: {size!r} is no size")
     return size
 
 
