@@ -32,7 +32,7 @@ from graphcount.report.records import Report
 if TYPE_CHECKING:
     from graphcount.config import Config
     from graphcount.gates.checks import Check
-    from graphcount.gates.examine import Examined
+    from graphcount.gates.examine import Baselines, Examined
     from graphcount.gates.select import Target
 
 
@@ -146,7 +146,7 @@ def command(
     sizes = {"dims": options.pop("dims"), "shapes": options.pop("shapes")}
     checks, extra = [_sized(c, sizes) for c in config.checks], extra and _sized(extra, sizes)
     chosen = targets(models, checks, extra)
-    baselines = Baselines(baseline or "")
+    baselines = Baselines(baseline or "", _conventions(options))
     hashing = write_baseline is not None
     examined = list(
         _examine_all(chosen, config, baselines, bench, {**options, "hash_file": hashing}, quiet)
@@ -155,7 +155,7 @@ def command(
         for note in baselines.notes:
             click.echo(f"graphcount: {one_line(note, 400)}", err=True)
     if write_baseline is not None:
-        _write_baseline(write_baseline, examined)
+        _write_baseline(write_baseline, examined, baselines)
     outcomes = [item if isinstance(item, GraphcountError) else joined(item) for item in examined]
     view = make_view(output, no_color, binary, rules=RULES, fail_on=fail_on, marker=marker)
     _print(outcomes, format_name, view, output, also)
@@ -224,7 +224,15 @@ def _progress(paths: list[str], quiet: bool) -> Iterator[Any]:
         yield bar
 
 
-def _write_baseline(file: str, examined: Sequence[list[Examined] | GraphcountError]) -> None:
+def _conventions(options: dict[str, Any]) -> dict[str, str | bool]:
+    """How is counted, where that is not the usual way."""
+    given = {name: options[name] for name in ("in_place", "macs_convention")}
+    return {name: value for name, value in given.items() if value not in (False, "graphcount")}
+
+
+def _write_baseline(
+    file: str, examined: Sequence[list[Examined] | GraphcountError], baselines: Baselines
+) -> None:
     """Write what was measured; nothing when a model could not be read."""
     from graphcount.gates.baseline import entry, write_text
 
@@ -236,7 +244,8 @@ def _write_baseline(file: str, examined: Sequence[list[Examined] | GraphcountErr
         assert not isinstance(item, GraphcountError)
         for found in item:
             asked = {verdict.measure for row in found.rows for verdict in row.verdicts}
-            row = entry(file, found.subject, found.dims, found.shapes, asked)
+            sizes = found.dims, found.shapes
+            row = entry(file, found.subject, *sizes, asked, baselines.conventions)
             entries[row.path, str(row.dims), str(row.shapes)] = row
     write(write_text(entries.values()), file)
 

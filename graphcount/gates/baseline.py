@@ -1,7 +1,7 @@
 """Baselines: numbers of models as they were, in a committed JSON file.
 
     {"schema": "graphcount.baseline/1", "graphcount": "1.0", "models": [
-      {"path": "models/a.onnx", "sha256": "…", "dims": {}, "shapes": {},
+      {"path": "models/a.onnx", "sha256": "…", "dims": {}, "shapes": {}, "conventions": {},
        "measures": {"nbytes": 107720, "nodes.Conv": 2, "parameters": 26926}}]}
 
 Paths are relative to the file, with `/`. Everything is sorted, so that a change is a small diff.
@@ -29,14 +29,18 @@ MAX_NBYTES = 256 * 2**20
 
 Shapes = Mapping[str, Sequence[Dim]]
 
+Conventions = Mapping[str, str | bool]
+"""How was counted where that is not the usual way: `macs_convention`, `in_place`."""
+
 
 class Entry(NamedTuple):
-    """One model as it was, under the sizes it was measured with."""
+    """One model as it was, under the sizes and conventions it was measured with."""
 
     path: str
     sha256: str | None
     dims: dict[str, int]
     shapes: dict[str, list[Dim]]
+    conventions: Conventions
     measures: dict[str, int]
 
 
@@ -69,6 +73,7 @@ def entry(
     dims: Mapping[str, int],
     shapes: Shapes,
     asked: Iterable[str] = (),
+    conventions: Conventions | None = None,
 ) -> Entry:
     """What a baseline in `file` remembers of a model: whatever is known exactly.
 
@@ -78,6 +83,7 @@ def entry(
         dims: Sizes of free dimensions.
         shapes: Shapes of inputs.
         asked: Measures that are remembered although they cost more than counting.
+        conventions: How was counted, where that is not the usual way.
     """
     names = [name for name in MEASURES if name not in NOT_IN_BASELINES]
     for family in FAMILIES.values():
@@ -90,7 +96,8 @@ def entry(
             found[name] = value
     model = subject.report.model
     plain = {name: list(shape) for name, shape in sorted(shapes.items())}
-    return Entry(_key(file, model.path), model.sha256, dict(sorted(dims.items())), plain, found)
+    sizes = dict(sorted(dims.items()))
+    return Entry(_key(file, model.path), model.sha256, sizes, plain, conventions or {}, found)
 
 
 def write_text(entries: Iterable[Entry]) -> str:
@@ -119,23 +126,29 @@ def read_baseline(file: str) -> Baseline:
 
 
 def lookup(
-    baseline: Baseline, path: str, dims: Mapping[str, int], shapes: Shapes, names: Iterable[str]
+    baseline: Baseline,
+    path: str,
+    dims: Mapping[str, int],
+    shapes: Shapes,
+    names: Iterable[str],
+    conventions: Conventions | None = None,
 ) -> dict[str, int]:
     """Values of measures of a model as it was.
 
     Raises:
         UsageError: The baseline is stale: it does not have the model, has it with other sizes of
-            dimensions, or does not have a measure.
+            dimensions or counted in another way, or does not have a measure.
     """
     again = "; write it again with --write-baseline"
     rows = [row for row in baseline.entries if row.path == _key(baseline.file, path)]
     if not rows:
         raise UsageError(f"{baseline.file}: stale: does not have {path}{again}")
     plain = {name: list(shape) for name, shape in shapes.items()}
-    row = next((row for row in rows if row.dims == dims and row.shapes == plain), None)
+    wanted = dims, plain, conventions or {}
+    row = next((row for row in rows if (row.dims, row.shapes, row.conventions) == wanted), None)
     if row is None:
-        had = {**rows[0].dims, **rows[0].shapes} or "no sizes"
-        now = {**dims, **plain} or "no sizes"
+        had = _said(rows[0].dims, rows[0].shapes, rows[0].conventions)
+        now = _said(*wanted)
         raise UsageError(f"{baseline.file}: stale: has {path} with {had}, not with {now}{again}")
     values = {}
     for name in names:
@@ -178,14 +191,26 @@ def _measure(name: str) -> Any:
 def _entry(row: dict[str, Any]) -> Entry:
     measures = dict(row["measures"])
     if not all(
-        isinstance(value, int) and not isinstance(value, bool) for value in measures.values()
+        isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        for value in measures.values()
     ):
-        raise ValueError("a measure is no whole number")
-    return Entry(str(row["path"]), row["sha256"], dict(row["dims"]), dict(row["shapes"]), measures)
+        raise ValueError("a measure is no whole number from 0")
+    sizes = dict(row["dims"]), dict(row["shapes"])
+    return Entry(
+        str(row["path"]), row["sha256"], *sizes, dict(row.get("conventions", {})), measures
+    )
+
+
+def _said(dims: Mapping[str, int], shapes: Shapes, conventions: Conventions) -> str:
+    """What numbers were measured with, as options say it."""
+    said = [f"{name}={size}" for name, size in dims.items()]
+    said += [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
+    said += [f"{name}={value}".lower() for name, value in conventions.items()]
+    return ", ".join(said) or "no sizes"
 
 
 def _order(row: Entry) -> tuple[str, str]:
-    return row.path, json.dumps([row.dims, row.shapes])
+    return row.path, json.dumps([row.dims, row.shapes, row.conventions])
 
 
 def _key(file: str, path: str) -> str:

@@ -8,7 +8,7 @@ from os.path import join
 from typing import NamedTuple
 
 from graphcount.errors import UsageError
-from graphcount.gates.baseline import Baseline, lookup, read_baseline
+from graphcount.gates.baseline import Baseline, Conventions, lookup, read_baseline
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
@@ -32,10 +32,12 @@ class Baselines:
 
     Args:
         file: The one that counts for every check; empty: each check's own.
+        conventions: How is counted, where that is not the usual way.
     """
 
-    def __init__(self, file: str = "") -> None:
+    def __init__(self, file: str = "", conventions: Conventions | None = None) -> None:
         self._file = file
+        self.conventions = conventions or {}
         self._read: dict[str, Baseline] = {}
 
     def values(self, check: Check, path: str) -> dict[str, int]:
@@ -53,7 +55,8 @@ class Baselines:
             raise UsageError(f"{asked} needs a baseline; give --baseline FILE")
         if file not in self._read:
             self._read[file] = read_baseline(file)
-        return lookup(self._read[file], path, check.dims, check.shapes, check.growth)
+        sizes = check.dims, check.shapes
+        return lookup(self._read[file], path, *sizes, check.growth, self.conventions)
 
     @property
     def notes(self) -> list[str]:

@@ -225,6 +225,22 @@ def test_growth_beyond_the_baseline_fails(
     assert "BUD003" in out
 
 
+@pytest.mark.parametrize("how", ["--in-place", "--macs-convention=torchinfo"])
+def test_numbers_of_another_convention_are_no_baseline(run: Run, project: Path, how: str) -> None:
+    """Counted in place, today's peak is far below that of the baseline, so anything would pass."""
+    sized = ["check", "cnn.onnx", "--dim", "batch=1"]
+    grown = ["--max-increase", "peak_activation_nbytes=0", "--max-increase", "macs=0"]
+    run(*sized, "--write-baseline", "base.json")
+    code, out, err = run(*sized, "--baseline", "base.json", *grown, how)
+    assert (code, out) == (2, "")
+    assert (
+        f"with batch=1, not with batch=1, {how[2:].replace('-', '_', 1).partition('=')[0]}=" in err
+    )
+    run(*sized, "--write-baseline", "base.json", how)
+    assert run(*sized, "--baseline", "base.json", *grown, how)[0] == 0
+    assert run(*sized, "--baseline", "base.json", *grown)[0] == 2
+
+
 def test_a_stale_baseline_is_no_verdict(run: Run, project: Path) -> None:
     run("check", "cnn.onnx", "--write-baseline", "base.json")
     arguments = ["check", "cnn.onnx", "--baseline", "base.json", "--max-increase", "nodes=0"]
