@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from graphcount.api.arguments import refuse_others, several
 from graphcount.api.auditing import audit
-from graphcount.api.model import Sizes, load
+from graphcount.api.model import Operators, Sizes, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -24,6 +24,7 @@ def bench(
     inputs: Sequence[str] = (),
     versus: str | None = None,
     trust: bool = False,
+    operators: Operators | None = None,
     progress: Callable[[str], None] = lambda text: None,
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[Sizes],
@@ -38,6 +39,7 @@ def bench(
         inputs: Files with inputs: `name=file.npy`, `file.npz`, a folder with `input_0.pb`.
         versus: Another model to take turns with.
         trust: Run although the audit has findings of high or critical severity.
+        operators: Costs of custom operators; see `CountOptions`.
         progress: Called with what is being done.
         limits: What the file may ask of us.
         sizes: `dims` and `shapes`; see `Sizes`.
@@ -58,7 +60,7 @@ def bench(
             progress("audit")
             _refuse_findings(audit(one, deep=False, limits=limits))
         profiled = how.profile and not subjects
-        subjects.append(_subject(one, profiled, several(inputs), limits, sizes))
+        subjects.append(_subject(one, profiled, several(inputs), operators, limits, sizes))
     return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
 
 
@@ -82,6 +84,7 @@ def _subject(
     path: str,
     with_cost: bool,
     inputs: Sequence[str],
+    operators: Operators | None,
     limits: Limits,
     sizes: Sizes,
 ) -> Subject:
@@ -99,7 +102,7 @@ def _subject(
         raise error if error.path else error.at(path) from None
     known = {**dims, **plan.assumed}
     fed = {**shapes, **{item.name: item.shape for item in plan.inputs if item.file is not None}}
-    report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed)
+    report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed, operators=operators)
     rows = {row.id: row for row in report.nodes}
     nbytes = report.totals.nbytes.total
     return Subject(path, plan, model.model_graph.tables, rows, nbytes)

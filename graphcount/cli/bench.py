@@ -13,8 +13,11 @@ from graphcount.benchmarking.providers import PROVIDERS
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     COUNT,
+    config_options,
+    counting,
     model_argument,
     output_options,
+    read_config,
     shape_option,
     top_option,
 )
@@ -168,6 +171,7 @@ def _parse_nbytes(
     help="Memory of the child process, e.g. 4GB.  [default on the CPU: 80 % of what is free]",
 )
 @click.option("--trust", is_flag=True, help="Run although the audit found something severe.")
+@config_options
 @output_options(FORMATS, "How to print the result; report: the count's JSON with a key bench.")
 def command(
     model: str,
@@ -180,6 +184,8 @@ def command(
     top: int | None,
     memory_limit: int | None,
     trust: bool,
+    config_file: str | None,
+    no_config: bool,
     format_name: str,
     output: str | None,
     quiet: bool,
@@ -200,6 +206,7 @@ def command(
     if "-" in (model, versus):
         raise UsageError("a benchmark needs a path, not standard input; name a file")
     options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
+    configured = counting(read_config(config_file, no_config))
     combinations = cases(dims)
     if len(combinations) > 1 and (options.save_inputs or format_name == "report"):
         raise UsageError("--save-inputs and --format report take one size of each --dim")
@@ -217,11 +224,12 @@ def command(
             versus=versus,
             trust=trust or number > 0,
             progress=show,
+            **configured,
         )
         results.append(result)
     show("")
     if format_name == "report":
-        text = _in_report(results[0], shapes)
+        text = _in_report(results[0], shapes, configured)
     else:
         view = make_view(output, no_color, binary, by="node" if by_node else None, top=top)
         text = render(format_name, results, view)
@@ -230,7 +238,9 @@ def command(
     return 1 if exceeded else 0
 
 
-def _in_report(result: Any, shapes: dict[str, tuple[int | str | None, ...]]) -> str:
+def _in_report(
+    result: Any, shapes: dict[str, tuple[int | str | None, ...]], configured: dict[str, Any]
+) -> str:
     from graphcount.api import count
     from graphcount.report.bench import to_dict
     from graphcount.report.serial import dumps
@@ -238,7 +248,7 @@ def _in_report(result: Any, shapes: dict[str, tuple[int | str | None, ...]]) -> 
 
     tensors = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
     fed = {**shapes, **tensors}
-    report = count(result.path, shapes=fed)
+    report = count(result.path, shapes=fed, **configured)
     return f"{dumps({**report_dict(report), 'bench': to_dict(result)})}\n"
 
 

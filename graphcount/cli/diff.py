@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
+    config_options,
     cost_options,
+    counting,
     max_increase_option,
     output_options,
+    read_config,
     top_option,
 )
 from graphcount.cli.output import make_view, write
 from graphcount.formats.diff import BY, FORMATS, SORT, By, DiffView, Sort
 from graphcount.formats.text import one_line
+
+if TYPE_CHECKING:
+    from graphcount.api import MacsConvention
 
 
 @click.command(
@@ -42,6 +49,7 @@ from graphcount.formats.text import one_line
 @click.option("--hash", "hash_file", is_flag=True, help="Compare fingerprints of the content.")
 @max_increase_option
 @click.option("--fail-on-change", is_flag=True, help="Exit 1 when anything differs.")
+@config_options
 @cost_options
 @output_options(FORMATS)
 def command(
@@ -54,10 +62,12 @@ def command(
     hash_file: bool,
     increases: tuple[str, ...],
     fail_on_change: bool,
+    config_file: str | None,
+    no_config: bool,
     cost: bool | None,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
-    macs_convention: str,
+    macs_convention: MacsConvention,
     in_place: bool,
     format_name: str,
     output: str | None,
@@ -85,7 +95,9 @@ def command(
         cost=True if needs_cost and cost is None else cost,
         dims=dims,
         shapes=shapes,
+        macs_convention=macs_convention,
         in_place=in_place,
+        **counting(read_config(config_file, no_config)),
     )
     found = replace(found, findings=judge_growth(before, after, limits))
     shown = make_view(output, no_color, binary)

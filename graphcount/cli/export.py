@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from graphcount.cli.command import Command
-from graphcount.cli.options import COUNT, cost_options, model_argument, output_options
+from graphcount.cli.options import (
+    COUNT,
+    config_options,
+    cost_options,
+    counting,
+    model_argument,
+    output_options,
+    read_config,
+)
 from graphcount.cli.output import write
 from graphcount.formats.graphs import EXPORTS
 
@@ -34,11 +42,14 @@ def _formats() -> str:
 )
 @model_argument
 @click.option("--depth", type=COUNT, metavar="N", help="Fold modules of this depth into one node.")
+@config_options
 @cost_options
 @output_options(EXPORTS, "The language; see below.", sizes=False)
 def command(
     model: str,
     depth: int | None,
+    config_file: str | None,
+    no_config: bool,
     cost: bool | None,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
@@ -64,6 +75,7 @@ def command(
         shapes=shapes,
         macs_convention=macs_convention,
         in_place=in_place,
+        **counting(read_config(config_file, no_config)),
     )
     write(text, output)
     return 0

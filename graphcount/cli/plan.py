@@ -9,9 +9,11 @@ import click
 from graphcount.cli.command import Command
 from graphcount.cli.options import (
     COUNT,
+    config_options,
     dim_option,
     model_argument,
     output_options,
+    read_config,
     shape_option,
 )
 from graphcount.cli.output import make_view, write
@@ -61,6 +63,7 @@ OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
     metavar="N",
     help="Hidden layers of networks of the same size.  [default: the model's, 1 fewer, 1 more]",
 )
+@config_options
 @dim_option
 @shape_option
 @output_options(("table", "json"))
@@ -74,6 +77,8 @@ def command(
     mixed_precision: bool,
     samples: int | None,
     layers: tuple[int, ...],
+    config_file: str | None,
+    no_config: bool,
     dims: dict[str, int],
     shapes: dict[str, tuple[int | str | None, ...]],
     format_name: str,
@@ -99,6 +104,7 @@ def command(
         mixed_precision=mixed_precision,
         samples=samples,
         layers=layers,
+        limits=read_config(config_file, no_config).limits,
         dims=dims,
         shapes=shapes,
     )
