@@ -25,7 +25,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("graph",),
     ("ops",),
     ("loading", "report"),
-    ("characters", "credentials", "dtypes", "symbolic", "units"),
+    ("characters", "credentials", "domains", "dtypes", "symbolic", "units"),
     ("errors",),
 )
 """Rooms, high to low: a module imports from its own room and from lower rows."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
+from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Tables
 from graphcount.loading.model import Node
@@ -268,7 +269,7 @@ def _unknown_operators(
             missing[call.node.domain, call.node.op_type] += count
     return [
         Unknown(
-            f"{domain}::{op_type}" if domain else op_type,
+            operator_name(domain, op_type),
             "operator",
             f"no formula for this operator ({count} node{'s' if count > 1 else ''})",
             "cost",

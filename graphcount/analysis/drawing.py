@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from graphcount.domains import operator_name
 from graphcount.graph import ModelGraph
 from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, DrawnTensor
 from graphcount.report.records import Report
@@ -99,7 +100,7 @@ def _single(
         kind="operator",
         name=row.name,
         label=row.name.rpartition("/")[2] or node,
-        title=f"{row.domain}::{row.op_type}" if row.domain else row.op_type,
+        title=operator_name(row.domain, row.op_type),
         module=row.module,
         nodes=1,
         parameters=row.parameters,

@@ -14,6 +14,7 @@ from graphcount.analysis.side_files import side_files
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import version_problems
+from graphcount.domains import canonical
 from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
@@ -178,10 +179,7 @@ def _model_info(
         external_nbytes=sum(row.stored.nbytes for row in rows if row.stored.is_external),
         sha256=sha256,
         ir_version=proto.ir_version,
-        opset_imports={
-            domain if domain != "ai.onnx" else "": version
-            for domain, version in proto.opset_imports
-        },
+        opset_imports={canonical(domain): version for domain, version in proto.opset_imports},
         producer=producer,
         graph_name=proto.graph.name,
         inputs=tuple(_value_row(info) for info in proto.graph.inputs if info.name not in held),

@@ -8,6 +8,7 @@ from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.names import Maker, is_dotted, maker, original_name
 from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
+from graphcount.domains import operator_name
 from graphcount.dtypes import BY_NAME
 from graphcount.graph import Tables
 
@@ -96,5 +97,4 @@ def label(use: Use | None, context: Context) -> str:
     data: dict[str, Any] = context.graph.nodes[use.node]
     if data["kind"] == "output":
         return f"graph output {data['name']}"
-    domain = data["domain"]
-    return f"{domain}::{data['op_type']}" if domain else str(data["op_type"])
+    return operator_name(data["domain"], data["op_type"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from graphcount.domains import STANDARD, canonical
 from graphcount.errors import Problem
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET
@@ -30,7 +31,7 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
     for domain, newest in NEWEST_OPSET.items():
         version = proto.opset(domain)
         if version is not None and version > newest:
-            name = domain or "ai.onnx"
+            name = domain or STANDARD
             why = f"opset {name} {version} is newer than {newest}; operators may have changed"
             evidence = {"found": version, "newest": newest}
             found.append(Problem("VER003", "opset", why, evidence))
@@ -44,11 +45,11 @@ def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
         if version < 1:
             why = f"opset {domain or 'ai.onnx'} {version} does not exist"
             found.append(Problem("VER002", "opset", why, {"version": version}))
-    imported = Counter("" if name == "ai.onnx" else name for name, _ in proto.opset_imports)
+    imported = Counter(canonical(name) for name, _ in proto.opset_imports)
     for domain, times in imported.items():
         if times > 1:
-            name = domain or "ai.onnx"
-            versions = sorted(v for d, v in proto.opset_imports if (d or "ai.onnx") == name)
+            name = domain or STANDARD
+            versions = sorted(v for d, v in proto.opset_imports if (d or STANDARD) == name)
             why = f"opset {name} is imported {times} times: {', '.join(map(str, versions))}"
             evidence = {"versions": versions}
             found.append(Problem("VER004", "opset", why, evidence))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from graphcount.auditing.bodies import Body
+from graphcount.domains import canonical
 from graphcount.loading.model import ModelProto, Node
 
 KNOWN_DOMAINS = frozenset(
@@ -47,10 +48,7 @@ class Use(NamedTuple):
 
 def uses(proto: ModelProto, bodies: Iterable[Body]) -> Iterator[Use]:
     """Every node that calls an operator, functions' bodies included."""
-    functions = {
-        ("" if function.domain == "ai.onnx" else function.domain, *function.id[1:])
-        for function in proto.functions
-    }
+    functions = {(canonical(function.domain), *function.id[1:]) for function in proto.functions}
     main = opsets(proto.opset_imports)
     for body in bodies:
         imported = main if body.function is None else opsets(body.function.opset_imports)
@@ -64,7 +62,7 @@ def opsets(imports: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Imported version by domain; `ai.onnx` is the empty one, and the first entry holds."""
     found: dict[str, int] = {}
     for domain, version in imports:
-        found.setdefault("" if domain == "ai.onnx" else domain, version)
+        found.setdefault(canonical(domain), version)
     return found
 
 

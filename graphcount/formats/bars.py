@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.text import ascii_only, safe
@@ -99,7 +100,7 @@ def _macs(report: Report, by: By) -> list[Row]:
     keys: dict[str, Callable[..., str]] = {
         "module": lambda node: node.module or "(no module)",
         "node": lambda node: node.id,
-        "op_type": lambda node: f"{node.domain}::{node.op_type}" if node.domain else node.op_type,
+        "op_type": lambda node: operator_name(node.domain, node.op_type),
     }
     if by not in keys:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from graphcount.domains import operator_name
 from graphcount.formats.text import safe, shape
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.records import Report
@@ -45,7 +46,7 @@ def to_text(explained: Explained, width: int | None = None) -> str:
 
 def _block(report: Report, explanation: Explanation, width: int) -> str:
     node = explanation.node
-    operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    operator = operator_name(node.domain, node.op_type)
     lines = [safe(node.id), *_line("operator", safe(operator), width)]
     if node.name and node.name != node.id:
         lines += _line("name", safe(node.name), width)

@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
 from graphcount.formats import View
 from graphcount.formats.bars import sparkline
@@ -153,7 +154,7 @@ def _flat(report: Report, view: View) -> Table:
     lines = [
         _Line(
             safe(node.id),
-            f"{node.domain}::{node.op_type}" if node.domain else node.op_type,
+            operator_name(node.domain, node.op_type),
             shape(node.output_shapes[0]) if node.output_shapes else "",
             node.parameters,
             node.nbytes,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from graphcount.domains import STANDARD
 from graphcount.gates.budgets import Origin, Standing
 from graphcount.gates.contributors import TOP, is_node, operator
 from graphcount.gates.subject import Subject
@@ -60,9 +61,6 @@ LISTS: dict[str, ListRow] = {
 }
 """Every list by its key in a configuration."""
 
-STANDARD_DOMAIN = "ai.onnx"
-"""How the empty domain is written."""
-
 
 def judge_list(
     subject: Subject, allow: AllowList, ignored: Iterable[Ignored], standing: Standing
@@ -95,7 +93,7 @@ def judge_opset(subject: Subject, demand: OpsetRange, standing: Standing) -> Ver
     written = f"{'' if low is None else low}..{'' if high is None else high}"
     allow = AllowList("opset", frozenset(), demand.origin)
     if found is None:
-        message = f"opset is not known: no {STANDARD_DOMAIN} is imported (allowed {written})"
+        message = f"opset is not known: no {STANDARD} is imported (allowed {written})"
         return _row("BUD002", message, allow, standing, kept=False, written=written)
     kept = (low is None or found >= low) and (high is None or found <= high)
     message = f"opset {found} is {'within' if kept else 'outside'} {written}"
@@ -109,7 +107,7 @@ def _named(subject: Subject, key: str) -> Iterable[tuple[str, str]]:
     if key == "dtypes":
         return ((row.dtype, row.name) for row in report.tensors)
     if key == "domains":
-        return ((n.domain or STANDARD_DOMAIN, n.id) for n in report.nodes if is_node(n))
+        return ((n.domain or STANDARD, n.id) for n in report.nodes if is_node(n))
     return ((operator(node), node.id) for node in report.nodes if is_node(node))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from graphcount.domains import operator_name
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
@@ -69,7 +70,7 @@ def peak_values(subject: Subject) -> Iterable[tuple[str, int]]:
 
 def operator(node: NodeRow) -> str:
     """`Conv`, `com.microsoft::Gelu`."""
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    return operator_name(node.domain, node.op_type)
 
 
 def is_node(node: NodeRow) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from graphcount.domains import STANDARD
 from graphcount.errors import LimitError
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
 from graphcount.graph.problems import Problem
@@ -286,7 +287,7 @@ class Builder:
         for function_id, function in self.functions.items():
             if function_id in self.expanded:
                 continue
-            path = _join("function:" + (function.domain or "ai.onnx"), function.name)
+            path = _join("function:" + (function.domain or STANDARD), function.name)
             scope = _Scope(path, None)
             for name in function.inputs:
                 self.input(scope, ValueInfo(name, "", 0, None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
+from graphcount.domains import canonical
 from graphcount.graph.problems import Problem
 from graphcount.graph.walk import all_nodes
 from graphcount.loading.limits import Limits
@@ -19,7 +20,7 @@ def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], li
     table: dict[FunctionId, Function] = {}
     problems = []
     for function in functions:
-        domain = "" if function.domain == "ai.onnx" else function.domain
+        domain = canonical(function.domain)
         key = (domain, function.name, function.overload)
         if key in table:
             problems.append(Problem("function twice", label(key), function.name))

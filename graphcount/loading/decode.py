@@ -10,6 +10,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 
+from graphcount.domains import canonical
 from graphcount.errors import DamagedError, LimitError, Unknown
 from graphcount.loading.decode_tensor import (
     FUNCTION_LEVEL,
@@ -194,11 +195,9 @@ class _Decoder(TypeDecoder):
                 metadata[key] = value
             elif tag not in (50, 82):  # doc_string, device_configurations
                 self.skip("NodeProto", tag, x, position)
-        if domain == "ai.onnx":
-            domain = ""
         return Node(
             op_type,
-            domain,
+            canonical(domain),
             name,
             tuple(inputs),
             tuple(outputs),

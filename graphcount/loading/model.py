@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from graphcount.domains import canonical
 from graphcount.dtypes import DTYPES, DType
 from graphcount.errors import Unknown
 
@@ -266,6 +267,6 @@ class ModelProto:
     def opset(self, domain: str = "") -> int | None:
         """Imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
         for name, version in self.opset_imports:
-            if ("" if name == "ai.onnx" else name) == domain:
+            if canonical(name) == domain:
                 return version
         return None

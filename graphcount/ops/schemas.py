@@ -19,6 +19,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from graphcount.domains import canonical
+
 ATTRIBUTE_TYPES = {
     "f": 1,
     "i": 2,
@@ -104,7 +106,7 @@ def _lines() -> dict[tuple[str, str], list[str]]:
     text = files("graphcount.ops").joinpath("schemas.txt").read_text("ascii")
     for line in text.splitlines():
         domain, op_type, rest = line.split(" ", 2)
-        key = ("" if domain == "ai.onnx" else domain, op_type)
+        key = (canonical(domain), op_type)
         table.setdefault(key, []).append(rest)
     return table
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+from graphcount.domains import operator_name
 from graphcount.report.records import Report
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 from graphcount.report.sums import sum_known
@@ -79,7 +80,7 @@ def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
             row[0] += node.op_type != OUTPUT
             row[6] += node.macs or 0
             if by == "node":
-                details[label] = _operator(node)
+                details[label] = operator_name(node.domain, node.op_type)
     for index, tensor in enumerate(report.tensors):
         label = _tensor_label(tensor, index, by, label_of_node)
         row = sums.setdefault(label, [0] * 7)
@@ -209,10 +210,6 @@ def _node_labels(report: Report, by: By, depth: int | None) -> dict[str, str]:
     return {}
 
 
-def _operator(node: NodeRow) -> str:
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-
-
 def _tensor_label(tensor: TensorRow, index: int, by: By, label_of_node: dict[str, str]) -> str:
     if by == "tensor":
         return str(index)
@@ -224,9 +221,15 @@ def _tensor_label(tensor: TensorRow, index: int, by: By, label_of_node: dict[str
     return label_of_node.get(tensor.owner or "", nobody)
 
 
+def _operator(node: NodeRow) -> str:
+    return operator_name(node.domain, node.op_type)
+
+
 def _op_types(nodes: list[NodeRow]) -> str:
     """`Conv`, `Conv + Relu`, or the most frequent ones and how many more there are."""
-    weighted = Counter(_operator(node) for node in nodes if node.parameters)
+    weighted = Counter(
+        operator_name(node.domain, node.op_type) for node in nodes if node.parameters
+    )
     every = Counter(_operator(node) for node in nodes)
     order = [name for name, _ in weighted.most_common()]
     order += [name for name, _ in every.most_common() if name not in weighted]

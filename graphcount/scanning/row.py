@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES
@@ -105,7 +106,7 @@ def _op_types(report: Report) -> dict[str, int]:
     rows = sorted(report.op_types, key=lambda row: (-row.nodes, row.domain, row.op_type))
     names = {}
     for row in rows[:MOST_OP_TYPES]:
-        names[f"{row.domain}::{row.op_type}" if row.domain else row.op_type] = row.nodes
+        names[operator_name(row.domain, row.op_type)] = row.nodes
     return names
 
 

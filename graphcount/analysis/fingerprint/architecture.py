@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphcount.analysis.wiring import attribute_texts, tensor_text, wires
+from graphcount.domains import canonical
 from graphcount.dtypes import dtype_name
 from graphcount.graph import Tables, topological_order
 from graphcount.loading.model import ModelProto, Numbers, ValueInfo
@@ -82,7 +83,7 @@ class Trace:
         imports = list(self.proto.opset_imports)
         for function in self.proto.functions:
             imports += function.opset_imports
-        plain = {("" if name == "ai.onnx" else name, version) for name, version in imports}
+        plain = {(canonical(name), version) for name, version in imports}
         for name, version in sorted(plain):
             if name in used:
                 yield f"opset {name!r} {version}"

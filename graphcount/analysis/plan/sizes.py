@@ -148,7 +148,7 @@ def _quantized(
 
 def _place(node: str, position: int | None, nodes: dict[str, NodeRow]) -> str | None:
     row = nodes.get(node)
-    if row is None or row.domain not in ("", "ai.onnx") or position is None:
+    if row is None or row.domain or position is None:
         return None
     return PLACES.get((row.op_type, position))
 

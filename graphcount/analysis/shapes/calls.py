@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from graphcount.analysis.shapes.state import FLOATS, State
+from graphcount.domains import canonical
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.shape.kit import Facts, Numbers
@@ -32,7 +33,7 @@ class Calls:
         self.state = state
         self.opsets: dict[str, int] = {}
         for name, version in state.declared.proto.opset_imports:
-            self.opsets.setdefault("" if name == "ai.onnx" else name, version)
+            self.opsets.setdefault(canonical(name), version)
         self._shared: dict[Key, Facts] = {}
         self._of: dict[str, Facts] = {}
         self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}

@@ -16,6 +16,7 @@ from graphcount.analysis.shapes.state import (
     ValueKey,
     find_bodies,
 )
+from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.loading.model import Node, SparseTensor, ValueInfo
 from graphcount.ops.call import Shape, complete
@@ -136,7 +137,7 @@ class Propagation:
         rule = SHAPE_RULES.get(key)
         if rule is None:
             if self.store(node_id, data, []):
-                label = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
+                label = operator_name(node.domain, node.op_type)
                 self.note(node_id, f"there is no shape rule for {label}")
             return
         facts = self.calls.facts(node_id, node)

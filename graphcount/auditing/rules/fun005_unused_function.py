@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.structure import reached
+from graphcount.domains import canonical
 from graphcount.graph.functions import FunctionId, by_id, call_graph, label
 from graphcount.loading.model import Function
 from graphcount.report.rows import Finding
@@ -62,4 +63,4 @@ def check(context: Context) -> Iterable[Finding]:
 
 def _key(function: Function) -> FunctionId:
     domain, name, overload = function.id
-    return ("" if domain == "ai.onnx" else domain), name, overload
+    return canonical(domain), name, overload

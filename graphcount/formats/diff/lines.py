@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
+from graphcount.domains import operator_name
 from graphcount.formats.diff import By, DiffView
 from graphcount.formats.sentences import quantity
 from graphcount.report.diff import (
@@ -297,7 +298,7 @@ def _macs(side: NodeSide) -> str:
 
 def operator(side: NodeSide) -> str:
     """`Conv`, or `com.microsoft::QGemm`."""
-    return f"{side.domain}::{side.op_type}" if side.domain else side.op_type
+    return operator_name(side.domain, side.op_type)
 
 
 def shapes(side: NodeSide) -> str:

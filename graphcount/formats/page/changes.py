@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from graphcount.domains import operator_name
+
 MEASURES = ("parameters", "nbytes", "macs")
 
 
@@ -59,8 +61,7 @@ def _shape(shape: Any) -> str:
 
 
 def _operator(side: Mapping[str, Any]) -> str:
-    op_type, domain = side.get("op_type", ""), side.get("domain", "")
-    return f"{domain}::{op_type}" if domain else op_type
+    return operator_name(side.get("domain", ""), side.get("op_type", ""))
 
 
 def _modules(groups: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 
+from graphcount.domains import operator_name
 from graphcount.gates.diff.rows import Modules
 from graphcount.gates.numbers import NUMBERS
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
@@ -115,7 +116,7 @@ class _Sums:
 
 def operator_of(node: NodeRow) -> str:
     """`Conv`, or `com.microsoft::QGemm` outside the standard domain."""
-    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    return operator_name(node.domain, node.op_type)
 
 
 def module_rows(old: Report, new: Report, modules: Modules) -> tuple[GroupRow, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graphcount.domains import canonical
 from graphcount.ops.call import Call
 from graphcount.ops.cost import (
     attention,
@@ -49,7 +50,7 @@ NO_RULES: Mapping[Key, Rule] = {}
 
 def rule(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Rule | None:
     """The rule of the operator of a call, or None when it is not known."""
-    domain = "" if call.node.domain == "ai.onnx" else call.node.domain
+    domain = canonical(call.node.domain)
     key = domain, call.node.op_type
     return RULES.get(key) or more.get(key)
 

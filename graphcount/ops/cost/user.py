@@ -22,6 +22,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from graphcount.domains import canonical
 from graphcount.errors import UsageError
 from graphcount.ops.call import Call, size
 from graphcount.ops.cost.spec import (
@@ -77,7 +78,7 @@ def user_rules(
     found: dict[Key, Rule] = {}
     for name, formulas in operators.items():
         domain, _, op_type = name.rpartition("::")
-        key = "" if domain == "ai.onnx" else domain, op_type
+        key = canonical(domain), op_type
         if not op_type:
             raise UsageError(f"operators: {name!r}: write it as domain::op_type")
         if key in known:

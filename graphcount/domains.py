@@ -1,0 +1,16 @@
+"""Domains of operators (onnx/docs/IR.md, "Operator Sets"): how they are compared and written."""
+
+from __future__ import annotations
+
+STANDARD = "ai.onnx"
+"""The domain of ONNX's own operators, which files write in two ways: so, or as an empty text."""
+
+
+def canonical(domain: str) -> str:
+    """A domain as records hold it: the standard one is empty."""
+    return "" if domain == STANDARD else domain
+
+
+def operator_name(domain: str, op_type: str) -> str:
+    """`Conv`, or `com.microsoft::Gelu` outside the standard domain."""
+    return f"{domain}::{op_type}" if domain else op_type
