@@ -181,10 +181,12 @@ def _check(analysis: Analysis) -> None:
     """Refuse options that make no sense before anything is read."""
     from graphcount.gates.budgets import parse_budget
 
-    for text in analysis.maxima:
-        parse_budget(text, "max")
-    for text in analysis.minima:
-        parse_budget(text, "min")
+    budgets = [parse_budget(text, "max") for text in analysis.maxima]
+    budgets += [parse_budget(text, "min") for text in analysis.minima]
+    for budget in budgets:
+        if budget.measure.unit == "time":
+            name = budget.measure.name
+            raise UsageError(f"{name}: a scan runs no model; graphcount check --bench judges it")
 
 
 def _database(outputs: tuple[str, ...], resume: bool) -> str | None:

@@ -87,6 +87,7 @@ def test_wrong_options_are_one_line(models: Models, capsys: pytest.CaptureFixtur
     for wrong in (
         [folder, "--glob", "*.none"],
         [folder, "--max", "nonsense=1"],
+        [folder, "--max", "latency_p50=3ms"],
         [folder, "--audit", "--select", "NONE"],
         [folder, "-o", "inventory.txt"],
         [folder, "--resume"],

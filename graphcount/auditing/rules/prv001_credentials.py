@@ -1,9 +1,9 @@
 """The model carries a credential.
 
 What it does:
-    Looks in every string for credentials by their published shapes: keys of AWS, Google, GitHub,
-    GitLab, Hugging Face, OpenAI, Slack, JSON web tokens, private keys. They are shown by four
-    characters and their length.
+    Looks in every string for credentials by their published shapes: keys and tokens of AWS, Azure,
+    GitHub, GitLab, Google, Hugging Face, npm, OpenAI, Slack, Stripe; JSON web tokens, private keys,
+    passwords in URLs. They are shown by four characters and their length.
 
 Why it matters:
     Whoever gets the model gets the key.

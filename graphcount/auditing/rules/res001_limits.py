@@ -12,7 +12,7 @@ Example:
     A tensor with 65 dimensions; a million and one nodes.
 
 What to do:
-    Raise the limit in Python (`graphcount.load(path, limits=...)`) when the model is trusted.
+    Where the model is trusted raise the limit: `[limits]` in graphcount.toml, `limits` in Python.
 """
 
 from __future__ import annotations
