@@ -28,6 +28,8 @@ PICKLE_NBYTES = 1 << 20
 ENOUGH_OPCODES = 50
 """So many opcodes in a row are a pickle, also when its end lies beyond what is followed."""
 
+MOST_OPCODES = 1000
+"""After so many that fit each other the end need not be seen: a microsecond each adds up."""
 
 FEWEST_OPCODES, SHORTEST = 3, 10
 """A pickle has at least so many opcodes, and bytes before the last: chance makes shorter ones."""
@@ -192,6 +194,8 @@ def _pickle(head: bytes, content: Readable) -> bool:
             seen += 1
             if not _fits_stack(opcode, marks):
                 return False
+            if seen >= MOST_OPCODES:
+                return True
             if opcode.name == "STOP":
                 return not marks and seen >= FEWEST_OPCODES and (position or 0) >= SHORTEST
     except Exception:  # a library on hostile bytes: ValueError, IndexError, UnicodeDecodeError…

@@ -7,13 +7,15 @@ import gzip
 import io
 import lzma
 import pickle
+import pickletools
 import random
 import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +93,23 @@ def test_pickles_are_recognised_and_not_loaded(protocol: int, value: object) -> 
 
 
 def test_a_pickle_that_is_longer_than_what_is_followed() -> None:
+    assert look(pickle.dumps(b"0" * 2**21, 4) * 2) is None  # few opcodes, an end out of sight
     assert look(pickle.dumps(list(range(10**6)), 4)) == "a pickle"
+
+
+def test_few_opcodes_of_a_long_pickle_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 MB of strings that begin as pickles would otherwise take half a minute."""
+    followed = []
+    genops = pickletools.genops
+
+    def counted(data: bytes) -> Iterator[Any]:
+        for found in genops(data):
+            followed.append(found)
+            yield found
+
+    monkeypatch.setattr(pickletools, "genops", counted)
+    assert look(pickle.dumps(list(range(10**5)), 2)) == "a pickle"
+    assert len(followed) == 1000
 
 
 @pytest.mark.parametrize(
