@@ -195,7 +195,7 @@ def test_declarations_fill_what_is_not_known(save: Save) -> None:
     found = infer(path)
     assert shape(found, "a") == ["n", None]
     assert shape(found, "y") == ["n", 4]
-    assert [item.why for item in found.unresolved] == ["there is no shape rule for my:Fancy"]
+    assert [item.why for item in found.unresolved] == ["there is no shape rule for my::Fancy"]
 
 
 def test_what_is_computed_wins(save: Save) -> None:
