@@ -591,6 +591,41 @@ def test_small_tensors_in_large_numbers(save: Save) -> None:
     assert time.perf_counter() - started < 5
 
 
+READERS: dict[str, list[onnx.NodeProto]] = {
+    "one operand many times": [helper.make_node("Sum", ["k"] * 10_000, ["y"])],
+    "many empty parts": [helper.make_node("Concat", ["column", *["none"] * 10_000], ["y"], axis=1)],
+    "many empty pieces": [
+        helper.make_node("Split", ["k"], [*(f"p{i}" for i in range(9_999)), "y"], axis=0)
+    ],
+    "one number of many": [
+        helper.make_node("Slice", ["k"], [f"s{i}" if i else "y"], starts=[i], ends=[i + 1])
+        for i in range(4_000)
+    ],
+    "products of all": [
+        helper.make_node("ReduceProd", ["huge"], [f"r{i}" if i else "y"], keepdims=0, odd=i)
+        for i in range(500)
+    ],
+}
+"""Nodes that read thousands of numbers for each one they make."""
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_numbers_that_are_read_are_work_too(reader: str, save: Save) -> None:
+    stored = [
+        vector("k", *range(4096)),
+        vector("huge", *[2**62] * 4096),
+        numpy_helper.from_array(np.ones((4096, 1), np.int64), "column"),
+        numpy_helper.from_array(np.ones((4096, 0), np.int64), "none"),
+    ]
+    nodes = READERS[reader]
+    if reader == "many empty pieces":
+        nodes[0].attribute.append(helper.make_attribute("split", [0] * 9_999 + [4096]))
+    path = save(nodes, stored, outputs=["y"], opsets=[("", 9)])
+    started = time.process_time()
+    infer(path)
+    assert time.process_time() - started < 4
+
+
 def test_cycles_and_undefined_values(save: Save) -> None:
     nodes = [
         helper.make_node("Add", ["a", "x"], ["b"]),
