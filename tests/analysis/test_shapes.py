@@ -414,6 +414,48 @@ def test_how_long_a_grouped_cache_is(save: Save, past: Any, total: Any, wanted: 
     assert shape(infer(path), "key") == [1, 2, wanted, 16]
 
 
+CONTRIB: dict[str, tuple[str, list[list[int]], dict[str, Any], list[list[int]]]] = {
+    "past in front": (
+        "DecoderMaskedSelfAttention",
+        [[2, 1, 24], [24, 96], [96], [], [2, 2, 4, 6, 8]],
+        {},
+        [[2, 1, 32], [2, 2, 4, 7, 8]],
+    ),
+    "a shared buffer": (
+        "DecoderMaskedSelfAttention",
+        [[2, 1, 24], [24, 96], [96], [], [2, 2, 4, 64, 8]],
+        {"past_present_share_buffer": 1},
+        [[2, 1, 32], [2, 2, 4, 64, 8]],
+    ),
+    "packed tokens": ("PackedAttention", [[9, 24], [24, 96], [96], [2, 6], [3]], {}, [[9, 32]]),
+    "packed queries": (
+        "PackedMultiHeadAttention",
+        [[9, 32], [9, 32], [9, 64], [], [2, 6], [3]],
+        {},
+        [[9, 64]],
+    ),
+    "packed queries, keys and values": (
+        "PackedMultiHeadAttention",
+        [[9, 4, 3, 8], [], [], [], [2, 6], [3]],
+        {},
+        [[9, 32]],
+    ),
+}
+"""Operator, shapes of its inputs (empty: left out), attributes; outputs by ContribOperators.md."""
+
+
+@pytest.mark.parametrize("case", CONTRIB)
+def test_attention_of_onnxruntime(case: str, save: Save) -> None:
+    op_type, given, attributes, wanted = CONTRIB[case]
+    inputs = [(f"x{index}", dims) for index, dims in enumerate(given) if dims]
+    names = [f"x{index}" if dims else "" for index, dims in enumerate(given)]
+    made = [f"y{index}" for index in range(len(wanted))]
+    node = helper.make_node(op_type, names, made, domain="com.microsoft", num_heads=4, **attributes)
+    opsets = [("", 20), ("com.microsoft", 1)]
+    found = infer(save([node], inputs=inputs, outputs=made, opsets=opsets))
+    assert [shape(found, name) for name in made] == wanted
+
+
 def test_what_a_call_returns_has_the_shape_its_caller_declares(save: Save) -> None:
     """At each call its own, and only where the body does not tell."""
     inner = [
