@@ -112,13 +112,19 @@ def share(text: str) -> Fraction:
     return Fraction(match.group(1)) / 100
 
 
+def parse_size(text: str) -> int | None:
+    """Read the size of one dimension; None when it is no number, or none that a file can hold."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
 def parse_shape(dims: str) -> tuple[int | None, ...] | None:
     """Read `1x3x224x224`, `1,3,224,224` or `[1,3,224,224]`; None when it is no shape."""
     inside = dims.strip().removeprefix("[").removesuffix("]").strip()
     parts = [part.strip() for part in re.split(r"[x,]", inside)] if inside else []
-    if not all(re.fullmatch(r"[0-9]{1,18}|\?", part) for part in parts):
+    sizes = [parse_size(part) for part in parts]
+    if any(size is None and part != "?" for size, part in zip(sizes, parts, strict=True)):
         return None
-    return tuple(None if part == "?" else int(part) for part in parts)
+    return tuple(sizes)
 
 
 def spelled(number: int, unit: Unit) -> str:

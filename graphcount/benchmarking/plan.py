@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 from graphcount.analysis.shapes.declared import Bindings, Declarations
@@ -61,10 +62,10 @@ def cases(dims: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:
     Raises:
         UsageError: More than 64 combinations.
     """
-    found = [dict(zip(dims, sizes, strict=True)) for sizes in product(*dims.values())]
-    if len(found) > MAX_CASES:
-        raise UsageError(f"{len(found):,} combinations of --dim; at most {MAX_CASES}")
-    return found
+    count = prod(map(len, dims.values()))
+    if count > MAX_CASES:
+        raise UsageError(f"{count:,} combinations of --dim; at most {MAX_CASES}")
+    return [dict(zip(dims, sizes, strict=True)) for sizes in product(*dims.values())]
 
 
 def plan_inputs(

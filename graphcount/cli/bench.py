@@ -24,7 +24,7 @@ from graphcount.cli.options import (
 from graphcount.cli.output import make_view, write
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
-from graphcount.units import parse
+from graphcount.units import parse, parse_size
 
 FORMATS = ("table", "json", "report", "csv")
 LEVELS = ("none", "basic", "extended", "all")
@@ -37,12 +37,12 @@ def _parse_sizes(
     found: dict[str, tuple[int, ...]] = {}
     for text in texts:
         name, equals, sizes = text.rpartition("=")
-        parts = sizes.split(",")
-        if not equals or not name or not all(p.isdecimal() and p.isascii() for p in parts):
+        parts = [parse_size(part) for part in sizes.split(",")]
+        if not equals or not name or None in parts:
             raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8 or batch=1,8")
         if name in found:
             raise click.BadParameter(f"{name} is given twice; write {name}=1,8")
-        found[name] = tuple(dict.fromkeys(int(part) for part in parts))
+        found[name] = tuple(dict.fromkeys(part for part in parts if part is not None))
     return found
 
 

@@ -10,7 +10,7 @@ import click
 from graphcount.cli.command import FILE, RULE
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
-from graphcount.units import parse_shape
+from graphcount.units import parse_shape, parse_size
 
 if TYPE_CHECKING:
     from graphcount.config import Config
@@ -42,10 +42,11 @@ def _parse_dims(
     """Read `batch=8`."""
     found: dict[str, int] = {}
     for text in texts:
-        name, equals, size = text.rpartition("=")
-        if not equals or not name or not size.isdecimal() or not size.isascii():
+        name, equals, number = text.rpartition("=")
+        size = parse_size(number)
+        if not equals or not name or size is None:
             raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8")
-        if found.setdefault(name, int(size)) != int(size):
+        if found.setdefault(name, size) != size:
             raise click.BadParameter(f"{name} is given two sizes: {found[name]} and {size}")
     return found
 

@@ -51,6 +51,9 @@ JOINED = frozenset(("Add", "Sub", "Mul", "Div", "Concat", "Where", OUTPUT))
 UNSHAPED = frozenset(("Shape", "Size", "Constant", OUTPUT))
 """Operators whose result is not what a module returns."""
 
+LARGEST_FLOAT = 10**300
+"""Sizes of a hostile file multiply to more."""
+
 _ITEM_NBYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "double": 8}
 
 
@@ -334,10 +337,10 @@ def _text(report: Report, summary: Summary, view: View) -> str:
         "Non-trainable params: 0",
         f"Total mult-adds ({_mult_adds(summary.mult_adds)}",
         divider,
-        f"Input size (MB): {summary.input_nbytes / 1e6:.2f}",
-        f"Forward/backward pass size (MB): {summary.pass_nbytes / 1e6:.2f}",
-        f"Params size (MB): {summary.parameter_nbytes / 1e6:.2f}",
-        f"Estimated Total Size (MB): {whole / 1e6:.2f}",
+        f"Input size (MB): {_quotient(summary.input_nbytes, 10**6)}",
+        f"Forward/backward pass size (MB): {_quotient(summary.pass_nbytes, 10**6)}",
+        f"Params size (MB): {_quotient(summary.parameter_nbytes, 10**6)}",
+        f"Estimated Total Size (MB): {_quotient(whole, 10**6)}",
         divider,
     ]
     for note in _notes(report, summary):
@@ -350,7 +353,14 @@ def _mult_adds(number: int) -> str:
     units = ((10**12, "TERABYTES"), (10**9, "GIGABYTES"), (10**6, "MEGABYTES"))
     factor, unit = next((pair for pair in units if number >= pair[0]), units[-1])
     whole, rest = divmod(number, factor)
-    return f"Units.{unit}): {f'{number / factor:,.2f}' if rest else f'{whole:,}'}"
+    return f"Units.{unit}): {_quotient(number, factor, ',') if rest else f'{whole:,}'}"
+
+
+def _quotient(number: int, factor: int, grouping: str = "") -> str:
+    """Two digits behind the point, rounded as torchinfo does; of what is no float, none."""
+    if number < LARGEST_FLOAT:
+        return f"{number / factor:{grouping}.2f}"
+    return f"{number // factor:{grouping}}"
 
 
 def _table(summary: Summary, depth: int, width: int) -> list[str]:

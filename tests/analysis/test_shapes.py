@@ -414,6 +414,48 @@ def test_how_long_a_grouped_cache_is(save: Save, past: Any, total: Any, wanted: 
     assert shape(infer(path), "key") == [1, 2, wanted, 16]
 
 
+CONTRIB: dict[str, tuple[str, list[list[int]], dict[str, Any], list[list[int]]]] = {
+    "past in front": (
+        "DecoderMaskedSelfAttention",
+        [[2, 1, 24], [24, 96], [96], [], [2, 2, 4, 6, 8]],
+        {},
+        [[2, 1, 32], [2, 2, 4, 7, 8]],
+    ),
+    "a shared buffer": (
+        "DecoderMaskedSelfAttention",
+        [[2, 1, 24], [24, 96], [96], [], [2, 2, 4, 64, 8]],
+        {"past_present_share_buffer": 1},
+        [[2, 1, 32], [2, 2, 4, 64, 8]],
+    ),
+    "packed tokens": ("PackedAttention", [[9, 24], [24, 96], [96], [2, 6], [3]], {}, [[9, 32]]),
+    "packed queries": (
+        "PackedMultiHeadAttention",
+        [[9, 32], [9, 32], [9, 64], [], [2, 6], [3]],
+        {},
+        [[9, 64]],
+    ),
+    "packed queries, keys and values": (
+        "PackedMultiHeadAttention",
+        [[9, 4, 3, 8], [], [], [], [2, 6], [3]],
+        {},
+        [[9, 32]],
+    ),
+}
+"""Operator, shapes of its inputs (empty: left out), attributes; outputs by ContribOperators.md."""
+
+
+@pytest.mark.parametrize("case", CONTRIB)
+def test_attention_of_onnxruntime(case: str, save: Save) -> None:
+    op_type, given, attributes, wanted = CONTRIB[case]
+    inputs = [(f"x{index}", dims) for index, dims in enumerate(given) if dims]
+    names = [f"x{index}" if dims else "" for index, dims in enumerate(given)]
+    made = [f"y{index}" for index in range(len(wanted))]
+    node = helper.make_node(op_type, names, made, domain="com.microsoft", num_heads=4, **attributes)
+    opsets = [("", 20), ("com.microsoft", 1)]
+    found = infer(save([node], inputs=inputs, outputs=made, opsets=opsets))
+    assert [shape(found, name) for name in made] == wanted
+
+
 def test_what_a_call_returns_has_the_shape_its_caller_declares(save: Save) -> None:
     """At each call its own, and only where the body does not tell."""
     inner = [
@@ -589,6 +631,41 @@ def test_small_tensors_in_large_numbers(save: Save) -> None:
     started = time.perf_counter()
     infer(save(nodes, [vector("k", 4096)], outputs=["s2000"]))
     assert time.perf_counter() - started < 5
+
+
+READERS: dict[str, list[onnx.NodeProto]] = {
+    "one operand many times": [helper.make_node("Sum", ["k"] * 10_000, ["y"])],
+    "many empty parts": [helper.make_node("Concat", ["column", *["none"] * 10_000], ["y"], axis=1)],
+    "many empty pieces": [
+        helper.make_node("Split", ["k"], [*(f"p{i}" for i in range(9_999)), "y"], axis=0)
+    ],
+    "one number of many": [
+        helper.make_node("Slice", ["k"], [f"s{i}" if i else "y"], starts=[i], ends=[i + 1])
+        for i in range(4_000)
+    ],
+    "products of all": [
+        helper.make_node("ReduceProd", ["huge"], [f"r{i}" if i else "y"], keepdims=0, odd=i)
+        for i in range(500)
+    ],
+}
+"""Nodes that read thousands of numbers for each one they make."""
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_numbers_that_are_read_are_work_too(reader: str, save: Save) -> None:
+    stored = [
+        vector("k", *range(4096)),
+        vector("huge", *[2**62] * 4096),
+        numpy_helper.from_array(np.ones((4096, 1), np.int64), "column"),
+        numpy_helper.from_array(np.ones((4096, 0), np.int64), "none"),
+    ]
+    nodes = READERS[reader]
+    if reader == "many empty pieces":
+        nodes[0].attribute.append(helper.make_attribute("split", [0] * 9_999 + [4096]))
+    path = save(nodes, stored, outputs=["y"], opsets=[("", 9)])
+    started = time.process_time()
+    infer(path)
+    assert time.process_time() - started < 4
 
 
 def test_cycles_and_undefined_values(save: Save) -> None:

@@ -141,6 +141,8 @@ def test_several_sizes_are_combined() -> None:
     assert cases({}) == [{}]
     with pytest.raises(UsageError, match="at most 64"):
         cases({"a": tuple(range(9)), "b": tuple(range(8))})
+    with pytest.raises(UsageError, match=f"{10**12:,} combinations"):  # counted, not made
+        cases({name: tuple(range(10)) for name in "abcdefghijkl"})
 
 
 # ------------------------------------------------------------------------------------- files

@@ -217,3 +217,15 @@ def test_hostile_names_do_no_harm(save: Save, weights: Weights) -> None:
     assert not RAW.search(text)
     assert text.count("Total params: 1\n") == 0
     assert max(map(len, text.splitlines())) <= 90
+
+
+def test_sizes_beyond_floats_are_whole(save: Save, weights: Weights) -> None:
+    """2**62 in 27 dimensions is a product that no float holds."""
+    x = ("x", [2**62, 3, *[2**62] * 25])
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    found = report(save([node], [weights("w", 5, 3, *[1] * 25)], inputs=[x], outputs=["y"]))
+    text = render("torchinfo", [found], View())
+    elements = 2 ** (62 * 26)
+    assert f"Input size (MB): {elements * 3 * 4 // 10**6}\n" in text
+    assert f"Forward/backward pass size (MB): {2 * elements * 5 * 4 // 10**6}\n" in text
+    assert f"Total mult-adds (Units.TERABYTES): {elements * 15 // 10**12:,}\n" in text

@@ -38,6 +38,7 @@ class Calls:
         self._of: dict[str, Facts] = {}
         self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}
         self._called: dict[str, Call] = {}
+        self._dims: dict[int, tuple[Numbers, tuple[Dim, ...] | None]] = {}
 
     def call(self, node_id: str) -> Call:
         """An operator with everything known around it, once all shapes are found."""
@@ -102,12 +103,21 @@ class Calls:
         held = None
         if node.op_type in HELD and node.domain == "":
             held = self.state.literals.of_attributes(node.attributes)
-        values = tuple([only_dims(row) for row in numbers])
+        values = tuple([self._values(row) for row in numbers])
         opset = self.opsets.get(node.domain, 1 << 30)
         found = Facts(node, opset, shapes, values, dtypes, (), numbers, held)
         if key is not None:
             self._shared[key] = found
         return found
+
+    def _values(self, numbers: Numbers | None) -> tuple[Dim, ...] | None:
+        """`only_dims`, of a long list once for all nodes that read it."""
+        if numbers is None or len(numbers) <= COMPARED:
+            return only_dims(numbers)
+        found = self._dims.get(id(numbers))
+        if found is None:
+            found = self._dims[id(numbers)] = numbers, only_dims(numbers)
+        return found[1]
 
 
 def _attributes(node: Node) -> Key | None:

@@ -26,28 +26,22 @@ from graphcount.ops.shape import (
     MAX_RANK,
     NEEDS_NO_NUMBERS,
     NUMBER_RULES,
+    PICKS,
     SHAPE_RULES,
     Facts,
-    Number,
     Numbers,
-    Ratio,
     Rule,
     result_dtypes,
 )
+from graphcount.ops.shape.arithmetic import LARGEST, is_known
 from graphcount.ops.shape.kit import product, unknown
 from graphcount.ops.tables import Key
 from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
 
 MAX_WORK = 500_000
-"""Numbers of small tensors computed in all; what comes after is not known."""
+"""Numbers of small tensors read and computed in all; what comes after is not known."""
 
 MAX_UNKNOWNS = 1_000
-
-LARGEST = 2**63
-"""A size, or a coefficient of one, is below this; a chain of products would grow without an end."""
-
-LARGEST_PART = 2**2200
-"""The same for the parts of a fraction: a float64 has 1,074 bits below its point, a product two."""
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 
@@ -200,10 +194,14 @@ class Propagation:
         count = len(facts.node.outputs)
         nothing: list[Numbers | None] = [None] * count
         rule = NUMBER_RULES.get(key)
-        if rule is None or not shapes or self.state.work > MAX_WORK:
+        if rule is None or not shapes or self.state.exhausted:
             return nothing
         if key[1] not in NEEDS_NO_NUMBERS and (not facts.numbers or facts.numbers[0] is None):
             return nothing
+        if key[1] not in PICKS | NEEDS_NO_NUMBERS:
+            self.worked(sum([len(row) for row in facts.numbers if row]))
+            if self.state.exhausted:
+                return nothing
         try:
             found = rule(facts, shapes)[:count]
         except CANNOT:
@@ -215,13 +213,17 @@ class Propagation:
         """Numbers that fit their tensor and have not overflowed."""
         if numbers is None or shape is None or len(numbers) > MAX_NUMBERS:
             return None
-        self.state.work += len(numbers)
-        if self.state.work > MAX_WORK:
-            self.state.exhausted = True
-            self.note("graph", "the file computes with too many small integer tensors")
+        self.worked(len(numbers))
         if product(shape) != len(numbers):
             return None
-        return tuple(number if _is_known(number) else None for number in numbers)
+        return tuple(number if is_known(number) else None for number in numbers)
+
+    def worked(self, numbers: int) -> None:
+        """Add numbers to what was read and computed."""
+        self.state.work += numbers
+        if self.state.work > MAX_WORK and not self.state.exhausted:
+            self.state.exhausted = True
+            self.note("graph", "the file computes with too many small integer tensors")
 
     # ---------------------------------------------------------------------------------- outcome
 
@@ -310,15 +312,6 @@ def _is_data(dtype: int, shape: Shape | None) -> bool:
         return False
     elements = product(shape) if shape is not None else None
     return not isinstance(elements, int) or elements > MAX_FLOATS
-
-
-def _is_known(number: Number) -> bool:
-    """Whether a number of a tensor has not overflowed."""
-    if isinstance(number, int):
-        return -LARGEST <= number < LARGEST
-    if isinstance(number, Ratio):
-        return max(map(largest_number, number)) < LARGEST_PART
-    return number is not None and largest_number(number) < LARGEST
 
 
 def cleaned(shape: Shape | None) -> Shape | None:

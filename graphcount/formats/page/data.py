@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphcount.report.records import Report
@@ -161,14 +161,4 @@ def _narrow(value: Any) -> Any:
         if value.keys() == {"int"} and isinstance(value["int"], str):
             return int(value["int"])
         return {key: _narrow(item) for key, item in value.items()}
-    return value
-
-
-def _each_text(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_each_text(item, change) for item in value]
-    if isinstance(value, dict):
-        return {change(key): _each_text(item, change) for key, item in value.items()}
     return value

@@ -279,7 +279,7 @@ TABLE = table(
             _self_attention(8), mask=(5,), projection=_projection, bias=_projection_bias
         ),
         "DecoderMaskedSelfAttention": attention(
-            _self_attention(4), mask=(3, 6), projection=_projection, bias=_projection_bias
+            _self_attention(4), mask=(3, 5), projection=_projection, bias=_projection_bias
         ),
         "PackedAttention": attention(
             _packed_attention, mask=(5,), projection=_projection, bias=_projection_bias

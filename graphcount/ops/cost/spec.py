@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from graphcount.ops.call import Call, Shape, size
-from graphcount.symbolic import Dim, Expr, TooComplexError
+from graphcount.report.serial import LARGEST
+from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
 
 MAX_RANK = 32
 """A shape with more dimensions is nonsense; its products would only cost time."""
@@ -70,12 +71,14 @@ class Rule(NamedTuple):
 
 
 def evaluate(formula: Formula, call: Call) -> Dim | None:
-    """The number of a formula, or None when something it needs is not known."""
+    """The number of a formula; None when something it needs is not known, or no report holds it."""
     try:
         found = formula(call)
     except (UnknownDimError, TooComplexError, ZeroDivisionError):
         return None
-    return None if isinstance(found, int) and found < 0 else found
+    if (isinstance(found, int) and found < 0) or largest_number(found) >= LARGEST:
+        return None
+    return found
 
 
 def sentence(rule: Rule, call: Call) -> str:
@@ -97,9 +100,6 @@ def sentence(rule: Rule, call: Call) -> str:
     if rule.macs is nothing:
         parts.append("no MACs")
     return "; ".join(parts)
-
-
-# -------------------------------------------------------------------------------------- tables
 
 
 # -------------------------------------------------------------------------- shapes, attributes

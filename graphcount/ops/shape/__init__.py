@@ -23,7 +23,7 @@ from graphcount.ops.shape import (
 )
 from graphcount.ops.shape.dtypes import result_dtypes
 from graphcount.ops.shape.kit import CANNOT, MAX_RANK, Facts, Number, Numbers, Ratio, Rule
-from graphcount.ops.shape.numbers import MAX_NUMBERS, NEEDS_NO_NUMBERS, NUMBER_RULES
+from graphcount.ops.shape.numbers import MAX_NUMBERS, NEEDS_NO_NUMBERS, NUMBER_RULES, PICKS
 from graphcount.ops.tables import merge
 
 SHAPE_RULES = merge(
@@ -52,6 +52,7 @@ __all__ = [
     "MAX_RANK",
     "NEEDS_NO_NUMBERS",
     "NUMBER_RULES",
+    "PICKS",
     "SHAPE_RULES",
     "Facts",
     "Number",

@@ -31,26 +31,21 @@ def _head_size(width: Dim | None, count: int) -> Dim | None:
 
 
 def attention(call: Call) -> Shapes:
-    """Attention, QAttention: Q, K and V come from one weight (hidden, 3 * width).
+    """Attention and its kin: Q, K and V come from one weight (hidden, 3 * width).
 
-    `qkv_hidden_sizes` gives Q, K and V widths of their own; `present` is (2, B, heads, …).
+    `qkv_hidden_sizes` gives Q, K and V widths of their own; `present` is (2, B, heads, …), or the
+    buffer that it shares with the past.
     """
-    data, weight, bias = (call.input(index) for index in range(3))
-    count = call.node.integer("num_heads", 0)
-    widths = call.node.integers("qkv_hidden_sizes")
-    width: Dim | None = widths[2] if widths else None
-    if width is None:
-        total = weight[1] if weight is not None else (bias[0] if bias else None)
-        width = over(total, 3)
+    data, count, width = call.input(0), call.node.integer("num_heads", 0), _value_width(call)
     if data is None:
         return [(None, None, width), None]
     at = 8 if call.node.op_type == "QAttention" else 4
     past = call.input(at)
     length = add(data[1], past[3] if past else 0) if past or not call.has(at) else None
-    return [
-        (data[0], data[1], width),
-        (2, data[0], count or None, length, _head_size(width, count)),
-    ]
+    present: Shape | None = (2, data[0], count or None, length, _head_size(width, count))
+    if call.has(at) and call.node.integer("past_present_share_buffer", 0):
+        present = past
+    return [(data[0], data[1], width), present]
 
 
 def multi_head_attention(call: Call) -> Shapes:
@@ -76,6 +71,33 @@ def multi_head_attention(call: Call) -> Shapes:
     total = add(length, past[2] if past else 0) if past or not call.has(6) else None
     head = (query[0], count or None, total)
     return [(query[0], query[1], width), (*head, size), (*head, value_size)]
+
+
+def _value_width(call: Call) -> Dim | None:
+    """Width of V where one weight (input 1, its bias input 2) makes Q, K and V."""
+    weight, bias = call.input(1), call.input(2)
+    widths = call.node.integers("qkv_hidden_sizes")
+    if widths:
+        return widths[2]
+    return over(weight[1] if weight is not None else (bias[0] if bias else None), 3)
+
+
+def packed_attention(call: Call) -> Shapes:
+    """PackedAttention: tokens of all sequences in one list (tokens, value width)."""
+    data = call.input(0)
+    return [(data[0] if data is not None else None, _value_width(call))]
+
+
+def packed_multi_head_attention(call: Call) -> Shapes:
+    """PackedMultiHeadAttention: (tokens, value width); query may be (tokens, heads, 3, head size).
+
+    The other inputs are left out then.
+    """
+    query, value = call.input(0), call.input(2)
+    if query is not None and len(query) == 4:
+        return [(query[0], times(query[1], query[3]))]
+    tokens = query[0] if query is not None else None
+    return [(tokens, value[1] if value is not None else None)]
 
 
 def decoder_attention(call: Call) -> Shapes:
@@ -218,8 +240,7 @@ def reorder_output(call: Call) -> Shapes:
 
 _MICROSOFT: dict[Key, Rule] = table(
     "com.microsoft",
-    each("Attention QAttention", attention),
-    each("MultiHeadAttention DecoderMaskedSelfAttention", multi_head_attention),
+    each("Attention QAttention DecoderMaskedSelfAttention", attention),
     each("GroupQueryAttention SparseAttention", group_query_attention),
     each("EmbedLayerNormalization QEmbedLayerNormalization", embed_layer_norm),
     each("SkipLayerNormalization SkipSimplifiedLayerNormalization", skip_layer_norm),
@@ -229,14 +250,17 @@ _MICROSOFT: dict[Key, Rule] = table(
     each("NhwcConv NhwcFusedConv", nhwc_conv),
     each(
         "FastGelu Gelu QuickGelu BiasGelu BiasAdd BiasSoftmax GroupNorm RotaryEmbedding MoE QMoE"
-        " LongformerAttention PackedAttention NhwcInstanceNorm Inverse Trilu QuantizeWithOrder"
-        " DequantizeWithOrder PackedMultiHeadAttention",
+        " LongformerAttention NhwcInstanceNorm Inverse Trilu QuantizeWithOrder"
+        " DequantizeWithOrder",
         same(0),
     ),
     each("BiasDropout BitmaskDropout BitmaskBiasDropout", same(0, 0)),
     each("ComplexMul ComplexMulConj", broadcasting),
     each("BeamSearch GreedySearch Sampling WhisperBeamSearch EPContext Send Recv Wait", unknown),
     {
+        "MultiHeadAttention": multi_head_attention,
+        "PackedAttention": packed_attention,
+        "PackedMultiHeadAttention": packed_multi_head_attention,
         "DecoderMaskedMultiHeadAttention": decoder_attention,
         "SkipGroupNorm": same(0, 0),
         "BiasSplitGelu": bias_split_gelu,

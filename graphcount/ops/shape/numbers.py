@@ -6,7 +6,7 @@ returns the numbers of each output, flattened in row-major order; None where the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from graphcount.ops.call import Shape
@@ -47,7 +47,7 @@ def strides(shape: tuple[int, ...]) -> list[int]:
     return result[::-1]
 
 
-def picked(numbers: Numbers, offsets: list[list[int]]) -> Numbers | None:
+def picked(numbers: Numbers, offsets: Sequence[Sequence[int]]) -> Numbers | None:
     """The numbers at every sum of one offset an axis, last axis fastest."""
     if any(not axis for axis in offsets):
         return ()
@@ -60,12 +60,10 @@ def picked(numbers: Numbers, offsets: list[list[int]]) -> Numbers | None:
     return tuple(numbers[position] for position in flat)
 
 
-def whole_axes(shape: tuple[int, ...]) -> list[list[int]]:
-    """Offsets of every element, an axis at a time."""
-    return [
-        [position * stride for position in range(size)]
-        for size, stride in zip(shape, strides(shape), strict=True)
-    ]
+def whole_axes(shape: tuple[int, ...]) -> list[Sequence[int]]:
+    """Offsets of every element, an axis at a time; a part of an axis costs what it holds."""
+    steps = zip(shape, strides(shape), strict=True)
+    return [range(0, size * stride, stride) if size else () for size, stride in steps]
 
 
 def stretched(numbers: Numbers, shape: tuple[int, ...], to: tuple[int, ...]) -> Numbers | None:
@@ -73,7 +71,7 @@ def stretched(numbers: Numbers, shape: tuple[int, ...], to: tuple[int, ...]) -> 
     if shape == to or len(numbers) == product(to):
         return numbers
     lead = len(to) - len(shape)
-    offsets = [[0] * size for size in to[:lead]]
+    offsets: list[Sequence[int]] = [[0] * size for size in to[:lead]]
     for axis, size, wide in zip(whole_axes(shape), shape, to[lead:], strict=True):
         offsets.append([0] * wide if size == 1 else axis)
     return picked(numbers, offsets)
@@ -104,11 +102,13 @@ def elementwise(operation: Callable[..., Number]) -> NumberRule:
 
 
 def folded(operation: Callable[[Number, Number], Number]) -> Callable[..., Number]:
-    """An operation on two numbers as one on any count of them."""
+    """An operation on two numbers as one on any count of them; what overflows is not known."""
 
     def fold(first: Number, *rest: Number) -> Number:
         for number in rest:
             first = operation(first, number)
+            if not arithmetic.is_known(first):
+                first = None
         return first
 
     return fold
@@ -214,7 +214,8 @@ def concatenated(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     for numbers in facts.numbers:
         if numbers is None or len(numbers) % rows:
             return [None]
-        parts.append(numbers)
+        if numbers:
+            parts.append(numbers)
     result: list[Number] = []
     for row in range(rows):
         for part in parts:
@@ -245,7 +246,8 @@ def tiled(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     if to is None or len(to) != len(shape):
         return [None]
     axes = zip(whole_axes(shape), shape, to, strict=True)
-    return [picked(numbers, [axis * (wide // size if size else 0) for axis, size, wide in axes])]
+    offsets = [list(axis) * (wide // size if size else 0) for axis, size, wide in axes]
+    return [picked(numbers, offsets)]
 
 
 def parted(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
@@ -351,7 +353,8 @@ NUMBER_RULES: dict[Key, NumberRule] = {
     **_rules("Max", elementwise(folded(arithmetic.maximum_of))),
     **_rules("Clip", elementwise(clipped)),
     **_rules("Neg", elementwise(lambda a: arithmetic.multiplied(a, -1))),
-    **_rules("Abs Relu", elementwise(lambda a: arithmetic.maximum_of(a, 0))),
+    **_rules("Abs", elementwise(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
+    **_rules("Relu", elementwise(lambda a: arithmetic.maximum_of(a, 0))),
     **_rules("Floor", elementwise(arithmetic.rounded_down)),
     **_rules("Ceil", elementwise(arithmetic.rounded_up)),
     **_rules("Equal", elementwise(arithmetic.equal)),
@@ -388,3 +391,6 @@ NUMBER_RULES: dict[Key, NumberRule] = {
 
 NEEDS_NO_NUMBERS = frozenset({"Shape", "Size", "Constant", "ConstantOfShape"})
 """Operators whose result is known from shapes and attributes; the others need their inputs'."""
+
+PICKS = frozenset({"Slice", "Gather", "Split"})
+"""Operators that look at the numbers they return only; the others go through all inputs."""

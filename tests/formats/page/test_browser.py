@@ -8,7 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 import graphcount
 from graphcount.formats.page import render
@@ -18,6 +20,7 @@ from graphcount.report.rows import AuditRow, Finding, RuleInfo
 from graphcount.symbolic import evaluate
 from graphcount.symbolic.text import parse
 from graphcount.units import count, nbytes
+from tests.conftest import Save
 
 Open = Callable[..., Any]
 
@@ -149,6 +152,28 @@ def test_free_dimensions_take_sizes(opened: Open, transformer: graphcount.Report
     page.fill("input[data-dim=batch]", "2")
     expected = transformer.macs(batch=2, sequence=64)
     assert f"{count(expected)} MACs" in page.locator(".crumb-size").inner_text()
+
+
+def test_absurd_sizes_and_names_of_dimensions_are_shown(opened: Open, save: Save) -> None:
+    """No double holds 2**60 + 1, and what is called __proto__ is a size like others."""
+    size = 2**60 + 1
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+        helper.make_node("Relu", ["z"], ["r"]),
+    ]
+    weight = numpy_helper.from_array(np.zeros((4, 4), np.float32), "w")
+    path = save(
+        nodes,
+        [weight],
+        inputs=[("x", ["__proto__", 4]), ("z", [size])],
+        outputs=["y", "r"],
+        opsets=[("", 20), ("far", size)],
+    )
+    page = opened(render(graphcount.count(path))).page
+    assert page.locator("#values").inner_text().count(f"[{size}]") == 2
+    assert f"far {size}" in page.locator("#facts").inner_text()
+    page.click("#map-tools button[data-key=macs]")
+    assert "16 MACs" in page.locator("#map-crumbs").inner_text()
 
 
 def test_tables_search_and_sort(opened: Open, transformer: graphcount.Report) -> None:

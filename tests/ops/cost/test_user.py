@@ -211,3 +211,17 @@ def test_in_place_on_the_command_line(fixtures: Any, capsys: pytest.CaptureFixtu
         found.append(totals["peak_activation_nbytes"])
     conv, pooled = 4 * 4 * 5 * 28 * 28, 4 * 4 * 5 * 12 * 12
     assert found == [2 * conv, conv + pooled]
+
+
+def test_a_number_that_no_report_holds_is_not_known(save: Save) -> None:
+    """The square of a square of a product of 30 sizes of 62 bits has 4,480 digits."""
+    node = helper.make_node("Foo", ["x"], ["y"], domain="com.acme")
+    shape = [2**62] * 30
+    opsets = [("", 20), ("com.acme", 1)]
+    path = save([node], inputs=[("x", shape)], outputs=[("y", shape)], opsets=opsets)
+    four = "(prod(inputs[0]) * prod(inputs[0])) * (prod(inputs[0]) * prod(inputs[0]))"
+    operators = {"com.acme::Foo": {"macs": f"({four}) * ({four})"}}
+    found = graphcount.count(path, operators=operators)
+    assert found.nodes[0].macs is None
+    assert "macs = " in found.nodes[0].explain
+    assert [row.what for row in found.unknown] == ["macs"]

@@ -274,6 +274,13 @@ def test_odd_attributes_raise_nothing_else(key: tuple[str, str]) -> None:
         assert all(shape is None or len(shape) <= 140 for shape in outputs)
 
 
+@pytest.mark.parametrize(("op_type", "wanted"), [("Abs", (3, 0, 2, A)), ("Relu", (0, 0, 2, A))])
+def test_a_negative_number_has_a_size(op_type: str, wanted: tuple[Dim, ...]) -> None:
+    numbers = (-3, 0, 2, A)
+    facts = Facts(node(op_type, 1), 21, ((4,),), (numbers,), (7,), (), (numbers,))
+    assert NUMBER_RULES["", op_type](facts, ((4,),)) == [wanted]
+
+
 def test_an_operator_has_one_rule() -> None:
     with pytest.raises(ValueError, match="in two tables"):
         merge([{("", "Add"): lambda call: []}, {("", "Add"): lambda call: []}])

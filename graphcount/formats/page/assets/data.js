@@ -57,6 +57,9 @@ function num(value) {
   return typeof value === "object" ? Number(value.int) : value;
 }
 
+/** All digits of an integer of the data; what is none as it is. */
+const written = (value) => (value !== null && typeof value === "object" && "int" in value ? value.int : String(value));
+
 /** All digits, grouped. */
 function exact(value) {
   const digits = typeof value === "object" ? value.int : String(Math.round(value));
@@ -102,7 +105,7 @@ function seconds(value) {
 }
 
 function shapeText(shape) {
-  return shape ? "[" + shape.map((dim) => (dim === null ? "?" : safe(dim, 40))).join(", ") + "]" : "";
+  return shape ? "[" + shape.map((dim) => (dim === null ? "?" : safe(written(dim), 40))).join(", ") + "]" : "";
 }
 
 // ------------------------------------------------------------------------------------ formulas

@@ -28,7 +28,7 @@ function startState(page) {
     measure: num(totals.nbytes.total) ? "nbytes" : "macs",
     colour: page.changes ? "growth" : "module",
     layout: "treemap",
-    dims: {},
+    dims: Object.create(null), // a dimension may be called __proto__
     tree: buildTree(page.report),
     growth: new Map((page.changes?.rows ?? []).map((row) => [`${row.level}:${row.name}`, row])),
   };
@@ -41,9 +41,9 @@ function startState(page) {
 
 function drawHeader(page) {
   const { model, totals, framework, peak, dims } = page.report;
-  const opsets = Object.entries(model.opset_imports).map(([domain, version]) => `${safe(domain, 40) || "opset"} ${version}`);
+  const opsets = Object.entries(model.opset_imports).map(([domain, version]) => `${safe(domain, 40) || "opset"} ${written(version)}`);
   const file = bytes(model.file_nbytes) + (num(model.external_nbytes) ? ` + ${bytes(model.external_nbytes)} external data` : "");
-  const facts = [safe(model.producer, 60), opsets.slice(0, 6).join(", "), `IR ${model.ir_version}`, `${exact(model.node_count)} nodes`, file];
+  const facts = [safe(model.producer, 60), opsets.slice(0, 6).join(", "), `IR ${written(model.ir_version)}`, `${exact(model.node_count)} nodes`, file];
   byId("facts").textContent = facts.filter(Boolean).join(" · ");
   const values = [...model.inputs.map((value) => ["input", value]), ...model.outputs.map((value) => ["output", value])];
   byId("values").append(...values.slice(0, 16).flatMap(([label, value]) => [
@@ -51,7 +51,7 @@ function drawHeader(page) {
     el("dd", {}, el("b", {}, safe(value.name, 80)), ` ${safe(value.dtype)} ${shapeText(value.shape)}`),
   ]));
   if (values.length > 16) byId("values").append(el("dt", {}, ""), el("dd", {}, `and ${values.length - 16} more`));
-  const bound = Object.entries(dims).map(([name, size]) => `${safe(name, 40)} = ${size}`);
+  const bound = Object.entries(dims).map(([name, size]) => `${safe(name, 40)} = ${written(size)}`);
   if (bound.length) byId("values").append(el("dt", {}, "with"), el("dd", {}, bound.join(", ")));
   byId("stats").append(...statCards(page, totals, peak));
   if (page.sentence) byId("sentence").append(el("p", {}, safe(page.sentence, 600)));
