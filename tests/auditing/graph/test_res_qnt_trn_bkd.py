@@ -174,6 +174,7 @@ def dequantized(
         (np.ones(3), np.zeros(3, np.int8), 0),  # three for four rows
         (np.ones(4), np.zeros(4, np.int8), 1),  # four for six columns
         (np.ones(4), np.zeros(4, np.int8), 5),  # no such axis
+        (np.ones((4, 6)), np.zeros((4, 6), np.int8), 0),  # blocks, and no size of them
         (np.ones(4), np.zeros(3, np.int8), 0),  # scale and zero point differ
         (np.ones(4), np.zeros(4, np.uint8), 0),  # types differ
     ],
