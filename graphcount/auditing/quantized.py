@@ -92,7 +92,9 @@ def _along_axis(call: Call, scale: Shape, count: int) -> Iterator[tuple[str, str
             yield "length", f"blocked scales have {len(scale)} dimensions, not {len(data)}"
         elif scale[axis] != expected:
             yield "length", f"{scale[axis]} blocks of scales along an axis that needs {expected}"
-    elif len(scale) == 1 and count != dim:
+    elif len(scale) > 1:
+        yield "length", f"scales of {len(scale)} dimensions without a block_size"
+    elif count != dim:
         yield "length", f"{count} scales for {dim} channels of axis {axis}"
 
 

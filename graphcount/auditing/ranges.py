@@ -20,6 +20,8 @@ WINDOWED = frozenset(
 )
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 BLOCKED = frozenset({"DepthToSpace", "SpaceToDepth"})
+SCATTERS = frozenset({"ScatterElements", "ScatterND"})
+LINEAR = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 LARGEST_BLOCK = 46_340
 """Its square is the largest below 2^31."""
@@ -40,6 +42,14 @@ def _positive(name: str, largest: int = (1 << 31) - 1) -> Check:
     def check(node: Node) -> str:
         value = node.integer(name, 1)
         return "" if 1 <= value <= largest else f"{name} is {value}"
+
+    return check
+
+
+def _not_negative(name: str) -> Check:
+    def check(node: Node) -> str:
+        value = node.integer(name, 0)
+        return f"{name} is {value}" if value < 0 else ""
 
     return check
 
@@ -69,17 +79,33 @@ def _scanned(node: Node) -> str:
     return "" if 1 <= count <= len(node.inputs) else f"num_scan_inputs is {count}"
 
 
+def _one_of(name: str, *choices: str) -> Check:
+    def check(node: Node) -> str:
+        value = node.text(name, choices[0])
+        return "" if value in choices else f"{name} is {value[:40]!r}"
+
+    return check
+
+
 CHECKS: tuple[tuple[frozenset[str], Check], ...] = (
     (WINDOWED, _each_positive("strides")),
     (WINDOWED, _each_positive("dilations")),
     (WINDOWED, _each_positive("kernel_shape")),
     (WINDOWED, _positive("group")),
+    (WINDOWED, _one_of("auto_pad", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", "")),
     (BLOCKED, _positive("blocksize", LARGEST_BLOCK)),
+    (frozenset({"DepthToSpace"}), _one_of("mode", "DCR", "CRD")),
     (RECURRENT, _positive("hidden_size")),
+    (RECURRENT, _one_of("direction", "forward", "reverse", "bidirectional")),
     (frozenset({"Transpose"}), _permutation),
     (frozenset({"Split"}), _outputs),
     (frozenset({"Cast"}), _target_type),
     (frozenset({"Scan"}), _scanned),
+    (frozenset({"Pad"}), _one_of("mode", "constant", "reflect", "edge", "wrap")),
+    (frozenset({"Resize"}), _one_of("mode", "nearest", "linear", "cubic")),
+    (frozenset({"BitShift"}), _one_of("direction", "LEFT", "RIGHT")),
+    (SCATTERS, _one_of("reduction", "none", "add", "mul", "max", "min")),
+    (LINEAR, _not_negative("block_size")),
     (frozenset({"LRN"}), _positive("size")),
     (frozenset({"GroupNormalization"}), _positive("num_groups")),
 )

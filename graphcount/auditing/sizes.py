@@ -23,7 +23,7 @@ def largest_results(context: Context, limit: int) -> dict[str, int]:
     shapes = context.shapes
     if shapes is None:
         return found
-    large = dict(found)
+    large = found | shapes.beyond
     for (node, _), shape in shapes.shapes.items():
         elements = elements_of(shape)
         if elements is not None and elements > limit:

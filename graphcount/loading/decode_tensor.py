@@ -19,6 +19,7 @@ from graphcount.loading.wire import (
     Thin,
     fields,
     packed_damage,
+    packed_remainder,
     signed,
     varint,
 )
@@ -182,6 +183,9 @@ class TensorDecoder:
             damage = packed_damage(chunk)
             if damage is not None:
                 raise DamagedError(damage[0], offset=start + damage[1])
+        why = packed_remainder(number, len(chunk)) if wire_type == LEN else ""
+        if why:
+            raise DamagedError(why, offset=start)
         before = payloads.get(number)
         name = PAYLOAD_FIELDS[number]
         if before is None:

@@ -242,7 +242,7 @@ def _resolve(location: str, way: Way) -> ExternalData:
             problem = _problem("EXT003", f"{location} is a link that leaves the model's folder")
             return ExternalData(location, problems=(problem,))
     status = os.stat(resolved)
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) or location.endswith(("/", "/.")):
         problem = _problem("EXT005", f"{location} is not a regular file")
         return ExternalData(location, problems=(problem,))
     if status.st_nlink > 1:

@@ -52,6 +52,9 @@ PAYLOAD_FIELDS: dict[int, str] = {
 VARINT_FIELDS = frozenset({5, 7, 11})
 """Those whose numbers are varints."""
 
+FIXED_FIELDS = {4: 4, 10: 8}
+"""Those whose numbers all take as many bytes."""
+
 VARINT_NBYTES = 10
 """The longest varint that protobuf reads."""
 
@@ -129,6 +132,12 @@ def packed_damage(data: bytes) -> tuple[str, int] | None:
     if data and data[-1] >= 0x80:
         return CUT_VARINT, len(data) - 1
     return None
+
+
+def packed_remainder(number: int, nbytes: int) -> str:
+    """What is wrong with the size of a packed payload field; empty where it is whole numbers."""
+    size = FIXED_FIELDS.get(number, 1)
+    return f"packed numbers of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""
 
 
 LONG_VARINT = f"a varint is longer than {VARINT_NBYTES} bytes"
@@ -332,6 +341,9 @@ class _Walk:
                     self.pieces.append((start, b""))
                 if payload and number in VARINT_FIELDS:
                     self.last_byte(position)
+                why = packed_remainder(number, size) if payload else ""
+                if why:
+                    raise DamagedError(why, offset=content)
                 self.cuts.append((len(self.pieces), Cut(kind, number, content, size)))
                 continue
             slot = len(self.pieces)

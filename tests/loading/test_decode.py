@@ -175,6 +175,20 @@ def test_packed_floats_cut_in_a_number_are_damage(
         attribute(wire.len(7, bytes(size)))
 
 
+@pytest.mark.parametrize("number", [4, 10])
+@pytest.mark.parametrize("size", [3, 7, 2001])
+def test_packed_payload_of_no_whole_numbers_is_damage(
+    number: int, size: int, wire: Any, write: Write
+) -> None:
+    data = wire.tensor(wire.int(1, 1) + wire.int(2, 1) + wire.len(number, bytes(size)))
+    with pytest.raises(onnx_decode_error()):
+        onnx.load_from_string(data)
+    with pytest.raises(DamagedError, match=f"take {size:,} bytes") as caught:
+        read_model(write(data))
+    assert caught.value.rule == "FMT002"
+    assert data[caught.value.offset or 0 :].startswith(bytes(size))
+
+
 OVERLONG = b"\xff" * 10 + b"\x01"
 
 

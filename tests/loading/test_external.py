@@ -101,6 +101,8 @@ def test_file_in_the_folder_is_accepted(location: str, home: Path) -> None:
         ("x" * 300, "EXT006", "cannot be looked at"),
         (".", "EXT005", "not a regular file"),
         ("sub", "EXT005", "sub is not a regular file"),
+        ("w.bin/", "EXT005", "w.bin/ is not a regular file"),
+        ("sub/w.bin/.", "EXT005", "sub/w.bin/. is not a regular file"),
     ],
 )
 def test_location_is_refused(location: str, rules: str, why: str, home: Path) -> None:

@@ -40,6 +40,7 @@ class ValueShapes(NamedTuple):
             tell apart share one, so it can be the key of what follows from it.
         conflicts: Declarations that contradict what was inferred.
         exhausted: The small integer tensors of the file were too many to compute them all.
+        beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -50,6 +51,7 @@ class ValueShapes(NamedTuple):
     calls: Callable[[str], Call]
     conflicts: tuple[Conflict, ...]
     exhausted: bool
+    beyond: dict[str, int]
 
 
 def infer_shapes(
@@ -144,6 +146,7 @@ def _published(state: State, calls: Calls) -> ValueShapes:
         calls.call,
         tuple(state.conflicts),
         state.exhausted,
+        state.beyond,
     )
 
 

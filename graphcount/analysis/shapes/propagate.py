@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.calls import Calls
@@ -49,6 +50,20 @@ Aliases: TypeAlias = "Mapping[tuple[str, str], Sequence[tuple[str, str]]]"
 """(scope, name) of what calls return, by the value inside the function."""
 
 
+class Applied(NamedTuple):
+    """What a shape rule made of its facts.
+
+    Attributes:
+        results: Shape, element type and numbers of each output.
+        why: Why a shape is not known; empty for what was not known before.
+        beyond: Numbers in a result with a dimension that no tensor can have; 0 without one.
+    """
+
+    results: list[Result]
+    why: str
+    beyond: int
+
+
 class Propagation:
     """The pass. What it finds is in `state`; `calls` shares what equal nodes have in common."""
 
@@ -56,7 +71,7 @@ class Propagation:
         self.state = state
         self.calls = calls
         self.aliases = aliases
-        self.found: dict[Facts, tuple[list[Result], str]] = {}
+        self.found: dict[Facts, Applied] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
             for function in state.declared.proto.functions
@@ -138,7 +153,9 @@ class Propagation:
         known = self.found.get(facts)
         if known is None:
             known = self.found[facts] = self.applied(key, rule, facts)
-        results, why = known
+        results, why, beyond = known
+        if beyond:
+            self.state.beyond[node_id] = beyond
         lost = self.store(node_id, data, results)
         if not lost or rule is unknown:
             return
@@ -146,7 +163,7 @@ class Propagation:
         if all(complete(shape) is not None for name, shape in given if name):
             self.note(node_id, why or "its size depends on the numbers that enter it")
 
-    def applied(self, key: Key, rule: Rule, facts: Facts) -> tuple[list[Result], str]:
+    def applied(self, key: Key, rule: Rule, facts: Facts) -> Applied:
         """What a rule makes of the facts, and why not more."""
         why = ""
         shapes: list[Shape | None] = []
@@ -156,7 +173,10 @@ class Propagation:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
             why = f"its attributes and inputs do not fit: {error}"[:300]
-        return self.results(key, facts, shapes), why
+        beyond = max(map(_beyond, shapes), default=0)
+        if beyond:
+            why = "a dimension of its result is beyond 64 bits"
+        return Applied(self.results(key, facts, shapes), why, beyond)
 
     def lost_body(self, node_id: str, node: Node) -> None:
         """Say why a shape that leaves a body is not known, unless it was not known inside."""
@@ -304,6 +324,14 @@ class Propagation:
         """Remember why a shape is not known."""
         if len(self.state.unknowns) < MAX_UNKNOWNS:
             self.state.unknowns.append(Unknown(node_id, "shape", why, "cost"))
+
+
+def _beyond(shape: Shape | None) -> int:
+    """Numbers in a shape with a dimension beyond `LARGEST`, as far as they are certain; else 0."""
+    dims = [dim for dim in shape or () if isinstance(dim, int)]
+    if shape is None or not dims or max(dims) < LARGEST or min(dims) < 0:
+        return 0
+    return prod(dims) if len(dims) == len(shape) else max(dims)
 
 
 def _is_data(dtype: int, shape: Shape | None) -> bool:

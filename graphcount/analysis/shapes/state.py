@@ -126,6 +126,7 @@ class State:
         dead: Scopes of branches that are never taken.
         exhausted: `MAX_WORK` numbers were computed; what comes after is not known.
         conflicts: Declarations that contradict what was found, the first `MAX_UNKNOWNS`.
+        beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
 
     tables: Tables
@@ -140,6 +141,7 @@ class State:
     trips: dict[str, Dim | None] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    beyond: dict[str, int] = field(default_factory=dict)
     unstable: bool = False
     exhausted: bool = False
     work: int = 0

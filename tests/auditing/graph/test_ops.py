@@ -121,6 +121,13 @@ def test_domain_not_imported(write: Write, find: Find) -> None:
         ("DepthToSpace<blocksize = -1>(x)", "blocksize is -1"),
         ("Split<num_outputs = 1000000000>(x)", "num_outputs is 1000000000, not its outputs"),
         ("LSTM<hidden_size = 0>(x, x, x)", "hidden_size is 0"),
+        ('LSTM<hidden_size = 1, direction = "up">(x, x, x)', "direction is 'up'"),
+        ('MaxPool<kernel_shape = [2], auto_pad = "SAME">(x)', "auto_pad is 'SAME'"),
+        ('DepthToSpace<blocksize = 2, mode = "RCD">(x)', "mode is 'RCD'"),
+        ('Pad<mode = "mirror">(x, x)', "mode is 'mirror'"),
+        ('Resize<mode = "area">(x, , x)', "mode is 'area'"),
+        ('BitShift<direction = "UP">(x, x)', "direction is 'UP'"),
+        ('ScatterND<reduction = "sub">(x, x, x)', "reduction is 'sub'"),
         ("Constant<value_int = 1, value_float = 2.0>()", "value_float and value_int where there"),
         ("Constant()", "no value where there is exactly one"),
         ("com.microsoft.MatMulNBits<K = 4, block_size = 16>(x, x, x)", "'N' is missing"),
@@ -133,6 +140,13 @@ def test_node_definition(op: str, why: str, write: Write, find: Find) -> None:
     assert why in findings[0].message
 
 
+def test_a_negative_block(write: Write, find: Find) -> None:
+    [finding] = find(
+        write(one("DequantizeLinear<block_size = -1>(x, x)"), opsets={"": 21}), "OPS007"
+    )
+    assert "block_size is -1" in finding.message
+
+
 @pytest.mark.parametrize(
     "op",
     [
@@ -142,6 +156,9 @@ def test_node_definition(op: str, why: str, write: Write, find: Find) -> None:
         "Softmax<axis = -1>(x)",
         "Flatten<axis = 1>(x)",
         "Cast<to = 10>(x)",
+        'DepthToSpace<blocksize = 2, mode = "CRD">(x)',
+        'Pad<mode = "wrap">(x, x)',
+        'ScatterND<reduction = "max">(x, x, x)',
         "DepthToSpace<blocksize = 2>(x)",
         "Concat<axis = 0>(x, x, x, x)",
         "Relu<__internal = 1>(x)",

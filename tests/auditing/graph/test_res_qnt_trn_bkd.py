@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx import helper, numpy_helper
@@ -45,6 +46,21 @@ def test_tensor_bomb(nodes: str, tensors: dict[str, Any], write: Write, find: Fi
     [finding] = find(write(f"(float[1] x) => (float[N] y) {{ {nodes} }}", tensors), "RES002")
     assert finding.severity == "medium"
     assert finding.evidence["nodes"] == 1  # the cause, not what follows
+
+
+@pytest.mark.parametrize(
+    ("node", "tensor", "elements"),
+    [
+        ("y = Tile(x, s)", shape(2**63 - 1, 3), (2**63 - 1) * 8 * 3),
+        ("y = Pad(x, s)", shape(2**63 - 1, 0, 2**63 - 1, 0), (2**64 - 1) * 8),
+    ],
+)
+def test_a_dimension_beyond_64_bits_is_a_bomb_and_not_a_riddle(
+    node: str, tensor: npt.NDArray[Any], elements: int, write: Write, find: Find
+) -> None:
+    text = f"(float[1,8] x) => (float[N,M] y) {{ {node}\n z = Relu(y) }}"
+    [finding] = find(write(text, {"s": tensor}), "RES002")
+    assert (finding.evidence["elements"], finding.evidence["nodes"]) == (elements, 1)
 
 
 @pytest.mark.parametrize("dims", ["2147483648,2147483648", "N,2147483648,1024"])
@@ -158,6 +174,7 @@ def dequantized(
         (np.ones(3), np.zeros(3, np.int8), 0),  # three for four rows
         (np.ones(4), np.zeros(4, np.int8), 1),  # four for six columns
         (np.ones(4), np.zeros(4, np.int8), 5),  # no such axis
+        (np.ones((4, 6)), np.zeros((4, 6), np.int8), 0),  # blocks, and no size of them
         (np.ones(4), np.zeros(3, np.int8), 0),  # scale and zero point differ
         (np.ones(4), np.zeros(4, np.uint8), 0),  # types differ
     ],
