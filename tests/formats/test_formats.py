@@ -86,7 +86,7 @@ def test_no_format_lets_one_through_in_a_dimension_or_the_peak(
     graph = helper.make_graph([node], "g", values[:1], values[1:])
     path = tmp_path / "model.onnx"
     path.write_bytes(helper.make_model(graph).SerializeToString())
-    text = shown(graphcount.count(path), name, color=False)
+    text = shown(graphcount.count(str(path)), name, color=False)
     assert RAW.search(text.replace("\r\n", "\n")) is None
 
 
