@@ -318,7 +318,7 @@ def _headline(report: Report, view: View) -> RenderableType:
     table.add_column(style=DIM, no_wrap=True)
     table.add_column(style=STRONG)
     for label, text in headline(report, view.binary):
-        table.add_row(f"  {label}", text)
+        table.add_row(f"  {label}", Text(safe(text, 600)))
         if label == "activations" and report.timeline:
             table.add_row("", Text(sparkline(report.timeline, SPARK_WIDTH), style=DIM))
     return table

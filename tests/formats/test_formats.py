@@ -75,6 +75,21 @@ def test_no_format_lets_a_raw_control_character_through(
     assert RAW.search(text.replace("\r\n", "\n")) is None
 
 
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("size", ["free\x1b[2J\u202e", 8])
+def test_no_format_lets_one_through_in_a_dimension_or_the_peak(
+    name: str, size: str | int, tmp_path: Path
+) -> None:
+    """Sizes of free dimensions are in formulas, the largest moment is named by its node."""
+    node = helper.make_node("Softmax", ["x"], ["y"], "peak\x1b[2J\u202e")
+    values = [helper.make_tensor_value_info(v, TensorProto.FLOAT, [size, 2]) for v in "xy"]
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    path = tmp_path / "model.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    text = shown(graphcount.count(str(path)), name, color=False)
+    assert RAW.search(text.replace("\r\n", "\n")) is None
+
+
 def test_json_keeps_hostile_names_whole(hostile: graphcount.Report) -> None:
     data = json.loads(shown(hostile, "json"))
     assert [node["name"] for node in data["nodes"]] == HOSTILE
