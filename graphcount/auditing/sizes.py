@@ -7,6 +7,7 @@ from math import prod
 from graphcount.auditing.context import Context
 from graphcount.dtypes import DTYPES
 from graphcount.ops.call import Shape
+from graphcount.symbolic import Dim
 
 
 def elements_of(shape: Shape | None) -> int | None:
@@ -17,6 +18,24 @@ def elements_of(shape: Shape | None) -> int | None:
     return prod(dims) if len(dims) == len(shape) else None
 
 
+def fewest_elements(shape: Shape) -> int:
+    """Numbers in a tensor when each free dimension is 1; 0 where that cannot be told."""
+    return prod(map(_fewest, shape))
+
+
+def _fewest(dim: Dim | None) -> int:
+    """A number, or the sum of what free dimensions are multiplied with."""
+    if isinstance(dim, int):
+        return dim
+    if dim is None:
+        return 0
+    plain = all(
+        number > 0 and all(isinstance(factor, str) for factor, _ in monomial)
+        for monomial, number in dim.terms
+    )
+    return sum(number for _, number in dim.terms) if plain else 1
+
+
 def largest_results(context: Context, limit: int) -> dict[str, int]:
     """What first makes or brings a tensor above a limit: nodes, inputs and sparse initializers."""
     found = {made.node: made.elements for made in context.generated if made.elements > limit}
@@ -24,15 +43,20 @@ def largest_results(context: Context, limit: int) -> dict[str, int]:
     if shapes is None:
         return found
     large = found | shapes.beyond
+    free: set[str] = set()
     for (node, _), shape in shapes.shapes.items():
         elements = elements_of(shape)
-        if elements is not None and elements > limit:
+        if elements is None:
+            elements = fewest_elements(shape)
+            if context.tables.nodes[node]["kind"] != "operator":
+                free.add(node)  # a caller decides what is declared so
+        if elements > limit:
             large[node] = max(elements, large.get(node, 0))
     pred = context.tables.pred
     return {
         node: elements
         for node, elements in large.items()
-        if not any(source in large for source in pred[node])
+        if node not in free and not any(source in large for source in pred[node])
     }
 
 
