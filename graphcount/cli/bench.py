@@ -12,6 +12,7 @@ import click
 from graphcount.benchmarking.providers import PROVIDERS
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
+    AMOUNT,
     COUNT,
     config_options,
     counting,
@@ -74,7 +75,7 @@ def _parse_nbytes(
 @click.option("--save-inputs", metavar="FILE", type=FILE, help="Write the inputs to an .npz file.")
 @click.option(
     "--max-ratio",
-    type=click.FloatRange(0, min_open=True),
+    type=AMOUNT,
     metavar="R",
     help="With --vs: exit 1 when the interval of the ratio lies wholly above R.",
 )
@@ -112,7 +113,7 @@ def _parse_nbytes(
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=AMOUNT,
     metavar="SECONDS",
     help="Stop after so long, with ten runs at least.",
 )
@@ -158,7 +159,7 @@ def _parse_nbytes(
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=AMOUNT,
     default=600,
     show_default=True,
     metavar="SECONDS",

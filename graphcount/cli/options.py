@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,6 +21,25 @@ Decorator = Callable[[Function], Function]
 
 COUNT = click.IntRange(1)
 """A number of things to show or to do; its metavar is N."""
+
+
+class Amount(click.FloatRange):
+    """A positive number that clocks and timers can take: neither NaN nor more than a million."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1_000_000, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse NaN too, which is on no side of a limit."""
+        found: float = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
+AMOUNT = Amount()
 
 
 def together(*decorators: Decorator[Any]) -> Decorator[Any]:

@@ -13,6 +13,7 @@ import click
 
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
+    AMOUNT,
     COUNT,
     audit_options,
     binary_option,
@@ -82,7 +83,7 @@ BUG = 70
 @deep_option
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=AMOUNT,
     default=300,
     show_default=True,
     metavar="SECONDS",
