@@ -83,6 +83,11 @@ def whole_quotient(a: Number, b: Number) -> Number:
     return floordiv(a, b) if _not_negative(a) and _not_negative(b) else None
 
 
+def fmod(a: Number, b: Number) -> Number:
+    """A mod b with the sign of a, as C's fmod."""
+    return minus(a, multiplied(whole_quotient(a, b), b))
+
+
 def remainder(a: Number, b: Number) -> Number:
     """A mod b with the sign of b."""
     if a is None or b is None or b == 0 or isinstance(a, Ratio) or isinstance(b, Ratio):

@@ -121,6 +121,12 @@ def divided(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     return elementwise(arithmetic.whole_quotient)(facts, outputs)
 
 
+def modulo(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
+    """Mod: with the sign of the divisor, or with `fmod` of the dividend."""
+    c_like = facts.node.integer("fmod", 0)
+    return elementwise(arithmetic.fmod if c_like else arithmetic.remainder)(facts, outputs)
+
+
 def cast(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     """Cast, CastLike: to integers rounded towards zero, to booleans whether it is 0."""
     numbers = facts.numbers[0]
@@ -347,7 +353,7 @@ NUMBER_RULES: dict[Key, NumberRule] = {
     **_rules("Sub", elementwise(arithmetic.minus)),
     **_rules("Mul", elementwise(arithmetic.multiplied)),
     **_rules("Div", divided),
-    **_rules("Mod", elementwise(arithmetic.remainder)),
+    **_rules("Mod", modulo),
     **_rules("Pow", elementwise(arithmetic.power)),
     **_rules("Min", elementwise(folded(arithmetic.minimum_of))),
     **_rules("Max", elementwise(folded(arithmetic.maximum_of))),

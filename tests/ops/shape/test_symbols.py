@@ -281,6 +281,13 @@ def test_a_negative_number_has_a_size(op_type: str, wanted: tuple[Dim, ...]) -> 
     assert NUMBER_RULES["", op_type](facts, ((4,),)) == [wanted]
 
 
+@pytest.mark.parametrize(("fmod", "wanted"), [(0, (1, -1, 3, -3)), (1, (-3, 3, 3, -3))])
+def test_a_remainder_has_the_sign_of_one_operand(fmod: int, wanted: tuple[int, ...]) -> None:
+    numbers = (-7, 7, 7, -7), (4, -4, 4, -4)
+    facts = Facts(node("Mod", 2, fmod=fmod), 21, ((4,), (4,)), numbers, (7, 7), (), numbers)
+    assert NUMBER_RULES["", "Mod"](facts, ((4,),)) == [wanted]
+
+
 def test_an_operator_has_one_rule() -> None:
     with pytest.raises(ValueError, match="in two tables"):
         merge([{("", "Add"): lambda call: []}, {("", "Add"): lambda call: []}])
