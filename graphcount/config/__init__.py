@@ -23,7 +23,7 @@ FILES = ("graphcount.toml", "pyproject.toml")
 MAX_NBYTES = 4 * 2**20
 
 _MAY_SPEAK = re.compile(
-    rb"tool[\"'\s]*\.[\"'\s]*graphcount|\[\s*[\"']?tool[\"']?\s*\]|^\s*tool\b", re.M
+    rb"tool[\"'\s]*\.[\"'\s]*graphcount|\[\s*[\"']?tool[\"']?\s*\]|^[ \t]*tool\b", re.M
 )
 """Every way to write the table `tool.graphcount`; and other things."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,14 @@ def test_the_table_is_found_however_it_is_written(
     (tmp_path / "pyproject.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
     assert load_config().limits.nodes == 2
+
+
+def test_many_empty_lines_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text("\n" * 100_000, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    started = time.process_time()
+    find_config()
+    assert time.process_time() - started < 2
 
 
 def test_no_file_is_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
