@@ -36,6 +36,7 @@ from graphcount.report.rows import (
     ValueRow,
     VerdictRow,
 )
+from graphcount.symbolic import LARGEST_NUMBER
 
 GROUPINGS = ("dtypes", "op_types", "modules")
 """Follow from nodes and tensors; written, never read back."""
@@ -63,10 +64,6 @@ OPTIONAL: dict[str, type] = {
     "audit": AuditRow,
 }
 """Records that are null where nobody asked for them, or nothing is known."""
-
-
-LARGEST = 10**2000
-"""Larger numbers than any file can ask for: 64 dimensions of 63 bits have 1,214 digits."""
 
 
 _SCALARS = frozenset({str, int, bool, float, type(None)})
@@ -284,7 +281,7 @@ def _conforms(value: Any, hint: Any) -> bool:
         return len(value) == len(inner) and all(map(_conforms, value, inner))
     if origin is dict:
         return isinstance(value, dict) and all(_conforms(v, inner[1]) for v in value.values())
-    return type(value) is hint and (hint is not int or -LARGEST < value < LARGEST)
+    return type(value) is hint and (hint is not int or abs(value) < LARGEST_NUMBER)
 
 
 def _frozen(value: Any) -> Any:

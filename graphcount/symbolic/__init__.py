@@ -30,6 +30,9 @@ MAX_DEGREE = 64
 """Highest power, summed over the factors of a term."""
 
 
+LARGEST_NUMBER = 10**2000
+"""Larger numbers than any file can ask for: 64 dimensions of 63 bits have 1,214 digits."""
+
 LARGEST_DIVISOR = 2**63
 """Quotients of quotients are one below this; beyond, they are nested and soon given up."""
 

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from graphcount.ops.call import Call, Shape, size
-from graphcount.report.serial import LARGEST
-from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
+from graphcount.symbolic import LARGEST_NUMBER, Dim, Expr, TooComplexError, largest_number
 
 MAX_RANK = 32
 """A shape with more dimensions is nonsense; its products would only cost time."""
@@ -76,7 +75,7 @@ def evaluate(formula: Formula, call: Call) -> Dim | None:
         found = formula(call)
     except (UnknownDimError, TooComplexError, ZeroDivisionError):
         return None
-    if (isinstance(found, int) and found < 0) or largest_number(found) >= LARGEST:
+    if (isinstance(found, int) and found < 0) or largest_number(found) >= LARGEST_NUMBER:
         return None
     return found
 
