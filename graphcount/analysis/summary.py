@@ -13,7 +13,7 @@ from graphcount.analysis.modules import Modules
 from graphcount.analysis.side_files import side_files
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
-from graphcount.analysis.versions import version_problems
+from graphcount.analysis.versions import operator_problems, version_problems
 from graphcount.domains import canonical
 from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.errors import Unknown
@@ -157,8 +157,9 @@ def _all_unknowns(
         for made in generated
         if made.unresolved
     ]
-    versions = [problem.unknown("model") for problem in version_problems(proto)]
-    every = (*versions, *proto.issues, *model_graph.unknowns, *found, *unresolved)
+    problems = (*version_problems(proto), *operator_problems(proto, model_graph.tables))
+    stated = [problem.unknown("model") for problem in problems]
+    every = (*stated, *proto.issues, *model_graph.unknowns, *found, *unresolved)
     return tuple(dict.fromkeys(every))
 
 

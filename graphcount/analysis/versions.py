@@ -1,4 +1,7 @@
-"""Versions a model states: missing, impossible, or newer than this program was compared with."""
+"""Versions a model states: missing, impossible, or newer than this program was compared with.
+
+And operators of ONNX's own domains that no version of them has.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,26 @@ from collections import Counter
 
 from graphcount.domains import STANDARD, canonical
 from graphcount.errors import Problem
+from graphcount.graph import Tables
 from graphcount.loading.model import ModelProto
-from graphcount.ops import NEWEST_IR, NEWEST_OPSET
+from graphcount.ops import NEWEST_IR, NEWEST_OPSET, lookup
 
 NEAR = 10
 """IR versions beyond the newest that some release may really have."""
+
+OWN_DOMAINS = ("", "ai.onnx.ml")
+"""Domains whose operators are all known."""
+
+STILL_ACCEPTED = frozenset(
+    {
+        *("Affine", "ConstantFill", "Crop", "DynamicSlice", "GRUUnit", "GivenTensorFill"),
+        *("ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh", "LoopIndexTensor"),
+        *("MemcpyFromHost", "MemcpyToHost", "ATen"),
+        *("EfficientNMS_TRT", "DisentangledAttention_TRT", "MultilevelCropAndResize_TRT"),
+        *("PyramidROIAlign_TRT", "BatchedNMS_TRT", "BatchedNMSDynamic_TRT"),
+    }
+)
+"""Of the default domain: experimental operators of 2018, and onnxruntime's own additions."""
 
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
@@ -28,23 +46,44 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
         found.append(Problem("VER001", "ir_version", why, evidence))
     if not proto.opset_imports and proto.ir_version >= 3:
         found.append(Problem("VER002", "opset", "no opset is imported: the file may be cut"))
+    for domain, version in proto.opset_imports:
+        if version < 1:
+            why = f"opset {domain or STANDARD} {version} does not exist"
+            found.append(Problem("VER002", "opset", why, {"version": version}))
     for domain, newest in NEWEST_OPSET.items():
-        version = proto.opset(domain)
-        if version is not None and version > newest:
+        imported = proto.opset(domain)
+        if imported is not None and imported > newest:
             name = domain or STANDARD
-            why = f"opset {name} {version} is newer than {newest}; operators may have changed"
-            evidence = {"found": version, "newest": newest}
+            why = f"opset {name} {imported} is newer than {newest}; operators may have changed"
+            evidence = {"found": imported, "newest": newest}
             found.append(Problem("VER003", "opset", why, evidence))
     return tuple(found)
+
+
+def operator_problems(proto: ModelProto, tables: Tables) -> tuple[Problem, ...]:
+    """Operators that ONNX does not have: nothing says what they do with the tensors they take."""
+    missing: Counter[tuple[str, str]] = Counter()
+    for data in tables.nodes.values():
+        if data["kind"] == "operator" and data["domain"] in OWN_DOMAINS:
+            key = data["domain"], data["op_type"]
+            if lookup(*key) is None:
+                missing[key] += 1
+    return tuple(
+        Problem(
+            "OPS003",
+            "operator",
+            f"{domain or STANDARD} has no operator {op_type!r}"
+            f" ({count} node{'s' if count > 1 else ''})",
+        )
+        for (domain, op_type), count in sorted(missing.items())
+        if op_type not in STILL_ACCEPTED
+        and (proto.opset(domain) or 0) <= NEWEST_OPSET.get(domain, 1 << 30)
+    )
 
 
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
     """What is wrong with versions although the count does not depend on it."""
     found = []
-    for domain, version in proto.opset_imports:
-        if version < 1:
-            why = f"opset {domain or 'ai.onnx'} {version} does not exist"
-            found.append(Problem("VER002", "opset", why, {"version": version}))
     imported = Counter(canonical(name) for name, _ in proto.opset_imports)
     for domain, times in imported.items():
         if times > 1:

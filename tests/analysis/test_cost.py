@@ -190,12 +190,13 @@ def test_operators_without_a_formula_are_told_once_each(save: Save) -> None:
     assert told == {
         "acme::Swirl": ("no formula for this operator (2 nodes)", "cost"),
         "Whirl": ("no formula for this operator (1 node)", "cost"),
+        "model": ("ai.onnx has no operator 'Whirl' (1 node)", "counts"),
     }
     lost = [unknown for unknown in report.unknown if unknown.what == "macs"]
     assert [node.macs for node in report.nodes if node.op_type == "MatMul"] in ([None], [4])
     assert [unknown.where for unknown in lost] in (["four"], [])
     assert report.totals.lower_bound
-    assert {unknown.affects for unknown in report.unknown} == {"cost"}
+    assert {unknown.affects for unknown in report.unknown} == {"cost", "counts"}
 
 
 def test_branches_of_free_size_are_compared_by_a_sample(save: Save) -> None:

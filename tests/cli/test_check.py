@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from onnx import TensorProto, helper
@@ -239,6 +240,29 @@ def test_numbers_of_another_convention_are_no_baseline(run: Run, project: Path, 
     run(*sized, "--write-baseline", "base.json", how)
     assert run(*sized, "--baseline", "base.json", *grown, how)[0] == 0
     assert run(*sized, "--baseline", "base.json", *grown)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("op_type", "domain", "opsets", "said"),
+    [
+        ("Relv", "", [("", 20)], "ai.onnx has no operator 'Relv' (1 node)"),
+        ("Relv", "com.acme", [("", 20), ("com.acme", 1)], ""),
+        ("Affine", "", [("", 8)], ""),  # experimental once; onnxruntime still runs it
+        ("Relu", "", [("", 0)], "opset ai.onnx 0 does not exist"),
+    ],
+)
+def test_what_onnx_does_not_have_is_no_pass(
+    run: Run, save: Save, weights: Weights, op_type: str, domain: str, opsets: Any, said: str
+) -> None:
+    """A flipped bit makes another operator; what it does with its tensors nobody knows."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "W"], ["h"]),
+        helper.make_node(op_type, ["h"], ["y"], domain=domain),
+    ]
+    model = save(nodes, [weights("W", 3, 4)], inputs=["x"], outputs=["y"], opsets=opsets)
+    code, out, _ = run("check", model, "--max", "parameters=12")
+    assert code == (1 if said else 0)
+    assert said in " ".join(out.split())
 
 
 def test_a_stale_baseline_is_no_verdict(run: Run, project: Path) -> None:

@@ -202,12 +202,12 @@ def test_an_entry_names_the_model_from_its_own_folder(
 def test_an_operator_nearly_named_like_another_is_left_out(
     save: Callable[..., str], tmp_path: Path
 ) -> None:
-    """`nodes.Convv` could not be asked for: it would be taken for a slip."""
-    nodes = [helper.make_node("Convv", ["x"], ["y"]), helper.make_node("Relu", ["y"], ["z"])]
+    """`nodes.Affine` could not be asked for: it would be taken for a slip."""
+    nodes = [helper.make_node("Affine", ["x"], ["y"]), helper.make_node("Relu", ["y"], ["z"])]
     subject = Subject(graphcount.count(save(nodes, inputs=["x"], outputs=["z"])))
     measures = entry(str(tmp_path / "b.json"), subject, {}, {}).measures
     assert measures["nodes.Relu"] == 1
-    assert "nodes.Convv" not in measures
+    assert "nodes.Affine" not in measures
 
 
 def test_a_model_with_several_sizes_is_found_by_them(tmp_path: Path) -> None:

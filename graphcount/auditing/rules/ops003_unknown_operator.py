@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from graphcount.analysis.versions import STILL_ACCEPTED
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.ops import NEWEST_OPSET
@@ -31,17 +32,6 @@ from graphcount.ops.schemas import DOMAINS, versions
 from graphcount.report.rows import Finding
 
 RULE = Rule("OPS003", "unknown-operator", "high")
-STILL_ACCEPTED = frozenset(
-    {
-        *("Affine", "ConstantFill", "Crop", "DynamicSlice", "GRUUnit", "GivenTensorFill"),
-        *("ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh", "LoopIndexTensor"),
-        *("MemcpyFromHost", "MemcpyToHost", "ATen"),
-        *("EfficientNMS_TRT", "DisentangledAttention_TRT", "MultilevelCropAndResize_TRT"),
-        *("PyramidROIAlign_TRT", "BatchedNMS_TRT", "BatchedNMSDynamic_TRT"),
-    }
-)
-"""Of the default domain: experimental operators of 2018, and onnxruntime's own additions."""
-
 IN_USE = frozenset({("", "SimplifiedLayerNormalization")})
 """onnxruntime's additions to the default domain that sound models of today hold."""
 
