@@ -47,6 +47,8 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     cyclic = builder.backward and has_cycle(tables)
     if cyclic:
         builder.problems.append(Problem("cycle", "graph"))
+    if all(data["kind"] == "input" for data in tables.nodes.values()):
+        builder.problems.append(Problem("empty", "graph"))
     node_count, subgraph_count = census(proto)
     problems = tuple(builder.problems)
     return ModelGraph(tables, problems, cyclic, node_count, subgraph_count, builder.aliases())

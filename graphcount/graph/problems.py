@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from graphcount.errors import Unknown
 
 Code = Literal[
+    "empty",
     "cycle",
     "value undefined",
     "value twice",
@@ -22,6 +23,7 @@ Code = Literal[
 ]
 
 _TEXTS: dict[Code, tuple[str, str]] = {
+    "empty": ("graph", "the graph has no nodes, no outputs and no tensors: the file may be cut"),
     "cycle": ("order", "the graph has a cycle"),
     "value undefined": ("value", "input {name} is never defined"),
     "value twice": (

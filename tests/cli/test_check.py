@@ -242,6 +242,14 @@ def test_numbers_of_another_convention_are_no_baseline(run: Run, project: Path, 
     assert run(*sized, "--baseline", "base.json", *grown)[0] == 2
 
 
+@pytest.mark.parametrize("inputs", [[], ["x"]])
+def test_a_model_of_nothing_is_no_pass(run: Run, save: Save, inputs: list[str]) -> None:
+    """It keeps every budget: a file that is cut behind the beginning of its graph."""
+    code, out, _ = run("check", save([], inputs=inputs, outputs=[]), "--max", "parameters=12")
+    assert code == 1
+    assert "no nodes, no outputs and no tensors" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("op_type", "domain", "opsets", "said"),
     [
