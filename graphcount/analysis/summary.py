@@ -73,7 +73,10 @@ def summarize(
     """
     rows = counted.rows
     generated = find_generated(model_graph, rows, values)
-    unknown = _all_unknowns(model.proto, model_graph, counted.unknowns, generated)
+    explained = cost.operators if cost is not None else ()
+    operators = operator_problems(model.proto, model_graph.tables, explained)
+    found = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
+    unknown = _all_unknowns(model.proto, model_graph, found, generated)
     modules = _modules(model_graph, rows)
     tensors = tuple(_tensor_row(row, modules) for row in rows)
     nodes = _node_rows(model, model_graph, rows, modules)
@@ -157,9 +160,8 @@ def _all_unknowns(
         for made in generated
         if made.unresolved
     ]
-    problems = (*version_problems(proto), *operator_problems(proto, model_graph.tables))
-    stated = [problem.unknown("model") for problem in problems]
-    every = (*stated, *proto.issues, *model_graph.unknowns, *found, *unresolved)
+    versions = [problem.unknown("model") for problem in version_problems(proto)]
+    every = (*versions, *proto.issues, *model_graph.unknowns, *found, *unresolved)
     return tuple(dict.fromkeys(every))
 
 

@@ -6,12 +6,14 @@ And operators of ONNX's own domains that no version of them has.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from graphcount.domains import STANDARD, canonical
 from graphcount.errors import Problem
 from graphcount.graph import Tables
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, lookup
+from graphcount.ops.tables import Key
 
 NEAR = 10
 """IR versions beyond the newest that some release may really have."""
@@ -60,13 +62,21 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def operator_problems(proto: ModelProto, tables: Tables) -> tuple[Problem, ...]:
-    """Operators that ONNX does not have: nothing says what they do with the tensors they take."""
+def operator_problems(
+    proto: ModelProto, tables: Tables, explained: Collection[Key] = ()
+) -> tuple[Problem, ...]:
+    """Operators that ONNX does not have: nothing says what they do with the tensors they take.
+
+    Args:
+        proto: The model.
+        tables: Its graph.
+        explained: Domain and op_type of operators that the user vouches for, by a formula.
+    """
     missing: Counter[tuple[str, str]] = Counter()
     for data in tables.nodes.values():
         if data["kind"] == "operator" and data["domain"] in OWN_DOMAINS:
             key = data["domain"], data["op_type"]
-            if lookup(*key) is None:
+            if lookup(*key) is None and key not in explained:
                 missing[key] += 1
     return tuple(
         Problem(
