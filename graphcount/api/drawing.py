@@ -66,17 +66,19 @@ def page(
         options: How the models are counted; see `CountOptions`.
 
     Raises:
-        GraphcountError: A model cannot be read, or `bench` is no result of a benchmark.
+        GraphcountError: A model cannot be read, or `bench` is no benchmark of it.
     """
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
     from graphcount.formats.page.changes import changes
 
-    measured = times(bench) if bench is not None else None
+    if bench is not None:
+        times(bench)  # what is no benchmark is refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
         model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
     timed: CountOptions = {**options, "timeline": True}
     report = model.report(**timed)
+    measured = times(bench, {node.id for node in report.nodes}) if bench is not None else None
     if audit:
         report = audited(model, report, options.get("deep"), limits=limits)
     old, found = None, None

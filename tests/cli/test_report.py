@@ -108,6 +108,21 @@ def test_times_that_are_none_are_refused_in_one_line(
     assert streams.err.count("\n") == 1
 
 
+def test_times_of_another_model_are_refused(
+    fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"name": "node_conv2d", "op_type": "Conv", "sources": ["node_conv2d"], "time_s": 1e-3}]
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"schema": "graphcount.bench/1", "nodes": rows}))
+    page = tmp_path / "page.html"
+    options = ["--bench", str(path), "-o", str(page), "--quiet"]
+    assert main(["report", str(fixtures / "cnn.onnx"), *options]) == 0
+    page.unlink()
+    assert main(["report", str(fixtures / "mlp_4_5_3.onnx"), *options]) == 2
+    assert "benchmark of another model" in capsys.readouterr().err
+    assert not page.exists()
+
+
 def test_a_model_that_cannot_be_read_makes_no_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from graphcount.errors import DamagedError
@@ -10,21 +10,26 @@ from graphcount.errors import DamagedError
 SCHEMA = "graphcount.bench/1"
 
 
-def times(data: Any) -> dict[str, Any]:
+def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
     """Time of each measured node with the nodes of the file it stands for.
 
     Args:
-        data: A result, or a list of results: the first with times of nodes counts.
+        data: A result, or a list of results: the first with times of nodes of the model counts.
+        nodes: Ids of the model's nodes; None: any.
 
     Raises:
-        DamagedError: Not a result of a benchmark, or one without times of nodes.
+        DamagedError: Not a result of a benchmark, one without times of nodes, or of another model.
     """
+    timed = False
     for result in data if isinstance(data, list) else [data]:
         if not isinstance(result, Mapping) or result.get("schema") != SCHEMA:
             raise DamagedError(f"not a {SCHEMA}")
         rows = [row for row in map(_row, result.get("nodes") or ()) if row]
-        if rows:
+        if rows and (nodes is None or any(id in nodes for row in rows for id in row["ids"])):
             return {"nodes": rows, "note": _note(result)}
+        timed = timed or bool(rows)
+    if timed:
+        raise DamagedError("a benchmark of another model: no timed node is in this one")
     raise DamagedError("no node was timed: measure with a profile of the operators")
 
 
