@@ -82,13 +82,18 @@ def operator_problems(
         Problem(
             "OPS003",
             "operator",
-            f"{domain or STANDARD} has no operator {op_type!r}"
-            f" ({count} node{'s' if count > 1 else ''})",
+            no_operator(domain, op_type, count),
         )
         for (domain, op_type), count in sorted(missing.items())
         if op_type not in STILL_ACCEPTED
         and (proto.opset(domain) or 0) <= NEWEST_OPSET.get(domain, 1 << 30)
     )
+
+
+def no_operator(domain: str, op_type: str, count: int) -> str:
+    """The sentence about nodes whose operator their domain does not have."""
+    nodes = f"{count} node{'s' if count > 1 else ''}"
+    return f"{domain or STANDARD} has no operator {op_type!r} ({nodes})"
 
 
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from graphcount.analysis.versions import STILL_ACCEPTED
+from graphcount.analysis.versions import STILL_ACCEPTED, no_operator
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.ops import NEWEST_OPSET
@@ -55,8 +55,7 @@ def check(context: Context) -> Iterable[Finding]:
         elif key in newer or domain.startswith("com.") or op_type in STILL_ACCEPTED:
             severity = "medium"
         yield RULE.finding(
-            f"{domain or 'ai.onnx'} has no operator {op_type!r}"
-            f" ({count} node{'s' if count > 1 else ''})",
+            no_operator(domain, op_type, count),
             {"node": first[key], "op_type": op_type, "domain": domain},
             severity=severity,
             nodes=count,
