@@ -80,7 +80,8 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     options = ["--quiet", "--no-index", "--no-deps", "--disable-pip-version-check"]
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", *options, str(wheel)]
-    subprocess.run(pip, check=True, capture_output=True)
+    away = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run(pip, check=True, capture_output=True, env=away)
     seen = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages/seen.pth"
     (folder / seen).write_text(f"{sysconfig.get_path('purelib')}\n")
     return folder
