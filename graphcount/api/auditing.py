@@ -96,7 +96,14 @@ def audited(
 
 
 def rules() -> tuple[RuleInfo, ...]:
-    """Every rule that a finding can carry, with its documentation."""
+    """Every rule that a finding can carry, with its documentation, by id: audits' and checks'."""
+    from graphcount.gates.rules import RULES
+
+    return tuple(sorted((*audit_rules(), *RULES.values())))
+
+
+def audit_rules() -> tuple[RuleInfo, ...]:
+    """The rules that an audit runs, by id."""
     from graphcount.auditing.rule import info
     from graphcount.auditing.rules import load_rules
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
 from graphcount.errors import UsageError
+
+if TYPE_CHECKING:
+    from graphcount.report.rows import RuleInfo
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Audit", ("--audit", "--select", "--ignore")),
@@ -163,19 +166,26 @@ class File(StringParamType):
 
 
 class Rule(StringParamType):
-    """The id of a rule, or the letters that a family begins with."""
+    """The id of a rule, or the letters that a family begins with.
+
+    Args:
+        audits: Of the rules that an audit runs only.
+    """
 
     name = "rule"
 
+    def __init__(self, audits: bool = False) -> None:
+        super().__init__()
+        self.audits = audits
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what is no rule before anything is read."""
-        from graphcount.api import rules
         from graphcount.auditing.engine import refuse_unknown
         from graphcount.errors import UsageError
 
         wanted = str(value).upper()
         try:
-            refuse_unknown((wanted,), [rule.id for rule in rules()])
+            refuse_unknown((wanted,), [rule.id for rule in self._known()])
         except UsageError as error:
             self.fail(error.message, param, ctx)
         return wanted
@@ -184,14 +194,17 @@ class Rule(StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Rules that begin so, each with its name."""
-        from graphcount.api import rules
-
         wanted = incomplete.upper()
         return [
             CompletionItem(rule.id, help=rule.name)
-            for rule in rules()
+            for rule in self._known()
             if rule.id.startswith(wanted)
         ]
 
+    def _known(self) -> tuple[RuleInfo, ...]:
+        from graphcount.api.auditing import audit_rules, rules
 
-FILE, RULE = File(), Rule()
+        return audit_rules() if self.audits else rules()
+
+
+FILE, RULE, AUDIT_RULE = File(), Rule(), Rule(audits=True)

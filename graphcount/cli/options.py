@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from graphcount.cli.command import FILE, RULE
+from graphcount.cli.command import AUDIT_RULE, FILE
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
 from graphcount.units import parse_shape, parse_size
@@ -96,7 +96,7 @@ def _parse_reasons(
         rule, _, reason = text.partition("=")
         if not rule.strip() or not reason.strip():
             raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
-        found[RULE.convert(rule.strip(), parameter, context)] = reason.strip()
+        found[AUDIT_RULE.convert(rule.strip(), parameter, context)] = reason.strip()
     return found
 
 
@@ -203,7 +203,7 @@ audit_options = together(
         "--select",
         multiple=True,
         metavar="RULE",
-        type=RULE,
+        type=AUDIT_RULE,
         help="Run this rule, or all of EXT, only. May be repeated.",
     ),
     click.option(

@@ -12,14 +12,14 @@ from graphcount.cli.output import make_view, write
 @click.command(
     "rules",
     cls=Command,
-    examples=("rules", "rules EXT002", "rules EXT TEN --format markdown -o rules.md"),
+    examples=("rules", "rules EXT002 BUD001", "rules EXT TEN --format markdown -o rules.md"),
 )
 @click.argument("names", nargs=-1, metavar="[RULE]...", type=RULE)
 @output_options(("text", "json", "markdown"), sizes=False)
 def command(
     names: tuple[str, ...], format_name: str, output: str | None, quiet: bool, no_color: bool
 ) -> int:
-    """List the rules of an audit, or print the documentation of some: EXT002, or all of EXT."""
+    """List the rules of audits and checks, or document some: EXT002, or all of EXT."""
     from graphcount.api import rules
     from graphcount.formats import rules as pages
 

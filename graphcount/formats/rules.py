@@ -1,4 +1,4 @@
-"""The rules of the audit, as a list and as pages."""
+"""The rules of audits and checks, as a list and as pages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from graphcount.report.serial import dumps, plain
 
 FAMILIES = {
     "BKD": "Backdoors",
+    "BUD": "Budgets",
     "EXT": "External data",
     "FMT": "File format",
     "FUN": "Local functions",
@@ -32,12 +33,13 @@ FAMILIES = {
 """Families of rules, by the beginning of their ids."""
 
 INTRODUCTION = """\
-# Rules of the audit
+# Rules
 
-`graphcount audit MODEL` looks for what stands below; `graphcount rules ID` prints one of them.
-`--select` and `--ignore` take ids and their beginnings (`EXT`, `EXT002`). A finding at or above
-`--fail-on` (high by default) makes the program exit with 1. Rules marked *deep* read the numbers of
-tensors or side files and run by default up to 512 MB of them, or with `--deep`.
+`graphcount audit MODEL` looks for what stands below; budgets are held by `graphcount check MODEL`.
+`graphcount rules ID` prints one of them. `--select` and `--ignore` of an audit take ids and their
+beginnings (`EXT`, `EXT002`). A finding at or above `--fail-on` (high by default) makes the program
+exit with 1. Rules marked *deep* read the numbers of tensors or side files and run by default up to
+512 MB of them, or with `--deep`.
 
 This page is made from the documentation of the rules: `graphcount rules --format markdown`.
 """

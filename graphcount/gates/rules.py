@@ -1,60 +1,101 @@
-"""Every rule a gate can find broken: one row each."""
+"""Every rule a gate can find broken: one row each, documented as an audit's rules are."""
 
 from __future__ import annotations
 
 from graphcount.report.rows import RuleInfo
 
+
+def _rule(
+    id: str, name: str, summary: str, does: str, why: str, example: str, todo: str
+) -> RuleInfo:
+    """A rule whose documentation has the sections of an audit's."""
+    sections = {
+        "What it does": does,
+        "Why it matters": why,
+        "Example": example,
+        "What to do": todo,
+    }
+    text = "\n\n".join(f"{heading}:\n    {body}" for heading, body in sections.items())
+    return RuleInfo(id, name, "high", summary, f"{summary}.\n\n{text}", todo)
+
+
 RULES: dict[str, RuleInfo] = {
     rule.id: rule
     for rule in (
-        RuleInfo(
+        _rule(
             "BUD001",
             "over-budget",
-            "high",
-            "A measure is beyond its limit.",
+            "A measure is beyond its limit",
+            "Compares a measure of the model (parameters, bytes, MACs, memory, latency) with the"
+            " maximum or minimum of a check. Says by how much it is beyond, and where most of it"
+            " lies.",
+            "A model that is too large or too slow for its place is otherwise noticed there.",
+            "`--max parameters=26k` and a model of 26,926 parameters.",
             "Make the model smaller where the message says most of it lies, or raise the limit.",
         ),
-        RuleInfo(
+        _rule(
             "BUD002",
             "not-known",
-            "high",
-            "A measure with a limit is not known, or not exactly.",
+            "A measure or list with a limit is not known, or not exactly",
+            "Reports a limit on what could not be counted: a free dimension, a missing side file,"
+            " an operator without a formula, a damaged field, a benchmark or baseline that does"
+            " not name the model.",
+            "A lower bound below a limit proves nothing: a gate that passes what it does not"
+            " understand is none.",
+            "`--max macs=1G` and a model whose batch is free.",
             "Give what is missing: sizes of free dimensions with --dim, the side file, the result"
             " of a benchmark; or remove the limit.",
         ),
-        RuleInfo(
+        _rule(
             "BUD003",
             "grew-too-much",
-            "high",
-            "A measure grew more than allowed since the baseline was written.",
+            "A measure grew more than allowed since the baseline was written",
+            "Compares a measure with that of the baseline, and the growth with `max_increase`: an"
+            " amount or a percentage.",
+            "Models grow by little steps, each below the limit.",
+            "`--max-increase parameters=2%` and a model that has 3 % more than its baseline.",
             "Undo the growth, or accept it by writing the baseline again (--write-baseline).",
         ),
-        RuleInfo(
+        _rule(
             "BUD010",
             "dtype-not-allowed",
-            "high",
-            "Stored tensors have an element type outside the allow list.",
+            "Stored tensors have an element type outside the allow list",
+            "Reports tensors whose element type is not in the `dtypes` of a check.",
+            "Weights that were meant to be quantized and are not take four times the room; a type"
+            " that a device does not know runs slowly or not at all.",
+            '`dtypes = ["int8", "float32"]` and a float64 weight.',
             "Convert these tensors, or add the type to `dtypes`.",
         ),
-        RuleInfo(
+        _rule(
             "BUD011",
             "operator-not-allowed",
-            "high",
-            "Nodes use an operator that is not allowed.",
+            "Nodes use an operator that is not allowed",
+            "Reports nodes whose operator is not in the `operators` of a check, or is in its"
+            " `forbidden_operators`; those in subgraphs and functions, too.",
+            "Accelerators run the operators they know and leave the others to a slow path, or"
+            " refuse the model.",
+            '`forbidden_operators = ["Loop"]` and a decoder exported with a Loop.',
             "Export without this operator, or change `operators` or `forbidden_operators`.",
         ),
-        RuleInfo(
+        _rule(
             "BUD012",
             "domain-not-allowed",
-            "high",
-            "Nodes use a domain that is not allowed.",
+            "Nodes use a domain that is not allowed",
+            "Reports nodes whose domain is not in the `domains` of a check.",
+            "Operators outside ONNX's own domains need a library, which is code that the model"
+            " brings along.",
+            '`domains = ["ai.onnx"]` and a node of `com.microsoft`.',
             "Export with standard operators only, or add the domain to `domains`.",
         ),
-        RuleInfo(
+        _rule(
             "BUD013",
             "opset-out-of-range",
-            "high",
-            "The opset of the standard operators is outside the range.",
+            "The opset of the standard operators is outside the range",
+            "Compares the version that the model imports for `ai.onnx` with the `opset` of a"
+            " check.",
+            "A runtime refuses opsets newer than its own, and converters lose what is older than"
+            " they know.",
+            "`opset = { max = 17 }` and a model of opset 18.",
             "Export for another opset, or change `opset`.",
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from graphcount.auditing.rule import HEADINGS, sections
 from graphcount.gates.rules import RULES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "ci.md"
@@ -27,7 +28,8 @@ def test_the_rules_are_those_of_the_documentation() -> None:
 
 def test_every_rule_says_what_is_wrong_and_what_to_do() -> None:
     for rule in RULES.values():
-        assert re.fullmatch(r"[A-Z][^.]+\.", rule.summary)
-        assert re.fullmatch(r"[A-Z].+\.", rule.help)
-        assert rule.summary != rule.help
-    assert len({rule.help for rule in RULES.values()}) == len(RULES)
+        assert re.fullmatch(r"[A-Z][^.]+[^.]", rule.summary)
+        assert re.fullmatch(r"[A-Z].+\.", rule.remedy)
+        assert list(sections(rule.help)) == list(HEADINGS[:4])
+        assert all(sections(rule.help).values())
+    assert len({rule.remedy for rule in RULES.values()}) == len(RULES)
