@@ -52,14 +52,14 @@ def find_generated(
     model_graph: ModelGraph, rows: tuple[Row, ...], values: Values
 ) -> tuple[Generated, ...]:
     """Every node that makes numbers without depending on a graph input."""
+    if not any(("", op_type) in model_graph.operators for op_type in MAKERS):
+        return ()
     graph = model_graph.tables
     makers = [
         node
         for node, data in graph.nodes.items()
         if data["kind"] == "operator" and data["domain"] == "" and data["op_type"] in MAKERS
     ]
-    if not makers:
-        return ()
     dependent = _depends_on_input(graph)
     constants = _constants(rows)
     found = []

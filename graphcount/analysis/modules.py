@@ -52,30 +52,33 @@ class Modules:
             if scopes is not None:
                 path = [part for part in _QUOTED.findall(scopes) if not part.startswith(_NO_STACK)]
                 return _cut(path[-2]) if len(path) > 1 else ""
-        name = node.name
-        if len(name) > 2 * MAX_LENGTH:
+        if len(node.name) > 2 * MAX_LENGTH:
             return ""
-        if name[:1] == "/":
-            return self._torchscript(name[: name.rindex("/")])
-        if "/" in name:
-            parts = name.split("/")[:-1]
-            while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
-                del parts[0]
-            return _cut(".".join(parts))
-        return ""
-
-    def _torchscript(self, prefix: str) -> str:
-        """`/features/features.0` → `features.0`: children of a Sequential repeat its path."""
+        prefix = node.name.rpartition("/")[0]
         found = self._paths.get(prefix)
         if found is None:
-            parts: list[str] = []
-            for part in prefix[1:].split("/"):
-                if parts and part.startswith(f"{parts[-1]}."):
-                    parts[-1] = part
-                else:
-                    parts.append(part)
+            parts = _torchscript(prefix[1:]) if prefix[0] == "/" else _tensorflow(prefix)
             found = self._paths[prefix] = _cut(".".join(parts))
         return found
+
+
+def _torchscript(prefix: str) -> list[str]:
+    """`features/features.0` → `features.0`: children of a Sequential repeat its path."""
+    parts: list[str] = []
+    for part in prefix.split("/"):
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts[-1] = part
+        else:
+            parts.append(part)
+    return parts
+
+
+def _tensorflow(prefix: str) -> list[str]:
+    """`model_1/dense` → `dense`: the wrappers around a network are no modules of it."""
+    parts = prefix.split("/")
+    while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
+        del parts[0]
+    return parts
 
 
 def _cut(path: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphcount.analysis.counts import Counted, Row
@@ -74,12 +74,12 @@ def summarize(
     rows = counted.rows
     generated = find_generated(model_graph, rows, values)
     explained = cost.operators if cost is not None else ()
-    operators = operator_problems(model.proto, model_graph.tables, explained)
+    operators = operator_problems(model.proto, model_graph, explained)
     found = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
     unknown = _all_unknowns(model.proto, model_graph, found, generated)
-    modules = _modules(model_graph, rows)
-    tensors = tuple(_tensor_row(row, modules) for row in rows)
-    nodes = _node_rows(model, model_graph, rows, modules)
+    nodes = _node_rows(model, model_graph, rows)
+    modules = {node.id: node.module for node in nodes}
+    tensors = tuple([_tensor_row(row, modules) for row in rows])
     framework = recover(model, model_graph, rows, values)
     report = Report(
         model=_model_info(model, model_graph, rows, sha256),
@@ -103,16 +103,18 @@ def summarize(
 def _totals(
     model: ModelFile, rows: tuple[Row, ...], generated: tuple[Generated, ...], *, lower_bound: bool
 ) -> Totals:
-    elements: Counter[str] = Counter()
-    nbytes: Counter[str] = Counter()
-    as_used = 0
+    elements = dict.fromkeys(KINDS.values(), 0)
+    nbytes = dict.fromkeys(KINDS.values(), 0)
+    as_used = in_file = absent = stored_elements = 0
     for row in rows:
-        key = KINDS[row.verdict.kind]
+        key, stored = KINDS[row.verdict.kind], row.stored
         elements[key] += row.elements
-        nbytes[key] += row.stored.nbytes
+        nbytes[key] += stored.nbytes
+        in_file += stored.in_file_nbytes
+        absent += stored.absent_nbytes
+        stored_elements += stored.stored_elements
         if key == "parameters":
             as_used += row.elements * max(1, len(row.tensor.uses))
-    in_file = sum(row.stored.in_file_nbytes for row in rows)
     overhead = model.file_nbytes - in_file if model.format == "onnx" else None
     return Totals(
         parameters=elements["parameters"],
@@ -122,7 +124,7 @@ def _totals(
         constants=elements["constants"],
         unused=elements["unused"],
         elements=sum(elements.values()),
-        stored_elements=sum(row.stored.stored_elements for row in rows),
+        stored_elements=stored_elements,
         generated=sum(made.elements for made in generated),
         nbytes=NBytes(
             parameters=nbytes["parameters"],
@@ -132,7 +134,7 @@ def _totals(
             unused=nbytes["unused"],
             total=sum(nbytes.values()),
             overhead=overhead,
-            absent=sum(row.stored.absent_nbytes for row in rows),
+            absent=absent,
         ),
         macs=None,
         flops=None,
@@ -234,48 +236,30 @@ def _payload_offset(row: Row) -> int | None:
     return tensor.payloads[0].offset if tensor and tensor.payloads else None
 
 
-def _modules(model_graph: ModelGraph, rows: tuple[Row, ...]) -> dict[str, str]:
-    """Module of every operator, by node id."""
-    owned: dict[str, list[str]] = {}
-    for row in rows:
-        if row.owner is not None and row.verdict.kind in ("parameter", "buffer"):
-            owned.setdefault(row.owner, []).append(row.stored.name)
-    modules = Modules()
-    return {
-        node: modules.of(data["node"], owned.get(node, ()))
-        for node, data in model_graph.tables.nodes.items()
-        if data["kind"] == "operator"
-    }
-
-
 def _node_rows(
-    model: ModelFile, model_graph: ModelGraph, rows: tuple[Row, ...], modules: Mapping[str, str]
+    model: ModelFile, model_graph: ModelGraph, rows: tuple[Row, ...]
 ) -> tuple[NodeRow, ...]:
     """One row an operator, and one for a graph output that is itself a stored tensor."""
-    counted: dict[str, list[int]] = {}
-    for row in rows:
-        if row.owner is not None:
-            sums = counted.setdefault(row.owner, [0, 0, 0])
-            sums[0] += row.elements if row.verdict.kind == "parameter" else 0
-            sums[1] += row.elements if row.verdict.kind == "buffer" else 0
-            sums[2] += row.stored.nbytes
+    owned = _owned(rows)
     shapes = _declared_shapes(model.proto)
+    module_of = Modules().of
+    nothing = _Owned()
     found = []
-    nothing = [0, 0, 0]
     for node, data in model_graph.tables.nodes.items():
+        own = owned.get(node, nothing)
         if data["kind"] == "operator":
-            outputs, op_type, domain = data["node"].outputs, data["op_type"], data["domain"]
-        elif node in counted:
-            outputs, op_type, domain = (), OUTPUT, ""
+            record = data["node"]
+            outputs, op_type, domain = record.outputs, data["op_type"], data["domain"]
+            module = module_of(record, own.names)
+        elif own is not nothing:
+            outputs, op_type, domain, module = (), OUTPUT, "", ""
         else:
             continue
-        parameters, buffers, nbytes = counted.get(node, nothing)
         scope = data["scope"]
         if scope:
             output_shapes: tuple[tuple[Dim, ...] | None, ...] = (None,) * len(outputs)
         else:
             output_shapes = tuple([shapes.get(output) for output in outputs])
-        module = modules.get(node, "")
         found.append(
             NodeRow(
                 node,
@@ -284,9 +268,9 @@ def _node_rows(
                 domain,
                 scope,
                 module,
-                parameters,
-                buffers,
-                nbytes,
+                own.parameters,
+                own.buffers,
+                own.nbytes,
                 output_shapes,
                 None,
                 None,
@@ -295,6 +279,36 @@ def _node_rows(
             )
         )
     return tuple(found)
+
+
+@dataclass(slots=True)
+class _Owned:
+    """What the tensors of one node add up to, and the names of those that are learned or kept."""
+
+    parameters: int = 0
+    buffers: int = 0
+    nbytes: int = 0
+    names: list[str] = field(default_factory=list)
+
+
+def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
+    """What each node owns, by its id."""
+    found: dict[str, _Owned] = {}
+    for row in rows:
+        if row.owner is None:
+            continue
+        own = found.get(row.owner)
+        if own is None:
+            own = found[row.owner] = _Owned()
+        own.nbytes += row.stored.nbytes
+        if row.verdict.kind == "parameter":
+            own.parameters += row.elements
+        elif row.verdict.kind == "buffer":
+            own.buffers += row.elements
+        else:
+            continue
+        own.names.append(row.stored.name)
+    return found
 
 
 def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...] | None]:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from graphcount.domains import STANDARD, canonical
 from graphcount.errors import Problem
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, lookup
 from graphcount.ops.tables import Key
@@ -63,30 +63,29 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
 
 
 def operator_problems(
-    proto: ModelProto, tables: Tables, explained: Collection[Key] = ()
+    model: ModelProto, model_graph: ModelGraph, explained: Collection[Key] = ()
 ) -> tuple[Problem, ...]:
     """Operators that ONNX does not have: nothing says what they do with the tensors they take.
 
     Args:
-        proto: The model.
-        tables: Its graph.
+        model: The records.
+        model_graph: Their graph.
         explained: Domain and op_type of operators that the user vouches for, by a formula.
     """
-    missing: Counter[tuple[str, str]] = Counter()
-    for data in tables.nodes.values():
-        if data["kind"] == "operator" and data["domain"] in OWN_DOMAINS:
-            key = data["domain"], data["op_type"]
-            if lookup(*key) is None and key not in explained:
-                missing[key] += 1
+    missing = [
+        (key, len(nodes))
+        for key, nodes in sorted(model_graph.operators.items())
+        if key[0] in OWN_DOMAINS and lookup(*key) is None and key not in explained
+    ]
     return tuple(
         Problem(
             "OPS003",
             "operator",
             no_operator(domain, op_type, count),
         )
-        for (domain, op_type), count in sorted(missing.items())
+        for (domain, op_type), count in missing
         if op_type not in STILL_ACCEPTED
-        and (proto.opset(domain) or 0) <= NEWEST_OPSET.get(domain, 1 << 30)
+        and (model.opset(domain) or 0) <= NEWEST_OPSET.get(domain, 1 << 30)
     )
 
 

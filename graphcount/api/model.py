@@ -118,7 +118,8 @@ class Model:
             from graphcount.graph import build_graph
 
             try:
-                self._model_graph = build_graph(self.file.proto, self._limits)
+                with gc_paused():
+                    self._model_graph = build_graph(self.file.proto, self._limits)
             except GraphcountError as error:
                 raise error.at(public_path(self.path)) from None
         return self._model_graph
@@ -235,7 +236,8 @@ def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
 
 def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]) -> Report:
     """Count a model: `load(path).report(...)`; see `CountOptions`."""
-    return load(path, limits=limits).report(**options)
+    with gc_paused():
+        return load(path, limits=limits).report(**options)
 
 
 def _cost_options(options: CountOptions) -> CostOptions:

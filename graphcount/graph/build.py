@@ -118,9 +118,9 @@ class Builder:
 
     # ------------------------------------------------------------------------------ nodes
 
-    def add(self, wanted: str, attributes: dict[str, Any], fallback: str = "") -> str:
-        """Add a node under `wanted`, or under a variation of `fallback` when that is taken."""
-        name = self.free(wanted, fallback)
+    def add(self, wanted: str, attributes: dict[str, Any]) -> str:
+        """Add a node under `wanted`, or under a variation of it when that is taken."""
+        name = self.free(wanted) if wanted in self.order else wanted
         self.spend(name)
         self.order[name] = len(self.order)
         self.nodes[name] = attributes
@@ -218,13 +218,13 @@ class Builder:
             node = bind(node, body.arguments)
         called = (node.domain, node.op_type, node.overload)
         is_call = called in self.functions
-        fallback = f"{node.op_type}#{index}"
-        wanted = node.name or fallback
-        if scope.path:
-            fallback, wanted = f"{scope.path}/{fallback}", f"{scope.path}/{wanted}"
+        wanted = f"{scope.path}/{node.name}" if scope.path and node.name else node.name
+        if not wanted or wanted in self.order:
+            fallback = _join(scope.path, f"{node.op_type}#{index}")
+            wanted = self.free(wanted or fallback, fallback)
         if is_call and body.expand and not self.plan[called]:
             self.expanded.add(called)
-            return [self.call(wanted, fallback, node, called, scope)]
+            return [self.call(wanted, node, called, scope)]
         attributes = {
             "kind": "operator",
             "op_type": node.op_type,
@@ -233,7 +233,7 @@ class Builder:
             "scope": scope.path,
             "node": node,
         }
-        node_id = self.add(wanted, attributes, fallback)
+        node_id = self.add(wanted, attributes)
         if is_call:
             self.refused_calls.append((node_id, called))
         values = scope.values
@@ -262,12 +262,9 @@ class Builder:
         nodes = iter(enumerate(graph.nodes))
         return body._replace(nodes=nodes, scope=scope)
 
-    def call(
-        self, wanted: str, fallback: str, node: Node, called: FunctionId, outer: _Scope
-    ) -> _Body:
-        """Open the body of a local function at one of its calls."""
+    def call(self, path: str, node: Node, called: FunctionId, outer: _Scope) -> _Body:
+        """Open the body of a local function at one of its calls, which has the id `path`."""
         function = self.functions[called]
-        path = self.free(wanted, fallback)
         self.spend(path)
         self.order[path] = -1  # taken, though the call itself is no node of the graph
         scope = _Scope(path, None)
@@ -313,10 +310,20 @@ class Builder:
 
     def connect(self) -> None:
         """Add every edge, now that all values are defined."""
+        order, succ = self.order, self.succ
         for node_id, node, scope in self.uses:
+            values, into, position = scope.values, self.pred[node_id], order[node_id]
             for index, value in enumerate(node.inputs):
-                if value:
-                    self.edge(scope, value, node_id, index, {"value": value, "index": index})
+                data = {"value": value, "index": index}
+                producer = values.get(value)
+                if producer.__class__ is not str or producer in into:
+                    if value:
+                        self.edge(scope, value, node_id, index, data)
+                    continue
+                # nearly every edge: the first from a node of the same body
+                if order[producer] >= position:
+                    self.backward = True
+                into[producer] = succ[producer][node_id] = {(value, index): data}
         for input_id, value, position, scope in self.feeds:
             if input_id and value:
                 data = {"value": value, "index": position}

@@ -68,6 +68,16 @@ class ModelGraph:
         return topological_order(self.tables)
 
     @cached_property
+    def operators(self) -> dict[tuple[str, str], list[tuple[str, dict[str, Any]]]]:
+        """Ids and attributes of the operators by domain and op type, each in graph order."""
+        found: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = {}
+        for item in self.tables.nodes.items():
+            data = item[1]
+            if data["kind"] == "operator":
+                found.setdefault((data["domain"], data["op_type"]), []).append(item)
+        return found
+
+    @cached_property
     def graph(self) -> nx.MultiDiGraph[str]:
         """The same dicts as a networkx graph: nothing is copied."""
         import networkx as nx

@@ -73,6 +73,9 @@ def decode_model(thin: Thin, limits: Limits) -> ModelProto:
 NAME_TAGS = frozenset({10, 18, 26})
 """NodeProto: input, output, name."""
 
+NODE_TAGS = NAME_TAGS | {34, 42, 58}
+"""And op_type, attribute, domain: the fields that nearly every node is made of."""
+
 
 class _Decoder(TypeDecoder):
     """Reads attributes, nodes, graphs, functions and the model."""
@@ -155,7 +158,7 @@ class _Decoder(TypeDecoder):
     # ------------------------------------------------------------------------- nodes, graphs
 
     def node(self, a: int, b: int) -> Node:
-        """A NodeProto; its names outnumber all other fields of a model: they are read in place."""
+        """A NodeProto; its fields outnumber all others of a model: short ones are read in place."""
         op_type = domain = name = overload = ""
         inputs: list[str] = []
         outputs: list[str] = []
@@ -167,8 +170,8 @@ class _Decoder(TypeDecoder):
             raise LimitError(f"more than {self.limits.nodes:,} nodes", offset=a)
         while position < b:
             tag, x = data[position], position + 2
-            if tag in NAME_TAGS and x <= b and data[x - 1] < 0x80 and x + data[x - 1] <= b:
-                position = x + data[x - 1]
+            if tag in NODE_TAGS and x <= b and (size := data[x - 1]) < 0x80 and x + size <= b:
+                position = x + size
             else:
                 tag, x, position = next(fields(data, position, b))
             if tag in NAME_TAGS:

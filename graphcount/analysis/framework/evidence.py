@@ -88,17 +88,15 @@ class Evidence:
     @cached_property
     def operators(self) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Ids and attributes of the operators, in graph order."""
-        return tuple(
-            (node, data) for node, data in self.graph.nodes.items() if data["kind"] == "operator"
-        )
+        nodes = self.graph.nodes.items()
+        return tuple([item for item in nodes if item[1]["kind"] == "operator"])
 
     @cached_property
     def by_op_type(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-        """Operators by op type, in graph order."""
+        """Operators by op type, those of each domain in graph order."""
         found: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-        for node, data in self.graph.nodes.items():
-            if data["kind"] == "operator":
-                found[data["op_type"]].append((node, data))
+        for (_, op_type), nodes in self.model_graph.operators.items():
+            found[op_type] += nodes
         return found
 
     @cached_property
@@ -118,7 +116,12 @@ class Evidence:
         It names them `node_` and their result or op type. The signature is lost below opset 18 and
         after most optimisers; these names stay.
         """
-        return any(_is_named_by_dynamo(data) for _, data in self.operators)
+        return any(
+            _is_named_by_dynamo(data)
+            for nodes in self.model_graph.operators.values()
+            for _, data in nodes
+            if data["name"].startswith("node_")
+        )
 
     def stored(self, node: str, *roles: str) -> Row | None:
         """First stored tensor a node uses in one of these roles."""
@@ -139,9 +142,8 @@ class Evidence:
 
 
 def _is_named_by_dynamo(data: dict[str, Any]) -> bool:
-    start, _, rest = data["name"].partition("_")
-    results = data["node"].outputs
-    return start == "node" and (rest in results or CALL_SUFFIX.sub("", rest) == data["op_type"])
+    rest = data["name"].removeprefix("node_")
+    return rest in data["node"].outputs or CALL_SUFFIX.sub("", rest) == data["op_type"]
 
 
 def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:

@@ -12,11 +12,16 @@ BLOCKED = "com.microsoft.nchwc"
 def blocked_weights(evidence: Evidence) -> Iterable[Adjustment]:
     """Channels are rounded up to whole blocks of 8 or 16; the real number is lost."""
     keys = {}
-    for node, data in evidence.operators:
-        if data["domain"] == BLOCKED:
-            for row, _ in evidence.by_node.get(node, ()):
-                if row.verdict.kind == "parameter":
-                    keys[row.stored.key] = row.elements
+    nodes = [
+        node
+        for (domain, _), operators in evidence.model_graph.operators.items()
+        if domain == BLOCKED
+        for node, _ in operators
+    ]
+    for node in nodes:
+        for row, _ in evidence.by_node.get(node, ()):
+            if row.verdict.kind == "parameter":
+                keys[row.stored.key] = row.elements
     padded = sum(keys.values())
     if not padded:
         return []

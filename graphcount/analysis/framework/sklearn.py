@@ -16,9 +16,8 @@ def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
     scikit-learn keeps one row of coefficients and one intercept, so half is a copy.
     """
     found = []
-    for node, data in evidence.operators:
-        if (data["domain"], data["op_type"]) != ("ai.onnx.ml", "LinearClassifier"):
-            continue
+    classifiers = evidence.model_graph.operators.get(("ai.onnx.ml", "LinearClassifier"), ())
+    for node, _ in classifiers:
         used = evidence.by_node.get(node, ())
         rows = [row for row, use in used if use.role in ("weight", "bias")]
         halves = [row.stored.elements // 2 for row in rows if _is_mirrored(row, evidence)]
