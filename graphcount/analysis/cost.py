@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, Tables
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, Rule, cost
@@ -71,7 +71,7 @@ def model_cost(
     it once, times its nodes.
     """
     tables = model_graph.tables
-    bodies = _Bodies(tables)
+    bodies = _Bodies(model_graph)
     places = {
         node: (shapes.calls(node), bodies.of[data["scope"]])
         for node, data in tables.nodes.items()
@@ -171,12 +171,11 @@ class _Bodies:
         of: The body in which the nodes of a scope stand; empty for the main graph.
     """
 
-    def __init__(self, tables: Tables) -> None:
-        self.nodes = tables.nodes
+    def __init__(self, model_graph: ModelGraph) -> None:
+        self.nodes = model_graph.tables.nodes
         self.holders = [
-            _Holder(node, data["op_type"], scopes)
-            for node, data in tables.nodes.items()
-            if data["kind"] == "operator" and (scopes := _scopes(node, data["node"]))
+            _Holder(node, data["op_type"], _scopes(node, data["node"]))
+            for node, data in model_graph.holders
         ]
         self.of = _Innermost({scope: scope for holder in self.holders for scope in holder.scopes})
 

@@ -98,7 +98,7 @@ def add_cost(
             activation_nbytes=_number(used.activations),
             peak_activation_nbytes=used.peak.nbytes if used.peak else None,
         ),
-        nodes=_node_rows(report.nodes, model_graph, shapes, found, options),
+        nodes=_node_rows(report.nodes, shapes, found, options),
         peak=_peak_row(used),
         timeline=_timeline(used),
         kv_cache=_kv_cache_row(find_kv_cache(model_graph.tables, shapes)),
@@ -127,21 +127,17 @@ def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
 
 
 def _node_rows(
-    rows: tuple[NodeRow, ...],
-    model_graph: ModelGraph,
-    shapes: ValueShapes,
-    found: ModelCost,
-    options: CostOptions,
+    rows: tuple[NodeRow, ...], shapes: ValueShapes, found: ModelCost, options: CostOptions
 ) -> tuple[NodeRow, ...]:
     """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
-    nodes = model_graph.tables.nodes
     tails: dict[tuple[Call, int, bool], tuple[Any, ...]] = {}
     made = []
     for row in rows:
-        if nodes[row.id]["kind"] != "operator":
+        node = found.nodes.get(row.id)
+        if node is None:  # an output of the graph
             made.append(row)
             continue
-        call, node = shapes.calls(row.id), found.nodes[row.id]
+        call = shapes.calls(row.id)
         key = call, id(node), bool(row.parameters or row.buffers)
         tail = tails.get(key)
         if tail is None:

@@ -16,6 +16,7 @@ onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onn
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -195,19 +196,19 @@ def _results(
     tables: Tables, order: list[str], nbytes: _Sizes
 ) -> Iterator[tuple[str, list[_Result]]]:
     """Every operator's results that something reads, by node."""
-    position = {node: index for index, node in enumerate(order)}
     end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
+    position = defaultdict(lambda: end, zip(order, range(len(order)), strict=True))
     for node, data in tables.nodes.items():
         if data["kind"] != "operator" or data["op_type"] in WEIGHTS:
             continue
         outputs, consumers = data["node"].outputs, tables.succ[node]
         if len(outputs) == 1 and consumers:  # whatever they call it, they read this one
-            last = max([position.get(consumer, end) for consumer in consumers])
+            last = max(map(position.__getitem__, consumers))
             yield node, [_Result(outputs[0], nbytes(node, outputs[0]), last)]
             continue
         read: dict[str, int] = {}
         for consumer, keyed in consumers.items():
-            at = position.get(consumer, end)
+            at = position[consumer]
             for value, _ in keyed:
                 if read.get(value, -1) < at:
                     read[value] = at

@@ -78,6 +78,15 @@ class ModelGraph:
         return found
 
     @cached_property
+    def holders(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Ids and attributes of the operators that hold subgraphs, outer ones first."""
+        if not self.subgraph_count:
+            return ()
+        nodes = self.tables.nodes.items()
+        operators = [item for item in nodes if item[1]["kind"] == "operator"]
+        return tuple([item for item in operators if any(item[1]["node"].subgraphs())])
+
+    @cached_property
     def graph(self) -> nx.MultiDiGraph[str]:
         """The same dicts as a networkx graph: nothing is copied."""
         import networkx as nx

@@ -111,7 +111,7 @@ def _propagated(
     for number in range(MAX_ROUNDS):
         state = State(model_graph.tables, declared, literals, dict(widened))
         calls = Calls(state)
-        Propagation(state, calls, model_graph.aliases).run(model_graph.order)
+        Propagation(state, calls, model_graph).run(model_graph.order)
         if not state.unstable:
             break
         widened = state.widened if number < MAX_ROUNDS - 2 else _nothing_kept(state)

@@ -35,7 +35,6 @@ class Calls:
         for name, version in state.declared.proto.opset_imports:
             self.opsets.setdefault(canonical(name), version)
         self._shared: dict[Key, Facts] = {}
-        self._of: dict[str, Facts] = {}
         self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}
         self._called: dict[str, Call] = {}
         self._dims: dict[int, tuple[Numbers, tuple[Dim, ...] | None]] = {}
@@ -46,12 +45,16 @@ class Calls:
         if known is not None:
             return known
         node: Node = self.state.tables.nodes[node_id]["node"]
-        facts = self._of.get(node_id) or self.facts(node_id, node)
         shapes = self.state.shapes
-        key = facts, tuple([shapes.get((node_id, name)) for name in node.outputs])
+        outputs = tuple([shapes.get((node_id, name)) for name in node.outputs])
+        return self.found(node_id, self.facts(node_id, node), outputs)
+
+    def found(self, node_id: str, facts: Facts, outputs: tuple[Shape | None, ...]) -> Call:
+        """The call of a node whose outputs have these shapes."""
+        key = facts, outputs
         found = self._whole.get(key)
         if found is None:
-            found = self._whole[key] = replace(facts, outputs=key[1])
+            found = self._whole[key] = replace(facts, outputs=outputs)
         self._called[node_id] = found
         return found
 
@@ -76,9 +79,7 @@ class Calls:
                 dtypes[index] = dtype = types.get(source, 0)
                 if dtype not in FLOATS or (shape is not None and len(shape) < 2):
                     numbers[index] = state.known(source)
-        found = self._record(node, tuple(shapes), tuple(dtypes), tuple(numbers))
-        self._of[node_id] = found
-        return found
+        return self._record(node, tuple(shapes), tuple(dtypes), tuple(numbers))
 
     def _record(
         self,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.calls import Calls
@@ -19,6 +18,7 @@ from graphcount.analysis.shapes.state import (
 )
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import Node, SparseTensor, ValueInfo
 from graphcount.ops.call import Shape, complete
 from graphcount.ops.shape import (
@@ -46,9 +46,6 @@ MAX_UNKNOWNS = 1_000
 
 CONTROL = frozenset({"If", "Loop", "Scan"})
 
-Aliases: TypeAlias = "Mapping[tuple[str, str], Sequence[tuple[str, str]]]"
-"""(scope, name) of what calls return, by the value inside the function."""
-
 
 class Applied(NamedTuple):
     """What a shape rule made of its facts.
@@ -67,10 +64,10 @@ class Applied(NamedTuple):
 class Propagation:
     """The pass. What it finds is in `state`; `calls` shares what equal nodes have in common."""
 
-    def __init__(self, state: State, calls: Calls, aliases: Aliases) -> None:
+    def __init__(self, state: State, calls: Calls, model_graph: ModelGraph) -> None:
         self.state = state
         self.calls = calls
-        self.aliases = aliases
+        self.aliases = model_graph.aliases
         self.found: dict[Facts, Applied] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
@@ -78,7 +75,7 @@ class Propagation:
             if (infos := {info.name: info for info in function.value_info})
             for node in function.nodes
         }
-        for path, body in find_bodies(state.tables):
+        for path, body in find_bodies(model_graph):
             state.bodies[path] = body
             state.declared.add_scope(path, body.graph)
 
@@ -139,13 +136,13 @@ class Propagation:
         node: Node = data["node"]
         if node.domain == "" and node.op_type in CONTROL:
             results = control.outputs(self.state, node_id, node)
-            if self.store(node_id, data, results):
+            if is_lost(node, self.store(node_id, data, results)):
                 self.lost_body(node_id, node)
             return
         key = (node.domain, node.op_type)
         rule = SHAPE_RULES.get(key)
         if rule is None:
-            if self.store(node_id, data, []):
+            if is_lost(node, self.store(node_id, data, [])):
                 label = operator_name(node.domain, node.op_type)
                 self.note(node_id, f"there is no shape rule for {label}")
             return
@@ -156,8 +153,9 @@ class Propagation:
         results, why, beyond = known
         if beyond:
             self.state.beyond[node_id] = beyond
-        lost = self.store(node_id, data, results)
-        if not lost or rule is unknown:
+        shapes = self.store(node_id, data, results)
+        self.calls.found(node_id, facts, shapes)
+        if rule is unknown or not is_lost(node, shapes):
             return
         given = zip(node.inputs, facts.inputs, strict=True)
         if all(complete(shape) is not None for name, shape in given if name):
@@ -247,13 +245,16 @@ class Propagation:
 
     # ---------------------------------------------------------------------------------- outcome
 
-    def store(self, node_id: str, data: dict[str, Any], results: list[Result]) -> bool:
-        """Keep what is known of a node's outputs, declared or found; True if a shape is lost."""
+    def store(
+        self, node_id: str, data: dict[str, Any], results: list[Result]
+    ) -> tuple[Shape | None, ...]:
+        """Keep what is known of a node's outputs, declared or found; their shapes."""
         node: Node = data["node"]
         infos = self.state.declared.infos(data["scope"])
-        lost = False
+        shapes: list[Shape | None] = []
         for position, name in enumerate(node.outputs):
             if not name:
+                shapes.append(None)
                 continue
             result = results[position] if position < len(results) else control.NOTHING
             info = infos.get(name)
@@ -265,12 +266,12 @@ class Propagation:
                 declared = self.state.declared.shape(info, symbols=symbols)
                 shape = self.refined(node_id, name, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
-            if (node_id, name) in self.aliases:
+            key = node_id, name
+            if key in self.aliases:
                 result = self.returned(node_id, name, result)
-            self.keep((node_id, name), result)
-            if result.shape is None or None in result.shape:
-                lost = True
-        return lost
+            self.keep(key, result)
+            shapes.append(result.shape)
+        return tuple(shapes)
 
     def returned(self, node_id: str, name: str, result: Result) -> Result:
         """What a function returns, with what its caller declares of that."""
@@ -324,6 +325,14 @@ class Propagation:
         """Remember why a shape is not known."""
         if len(self.state.unknowns) < MAX_UNKNOWNS:
             self.state.unknowns.append(Unknown(node_id, "shape", why, "cost"))
+
+
+def is_lost(node: Node, shapes: tuple[Shape | None, ...]) -> bool:
+    """Whether a node's outputs, which have these shapes, are not all known."""
+    for name, shape in zip(node.outputs, shapes, strict=True):
+        if name and (shape is None or None in shape):
+            return True
+    return False
 
 
 def _beyond(shape: Shape | None) -> int:

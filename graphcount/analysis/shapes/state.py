@@ -11,7 +11,7 @@ from graphcount.analysis.shapes.declared import Declarations
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import Tables, is_batched_scan
+from graphcount.graph import ModelGraph, Tables, is_batched_scan
 from graphcount.loading.model import Attribute, Graph, Node, Tensor
 from graphcount.ops.call import Shape
 from graphcount.ops.shape.kit import Number, Numbers, Ratio
@@ -209,11 +209,9 @@ class State:
         return None
 
 
-def find_bodies(tables: Tables) -> Iterator[tuple[str, Body]]:
+def find_bodies(model_graph: ModelGraph) -> Iterator[tuple[str, Body]]:
     """The scope path of every subgraph in the graph, and the subgraph."""
-    for node_id, data in tables.nodes.items():
-        if data["kind"] != "operator":
-            continue
+    for node_id, data in model_graph.holders:
         node: Node = data["node"]
         for name, graph in node.subgraphs():
             inputs = tuple(info.name for info in graph.fed_inputs)
