@@ -188,7 +188,8 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
     }
     for missed in ((), ("share",), ("output",), ("output", "share")):
         shown = {key: cells for key, cells in numbers.items() if key not in missed}
-        text = {key: cells for key, cells in words.items() if key not in missed and any(cells)}
+        told = [key for key, cells in words.items() if key not in missed and any(cells)]
+        text = {key: words[key] for key in dict.fromkeys((name, *told))}
         wanted = [min(40, max(map(len, (key, *cells)))) for key, cells in text.items()]
         wanted[0] = max(wanted[0], len("total"))
         widths = [max(map(len, (key, *cells))) for key, cells in shown.items()]

@@ -9,13 +9,15 @@ import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.credentials import mask
-from graphcount.formats import FORMATS, View, render
+from graphcount.formats import AUDIT_FORMATS, FORMATS, STYLES, View, render
+from graphcount.formats.graphs import EXPORTS
 from graphcount.formats.text import escape, safe, shape
 from graphcount.report.rollup import BY, By, arrange, default_sort, groups, total
 from graphcount.units import nbytes
@@ -239,3 +241,26 @@ def test_numbers_of_tables_are_never_cut(
             for row, line in zip(rows, shown, strict=False):
                 assert line.endswith(f" {nbytes(row.nbytes)}")
                 assert f" {row.parameters:,} " in line
+
+
+# ----------------------------------------------------------------------------------- empty models
+
+
+@pytest.mark.parametrize(
+    "graph", [{}, {"inputs": [("x", [1])]}, {"inputs": [("x", [1])], "outputs": ["y"]}]
+)
+def test_a_model_without_a_node_is_shown_in_every_form(save: Save, graph: dict[str, Any]) -> None:
+    """A file that was cut, or a graph that somebody emptied."""
+    path = save([], **graph)
+    counted, audited = graphcount.count(path), graphcount.audit(path)
+    for by in (None, *BY):
+        text = render("table", [counted], View(by=by, width=80))
+        assert re.search(r"^ total .*\b0 B", text, re.MULTILINE), by
+    for name in {**FORMATS, **STYLES}:
+        assert render(name, [counted], View(width=80)), name
+    for name in AUDIT_FORMATS:
+        assert render(name, [audited], View(width=80), AUDIT_FORMATS), name
+    for export in EXPORTS:
+        if export != "svg":  # by a program of its own
+            assert graphcount.export(path, export), export
+    assert "<html" in graphcount.page(path)
