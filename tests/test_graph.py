@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.errors import LimitError
+from graphcount.loading.limits import Limits
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -291,9 +293,63 @@ def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
     model = graphcount.load(path)
     assert len(model.graph) < 1000
     whys = [unknown.why for unknown in model.model_graph.unknowns]
-    first_beyond_a_million = sum(10**level for level in range(1, 7))  # of the sixth from below
-    assert whys[0] == f"not expanded: expanding it makes {first_beyond_a_million:,} nodes"
-    assert len(whys) == 5
+    first = sum(10**level for level in range(1, 5))  # of the fourth from below
+    asks = f"{first:,} nodes and calls"
+    assert whys[0] == f"not expanded: expanding it makes {asks}, more than 10,000"
+    assert len(whys) == 7
+
+
+@pytest.mark.parametrize("weights_per_call", [0, 1])
+def test_functions_grow_in_proportion_to_what_the_file_holds(
+    weights_per_call: int, save: Save, weights: Weights
+) -> None:
+    """A layer of 150 nodes, called 150 times: once on nothing new, once on weights of its own."""
+    layers = 150
+    names = [f"t{k}" for k in range(layers)]
+    body = [helper.make_node("MatMul", ["a", "w"], [names[0]])]
+    body += [helper.make_node("Relu", [before], [after]) for before, after in pairwise(names)]
+    opsets = [helper.make_opsetid("", 20)]
+    layer = helper.make_function("local", "Layer", ["a", "w"], [names[-1]], body, opsets)
+    stored = [weights(f"W{k}", 2, 2) for k in range(1 + 4 * layers * weights_per_call)]
+    calls = [
+        helper.make_node(
+            "Layer", [f"v{k}", f"W{k * weights_per_call}"], [f"v{k + 1}"], domain="local"
+        )
+        for k in range(layers)
+    ]
+    path = save(
+        calls,
+        stored,
+        inputs=["v0"],
+        outputs=[f"v{layers}"],
+        functions=[layer],
+        opsets=[("", 20), ("local", 1)],
+    )
+    nodes = layers * layers
+    held = layers + layers + len(stored)
+    assert layers + nodes > 10_000
+    grows = layers + nodes <= 32 * held
+    assert grows == bool(weights_per_call)
+    counted = graphcount.count(path)
+    assert (len(counted.nodes) == nodes) == grows
+    assert any(unknown.what == "function" for unknown in counted.unknown) != grows
+    raised = graphcount.count(path, limits=Limits(expanded_nodes=layers + nodes))
+    assert len(raised.nodes) == nodes
+
+
+def test_functions_that_call_a_refused_one_are_not_summed_further(save: Save) -> None:
+    """3,000 functions, each calling the next ten times: 10^3000 nodes are no number we need."""
+    call = helper.make_node("f0", ["x"], ["y"], domain="local")
+    path = save(
+        [call],
+        inputs=["x"],
+        outputs=["y"],
+        functions=nested_functions(3_000, 10),
+        opsets=[("", 20), ("local", 1)],
+    )
+    refused = [p for p in graphcount.load(path).model_graph.problems if p.name]
+    assert len(refused) == 3_000 - 5  # 30,001 nodes may grow to 960,032; the last five make 111,110
+    assert max(problem.found for problem in refused) == 1_111_110
 
 
 def test_recursive_functions_are_unknown_not_endless(save: Save) -> None:

@@ -39,36 +39,42 @@ def plan_expansion(
 ) -> tuple[dict[FunctionId, Problem | None], list[Problem]]:
     """Decide for each function why its calls are not expanded (None: they are).
 
-    Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows.
+    Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows. How much
+    may grow is in proportion to what the file holds: see `Limits.expanded_nodes`.
     """
     if not functions:
         return {}, []
     calls = call_graph(functions)
     own = {key: _count(function.nodes) for key, function in functions.items()}
+    main = _count(proto.graph.nodes)
+    held = main + sum(own.values()) + len(proto.graph.initializers)
+    most = max(limits.expanded_nodes, min(limits.nodes, limits.expanded_times * held))
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
     plan: dict[FunctionId, Problem | None] = {}
     for key, recursive in _bottom_up(calls):
-        size[key] = own[key] + sum(size.get(call, 0) for call in calls[key])
-        depth[key] = 1 + max((depth.get(call, 0) for call in calls[key]), default=0)
+        called = calls[key]
+        refused = recursive or any(plan[call] for call in called)
+        size[key] = own[key] if refused else own[key] + sum(size[call] for call in called)
+        depth[key] = 1 + max((depth.get(call, 0) for call in called), default=0)
         where, name, limit = label(key), key[1], limits.function_depth
         if recursive:
             plan[key] = Problem("function recursive", where, name)
-        elif any(plan.get(call) for call in calls[key]):
+        elif refused:
             plan[key] = Problem("function callee", where, name)
         elif depth[key] > limit:
             plan[key] = Problem("function deep", where, name, found=depth[key], limit=limit)
-        elif size[key] > limits.expanded_nodes:
-            limit = limits.expanded_nodes
-            plan[key] = Problem("function large", where, name, found=size[key], limit=limit)
+        elif size[key] > most:
+            plan[key] = Problem("function large", where, name, found=size[key], limit=most)
         else:
             plan[key] = None
     problems = [problem for problem in plan.values() if problem]
-    main = [call for call in _calls(proto.graph.nodes) if call in functions]
-    total = _count(proto.graph.nodes) + sum(size[call] for call in main if not plan[call])
-    limit = limits.expanded_nodes
-    if total > limit and any(not plan[call] for call in main):
-        all_of_them = Problem("functions large", "functions", found=total, limit=limit)
+    grown = [
+        size[call] for call in _calls(proto.graph.nodes) if call in functions and not plan[call]
+    ]
+    total = main + sum(grown)
+    if grown and total > most:
+        all_of_them = Problem("functions large", "functions", found=total, limit=most)
         problems.append(all_of_them)
         plan = {key: problem or all_of_them for key, problem in plan.items()}
     return plan, problems

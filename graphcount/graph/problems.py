@@ -39,9 +39,15 @@ _TEXTS: dict[Code, tuple[str, str]] = {
         "function",
         "not expanded: functions call each other deeper than {limit:,}",
     ),
-    "function large": ("function", "not expanded: expanding it makes {found:,} nodes"),
+    "function large": (
+        "function",
+        "not expanded: expanding it makes {found:,} nodes and calls, more than {limit:,}",
+    ),
     "function callee": ("function", "not expanded: a function it calls is not expanded"),
-    "functions large": ("function", "not expanded: expanding all functions makes {found:,} nodes"),
+    "functions large": (
+        "function",
+        "not expanded: expanding all makes {found:,} nodes and calls, more than {limit:,}",
+    ),
 }
 """What is not known, and why, by code."""
 
@@ -56,7 +62,7 @@ class Problem(NamedTuple):
         kinds: Of a value defined twice: what defines it, first to last: `operator`, `input`,
             `initializer`, or `argument` (of a function, or what its call returns). Of
             one not defined: `result` where a body returns it.
-        found: Nodes after expansion, or depth of calls.
+        found: Nodes and calls of functions that expansion goes through, or depth of calls.
         limit: What `found` may be.
     """
 

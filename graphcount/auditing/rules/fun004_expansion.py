@@ -2,7 +2,8 @@
 
 What it does:
     Adds up, without expanding anything, how many nodes the calls of local functions stand for and
-    how deep they go, and compares that with the limits.
+    how deep they go, and compares that with the limits: 10,000 nodes, or 32 for each node and
+    initializer in the file, if that is more.
 
 Why it matters:
     A few hundred bytes can stand for billions of nodes ("billion laughs"). Runtimes that inline
@@ -12,7 +13,8 @@ Example:
     Ten functions, each calling the next one ten times: 10^10 nodes in 2.5 kB.
 
 What to do:
-    Do not load the model.
+    Do not load the model, unless you know why it grows: `expanded_nodes` below `[limits]` in the
+    configuration raises the limit.
 
 References:
     onnx and onnxruntime stop at 100 functions deep; onnxruntime pull 28706.
@@ -38,7 +40,7 @@ def check(context: Context) -> Iterable[Finding]:
             continue
         worst = max(found, key=lambda problem: problem.found)
         what = "calls go" if code == "function deep" else "expanding makes"
-        unit = "functions deep" if code == "function deep" else "nodes"
+        unit = "functions deep" if code == "function deep" else "nodes and calls"
         where = f"function {worst.where}: " if worst.name else ""
         yield RULE.finding(
             f"{where}{what} {worst.found:,} {unit}; the limit is {worst.limit:,}",
