@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from graphcount.graph import Tables
 
-CYCLE_STARTS = 64
-"""Nodes of a knot from which a shortest cycle is looked for."""
+CYCLE_STEPS = 10_000
+"""Edges looked at for the shortest cycle of a knot: from each of its nodes if it is small, from as
+many as this allows if it is not, and from one at least."""
 
 
 def reached(succ: Mapping[str, Iterable[str]], starts: Iterable[str]) -> set[str]:
@@ -95,10 +96,11 @@ def knots(succ: Mapping[str, Iterable[str]]) -> Iterator[set[str]]:
                 low[node] = min(low[node], index[after])
 
 
-def shortest_cycle(succ: Mapping[str, Iterable[str]], knot: set[str]) -> list[str]:
+def shortest_cycle(succ: Mapping[str, Collection[str]], knot: set[str]) -> list[str]:
     """Nodes of a short cycle inside a knot, the first repeated at the end."""
+    edges = sum(len(succ[node]) for node in knot)
     best: list[str] = []
-    for start in sorted(knot)[:CYCLE_STARTS]:
+    for start in sorted(knot)[: max(1, CYCLE_STEPS // edges)]:
         cycle = shortest_path(succ, start, start, knot)
         if cycle and (not best or len(cycle) < len(best)):
             best = cycle

@@ -46,6 +46,24 @@ def test_knots_and_shortest_cycles(seed: int) -> None:
         assert len(cycle) - 1 == min(lengths)
 
 
+class Watched(dict[str, list[str]]):
+    """A graph that counts how often a node's successors are asked for."""
+
+    asked = 0
+
+    def __getitem__(self, node: str) -> list[str]:
+        self.asked += 1
+        return super().__getitem__(node)
+
+
+def test_a_cycle_of_many_nodes_is_walked_once() -> None:
+    names = [f"n{number:05}" for number in range(20_000)]
+    ring = Watched({a: [b] for a, b in pairwise([*names, names[0]])})
+    cycle = shortest_cycle(ring, set(names))
+    assert cycle == [*names, names[0]]
+    assert ring.asked <= 2 * len(names)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_paths_and_reach(seed: int) -> None:
     graph = random_graph(seed, acyclic=False)
