@@ -295,7 +295,7 @@ def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
     whys = [unknown.why for unknown in model.model_graph.unknowns]
     first = sum(10**level for level in range(1, 5))  # of the fourth from below
     asks = f"{first:,} nodes and calls"
-    assert whys[0] == f"not expanded: expanding it makes {asks}, more than 10,000"
+    assert whys[0] == f"not expanded: expanding it makes {asks}, more than 5,000"
     assert len(whys) == 7
 
 
@@ -327,7 +327,7 @@ def test_functions_grow_in_proportion_to_what_the_file_holds(
     )
     nodes = layers * layers
     held = layers + layers + len(stored)
-    assert layers + nodes > 10_000
+    assert layers + nodes > 5_000
     grows = layers + nodes <= 32 * held
     assert grows == bool(weights_per_call)
     counted = graphcount.count(path)

@@ -30,9 +30,9 @@ class Limits:
     """Files up to this size are read at once; larger ones are walked through a small window."""
     window_nbytes: int = 32 * 1024
     """The window of the walk over a large file."""
-    expanded_nodes: int = 10_000
+    expanded_nodes: int = 5_000
     """Nodes, and calls on the way to them, that any file may ask for when local functions are
-    expanded at their calls: half a second of work and 35 MB, whatever the file's size."""
+    expanded at their calls: a quarter of a second and 12 MB, whatever the file's size."""
     expanded_times: int = 32
     """A file may ask for more where it holds much: this many for each node and initializer in it,
     up to `nodes`. Exported models grow 1 to 3 times; a layer of 300 nodes that is called

@@ -2,7 +2,7 @@
 
 What it does:
     Adds up, without expanding anything, how many nodes the calls of local functions stand for and
-    how deep they go, and compares that with the limits: 10,000 nodes, or 32 for each node and
+    how deep they go, and compares that with the limits: 5,000 nodes, or 32 for each node and
     initializer in the file, if that is more.
 
 Why it matters:

@@ -101,7 +101,7 @@ def test_expansion_is_summed_and_not_done(tmp_path: Path, find: Find) -> None:
     for _ in range(4):
         size = 10 + 10 * size
     assert finding.evidence["found"] == size
-    assert finding.evidence["limit"] == 10_000
+    assert finding.evidence["limit"] == 5_000
 
 
 def test_three_thousand_functions_deep(tmp_path: Path, find: Find) -> None:
