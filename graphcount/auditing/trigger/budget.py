@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from graphcount.errors import LimitError
 
-MOST_STEPS = 20_000_000
-"""Nodes visited for one model; a model of 100,000 nodes takes less than a tenth of it."""
+MOST_STEPS = 2_000_000
+"""Nodes visited for one model, one or two microseconds each. A model of 100,000 nodes takes a tenth
+of it; only thousands of choices between inputs, one upon the other, take more."""
 
 
 class Budget:

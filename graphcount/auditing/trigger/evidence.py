@@ -68,6 +68,7 @@ class Evidence:
         self.rows: dict[str, Row] = {
             holder: row for row in context.rows for holder in row.tensor.holders
         }
+        self._compared: dict[str, Sequence[float] | None] = {}
 
     def numbers(self, node: str) -> Sequence[float] | None:
         """Numbers of the stored tensor a node holds, or None."""
@@ -80,14 +81,14 @@ class Evidence:
         """What a predicate looks at."""
         flow = self.flow
         cone = flow.cone([predicate])
-        ops = {flow.op(node) for node in cone if node in flow.values}
+        ops = flow.ops(cone & flow.values)
         inside = sorted(atoms & cone, key=flow.position.__getitem__)
         narrow = bool(ops & NARROWING)
-        exact = any(self._is_pattern(node) for node in cone if node not in flow.values)
+        exact = any(self._is_pattern(node) for node in cone - flow.values)
         valid, compared = [], []
         particular = narrow or exact
         for atom in inside:
-            stored = self._compared(atom)
+            stored = self.compared(atom)
             if stored is None and not particular:
                 continue
             valid.append(atom)
@@ -99,8 +100,13 @@ class Evidence:
             inputs, tuple(valid), narrow, bool(ops & REDUCING), exact, tuple(compared[:8])
         )
 
-    def _compared(self, atom: str) -> Sequence[float] | None:
+    def compared(self, atom: str) -> Sequence[float] | None:
         """Stored numbers that an atom compares with; None where there are none, or positions."""
+        if atom not in self._compared:
+            self._compared[atom] = self._read_compared(atom)
+        return self._compared[atom]
+
+    def _read_compared(self, atom: str) -> Sequence[float] | None:
         if self.flow.op(atom) not in COMPARISONS:
             return None if self.flow.op(atom) in STEPS else ()
         found: list[float] = []

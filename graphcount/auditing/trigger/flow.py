@@ -60,6 +60,7 @@ class Flow:
         self.budget = Budget()
         self.tables = context.tables
         self.nodes = context.tables.nodes
+        self._ops = {node: _known_op(data) for node, data in self.nodes.items()}
         self.order = topological_order(context.tables)
         self.position = {node: place for place, node in enumerate(self.order)}
         self.inputs = graph_inputs(context.tables)
@@ -81,10 +82,11 @@ class Flow:
 
     def op(self, node: str) -> str:
         """Operator of a node in the domains of ONNX and onnxruntime; empty for anything else."""
-        data = self.nodes[node]
-        if data["kind"] != "operator" or data["domain"] not in DOMAINS:
-            return ""
-        return str(data["op_type"])
+        return self._ops[node]
+
+    def ops(self, nodes: Iterable[str]) -> set[str]:
+        """Operators of some nodes, as `op` has them."""
+        return {self._ops[node] for node in nodes}
 
     def record(self, node: str) -> Node:
         """The stored record of an operator."""
@@ -165,6 +167,11 @@ class Flow:
                 found.add(node)
                 stack.append(node)
         return found
+
+
+def _known_op(data: Mapping[str, Any]) -> str:
+    known = data["kind"] == "operator" and data["domain"] in DOMAINS
+    return str(data["op_type"]) if known else ""
 
 
 def _learned(context: Context) -> dict[str, int]:
