@@ -120,9 +120,11 @@ def _nearest(
 ) -> Pair | None:
     """The fewest elements to skip on both sides until some go together again."""
     for skipped in range(1, AHEAD + 1):
-        for on_a in range(skipped + 1):
+        for on_a in range(max(0, skipped - (len(b) - j - 1)), min(skipped, len(a) - i - 1) + 1):
             x, y = i + on_a, j + skipped - on_a
+            if score(a[x], b[y]) < ALIKE:  # most often
+                continue
             run = min(IN_STEP, len(a) - x, len(b) - y)
-            if run > 0 and all(score(a[x + k], b[y + k]) >= ALIKE for k in range(run)):
+            if all(score(a[x + k], b[y + k]) >= ALIKE for k in range(1, run)):
                 return on_a, skipped - on_a
     return None
