@@ -335,6 +335,8 @@ def test_functions_grow_in_proportion_to_what_the_file_holds(
     assert any(unknown.what == "function" for unknown in counted.unknown) != grows
     raised = graphcount.count(path, limits=Limits(expanded_nodes=layers + nodes))
     assert len(raised.nodes) == nodes
+    below = graphcount.count(path, limits=Limits(expanded_nodes=layers + nodes - 1))
+    assert (len(below.nodes) == nodes) == grows
 
 
 def test_functions_that_call_a_refused_one_are_not_summed_further(save: Save) -> None:
