@@ -281,15 +281,19 @@ def nested_functions(depth: int, calls: int) -> list[onnx.FunctionProto]:
     return found
 
 
-def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
-    call = helper.make_node("f0", ["x"], ["y"], domain="local")
-    path = save(
-        [call],
+def function_bomb(save: Save, depth: int) -> str:
+    """One call of nested functions, each of ten calls."""
+    return save(
+        [helper.make_node("f0", ["x"], ["y"], domain="local")],
         inputs=["x"],
         outputs=["y"],
-        functions=nested_functions(10, 10),
+        functions=nested_functions(depth, 10),
         opsets=[("", 20), ("local", 1)],
     )
+
+
+def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
+    path = function_bomb(save, 10)
     model = graphcount.load(path)
     assert len(model.graph) < 1000
     whys = [unknown.why for unknown in model.model_graph.unknowns]
@@ -341,14 +345,7 @@ def test_functions_grow_in_proportion_to_what_the_file_holds(
 
 def test_functions_that_call_a_refused_one_are_not_summed_further(save: Save) -> None:
     """3,000 functions, each calling the next ten times: 10^3000 nodes are no number we need."""
-    call = helper.make_node("f0", ["x"], ["y"], domain="local")
-    path = save(
-        [call],
-        inputs=["x"],
-        outputs=["y"],
-        functions=nested_functions(3_000, 10),
-        opsets=[("", 20), ("local", 1)],
-    )
+    path = function_bomb(save, 3_000)
     refused = [p for p in graphcount.load(path).model_graph.problems if p.name]
     assert len(refused) == 3_000 - 5  # 30,001 nodes may grow to 960,032; the last five make 111,110
     assert max(problem.found for problem in refused) == 1_111_110
