@@ -343,12 +343,16 @@ def test_functions_grow_in_proportion_to_what_the_file_holds(
     assert (len(below.nodes) == nodes) == grows
 
 
-def test_functions_that_call_a_refused_one_are_not_summed_further(save: Save) -> None:
-    """3,000 functions, each calling the next ten times: 10^3000 nodes are no number we need."""
+def test_callers_of_a_refused_function_are_refused_for_that(save: Save) -> None:
+    """3,000 functions, each calling the next ten times: one is too large, 10^3000 is not said."""
     path = function_bomb(save, 3_000)
     refused = [p for p in graphcount.load(path).model_graph.problems if p.name]
-    assert len(refused) == 3_000 - 5  # 30,001 nodes may grow to 960,032; the last five make 111,110
-    assert max(problem.found for problem in refused) == 1_111_110
+    large = [problem for problem in refused if problem.code == "function large"]
+    assert [problem.name for problem in large] == ["f2994"]
+    assert large[0].found == sum(10**level for level in range(1, 7))  # 30,001 may make 960,032
+    callers = {problem.name for problem in refused if problem.code == "function callee"}
+    assert callers == {f"f{number}" for number in range(2994)}
+    assert len(refused) == len(large) + len(callers)
 
 
 def test_recursive_functions_are_unknown_not_endless(save: Save) -> None:

@@ -53,16 +53,16 @@ def plan_expansion(
     depth: dict[FunctionId, int] = {}
     plan: dict[FunctionId, Problem | None] = {}
     for key, recursive in _bottom_up(calls):
-        called = calls[key]
-        refused = recursive or any(plan[call] for call in called)
-        size[key] = own[key] if refused else own[key] + sum(size[call] for call in called)
-        depth[key] = 1 + max((depth.get(call, 0) for call in called), default=0)
         where, name, limit = label(key), key[1], limits.function_depth
         if recursive:
             plan[key] = Problem("function recursive", where, name)
-        elif refused:
+            continue
+        if any(plan[call] for call in calls[key]):
             plan[key] = Problem("function callee", where, name)
-        elif depth[key] > limit:
+            continue
+        size[key] = own[key] + sum(size[call] for call in calls[key])
+        depth[key] = 1 + max((depth[call] for call in calls[key]), default=0)
+        if depth[key] > limit:
             plan[key] = Problem("function deep", where, name, found=depth[key], limit=limit)
         elif size[key] > most:
             plan[key] = Problem("function large", where, name, found=size[key], limit=most)

@@ -119,8 +119,9 @@ def _nearest(
     a: list[int], i: int, b: list[int], j: int, score: Callable[[int, int], int]
 ) -> Pair | None:
     """The fewest elements to skip on both sides until some go together again."""
+    last_a, last_b = len(a) - 1, len(b) - 1
     for skipped in range(1, AHEAD + 1):
-        for on_a in range(max(0, skipped - (len(b) - j - 1)), min(skipped, len(a) - i - 1) + 1):
+        for on_a in range(max(0, skipped - (last_b - j)), min(skipped, last_a - i) + 1):
             x, y = i + on_a, j + skipped - on_a
             if score(a[x], b[y]) < ALIKE:  # most often
                 continue
