@@ -9,6 +9,16 @@ from graphcount.api.explaining import explain
 from graphcount.api.model import CountOptions, MacsConvention, Model, Operators, Sizes, count, load
 from graphcount.api.planning import plan
 from graphcount.api.scanning import examine, scan
+from graphcount.report.records import Report
+
+
+def _notebook(report: Report) -> str:
+    from graphcount.formats.notebook import render
+
+    return render(report)
+
+
+Report.notebook = staticmethod(_notebook)
 
 __all__ = [
     "CountOptions",

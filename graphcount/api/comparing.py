@@ -11,7 +11,7 @@ from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.gates.diff.side import Subject
+    from graphcount.comparing.side import Subject
     from graphcount.report.diff import Diff
     from graphcount.report.records import Report
 
@@ -24,7 +24,7 @@ def diff(
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> Diff:
-    """What changed from one model to another; see `graphcount.gates.diff` for how they are matched.
+    """What changed from one model to another; see `graphcount.comparing` for how they are matched.
 
     Args:
         old: Path of a model or of a saved report (`--format json`), a report, or a model.
@@ -48,7 +48,7 @@ def compared(
     **options: Unpack[CountOptions],
 ) -> tuple[Diff, Report, Report]:
     """`diff`, and the two reports that it compared."""
-    from graphcount.gates.diff import compare
+    from graphcount.comparing import compare
 
     if old == "-" and new == "-":
         raise UsageError("only one of the two can come from standard input")
@@ -67,7 +67,7 @@ def _subject(
     options: CountOptions,
 ) -> Subject:
     """One side of a diff: a model with its wiring, or a report without."""
-    from graphcount.gates.diff.side import Subject
+    from graphcount.comparing.side import Subject
     from graphcount.report.records import Report as Counted
 
     if not isinstance(model, Counted | Model):

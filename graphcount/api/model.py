@@ -213,7 +213,7 @@ class Model:
         return tuple(tensor.key for tensor in find_stored(self.file.proto, self.file.path))
 
     def _repr_html_(self) -> str:
-        """The model's report as a notebook shows it."""
+        """Return the model's report as HTML for a notebook."""
         return self.report()._repr_html_()
 
     def __repr__(self) -> str:

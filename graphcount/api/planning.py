@@ -11,7 +11,7 @@ from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.analysis.plan.records import Optimizer, Plan, TargetDType
+    from graphcount.report.plan import Optimizer, Plan, TargetDType
     from graphcount.report.records import Report
 
 
@@ -29,7 +29,7 @@ def plan(
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[Sizes],
 ) -> Plan:
-    """What a model would take in other circumstances; see `graphcount.analysis.plan`.
+    """What a model would take in other circumstances; see `graphcount.planning`.
 
     Args:
         model: Path of a model, or its report (counted with the `dims` it needs).
@@ -47,8 +47,8 @@ def plan(
     Raises:
         GraphcountError: The model cannot be read, or an option makes no sense.
     """
-    from graphcount.analysis.plan import DTYPES, OPTIMIZERS, PlanOptions
-    from graphcount.analysis.plan import plan as work_out
+    from graphcount.planning import DTYPES, OPTIMIZERS, PlanOptions
+    from graphcount.planning import plan as work_out
     from graphcount.report.records import Report as Counted
 
     options = PlanOptions(

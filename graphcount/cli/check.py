@@ -25,8 +25,9 @@ from graphcount.cli.options import (
 )
 from graphcount.cli.output import make_view, read_all, write
 from graphcount.errors import GraphcountError, UsageError, not_writable
-from graphcount.formats import CHECK_FORMATS, View, render
+from graphcount.formats import CHECK_FORMATS, render
 from graphcount.formats.text import one_line
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 
 if TYPE_CHECKING:

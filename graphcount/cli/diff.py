@@ -18,7 +18,8 @@ from graphcount.cli.options import (
     top_option,
 )
 from graphcount.cli.output import make_view, write
-from graphcount.formats.diff import BY, FORMATS, SORT, By, DiffView, Sort
+from graphcount.formats.diff import FORMATS
+from graphcount.formats.diff.view import BY, SORT, By, DiffView, Sort
 from graphcount.formats.text import one_line
 
 if TYPE_CHECKING:

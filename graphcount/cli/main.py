@@ -13,9 +13,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from graphcount import __version__
 from graphcount.cli.command import write_examples
 from graphcount.errors import ConfigError, GraphcountError
+from graphcount.version import __version__
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
 

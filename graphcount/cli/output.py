@@ -11,8 +11,9 @@ from typing import IO, Any, TypeVar
 import click
 
 from graphcount.errors import GraphcountError, not_writable
-from graphcount.formats import FORMATS, STYLES, View, render
+from graphcount.formats import FORMATS, STYLES, render
 from graphcount.formats.text import one_line
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 
 Item = TypeVar("Item")

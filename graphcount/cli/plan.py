@@ -19,7 +19,7 @@ from graphcount.cli.options import (
 from graphcount.cli.output import make_view, write
 
 if TYPE_CHECKING:
-    from graphcount.analysis.plan.records import Optimizer, TargetDType
+    from graphcount.report.plan import Optimizer, TargetDType
 
 DTYPES = ("float16", "bfloat16", "int8", "int4")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")

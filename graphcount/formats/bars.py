@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.text import ascii_only, safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, groups, has_modules
 from graphcount.report.rows import OUTPUT, MomentRow

@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphcount.formats import View
 from graphcount.formats.csv import cell
 from graphcount.formats.text import one_line, safe, shape
+from graphcount.formats.view import View
 from graphcount.report.serial import dumps
 from graphcount.units import count, exact, nbytes
 

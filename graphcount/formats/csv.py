@@ -11,8 +11,8 @@ import io
 from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.text import safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, default_sort, groups
 

@@ -14,9 +14,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.findings import place
 from graphcount.formats.text import one_line, safe, shape
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding, ValueRow
 from graphcount.report.serial import dumps
@@ -60,7 +60,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 
 def _tool() -> dict[str, Any]:
-    from graphcount import __version__
+    from graphcount.version import __version__
 
     return {"type": "application", "name": "graphcount", "version": __version__}
 

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.text import one_line, safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES, Finding
 

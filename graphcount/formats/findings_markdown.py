@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphcount.formats import View
 from graphcount.formats.findings import footnotes, headline, place
 from graphcount.formats.text import escape, one_line
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.places import Place, limit_place, relative
 from graphcount.formats.sentences import verdicts_sentence
 from graphcount.formats.text import one_line, safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.places import fingerprint, relative
 from graphcount.formats.text import one_line, safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding
 from graphcount.report.serial import dumps

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.serial import dumps, error_dict, to_dict
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
 from graphcount.formats.text import escape, one_line
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import Group, arrange, default_sort, groups, has_modules, total
 from graphcount.units import exact, nbytes, percent

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.text import safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 
 METRICS: dict[str, tuple[str, Callable[[Report], int | None]]] = {

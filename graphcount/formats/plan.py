@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphcount.analysis.plan.records import SCHEMA, MlpPlan, Plan, WidthPlan
-from graphcount.formats import View
 from graphcount.formats.text import ascii_only, one_line, safe
+from graphcount.formats.view import View
+from graphcount.report.plan import SCHEMA, MlpPlan, Plan, WidthPlan
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes, percent
 
@@ -27,7 +27,7 @@ def render(name: str, plan: Plan, view: View) -> str:
 
 def to_dict(plan: Plan) -> dict[str, Any]:
     """The plan as a JSON object."""
-    from graphcount import __version__
+    from graphcount.version import __version__
 
     return {
         "schema": SCHEMA,

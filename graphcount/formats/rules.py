@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from graphcount.formats import View
 from graphcount.formats.findings import COLORS, DEFAULT_WIDTH, WIDEST
+from graphcount.formats.view import View
 from graphcount.report.rows import RuleInfo
 from graphcount.report.serial import dumps, plain
 

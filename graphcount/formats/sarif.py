@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.findings import footnotes
 from graphcount.formats.places import clean, fingerprint, limit_place, uri
 from graphcount.formats.text import safe
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding, RuleInfo
 from graphcount.report.serial import dumps
@@ -38,7 +38,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     A model that could not be read is a notification of the tool, and so is what an audit did not
     look at, or set aside for a reason.
     """
-    from graphcount import __version__
+    from graphcount.version import __version__
 
     reports = [item for item in outcomes if isinstance(item, Report)]
     errors = [item for item in outcomes if not isinstance(item, Report)]

@@ -15,11 +15,11 @@ from rich.text import Text
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.bars import sparkline
 from graphcount.formats.screen import DEFAULT_WIDTH, fit, keep_numbers, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import (
     Group as RollupGroup,

@@ -27,9 +27,9 @@ from math import prod
 from typing import NamedTuple
 
 from graphcount.errors import GraphcountError, UsageError
-from graphcount.formats import View
 from graphcount.formats.sentences import unknown_sentence
 from graphcount.formats.text import one_line, safe, shape
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from graphcount.errors import GraphcountError
-from graphcount.formats import View
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import one_line
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, VerdictRow
 

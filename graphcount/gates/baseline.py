@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from graphcount import __version__
 from graphcount.errors import DamagedError, UsageError
 from graphcount.gates.budgets import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import open_regular
 from graphcount.report.rows import Dim
+from graphcount.version import __version__
 
 SCHEMA = "graphcount.baseline/1"
 MAX_NBYTES = 256 * 2**20

@@ -21,9 +21,9 @@ from graphcount.gates.contributors import (
     tensors,
     unknowns,
 )
-from graphcount.gates.numbers import NUMBERS
 from graphcount.gates.subject import Subject
 from graphcount.ops import OPERATORS
+from graphcount.report.numbers import NUMBERS
 from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
 

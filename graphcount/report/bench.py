@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from graphcount.version import __version__
+
 SCHEMA = "graphcount.bench/1"
 
 
@@ -263,7 +265,6 @@ class Result(NamedTuple):
 
 def to_dict(result: Result) -> dict[str, Any]:
     """The result as the JSON object of the schema."""
-    from graphcount import __version__
     from graphcount.report.serial import plain
 
     fields = plain(result)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from graphcount.report.rows import Dim, Finding, FingerprintRow
 from graphcount.report.serial import plain
+from graphcount.version import __version__
 
 DIFF_SCHEMA = "graphcount.diff/1"
 
@@ -252,8 +253,6 @@ class Diff:
 
 def diff_dict(diff: Diff) -> dict[str, Any]:
     """The diff as the JSON object of the contract."""
-    from graphcount import __version__
-
     data: dict[str, Any] = {"schema": DIFF_SCHEMA, "graphcount": __version__}
     data.update({item.name: plain(getattr(diff, item.name)) for item in fields(diff)})
     return data

@@ -5,10 +5,11 @@ It is what outputs, gates, diffs and clusters see: data, picklable, sorted (`sch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import index
+from typing import ClassVar
 
 from graphcount.errors import Unknown, UsageError
 from graphcount.report.rows import (
@@ -34,6 +35,13 @@ from graphcount.report.sums import dtype_rows, module_rows, op_type_rows
 
 SCHEMA = "graphcount.report/1"
 ERROR_SCHEMA = "graphcount.error/1"
+
+
+def _path_only(report: Report) -> str:
+    """Return the least a notebook can show of a report: its path."""
+    from html import escape
+
+    return escape(f"Report of {report.model.path}")
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,12 @@ class Report:
         """Modules as a tree in graph order, each with all below it; the first is the model."""
         return module_rows(self.nodes, self.tensors)
 
-    def _repr_html_(self) -> str:
-        """The report as a notebook shows it; Jupyter asks the object itself."""
-        from importlib import import_module
+    notebook: ClassVar[Callable[[Report], str]] = _path_only
+    """Renders a report as HTML for a notebook; `graphcount.api` puts the real one here."""
 
-        html: str = import_module("graphcount.formats.notebook").render(self)
-        return html
+    def _repr_html_(self) -> str:
+        """Return the report as HTML for a notebook, which asks the object itself (IPython)."""
+        return type(self).notebook(self)
 
     def macs(self, **dims: int) -> int:
         """Multiply-accumulates of one forward pass, with sizes for the dimensions left free.

@@ -37,6 +37,7 @@ from graphcount.report.rows import (
     VerdictRow,
 )
 from graphcount.symbolic import LARGEST_NUMBER
+from graphcount.version import __version__
 
 GROUPINGS = ("dtypes", "op_types", "modules")
 """Follow from nodes and tensors; written, never read back."""
@@ -89,8 +90,6 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 def outline(report: Report) -> dict[str, Any]:
     """The JSON object without what grows with the model: groupings, nodes, tensors."""
-    from graphcount import __version__
-
     whole = {"schema": SCHEMA, "graphcount": __version__}
     rest = (key for key in KEYS if key not in (*whole, *GROUPINGS, "nodes", "tensors"))
     return {**whole, **{key: plain(getattr(report, key)) for key in rest}}

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from graphcount import __version__
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
 from graphcount.scanning.chunks import Chunks, Numbered, Worked, work
+from graphcount.version import __version__
 
 AHEAD = 4
 """Tasks given out for each thread of the workers."""

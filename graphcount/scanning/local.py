@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ AHEAD = 2
 ALONE = 2
 """Times a task is run alone before it is given up."""
 PRELOAD = (
-    *("graphcount.api", "graphcount.scanning.work", "graphcount.graph"),
-    *("graphcount.analysis.summary", "graphcount.analysis.forward", "graphcount.analysis.values"),
+    *("graphcount.scanning.work", "graphcount.graph", "graphcount.analysis.summary"),
+    *("graphcount.analysis.forward", "graphcount.analysis.values"),
 )
-"""What each process needs: imported once by the server that forks them."""
+"""Modules that each process needs: imported once by the server that forks them."""
 
 
 T = TypeVar("T", bound=Numbered)
@@ -38,6 +38,7 @@ def run(
     jobs: int,
     lost: Callable[[T], R],
     window: int | None = None,
+    preload: Sequence[str] = (),
 ) -> Iterator[R]:
     """Run tasks in processes and yield results as they come.
 
@@ -50,6 +51,7 @@ def run(
         jobs: Processes.
         lost: The result of a task whose process died twice when it was alone.
         window: No result is so many places ahead of one that is missing; None for no limit.
+        preload: Modules that `call` needs beside `PRELOAD`.
 
     Raises:
         UsageError: Processes cannot start at all.
@@ -58,7 +60,7 @@ def run(
     out: dict[Future[Worked[R]], tuple[T, ...]] = {}
     suspects: list[T] = []
     broken = False
-    pool = _pool(jobs)
+    pool = _pool(jobs, preload)
     try:
         if chunks.waiting:
             _check(pool)
@@ -84,7 +86,7 @@ def run(
             if broken and not out:
                 _end(pool)
                 yield from _one_by_one(call, sorted(suspects, key=_ordinal), lost)
-                pool, broken, suspects = _pool(jobs), False, []
+                pool, broken, suspects = _pool(jobs, preload), False, []
     finally:
         _end(pool)
 
@@ -132,12 +134,12 @@ def _one_by_one(call: Callable[[T], R], tasks: list[T], lost: Callable[[T], R]) 
         _end(pool)
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
+def _pool(jobs: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
     """Fresh processes: neither threads nor open files of this one are in them."""
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
-        context.set_forkserver_preload(list(PRELOAD))
+        context.set_forkserver_preload([*PRELOAD, *preload])
         _start_server()
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
 

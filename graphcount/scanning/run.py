@@ -37,7 +37,7 @@ def stream(
     elif jobs > 1:
         from graphcount.scanning.local import run as run_local
 
-        found = run_local(call, tasks, jobs, _lost_outcome, WINDOW * jobs)
+        found = run_local(call, tasks, jobs, _lost_outcome, WINDOW * jobs, (examine.__module__,))
     else:
         found = map(call, tasks)
     early: dict[int, Outcome] = {}
@@ -60,7 +60,7 @@ def work(
         return run_cluster(call, tasks, cluster, _lost)
     from graphcount.scanning.local import run as run_local
 
-    return run_local(call, tasks, jobs, _lost)
+    return run_local(call, tasks, jobs, _lost, preload=(examine.__module__,))
 
 
 def _outcome(task: Task, examine: Examine, analysis: Analysis) -> Numbered:

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphcount.formats import View
 from graphcount.formats.text import one_line, safe
+from graphcount.formats.view import View
 from graphcount.report.rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
 from graphcount.scanning.row import ERROR, FAILED, OK, Row

@@ -15,6 +15,7 @@ from graphcount.loading.stamp import sha256, side_stamps, stamp
 from graphcount.report.records import Report
 from graphcount.scanning.row import Row, error_row, report_row
 from graphcount.scanning.timebox import OutOfTime, timebox
+from graphcount.version import __version__
 
 BUG = "bug"
 """Slug of an error that is ours."""
@@ -46,8 +47,6 @@ class Analysis:
 
     def fingerprint(self) -> str:
         """A short text that differs when an answer could: options and version."""
-        from graphcount import __version__
-
         text = f"{__version__} {self!r}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

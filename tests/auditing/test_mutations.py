@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 
 from graphcount import api
 from graphcount.errors import GraphcountError
-from graphcount.formats import FORMATS, View, render
+from graphcount.formats import FORMATS, render
 from graphcount.formats.findings import render as render_text
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES
 

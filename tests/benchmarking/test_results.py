@@ -18,8 +18,8 @@ from onnx import parser
 import graphcount
 from graphcount.benchmarking.measure import BenchOptions
 from graphcount.cli.main import main
-from graphcount.formats import View
 from graphcount.formats.bench import render, seconds
+from graphcount.formats.view import View
 from graphcount.report.bench import Result, schema, to_dict
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra bench)")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import graphcount
-from graphcount.analysis.plan import DTYPES, OPTIMIZERS
 from graphcount.cli import plan as command
 from graphcount.cli.main import main
+from graphcount.planning import DTYPES, OPTIMIZERS
 from graphcount.units import nbytes
 
 Run = Callable[..., tuple[int, str, str]]

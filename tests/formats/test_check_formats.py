@@ -20,9 +20,10 @@ from sarif_pydantic import Sarif
 
 import graphcount
 from graphcount.errors import DamagedError, GraphcountError
-from graphcount.formats import CHECK_FORMATS, View, render
+from graphcount.formats import CHECK_FORMATS, render
 from graphcount.formats.comment import MAX_LENGTH
 from graphcount.formats.sarif import message
+from graphcount.formats.view import View
 from graphcount.gates.budgets import parse_budget
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.rules import RULES

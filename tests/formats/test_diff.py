@@ -14,8 +14,9 @@ import pytest
 from onnx import helper
 
 import graphcount
-from graphcount.formats.diff import BY, FORMATS, DiffView, render
+from graphcount.formats.diff import FORMATS, render
 from graphcount.formats.diff.lines import chosen, headline, percent_of
+from graphcount.formats.diff.view import BY, DiffView
 from graphcount.report.diff import Diff, diff_schema
 
 HOSTILE = (

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from graphcount import api
-from graphcount.formats import View, render
+from graphcount.formats import render
 from graphcount.formats import rules as pages
 from graphcount.formats.findings import COLORS, headline, place
 from graphcount.formats.findings import render as render_text
+from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES, AuditRow, FileRow, Finding, SkippedRow
 

@@ -16,9 +16,10 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.credentials import mask
-from graphcount.formats import AUDIT_FORMATS, FORMATS, STYLES, View, render
+from graphcount.formats import AUDIT_FORMATS, FORMATS, STYLES, render
 from graphcount.formats.graphs import EXPORTS
 from graphcount.formats.text import escape, safe, shape
+from graphcount.formats.view import View
 from graphcount.report.rollup import BY, By, arrange, default_sort, groups, total
 from graphcount.units import nbytes
 

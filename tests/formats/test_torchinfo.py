@@ -12,8 +12,9 @@ from onnx import TensorProto, helper
 import graphcount
 from graphcount.cli.main import main
 from graphcount.errors import UsageError
-from graphcount.formats import View, render
+from graphcount.formats import render
 from graphcount.formats.torchinfo import summarize
+from graphcount.formats.view import View
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]

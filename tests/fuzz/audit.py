@@ -26,7 +26,8 @@ with atheris.instrument_imports(include=["graphcount"]):
             importlib.import_module(module.name)
     from graphcount.api import rules
     from graphcount.errors import GraphcountError
-    from graphcount.formats import AUDIT_FORMATS, FORMATS, View, render
+    from graphcount.formats import AUDIT_FORMATS, FORMATS, render
+    from graphcount.formats.view import View
 
 LIMIT_S = 5.0
 FOLDER = tempfile.mkdtemp()

@@ -9,7 +9,8 @@ import pytest
 from onnx import helper
 
 import graphcount
-from graphcount.formats import View, render
+from graphcount.formats import render
+from graphcount.formats.view import View
 from graphcount.report.rollup import tree
 
 NAMES = (

@@ -321,7 +321,7 @@ def test_a_model_that_takes_too_long_is_a_row(scan: Scan, models: Models, tmp_pa
         from models import write_nodes  # type: ignore[import-not-found]
     finally:
         sys.path.pop(0)
-    write_nodes(folder / "part0" / "slow.onnx", 20_000)
+    write_nodes(folder / "part0" / "slow.onnx", 100_000)
     done = scan(folder, "--timeout", "0.5", "--format", "jsonl", "--jobs", 1)
     assert done.returncode == 2
     found = {Path(row["path"]).name: row for row in rows(done.stdout)}

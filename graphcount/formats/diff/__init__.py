@@ -4,37 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
+
+from graphcount.formats.diff.view import DiffView
 
 if TYPE_CHECKING:
     from graphcount.report.diff import Diff
-
-By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
-BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
-
-Sort = Literal["nbytes", "parameters", "macs"]
-SORT: tuple[Sort, ...] = ("nbytes", "parameters", "macs")
-
-
-class DiffView(NamedTuple):
-    """How a diff is shown.
-
-    Attributes:
-        by: One table only, of these rows; None for the overview.
-        top: Rows of a table before the rest is folded into one; None: each table's own.
-        sort: Which difference decides what is shown, and in which order.
-        binary: Sizes in KiB, MiB instead of kB, MB.
-        color: Colours allowed.
-        width: Columns of the terminal, or None to find out.
-    """
-
-    by: By | None = None
-    top: int | None = None
-    sort: Sort = "nbytes"
-    binary: bool = False
-    color: bool = False
-    width: int | None = None
-
 
 FORMATS: dict[str, str] = {
     "table": "graphcount.formats.diff.table",

@@ -10,8 +10,8 @@ import io
 from collections.abc import Iterator
 
 from graphcount.formats.csv import cell
-from graphcount.formats.diff import DiffView
 from graphcount.formats.diff.lines import group_rows, key_of
+from graphcount.formats.diff.view import DiffView
 from graphcount.report.diff import Amounts, Diff, NodeSide, TensorSide
 
 Cell = str | int | None

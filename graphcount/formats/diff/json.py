@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.formats.diff import DiffView
+from graphcount.formats.diff.view import DiffView
 from graphcount.report.diff import Diff, diff_dict
 from graphcount.report.serial import dumps
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from graphcount.domains import operator_name
-from graphcount.formats.diff import By, DiffView
+from graphcount.formats.diff.view import By, DiffView
 from graphcount.formats.sentences import quantity
 from graphcount.report.diff import (
     RELATIONS,

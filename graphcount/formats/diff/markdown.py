@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphcount.formats.diff import DiffView
 from graphcount.formats.diff.lines import (
     chosen,
     facts,
@@ -23,6 +22,7 @@ from graphcount.formats.diff.lines import (
     top_of,
     what,
 )
+from graphcount.formats.diff.view import DiffView
 from graphcount.formats.text import escape, one_line
 from graphcount.report.diff import Diff, GroupRow, NodeChange, TensorChange
 from graphcount.units import exact

@@ -11,7 +11,6 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from graphcount.formats.diff import By, DiffView
 from graphcount.formats.diff.lines import (
     chosen,
     facts,
@@ -31,6 +30,7 @@ from graphcount.formats.diff.lines import (
     top_of,
     what,
 )
+from graphcount.formats.diff.view import By, DiffView
 from graphcount.formats.screen import DEFAULT_WIDTH, to_text
 from graphcount.formats.text import one_line, safe
 from graphcount.report.diff import Diff, GroupRow, NodeChange, TensorChange

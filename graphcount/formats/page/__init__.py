@@ -55,7 +55,7 @@ def render(
         bench: Measured times; see `graphcount.formats.page.bench`.
         binary: Sizes in KiB, MiB, GiB.
     """
-    from graphcount import __version__
+    from graphcount.version import __version__
 
     found = {finding.rule for finding in report.findings}
     data: dict[str, Any] = {

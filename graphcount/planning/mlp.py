@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import isqrt
 
-from graphcount.analysis.plan.records import MlpPlan, Neighbour, WidthPlan
+from graphcount.report.plan import MlpPlan, Neighbour, WidthPlan
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.units import exact

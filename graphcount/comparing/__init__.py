@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphcount.gates.diff.match_nodes import match_nodes
-from graphcount.gates.diff.match_tensors import match_tensors
-from graphcount.gates.diff.relation import relation
-from graphcount.gates.diff.rows import Matching, node_rows, pair_modules, tensor_rows
-from graphcount.gates.diff.side import Side, Subject
-from graphcount.gates.diff.totals import (
+from graphcount.comparing.match_nodes import match_nodes
+from graphcount.comparing.match_tensors import match_tensors
+from graphcount.comparing.relation import relation
+from graphcount.comparing.rows import Matching, node_rows, pair_modules, tensor_rows
+from graphcount.comparing.side import Side, Subject
+from graphcount.comparing.totals import (
     fact_rows,
     module_rows,
     op_type_rows,

@@ -6,10 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 
+from graphcount.comparing.rows import Modules
 from graphcount.domains import operator_name
-from graphcount.gates.diff.rows import Modules
-from graphcount.gates.numbers import NUMBERS
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
+from graphcount.report.numbers import NUMBERS
 from graphcount.report.records import Report
 from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
 from graphcount.symbolic import TooComplexError

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 from graphcount.analysis.names import original_name
-from graphcount.gates.diff.match_nodes import NodePairs
-from graphcount.gates.diff.side import Side, own_name
+from graphcount.comparing.match_nodes import NodePairs
+from graphcount.comparing.side import Side, own_name
 from graphcount.report.rows import TensorRow
 
 PLAIN_ROLES = {"quantized weight": "weight", "quantized bias": "bias"}

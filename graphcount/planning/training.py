@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.analysis.plan.records import DataPlan, Optimizer, TrainingPlan
+from graphcount.report.plan import DataPlan, Optimizer, TrainingPlan
 from graphcount.report.records import Report
 from graphcount.units import exact
 

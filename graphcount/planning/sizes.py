@@ -11,8 +11,8 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from graphcount.analysis.plan.records import PlanOptions, SizePlan, TargetDType, TensorPlan
 from graphcount.dtypes import BY_NAME
+from graphcount.report.plan import PlanOptions, SizePlan, TargetDType, TensorPlan
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from graphcount.analysis.plan.mlp import mlp_plan
-from graphcount.analysis.plan.records import (
+from graphcount.errors import UsageError
+from graphcount.planning.mlp import mlp_plan
+from graphcount.planning.sizes import size_plan
+from graphcount.planning.training import data_plan, training_plan
+from graphcount.report.plan import (
     DTYPES,
     OPTIMIZERS,
     SCHEMA,
@@ -12,9 +15,6 @@ from graphcount.analysis.plan.records import (
     PlanOptions,
     TargetDType,
 )
-from graphcount.analysis.plan.sizes import size_plan
-from graphcount.analysis.plan.training import data_plan, training_plan
-from graphcount.errors import UsageError
 from graphcount.report.records import Report
 
 DEFAULT_OPTIONS = PlanOptions()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from graphcount.analysis.wiring import Place
-from graphcount.gates.diff.side import Side
+from graphcount.comparing.side import Side
 
 ROUNDS = 3
 """Steps around a node that its colour knows of."""

@@ -11,7 +11,7 @@ Evidence is used in the order of its strength; each step only adds pairs of node
 
 After each step, pairs spread along edges: what feeds the same input of matched nodes matches when
 the operators are equal. The steps see one side before the other, so the caller puts the sides in an
-order of their own (`graphcount.gates.diff.compare`): who is old has no part in it.
+order of their own (`graphcount.comparing.compare`): who is old has no part in it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
-from graphcount.gates.diff.align import align, backbone
-from graphcount.gates.diff.colours import ROUNDS, Palette, plain_colours, refined
-from graphcount.gates.diff.side import Link, Side, own_name
+from graphcount.comparing.align import align, backbone
+from graphcount.comparing.colours import ROUNDS, Palette, plain_colours, refined
+from graphcount.comparing.side import Link, Side, own_name
 
 Key = Callable[[int], Hashable | None]
 

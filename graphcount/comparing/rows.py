@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
-from graphcount.gates.diff.side import Side
+from graphcount.comparing.side import Side
 from graphcount.report.diff import (
     AttributeRow,
     NodeChange,

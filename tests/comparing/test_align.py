@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from graphcount.gates.diff.align import AHEAD, ALIKE, MAX_CELLS, Pair, align
+from graphcount.comparing.align import AHEAD, ALIKE, MAX_CELLS, Pair, align
 
 LONG = 300
 """Elements of a sequence; two of them are more than is aligned at its best."""

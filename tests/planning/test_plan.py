@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount import Report, UsageError
-from graphcount.analysis.plan import PlanOptions, data_plan, mlp_plan, plan, size_plan
-from graphcount.analysis.plan.mlp import parameters, width_plan
-from graphcount.analysis.plan.training import training_plan
+from graphcount.planning import PlanOptions, data_plan, mlp_plan, plan, size_plan
+from graphcount.planning.mlp import parameters, width_plan
+from graphcount.planning.training import training_plan
 
 FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
 Save = Callable[..., str]
