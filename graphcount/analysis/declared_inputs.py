@@ -85,7 +85,7 @@ def _row(
     buffer = use.role in STATISTICS or is_buffer(info.name)
     role = use.role or "operand"
     reason = f"graph input named like a {role}: the model was exported without its parameters"
-    verdict = Verdict("buffer" if buffer else "parameter", role, reason)
+    verdict = Verdict("buffer" if buffer else "parameter", role, reason, "declared-input")
     return Attributed(stored, (node,), (use,), live=True), verdict
 
 

@@ -1,4 +1,4 @@
-"""What kind of number each stored tensor is, decided by the first rule that knows (COUNTING 2).
+"""The kind of each stored tensor, decided by the first rule that knows (docs/counting.md).
 
 The rules are functions in the tuple `RULES`, in order; each returns a verdict or None. A verdict
 always says why in one sentence. Rules look at the graph first, at names when the graph leaves it
@@ -21,7 +21,7 @@ from graphcount.analysis.operands import (
     is_reparametrised,
     is_scale_of_integers,
     is_sinusoidal,
-    is_table,
+    joins_table,
     other_side,
     statistic_of_written_norm,
 )
@@ -58,7 +58,7 @@ def classify(
         declared = None  # renamed since: the names say nothing any more
     context = Context(graph, values, has_weights=False, declared=declared)
     verdicts = {
-        tensor.stored.key: _verdict(tensor, context)
+        tensor.stored.key: decide(tensor, context)
         for tensor in tensors
         if not tensor.stored.constant
     }
@@ -67,10 +67,11 @@ def classify(
         for verdict in verdicts.values()
     )
     context = context._replace(has_weights=has_weights)
-    return [verdicts.get(tensor.stored.key) or _verdict(tensor, context) for tensor in tensors]
+    return [verdicts.get(tensor.stored.key) or decide(tensor, context) for tensor in tensors]
 
 
-def _verdict(tensor: Attributed, context: Context) -> Verdict:
+def decide(tensor: Attributed, context: Context) -> Verdict:
+    """Return the verdict of the first rule that knows."""
     for rule in RULES:
         verdict = rule(tensor, context)
         if verdict is not None:
@@ -84,15 +85,20 @@ def _verdict(tensor: Attributed, context: Context) -> Verdict:
 def not_used(tensor: Attributed, context: Context) -> Verdict | None:
     """No output of the model depends on it."""
     if tensor.stored.in_training:
-        return Verdict("unused", "training", "it stands in training_info, which inference ignores")
+        return Verdict(
+            "unused",
+            "training",
+            "it stands in training_info, which inference ignores",
+            "training-data",
+        )
     if tensor.live:
         return None
     if not tensor.holders:
-        return Verdict("unused", "none", "no node refers to it")
+        return Verdict("unused", "none", "no node refers to it", "unreferenced")
     if not tensor.uses:
-        return Verdict("unused", "none", "no node reads it")
+        return Verdict("unused", "none", "no node reads it", "unread")
     user = label(tensor.uses[0], context)
-    return Verdict("unused", "none", f"read by {user}, but no output depends on it")
+    return Verdict("unused", "none", f"read by {user}, but no output depends on it", "dead")
 
 
 def not_numeric(tensor: Attributed, context: Context) -> Verdict | None:
@@ -101,7 +107,10 @@ def not_numeric(tensor: Attributed, context: Context) -> Verdict | None:
         return None
     use = first_use(tensor)
     return Verdict(
-        "constant", role_of(use), f"{tensor.stored.dtype} input of {label(use, context)}"
+        "constant",
+        role_of(use),
+        f"{tensor.stored.dtype} input of {label(use, context)}",
+        "not-numeric",
     )
 
 
@@ -109,10 +118,15 @@ def quantization(tensor: Attributed, context: Context) -> Verdict | None:
     """Scales and zero points, whatever their type."""
     for use in tensor.uses:
         if use.role in ("quantization scale", "zero point"):
-            return Verdict("quantization", use.role, f"{use.role} of {label(use, context)}")
+            return Verdict(
+                "quantization",
+                use.role,
+                f"{use.role} of {label(use, context)}",
+                "quantization-input",
+            )
         if use.role == "operand" and is_scale_of_integers(use, context.graph):
             what = "turns an integer product back into floats"
-            return Verdict("quantization", "quantization scale", what)
+            return Verdict("quantization", "quantization scale", what, "integer-product-scale")
     return None
 
 
@@ -123,7 +137,12 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
     for use in tensor.uses:
         dequantized = "DequantizeLinear" in use.via
         if use.role == "embedding" and is_dequantized_after(use, context.graph):
-            return Verdict("parameter", "embedding", "rows are dequantized after the look-up")
+            return Verdict(
+                "parameter",
+                "embedding",
+                "rows are dequantized after the look-up",
+                "dequantized-rows",
+            )
         if use.role not in QUANTIZED_ROLES and not dequantized:
             continue
         role = use.role or "weight"
@@ -132,7 +151,7 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
         if _is_made_up(tensor, use, context):
             continue
         how = "dequantized for" if dequantized else "quantized for"
-        return Verdict("parameter", role, f"{how} {label(use, context)}")
+        return Verdict("parameter", role, f"{how} {label(use, context)}", "quantized-weight")
     return None
 
 
@@ -155,8 +174,15 @@ def integer(tensor: Attributed, context: Context) -> Verdict | None:
         return None
     name = tensor.stored.name
     if is_buffer(name) or (context.declared is not None and name in context.declared.buffers):
-        return Verdict("buffer", role_of(use), f"named like a buffer of {label(use, context)}")
-    return Verdict("constant", role_of(use), f"integers: {role_of(use)} of {label(use, context)}")
+        return Verdict(
+            "buffer",
+            role_of(use),
+            f"named like a buffer of {label(use, context)}",
+            "integer-buffer",
+        )
+    return Verdict(
+        "constant", role_of(use), f"integers: {role_of(use)} of {label(use, context)}", "integer"
+    )
 
 
 def batch_statistics(tensor: Attributed, context: Context) -> Verdict | None:
@@ -168,9 +194,9 @@ def batch_statistics(tensor: Attributed, context: Context) -> Verdict | None:
         learned = sorted(use.role for use in tensor.uses if use.role in LEARNED_ROLES)
         if learned:
             reason = f"{role} merged with an equal {learned[0]}"
-            return Verdict("parameter", learned[0], reason)
+            return Verdict("parameter", learned[0], reason, "merged-statistic")
         use = next(use for use in tensor.uses if use.role == role)
-        return Verdict("buffer", role, f"{role} of {label(use, context)}")
+        return Verdict("buffer", role, f"{role} of {label(use, context)}", "batch-statistic")
     return None
 
 
@@ -182,9 +208,11 @@ def declared_by_export(tensor: Attributed, context: Context) -> Verdict | None:
     use = next((use for use in tensor.uses if use.role in LEARNED_ROLES), first_use(tensor))
     if name in context.declared.parameters:
         what = f"declared a parameter by torch.export, used by {label(use, context)}"
-        return Verdict("parameter", role_of(use), what)
+        return Verdict("parameter", role_of(use), what, "declared-parameter")
     if name in context.declared.buffers:
-        return Verdict("buffer", role_of(use), "declared a buffer by torch.export")
+        return Verdict(
+            "buffer", role_of(use), "declared a buffer by torch.export", "declared-buffer"
+        )
     return None
 
 
@@ -194,20 +222,28 @@ def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | No
     for candidate in tensor.uses:
         if candidate.role in ("rotary table", "window", "statistic"):
             what = f"{candidate.role} of {label(candidate, context)}"
-            return Verdict("buffer", candidate.role, what)
+            return Verdict("buffer", candidate.role, what, "buffer-role")
     if is_buffer(tensor.stored.name):
-        return Verdict("buffer", role_of(use), "its name is one that frameworks give to buffers")
+        return Verdict(
+            "buffer", role_of(use), "its name is one that frameworks give to buffers", "buffer-name"
+        )
     for candidate in tensor.uses:
         if candidate.role != "operand":
             continue
         if statistic_of_written_norm(tensor, candidate, context.graph) == "mean":
             return Verdict(
-                "buffer", "running mean", "mean of a normalisation written as Sub, Mul, Add"
+                "buffer",
+                "running mean",
+                "mean of a normalisation written as Sub, Mul, Add",
+                "written-norm-mean",
             )
         added = context.graph.nodes[candidate.node].get("op_type") == "Add"
         if added and is_sinusoidal(tensor, context.values):
             return Verdict(
-                "buffer", "table", "sines and cosines of positions: computed, not learned"
+                "buffer",
+                "table",
+                "sines and cosines of positions: computed, not learned",
+                "sinusoids",
             )
     return None
 
@@ -218,7 +254,7 @@ def literal_beside_weights(tensor: Attributed, context: Context) -> Verdict | No
         return None
     use = first_use(tensor)
     what = f"Constant node for {label(use, context)}; this file keeps its weights as initializers"
-    return Verdict("constant", role_of(use), what)
+    return Verdict("constant", role_of(use), what, "literal-constant")
 
 
 def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
@@ -230,7 +266,7 @@ def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
         return None
     use = first_use(tensor)
     what = f"holds mask values (infinite, or 1e9 and more) for {label(use, context)}"
-    return Verdict("constant", "mask", what)
+    return Verdict("constant", "mask", what, "mask-values")
 
 
 def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
@@ -246,8 +282,15 @@ def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
     if len(uses) < len(tensor.uses) and not filled:
         return None
     if tensor.stored.constant or filled or tensor.stored.elements <= 1:
-        return Verdict("constant", use.role or "", f"constant {use.role} of {label(use, context)}")
-    return Verdict("parameter", use.role or "", f"{use.role} of {label(use, context)}")
+        return Verdict(
+            "constant",
+            use.role or "",
+            f"constant {use.role} of {label(use, context)}",
+            "constant-state",
+        )
+    return Verdict(
+        "parameter", use.role or "", f"{use.role} of {label(use, context)}", "learned-state"
+    )
 
 
 def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
@@ -265,7 +308,7 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
     if context.values.constant(tensor.stored) is None:
         return None
     what = f"filled with one number: state that {label(left[0], context)} starts from"
-    return Verdict("constant", "initial state", what)
+    return Verdict("constant", "initial state", what, "filled-operand")
 
 
 def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
@@ -274,7 +317,9 @@ def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
     if not tensor.uses or any(use.role not in plain for use in tensor.uses):
         return None
     use = tensor.uses[0]
-    return Verdict("constant", use.role or "", f"{use.role} of {label(use, context)}")
+    return Verdict(
+        "constant", use.role or "", f"{use.role} of {label(use, context)}", "constant-role"
+    )
 
 
 def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None:
@@ -295,7 +340,7 @@ def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None
     what = (
         f"filled with {filled:g} by the exporter: {label(use, context)} has no learned {use.role}"
     )
-    return Verdict("constant", use.role, what)
+    return Verdict("constant", use.role, what, "plain-norm-affine")
 
 
 def learned_by_role(tensor: Attributed, context: Context) -> Verdict | None:
@@ -307,7 +352,9 @@ def learned_by_role(tensor: Attributed, context: Context) -> Verdict | None:
         if shallow and maker_of(tensor, context) == "exporter":
             continue
         through = f" through {' and '.join(dict.fromkeys(use.via))}" if use.via else ""
-        return Verdict("parameter", use.role, f"{use.role} of {label(use, context)}{through}")
+        return Verdict(
+            "parameter", use.role, f"{use.role} of {label(use, context)}{through}", "learned-role"
+        )
     return None
 
 
@@ -328,21 +375,40 @@ def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
     name, where = original_name(tensor.stored.name), label(use, context)
     other = other_side(use, context.graph) if op_type else ""
     if op_type == "Add" and other in MATRIX_OPS and _is_bias_shape(tensor):
-        return Verdict("parameter", "bias", f"added to the result of {other} by {where}")
+        return Verdict(
+            "parameter", "bias", f"added to the result of {other} by {where}", "bias-behind-product"
+        )
     if tensor.stored.elements <= 1:
         computes = op_type or named in REPARAMETRISED
         if is_dotted(name) or (computes and is_learned_scalar(name)):
-            return Verdict("parameter", "scale", f"named scalar of {where}")
-        return Verdict("constant", "literal", f"single number of {where}")
+            return Verdict("parameter", "scale", f"named scalar of {where}", "named-scalar")
+        return Verdict("constant", "literal", f"single number of {where}", "single-number")
     if op_type in ("Mul", "Add") and other in NORM_OPS and _is_bias_shape(tensor):
         role = "scale" if op_type == "Mul" else "bias"
-        return Verdict("parameter", role, f"{role} of a decomposed norm ({other}, then {where})")
+        return Verdict(
+            "parameter",
+            role,
+            f"{role} of a decomposed norm ({other}, then {where})",
+            "decomposed-norm",
+        )
     if statistic_of_written_norm(tensor, use, context.graph) == "factor":
-        return Verdict("parameter", "scale", "factor of a normalisation written as Sub, Mul, Add")
-    if is_table(tensor, use, context.graph, context.values):
-        return Verdict("parameter", "embedding", f"rows of a table joined to embeddings by {where}")
+        return Verdict(
+            "parameter",
+            "scale",
+            "factor of a normalisation written as Sub, Mul, Add",
+            "written-norm-factor",
+        )
+    joined = joins_table(tensor, use, context.graph, context.values)
+    if joined is not None:
+        what = f"rows of a table joined to embeddings by {where}"
+        return Verdict("parameter", "embedding", what, joined)
     if is_reparametrised(tensor, use, context.graph):
-        return Verdict("parameter", "scale", f"learned numbers that {where} transforms at each run")
+        return Verdict(
+            "parameter",
+            "scale",
+            f"learned numbers that {where} transforms at each run",
+            "reparametrised",
+        )
     return None
 
 
@@ -351,12 +417,17 @@ def by_name(tensor: Attributed, context: Context) -> Verdict | None:
     use = first_use(tensor)
     name, where = tensor.stored.name, label(use, context)
     if tensor.stored.elements <= 1 and not is_dotted(name):
-        return Verdict("constant", "literal", f"single number of {where}")
+        return Verdict("constant", "literal", f"single number of {where}", "single-number")
     if is_compared(tensor, context.graph):
-        return Verdict("constant", "mask", f"numbers that {where} compares with")
+        return Verdict("constant", "mask", f"numbers that {where} compares with", "compared")
     if maker_of(tensor, context) == "author":
-        return Verdict("parameter", role_of(use), f"named tensor used by {where}")
-    return Verdict("constant", role_of(use), f"operand of {where} with a name made by the exporter")
+        return Verdict("parameter", role_of(use), f"named tensor used by {where}", "named-operand")
+    return Verdict(
+        "constant",
+        role_of(use),
+        f"operand of {where} with a name made by the exporter",
+        "exporter-operand",
+    )
 
 
 Rule = Callable[[Attributed, Context], Verdict | None]

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.values import Values
+from graphcount.analysis.verdict import RuleId
 from graphcount.graph import Tables
 from graphcount.ops import lookup
 from graphcount.ops.spec import SCALE
@@ -195,23 +196,27 @@ def _next(graph: Tables, node: str, op_type: str) -> str | None:
     return following[0]
 
 
-def is_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> bool:
-    """Rows added to embedded tokens, or joined to a sequence: positions, class tokens.
+def joins_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> RuleId | None:
+    """Return how rows are added to embedded tokens or joined to a sequence, or None.
 
-    Constant folding leaves them under generated names, cut to the length of the export's example.
+    Such rows are positions or class tokens. Constant folding leaves them under generated names, cut
+    to the length of the export's example.
     """
     shape = tensor.stored.shape
     op_type = graph.nodes[use.node].get("op_type", "")
     op_type = ARITHMETIC.get(op_type, op_type)
     batch = 1 if op_type == "Resize" else len(shape) - 2
     if len(shape) < 2 or any(dim != 1 for dim in shape[:batch]) or tensor.stored.elements < 2:
-        return False
-    joined = op_type == "Concat" and len(shape) >= 3 and _joins_rows(graph, use.node, len(shape))
-    added = op_type == "Add" and _is_embedded(graph, use)
-    resized = op_type == "Resize" and use.index == 0
-    if not (joined or added or resized):
-        return False
-    return not _is_repeated(tensor, values) or (joined and shape[-2] == 1)
+        return None
+    how: RuleId | None = None
+    if op_type == "Concat" and len(shape) >= 3 and _joins_rows(graph, use.node, len(shape)):
+        how = "table-concatenated"
+    elif op_type == "Add" and _is_embedded(graph, use):
+        how = "table-added"
+    elif op_type == "Resize" and use.index == 0:
+        how = "table-resized"
+    one_row = how == "table-concatenated" and shape[-2] == 1
+    return how if how is None or one_row or not _is_repeated(tensor, values) else None
 
 
 def _joins_rows(graph: Tables, node: str, rank: int) -> bool:

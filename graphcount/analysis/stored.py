@@ -1,6 +1,6 @@
 """Every stored tensor of a file: where it stands, how many numbers, how many bytes.
 
-A stored tensor is anything the file keeps as numbers (PRODUCT: words): initializers, sparse
+A stored tensor is anything the file keeps as numbers (docs/counting.md): initializers, sparse
 initializers, tensors and number lists in attributes of Constant and of ai.onnx.ml operators,
 tensor attributes of every other operator, in the main graph, in subgraphs, functions, training
 graphs. Each is found once however often it is used; its byte offset in the file is its identity.

@@ -34,18 +34,74 @@ LEARNED_ROLES = frozenset(
 QUANTIZED_ROLES = frozenset({"quantized weight", "quantized bias"})
 
 MASK_MAGNITUDE = 1e9
-"""Numbers this large are masks, not weights (COUNTING 2.6)."""
+"""Numbers this large are masks, not weights (docs/counting.md)."""
 
 FEW = 4096
 """Values of tensors up to this many elements may be looked at to decide a kind."""
 
 
+RuleId = Literal[
+    "training-data",
+    "unreferenced",
+    "unread",
+    "dead",
+    "not-numeric",
+    "quantization-input",
+    "integer-product-scale",
+    "dequantized-rows",
+    "quantized-weight",
+    "integer-buffer",
+    "integer",
+    "merged-statistic",
+    "batch-statistic",
+    "declared-parameter",
+    "declared-buffer",
+    "buffer-role",
+    "buffer-name",
+    "written-norm-mean",
+    "written-norm-factor",
+    "sinusoids",
+    "literal-constant",
+    "mask-values",
+    "constant-state",
+    "learned-state",
+    "filled-operand",
+    "constant-role",
+    "learned-role",
+    "plain-norm-affine",
+    "bias-behind-product",
+    "decomposed-norm",
+    "named-scalar",
+    "single-number",
+    "table-added",
+    "table-concatenated",
+    "table-resized",
+    "reparametrised",
+    "compared",
+    "named-operand",
+    "exporter-operand",
+    "declared-input",
+]
+"""What decided a verdict. Later stages ask for it; the reason is for people only."""
+
+KNOWN_BY_NAME: frozenset[RuleId] = frozenset({"named-scalar", "named-operand"})
+"""Rules in which nothing but the tensor's name makes it a parameter."""
+
+
 class Verdict(NamedTuple):
-    """Kind and role of a tensor, and why."""
+    """The kind and role of a stored tensor.
+
+    Attributes:
+        kind: What sort of number it is.
+        role: What it is to the node that uses it.
+        reason: Why, as a sentence for people.
+        rule: Id of the rule that decided, for the program.
+    """
 
     kind: Kind
     role: str
     reason: str
+    rule: RuleId
 
 
 class Context(NamedTuple):

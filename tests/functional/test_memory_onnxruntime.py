@@ -1,4 +1,4 @@
-"""Activations beside what onnxruntime runs and plans; docs/memory.md says why they differ."""
+"""Activations beside what onnxruntime runs and plans; docs/cost.md says why they differ."""
 
 from __future__ import annotations
 

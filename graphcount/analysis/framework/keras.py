@@ -43,11 +43,7 @@ def zero_recurrent_bias(evidence: Evidence) -> Iterable[Adjustment]:
 
 def written_norms(evidence: Evidence) -> Iterable[Adjustment]:
     """(x - mean) * factor + shift: the factor exists without a learned scale, too."""
-    rows = [
-        row
-        for row in evidence.parameters
-        if row.verdict.reason == "factor of a normalisation written as Sub, Mul, Add"
-    ]
+    rows = [row for row in evidence.parameters if row.verdict.rule == "written-norm-factor"]
     if not rows:
         return []
     elements = sum(row.elements for row in rows)

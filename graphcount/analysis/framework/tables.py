@@ -10,7 +10,7 @@ from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.copies import is_generated
 from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
 from graphcount.analysis.names import maker
-from graphcount.analysis.verdict import Verdict
+from graphcount.analysis.verdict import KNOWN_BY_NAME, Verdict
 
 LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
 """Operators that torch's Linear becomes."""
@@ -23,6 +23,9 @@ PRODUCTS = frozenset(
 )
 """Operators that products of matrices become, before and after quantization."""
 
+TABLES = frozenset({"table-added", "table-concatenated", "table-resized"})
+"""Rules that found rows of a table."""
+
 LINEAR_CALL = re.compile(r"(node_)?linear(_\d{1,9})?\Z")
 """What the dynamo exporter calls the last node of a Linear, and its result."""
 
@@ -34,9 +37,9 @@ def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
     rows = [
         row
         for row in evidence.parameters
-        if row.verdict.reason.startswith("rows of a table") and maker(row.stored.name) == "exporter"
+        if row.verdict.rule in TABLES and maker(row.stored.name) == "exporter"
     ]
-    added = [row for row in rows if row.verdict.reason.endswith("Add")]
+    added = [row for row in rows if row.verdict.rule == "table-added"]
     if not rows:
         return []
     names = listed([row.stored.name for row in rows])
@@ -132,5 +135,5 @@ def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def is_by_name(verdict: Verdict) -> bool:
-    """Whether nothing but a tensor's name makes it a parameter."""
-    return verdict.reason.startswith("named ")
+    """Return whether nothing but a tensor's name makes it a parameter."""
+    return verdict.rule in KNOWN_BY_NAME
