@@ -120,8 +120,33 @@ TOOLS = {
             "MODEL",
         ),
     ),
+    "onnxsim": Tool(
+        "onnxsim.model_info",
+        "onnxsim",
+        (
+            "-c",
+            "import sys; from onnxsim.model_info import ModelInfo, onnx;"
+            " print(ModelInfo(onnx.load(sys.argv[1])).macs)",
+            "MODEL",
+        ),
+        answers=False,
+    ),
+    "onnxsim-bounds": Tool(
+        "onnxsim.shape_cost",
+        "onnxsim",
+        (
+            "-c",
+            "import sys; from onnxsim.shape_cost import bounds; print(bounds(sys.argv[1]).macs)",
+            "MODEL",
+        ),
+        answers=False,
+    ),
 }
-"""What is measured: each tool in its fastest mode that answers how large the model is."""
+"""What is measured: each tool in its fastest mode that answers how large the model is.
+
+onnxsim tells bytes and MACs: `model_info` as numbers or formulas in the dimensions that are
+dynamic, `shape_cost` as the range over all of them.
+"""
 
 PEERS = [
     key for key in TOOLS if key not in ("graphcount-no-cost", "graphcount-cost", "onnx-shapes")
