@@ -19,7 +19,7 @@ from graphcount.graph import ModelGraph
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, Rule, cost
-from graphcount.ops.tables import Key
+from graphcount.ops.operator import Key
 from graphcount.symbolic import Dim, TooComplexError, evaluate
 
 PROBE = 64

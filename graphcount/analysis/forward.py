@@ -22,8 +22,8 @@ from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, Rule, explain
-from graphcount.ops.cost.spec import number
-from graphcount.ops.tables import Key
+from graphcount.ops.formulas import number
+from graphcount.ops.operator import Key
 from graphcount.report.records import Report, is_lower_bound
 from graphcount.report.rows import (
     CacheInputRow,

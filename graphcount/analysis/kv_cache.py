@@ -23,7 +23,7 @@ from graphcount.dtypes import DTYPES
 from graphcount.graph import Tables
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Shape, complete, size
-from graphcount.ops.tables import Key
+from graphcount.ops.operator import Key
 from graphcount.symbolic import Dim, TooComplexError
 
 MS = "com.microsoft"

@@ -7,8 +7,8 @@ Rules, stated because every runtime differs:
   the graph lives to the end. Constants and initializers are weights, not activations.
 * While a node runs, its inputs and its outputs live at the same time: nothing is done in place.
 * With `in_place`, as onnxruntime does it, the result of an operator that only renames or reshapes
-  (`RENAMES`) is its input's memory, and the result of an activation function (`OVERWRITES`) takes
-  the memory of an activation of the same size that it is the last to read.
+  (the trait `renames`) is its input's memory, and the result of an activation function
+  (`OVERWRITES`) takes the memory of an activation of the same size that it is the last to read.
 * Bodies of If, Loop and Scan run before their holder's result exists, one after the other.
 
 onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onnxruntime.py).
@@ -25,19 +25,15 @@ from typing import NamedTuple, TypeAlias
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
 from graphcount.graph import ModelGraph, Tables
+from graphcount.ops import lookup
 from graphcount.ops.call import Shape, complete, size
-from graphcount.ops.tables import each
 from graphcount.symbolic import Dim, Expr, TooComplexError
 
-RENAMES = frozenset({"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
-"""Operators whose result can be the memory of their first input."""
-
 OVERWRITES = frozenset(
-    each(
-        "Celu Clip Elu HardSigmoid LeakyRelu LogSoftmax Relu Selu Sigmoid Softmax Softplus"
-        " Softsign Tanh ThresholdedRelu",
-        None,
-    )
+    {
+        *("Celu", "Clip", "Elu", "HardSigmoid", "LeakyRelu", "LogSoftmax", "Relu", "Selu"),
+        *("Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"),
+    }
 )
 """Operators whose result takes the memory of an input: those of onnxruntime 1.31 on a CPU."""
 
@@ -270,7 +266,8 @@ def _home(
 ) -> _Buffer | None:
     """The memory that a result takes over from an input; None: it needs its own."""
     data = tables.nodes[node]
-    renames = data["op_type"] in RENAMES
+    operator = lookup(data["domain"], data["op_type"])
+    renames = operator is not None and "renames" in operator.traits
     if data["domain"] or not (renames or data["op_type"] in OVERWRITES):
         return None
     if result.value != data["node"].outputs[0]:

@@ -14,7 +14,7 @@ from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import RuleId
 from graphcount.graph import Tables
 from graphcount.ops import lookup
-from graphcount.ops.spec import SCALE
+from graphcount.ops.operator import SCALE
 
 MATRIX_OPS = frozenset(
     {

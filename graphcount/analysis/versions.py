@@ -13,7 +13,7 @@ from graphcount.errors import Problem
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, lookup
-from graphcount.ops.tables import Key
+from graphcount.ops.operator import Key
 
 NEAR = 10
 """IR versions beyond the newest that some release may really have."""

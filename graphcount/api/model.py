@@ -64,7 +64,7 @@ class CountOptions(Sizes, total=False):
         timeline: Report the activations alive over the run; no dimension may be free then.
         operators: Costs of custom operators as expressions in a node's shapes and attributes:
             `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
-            `graphcount.ops.cost.user`.
+            `graphcount.ops.user`.
     """
 
     deep: bool | None

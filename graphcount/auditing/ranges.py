@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.auditing.arguments import CHECKS as CHECKED_CALLS
-from graphcount.auditing.arguments import in_branch, unfit
 from graphcount.dtypes import DTYPES
 from graphcount.graph import Tables
 from graphcount.loading.model import Node
+from graphcount.ops import lookup
 from graphcount.ops.call import Call
 
 WINDOWED = frozenset(
@@ -125,8 +124,9 @@ AXIS: dict[str, int] = {
 """Operators with one axis of their first input, and by how much it may be beyond the last one."""
 
 HAS_AXES = frozenset(AXIS) | {"Transpose"}
-COMPARED = HAS_AXES | frozenset(CHECKED_CALLS)
-"""Operators whose attributes and constant inputs are compared with what enters them."""
+
+BRANCHES = ("/then_branch", "/else_branch")
+"""Ends of the scopes of nodes in the branches of an If."""
 
 
 def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
@@ -138,7 +138,7 @@ def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[s
         node: Node = data["node"]
         checks = BY_OPERATOR.get(node.op_type, ()) if node.attributes else ()
         why = next(filter(None, (check(node) for check in checks)), "")
-        if not why and shapes is not None and node.op_type in COMPARED:
+        if not why and shapes is not None and _is_compared(node):
             call = shapes.calls(node_id)
             why = _axes(node, call.input(0))
             if not why and _unfit(call, fits) and not in_branch(tables, data["scope"]):
@@ -147,10 +147,20 @@ def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[s
             yield node_id, node, why
 
 
+def _is_compared(node: Node) -> bool:
+    """Whether attributes and constant inputs are compared with what enters the node."""
+    if node.op_type in HAS_AXES:
+        return True
+    operator = lookup("", node.op_type)
+    return operator is not None and operator.check is not None
+
+
 def _unfit(call: Call, known: dict[Call, str]) -> str:
     """Calls are shared, since a network repeats its layers: each is looked at once."""
     if call not in known:
-        known[call] = unfit(call)
+        operator = lookup("", call.node.op_type)
+        check = operator.check if operator is not None else None
+        known[call] = check(call) if check is not None else ""
     return known[call]
 
 
@@ -167,3 +177,18 @@ def _axes(node: Node, shape: tuple[object, ...] | None) -> str:
     if -len(shape) <= axis < len(shape) + beyond or (not shape and axis in (0, -1)):
         return ""  # a scalar counts as one dimension
     return f"axis {axis} of {len(shape)} dimensions"
+
+
+def in_branch(tables: Tables, scope: str) -> bool:
+    """Whether nodes of a scope stand in a branch of an If, which need not be the one taken.
+
+    Exporters write `If(dim == 1, Squeeze(x), x)`: the Squeeze is wrong wherever it is not reached.
+    """
+    for branch in BRANCHES:
+        at = scope.find(branch)
+        while at >= 0:
+            holder = tables.nodes.get(scope[:at])
+            if holder is not None and holder.get("op_type") == "If":
+                return True
+            at = scope.find(branch, at + 1)
+    return False

@@ -226,8 +226,8 @@ def _audit(value: Any, place: Place) -> AuditSettings:
 
 
 def _formula(value: Any, place: Place) -> str:
-    """An expression of the language of costs; see `graphcount.ops.cost.user`."""
-    from graphcount.ops.cost.user import parse
+    """An expression of the language of costs; see `graphcount.ops.user`."""
+    from graphcount.ops.user import parse
 
     found = text(value, place)
     parse(found, "formula")

@@ -22,7 +22,7 @@ from graphcount.gates.contributors import (
     unknowns,
 )
 from graphcount.gates.subject import Subject
-from graphcount.ops import OPERATORS
+from graphcount.ops import operators
 from graphcount.report.numbers import NUMBERS
 from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
@@ -241,7 +241,7 @@ FAMILIES: dict[str, Family] = {
             "OPERATOR",
             _of_op_type,
             lambda s: {operator(node) for node in s.report.nodes if is_node(node)},
-            [name for domain, name in OPERATORS if not domain],
+            [name for domain, name in operators() if not domain],
             False,
             0,
             "nodes of an operator: nodes.Conv, nodes.com.microsoft::Gelu",

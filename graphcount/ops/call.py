@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from graphcount.loading.model import Node
-from graphcount.symbolic import Dim
+from graphcount.symbolic import Dim, Expr
+
+MAX_RANK = 64
+"""Dimensions of a tensor (`Limits.rank`); what asks for more is unknown."""
 
 Shape: TypeAlias = "tuple[Dim | None, ...]"
 """Dimensions; None where one is not known."""
+
+Dims: TypeAlias = "tuple[Dim, ...]"
+"""Dimensions that are all known."""
 
 Value: TypeAlias = "tuple[Dim, ...]"
 """The numbers of a small integer tensor, flattened: shapes, axes, indices, sizes."""
@@ -60,16 +67,114 @@ class Call:
         return index < len(self.node.inputs) and bool(self.node.inputs[index])
 
 
+class Ratio(NamedTuple):
+    """A number that is no integer: scales of Resize, and quotients on their way to a Floor."""
+
+    over: Dim
+    under: Dim
+
+
+Number: TypeAlias = "int | Expr | Ratio | None"
+"""One element of a small tensor; None where only that one is not known."""
+
+Numbers: TypeAlias = "tuple[Number, ...]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts(Call):
+    """A call while shapes are inferred.
+
+    Attributes:
+        numbers: Like `values`, with fractions, and with None for single elements not known.
+        held: Elements of the tensor in an attribute (Constant, ConstantOfShape).
+    """
+
+    numbers: tuple[Numbers | None, ...] = ()
+    held: Numbers | None = None
+
+
+Shapes: TypeAlias = "list[Shape | None]"
+Results: TypeAlias = "list[Numbers | None]"
+
+ShapeRule: TypeAlias = "Callable[[Call], Shapes]"
+"""Shape of each output, None where it cannot tell; may raise one of `CANNOT` of `inference`."""
+
+DtypeRule: TypeAlias = "Callable[[Call], list[int]]"
+"""TensorProto.DataType code of each output (0: not known)."""
+
+DataRule: TypeAlias = "Callable[[Facts, tuple[Shape | None, ...]], Results]"
+"""Elements of each output from the facts and the shapes of the outputs."""
+
+Check: TypeAlias = "Callable[[Call], str]"
+"""What is wrong with a call, in words; empty for nothing, and where it is not known."""
+
+
 def complete(shape: Shape | None) -> tuple[Dim, ...] | None:
-    """The shape when every dimension is known."""
+    """Return the shape when every dimension is known."""
     if shape is None or any(dim is None for dim in shape):
         return None
     return tuple(dim for dim in shape if dim is not None)
 
 
 def size(shape: tuple[Dim, ...]) -> Dim:
-    """Number of elements: the product of the dimensions."""
+    """Return the number of elements: the product of the dimensions."""
     total: Dim = 1
     for dim in shape:
         total = total * dim
     return total
+
+
+# -------------------------------------------------------------------------- elements of inputs
+
+
+def numbers_of(call: Call, index: int) -> Numbers | None:
+    """Return the elements of an input, some of which may be None or fractions."""
+    if isinstance(call, Facts):
+        return call.numbers[index] if index < len(call.numbers) else None
+    return call.value(index)
+
+
+def integers_of(call: Call, index: int) -> tuple[int, ...] | None:
+    """Return the elements of an input when all are plain integers (axes, pads, repeats)."""
+    return whole(call.value(index))
+
+
+def whole(values: Iterable[object] | None) -> tuple[int, ...] | None:
+    """Return numbers when all of them are known and none is a symbol."""
+    if values is None:
+        return None
+    found = tuple(values)
+    numbers = tuple(value for value in found if isinstance(value, int))
+    return numbers if len(numbers) == len(found) else None
+
+
+def given(call: Call, index: int, *attributes: str) -> tuple[int, ...] | None:
+    """Return the elements of an input, or the attribute that older opsets have in its place."""
+    if call.has(index):
+        return integers_of(call, index)
+    found = (call.node.integers(name) for name in attributes)
+    return next((numbers for numbers in found if numbers is not None), None)
+
+
+# ---------------------------------------------------------------------- checks, in words
+
+SHOWN = 16
+
+
+def listed(numbers: Sequence[object]) -> str:
+    """Write numbers for a message."""
+    more = ", …" if len(numbers) > SHOWN else ""
+    return "[" + ", ".join(str(number) for number in numbers[:SHOWN]) + more + "]"
+
+
+def beyond(axes: Iterable[int], rank: int) -> str:
+    """Name the first axis outside of a rank; a scalar counts as one dimension."""
+    rank_or_one = max(rank, 1)
+    bad = next((axis for axis in axes if not -rank_or_one <= axis < rank_or_one), None)
+    return "" if bad is None else f"axis {bad} of {rank} dimensions"
+
+
+def repeated(axes: Sequence[int], rank: int) -> str:
+    """Say whether an axis is named twice."""
+    different = {axis % max(rank, 1) for axis in axes}
+    return f"axes {listed(axes)} name one twice" if len(different) < len(axes) else ""

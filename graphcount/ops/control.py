@@ -1,14 +1,78 @@
-"""Control flow: bodies are subgraphs, so a tensor is attributed inside them."""
+"""Control flow, and values that are no tensors of numbers: sequences, optionals, text.
 
-from graphcount.ops.spec import OpSpec
-from graphcount.ops.tables import table
+Bodies are subgraphs: a tensor is attributed inside them, and their operators are counted where they
+run. Shapes of If, Loop and Scan follow from their bodies (`graphcount.analysis.shapes.control`).
+Source: ONNX Operators.md.
+"""
 
-TABLE = table(
-    "",
-    {
-        "If": OpSpec(("scalar",)),
-        "Loop": OpSpec(("scalar", "scalar"), rest="state"),
-        "Scan": OpSpec(rest="state"),
-        "SequenceMap": OpSpec(rest="state"),
-    },
+from __future__ import annotations
+
+from graphcount.ops.call import Call, Shapes
+from graphcount.ops.formulas import FREE, OUTPUT, Rule
+from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
+from graphcount.ops.operator import Operator, each, family, merge
+
+BODY = Rule("free itself: the operators of its body are counted by themselves")
+
+
+def tf_idf(call: Call) -> Shapes:
+    """TfIdfVectorizer: max(ngram_indexes) + 1 numbers a text."""
+    data, indexes = call.input(0), call.node.integers("ngram_indexes")
+    size = max(indexes) + 1 if indexes else None
+    return [(*data[:-1], size) if data is not None else None]
+
+
+def split_text(call: Call) -> Shapes:
+    """StringSplit: parts of each text, as many as the longest has, and how many these are."""
+    data = call.input(0)
+    return [(*data, None) if data is not None else None, data]
+
+
+TABLE = merge(
+    [
+        family(
+            "control",
+            {
+                "If": Operator(roles=("scalar",), cost=BODY),
+                "Loop": Operator(roles=("scalar", "scalar"), rest="state", cost=BODY),
+                "Scan": Operator(rest="state", cost=BODY),
+                "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY),
+            },
+        ),
+        family(
+            "sequence",
+            {
+                **each(
+                    "SequenceConstruct SequenceAt SequenceEmpty SequenceErase SequenceInsert"
+                    " ConcatFromSequence SplitToSequence Optional OptionalGetElement",
+                    Operator(rest="operand", shape=unknown, cost=FREE),
+                ),
+                "SequenceLength": Operator(
+                    rest="operand", shape=scalar, dtypes=always(INT64), cost=FREE
+                ),
+                "OptionalHasElement": Operator(
+                    rest="operand", shape=scalar, dtypes=always(BOOL), cost=FREE
+                ),
+            },
+        ),
+        family(
+            "text",
+            {
+                "StringNormalizer": Operator(rest="literal", shape=unknown, cost=FREE),
+                "StringConcat": Operator(rest="literal", shape=broadcasting, cost=FREE),
+                "StringSplit": Operator(
+                    rest="literal",
+                    shape=split_text,
+                    dtypes=always(0, INT64),
+                    cost=FREE,
+                ),
+                "RegexFullMatch": Operator(
+                    rest="literal", shape=same(0), dtypes=always(BOOL), cost=FREE
+                ),
+                "TfIdfVectorizer": Operator(
+                    rest="literal", shape=tf_idf, dtypes=always(FLOAT), cost=OUTPUT
+                ),
+            },
+        ),
+    ]
 )

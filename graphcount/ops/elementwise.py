@@ -1,28 +1,229 @@
-"""Operators that treat each element by itself; the place tells which operand is a parameter."""
+"""Operators that treat each element by itself: one operation for each output element.
 
-from graphcount.ops.spec import OpSpec
-from graphcount.ops.tables import each, table
+A fused function (Gelu, Swish, HardSigmoid) counts one as well: the column counts elements, not
+instructions. n operands of Sum, Mean, Min or Max are n - 1 operations, as a chain of Add would be.
+The place tells which operand is a parameter.
+Source: ONNX Operators.md; Broadcasting.md.
+"""
 
-TABLE = table(
-    "",
+from __future__ import annotations
+
+from graphcount.ops import arithmetic
+from graphcount.ops.call import Call, Facts, Number, Results, Shape, Shapes
+from graphcount.ops.elements import FLOATS, each_element, folded, unchanged
+from graphcount.ops.formulas import OUTPUT, UNARY, Rule, outputs
+from graphcount.ops.inference import BOOL, always, broadcast, broadcasting, of_input, same
+from graphcount.ops.operator import FIRST, Operator, each, family
+from graphcount.symbolic import Dim
+
+
+def broadcasting_since_7(call: Call) -> Shapes:
+    """Broadcasting, unless the model is older than opset 7."""
+    return [call.input(0)] if call.opset < 7 else [broadcast(call.inputs)]
+
+
+def _chain(call: Call) -> Dim:
+    return outputs(call) * max(1, len(call.node.inputs) - 1)
+
+
+CHAIN = Rule("operands - 1 operations for each output element", elementwise=_chain)
+
+
+# ---------------------------------------------------------------------------------------- data
+
+
+def divided(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
+    """Div: integers are rounded towards zero, floats are not."""
+    if facts.dtype(0) in FLOATS:
+        return each_element(arithmetic.quotient)(facts, outputs)
+    return each_element(arithmetic.whole_quotient)(facts, outputs)
+
+
+def modulo(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
+    """Mod: with the sign of the divisor, or with `fmod` of the dividend."""
+    c_like = facts.node.integer("fmod", 0)
+    return each_element(arithmetic.fmod if c_like else arithmetic.remainder)(facts, outputs)
+
+
+def chosen(condition: Number, yes: Number, no: Number) -> Number:
+    """Where."""
+    if isinstance(condition, int):
+        return yes if condition else no
+    return yes if yes == no else None
+
+
+def clipped(number: Number, low: Number = None, high: Number = None) -> Number:
+    """Clip, with both bounds given."""
+    return arithmetic.minimum_of(arithmetic.maximum_of(number, low), high)
+
+
+TABLE = family(
+    "elementwise",
     {
-        **each(
-            "Add Sub Mul Div Pow Mod Min Max Mean Sum And Or Xor BitwiseAnd BitwiseOr BitwiseXor"
-            " BitShift Equal Greater GreaterOrEqual Less LessOrEqual",
-            OpSpec(rest="operand"),
+        "Add": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            data=each_element(folded(arithmetic.plus)),
+            cost=OUTPUT,
         ),
-        "PRelu": OpSpec(("operand", "slope")),
-        "Where": OpSpec(("mask", "operand", "operand")),
-        "Clip": OpSpec(("operand", "literal", "literal")),
-        "Dropout": OpSpec(("operand", "scalar", "scalar"), passes=frozenset({0})),
-        **each(
-            "Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Cos Cosh Elu Erf Exp Floor"
-            " Gelu HardSigmoid HardSwish Hardmax IsInf IsNaN LeakyRelu Log LogSoftmax Mish Not"
-            " Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign"
-            " Sqrt SwiGLU Swish Tan Tanh ThresholdedRelu NegativeLogLikelihoodLoss"
-            " SoftmaxCrossEntropyLoss",
-            OpSpec(rest="operand"),
+        "Sub": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            data=each_element(arithmetic.minus),
+            cost=OUTPUT,
         ),
-        "Neg": OpSpec(("operand",), passes=frozenset({0})),
+        "Mul": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            data=each_element(arithmetic.multiplied),
+            cost=OUTPUT,
+        ),
+        "Div": Operator(rest="operand", shape=broadcasting_since_7, data=divided, cost=OUTPUT),
+        "Pow": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            data=each_element(arithmetic.power),
+            cost=OUTPUT,
+        ),
+        "Mod": Operator(rest="operand", shape=broadcasting, data=modulo, cost=OUTPUT),
+        "Min": Operator(
+            rest="operand",
+            shape=broadcasting,
+            data=each_element(folded(arithmetic.minimum_of)),
+            cost=CHAIN,
+        ),
+        "Max": Operator(
+            rest="operand",
+            shape=broadcasting,
+            data=each_element(folded(arithmetic.maximum_of)),
+            cost=CHAIN,
+        ),
+        "Mean": Operator(rest="operand", shape=broadcasting, cost=CHAIN),
+        "Sum": Operator(
+            rest="operand",
+            shape=broadcasting,
+            data=each_element(folded(arithmetic.plus)),
+            cost=CHAIN,
+        ),
+        "And": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.both),
+            cost=OUTPUT,
+        ),
+        "Or": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.either),
+            cost=OUTPUT,
+        ),
+        "Xor": Operator(
+            rest="operand", shape=broadcasting_since_7, dtypes=always(BOOL), cost=OUTPUT
+        ),
+        **each(
+            "BitwiseAnd BitwiseOr BitwiseXor BitShift",
+            Operator(rest="operand", shape=broadcasting, cost=OUTPUT),
+        ),
+        "Equal": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.equal),
+            cost=OUTPUT,
+        ),
+        "Greater": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            dtypes=always(BOOL),
+            data=each_element(lambda a, b: arithmetic.below(b, a)),
+            cost=OUTPUT,
+        ),
+        "GreaterOrEqual": Operator(
+            rest="operand",
+            shape=broadcasting,
+            dtypes=always(BOOL),
+            data=each_element(lambda a, b: arithmetic.at_most(b, a)),
+            cost=OUTPUT,
+        ),
+        "Less": Operator(
+            rest="operand",
+            shape=broadcasting_since_7,
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.below),
+            cost=OUTPUT,
+        ),
+        "LessOrEqual": Operator(
+            rest="operand",
+            shape=broadcasting,
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.at_most),
+            cost=OUTPUT,
+        ),
+        "PRelu": Operator(roles=("operand", "slope"), shape=same(0), cost=UNARY),
+        "Where": Operator(
+            roles=("mask", "operand", "operand"),
+            shape=broadcasting,
+            dtypes=of_input(1),
+            data=each_element(chosen),
+            cost=OUTPUT,
+        ),
+        "Clip": Operator(
+            roles=("operand", "literal", "literal"),
+            shape=same(0),
+            data=each_element(clipped),
+            cost=UNARY,
+        ),
+        "Dropout": Operator(
+            roles=("operand", "scalar", "scalar"),
+            passes=FIRST,
+            shape=same(0, 0),
+            dtypes=always(0, BOOL),
+            data=unchanged,
+            cost=Rule("does nothing at inference"),
+        ),
+        "Abs": Operator(
+            rest="operand",
+            shape=same(0),
+            data=each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a))),
+            cost=UNARY,
+        ),
+        **each(
+            "Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Cos Cosh Elu Erf Exp Gelu"
+            " HardSigmoid HardSwish LeakyRelu Log Mish Reciprocal Round Selu Shrink Sigmoid"
+            " Sign Sin Sinh Softplus Softsign Sqrt SwiGLU Swish Tan Tanh ThresholdedRelu",
+            Operator(rest="operand", shape=same(0), cost=UNARY),
+        ),
+        "Ceil": Operator(
+            rest="operand", shape=same(0), data=each_element(arithmetic.rounded_up), cost=UNARY
+        ),
+        "Floor": Operator(
+            rest="operand", shape=same(0), data=each_element(arithmetic.rounded_down), cost=UNARY
+        ),
+        **each(
+            "IsInf IsNaN", Operator(rest="operand", shape=same(0), dtypes=always(BOOL), cost=UNARY)
+        ),
+        "Not": Operator(
+            rest="operand",
+            shape=same(0),
+            dtypes=always(BOOL),
+            data=each_element(arithmetic.negated),
+            cost=UNARY,
+        ),
+        "Relu": Operator(
+            rest="operand",
+            shape=same(0),
+            data=each_element(lambda a: arithmetic.maximum_of(a, 0)),
+            cost=UNARY,
+        ),
+        "Neg": Operator(
+            roles=("operand",),
+            passes=FIRST,
+            shape=same(0),
+            data=each_element(lambda a: arithmetic.multiplied(a, -1)),
+            cost=UNARY,
+        ),
+        **each("Scale ScaledTanh ParametricSoftplus", Operator(shape=same(0))),
     },
 )

@@ -1,17 +1,124 @@
-"""Normalisation."""
+"""Normalisation and softmax: one operation for each element that is normalised.
 
-from graphcount.ops.spec import OpSpec
-from graphcount.ops.tables import each, table
+Mean, variance and scale belong to that one operation, so a network counts the same whether its
+exporter wrote LayerNormalization or kept BatchNormalization apart. LRN reads `size` channels for
+each element.
+Sources: ONNX Operators.md; Ioffe and Szegedy 2015; Ba et al. 2016; Zhang and Sennrich 2019.
+"""
 
-TABLE = table(
-    "",
+from __future__ import annotations
+
+from graphcount.ops.call import Call, Shapes, size
+from graphcount.ops.formulas import (
+    Rule,
+    alike,
+    attribute,
+    dimension,
+    input_shape,
+    number,
+    plural,
+    total,
+    when,
+)
+from graphcount.ops.inference import FLOAT, always, axis_of, same
+from graphcount.ops.operator import Operator, each, family
+from graphcount.symbolic import Dim
+
+
+def _learned(call: Call, scale: int, shift: int | None) -> str:
+    """`64 scales + 64 shifts = 128 parameters`."""
+    scales = size(input_shape(call, scale))
+    if shift is None or not call.has(shift):
+        return f"{plural(scales, 'scale')}, no shift"
+    shifts = size(input_shape(call, shift))
+    return (
+        f"{plural(scales, 'scale')} + {plural(shifts, 'shift')} = {number(scales + shifts)}"
+        " parameters"
+    )
+
+
+def _batch_text(call: Call) -> str:
+    channels = dimension(call, 1, 0)
+    return (
+        f"{_learned(call, 1, 2)}; {plural(channels, 'running mean')} and"
+        f" {plural(channels, 'running variance')} are averages kept from training, not learned by"
+        f" gradient: buffers, not counted as parameters; one operation for each of"
+        f" {number(alike(call))} elements, no MACs"
+    )
+
+
+def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> Rule:
+    """A normalisation with learned scale and shift, after the sums with inputs `skips`."""
+    work = total(alike, *(when(index, alike) for index in skips))
+
+    def text(call: Call) -> str:
+        sums = sum(call.has(index) for index in skips)
+        before = f" after {plural(sums, 'sum')}" if sums else ""
+        return (
+            f"{_learned(call, scale, shift)}; one operation for each element{before}:"
+            f" {number(work(call))} operations, no MACs"
+        )
+
+    return Rule("one operation for each element, and one for each sum", elementwise=work, text=text)
+
+
+def _neighbours(call: Call) -> Dim:
+    return alike(call) * attribute(call, "size")
+
+
+def layer_norm(call: Call) -> Shapes:
+    """LayerNormalization: mean and deviation keep the dimensions before `axis`."""
+    data = call.input(0)
+    if data is None:
+        return [None, None, None]
+    axis = axis_of(call.node.integer("axis", -1), len(data))
+    statistic = (*data[:axis], *(1,) * (len(data) - axis))
+    return [data, statistic, statistic]
+
+
+PLAIN = Rule("one operation for each element: its own value over what all share", elementwise=alike)
+SOFTMAX = Rule("one operation for each element: its exponential over their sum", elementwise=alike)
+
+TABLE = family(
+    "norm",
     {
-        "BatchNormalization": OpSpec(("data", "scale", "bias", "running mean", "running variance")),
-        **each(
-            "InstanceNormalization LayerNormalization GroupNormalization",
-            OpSpec(("data", "scale", "bias")),
+        "Hardmax": Operator(
+            rest="operand",
+            shape=same(0),
+            cost=Rule("one comparison for each element", elementwise=alike),
         ),
-        **each("RMSNormalization SimplifiedLayerNormalization", OpSpec(("data", "scale"))),
-        **each("LpNormalization LRN MeanVarianceNormalization", OpSpec(("data",))),
+        **each("LogSoftmax Softmax", Operator(rest="operand", shape=same(0), cost=SOFTMAX)),
+        "BatchNormalization": Operator(
+            roles=("data", "scale", "bias", "running mean", "running variance"),
+            shape=same(0, 3, 4, 3, 4),
+            cost=Rule(
+                "one operation for each element; running mean and variance are buffers",
+                elementwise=alike,
+                text=_batch_text,
+            ),
+        ),
+        **each(
+            "InstanceNormalization GroupNormalization",
+            Operator(roles=("data", "scale", "bias"), shape=same(0), cost=norm_cost(1, 2)),
+        ),
+        "LayerNormalization": Operator(
+            roles=("data", "scale", "bias"),
+            shape=layer_norm,
+            dtypes=always(0, FLOAT, FLOAT),
+            cost=norm_cost(1, 2),
+        ),
+        **each(
+            "RMSNormalization SimplifiedLayerNormalization",
+            Operator(roles=("data", "scale"), shape=layer_norm, cost=norm_cost(1, None)),
+        ),
+        **each(
+            "LpNormalization MeanVarianceNormalization",
+            Operator(roles=("data",), shape=same(0), cost=PLAIN),
+        ),
+        "LRN": Operator(
+            roles=("data",),
+            shape=same(0),
+            cost=Rule("`size` channels are read for each element", elementwise=_neighbours),
+        ),
     },
 )

@@ -1,38 +1,84 @@
-"""Quantization; dequantized data is looked through to the operator that uses it."""
+"""Quantization; dequantized data is looked through to the operator that uses it.
 
-from graphcount.ops.spec import SCALE, SCALED_WEIGHT, OpSpec
-from graphcount.ops.tables import each, table
+QuantizeLinear and DequantizeLinear are arithmetic (scale and zero point): one an element.
+Sources: ONNX Operators.md; the qonnx operator definitions.
+"""
 
-_LINEAR = {
-    "QuantizeLinear": OpSpec(("operand", "quantization scale", "zero point"), frozenset({0})),
-    "DequantizeLinear": OpSpec(
-        ("quantized weight", "quantization scale", "zero point"), frozenset({0})
-    ),
-}
+from __future__ import annotations
 
-TABLE = {
-    **table("", {**_LINEAR, "DynamicQuantizeLinear": OpSpec(("operand",), frozenset({0}))}),
-    **table("com.microsoft", _LINEAR),
-    **table(
-        "qonnx.custom_op.general",
-        {
-            "Quant": OpSpec(("operand", *SCALE, "scalar"), frozenset({0})),
-            "BipolarQuant": OpSpec(("operand", "quantization scale"), frozenset({0})),
-            "Trunc": OpSpec(("operand", *SCALE, "scalar", "scalar"), frozenset({0})),
-        },
-    ),
-    **table(
-        "com.microsoft",
-        {
-            **each(
-                "QLinearAdd QLinearMul",
-                OpSpec((*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE)),
-            ),
-            **each(
-                "QLinearSigmoid QLinearLeakyRelu QLinearAveragePool QLinearGlobalAveragePool"
-                " QLinearSoftmax QLinearReduceMean",
-                OpSpec(("operand", *SCALE, *SCALE)),
-            ),
-        },
-    ),
-}
+from graphcount.ops.call import Call, Shapes
+from graphcount.ops.formulas import Rule, alike
+from graphcount.ops.inference import FLOAT, UINT8, always, same
+from graphcount.ops.operator import FIRST, SCALE, Operator, each, family
+
+
+def quantized_type(call: Call) -> list[int]:
+    """QuantizeLinear: of the zero point, else `output_dtype`, else uint8."""
+    return [call.dtype(2) or call.node.integer("output_dtype", 0) or UINT8]
+
+
+def dequantized_type(call: Call) -> list[int]:
+    """DequantizeLinear: `output_dtype`, else the type of the scale."""
+    return [call.node.integer("output_dtype", 0) or call.dtype(1) or FLOAT]
+
+
+def dynamic_quantize(call: Call) -> Shapes:
+    """DynamicQuantizeLinear: the numbers, one scale, one zero point."""
+    return [call.input(0), (), ()]
+
+
+QUANTIZE = Rule("one scaling for each element", elementwise=alike)
+
+TABLE = family(
+    "quant",
+    {
+        "QuantizeLinear": Operator(
+            roles=("operand", "quantization scale", "zero point"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=quantized_type,
+            cost=QUANTIZE,
+        ),
+        "DequantizeLinear": Operator(
+            roles=("quantized weight", "quantization scale", "zero point"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=dequantized_type,
+            cost=QUANTIZE,
+        ),
+        "DynamicQuantizeLinear": Operator(
+            roles=("operand",),
+            passes=FIRST,
+            shape=dynamic_quantize,
+            dtypes=always(UINT8, FLOAT, UINT8),
+            cost=QUANTIZE,
+        ),
+    },
+)
+
+QONNX = family(
+    "quant",
+    {
+        "Quant": Operator(
+            roles=("operand", *SCALE, "scalar"), passes=FIRST, shape=same(0), cost=QUANTIZE
+        ),
+        "BipolarQuant": Operator(
+            roles=("operand", "quantization scale"), passes=FIRST, shape=same(0), cost=QUANTIZE
+        ),
+        "Trunc": Operator(
+            roles=("operand", *SCALE, "scalar", "scalar"),
+            passes=FIRST,
+            shape=same(0),
+            cost=QUANTIZE,
+        ),
+        **each("IntQuant FloatQuant", Operator(shape=same(0))),
+    },
+)
+
+BREVITAS = family(
+    "quant",
+    {
+        **each("Quant BipolarQuant Trunc", Operator(shape=same(0), cost=QUANTIZE)),
+        **each("IntQuant FloatQuant", Operator(shape=same(0))),
+    },
+)

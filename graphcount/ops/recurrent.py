@@ -1,13 +1,152 @@
-"""Recurrent layers: W, R, B and P hold every gate; B has the input and the recurrent half."""
+"""Recurrent layers: every gate multiplies the input and the last state, once a step.
 
-from graphcount.ops.spec import OpSpec
-from graphcount.ops.tables import each, table
+W, R, B and P hold every gate; B has the input and the recurrent half. MACs = seq · batch ·
+directions · gates · hidden · (input + hidden), for both layouts; sequence_lens is ignored (upper
+value). Element-wise, a step and hidden unit: RNN 1 activation; GRU 3 activations, r⊙h, 1 − z, two
+products and their sum = 8 (linear_before_reset the same); LSTM 4 activations, f⊙c, i⊙g, their sum,
+tanh(c), o⊙tanh(c) = 9, with peepholes 3 products more. The first state counts as any other: torch's
+number, though a decomposed export may skip it.
+Sources: ONNX Operators.md (RNN, GRU, LSTM); Cho et al. 2014; Hochreiter and Schmidhuber 1997.
+"""
 
-TABLE = table(
-    "",
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from graphcount.ops.call import Call, ShapeRule, Shapes
+from graphcount.ops.formulas import (
+    Formula,
+    Rule,
+    Text,
+    agree,
+    checked,
+    factors,
+    input_shape,
+    maybe,
+    number,
+    ranked,
+)
+from graphcount.ops.operator import Operator, family
+from graphcount.symbolic import Dim
+
+Layer: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
+
+
+class Sizes(NamedTuple):
+    """Sizes of a recurrent layer."""
+
+    steps: Dim
+    batch: Dim
+    directions: int
+    hidden: Dim
+    features: Dim
+
+    @property
+    def states(self) -> Dim:
+        """Return how many hidden units are computed in all steps."""
+        return self.steps * self.batch * self.directions * self.hidden
+
+
+def layer(call: Call, hidden_axis: int) -> Layer:
+    """Return what is known of `Sizes` by X, R and the attributes.
+
+    `hidden_axis` is that of R (directions, …).
+    """
+    data, recurrence, node = ranked(call, 0, 3), ranked(call, 2, 3), call.node
+    first, second, features = data if data is not None else (None,) * 3
+    steps, batch = (second, first) if node.integer("layout", 0) else (first, second)
+    directions = 2 if node.text("direction", "forward") == "bidirectional" else 1
+    hidden: Dim | None = node.integer("hidden_size", 0) or None
+    if hidden is None and recurrence is not None:
+        hidden = recurrence[hidden_axis]
+    return steps, batch, directions, hidden, features
+
+
+def _sizes(call: Call, hidden_axis: int) -> Sizes:
+    kept = maybe(lambda: input_shape(call, 2, 3)[hidden_axis])
+    stated = call.node.integer("hidden_size", 0) or None
+    steps, batch, directions, _, features = layer(call, hidden_axis)
+    hidden = checked(agree(stated, kept))
+    return Sizes(checked(steps), checked(batch), directions, hidden, checked(features))
+
+
+def recurrent(hidden_axis: int) -> ShapeRule:
+    """Y (seq, directions, batch, hidden), Y_h and Y_c (directions, batch, hidden).
+
+    With layout 1 the batch is first.
+    """
+
+    def rule(call: Call) -> Shapes:
+        steps, batch, directions, hidden, _ = layer(call, hidden_axis)
+        if call.node.integer("layout", 0):
+            last = (batch, directions, hidden)
+            return [(batch, steps, directions, hidden), last, last]
+        final = (directions, batch, hidden)
+        return [(steps, directions, batch, hidden), final, final]
+
+    return rule
+
+
+def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> Rule:
+    """Return the rule of a layer with so many gates and element-wise operations a hidden unit."""
+
+    def macs(call: Call) -> Dim:
+        found = _sizes(call, hidden_axis)
+        return found.states * gates * (found.features + found.hidden)
+
+    def work(call: Call) -> Dim:
+        peepholes = 3 if gates == 4 and call.has(7) else 0
+        return _sizes(call, hidden_axis).states * (elementwise + peepholes)
+
+    return Rule(
+        "steps x batch x directions x gates x hidden x (input + hidden)",
+        macs,
+        work,
+        _biases(gates, hidden_axis),
+        _text(gates, hidden_axis),
+    )
+
+
+def _biases(gates: int, hidden_axis: int) -> Formula:
+    """ONNX adds two biases a gate: that of the input and that of the recurrent half."""
+
+    def added(call: Call) -> Dim:
+        return _sizes(call, hidden_axis).states * (2 * gates) if call.has(3) else 0
+
+    return added
+
+
+def _text(gates: int, hidden_axis: int) -> Text:
+    def text(call: Call) -> str:
+        steps, batch, directions, hidden, features = _sizes(call, hidden_axis)
+        macs = directions * gates * hidden * (features + hidden)
+        one = gates * ((hidden + features) * hidden + hidden)
+        two = gates * ((hidden + features) * hidden + 2 * hidden)
+        twice = "2·" if directions == 2 else ""
+        ways = ", both directions" if directions == 2 else ""
+        h, i = number(hidden), number(features)
+        stored = (
+            f"{twice}{gates}·(({h} + {i})·{h} + {h}) = {number(directions * one)} parameters with"
+            f" one bias a gate; ONNX keeps two (input and recurrent half), so"
+            f" {twice}{gates}·(({h} + {i})·{h} + 2·{h}) = {number(directions * two)}"
+            if call.has(3)
+            else f"{twice}{gates}·({h} + {i})·{h} = {number(macs)} parameters, no bias"
+        )
+        return (
+            f"{stored}; {twice}{gates}·{h}·({i} + {h}) = {number(macs)} MACs a step{ways}"
+            f" x {factors(steps, batch)} steps·batch = {number(macs * steps * batch)} MACs"
+        )
+
+    return text
+
+
+LSTM_COST = recurrent_cost(4, 9)
+
+TABLE = family(
+    "recurrent",
     {
-        "LSTM": OpSpec(
-            (
+        "LSTM": Operator(
+            roles=(
                 "data",
                 "weight",
                 "recurrent weight",
@@ -16,11 +155,19 @@ TABLE = table(
                 "initial state",
                 "initial state",
                 "peephole weight",
-            )
+            ),
+            shape=recurrent(2),
+            cost=LSTM_COST,
         ),
-        **each(
-            "GRU RNN",
-            OpSpec(("data", "weight", "recurrent weight", "bias", "shape", "initial state")),
+        "GRU": Operator(
+            roles=("data", "weight", "recurrent weight", "bias", "shape", "initial state"),
+            shape=recurrent(2),
+            cost=recurrent_cost(3, 8),
+        ),
+        "RNN": Operator(
+            roles=("data", "weight", "recurrent weight", "bias", "shape", "initial state"),
+            shape=recurrent(2),
+            cost=recurrent_cost(1, 1),
         ),
     },
 )

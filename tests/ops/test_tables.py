@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
 import onnx
 import pytest
 from onnx import IR_VERSION, defs
 
-from graphcount.ops import NEWEST_IR, NEWEST_OPSET, OPERATORS, lookup
-from graphcount.ops.shape import SHAPE_RULES
-from graphcount.ops.spec import OpSpec
-from graphcount.ops.tables import merge
+from graphcount import ops
+from graphcount.ops import NEWEST_IR, NEWEST_OPSET, Operator, Role, lookup, operators
+from graphcount.ops.operator import merge
 
+OPERATORS = operators()
 SCHEMAS = defs.get_all_schemas_with_history()
 TRAINING = "ai.onnx.preview"
 
@@ -72,6 +78,19 @@ def test_every_operator_of_onnx_is_known() -> None:
     assert known - set(OPERATORS) == set()
 
 
+def test_every_operator_of_onnx_that_has_inputs_has_roles() -> None:
+    for schema in SCHEMAS:
+        row = lookup(schema.domain, schema.name)
+        if row is not None and schema.max_input and schema.domain != "ai.onnx.preview":
+            assert row.role(0) is not None, schema.name
+
+
+def test_roles_are_roles() -> None:
+    for key, row in OPERATORS.items():
+        named = {*row.roles, row.rest, *row.attributes.values()} - {None}
+        assert named <= set(get_args(Role)), key
+
+
 @pytest.mark.skipif(
     tuple(map(int, onnx.__version__.split(".")[:2])) < (1, 23),
     reason="the installed onnx is older than the tables",
@@ -79,7 +98,8 @@ def test_every_operator_of_onnx_is_known() -> None:
 def test_the_tables_name_no_operator_that_onnx_does_not_have() -> None:
     known = {(schema.domain, schema.name) for schema in SCHEMAS}
     extra = {key for key in OPERATORS if key[0] in ("", "ai.onnx.ml")} - known
-    assert extra == {("", "SimplifiedLayerNormalization")}  # onnxruntime's, in the default domain
+    of_2018 = {("", name) for name in ["ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh"]}
+    assert extra == {("", "SimplifiedLayerNormalization"), *of_2018}  # the first is onnxruntime's
 
 
 @pytest.mark.parametrize("op_type", WEIGHT_NAMES)
@@ -131,10 +151,73 @@ def test_an_operator_without_a_shape_is_one_on_purpose() -> None:
     bodies = {("", "If"), ("", "Loop"), ("", "Scan")}  # graphcount.analysis.shapes.control
     open_ones = "AttnLSTM ConvTransposeWithDynamicPads GemmaRotaryEmbedding NGramRepeatBlock"
     unknown = {("com.microsoft", name) for name in f"{open_ones} WordConvEmbedding".split()}
-    assert set(OPERATORS) - set(SHAPE_RULES) == bodies | unknown
+    assert {key for key, row in OPERATORS.items() if row.shape is None} == bodies | unknown
+
+
+ONLY_SHAPES = """
+    ImageScaler ParametricSoftplus Scale ScaledTanh ai.onnx.preview::FlexAttention
+    com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout com.microsoft::BitmaskDropout
+    com.microsoft::CDist com.microsoft::ComplexMul com.microsoft::ComplexMulConj
+    com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder com.microsoft::EPContext
+    com.microsoft::Expand com.microsoft::ExpandDims com.microsoft::GatherND
+    com.microsoft::GreedySearch com.microsoft::NhwcInstanceNorm com.microsoft::Pad
+    com.microsoft::QuantizeWithOrder com.microsoft::Recv com.microsoft::Sampling
+    com.microsoft::Send com.microsoft::Wait com.microsoft::WhisperBeamSearch
+    com.microsoft.nchwc::Upsample onnx.brevitas::FloatQuant onnx.brevitas::IntQuant
+    qonnx.custom_op.general::FloatQuant qonnx.custom_op.general::IntQuant
+"""
+"""Operators of which only the shape of the result is known, and neither cost nor roles."""
+
+
+def test_a_record_is_whole_or_left_open_on_purpose() -> None:
+    names = [name.rpartition("::") for name in ONLY_SHAPES.split()]
+    keys = [(domain, op_type) for domain, _, op_type in names]
+    assert {key for key, row in OPERATORS.items() if row.cost is None} == set(keys)
+    open_ones = [OPERATORS[key] for key in keys]
+    assert not any(row.roles or row.rest or row.attributes for row in open_ones)
+
+
+def test_what_computes_elements_has_a_shape() -> None:
+    computing = {key: row for key, row in OPERATORS.items() if row.data is not None}
+    assert len(computing) == 50
+    assert all(row.shape is not None for row in computing.values())
+    picking = {name for (_, name), row in computing.items() if row.reads == "picked"}
+    assert picking == {"Slice", "Gather", "Split"}
+    assert {name for (_, name), row in computing.items() if row.reads == "none"} == {
+        *("Shape", "Size", "Constant", "ConstantOfShape")
+    }
 
 
 def test_an_operator_in_two_tables_is_refused() -> None:
-    row = {("", "Conv"): OpSpec()}
+    row = {"Conv": Operator()}
     with pytest.raises(ValueError, match="Conv"):
         merge([row, row])
+
+
+FAMILIES = sorted(Path(ops.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=lambda path: path.name)
+def test_a_family_names_no_operator_twice(path: Path) -> None:
+    """Neither as a key nor in the text of `each`: the later row would hide the earlier one."""
+    for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        if call.func.id == "family" and isinstance(call.args[1], ast.Dict):
+            names: list[str] = []
+            for key, value in zip(call.args[1].keys, call.args[1].values, strict=True):
+                names += ast.literal_eval(key or value.args[0]).split()  # type: ignore[attr-defined]
+            assert sorted(names) == sorted(set(names))
+
+
+def test_a_plain_model_loads_no_table_of_another_domain() -> None:
+    program = (
+        "import sys; from graphcount.ops import lookup;"
+        "lookup('', 'Conv'); lookup('com.acme', 'X');"
+        "print(*[name for name in sys.modules if name.startswith('graphcount.ops')])"
+    )
+    run = [sys.executable, "-c", program]
+    loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    assert "graphcount.ops.conv" in loaded
+    assert not [name for name in loaded if "microsoft" in name or name == "graphcount.ops.ml"]
+    assert len(loaded) <= 25

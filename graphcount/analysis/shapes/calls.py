@@ -13,8 +13,7 @@ from typing import Any, TypeAlias
 from graphcount.analysis.shapes.state import FLOATS, State
 from graphcount.domains import canonical
 from graphcount.loading.model import Node
-from graphcount.ops.call import Call, Shape
-from graphcount.ops.shape.kit import Facts, Numbers
+from graphcount.ops.call import Call, Facts, Numbers, Shape
 from graphcount.symbolic import Dim, Expr
 
 HELD = frozenset({"Constant", "ConstantOfShape"})

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from graphcount.analysis.shapes.state import Body, State, ValueKey
 from graphcount.loading.model import Node
-from graphcount.ops.call import Shape
-from graphcount.ops.shape.kit import Numbers, times
+from graphcount.ops.call import Numbers, Shape
+from graphcount.ops.inference import times
 from graphcount.symbolic import Dim, Expr
 
 INT64, BOOL = 7, 9

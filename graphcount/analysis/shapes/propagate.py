@@ -20,23 +20,11 @@ from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import Node, SparseTensor, ValueInfo
-from graphcount.ops.call import Shape, complete
-from graphcount.ops.shape import (
-    CANNOT,
-    MAX_NUMBERS,
-    MAX_RANK,
-    NEEDS_NO_NUMBERS,
-    NUMBER_RULES,
-    PICKS,
-    SHAPE_RULES,
-    Facts,
-    Numbers,
-    Rule,
-    result_dtypes,
-)
-from graphcount.ops.shape.arithmetic import LARGEST, is_known
-from graphcount.ops.shape.kit import product, unknown
-from graphcount.ops.tables import Key
+from graphcount.ops import Operator, lookup
+from graphcount.ops.arithmetic import LARGEST, is_known
+from graphcount.ops.call import MAX_RANK, Facts, Numbers, Shape, ShapeRule, complete
+from graphcount.ops.elements import MAX_NUMBERS
+from graphcount.ops.inference import CANNOT, product, result_dtypes, unknown
 from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
 
 MAX_WORK = 500_000
@@ -139,9 +127,9 @@ class Propagation:
             if is_lost(node, self.store(node_id, data, results)):
                 self.lost_body(node_id, node)
             return
-        key = (node.domain, node.op_type)
-        rule = SHAPE_RULES.get(key)
-        if rule is None:
+        operator = lookup(node.domain, node.op_type)
+        rule = operator.shape if operator is not None else None
+        if operator is None or rule is None:
             if is_lost(node, self.store(node_id, data, [])):
                 label = operator_name(node.domain, node.op_type)
                 self.note(node_id, f"there is no shape rule for {label}")
@@ -149,7 +137,7 @@ class Propagation:
         facts = self.calls.facts(node_id, node)
         known = self.found.get(facts)
         if known is None:
-            known = self.found[facts] = self.applied(key, rule, facts)
+            known = self.found[facts] = self.applied(operator, rule, facts)
         results, why, beyond = known
         if beyond:
             self.state.beyond[node_id] = beyond
@@ -161,7 +149,7 @@ class Propagation:
         if all(complete(shape) is not None for name, shape in given if name):
             self.note(node_id, why or "its size depends on the numbers that enter it")
 
-    def applied(self, key: Key, rule: Rule, facts: Facts) -> Applied:
+    def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
         """What a rule makes of the facts, and why not more."""
         why = ""
         shapes: list[Shape | None] = []
@@ -174,7 +162,7 @@ class Propagation:
         beyond = max(map(_beyond, shapes), default=0)
         if beyond:
             why = "a dimension of its result is beyond 64 bits"
-        return Applied(self.results(key, facts, shapes), why, beyond)
+        return Applied(self.results(operator, facts, shapes), why, beyond)
 
     def lost_body(self, node_id: str, node: Node) -> None:
         """Say why a shape that leaves a body is not known, unless it was not known inside."""
@@ -189,10 +177,10 @@ class Propagation:
             else:
                 self.note(node_id, "how often it runs is not known")
 
-    def results(self, key: Key, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
+    def results(self, operator: Operator, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
         """Shapes, element types and numbers of the outputs."""
         try:
-            dtypes = result_dtypes(key, facts)
+            dtypes = result_dtypes(operator.dtypes, facts)
         except CANNOT:
             dtypes = []
         count = len(facts.node.outputs)
@@ -200,23 +188,23 @@ class Propagation:
         if len(clean) < count or len(dtypes) < count:
             clean += [None] * (count - len(clean))
             dtypes += [0] * (count - len(dtypes))
-        if key not in NUMBER_RULES or (clean and _is_data(dtypes[0], clean[0])):
+        if operator.data is None or (clean and _is_data(dtypes[0], clean[0])):
             return [Result(shape, dtype) for shape, dtype in zip(clean, dtypes, strict=True)]
-        numbers = self.computed(key, facts, tuple(clean))
+        numbers = self.computed(operator, facts, tuple(clean))
         return [Result(*row) for row in zip(clean, dtypes, numbers, strict=True)]
 
     def computed(
-        self, key: Key, facts: Facts, shapes: tuple[Shape | None, ...]
+        self, operator: Operator, facts: Facts, shapes: tuple[Shape | None, ...]
     ) -> list[Numbers | None]:
         """Numbers of the outputs, where there is a rule and the inputs' numbers are known."""
         count = len(facts.node.outputs)
         nothing: list[Numbers | None] = [None] * count
-        rule = NUMBER_RULES.get(key)
+        rule, reads = operator.data, operator.reads
         if rule is None or not shapes or self.state.exhausted:
             return nothing
-        if key[1] not in NEEDS_NO_NUMBERS and (not facts.numbers or facts.numbers[0] is None):
+        if reads != "none" and (not facts.numbers or facts.numbers[0] is None):
             return nothing
-        if key[1] not in PICKS | NEEDS_NO_NUMBERS:
+        if reads == "all":
             self.worked(sum([len(row) for row in facts.numbers if row]))
             if self.state.exhausted:
                 return nothing

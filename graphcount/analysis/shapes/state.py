@@ -13,8 +13,7 @@ from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Tables, is_batched_scan
 from graphcount.loading.model import Attribute, Graph, Node, Tensor
-from graphcount.ops.call import Shape
-from graphcount.ops.shape.kit import Number, Numbers, Ratio
+from graphcount.ops.call import Number, Numbers, Ratio, Shape
 from graphcount.symbolic import Dim
 
 ValueKey: TypeAlias = "tuple[str, str]"

@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.lookalikes import skeleton
 from graphcount.auditing.rule import Rule
-from graphcount.ops import OPERATORS
+from graphcount.ops import operators
 from graphcount.report.rows import Finding
 
 RULE = Rule("TXT005", "look-alike-names", "low")
@@ -43,9 +43,9 @@ def check(context: Context) -> Iterable[Finding]:
     if not suspects:
         return
     names = {place.text for place in context.texts.distinct("name")}
-    operators = {op_type for _, op_type in OPERATORS}
-    imitating = [(p, s) for p, s in suspects if s != p.text and s in operators]
-    others = [(p, s) for p, s in suspects if s != p.text and s in names and s not in operators]
+    op_types = {op_type for _, op_type in operators()}
+    imitating = [(p, s) for p, s in suspects if s != p.text and s in op_types]
+    others = [(p, s) for p, s in suspects if s != p.text and s in names and s not in op_types]
     for hits, what in ((imitating, "the operator"), (others, "the name")):
         if hits:
             place, looks = hits[0]

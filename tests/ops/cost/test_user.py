@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 import graphcount
 from graphcount.cli.main import main
 from graphcount.errors import UsageError
-from graphcount.ops.cost.spec import evaluate
-from graphcount.ops.cost.user import parse
+from graphcount.ops.formulas import evaluate
+from graphcount.ops.user import parse
 from graphcount.symbolic import symbol
 
 Save = Callable[..., str]

@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphcount.loading.model import Attribute, Node, Numbers
-from graphcount.ops.call import Shape
-from graphcount.ops.shape import CANNOT, NUMBER_RULES, SHAPE_RULES, Facts, Ratio, result_dtypes
-from graphcount.ops.shape.indexing import FAR, slice_length
-from graphcount.ops.shape.kit import at_least, broadcast, larger, smaller
-from graphcount.ops.tables import merge
+from graphcount.ops import operators
+from graphcount.ops.call import Facts, Ratio, Shape
+from graphcount.ops.inference import CANNOT, at_least, broadcast, larger, result_dtypes, smaller
+from graphcount.ops.slicing import FAR, slice_length
 from graphcount.symbolic import Dim, evaluate, symbol
+
+OPERATORS = operators()
+SHAPE_RULES = {key: row.shape for key, row in OPERATORS.items() if row.shape is not None}
+NUMBER_RULES = {key: row.data for key, row in OPERATORS.items() if row.data is not None}
 
 A, B = symbol("a"), symbol("b")
 SIZES = st.fixed_dictionaries({"a": st.integers(1, 12), "b": st.integers(1, 12)})
@@ -266,12 +269,22 @@ def test_odd_attributes_raise_nothing_else(key: tuple[str, str]) -> None:
         outputs: tuple[Shape | None, ...] = ()
         try:
             outputs = tuple(SHAPE_RULES[key](facts))
-            result_dtypes(key, facts)
+            result_dtypes(OPERATORS[key].dtypes, facts)
             if key in NUMBER_RULES:
                 NUMBER_RULES[key](facts, outputs)
         except CANNOT:
             continue
         assert all(shape is None or len(shape) <= 140 for shape in outputs)
+
+
+CHECKS = {key: row.check for key, row in OPERATORS.items() if row.check is not None}
+
+
+@pytest.mark.parametrize("key", sorted(CHECKS), ids=lambda key: ":".join(key))
+def test_odd_attributes_are_no_trouble_to_a_check(key: tuple[str, str]) -> None:
+    rng = random.Random(f"{key}")
+    for _ in range(100):
+        assert isinstance(CHECKS[key](odd_facts(rng, key[1])), str)
 
 
 @pytest.mark.parametrize(("op_type", "wanted"), [("Abs", (3, 0, 2, A)), ("Relu", (0, 0, 2, A))])
@@ -286,8 +299,3 @@ def test_a_remainder_has_the_sign_of_one_operand(fmod: int, wanted: tuple[int, .
     numbers = (-7, 7, 7, -7), (4, -4, 4, -4)
     facts = Facts(node("Mod", 2, fmod=fmod), 21, ((4,), (4,)), numbers, (7, 7), (), numbers)
     assert NUMBER_RULES["", "Mod"](facts, ((4,),)) == [wanted]
-
-
-def test_an_operator_has_one_rule() -> None:
-    with pytest.raises(ValueError, match="in two tables"):
-        merge([{("", "Add"): lambda call: []}, {("", "Add"): lambda call: []}])

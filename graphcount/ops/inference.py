@@ -1,0 +1,286 @@
+"""What rules for shapes and element types are made of: dimensions that broadcast, axes, types.
+
+A rule takes a `Call` and returns the shape of each output, None where it cannot tell. It only adds,
+subtracts, multiplies and divides dimensions and compares them for equality, so numbers and symbols
+go the same way. Sizes behind symbols are taken to be at least 1. A rule may raise one of `CANNOT`:
+attributes that make no sense leave the shape unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphcount.ops.call import (
+    MAX_RANK,
+    Call,
+    DtypeRule,
+    Number,
+    Shape,
+    ShapeRule,
+    Shapes,
+    numbers_of,
+)
+from graphcount.symbolic import Atom, Dim, Expr, ceildiv, floordiv, maximum, minimum
+
+CANNOT = (LookupError, ValueError, TypeError, ArithmeticError)
+"""What a rule may raise: index out of range, rank mismatch, division by zero, TooComplexError."""
+
+# ---------------------------------------------------------------------------------- simple rules
+
+
+def same(*indices: int) -> ShapeRule:
+    """Output i has the shape of input `indices[i]`."""
+
+    def rule(call: Call) -> Shapes:
+        return [call.input(index) for index in indices]
+
+    return rule
+
+
+def unknown(call: Call) -> Shapes:
+    """No tensor, or a size that depends on the data: not known, and no mistake."""
+    return [None] * len(call.node.outputs)
+
+
+def scalar(call: Call) -> Shapes:
+    """One number."""
+    return [()]
+
+
+# -------------------------------------------------------------------------------------- dimensions
+
+
+def at_least(dim: Dim) -> int | None:
+    """A number the dimension cannot fall below when every symbol is at least 1; None: none found.
+
+    Exact for products and sums with positive coefficients.
+    """
+    if isinstance(dim, int):
+        return dim
+    total = 0
+    for monomial, coefficient in dim.terms:
+        if not monomial:
+            total += coefficient
+            continue
+        if coefficient < 0:
+            return None
+        lowest = 1
+        for factor, power in monomial:
+            low = _lowest(factor) if isinstance(factor, Atom) else 1
+            if low is None or low < 0:
+                return None
+            lowest *= low**power
+        total += coefficient * lowest
+    return total
+
+
+def _lowest(atom: Atom) -> int | None:
+    a, b = (at_least(arg) for arg in atom.args)
+    if atom.op == "max":
+        known = [low for low in (a, b) if low is not None]
+        return max(known, default=None)
+    if a is None:
+        return None
+    if atom.op == "min":
+        return min(a, b) if b is not None else None
+    divisor = atom.args[1]
+    if isinstance(divisor, int) and divisor > 0:
+        return a // divisor
+    return 0 if a >= 0 and b is not None and b > 0 else None
+
+
+def larger(a: Dim, b: Dim) -> Dim:
+    """max(a, b), without an operation where it is clear which one that is."""
+    if _never_below(a, b) or _holds(a, "max", b) or _holds(b, "min", a):
+        return a
+    if _never_below(b, a) or _holds(b, "max", a) or _holds(a, "min", b):
+        return b
+    return maximum(a, b)
+
+
+def smaller(a: Dim, b: Dim) -> Dim:
+    """min(a, b), without an operation where it is clear which one that is."""
+    if _never_below(b, a) or _holds(a, "min", b) or _holds(b, "max", a):
+        return a
+    if _never_below(a, b) or _holds(b, "min", a) or _holds(a, "max", b):
+        return b
+    return minimum(a, b)
+
+
+def _never_below(a: Dim, b: Dim) -> bool:
+    """Whether a >= b for all sizes from 1 on (False: not found)."""
+    low = at_least(a - b)
+    return low is not None and low >= 0
+
+
+def _holds(dim: Dim, op: str, operand: Dim) -> bool:
+    """Whether `dim` is `op(operand, …)`: max(a, min(a, b)) is a, max(max(a, b), a) is max(a, b)."""
+    if not isinstance(dim, Expr) or len(dim.terms) != 1:
+        return False
+    monomial, coefficient = dim.terms[0]
+    if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 1:
+        return False
+    atom = monomial[0][0]
+    return isinstance(atom, Atom) and atom.op == op and operand in atom.args
+
+
+def product(dims: Iterable[Dim | None]) -> Dim | None:
+    """Product of dimensions; None when one is not known."""
+    total: Dim = 1
+    for dim in dims:
+        if dim is None:
+            return None
+        total = total * dim
+    return total
+
+
+def add(*dims: Dim | None) -> Dim | None:
+    """Sum of dimensions; None when one is not known."""
+    total: Dim = 0
+    for dim in dims:
+        if dim is None:
+            return None
+        total = total + dim
+    return total
+
+
+def times(a: Dim | None, b: Dim | None) -> Dim | None:
+    """Product of two dimensions; None when one is not known."""
+    return None if a is None or b is None else a * b
+
+
+def over(a: Dim | None, b: Dim | None) -> Dim | None:
+    """floor(a / b); None when one is not known."""
+    return None if a is None or b is None else floordiv(a, b)
+
+
+def ceil_over(a: Dim | None, b: Dim | None) -> Dim | None:
+    """ceil(a / b); None when one is not known."""
+    return None if a is None or b is None else ceildiv(a, b)
+
+
+# ------------------------------------------------------------------------------------ broadcasting
+
+
+def joined(a: Dim | None, b: Dim | None) -> Dim | None:
+    """One dimension of a broadcast (Broadcasting.md): equal, or one of them is 1.
+
+    Two symbols that may differ give their maximum, which is right in both cases.
+    """
+    if a == b or b == 1:
+        return a
+    if a == 1:
+        return b
+    if isinstance(a, int):
+        return None if isinstance(b, int) else a
+    if isinstance(b, int):
+        return b
+    if a is None or b is None:
+        return None
+    return larger(a, b)
+
+
+def broadcast(shapes: Iterable[Shape | None]) -> Shape | None:
+    """Multidirectional broadcasting of several shapes."""
+    result: Shape | None = None
+    for number, shape in enumerate(shapes):
+        if shape is None:
+            return None
+        if number == 0 or result is None:
+            result = shape
+        elif shape != result:
+            result = _broadcast_two(result, shape)
+    return result
+
+
+def _broadcast_two(a: Shape, b: Shape) -> Shape:
+    if len(a) < len(b):
+        a, b = b, a
+    lead = len(a) - len(b)
+    return a[:lead] + tuple(joined(x, y) for x, y in zip(a[lead:], b, strict=True))
+
+
+def broadcasting(call: Call) -> Shapes:
+    """Multidirectional broadcasting of all inputs."""
+    return [broadcast(call.inputs)]
+
+
+# -------------------------------------------------------------------------------------------- axes
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis counted from the front.
+
+    Raises:
+        IndexError: There is no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise IndexError(f"axis {axis} of {rank}")
+    return axis + rank if axis < 0 else axis
+
+
+def axes_of(axes: Iterable[int], rank: int) -> list[int]:
+    """Axes counted from the front; IndexError when one does not exist, ValueError when too many."""
+    found = []
+    for axis in axes:
+        found.append(axis_of(axis, rank))
+        if len(found) > MAX_RANK:
+            raise ValueError("too many axes")
+    return found
+
+
+def replace(shape: Shape, axis: int, dim: Dim | None) -> Shape:
+    """The shape with another dimension at an axis that exists."""
+    return (*shape[:axis], dim, *shape[axis + 1 :])
+
+
+def of_rank(rank: int | Dim | None) -> Shape | None:
+    """A shape of which only the rank is known."""
+    if not isinstance(rank, int) or not 0 <= rank <= MAX_RANK:
+        return None
+    return (None,) * rank
+
+
+def dim(number: Number) -> Dim | None:
+    """A number as a dimension; None for what cannot be one."""
+    if isinstance(number, int):
+        return number if number >= 0 else None
+    return number if isinstance(number, Expr) else None
+
+
+def shape_from(call: Call, index: int) -> Shape | None:
+    """A shape given as the numbers of an input; only its rank when they are not known."""
+    numbers = numbers_of(call, index)
+    if numbers is None:
+        given = call.input(index)
+        return of_rank(given[0]) if given is not None and len(given) == 1 else None
+    return tuple(dim(number) for number in numbers) if len(numbers) <= MAX_RANK else None
+
+
+# ----------------------------------------------------------------------------------- element types
+
+FLOAT, UINT8, INT32, INT64, STRING, BOOL = 1, 2, 6, 7, 8, 9
+
+
+def always(*codes: int) -> DtypeRule:
+    """The types of the outputs, whatever goes in; 0 stands for the type of input 0."""
+    return lambda call: [code or call.dtype(0) for code in codes]
+
+
+def of_input(index: int) -> DtypeRule:
+    """The type of an input."""
+    return lambda call: [call.dtype(index)]
+
+
+def by_attribute(name: str, default: int) -> DtypeRule:
+    """The type an attribute names; without it a default, 0 for the type of input 0."""
+    return lambda call: [call.node.integer(name, 0) or default or call.dtype(0)]
+
+
+def result_dtypes(rule: DtypeRule | None, call: Call) -> list[int]:
+    """Return the element type of each output, as far as it is known."""
+    count = len(call.node.outputs)
+    if rule is None:
+        return [call.dtype(0)] * count
+    found = rule(call)[:count]
+    return found + [found[0]] * (count - len(found)) if found else [0] * count

@@ -1,0 +1,200 @@
+"""Attention operators of onnxruntime; `projections` has their formulas.
+
+Source: onnxruntime/docs/ContribOperators.md.
+"""
+
+from __future__ import annotations
+
+from graphcount.ops.attention import ROTARY, attention_cost
+from graphcount.ops.call import Call, Shapes, size
+from graphcount.ops.formulas import OUTPUT, Rule, attribute, input_shape, output_shape, outputs
+from graphcount.ops.inference import always, of_input, same
+from graphcount.ops.microsoft.projections import (
+    costed,
+    decoder_attention,
+    grouped_attention,
+    grouped_keys,
+    joint,
+    multi_head,
+    multi_head_attention,
+    new_key_biases,
+    packed,
+    packed_attention,
+    packed_biases,
+    packed_multi_head,
+    packed_multi_head_attention,
+    projection,
+    projection_bias,
+    rotations,
+    self_attention,
+    twice_projected,
+    windowed,
+)
+from graphcount.ops.operator import Operator, each, family
+from graphcount.symbolic import Dim
+
+
+def _gate(call: Call) -> Dim:
+    """GatedRelativePositionBias: each head of each token times a weight [head size, D]."""
+    batch, length, width = input_shape(call, 0, 3)
+    return batch * length * width * input_shape(call, 3, 2)[1]
+
+
+def _gate_bias(call: Call) -> Dim:
+    batch, length, width = input_shape(call, 0, 3)
+    biases = attribute(call, "num_heads") * input_shape(call, 3, 2)[1] if call.has(4) else 0
+    return batch * length * (biases + (width if call.has(1) else 0))
+
+
+def _both_outputs(call: Call) -> Dim:
+    return outputs(call) + size(output_shape(call, 1))
+
+
+def relative_position_bias(call: Call) -> Shapes:
+    """RelativePositionBias: (1, heads, query length, key length)."""
+    bias = call.input(0)
+    lengths = [(call.value(index) or (None,))[0] for index in (1, 2)]
+    return [(1, bias[1] if bias is not None else None, *lengths)]
+
+
+def gated_relative_position_bias(call: Call) -> Shapes:
+    """GatedRelativePositionBias: (B, heads, S, S)."""
+    query = call.input(0)
+    count = call.node.integer("num_heads", 0) or None
+    return [(query[0], count, query[1], query[1]) if query is not None else None]
+
+
+TABLE = family(
+    "attention",
+    {
+        **each(
+            "Attention DecoderMaskedSelfAttention",
+            Operator(
+                roles=("operand", "weight", "bias"),
+                rest="mask",
+                shape=self_attention(4),
+                cost=attention_cost(
+                    costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias
+                ),
+            ),
+        ),
+        "PackedAttention": Operator(
+            roles=("operand", "weight", "bias"),
+            rest="mask",
+            shape=packed_attention,
+            cost=attention_cost(
+                costed(packed), mask=(5,), projection=projection, bias=projection_bias
+            ),
+        ),
+        "LongformerAttention": Operator(
+            roles=("operand", "weight", "bias"),
+            rest="mask",
+            shape=same(0),
+            cost=attention_cost(
+                costed(windowed), mask=(3,), projection=twice_projected, bias=projection_bias
+            ),
+        ),
+        "QAttention": Operator(
+            roles=(
+                "operand",
+                "quantized weight",
+                "bias",
+                "quantization scale",
+                "quantization scale",
+                "mask",
+                "zero point",
+                "zero point",
+                "state",
+            ),
+            shape=self_attention(8),
+            dtypes=of_input(3),
+            cost=attention_cost(
+                costed(joint(8)), mask=(5,), projection=projection, bias=projection_bias
+            ),
+        ),
+        "MultiHeadAttention": Operator(
+            roles=("operand", "operand", "operand", "bias"),
+            rest="mask",
+            shape=multi_head_attention,
+            cost=attention_cost(costed(multi_head(6)), mask=(4, 5), bias=new_key_biases(3, 6)),
+        ),
+        "PackedMultiHeadAttention": Operator(
+            roles=("operand", "operand", "operand", "bias"),
+            rest="mask",
+            shape=packed_multi_head_attention,
+            cost=attention_cost(costed(packed_multi_head), mask=(6,), bias=packed_biases),
+        ),
+        "DecoderMaskedMultiHeadAttention": Operator(
+            roles=(
+                "operand",
+                "operand",
+                "operand",
+                "mask",
+                "mask",
+                "state",
+                "state",
+                "shape",
+                "shape",
+                "index",
+                "bias",
+            ),
+            shape=decoder_attention,
+            cost=attention_cost(costed(multi_head(5)), mask=(3, 4), bias=new_key_biases(10, 5)),
+        ),
+        "GroupQueryAttention": Operator(
+            roles=(
+                "operand",
+                "operand",
+                "operand",
+                "state",
+                "state",
+                "shape",
+                "shape",
+                "rotary table",
+                "rotary table",
+                "index",
+                "mask",
+                "weight",
+            ),
+            shape=grouped_attention(6),
+            cost=attention_cost(grouped_keys(6), mask=(10,), extra=rotations),
+        ),
+        "SparseAttention": Operator(
+            roles=(
+                "operand",
+                "operand",
+                "operand",
+                "state",
+                "state",
+                "index",
+                "index",
+                "shape",
+                "shape",
+                "rotary table",
+                "rotary table",
+            ),
+            shape=grouped_attention(7),
+            cost=attention_cost(grouped_keys(7), extra=rotations),
+        ),
+        "RotaryEmbedding": Operator(
+            roles=("operand", "index", "rotary table", "rotary table"), shape=same(0), cost=ROTARY
+        ),
+        "GemmaRotaryEmbedding": Operator(
+            rest="rotary table",
+            cost=Rule(
+                "a rotation turns each element of queries and keys", elementwise=_both_outputs
+            ),
+        ),
+        "RelativePositionBias": Operator(
+            roles=("embedding", "scalar", "scalar"),
+            shape=relative_position_bias,
+            dtypes=always(0),
+            cost=OUTPUT,
+        ),
+        "GatedRelativePositionBias": Operator(
+            roles=("operand", "bias", "operand", "weight", "bias", "weight"),
+            shape=gated_relative_position_bias,
+            cost=Rule("tokens x heads x head size x gate width", _gate, outputs, _gate_bias),
+        ),
+    },
+)

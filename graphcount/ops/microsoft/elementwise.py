@@ -1,0 +1,70 @@
+"""Activations of onnxruntime, with their bias (onnxruntime/docs/ContribOperators.md)."""
+
+from __future__ import annotations
+
+from graphcount.ops.call import Call, Shapes
+from graphcount.ops.formulas import UNARY, Rule, alike, multiple, outputs, total, when
+from graphcount.ops.inference import BOOL, always, broadcasting, over, replace, same
+from graphcount.ops.operator import Operator, each, family
+from graphcount.symbolic import Dim
+
+
+def _gated_halves(call: Call) -> Dim:
+    return 4 * outputs(call)
+
+
+def bias_split_gelu(call: Call) -> Shapes:
+    """BiasSplitGelu: half of the channels gate the other half."""
+    data = call.input(0)
+    return [replace(data, len(data) - 1, over(data[-1], 2)) if data else None]
+
+
+TABLE = family(
+    "elementwise",
+    {
+        "BiasGelu": Operator(
+            roles=("operand", "bias"),
+            shape=same(0),
+            cost=Rule(
+                "the bias, then the function: two for each element", elementwise=multiple(2, alike)
+            ),
+        ),
+        "BiasSplitGelu": Operator(
+            roles=("operand", "bias"),
+            shape=bias_split_gelu,
+            cost=Rule(
+                "bias on both halves, Gelu on one, their product: four for each output element",
+                elementwise=_gated_halves,
+            ),
+        ),
+        "FastGelu": Operator(
+            roles=("operand", "bias"),
+            shape=same(0),
+            cost=Rule("Gelu, after the bias if any", elementwise=total(alike, when(1, alike))),
+        ),
+        "BiasAdd": Operator(
+            roles=("operand", "bias"),
+            shape=same(0),
+            cost=Rule("bias and residual: two for each element", elementwise=multiple(2, alike)),
+        ),
+        "BiasDropout": Operator(
+            roles=("operand", "bias"),
+            shape=same(0, 0),
+            dtypes=always(0, BOOL),
+            cost=Rule(
+                "the bias and the residual if any; dropout does nothing at inference",
+                elementwise=total(alike, when(2, alike)),
+            ),
+        ),
+        "BiasSoftmax": Operator(
+            roles=("operand", "mask"),
+            shape=same(0),
+            cost=Rule(
+                "the bias, then the function: two for each element", elementwise=multiple(2, alike)
+            ),
+        ),
+        **each("Gelu QuickGelu", Operator(rest="operand", shape=same(0), cost=UNARY)),
+        **each("BitmaskDropout BitmaskBiasDropout", Operator(shape=same(0, 0))),
+        **each("ComplexMul ComplexMulConj", Operator(shape=broadcasting)),
+    },
+)

@@ -1,0 +1,135 @@
+"""Quantized operators of onnxruntime: one operation in integers for each output element.
+
+Conversion is an element each, also inside the operators that do both ends themselves.
+Source: onnxruntime/docs/ContribOperators.md.
+"""
+
+from __future__ import annotations
+
+from graphcount.ops.call import Call, Shape, Shapes
+from graphcount.ops.formulas import READ, Rule, outputs
+from graphcount.ops.inference import add, axis_of, broadcast, of_input, replace, same
+from graphcount.ops.operator import FIRST, SCALE, SCALED_WEIGHT, Operator, each, family
+from graphcount.ops.pool import POOL, global_pool, pool
+from graphcount.ops.quant import QUANTIZE, dequantized_type, quantized_type
+from graphcount.ops.reduction import reduced
+
+
+def qlinear_binary(call: Call) -> Shapes:
+    """QLinearAdd, QLinearMul: A at 0, B at 3."""
+    return [broadcast([call.input(0), call.input(3)])]
+
+
+def qlinear_where(call: Call) -> Shapes:
+    """QLinearWhere: condition at 0, X at 1, Y at 4."""
+    return [broadcast([call.input(0), call.input(1), call.input(4)])]
+
+
+def qlinear_concat(call: Call) -> Shapes:
+    """QLinearConcat: after the result's scale and zero point, (tensor, scale, zero point) each."""
+    shapes = call.inputs[2::3]
+    first = shapes[0] if shapes else None
+    if first is None:
+        return [None]
+    axis = axis_of(call.node.integer("axis", 0), len(first))
+    if any(shape is None or len(shape) != len(first) for shape in shapes):
+        return [replace(first, axis, None)]
+    return [replace(first, axis, add(*(shape[axis] for shape in shapes if shape is not None)))]
+
+
+def qlinear_pool(call: Call) -> Shapes:
+    """QLinearAveragePool; `channels_last` moves the channels."""
+    return pool(call)[:1] if not call.node.integer("channels_last", 0) else [None]
+
+
+def qlinear_global_pool(call: Call) -> Shapes:
+    """QLinearGlobalAveragePool; `channels_last` moves the channels."""
+    data = call.input(0)
+    if data is None or not call.node.integer("channels_last", 0):
+        return global_pool(call)
+    return [(data[0], *(1,) * (len(data) - 2), data[-1])]
+
+
+def qlinear_reduce_mean(call: Call) -> Shapes:
+    """QLinearReduceMean: over the attribute `axes`, or all."""
+    data = call.input(0)
+    if data is None:
+        return [None]
+    axes = call.node.integers("axes") or tuple(range(len(data)))
+    chosen = {axis_of(axis, len(data)) for axis in axes}
+    return [reduced(data, chosen, bool(call.node.integer("keepdims", 1)))]
+
+
+def gather_block_quantized(call: Call) -> Shapes:
+    """GatherBlockQuantized: Gather; two 4-bit numbers in each byte of a uint8 table."""
+    data, indices = call.input(0), call.input(1)
+    if data is None or indices is None:
+        return [None]
+    axis = axis_of(call.node.integer("gather_axis", 0), len(data))
+    last = data[-1]
+    packed = call.dtype(0) == 2 and call.node.integer("bits", 4) == 4
+    unpacked: Shape = (*data[:-1], last * 2 if packed and last is not None else last)
+    return [(*unpacked[:axis], *indices, *unpacked[axis + 1 :])]
+
+
+QLINEAR = Rule("one operation in integers for each output element", elementwise=outputs)
+
+TABLE = family(
+    "quant",
+    {
+        "QLinearConcat": Operator(
+            roles=("quantization scale", "zero point"),
+            rest="operand",
+            shape=qlinear_concat,
+            cost=QLINEAR,
+        ),
+        "QLinearWhere": Operator(
+            roles=("mask", *SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
+            shape=qlinear_where,
+            cost=QLINEAR,
+        ),
+        "GatherBlockQuantized": Operator(
+            roles=("quantized weight", "index", "quantization scale", "zero point"),
+            shape=gather_block_quantized,
+            dtypes=of_input(2),
+            cost=Rule("each looked-up element is scaled", elementwise=outputs),
+        ),
+        "QuantizeLinear": Operator(
+            roles=("operand", "quantization scale", "zero point"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=quantized_type,
+            cost=QUANTIZE,
+        ),
+        "DequantizeLinear": Operator(
+            roles=("quantized weight", "quantization scale", "zero point"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=dequantized_type,
+            cost=QUANTIZE,
+        ),
+        **each(
+            "QLinearAdd QLinearMul",
+            Operator(
+                roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
+                shape=qlinear_binary,
+                dtypes=of_input(7),
+                cost=QLINEAR,
+            ),
+        ),
+        **each(
+            "QLinearSigmoid QLinearLeakyRelu QLinearSoftmax",
+            Operator(roles=("operand", *SCALE, *SCALE), shape=same(0), cost=QLINEAR),
+        ),
+        "QLinearAveragePool": Operator(
+            roles=("operand", *SCALE, *SCALE), shape=qlinear_pool, cost=POOL
+        ),
+        "QLinearGlobalAveragePool": Operator(
+            roles=("operand", *SCALE, *SCALE), shape=qlinear_global_pool, cost=READ
+        ),
+        "QLinearReduceMean": Operator(
+            roles=("operand", *SCALE, *SCALE), shape=qlinear_reduce_mean, cost=READ
+        ),
+        **each("QuantizeWithOrder DequantizeWithOrder", Operator(shape=same(0))),
+    },
+)

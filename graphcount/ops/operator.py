@@ -1,0 +1,156 @@
+"""The record of an operator: one row holds all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from graphcount.ops.call import Check, DataRule, DtypeRule, ShapeRule
+from graphcount.ops.formulas import Rule, nothing
+
+Key: TypeAlias = "tuple[str, str]"
+"""Domain and op_type; the default domain is the empty string."""
+
+Role = Literal[
+    "weight",
+    "recurrent weight",
+    "peephole weight",
+    "bias",
+    "scale",
+    "shift",
+    "slope",
+    "embedding",
+    "initial state",
+    "running mean",
+    "running variance",
+    "rotary table",
+    "mask",
+    "window",
+    "quantized weight",
+    "quantized bias",
+    "quantization scale",
+    "zero point",
+    "shape",
+    "axes",
+    "index",
+    "scalar",
+    "literal",
+    "statistic",
+    "table",
+    "operand",
+    "threshold",
+    "leaf value",
+    "output",
+    "state",
+    "data",
+]
+"""What a tensor is to the node that uses it."""
+
+Trait = Literal["renames"]
+"""What other rooms ask of an operator and its rules do not say.
+
+`renames`: the result is the first input under another name or shape; it can be the same memory.
+"""
+
+Reads = Literal["all", "picked", "none"]
+"""Which elements of its inputs a data rule reads: every one, those it returns, or none."""
+
+SCALE: tuple[Role, ...] = ("quantization scale", "zero point")
+"""How a quantized result, or what precedes it, is scaled."""
+
+SCALED_DATA: tuple[Role, ...] = ("data", *SCALE)
+"""Quantized data with its scale and zero point, as three inputs."""
+
+SCALED_WEIGHT: tuple[Role, ...] = ("quantized weight", *SCALE)
+"""A quantized weight with its scale and zero point, as three inputs."""
+
+FIRST = frozenset({0})
+"""The first input, which most pass-through operators pass on."""
+
+RENAMES: frozenset[Trait] = frozenset({"renames"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What is known of one operator; a row of the table of its family.
+
+    Attributes:
+        roles: Role of each input by index; None where a stored tensor has no role of its own.
+        rest: Role of the inputs behind `roles`, for variadic operators.
+        attributes: Role of tensors and number lists kept in attributes.
+        passes: Pass-through inputs: their elements come out unchanged or merely moved, converted
+            or dequantized, so attribution looks through them to the operator that really uses the
+            tensor.
+        shape: Shapes of the outputs from what is known of the inputs; None where there is no rule.
+        dtypes: Element types of the outputs; None where all have the type of input 0.
+        data: Elements of the outputs, for the part of a graph that computes shapes; None for an
+            operator whose results are not followed.
+        reads: Which elements of the inputs `data` reads.
+        cost: What one forward pass costs; None where it is not known. What is free by nature has
+            the rule `FREE` on purpose.
+        check: What is wrong with a call, from its attributes, shapes and constant inputs; None
+            where nothing is compared.
+        traits: What other rooms ask and the rules do not say.
+        family: Name of the table of its row.
+    """
+
+    roles: tuple[Role | None, ...] = ()
+    rest: Role | None = None
+    attributes: Mapping[str, Role] = field(default_factory=dict)
+    passes: frozenset[int] = frozenset()
+    shape: ShapeRule | None = None
+    dtypes: DtypeRule | None = None
+    data: DataRule | None = None
+    reads: Reads = "all"
+    cost: Rule | None = None
+    check: Check | None = None
+    traits: frozenset[Trait] = frozenset()
+    family: str = ""
+
+    def role(self, index: int) -> Role | None:
+        """Return the role of a stored tensor at input `index`."""
+        return self.roles[index] if index < len(self.roles) else self.rest
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it is matrix work: its cost is known and has MACs."""
+        return self.cost is not None and self.cost.macs is not nothing
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether it lays filters on positions: the matrix work of the family of convolutions."""
+        return self.family == "conv" and self.multiplies
+
+
+Table: TypeAlias = "dict[str, Operator]"
+"""Operators of one domain by op_type."""
+
+
+def each(op_types: str, row: Operator) -> Table:
+    """Return the same row for several operators, named in one string."""
+    return dict.fromkeys(op_types.split(), row)
+
+
+def family(name: str, rows: Table) -> Table:
+    """Return the table of a family: its rows, each with the name of the family."""
+    named: dict[int, Operator] = {}
+    for row in rows.values():
+        if id(row) not in named:
+            named[id(row)] = replace(row, family=name)
+    return {op_type: named[id(row)] for op_type, row in rows.items()}
+
+
+def merge(tables: Iterable[Table]) -> Table:
+    """Join tables of one domain.
+
+    Raises:
+        ValueError: An operator is in two of them.
+    """
+    merged: Table = {}
+    for table in tables:
+        for op_type, row in table.items():
+            if op_type in merged:
+                raise ValueError(f"operator {op_type} is in two tables")
+            merged[op_type] = row
+    return merged
