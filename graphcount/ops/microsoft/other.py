@@ -20,7 +20,7 @@ from graphcount.ops.formulas import (
     plural,
     when,
 )
-from graphcount.ops.indexing import gather_nd, unique
+from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
 from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import SCALE, Operator, each, family, merge
@@ -198,6 +198,9 @@ TABLE = merge(
         family(
             "embedding",
             {
+                "TorchEmbedding": Operator(
+                    roles=("embedding", "index", "scalar", "scalar"), shape=gather, cost=LOOK_UP
+                ),
                 "WordConvEmbedding": Operator(
                     roles=("index", "weight", "bias", "embedding"),
                     cost=Rule(
