@@ -241,7 +241,7 @@ FAMILIES: dict[str, Family] = {
             "OPERATOR",
             _of_op_type,
             lambda s: {operator(node) for node in s.report.nodes if is_node(node)},
-            [name for domain, name in operators() if not domain],
+            [name for _, name in operators("")],
             False,
             0,
             "nodes of an operator: nodes.Conv, nodes.com.microsoft::Gelu",

@@ -102,12 +102,12 @@ def lookup(domain: str, op_type: str) -> Operator | None:
     return load().get(op_type) if load is not None else None
 
 
-def operators() -> dict[Key, Operator]:
-    """Return every known operator by (domain, op_type), of all domains."""
+def operators(*domains: str) -> dict[Key, Operator]:
+    """Return every known operator by (domain, op_type): of these domains, or of all."""
     return {
         (domain, op_type): row
-        for domain, load in DOMAINS.items()
-        for op_type, row in load().items()
+        for domain in domains or DOMAINS
+        for op_type, row in DOMAINS[domain]().items()
     }
 
 

@@ -19,7 +19,7 @@ Dims: TypeAlias = "tuple[Dim, ...]"
 """Dimensions that are all known."""
 
 Value: TypeAlias = "tuple[Dim, ...]"
-"""The numbers of a small integer tensor, flattened: shapes, axes, indices, sizes."""
+"""The elements of a small integer tensor, flattened: shapes, axes, indices, sizes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Call:
         node: The record: attributes by `node.integer`, `node.integers`, `node.text`.
         opset: Version of its domain that the model imports.
         inputs: Shape of each input; None when it is not known or the input is left out.
-        values: Known numbers of each input that is a small integer tensor, else None.
+        values: Known elements of each input that is a small integer tensor, else None.
         dtypes: TensorProto.DataType code of each input (0: not known).
         outputs: Shape of each output, for cost formulas; empty while shapes are inferred.
     """
@@ -43,27 +43,27 @@ class Call:
     outputs: tuple[Shape | None, ...] = ()
 
     def input(self, index: int) -> Shape | None:
-        """Shape of input `index`, or None."""
+        """Return the shape of input `index`, or None."""
         return self.inputs[index] if index < len(self.inputs) else None
 
     def known(self, index: int) -> tuple[Dim, ...] | None:
-        """Shape of input `index` when every dimension is known, else None."""
+        """Return the shape of input `index` when every dimension is known, else None."""
         return complete(self.input(index))
 
     def output(self, index: int = 0) -> tuple[Dim, ...] | None:
-        """Shape of output `index` when every dimension is known, else None."""
+        """Return the shape of output `index` when every dimension is known, else None."""
         return complete(self.outputs[index]) if index < len(self.outputs) else None
 
     def value(self, index: int) -> Value | None:
-        """Known numbers of input `index`, or None."""
+        """Return the known elements of input `index`, or None."""
         return self.values[index] if index < len(self.values) else None
 
     def dtype(self, index: int) -> int:
-        """Element type code of input `index`; 0 when it is not known."""
+        """Return the element type code of input `index`; 0 when it is not known."""
         return self.dtypes[index] if index < len(self.dtypes) else 0
 
     def has(self, index: int) -> bool:
-        """Whether input `index` is given (an empty name leaves it out)."""
+        """Return whether input `index` is given (an empty name leaves it out)."""
         return index < len(self.node.inputs) and bool(self.node.inputs[index])
 
 

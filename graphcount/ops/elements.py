@@ -1,7 +1,7 @@
-"""What small integer tensors hold: the part of a graph that computes shapes.
+"""What rules for elements of small tensors are made of: the part of a graph that computes shapes.
 
 Numbers and symbols alike. A rule takes the facts of a call and the shapes of its outputs and
-returns the numbers of each output, flattened in row-major order; None where they are not known.
+returns the elements of each output, flattened in row-major order; None where they are not known.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from graphcount.ops.call import DataRule, Facts, Number, Numbers, Results, Shape
 from graphcount.ops.inference import product
 
 MAX_NUMBERS = 4096
-"""Tensors with more numbers are no shapes."""
+"""Tensors with more elements are no shapes."""
 
 INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 FLOATS = frozenset({1, 10, 11, 16})
 
 
 def small(shape: Shape | None) -> tuple[int, ...] | None:
-    """A shape in numbers, when the tensor is small enough to be looked at."""
+    """Return a shape in numbers, when the tensor is small enough to be looked at."""
     if shape is None:
         return None
     sizes = tuple(size for size in shape if isinstance(size, int) and 0 <= size <= MAX_NUMBERS)
@@ -31,7 +31,7 @@ def small(shape: Shape | None) -> tuple[int, ...] | None:
 
 
 def strides(shape: tuple[int, ...]) -> list[int]:
-    """How far apart neighbours of each axis lie."""
+    """Return how far apart neighbours of each axis lie."""
     result, step = [], 1
     for size in reversed(shape):
         result.append(step)
@@ -40,7 +40,7 @@ def strides(shape: tuple[int, ...]) -> list[int]:
 
 
 def picked(numbers: Numbers, offsets: Sequence[Sequence[int]]) -> Numbers | None:
-    """The numbers at every sum of one offset an axis, last axis fastest."""
+    """Return the elements at every sum of one offset an axis, last axis fastest."""
     if any(not axis for axis in offsets):
         return ()
     elements = product(len(axis) for axis in offsets)
@@ -53,13 +53,13 @@ def picked(numbers: Numbers, offsets: Sequence[Sequence[int]]) -> Numbers | None
 
 
 def whole_axes(shape: tuple[int, ...]) -> list[Sequence[int]]:
-    """Offsets of every element, an axis at a time; a part of an axis costs what it holds."""
+    """Return the offsets of all elements, an axis at a time; a part of one costs what it holds."""
     steps = zip(shape, strides(shape), strict=True)
     return [range(0, size * stride, stride) if size else () for size, stride in steps]
 
 
 def stretched(numbers: Numbers, shape: tuple[int, ...], to: tuple[int, ...]) -> Numbers | None:
-    """Numbers broadcast to a wider shape."""
+    """Return elements broadcast to a wider shape."""
     if shape == to or len(numbers) == product(to):
         return numbers
     lead = len(to) - len(shape)
@@ -73,7 +73,7 @@ def stretched(numbers: Numbers, shape: tuple[int, ...], to: tuple[int, ...]) -> 
 
 
 def each_element(operation: Callable[..., Number]) -> DataRule:
-    """The operation on broadcast operands; of integers, booleans, and floats on their way back."""
+    """Return the rule of an operation on operands that broadcast; floats are on their way back."""
 
     def rule(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
         shape = small(outputs[0])
@@ -94,7 +94,7 @@ def each_element(operation: Callable[..., Number]) -> DataRule:
 
 
 def folded(operation: Callable[[Number, Number], Number]) -> Callable[..., Number]:
-    """An operation on two numbers as one on any count of them; what overflows is not known."""
+    """Return an operation on two numbers as one on any count; what overflows is not known."""
 
     def fold(first: Number, *rest: Number) -> Number:
         for number in rest:
@@ -107,12 +107,16 @@ def folded(operation: Callable[[Number, Number], Number]) -> Callable[..., Numbe
 
 
 def unchanged(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
-    """The same numbers in another shape."""
+    """Return the same elements, whatever their shape is now."""
     return [facts.numbers[0]]
 
 
 def first_input(facts: Facts) -> tuple[Numbers, tuple[int, ...]]:
-    """Numbers and shape of the first input; LookupError when one is not known."""
+    """Return elements and shape of the first input.
+
+    Raises:
+        LookupError: One is not known.
+    """
     numbers, shape = facts.numbers[0], small(facts.input(0))
     if numbers is None or shape is None:
         raise LookupError("not known")
@@ -120,7 +124,7 @@ def first_input(facts: Facts) -> tuple[Numbers, tuple[int, ...]]:
 
 
 def folded_to_one(operation: Callable[..., Number], empty: Number) -> DataRule:
-    """A reduction of a vector or of all numbers to one."""
+    """Return the rule of a reduction of a vector, or of all elements, to one."""
 
     def rule(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
         numbers = facts.numbers[0]

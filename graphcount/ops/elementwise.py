@@ -9,7 +9,16 @@ Source: ONNX Operators.md; Broadcasting.md.
 from __future__ import annotations
 
 from graphcount.ops import arithmetic
-from graphcount.ops.call import Call, Facts, Number, Results, Shape, Shapes
+from graphcount.ops.call import (
+    Call,
+    DataRule,
+    DtypeRule,
+    Facts,
+    Number,
+    Results,
+    Shape,
+    Shapes,
+)
 from graphcount.ops.elements import FLOATS, each_element, folded, unchanged
 from graphcount.ops.formulas import OUTPUT, UNARY, Rule, outputs
 from graphcount.ops.inference import BOOL, always, broadcast, broadcasting, of_input, same
@@ -57,110 +66,48 @@ def clipped(number: Number, low: Number = None, high: Number = None) -> Number:
     return arithmetic.minimum_of(arithmetic.maximum_of(number, low), high)
 
 
+# --------------------------------------------------------------------------------------- rows
+
+
+def _broadcast(
+    data: DataRule | None = None, *, dtypes: DtypeRule | None = None, cost: Rule = OUTPUT
+) -> Operator:
+    """Return the record of an operator on operands that broadcast."""
+    shape = broadcasting_since_7
+    return Operator(rest="operand", shape=shape, dtypes=dtypes, data=data, cost=cost)
+
+
+def _unary(data: DataRule | None = None, *, dtypes: DtypeRule | None = None) -> Operator:
+    """Return the record of a function of one element."""
+    return Operator(rest="operand", shape=same(0), dtypes=dtypes, data=data, cost=UNARY)
+
+
 TABLE = family(
     "elementwise",
     {
-        "Add": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            data=each_element(folded(arithmetic.plus)),
-            cost=OUTPUT,
+        "Add": _broadcast(each_element(folded(arithmetic.plus))),
+        "Sub": _broadcast(each_element(arithmetic.minus)),
+        "Mul": _broadcast(each_element(arithmetic.multiplied)),
+        "Div": _broadcast(divided),
+        "Pow": _broadcast(each_element(arithmetic.power)),
+        "Mod": _broadcast(modulo),
+        "Min": _broadcast(each_element(folded(arithmetic.minimum_of)), cost=CHAIN),
+        "Max": _broadcast(each_element(folded(arithmetic.maximum_of)), cost=CHAIN),
+        "Mean": _broadcast(cost=CHAIN),
+        "Sum": _broadcast(each_element(folded(arithmetic.plus)), cost=CHAIN),
+        "And": _broadcast(each_element(arithmetic.both), dtypes=always(BOOL)),
+        "Or": _broadcast(each_element(arithmetic.either), dtypes=always(BOOL)),
+        "Xor": _broadcast(dtypes=always(BOOL)),
+        **each("BitwiseAnd BitwiseOr BitwiseXor BitShift", _broadcast()),
+        "Equal": _broadcast(each_element(arithmetic.equal), dtypes=always(BOOL)),
+        "Greater": _broadcast(
+            each_element(lambda a, b: arithmetic.below(b, a)), dtypes=always(BOOL)
         ),
-        "Sub": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            data=each_element(arithmetic.minus),
-            cost=OUTPUT,
+        "GreaterOrEqual": _broadcast(
+            each_element(lambda a, b: arithmetic.at_most(b, a)), dtypes=always(BOOL)
         ),
-        "Mul": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            data=each_element(arithmetic.multiplied),
-            cost=OUTPUT,
-        ),
-        "Div": Operator(rest="operand", shape=broadcasting_since_7, data=divided, cost=OUTPUT),
-        "Pow": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            data=each_element(arithmetic.power),
-            cost=OUTPUT,
-        ),
-        "Mod": Operator(rest="operand", shape=broadcasting, data=modulo, cost=OUTPUT),
-        "Min": Operator(
-            rest="operand",
-            shape=broadcasting,
-            data=each_element(folded(arithmetic.minimum_of)),
-            cost=CHAIN,
-        ),
-        "Max": Operator(
-            rest="operand",
-            shape=broadcasting,
-            data=each_element(folded(arithmetic.maximum_of)),
-            cost=CHAIN,
-        ),
-        "Mean": Operator(rest="operand", shape=broadcasting, cost=CHAIN),
-        "Sum": Operator(
-            rest="operand",
-            shape=broadcasting,
-            data=each_element(folded(arithmetic.plus)),
-            cost=CHAIN,
-        ),
-        "And": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.both),
-            cost=OUTPUT,
-        ),
-        "Or": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.either),
-            cost=OUTPUT,
-        ),
-        "Xor": Operator(
-            rest="operand", shape=broadcasting_since_7, dtypes=always(BOOL), cost=OUTPUT
-        ),
-        **each(
-            "BitwiseAnd BitwiseOr BitwiseXor BitShift",
-            Operator(rest="operand", shape=broadcasting, cost=OUTPUT),
-        ),
-        "Equal": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.equal),
-            cost=OUTPUT,
-        ),
-        "Greater": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            dtypes=always(BOOL),
-            data=each_element(lambda a, b: arithmetic.below(b, a)),
-            cost=OUTPUT,
-        ),
-        "GreaterOrEqual": Operator(
-            rest="operand",
-            shape=broadcasting,
-            dtypes=always(BOOL),
-            data=each_element(lambda a, b: arithmetic.at_most(b, a)),
-            cost=OUTPUT,
-        ),
-        "Less": Operator(
-            rest="operand",
-            shape=broadcasting_since_7,
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.below),
-            cost=OUTPUT,
-        ),
-        "LessOrEqual": Operator(
-            rest="operand",
-            shape=broadcasting,
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.at_most),
-            cost=OUTPUT,
-        ),
+        "Less": _broadcast(each_element(arithmetic.below), dtypes=always(BOOL)),
+        "LessOrEqual": _broadcast(each_element(arithmetic.at_most), dtypes=always(BOOL)),
         "PRelu": Operator(roles=("operand", "slope"), shape=same(0), cost=UNARY),
         "Where": Operator(
             roles=("mask", "operand", "operand"),
@@ -183,40 +130,18 @@ TABLE = family(
             data=unchanged,
             cost=Rule("does nothing at inference"),
         ),
-        "Abs": Operator(
-            rest="operand",
-            shape=same(0),
-            data=each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a))),
-            cost=UNARY,
-        ),
+        "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
         **each(
             "Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Cos Cosh Elu Erf Exp Gelu"
             " HardSigmoid HardSwish LeakyRelu Log Mish Reciprocal Round Selu Shrink Sigmoid"
             " Sign Sin Sinh Softplus Softsign Sqrt SwiGLU Swish Tan Tanh ThresholdedRelu",
-            Operator(rest="operand", shape=same(0), cost=UNARY),
+            _unary(),
         ),
-        "Ceil": Operator(
-            rest="operand", shape=same(0), data=each_element(arithmetic.rounded_up), cost=UNARY
-        ),
-        "Floor": Operator(
-            rest="operand", shape=same(0), data=each_element(arithmetic.rounded_down), cost=UNARY
-        ),
-        **each(
-            "IsInf IsNaN", Operator(rest="operand", shape=same(0), dtypes=always(BOOL), cost=UNARY)
-        ),
-        "Not": Operator(
-            rest="operand",
-            shape=same(0),
-            dtypes=always(BOOL),
-            data=each_element(arithmetic.negated),
-            cost=UNARY,
-        ),
-        "Relu": Operator(
-            rest="operand",
-            shape=same(0),
-            data=each_element(lambda a: arithmetic.maximum_of(a, 0)),
-            cost=UNARY,
-        ),
+        "Ceil": _unary(each_element(arithmetic.rounded_up)),
+        "Floor": _unary(each_element(arithmetic.rounded_down)),
+        **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),
+        "Not": _unary(each_element(arithmetic.negated), dtypes=always(BOOL)),
+        "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0))),
         "Neg": Operator(
             roles=("operand",),
             passes=FIRST,

@@ -43,7 +43,7 @@ class Cost(NamedTuple):
 
 
 def nothing(call: Call) -> Dim:
-    """Costs nothing, whatever the shapes."""
+    """Return 0, whatever the shapes."""
     del call
     return 0
 
@@ -67,7 +67,7 @@ class Rule(NamedTuple):
 
 
 def evaluate(formula: Formula, call: Call) -> Dim | None:
-    """The number of a formula; None when something it needs is not known, or no report holds it."""
+    """Return what a formula gives; None when it needs what is not known, or no report holds it."""
     try:
         found = formula(call)
     except (UnknownDimError, TooComplexError, ZeroDivisionError):
@@ -78,7 +78,7 @@ def evaluate(formula: Formula, call: Call) -> Dim | None:
 
 
 def sentence(rule: Rule, call: Call) -> str:
-    """The rule in words, with the numbers of this call where they are known."""
+    """Return the rule in words, with the numbers of this call where they are known."""
     if rule.text is not None:
         try:
             return rule.text(call)
@@ -102,7 +102,7 @@ def sentence(rule: Rule, call: Call) -> str:
 
 
 def checked(found: Dim | None) -> Dim:
-    """A dimension that is known and possible."""
+    """Return a dimension that is known and possible."""
     if found is None or (isinstance(found, int) and not 0 <= found <= MAX_DIM):
         raise UnknownDimError
     return found
@@ -115,7 +115,7 @@ def _known(found: Shape | None, ranks: tuple[int, ...]) -> tuple[Dim, ...]:
 
 
 def input_shape(call: Call, index: int, *ranks: int) -> tuple[Dim, ...]:
-    """Shape of input `index`, all of it known, of one of `ranks` (any rank when none is given)."""
+    """Return the shape of input `index`, all of it known, of one of `ranks` (none: of any)."""
     return _known(call.input(index), ranks)
 
 
@@ -132,12 +132,12 @@ def ranked(call: Call, index: int, *ranks: int) -> Shape | None:
 
 
 def output_shape(call: Call, index: int = 0, *ranks: int) -> tuple[Dim, ...]:
-    """Shape of output `index`, all of it known."""
+    """Return the shape of output `index`, all of it known."""
     return _known(call.outputs[index] if index < len(call.outputs) else None, ranks)
 
 
 def dimension(call: Call, index: int, axis: int) -> Dim:
-    """One dimension of input `index`; the others may be unknown."""
+    """Return one dimension of input `index`; the others may be unknown."""
     found = call.input(index)
     if found is None or not -len(found) <= axis < len(found):
         raise UnknownDimError
@@ -145,7 +145,7 @@ def dimension(call: Call, index: int, axis: int) -> Dim:
 
 
 def attribute(call: Call, name: str, default: int | None = None) -> int:
-    """A non-negative integer attribute; without a default it must be there and be positive."""
+    """Return a non-negative integer attribute; without a default it must be there and positive."""
     found = call.node.attribute(name)
     if found is not None and found.ref_attr_name and found.numbers is None:
         raise UnknownDimError  # its value is that of a function's attribute
@@ -156,7 +156,7 @@ def attribute(call: Call, name: str, default: int | None = None) -> int:
 
 
 def integers(call: Call, name: str, *lengths: int) -> tuple[int, ...]:
-    """A list of non-negative integers in an attribute."""
+    """Return a list of non-negative integers in an attribute."""
     values = call.node.integers(name)
     if values is None or len(values) > MAX_RANK or (lengths and len(values) not in lengths):
         raise UnknownDimError
@@ -166,7 +166,7 @@ def integers(call: Call, name: str, *lengths: int) -> tuple[int, ...]:
 
 
 def agree(*found: Dim | None) -> Dim:
-    """One dimension that is written in several places: a number if any is one, and only one."""
+    """Return one dimension that is written in several places: the number, if any is one."""
     numbers = {one for one in found if isinstance(one, int)}
     if len(numbers) > 1:
         raise UnknownDimError
@@ -179,7 +179,7 @@ def agree(*found: Dim | None) -> Dim:
 
 
 def maybe(formula: Callable[[], Dim]) -> Dim | None:
-    """A dimension, or None where it is not known."""
+    """Return a dimension, or None where it is not known."""
     try:
         return formula()
     except UnknownDimError:
@@ -190,33 +190,33 @@ def maybe(formula: Callable[[], Dim]) -> Dim | None:
 
 
 def outputs(call: Call) -> Dim:
-    """One for each output element."""
+    """Count one for each output element."""
     return size(output_shape(call))
 
 
 def inputs(call: Call) -> Dim:
-    """One for each element of the first input: what a fold reads."""
+    """Count one for each element of the first input: what a fold reads."""
     return size(input_shape(call, 0))
 
 
 def alike(call: Call) -> Dim:
-    """One for each output element of an operator whose output has the shape of its first input."""
+    """Count one for each output element, of an output that has the shape of the first input."""
     stated = call.outputs[0] if call.outputs else None
     return outputs(call) if stated is not None and None not in stated else inputs(call)
 
 
 def multiple(factor: int, formula: Formula) -> Formula:
-    """Another formula, several times."""
+    """Return a formula that counts another one several times."""
     return lambda call: factor * formula(call)
 
 
 def when(index: int, formula: Formula) -> Formula:
-    """A formula that counts only when input `index` is given."""
+    """Return a formula that counts only when input `index` is given."""
     return lambda call: formula(call) if call.has(index) else 0
 
 
 def total(*formulas: Formula) -> Formula:
-    """The sum of formulas."""
+    """Return the sum of formulas."""
 
     def added(call: Call) -> Dim:
         result: Dim = 0
@@ -231,12 +231,12 @@ def total(*formulas: Formula) -> Formula:
 
 
 def number(found: Dim) -> str:
-    """A dimension as text: `1,728` or `12*batch`."""
+    """Write a dimension: `1,728` or `12*batch`."""
     return f"{found:,}" if isinstance(found, int) else str(found)
 
 
 def factors(*dims: Dim) -> str:
-    """A product as text: `3·3·64`; sums stand in brackets."""
+    """Write a product: `3·3·64`; sums stand in brackets."""
     return (
         "·".join(
             f"({one})" if isinstance(one, Expr) and len(one.terms) > 1 else number(one)
@@ -247,7 +247,7 @@ def factors(*dims: Dim) -> str:
 
 
 def plural(count: Dim, one: str, many: str = "") -> str:
-    """A count with its word: `1 row`, `64 rows`."""
+    """Write a count with its word: `1 row`, `64 rows`."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 

@@ -29,7 +29,7 @@ CANNOT = (LookupError, ValueError, TypeError, ArithmeticError)
 
 
 def same(*indices: int) -> ShapeRule:
-    """Output i has the shape of input `indices[i]`."""
+    """Return the rule by which output i has the shape of input `indices[i]`."""
 
     def rule(call: Call) -> Shapes:
         return [call.input(index) for index in indices]
@@ -38,12 +38,12 @@ def same(*indices: int) -> ShapeRule:
 
 
 def unknown(call: Call) -> Shapes:
-    """No tensor, or a size that depends on the data: not known, and no mistake."""
+    """Tell nothing, and no mistake: it is no tensor, or its size depends on the data."""
     return [None] * len(call.node.outputs)
 
 
 def scalar(call: Call) -> Shapes:
-    """One number."""
+    """Return the shape of one element."""
     return [()]
 
 
@@ -51,7 +51,7 @@ def scalar(call: Call) -> Shapes:
 
 
 def at_least(dim: Dim) -> int | None:
-    """A number the dimension cannot fall below when every symbol is at least 1; None: none found.
+    """Return what the dimension cannot fall below when every symbol is at least 1; None: nothing.
 
     Exact for products and sums with positive coefficients.
     """
@@ -90,7 +90,7 @@ def _lowest(atom: Atom) -> int | None:
 
 
 def larger(a: Dim, b: Dim) -> Dim:
-    """max(a, b), without an operation where it is clear which one that is."""
+    """Return max(a, b), without an operation where it is clear which one that is."""
     if _never_below(a, b) or _holds(a, "max", b) or _holds(b, "min", a):
         return a
     if _never_below(b, a) or _holds(b, "max", a) or _holds(a, "min", b):
@@ -99,7 +99,7 @@ def larger(a: Dim, b: Dim) -> Dim:
 
 
 def smaller(a: Dim, b: Dim) -> Dim:
-    """min(a, b), without an operation where it is clear which one that is."""
+    """Return min(a, b), without an operation where it is clear which one that is."""
     if _never_below(b, a) or _holds(a, "min", b) or _holds(b, "max", a):
         return a
     if _never_below(a, b) or _holds(b, "min", a) or _holds(a, "max", b):
@@ -125,7 +125,7 @@ def _holds(dim: Dim, op: str, operand: Dim) -> bool:
 
 
 def product(dims: Iterable[Dim | None]) -> Dim | None:
-    """Product of dimensions; None when one is not known."""
+    """Return the product of dimensions; None when one is not known."""
     total: Dim = 1
     for dim in dims:
         if dim is None:
@@ -135,7 +135,7 @@ def product(dims: Iterable[Dim | None]) -> Dim | None:
 
 
 def add(*dims: Dim | None) -> Dim | None:
-    """Sum of dimensions; None when one is not known."""
+    """Return the sum of dimensions; None when one is not known."""
     total: Dim = 0
     for dim in dims:
         if dim is None:
@@ -145,17 +145,17 @@ def add(*dims: Dim | None) -> Dim | None:
 
 
 def times(a: Dim | None, b: Dim | None) -> Dim | None:
-    """Product of two dimensions; None when one is not known."""
+    """Return the product of two dimensions; None when one is not known."""
     return None if a is None or b is None else a * b
 
 
 def over(a: Dim | None, b: Dim | None) -> Dim | None:
-    """floor(a / b); None when one is not known."""
+    """Return floor(a / b); None when one is not known."""
     return None if a is None or b is None else floordiv(a, b)
 
 
 def ceil_over(a: Dim | None, b: Dim | None) -> Dim | None:
-    """ceil(a / b); None when one is not known."""
+    """Return ceil(a / b); None when one is not known."""
     return None if a is None or b is None else ceildiv(a, b)
 
 
@@ -163,7 +163,7 @@ def ceil_over(a: Dim | None, b: Dim | None) -> Dim | None:
 
 
 def joined(a: Dim | None, b: Dim | None) -> Dim | None:
-    """One dimension of a broadcast (Broadcasting.md): equal, or one of them is 1.
+    """Return one dimension of a broadcast (Broadcasting.md): equal, or one of them is 1.
 
     Two symbols that may differ give their maximum, which is right in both cases.
     """
@@ -181,7 +181,7 @@ def joined(a: Dim | None, b: Dim | None) -> Dim | None:
 
 
 def broadcast(shapes: Iterable[Shape | None]) -> Shape | None:
-    """Multidirectional broadcasting of several shapes."""
+    """Return the shape that several shapes broadcast to, multidirectionally."""
     result: Shape | None = None
     for number, shape in enumerate(shapes):
         if shape is None:
@@ -201,7 +201,7 @@ def _broadcast_two(a: Shape, b: Shape) -> Shape:
 
 
 def broadcasting(call: Call) -> Shapes:
-    """Multidirectional broadcasting of all inputs."""
+    """Broadcast all inputs multidirectionally."""
     return [broadcast(call.inputs)]
 
 
@@ -209,7 +209,7 @@ def broadcasting(call: Call) -> Shapes:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis counted from the front.
+    """Return an axis counted from the front.
 
     Raises:
         IndexError: There is no such axis.
@@ -220,7 +220,12 @@ def axis_of(axis: int, rank: int) -> int:
 
 
 def axes_of(axes: Iterable[int], rank: int) -> list[int]:
-    """Axes counted from the front; IndexError when one does not exist, ValueError when too many."""
+    """Return axes counted from the front.
+
+    Raises:
+        IndexError: One does not exist.
+        ValueError: There are too many.
+    """
     found = []
     for axis in axes:
         found.append(axis_of(axis, rank))
@@ -230,26 +235,26 @@ def axes_of(axes: Iterable[int], rank: int) -> list[int]:
 
 
 def replace(shape: Shape, axis: int, dim: Dim | None) -> Shape:
-    """The shape with another dimension at an axis that exists."""
+    """Return the shape with another dimension at an axis that exists."""
     return (*shape[:axis], dim, *shape[axis + 1 :])
 
 
 def of_rank(rank: int | Dim | None) -> Shape | None:
-    """A shape of which only the rank is known."""
+    """Return a shape of which only the rank is known."""
     if not isinstance(rank, int) or not 0 <= rank <= MAX_RANK:
         return None
     return (None,) * rank
 
 
 def dim(number: Number) -> Dim | None:
-    """A number as a dimension; None for what cannot be one."""
+    """Return an element as a dimension; None for what cannot be one."""
     if isinstance(number, int):
         return number if number >= 0 else None
     return number if isinstance(number, Expr) else None
 
 
 def shape_from(call: Call, index: int) -> Shape | None:
-    """A shape given as the numbers of an input; only its rank when they are not known."""
+    """Return the shape that an input holds; only its rank when the elements are not known."""
     numbers = numbers_of(call, index)
     if numbers is None:
         given = call.input(index)
@@ -263,17 +268,17 @@ FLOAT, UINT8, INT32, INT64, STRING, BOOL = 1, 2, 6, 7, 8, 9
 
 
 def always(*codes: int) -> DtypeRule:
-    """The types of the outputs, whatever goes in; 0 stands for the type of input 0."""
+    """Return the rule of types that are always these; 0 stands for the type of input 0."""
     return lambda call: [code or call.dtype(0) for code in codes]
 
 
 def of_input(index: int) -> DtypeRule:
-    """The type of an input."""
+    """Return the rule of the type of an input."""
     return lambda call: [call.dtype(index)]
 
 
 def by_attribute(name: str, default: int) -> DtypeRule:
-    """The type an attribute names; without it a default, 0 for the type of input 0."""
+    """Return the rule of a type that an attribute names, with a default: 0, that of input 0."""
     return lambda call: [call.node.integer(name, 0) or default or call.dtype(0)]
 
 

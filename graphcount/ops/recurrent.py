@@ -26,7 +26,7 @@ from graphcount.ops.formulas import (
     number,
     ranked,
 )
-from graphcount.ops.operator import Operator, family
+from graphcount.ops.operator import Operator, Role, family
 from graphcount.symbolic import Dim
 
 Layer: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
@@ -142,32 +142,18 @@ def _text(gates: int, hidden_axis: int) -> Text:
 
 LSTM_COST = recurrent_cost(4, 9)
 
+WEIGHTS: tuple[Role, ...] = ("weight", "recurrent weight", "bias")
+ROLES: tuple[Role, ...] = ("data", *WEIGHTS, "shape", "initial state")
+
 TABLE = family(
     "recurrent",
     {
         "LSTM": Operator(
-            roles=(
-                "data",
-                "weight",
-                "recurrent weight",
-                "bias",
-                "shape",
-                "initial state",
-                "initial state",
-                "peephole weight",
-            ),
+            roles=(*ROLES, "initial state", "peephole weight"),
             shape=recurrent(2),
             cost=LSTM_COST,
         ),
-        "GRU": Operator(
-            roles=("data", "weight", "recurrent weight", "bias", "shape", "initial state"),
-            shape=recurrent(2),
-            cost=recurrent_cost(3, 8),
-        ),
-        "RNN": Operator(
-            roles=("data", "weight", "recurrent weight", "bias", "shape", "initial state"),
-            shape=recurrent(2),
-            cost=recurrent_cost(1, 1),
-        ),
+        "GRU": Operator(roles=ROLES, shape=recurrent(2), cost=recurrent_cost(3, 8)),
+        "RNN": Operator(roles=ROLES, shape=recurrent(2), cost=recurrent_cost(1, 1)),
     },
 )

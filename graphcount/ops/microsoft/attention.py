@@ -30,7 +30,7 @@ from graphcount.ops.microsoft.projections import (
     twice_projected,
     windowed,
 )
-from graphcount.ops.operator import Operator, each, family
+from graphcount.ops.operator import Operator, Role, each, family
 from graphcount.symbolic import Dim
 
 
@@ -64,6 +64,13 @@ def gated_relative_position_bias(call: Call) -> Shapes:
     return [(query[0], count, query[1], query[1]) if query is not None else None]
 
 
+QKV: tuple[Role, ...] = ("operand", "operand", "operand")
+SCALES: tuple[Role, ...] = ("quantization scale", "quantization scale")
+ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
+CACHE: tuple[Role, ...] = ("state", "state")
+ROTARY_TABLES: tuple[Role, ...] = ("rotary table", "rotary table")
+
+
 TABLE = family(
     "attention",
     {
@@ -95,17 +102,7 @@ TABLE = family(
             ),
         ),
         "QAttention": Operator(
-            roles=(
-                "operand",
-                "quantized weight",
-                "bias",
-                "quantization scale",
-                "quantization scale",
-                "mask",
-                "zero point",
-                "zero point",
-                "state",
-            ),
+            roles=("operand", "quantized weight", "bias", *SCALES, "mask", *ZERO_POINTS, "state"),
             shape=self_attention(8),
             dtypes=of_input(3),
             cost=attention_cost(
@@ -125,54 +122,17 @@ TABLE = family(
             cost=attention_cost(costed(packed_multi_head), mask=(6,), bias=packed_biases),
         ),
         "DecoderMaskedMultiHeadAttention": Operator(
-            roles=(
-                "operand",
-                "operand",
-                "operand",
-                "mask",
-                "mask",
-                "state",
-                "state",
-                "shape",
-                "shape",
-                "index",
-                "bias",
-            ),
+            roles=(*QKV, "mask", "mask", *CACHE, "shape", "shape", "index", "bias"),
             shape=decoder_attention,
             cost=attention_cost(costed(multi_head(5)), mask=(3, 4), bias=new_key_biases(10, 5)),
         ),
         "GroupQueryAttention": Operator(
-            roles=(
-                "operand",
-                "operand",
-                "operand",
-                "state",
-                "state",
-                "shape",
-                "shape",
-                "rotary table",
-                "rotary table",
-                "index",
-                "mask",
-                "weight",
-            ),
+            roles=(*QKV, *CACHE, "shape", "shape", *ROTARY_TABLES, "index", "mask", "weight"),
             shape=grouped_attention(6),
             cost=attention_cost(grouped_keys(6), mask=(10,), extra=rotations),
         ),
         "SparseAttention": Operator(
-            roles=(
-                "operand",
-                "operand",
-                "operand",
-                "state",
-                "state",
-                "index",
-                "index",
-                "shape",
-                "shape",
-                "rotary table",
-                "rotary table",
-            ),
+            roles=(*QKV, *CACHE, "index", "index", "shape", "shape", *ROTARY_TABLES),
             shape=grouped_attention(7),
             cost=attention_cost(grouped_keys(7), extra=rotations),
         ),

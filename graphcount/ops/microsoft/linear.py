@@ -35,7 +35,7 @@ from graphcount.ops.linear import (
     matrix_product,
     multiplied,
 )
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, each, family
+from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family
 from graphcount.symbolic import Dim
 
 # ----------------------------------------------------------------------------------- fused
@@ -133,6 +133,9 @@ _PACKED = matrix_product(_nbits, "rows x K·N packed weights", _packed_weights, 
     text=_packed_text
 )
 
+_SCALES: tuple[Role, ...] = ("quantization scale", "quantization scale")
+_ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
+
 TABLE = family(
     "linear",
     {
@@ -160,14 +163,7 @@ TABLE = family(
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 2),
         ),
         "GemmFloat8": Operator(
-            roles=(
-                "weight",
-                "weight",
-                "bias",
-                "quantization scale",
-                "quantization scale",
-                "quantization scale",
-            ),
+            roles=("weight", "weight", "bias", *_SCALES, "quantization scale"),
             shape=gemm_at(0, 1),
             cost=GEMM,
         ),
@@ -194,14 +190,7 @@ TABLE = family(
             ),
         ),
         "MatMulIntegerToFloat": Operator(
-            roles=(
-                "quantized weight",
-                "quantized weight",
-                "quantization scale",
-                *SCALE,
-                "zero point",
-                "bias",
-            ),
+            roles=("quantized weight", "quantized weight", *_SCALES, *_ZERO_POINTS, "bias"),
             shape=matmul_at(0, 1),
             dtypes=of_input(2),
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 6),

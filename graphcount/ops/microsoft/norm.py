@@ -50,6 +50,8 @@ def skip_layer_norm(call: Call) -> Shapes:
     return [data, statistic, statistic, data]
 
 
+_THREE_TABLES: list[Role] = ["embedding"] * 3
+_FIVE_WEIGHTS: list[Role] = ["quantized weight"] * 5
 _FIVE_SCALES: list[Role] = ["quantization scale"] * 5
 _FIVE_ZERO_POINTS: list[Role] = ["zero point"] * 5
 
@@ -57,34 +59,13 @@ TABLE = family(
     "norm",
     {
         "EmbedLayerNormalization": Operator(
-            roles=(
-                "index",
-                "index",
-                "embedding",
-                "embedding",
-                "embedding",
-                "scale",
-                "bias",
-                "mask",
-                "index",
-            ),
+            roles=("index", "index", *_THREE_TABLES, "scale", "bias", "mask", "index"),
             shape=embed_layer_norm,
             dtypes=lambda c: [c.dtype(2), INT32, c.dtype(2)],
             cost=EMBED,
         ),
         "QEmbedLayerNormalization": Operator(
-            roles=(
-                "index",
-                "index",
-                "quantized weight",
-                "quantized weight",
-                "quantized weight",
-                "quantized weight",
-                "quantized weight",
-                "mask",
-                *_FIVE_SCALES,
-                *_FIVE_ZERO_POINTS,
-            ),
+            roles=("index", "index", *_FIVE_WEIGHTS, "mask", *_FIVE_SCALES, *_FIVE_ZERO_POINTS),
             shape=embed_layer_norm,
             dtypes=always(FLOAT, INT32, FLOAT),
             cost=EMBED,

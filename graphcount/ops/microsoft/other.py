@@ -23,7 +23,7 @@ from graphcount.ops.formulas import (
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
 from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
-from graphcount.ops.operator import SCALE, Operator, each, family, merge
+from graphcount.ops.operator import SCALE, Operator, Role, each, family, merge
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
 from graphcount.symbolic import Dim, floordiv, maximum
@@ -154,42 +154,27 @@ def crop_and_resize(call: Call) -> Shapes:
     return [(rois[0] if rois else None, data[1] if data else None, height, width)]
 
 
+_STATES: tuple[Role, ...] = ("bias", "shape", "initial state", "initial state")
+_WEIGHTS: tuple[Role, ...] = ("quantized weight", "quantized weight")
+_LSTM: tuple[Role, ...] = ("data", "weight", "recurrent weight", *_STATES, "peephole weight")
+_ATTENTION: tuple[Role, ...] = ("weight", "weight", "weight", "data", "shape", "weight")
+_EXPERT: tuple[Role, ...] = ("weight", "bias")
+_QUANTIZED: tuple[Role, ...] = ("quantized weight", "quantization scale", "bias")
+_ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point", "zero point")
+
+
 TABLE = merge(
     [
         family(
             "experts",
             {
                 "MoE": Operator(
-                    roles=(
-                        "operand",
-                        "operand",
-                        "weight",
-                        "bias",
-                        "weight",
-                        "bias",
-                        "weight",
-                        "bias",
-                    ),
+                    roles=("operand", "operand", *3 * _EXPERT),
                     shape=same(0),
                     cost=_experts((2, 4, 6), (3, 5, 7), is_packed=False),
                 ),
                 "QMoE": Operator(
-                    roles=(
-                        "operand",
-                        "operand",
-                        "quantized weight",
-                        "quantization scale",
-                        "bias",
-                        "quantized weight",
-                        "quantization scale",
-                        "bias",
-                        "quantized weight",
-                        "quantization scale",
-                        "bias",
-                        "zero point",
-                        "zero point",
-                        "zero point",
-                    ),
+                    roles=("operand", "operand", *3 * _QUANTIZED, *_ZERO_POINTS),
                     shape=same(0),
                     cost=_experts((2, 5, 8), (4, 7, 10), is_packed=True),
                 ),
@@ -216,39 +201,13 @@ TABLE = merge(
             "recurrent",
             {
                 "DynamicQuantizeLSTM": Operator(
-                    roles=(
-                        "data",
-                        "quantized weight",
-                        "quantized weight",
-                        "bias",
-                        "shape",
-                        "initial state",
-                        "initial state",
-                        "peephole weight",
-                        *SCALE,
-                        *SCALE,
-                    ),
+                    roles=("data", *_WEIGHTS, *_STATES, "peephole weight", *SCALE, *SCALE),
                     shape=recurrent(1),
                     dtypes=always(FLOAT, FLOAT, FLOAT),
                     cost=recurrent_cost(4, 9, hidden_axis=1),
                 ),
                 "AttnLSTM": Operator(
-                    roles=(
-                        "data",
-                        "weight",
-                        "recurrent weight",
-                        "bias",
-                        "shape",
-                        "initial state",
-                        "initial state",
-                        "peephole weight",
-                        "weight",
-                        "weight",
-                        "weight",
-                        "data",
-                        "shape",
-                        "weight",
-                    ),
+                    roles=(*_LSTM, *_ATTENTION),
                     cost=Rule(
                         "LSTM gates and attention: every weight once a step, plus memory length x"
                         " (score weights + memory depth) a step, plus the memory's own projection",

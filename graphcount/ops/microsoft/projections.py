@@ -85,7 +85,7 @@ def _with_past(call: Call, new: Dim | None, past: int, axis: int) -> Dim | None:
     """Return the keys, new and past; all of a cache that past and present share."""
     if not call.has(past):
         return new
-    cache = ranked(call, past, 4, 5)
+    cache = ranked(call, past, axis + 2)
     if cache is None:
         return None
     kept = cache[axis]
