@@ -77,13 +77,6 @@ def _qonnx() -> Table:
     return quant.QONNX
 
 
-@cache
-def _brevitas() -> Table:
-    from graphcount.ops import quant
-
-    return quant.BREVITAS
-
-
 DOMAINS: Mapping[str, Callable[[], Table]] = {
     "": _default,
     "ai.onnx.ml": _ml,
@@ -91,7 +84,7 @@ DOMAINS: Mapping[str, Callable[[], Table]] = {
     "com.microsoft": _microsoft,
     "com.microsoft.nchwc": _blocked,
     "qonnx.custom_op.general": _qonnx,
-    "onnx.brevitas": _brevitas,
+    "onnx.brevitas": _qonnx,
 }
 """Domains of which operators are known, and what loads their table, once."""
 

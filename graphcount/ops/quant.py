@@ -59,8 +59,11 @@ TABLE = family(
 QONNX = family(
     "quant",
     {
-        "Quant": Operator(
-            roles=("operand", *SCALE, "scalar"), passes=FIRST, shape=same(0), cost=QUANTIZE
+        **each(
+            "Quant IntQuant",
+            Operator(
+                roles=("operand", *SCALE, "scalar"), passes=FIRST, shape=same(0), cost=QUANTIZE
+            ),
         ),
         "BipolarQuant": Operator(
             roles=("operand", "quantization scale"), passes=FIRST, shape=same(0), cost=QUANTIZE
@@ -71,14 +74,13 @@ QONNX = family(
             shape=same(0),
             cost=QUANTIZE,
         ),
-        **each("IntQuant FloatQuant", Operator(shape=same(0))),
+        "FloatQuant": Operator(
+            roles=("operand", "quantization scale"),
+            rest="scalar",
+            passes=FIRST,
+            shape=same(0),
+            cost=QUANTIZE,
+        ),
     },
 )
-
-BREVITAS = family(
-    "quant",
-    {
-        **each("Quant BipolarQuant Trunc", Operator(shape=same(0), cost=QUANTIZE)),
-        **each("IntQuant FloatQuant", Operator(shape=same(0))),
-    },
-)
+"""onnx.brevitas is the name that the same operators had before qonnx.custom_op.general."""

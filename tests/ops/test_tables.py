@@ -163,8 +163,7 @@ ONLY_SHAPES = """
     com.microsoft::GreedySearch com.microsoft::NhwcInstanceNorm com.microsoft::Pad
     com.microsoft::QuantizeWithOrder com.microsoft::Recv com.microsoft::Sampling
     com.microsoft::Send com.microsoft::Wait com.microsoft::WhisperBeamSearch
-    com.microsoft.nchwc::Upsample onnx.brevitas::FloatQuant onnx.brevitas::IntQuant
-    qonnx.custom_op.general::FloatQuant qonnx.custom_op.general::IntQuant
+    com.microsoft.nchwc::Upsample
 """
 """Operators of which only the shape of the result is known, and neither cost nor roles."""
 
