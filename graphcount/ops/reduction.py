@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphcount.ops import arithmetic
 from graphcount.ops.call import (
     Call,
+    DataRule,
     Facts,
     Number,
     Results,
@@ -148,6 +149,11 @@ def _axes(call: Call, axes: tuple[int, ...] | None) -> str:
     return beyond(axes, len(data)) if data is not None and axes is not None else ""
 
 
+def _reduction(data: DataRule | None = None) -> Operator:
+    """Return the record of a reduction over axes."""
+    return Operator(roles=("operand", "axes"), shape=reduce, data=data, cost=READ, check=check_axes)
+
+
 TABLE = family(
     "reduction",
     {
@@ -157,36 +163,12 @@ TABLE = family(
         "SoftmaxCrossEntropyLoss": Operator(rest="operand", shape=loss, cost=READ),
         **each(
             "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMean ReduceSumSquare",
-            Operator(roles=("operand", "axes"), shape=reduce, cost=READ, check=check_axes),
+            _reduction(),
         ),
-        "ReduceMax": Operator(
-            roles=("operand", "axes"),
-            shape=reduce,
-            data=folded_to_one(folded(arithmetic.maximum_of), None),
-            cost=READ,
-            check=check_axes,
-        ),
-        "ReduceMin": Operator(
-            roles=("operand", "axes"),
-            shape=reduce,
-            data=folded_to_one(folded(arithmetic.minimum_of), None),
-            cost=READ,
-            check=check_axes,
-        ),
-        "ReduceProd": Operator(
-            roles=("operand", "axes"),
-            shape=reduce,
-            data=folded_to_one(folded(arithmetic.multiplied), 1),
-            cost=READ,
-            check=check_axes,
-        ),
-        "ReduceSum": Operator(
-            roles=("operand", "axes"),
-            shape=reduce,
-            data=folded_to_one(folded(arithmetic.plus), 0),
-            cost=READ,
-            check=check_axes,
-        ),
+        "ReduceMax": _reduction(folded_to_one(folded(arithmetic.maximum_of), None)),
+        "ReduceMin": _reduction(folded_to_one(folded(arithmetic.minimum_of), None)),
+        "ReduceProd": _reduction(folded_to_one(folded(arithmetic.multiplied), 1)),
+        "ReduceSum": _reduction(folded_to_one(folded(arithmetic.plus), 0)),
         **each(
             "ArgMax ArgMin",
             Operator(roles=("operand",), shape=arg, dtypes=always(INT64), cost=READ),

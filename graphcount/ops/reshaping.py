@@ -12,10 +12,14 @@ from graphcount.ops import arithmetic
 from graphcount.ops.call import (
     MAX_RANK,
     Call,
+    Check,
+    DataRule,
+    DtypeRule,
     Facts,
     Numbers,
     Results,
     Shape,
+    ShapeRule,
     Shapes,
     beyond,
     complete,
@@ -50,7 +54,7 @@ from graphcount.ops.inference import (
     same,
     shape_from,
 )
-from graphcount.ops.operator import FIRST, RENAMES, Operator, family
+from graphcount.ops.operator import FIRST, RENAMES, Operator, Role, Trait, family
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -276,81 +280,42 @@ def check_expand(call: Call) -> str:
     return ""
 
 
+def _moved(
+    shape: ShapeRule,
+    second: Role | None = None,
+    *,
+    dtypes: DtypeRule | None = None,
+    data: DataRule | None = None,
+    check: Check | None = None,
+    traits: frozenset[Trait] = frozenset(),
+) -> Operator:
+    """Return the record of an operator that passes its first input, maybe told how by a second."""
+    return Operator(
+        roles=("operand",) if second is None else ("operand", second),
+        passes=FIRST,
+        shape=shape,
+        dtypes=dtypes,
+        data=data,
+        cost=FREE,
+        check=check,
+        traits=traits,
+    )
+
+
 TABLE = family(
     "reshaping",
     {
-        "Identity": Operator(
-            roles=("operand",),
-            passes=FIRST,
-            shape=same(0),
-            data=unchanged,
-            cost=FREE,
-            traits=RENAMES,
-        ),
-        "Cast": Operator(
-            roles=("operand",),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=by_attribute("to", 0),
-            data=cast,
-            cost=FREE,
-        ),
-        "BitCast": Operator(
-            roles=("operand",), passes=FIRST, shape=same(0), dtypes=by_attribute("to", 0), cost=FREE
-        ),
-        "Transpose": Operator(
-            roles=("operand",), passes=FIRST, shape=transpose, data=transposed, cost=FREE
-        ),
-        "Flatten": Operator(
-            roles=("operand",),
-            passes=FIRST,
-            shape=flatten,
-            data=unchanged,
-            cost=FREE,
-            traits=RENAMES,
-        ),
-        "CastLike": Operator(
-            roles=("operand", "literal"),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=of_input(1),
-            data=cast,
-            cost=FREE,
-        ),
-        "Reshape": Operator(
-            roles=("operand", "shape"),
-            passes=FIRST,
-            shape=reshape,
-            data=unchanged,
-            cost=FREE,
-            check=check_reshape,
-            traits=RENAMES,
-        ),
-        "Expand": Operator(
-            roles=("operand", "shape"),
-            passes=FIRST,
-            shape=expand,
-            data=expanded,
-            cost=FREE,
-            check=check_expand,
-        ),
-        "Squeeze": Operator(
-            roles=("operand", "axes"),
-            passes=FIRST,
-            shape=squeeze,
-            data=unchanged,
-            cost=FREE,
-            check=check_squeeze,
-            traits=RENAMES,
-        ),
-        "Unsqueeze": Operator(
-            roles=("operand", "axes"),
-            passes=FIRST,
-            shape=unsqueeze,
-            data=unchanged,
-            cost=FREE,
-            check=check_unsqueeze,
-            traits=RENAMES,
+        "Identity": _moved(same(0), data=unchanged, traits=RENAMES),
+        "Cast": _moved(same(0), dtypes=by_attribute("to", 0), data=cast),
+        "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
+        "Transpose": _moved(transpose, data=transposed),
+        "Flatten": _moved(flatten, data=unchanged, traits=RENAMES),
+        "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast),
+        "Reshape": _moved(reshape, "shape", data=unchanged, check=check_reshape, traits=RENAMES),
+        "Expand": _moved(expand, "shape", data=expanded, check=check_expand),
+        "Squeeze": _moved(squeeze, "axes", data=unchanged, check=check_squeeze, traits=RENAMES),
+        "Unsqueeze": _moved(
+            unsqueeze, "axes", data=unchanged, check=check_unsqueeze, traits=RENAMES
         ),
     },
 )

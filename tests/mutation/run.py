@@ -44,14 +44,14 @@ GATES = "allow baseline budgets checks contributors examine growth latency measu
 AREAS = {
     "attribution": [f"graphcount/analysis/{name}.py" for name in ANALYSIS.split()],
     "costs": sorted(
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "graphcount/ops/cost").glob("*.py")
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "graphcount/ops").rglob("*.py")
     ),
     "gates": [f"graphcount/gates/{name}.py" for name in f"{GATES} select subject".split()],
     "external": ["graphcount/loading/external.py"],
 }
 TESTS = {
     "attribution": "tests/analysis/ tests/functional/test_textbook tests/functional/test_costs",
-    "costs": "tests/ops/cost/ tests/functional/test_costs.py",
+    "costs": "tests/ops/ tests/functional/test_costs.py",
     "gates": "tests/gates/ tests/config/ tests/cli/test_check",
     "external": "tests/loading/test_external.py tests/auditing/test_external_rules.py",
 }

@@ -6,4 +6,3 @@ from graphcount.ops.microsoft import attention, conv, elementwise, linear, norm,
 from graphcount.ops.operator import merge
 
 TABLE = merge(module.TABLE for module in (linear, conv, attention, elementwise, norm, quant, other))
-BLOCKED = conv.BLOCKED
