@@ -12,8 +12,8 @@ from graphcount.ops.inference import always, of_input, same
 from graphcount.ops.microsoft.projections import (
     costed,
     decoder_attention,
+    grouped,
     grouped_attention,
-    grouped_keys,
     joint,
     multi_head,
     multi_head_attention,
@@ -129,12 +129,12 @@ TABLE = family(
         "GroupQueryAttention": Operator(
             roles=(*QKV, *CACHE, "shape", "shape", *ROTARY_TABLES, "index", "mask", "weight"),
             shape=grouped_attention(6),
-            cost=attention_cost(grouped_keys(6), mask=(10,), extra=rotations),
+            cost=attention_cost(costed(grouped(6)), mask=(10,), extra=rotations(6)),
         ),
         "SparseAttention": Operator(
             roles=(*QKV, *CACHE, "index", "index", "shape", "shape", *ROTARY_TABLES),
             shape=grouped_attention(7),
-            cost=attention_cost(grouped_keys(7), extra=rotations),
+            cost=attention_cost(costed(grouped(7)), extra=rotations(7)),
         ),
         "RotaryEmbedding": Operator(
             roles=("operand", "index", "rotary table", "rotary table"), shape=same(0), cost=ROTARY

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from graphcount.ops.attention import Find, Sizes
 from graphcount.ops.call import Call, Shape, ShapeRule, Shapes, size
 from graphcount.ops.formulas import (
+    Formula,
     attribute,
     checked,
     input_shape,
-    output_shape,
     ranked,
 )
 from graphcount.ops.inference import add, larger, over, times
@@ -270,26 +270,25 @@ def packed_biases(call: Call) -> Dim:
 # ------------------------------------------------------------------------ grouped queries
 
 
-def grouped(call: Call) -> Projected:
-    """Several query heads share a key head; queries, keys and values may come packed in Q."""
-    count, kv_count = _heads(call), call.node.integer("kv_num_heads", 0)
-    batch, length, width = ranked(call, 0, 3) or (None,) * 3
-    if not call.has(1) and count is not None:
-        width = times(over(width, count + 2 * kv_count), count)
-    key = ranked(call, 1, 3, 4)
-    new = length if key is None else key[1] if len(key) == 3 else key[2]
-    return Projected(batch, count, length, new, None, width, width)
+def grouped(total: int) -> Project:
+    """Several query heads share a key head; queries, keys and values may come packed in Q.
 
+    Keys in all are stated by input `total`, else the length of present_key, else past and new.
+    """
 
-def grouped_keys(total: int) -> Find:
-    """Return sizes with all keys: stated, else the length of present_key, else past and new."""
+    def project(call: Call) -> Projected:
+        count, kv_count = _heads(call), call.node.integer("kv_num_heads", 0) or None
+        batch, length, width = ranked(call, 0, 3) or (None,) * 3
+        new = length
+        if call.has(1):
+            key = ranked(call, 1, 3, 4)
+            new = None if key is None else key[-2]
+        elif count is not None:
+            width = times(over(width, add(count, times(2, kv_count))), count)
+        keys = _all_keys(call, new, total)
+        return Projected(batch, count, length, new, keys, width, width)
 
-    def find(call: Call) -> Sizes:
-        attribute(call, "kv_num_heads")
-        found = grouped(call)
-        return costed(lambda call: found._replace(keys=_all_keys(call, found.queries, total)))(call)
-
-    return find
+    return project
 
 
 def _all_keys(call: Call, new: Dim | None, total: int) -> Dim | None:
@@ -298,7 +297,7 @@ def _all_keys(call: Call, new: Dim | None, total: int) -> Dim | None:
         return stated[0]
     present = call.outputs[1] if len(call.outputs) > 1 else None
     if present is not None and len(present) == 4 and present[2] is not None:
-        return output_shape(call, 1, 4)[2]
+        return present[2]
     return _with_past(call, new, 3, 2)
 
 
@@ -308,9 +307,10 @@ def grouped_attention(total: int) -> ShapeRule:
     The present is as long as the past that the caller hands over, which may have room for more, or
     as all keys where these are more.
     """
+    project = grouped(total)
 
     def rule(call: Call) -> Shapes:
-        found, past = grouped(call), call.input(3)
+        found, past = project(call), call.input(3)
         if call.input(0) is None:
             return [None, None, None]
         kept = past[2] if past is not None else None if call.has(3) else 0
@@ -333,10 +333,16 @@ def _longer(a: Dim | None, b: Dim | None) -> Dim | None:
     return found if found in (a, b) else None
 
 
-def rotations(call: Call) -> Dim:
-    """Return the elements of queries and new keys that the operator rotates itself."""
-    if not attribute(call, "do_rotary", 0):
-        return 0
-    heads, kv_heads = attribute(call, "num_heads"), attribute(call, "kv_num_heads")
-    found = grouped(call)
-    return checked(found.batch) * checked(found.queries) * checked(found.size) * (heads + kv_heads)
+def rotations(total: int) -> Formula:
+    """Count the elements of queries and new keys that the operator rotates itself."""
+    project = grouped(total)
+
+    def rotated(call: Call) -> Dim:
+        if not attribute(call, "do_rotary", 0):
+            return 0
+        heads, kv_heads = attribute(call, "num_heads"), attribute(call, "kv_num_heads")
+        found = project(call)
+        tokens = checked(found.batch) * checked(found.queries)
+        return tokens * checked(found.size) * (heads + kv_heads)
+
+    return rotated
