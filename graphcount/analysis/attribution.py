@@ -1,7 +1,7 @@
 """Stored tensor → the operators that really use it, and in which role.
 
 A tensor is followed forward from where it is held, through operators that only move, convert or
-dequantize numbers (`OpSpec.passes`), through body inputs of If, Loop and Scan and out of the
+dequantize numbers (`Operator.passes`), through body inputs of If, Loop and Scan and out of the
 branches of an If, to the nodes that use it. Work is bounded per tensor and in total.
 """
 
