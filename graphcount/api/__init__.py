@@ -1,15 +1,92 @@
 """One function a verb, one file a subject. What a call does not need, it does not import."""
 
-from graphcount.api.auditing import audit, rules
-from graphcount.api.benchmarking import bench
-from graphcount.api.checking import check
-from graphcount.api.comparing import compared, diff
-from graphcount.api.drawing import export, page
-from graphcount.api.explaining import explain
-from graphcount.api.model import CountOptions, MacsConvention, Model, Operators, Sizes, count, load
-from graphcount.api.planning import plan
-from graphcount.api.scanning import examine, scan
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from graphcount.report.records import Report
+
+if TYPE_CHECKING:
+    from graphcount.api.auditing import audit, audits, rules
+    from graphcount.api.benchmarking import bench, bench_report, benches
+    from graphcount.api.checking import Checked, check
+    from graphcount.api.comparing import diff
+    from graphcount.api.drawing import export, page
+    from graphcount.api.explaining import explain
+    from graphcount.api.model import (
+        Counting,
+        CountOptions,
+        MacsConvention,
+        Model,
+        Operators,
+        Sizes,
+        count,
+        load,
+    )
+    from graphcount.api.outcomes import Judged, counts
+    from graphcount.api.planning import plan
+    from graphcount.api.scanning import Interrupted, Scanned, examine, inventory, scan
+    from graphcount.api.starting import init
+
+_HOMES = {
+    "auditing": ("audit", "audits", "rules"),
+    "benchmarking": ("bench", "bench_report", "benches"),
+    "checking": ("Checked", "check"),
+    "comparing": ("diff",),
+    "drawing": ("export", "page"),
+    "explaining": ("explain",),
+    "model": (
+        *("CountOptions", "Counting", "MacsConvention", "Model", "Operators", "Sizes"),
+        *("count", "load"),
+    ),
+    "outcomes": ("Judged", "counts"),
+    "planning": ("plan",),
+    "scanning": ("Interrupted", "Scanned", "examine", "inventory", "scan"),
+    "starting": ("init",),
+}
+"""Names by the file that has them, which is imported when one is first used."""
+
+__all__ = [
+    "Checked",
+    "CountOptions",
+    "Counting",
+    "Interrupted",
+    "Judged",
+    "MacsConvention",
+    "Model",
+    "Operators",
+    "Scanned",
+    "Sizes",
+    "audit",
+    "audits",
+    "bench",
+    "bench_report",
+    "benches",
+    "check",
+    "count",
+    "counts",
+    "diff",
+    "examine",
+    "explain",
+    "export",
+    "init",
+    "inventory",
+    "load",
+    "page",
+    "plan",
+    "rules",
+    "scan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
 
 
 def _notebook(report: Report) -> str:
@@ -19,25 +96,3 @@ def _notebook(report: Report) -> str:
 
 
 Report.notebook = staticmethod(_notebook)
-
-__all__ = [
-    "CountOptions",
-    "MacsConvention",
-    "Model",
-    "Operators",
-    "Sizes",
-    "audit",
-    "bench",
-    "check",
-    "compared",
-    "count",
-    "diff",
-    "examine",
-    "explain",
-    "export",
-    "load",
-    "page",
-    "plan",
-    "rules",
-    "scan",
-]

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from graphcount.errors import UsageError
 
+if TYPE_CHECKING:
+    from graphcount.config import Config
+    from graphcount.gates.budgets import Bound, Budget
+
+    Demands = Mapping[str, int | str] | Sequence[Budget] | None
+    """Limits as people write them: `{"parameters": "30M"}`; or budgets that were read already."""
+
 Name = TypeVar("Name", bound=str)
+
+
+def silent(text: str) -> None:
+    """Say nothing of what is being done."""
 
 
 def path_text(path: object) -> str:
@@ -45,3 +56,32 @@ def refuse_others(options: Mapping[str, object], known: type) -> None:
     """
     for name in options.keys() - known.__annotations__.keys():
         raise TypeError(f"there is no option {name!r}; see graphcount.api.{known.__name__}")
+
+
+def budgets(bound: Bound, demands: Demands) -> tuple[Budget, ...]:
+    """Return the budgets of one bound.
+
+    Raises:
+        UsageError: There is no such measure.
+        ValueError: A limit is no quantity.
+    """
+    from graphcount.gates.budgets import Origin, make_budget
+
+    if not isinstance(demands, Mapping):
+        return tuple(demands or ())
+    origin = Origin(option=bound)
+    return tuple(make_budget(name, str(limit), bound, origin) for name, limit in demands.items())
+
+
+def configured(config: Config | str | None) -> Config:
+    """Return a configuration: as given, read from its file, or an empty one.
+
+    Raises:
+        NotReadableError: The file cannot be read.
+        ConfigError: It is wrong.
+    """
+    from graphcount.config import NO_CONFIG, load_config
+
+    if isinstance(config, str):
+        return load_config(config)
+    return NO_CONFIG if config is None else config

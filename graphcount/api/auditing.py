@@ -4,22 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from graphcount.api.arguments import path_text, several
-from graphcount.api.model import Model, gc_paused
+from graphcount.api.arguments import configured, path_text, several, silent
+from graphcount.api.model import Measured, Model, gc_paused
+from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.paths import is_remote
+from graphcount.report.records import Report
 
 if TYPE_CHECKING:
-    from graphcount.report.records import Report
+    from graphcount.config import Config
+    from graphcount.config.audits import Asked
     from graphcount.report.rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
 """Up to so many bytes of stored tensors an audit reads them by default, and with them side files
 that state a checksum."""
+
+
+FAIL_ON = "high"
+"""Mildest severity that fails, when nobody says otherwise."""
+
+
+class AuditOptions(NamedTuple):
+    """What an audit looks for; see `audit`."""
+
+    deep: bool | None = None
+    select: Sequence[str] = ()
+    ignore: Mapping[str, str] = {}
+
+
+class AuditWords(TypedDict, total=False):
+    """What `audit` is given by name, beside the configuration."""
+
+    deep: bool | None
+    select: Sequence[str]
+    ignore: Mapping[str, str] | None
+    hash_file: bool
+    progress: Callable[[str], None]
+    limits: Limits | None
 
 
 def audit(
@@ -29,8 +55,9 @@ def audit(
     select: Sequence[str] = (),
     ignore: Mapping[str, str] | None = None,
     hash_file: bool = False,
-    progress: Callable[[str], None] = lambda rule: None,
-    limits: Limits = DEFAULT_LIMITS,
+    config: Config | str | None = None,
+    progress: Callable[[str], None] = silent,
+    limits: Limits | None = None,
 ) -> Report:
     """Look for what a model hides; see `graphcount.auditing`.
 
@@ -41,8 +68,10 @@ def audit(
         select: Ids of rules to run, or their beginnings; empty for all.
         ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
         hash_file: Put the SHA-256 of the model and its side files into the report.
+        config: A configuration, or its file: it selects and ignores what the arguments do not, and
+            has limits. None: none.
         progress: Called with what is being done: the id of a rule, or how far a long one is.
-        limits: What the file may ask of us.
+        limits: What the file may ask of us; None: what `config` says.
 
     Returns:
         The report of the model without its cost, with `findings` and `audit`.
@@ -51,55 +80,105 @@ def audit(
         GraphcountError: The model cannot be read, a selection names no rule, or a rule is set aside
             without a reason.
     """
+    settings = configured(config)
+    asked = _asked_of(settings, path)
+    bounds = limits or settings.limits
     with gc_paused():
-        model = Model(read_model(path_text(path), limits, keep_thin=True), limits)
-    report = model.report(deep=False, hash_file=hash_file, cost=False)
-    return audited(model, report, deep, select, ignore, progress, limits)
+        model = Model(read_model(path_text(path), bounds, keep_thin=True), bounds)
+    measured = model.measured(deep=False, hash_file=hash_file, cost=False)
+    how = AuditOptions(deep, select or asked.select, {**asked.ignore, **(ignore or {})})
+    return audited(model, measured, how, progress, bounds)
+
+
+def audits(
+    models: Sequence[str],
+    *,
+    fail_on: str | None = None,
+    config: Config | str | None = None,
+    on_error: OnError | None = None,
+    **options: Unpack[AuditWords],
+) -> Judged:
+    """Audit several models; the words are those of `graphcount audit`.
+
+    Args:
+        models: Paths.
+        fail_on: Mildest severity that fails; None: what `config` says of the model, or `high`.
+        config: A configuration, or its file; None: none.
+        on_error: Told of a model that cannot be read; None: its error is raised.
+        options: Those of `audit`.
+
+    Raises:
+        GraphcountError: A model cannot be read, and `on_error` is None, or an option makes no
+            sense.
+    """
+    from graphcount.gates.checks import fails
+
+    settings = configured(config)
+    outcomes = tuple(
+        read_each(models, lambda path: audit(path, config=settings, **options), on_error)
+    )
+    reports = {
+        path: outcome
+        for path, outcome in zip(models, outcomes, strict=True)
+        if isinstance(outcome, Report)
+    }
+    levels = {path: fail_on or _asked_of(settings, path).fail_on or FAIL_ON for path in reports}
+    failed = any(fails(report.findings, levels[path]) for path, report in reports.items())
+    complete = all(report.audit and report.audit.complete for report in reports.values())
+    return Judged(outcomes, failed, complete)
+
+
+def _asked_of(settings: Config, path: str) -> Asked:
+    from graphcount.config.audits import asked_of
+
+    return asked_of(settings, path)
 
 
 def audited(
     model: Model,
-    report: Report,
-    deep: bool | None = None,
-    select: Sequence[str] = (),
-    ignore: Mapping[str, str] | None = None,
-    progress: Callable[[str], None] = lambda rule: None,
+    measured: Measured,
+    how: AuditOptions,
+    progress: Callable[[str], None] = silent,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
-    """A model's report with what an audit of it finds; see `audit`."""
+    """Return a model's report with what an audit of it finds; see `audit`."""
     from graphcount.auditing.context import Context
     from graphcount.auditing.engine import Selection
     from graphcount.auditing.engine import audit as run
 
-    for rule, reason in (ignore or {}).items():
+    for rule, reason in how.ignore.items():
         if not reason.strip():
             raise UsageError(f"ignore: {rule}: give a reason; it is kept")
+    report, counted = measured
     unasked_nbytes = DEEP_AUDIT_NBYTES - report.totals.nbytes.total
-    whole_files_nbytes = max(0, unasked_nbytes) if deep is None else 1 << 62
-    if deep is None:
-        deep = unasked_nbytes >= 0 and model.file.is_at_hand and not is_remote(model.path)
+    by_default = unasked_nbytes >= 0 and model.file.is_at_hand and not is_remote(model.path)
     context = Context(
         model.file,
         model.model_graph,
-        deep=deep,
-        counted=model.counted,
+        deep=by_default if how.deep is None else how.deep,
+        counted=counted,
         limits=limits,
         progress=progress,
-        whole_files_nbytes=whole_files_nbytes,
+        whole_files_nbytes=max(0, unasked_nbytes) if how.deep is None else 1 << 62,
     )
     try:
         with gc_paused():
-            found = run(context, Selection(several(select), dict(ignore or {})), progress)
+            found = run(context, Selection(several(how.select), dict(how.ignore)), progress)
     finally:
         context.close()
     return replace(report, findings=found.findings, audit=found.audit)
 
 
-def rules() -> tuple[RuleInfo, ...]:
-    """Every rule that a finding can carry, with its documentation, by id: audits' and checks'."""
+def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
+    """Return the rules that a finding can carry, with their documentation: audits' and checks'.
+
+    Args:
+        names: Ids, or their beginnings (`EXT`); empty for all.
+    """
     from graphcount.gates.rules import RULES
 
-    return tuple(sorted((*audit_rules(), *RULES.values())))
+    known = tuple(sorted((*audit_rules(), *RULES.values())))
+    return tuple(rule for rule in known if rule.id.startswith(several(names))) if names else known
 
 
 def audit_rules() -> tuple[RuleInfo, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from graphcount.api.arguments import refuse_others, several
+from graphcount.api.arguments import refuse_others, several, silent
 from graphcount.api.auditing import audit
-from graphcount.api.model import Operators, Sizes, load
+from graphcount.api.model import Counting, Operators, Sizes, count, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from graphcount.benchmarking.measure import BenchOptions, Subject
     from graphcount.report.bench import Result
     from graphcount.report.records import Report
+
+
+class BenchWords(TypedDict, total=False):
+    """What `bench` is given by name, beside sizes and trust."""
+
+    inputs: Sequence[str]
+    versus: str | None
+    operators: Operators | None
+    progress: Callable[[str], None]
+    limits: Limits
 
 
 def bench(
@@ -25,7 +36,7 @@ def bench(
     versus: str | None = None,
     trust: bool = False,
     operators: Operators | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = silent,
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[Sizes],
 ) -> Result:
@@ -62,6 +73,73 @@ def bench(
         profiled = how.profile and not subjects
         subjects.append(_subject(one, profiled, several(inputs), operators, limits, sizes))
     return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Benched:
+    """Results of a model for each combination of sizes."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """What the command returns: 1 when it is slower than the other model may be, or 0."""
+        return int(any(row.versus and row.versus.verdict == "exceeded" for row in self.results))
+
+
+def benches(
+    path: str,
+    options: BenchOptions | None = None,
+    *,
+    dims: Mapping[str, int | Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    trust: bool = False,
+    **words: Unpack[BenchWords],
+) -> Benched:
+    """Measure a model with several sizes; the words are those of `graphcount bench`.
+
+    Args:
+        path: The model, an .onnx file.
+        options: How to measure; None for the defaults.
+        dims: Sizes of dimensions, one or several: `{"batch": (1, 8)}`; every combination is
+            measured.
+        shapes: Shapes of graph inputs.
+        trust: Run although the audit has findings of high or critical severity.
+        words: The others of `bench`.
+
+    Raises:
+        GraphcountError: The model is refused, or cannot be read, fed or run.
+    """
+    from graphcount.benchmarking.measure import BenchOptions
+    from graphcount.benchmarking.plan import cases
+
+    if "-" in (path, words.get("versus")):
+        raise UsageError("a benchmark needs a path, not standard input; name a file")
+    how = options or BenchOptions()
+    given = (dims or {}).items()
+    combinations = cases(
+        {name: (size,) if isinstance(size, int) else tuple(size) for name, size in given}
+    )
+    if len(combinations) > 1 and how.save_inputs:
+        raise UsageError("--save-inputs and --format report take one size of each --dim")
+    results = [
+        bench(path, how, dims=sizes, shapes=shapes, trust=trust or number > 0, **words)
+        for number, sizes in enumerate(combinations)
+    ]
+    return Benched(tuple(results))
+
+
+def bench_report(result: Result, **options: Unpack[Counting]) -> str:
+    """Return the JSON of a model's report with a key `bench`: its count at the measured sizes."""
+    from graphcount.dtypes import BY_NAME
+    from graphcount.report.bench import to_dict
+    from graphcount.report.serial import dumps
+    from graphcount.report.serial import to_dict as report_dict
+
+    tensors = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
+    fed = {**(options.get("shapes") or {}), **tensors}
+    sized: Counting = {**options, "shapes": fed}
+    return f"{dumps({**report_dict(count(result.path, **sized)), 'bench': to_dict(result)})}\n"
 
 
 def _refuse_findings(report: Report) -> None:

@@ -1,76 +1,199 @@
-"""Budgets and lists that a model is held against."""
+"""Budgets and lists that models are held against."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from graphcount.api.arguments import refuse_others
-from graphcount.api.model import Sizes, load
-from graphcount.errors import UsageError
-from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.api.arguments import budgets, configured, path_text, refuse_others
+from graphcount.api.model import CountOptions, load
+from graphcount.api.outcomes import Judged, OnError, read_each
+from graphcount.errors import GraphcountError, UsageError
+from graphcount.loading.limits import Limits
+from graphcount.report.records import Report
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import Demands
+    from graphcount.config import Config
+    from graphcount.gates.budgets import Bound
     from graphcount.gates.checks import Check
-    from graphcount.report.records import Report
+    from graphcount.gates.examine import Baselines, Examined
+    from graphcount.gates.select import Target
+
+Progress = Callable[[Sequence[str]], Iterable[str]]
+"""Goes over the paths while their models are read, as `tqdm` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Judged):
+    """What a check comes to; it passes when `exit_code` is 0.
+
+    Attributes:
+        notes: What should be said about the baselines that were used.
+        written: A baseline was written.
+    """
+
+    notes: tuple[str, ...] = ()
+    written: bool = False
+
+
+class _Asked(NamedTuple):
+    """What every model is examined with."""
+
+    options: CountOptions
+    limits: Limits
+    baselines: Baselines
+    latencies: dict[str | None, dict[str, int]]
+    remembers: bool
 
 
 def check(
-    path: str,
+    path: str | Sequence[str] = (),
     *,
-    max: Mapping[str, int | str] | None = None,
-    min: Mapping[str, int | str] | None = None,
-    max_increase: Mapping[str, int | str] | None = None,
+    max: Demands = (),
+    min: Demands = (),
+    max_increase: Demands = (),
     checks: Sequence[Check] = (),
-    baseline: str = "",
-    deep: bool | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    **sizes: Unpack[Sizes],
-) -> Report:
-    """Hold a model against budgets; it passes when `report.findings` is empty.
+    config: Config | str | None = None,
+    baseline: str | None = None,
+    write_baseline: str | None = None,
+    bench: str | None = None,
+    fail_on: str = "high",
+    on_error: OnError | None = None,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+    **options: Unpack[CountOptions],
+) -> Checked:
+    """Hold models against budgets; the words are those of `graphcount check`.
 
     Args:
-        path: The model.
+        path: A model, a folder or a glob, or several; none: those that configured checks choose.
         max: Largest allowed values: `{"parameters": "30M", "nbytes": "100MB", "nodes.Loop": 0}`.
         min: Smallest allowed values.
         max_increase: Largest growth since the baseline: `{"parameters": "5%"}`.
-        checks: Checks of a configuration (`graphcount.config.load_config().checks`).
-        baseline: File written by `graphcount check --write-baseline`.
-        deep: Read payload to compare tensors; see `Model.report`.
-        limits: What the file may ask of us.
-        sizes: `dims` and `shapes`; see `Sizes`.
+        checks: Checks beside those of `config`.
+        config: A configuration, or its file: its checks, its operators, its limits. None: none;
+            `graphcount.config.load_config()` is the nearest one.
+        baseline: File to compare with, for every check; empty or None: each check's own.
+        write_baseline: File to write today's numbers to; not written unless all models were read.
+        bench: File with the result of `graphcount bench --format json`.
+        fail_on: Mildest severity that fails.
+        on_error: Told of a model that cannot be read; None: its error is raised.
+        progress: Goes over the paths, as `tqdm` does.
+        limits: What a file may ask of us; None: what `config` says.
+        options: How the models are counted; see `CountOptions`. `dims` and `shapes` win over those
+            of configured checks.
 
     Raises:
-        GraphcountError: The model cannot be read, a measure does not exist, the baseline is stale.
+        GraphcountError: A model cannot be read, a measure does not exist, a baseline is stale,
+            nothing is asked for, or no model.
         TypeError: There is no such option.
         ValueError: A limit is no quantity.
     """
-    from graphcount.gates.budgets import Bound, Origin, make_budget
-    from graphcount.gates.checks import Check
-    from graphcount.gates.examine import Baselines, examine, joined
+    from graphcount.gates.checks import fails
+    from graphcount.gates.examine import Baselines, joined
+    from graphcount.gates.latency import read_latencies
+    from graphcount.gates.select import targets
 
-    refuse_others(sizes, Sizes)
-    given: dict[Bound, Mapping[str, int | str] | None]
-    given = {"max": max, "min": min, "max_increase": max_increase}
-    budgets = tuple(
-        make_budget(name, str(limit), bound, Origin(option=bound))
-        for bound, rows in given.items()
-        for name, limit in (rows or {}).items()
+    refuse_others(options, CountOptions)
+    settings = configured(config)
+    remembers = write_baseline is not None
+    own = _own_check({"max": max, "min": min, "max_increase": max_increase}, remembers)
+    known = [_sized(row, options) for row in (*settings.checks, *checks)]
+    if own is None and not any(row.demands for row in known):
+        raise UsageError(
+            "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
+            " (graphcount init MODEL writes them)"
+        )
+    models = [path_text(one) for one in (path if isinstance(path, list | tuple) else [path])]
+    chosen = targets(models, known, own and _sized(own, options))
+    options = {
+        **options,
+        "operators": options.get("operators") or settings.operators or None,
+        "hash_file": options.get("hash_file", False) or remembers,
+    }
+    latencies = read_latencies(bench) if bench else {}
+    baselines = Baselines(baseline or "", _conventions(options))
+    asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers)
+    examined = _examined(chosen, asked, on_error, progress)
+    written = write_baseline is not None and _write_baseline(write_baseline, examined, asked)
+    outcomes = tuple(
+        item if isinstance(item, GraphcountError) else joined(item) for item in examined
     )
-    asked = [*checks, Check("budgets", budgets=budgets)] if budgets else [*checks]
-    if not any(check.demands for check in asked):
-        raise UsageError("nothing to check: give max, min, max_increase or checks")
-    dims = dict(sizes.get("dims") or {})
-    shapes = {name: tuple(row) for name, row in (sizes.get("shapes") or {}).items()}
-    asked = [
-        row._replace(dims={**row.dims, **dims}, shapes={**row.shapes, **shapes}) for row in asked
-    ]
-    model = load(path, limits=limits)
-    examined = examine(
-        lambda dims, shapes, cost: model.report(deep=deep, cost=cost, dims=dims, shapes=shapes),
-        path,
-        asked,
-        Baselines(baseline),
-        {},
-    )
-    return joined(examined)
+    failed = any(fails(item.findings, fail_on) for item in outcomes if isinstance(item, Report))
+    return Checked(outcomes, failed, notes=tuple(baselines.notes), written=written)
+
+
+def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | None:
+    """Return the check that arguments make for every model; None when they ask for nothing."""
+    from graphcount.gates.budgets import Origin
+    from graphcount.gates.checks import Check
+
+    found = tuple(budget for bound, rows in demands.items() for budget in budgets(bound, rows))
+    check = Check("options", Origin(option="options"), budgets=found)
+    return check if check.demands or remembers else None
+
+
+def _sized(check: Check, sizes: CountOptions) -> Check:
+    """Return a check with the sizes that arguments give; they win."""
+    dims = sizes.get("dims") or {}
+    shapes = {name: tuple(shape) for name, shape in (sizes.get("shapes") or {}).items()}
+    return check._replace(dims={**check.dims, **dims}, shapes={**check.shapes, **shapes})
+
+
+def _conventions(options: CountOptions) -> dict[str, str | bool]:
+    """Return how is counted, where that is not the usual way."""
+    found: dict[str, str | bool] = {}
+    if options.get("in_place"):
+        found["in_place"] = True
+    if options.get("macs_convention", "graphcount") != "graphcount":
+        found["macs_convention"] = options["macs_convention"]
+    return found
+
+
+def _examined(
+    chosen: Sequence[Target], asked: _Asked, on_error: OnError | None, progress: Progress | None
+) -> list[list[Examined] | GraphcountError]:
+    """Return what each model comes to: read once, counted for each set of sizes."""
+    from graphcount.gates.examine import examine
+    from graphcount.gates.latency import latency_of
+    from graphcount.report.rows import Dim
+
+    checks = {target.path: target.checks for target in chosen}
+    cost = asked.options.get("cost")
+    by_default = None if asked.remembers else False  # a baseline remembers costs too
+
+    def read(path: str) -> list[Examined]:
+        model = load(path, limits=asked.limits)
+
+        def count(dims: dict[str, int], shapes: dict[str, tuple[Dim, ...]], need: bool) -> Report:
+            needed = (need or by_default) if cost is None else cost
+            sized: CountOptions = {**asked.options, "dims": dims, "shapes": shapes, "cost": needed}
+            return model.report(**sized)
+
+        latency = latency_of(asked.latencies, path)
+        return examine(count, path, checks[path], asked.baselines, latency)
+
+    paths = list(checks)
+    return list(read_each(progress(paths) if progress else paths, read, on_error))
+
+
+def _write_baseline(
+    file: str, examined: Sequence[list[Examined] | GraphcountError], asked: _Asked
+) -> bool:
+    """Write what was measured; nothing when a model could not be read."""
+    from graphcount.gates.baseline import entry, write_text
+    from graphcount.loading.writing import write_file
+
+    entries = {}
+    for item in examined:
+        if isinstance(item, GraphcountError):
+            return False
+        for one in item:
+            measures = {verdict.measure for row in one.rows for verdict in row.verdicts}
+            conventions = asked.baselines.conventions
+            row = entry(file, one.subject, one.dims, one.shapes, measures, conventions)
+            entries[row.path, str(row.dims), str(row.shapes)] = row
+    write_file(write_text(entries.values()), file)
+    return True

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from graphcount.api.arguments import path_text
+from graphcount.api.arguments import budgets, path_text
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import Demands
     from graphcount.comparing.side import Subject
     from graphcount.report.diff import Diff
     from graphcount.report.records import Report
@@ -21,6 +22,7 @@ def diff(
     new: str | Report | Model,
     *,
     values: bool = False,
+    max_increase: Demands = (),
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> Diff:
@@ -30,13 +32,23 @@ def diff(
         old: Path of a model or of a saved report (`--format json`), a report, or a model.
         new: The same.
         values: Compare the numbers of tensors, too: all of them are read.
+        max_increase: Largest growth: `{"parameters": "5%"}`; what breaks it is in `findings`.
         limits: What the files may ask of us.
         options: How the models are counted; see `CountOptions`.
 
     Raises:
         GraphcountError: One of them cannot be read, or an option makes no sense.
+        ValueError: A limit is no quantity.
     """
-    return compared(old, new, values=values, limits=limits, **options)[0]
+    growth = budgets("max_increase", max_increase)
+    if any(limit.measure.depends_on == "cost" for limit in growth) and options.get("cost") is None:
+        options["cost"] = True
+    found, before, after = compared(old, new, values=values, limits=limits, **options)
+    if not growth:
+        return found
+    from graphcount.gates.growth import judge_growth
+
+    return replace(found, findings=judge_growth(before, after, growth))
 
 
 def compared(
@@ -47,7 +59,7 @@ def compared(
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> tuple[Diff, Report, Report]:
-    """`diff`, and the two reports that it compared."""
+    """Return a diff without limits, and the two reports that it compares; see `diff`."""
     from graphcount.comparing import compare
 
     if old == "-" and new == "-":

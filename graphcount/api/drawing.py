@@ -1,16 +1,21 @@
-"""What people look at: a page, and graphs for other tools."""
+"""What people look at: an HTML page, and graphs for other tools."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, Unpack
 
 from graphcount.api.arguments import path_text
-from graphcount.api.auditing import audited, rules
+from graphcount.api.auditing import AuditOptions, audited, rules
 from graphcount.api.comparing import compared
 from graphcount.api.model import CountOptions, Model, gc_paused, load
-from graphcount.errors import UsageError
+from graphcount.errors import DamagedError, GraphcountError, UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.units import nbytes
+
+MAX_BENCH_NBYTES = 256 * 2**20
+"""Results of benchmarks are read up to this size."""
 
 
 def export(
@@ -59,7 +64,8 @@ def page(
     Args:
         path: The model.
         against: Another model, or a saved report: the page shows what grew since.
-        bench: JSON of `graphcount bench` for the model: the page shows cost against time.
+        bench: What `graphcount bench --format json` says of the model, or its file: the page shows
+            cost against time.
         audit: Look for what the model hides, too; `deep` is for this, too.
         binary: Sizes in KiB, MiB, GiB.
         limits: What the files may ask of us.
@@ -72,15 +78,18 @@ def page(
     from graphcount.formats.page.bench import times
     from graphcount.formats.page.changes import changes
 
-    if bench is not None:
+    if isinstance(bench, str):
+        bench = _read_bench(bench)
+    elif bench is not None:
         times(bench)  # what is no benchmark is refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
         model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
     timed: CountOptions = {**options, "timeline": True}
-    report = model.report(**timed)
-    measured = times(bench, {node.id for node in report.nodes}) if bench is not None else None
+    measured = model.measured(**timed)
+    report = measured.report
+    timings = times(bench, {node.id for node in report.nodes}) if bench is not None else None
     if audit:
-        report = audited(model, report, options.get("deep"), limits=limits)
+        report = audited(model, measured, AuditOptions(options.get("deep")), limits=limits)
     old, found = None, None
     if against is not None:
         from graphcount.report.diff import diff_dict
@@ -92,6 +101,32 @@ def page(
         rules={rule.id: rule for rule in rules()} if report.findings else {},
         against=old,
         changes=found,
-        bench=measured,
+        bench=timings,
         binary=binary,
     )
+
+
+def _read_bench(path: str) -> Any:
+    """Return the JSON of a benchmark.
+
+    Raises:
+        GraphcountError: It cannot be read, or is none.
+    """
+    from graphcount.formats.page.bench import times
+    from graphcount.loading.source import open_regular
+
+    try:
+        with open_regular(path) as file:
+            data = file.read(MAX_BENCH_NBYTES + 1)
+    except GraphcountError as error:
+        raise error.at(path) from None
+    if len(data) > MAX_BENCH_NBYTES:
+        raise DamagedError(f"more than {nbytes(MAX_BENCH_NBYTES)} of JSON", path)
+    try:
+        result = json.loads(data)
+        times(result)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"not JSON: {error}", path) from None
+    except GraphcountError as error:
+        raise error.at(path) from None
+    return result

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 from graphcount.api.arguments import path_text, plain, refuse_others
 from graphcount.errors import GraphcountError, UsageError
@@ -76,8 +76,23 @@ class CountOptions(Sizes, total=False):
     operators: Operators | None
 
 
+class Counting(CountOptions, total=False):
+    """How a model is counted, and what its file may ask of us."""
+
+    limits: Limits
+
+
+class Measured(NamedTuple):
+    """A report, and the stored tensors that it was made of."""
+
+    report: Report
+    counted: Counted
+
+
 class Model:
-    """A model that was read: its records, its graph, its report.
+    """A model that was read: its records, its graph, its reports.
+
+    It remembers nothing that changes an answer: any order of calls gives what a new one gives.
 
     Example:
         >>> import networkx as nx
@@ -86,16 +101,14 @@ class Model:
 
     Attributes:
         file: The records, and where they are from.
-        counted: The stored tensors that the last report was made of; None before the first.
     """
 
     def __init__(self, file: ModelFile, limits: Limits = DEFAULT_LIMITS) -> None:
         self.file = file
         self._limits = limits
         self._model_graph: ModelGraph | None = None
-        self._annotated = False
+        self._annotated: nx.MultiDiGraph[str] | None = None
         self._hashes: Hashes | None = None
-        self.counted: Counted | None = None
 
     @property
     def path(self) -> str:
@@ -129,12 +142,15 @@ class Model:
         """The networkx graph: operators as nodes, values as edges; see `graphcount.graph`.
 
         Operators also carry what was counted: `module`, `parameters`, `buffers`, `nbytes`,
-        `output_shapes` (declared ones) and `macs`.
+        `output_shapes` (declared ones) and `macs`. It is made once, and is the caller's: reports
+        are of the file, whatever becomes of it.
         """
-        if not self._annotated:
-            nodes = self.model_graph.tables.nodes
+        if self._annotated is None:
+            from graphcount.graph.tables import networkx_copy
+
+            graph = networkx_copy(self.model_graph.tables)
             for row in self.report(deep=False).nodes:
-                nodes[row.id].update(
+                graph.nodes[row.id].update(
                     module=row.module,
                     parameters=row.parameters,
                     buffers=row.buffers,
@@ -142,8 +158,8 @@ class Model:
                     output_shapes=row.output_shapes,
                     macs=row.macs,
                 )
-            self._annotated = True
-        return self.model_graph.graph
+            self._annotated = graph
+        return self._annotated
 
     def report(self, **options: Unpack[CountOptions]) -> Report:
         """Count the model; see `CountOptions`.
@@ -154,6 +170,10 @@ class Model:
             UsageError: A formula in `operators` is none, or for an operator that is known, or
                 there is no such convention.
         """
+        return self.measured(**options).report
+
+    def measured(self, **options: Unpack[CountOptions]) -> Measured:
+        """Count the model, and return what the report was made of, too; see `report`."""
         refuse_others(options, CountOptions)
         from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
@@ -169,11 +189,13 @@ class Model:
             digest = sha256(self.path) if hash_file else None
             cost = self._cost_options(options)
             with gc_paused():
-                counted = self.counted = count(self.file, self.model_graph, values)
+                counted = count(self.file, self.model_graph, values)
                 report = summarize(self.file, self.model_graph, counted, values, digest, cost)
         finally:
             values.close()
-        return replace(report, fingerprint=self.hashes().fingerprint) if hash_file else report
+        if hash_file:
+            report = replace(report, fingerprint=self.hashes().fingerprint)
+        return Measured(report, counted)
 
     def _cost_options(self, options: CountOptions) -> CostOptions | None:
         """How to measure a forward pass; None: not at all."""

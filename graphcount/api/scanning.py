@@ -1,18 +1,83 @@
-"""Many models."""
+"""Many models: one after the other, or kept in an inventory."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from graphcount.api.auditing import audited
+from graphcount.api.auditing import AuditOptions, audited
 from graphcount.api.model import load
-from graphcount.errors import GraphcountError
+from graphcount.errors import GraphcountError, NotReadableError, UsageError
 
 if TYPE_CHECKING:
+    from graphcount.gates.budgets import Budget
     from graphcount.report.records import Report
+    from graphcount.scanning.inventory import Inventory
+    from graphcount.scanning.row import Row
+    from graphcount.scanning.summary import Summary
+    from graphcount.scanning.targets import Target
     from graphcount.scanning.work import Analysis
+
+BUG = 70
+"""Exit code of a scan that met an error of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan with an inventory comes to.
+
+    Attributes:
+        inventory: The rows; open as long as the `with` that made it.
+        models: How many there are.
+        bugs: Models that met an error of ours.
+        errors: Models that could not be read.
+        failed: Models over a budget, or with a finding that is severe enough.
+        unknown: Models of which something is not known.
+        strict: What is unknown fails, too.
+    """
+
+    inventory: Inventory
+    models: int
+    bugs: int
+    errors: int
+    failed: int
+    unknown: int
+    strict: bool
+
+    def rows(self) -> Iterator[Row]:
+        """Yield a row a model, in order."""
+        return self.inventory.rows()
+
+    def summary(self) -> Summary:
+        """Return what the table of `graphcount scan` says."""
+        from graphcount.scanning.summary import summarize
+
+        return summarize(self.inventory)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command returns: 70, 2, 1 or 0, the worst of all models."""
+        if self.bugs:
+            return BUG
+        return 2 if self.errors else int(bool(self.failed or (self.strict and self.unknown)))
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a scan, after what is done was written.
+
+    Attributes:
+        done: Models that are done.
+        kept: They are in an inventory, from which `resume` goes on.
+    """
+
+    def __init__(self, done: int, kept: bool) -> None:
+        super().__init__()
+        self.done = done
+        self.kept = kept
 
 
 def examine(path: str, analysis: Analysis) -> Report:
@@ -25,28 +90,48 @@ def examine(path: str, analysis: Analysis) -> Report:
     Raises:
         GraphcountError: The model cannot be read, or an option makes no sense.
     """
-    from graphcount.gates.budgets import parse_budget
     from graphcount.gates.checks import Check, findings, run
     from graphcount.gates.subject import Subject
 
-    budgets = [parse_budget(text, "max") for text in analysis.maxima]
-    budgets += [parse_budget(text, "min") for text in analysis.minima]
-    check = Check("scan", budgets=tuple(budgets))
+    budgets = _budgets(analysis)
+    check = Check("scan", budgets=budgets)
     model = load(path, limits=analysis.limits)
-    report = model.report(
+    measured = model.measured(
         deep=analysis.deep,
         hash_file=analysis.hash_file,
         cost=True if check.needs_cost and analysis.cost is None else analysis.cost,
         dims=analysis.dims,
     )
+    report = measured.report
     if analysis.audit:
-        report = audited(
-            model, report, analysis.deep, analysis.select, analysis.ignore, limits=analysis.limits
-        )
+        how = AuditOptions(analysis.deep, analysis.select, analysis.ignore)
+        report = audited(model, measured, how, limits=analysis.limits)
     if budgets:
         row = run(check, Subject(report))
         report = replace(report, checks=(row,), findings=(*findings([row]), *report.findings))
     return report
+
+
+def _budgets(analysis: Analysis) -> tuple[Budget, ...]:
+    """Return the budgets that every model is held against."""
+    from graphcount.gates.budgets import parse_budget
+
+    upper = [parse_budget(text, "max") for text in analysis.maxima]
+    return (*upper, *(parse_budget(text, "min") for text in analysis.minima))
+
+
+def _refuse_senseless(analysis: Analysis) -> None:
+    """Refuse options that make no sense before anything is read.
+
+    Raises:
+        UsageError: A budget is none, or one on time; rules are chosen, but no audit is asked for.
+    """
+    if (analysis.select or analysis.ignore) and not analysis.audit:
+        raise UsageError("--select and --ignore need --audit")
+    for budget in _budgets(analysis):
+        if budget.measure.unit == "time":
+            name = budget.measure.name
+            raise UsageError(f"{name}: a scan runs no model; graphcount check --bench judges it")
 
 
 def scan(
@@ -78,6 +163,134 @@ def scan(
     from graphcount.scanning.targets import expand
     from graphcount.scanning.work import Analysis
 
-    targets = [targets] if isinstance(targets, str) else targets
-    found = expand(targets, globs)
-    return stream(found, examine, analysis or Analysis(timeout_s=None), jobs, cluster)
+    analysis = analysis or Analysis(timeout_s=None)
+    _refuse_senseless(analysis)
+    found = expand([targets] if isinstance(targets, str) else targets, globs)
+    return stream(found, examine, analysis, jobs, cluster)
+
+
+@contextmanager
+def inventory(
+    targets: Iterable[str] | str,
+    outputs: Sequence[str] = (),
+    *,
+    globs: Sequence[str] = (),
+    jobs: int | None = None,
+    cluster: str | None = None,
+    resume: bool = False,
+    strict: bool = False,
+    binary: bool = False,
+    analysis: Analysis | None = None,
+    quiet: bool = True,
+) -> Iterator[Scanned]:
+    """Examine many models into an inventory; the words are those of `graphcount scan`.
+
+        with graphcount.inventory(["models/"], ["inventory.sqlite"], jobs=4) as scanned:
+            assert scanned.exit_code == 0, scanned.summary().errors
+
+    Args:
+        targets: Folders, globs, files, URLs, zip archives, `@list.txt`.
+        outputs: Files to write: `.sqlite` is the inventory itself, `.jsonl`, `.csv`, `.parquet` and
+            `.html` are made of it. None: it is gone after the `with`.
+        globs: Names that are models inside folders and archives; none: `*.onnx`.
+        jobs: Processes, as for `scan`; None: one a core.
+        cluster: Address of a Dask scheduler, or `local:N`.
+        resume: Go on with the `.sqlite` that is there; models that did not change are not read.
+        strict: What is unknown fails, too.
+        binary: Sizes of the page in KiB, MiB, GiB.
+        analysis: What to find out about each model; by default a count, in at most 300 seconds.
+        quiet: Show no progress; False: on stderr, where it is a terminal.
+
+    Raises:
+        UsageError: A target or an option makes no sense.
+        NotReadableError: A file cannot be written, there is no model, or a package is missing.
+        Interrupted: Ctrl-C; what is done was written.
+    """
+    from graphcount.scanning.inventory import Inventory
+    from graphcount.scanning.targets import DEFAULT_GLOBS, expand
+    from graphcount.scanning.work import Analysis
+
+    analysis = analysis or Analysis()
+    _refuse_senseless(analysis)
+    found = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
+    database = _database(outputs, resume)
+    exports = [path for path in outputs if path != database]
+    with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
+        path = database or os.path.join(folder, "inventory.sqlite")
+        with closing(Inventory(path, analysis.fingerprint())) as kept:
+            try:
+                _work(kept, found, analysis, jobs or _cores(), cluster, quiet)
+            except KeyboardInterrupt:
+                _export(kept, exports, binary)
+                ((done,),) = kept.query("SELECT count(*) FROM inventory")
+                raise Interrupted(done, database is not None) from None
+            _export(kept, exports, binary)
+            yield _scanned(kept, strict)
+
+
+def _database(outputs: Sequence[str], resume: bool) -> str | None:
+    """Return the output that is the inventory itself, or None."""
+    from graphcount.scanning.exports import DATABASES, suffix
+
+    databases = [path for path in outputs if suffix(path) in DATABASES]
+    if len(databases) > 1:
+        raise UsageError("one inventory is enough: give one -o with .sqlite")
+    if resume and not databases:
+        raise UsageError("--resume needs the inventory: -o FILE.sqlite")
+    if databases and not resume and os.path.exists(databases[0]):
+        raise NotReadableError("is there already; --resume goes on with it", databases[0])
+    for path in outputs:
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            raise NotReadableError(f"cannot be written: there is no folder {folder}", path)
+    return databases[0] if databases else None
+
+
+def _work(
+    kept: Inventory,
+    found: Iterator[Target],
+    analysis: Analysis,
+    jobs: int,
+    cluster: str | None,
+    quiet: bool,
+) -> None:
+    """List the models and look at each."""
+    from graphcount.scanning.progress import progress
+    from graphcount.scanning.run import work
+
+    with progress(quiet) as shown:
+        total = kept.begin(shown.listing(found))
+        if not total:
+            raise NotReadableError("no model found; --glob says which names are models")
+        results = work(kept.tasks(), examine, analysis, jobs, cluster)
+        for done in shown.working(results, total):
+            kept.put(done)
+    kept.finish()
+
+
+def _export(kept: Inventory, exports: Sequence[str], binary: bool) -> None:
+    from graphcount.scanning.exports import export
+
+    for path in exports:
+        export(kept.rows(), path, binary)
+
+
+def _scanned(kept: Inventory, strict: bool) -> Scanned:
+    from graphcount.scanning.row import ERROR, FAILED
+    from graphcount.scanning.work import BUG as SLUG
+
+    ((models, *facts),) = kept.query(
+        "SELECT count(*), total(error = ?), total(status = ?), total(status = ?),"
+        " total(unknown > 0) FROM inventory",
+        *(SLUG, ERROR, FAILED),
+    )
+    bugs, errors, failed, unknown = map(int, facts)
+    return Scanned(kept, models, bugs, errors, failed, unknown, strict)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,20 +14,22 @@ from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     AMOUNT,
     COUNT,
-    config_options,
-    counting,
+    counting_options,
+    gathered,
     model_argument,
     output_options,
-    read_config,
     shape_option,
     top_option,
 )
-from graphcount.cli.output import make_view, write
-from graphcount.dtypes import BY_NAME
+from graphcount.cli.output import Output
 from graphcount.errors import UsageError
 from graphcount.units import parse, parse_size
 
+if TYPE_CHECKING:
+    from graphcount.benchmarking.measure import BenchOptions
+
 FORMATS = ("table", "json", "report", "csv")
+ONE_SIZE = "--save-inputs and --format report take one size of each --dim"
 LEVELS = ("none", "basic", "extended", "all")
 
 
@@ -56,6 +58,130 @@ def _parse_nbytes(
         raise click.BadParameter(str(error)) from None
 
 
+def _how(no_profile: bool, memory_limit: int | None, **others: Any) -> BenchOptions:
+    from graphcount.benchmarking.measure import BenchOptions
+
+    return BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **others)
+
+
+how_options = gathered(
+    "how",
+    _how,
+    click.option(
+        "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the inputs made up."
+    ),
+    click.option(
+        "--save-inputs", metavar="FILE", type=FILE, help="Write the inputs to an .npz file."
+    ),
+    click.option(
+        "--max-ratio",
+        type=AMOUNT,
+        metavar="R",
+        help="With --vs: exit 1 when the interval of the ratio lies wholly above R.",
+    ),
+    click.option(
+        "--warmup",
+        type=click.IntRange(0),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Runs before the clock, after the first.",
+    ),
+    click.option(
+        "--runs",
+        type=click.IntRange(1, 1_000_000),
+        metavar="N",
+        help="Timed runs.  [default: 1,000, within 5 s]",
+    ),
+    click.option(
+        "--seconds",
+        type=AMOUNT,
+        metavar="SECONDS",
+        help="Stop after so long, with ten runs at least.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Threads that call the model at once.",
+    ),
+    click.option(
+        "--sessions",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Sessions they share.",
+    ),
+    click.option("--no-profile", is_flag=True, help="Do not measure single operators."),
+    click.option(
+        "--provider",
+        type=click.Choice(list(PROVIDERS)),
+        default="cpu",
+        show_default=True,
+        metavar="NAME",
+        help=f"Who computes: {', '.join(PROVIDERS)}. Falling back to another is an error.",
+    ),
+    click.option("--threads", type=COUNT, metavar="N", help="Threads of an operator."),
+    click.option("--inter-threads", type=COUNT, metavar="N", help="Operators at once."),
+    click.option(
+        "--optimization",
+        type=click.Choice(LEVELS),
+        default="all",
+        show_default=True,
+        help="What onnxruntime may change in the graph.",
+    ),
+    click.option(
+        "--custom-ops",
+        metavar="FILE",
+        type=FILE,
+        help="Load a library with custom operators: its code runs.",
+    ),
+    click.option(
+        "--timeout",
+        type=AMOUNT,
+        default=600,
+        show_default=True,
+        metavar="SECONDS",
+        help="Give up on a model after so long.",
+    ),
+    click.option(
+        "--memory-limit",
+        callback=_parse_nbytes,
+        metavar="SIZE",
+        help="Memory of the child process, e.g. 4GB.  [default on the CPU: 80 % of what is free]",
+    ),
+)
+fed_options = gathered(
+    "fed",
+    dict,
+    click.option(
+        "--vs", "versus", metavar="MODEL", type=FILE, help="Take turns with another model."
+    ),
+    click.option(
+        "--dim",
+        "dims",
+        multiple=True,
+        metavar="NAME=N[,N...]",
+        callback=_parse_sizes,
+        help="Size of a dimension the model leaves free; several sizes are measured one by one."
+        " May be repeated.",
+    ),
+    shape_option,
+    click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="FILE",
+        type=FILE,
+        help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
+    ),
+    click.option("--trust", is_flag=True, help="Run although the audit found something severe."),
+)
+
+
 @click.command(
     "bench",
     cls=Command,
@@ -66,191 +192,44 @@ def _parse_nbytes(
     ),
 )
 @model_argument
-@click.option("--vs", "versus", metavar="MODEL", type=FILE, help="Take turns with another model.")
+@fed_options
 @top_option
 @click.option("--by-node", is_flag=True, help="CSV: a row an operator.")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the inputs made up."
-)
-@click.option("--save-inputs", metavar="FILE", type=FILE, help="Write the inputs to an .npz file.")
-@click.option(
-    "--max-ratio",
-    type=AMOUNT,
-    metavar="R",
-    help="With --vs: exit 1 when the interval of the ratio lies wholly above R.",
-)
-@click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME=N[,N...]",
-    callback=_parse_sizes,
-    help="Size of a dimension the model leaves free; several sizes are measured one by one."
-    " May be repeated.",
-)
-@shape_option
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="FILE",
-    type=FILE,
-    help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
-)
-@click.option(
-    "--warmup",
-    type=click.IntRange(0),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Runs before the clock, after the first.",
-)
-@click.option(
-    "--runs",
-    type=click.IntRange(1, 1_000_000),
-    metavar="N",
-    help="Timed runs.  [default: 1,000, within 5 s]",
-)
-@click.option(
-    "--seconds",
-    type=AMOUNT,
-    metavar="SECONDS",
-    help="Stop after so long, with ten runs at least.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Threads that call the model at once.",
-)
-@click.option(
-    "--sessions",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Sessions they share.",
-)
-@click.option("--no-profile", is_flag=True, help="Do not measure single operators.")
-@click.option(
-    "--provider",
-    type=click.Choice(list(PROVIDERS)),
-    default="cpu",
-    show_default=True,
-    metavar="NAME",
-    help=f"Who computes: {', '.join(PROVIDERS)}. Falling back to another is an error.",
-)
-@click.option("--threads", type=COUNT, metavar="N", help="Threads of an operator.")
-@click.option("--inter-threads", type=COUNT, metavar="N", help="Operators at once.")
-@click.option(
-    "--optimization",
-    type=click.Choice(LEVELS),
-    default="all",
-    show_default=True,
-    help="What onnxruntime may change in the graph.",
-)
-@click.option(
-    "--custom-ops",
-    metavar="FILE",
-    type=FILE,
-    help="Load a library with custom operators: its code runs.",
-)
-@click.option(
-    "--timeout",
-    type=AMOUNT,
-    default=600,
-    show_default=True,
-    metavar="SECONDS",
-    help="Give up on a model after so long.",
-)
-@click.option(
-    "--memory-limit",
-    callback=_parse_nbytes,
-    metavar="SIZE",
-    help="Memory of the child process, e.g. 4GB.  [default on the CPU: 80 % of what is free]",
-)
-@click.option("--trust", is_flag=True, help="Run although the audit found something severe.")
-@config_options
+@how_options
+@counting_options()
 @output_options(FORMATS, "How to print the result; report: the count's JSON with a key bench.")
 def command(
     model: str,
-    versus: str | None,
-    dims: dict[str, tuple[int, ...]],
-    shapes: dict[str, tuple[int | str | None, ...]],
-    inputs: tuple[str, ...],
-    no_profile: bool,
-    by_node: bool,
+    fed: dict[str, Any],
     top: int | None,
-    memory_limit: int | None,
-    trust: bool,
-    config_file: str | None,
-    no_config: bool,
-    format_name: str,
-    output: str | None,
-    quiet: bool,
-    no_color: bool,
-    binary: bool,
-    **how: Any,
+    by_node: bool,
+    how: BenchOptions,
+    options: dict[str, Any],
+    output: Output,
 ) -> int:
     """Run MODEL with onnxruntime and measure it: latency, throughput, memory, operators.
 
     The model is executed, in a child process with limits, after an audit of its structure. Needs
     the extra: pip install 'graphcount[bench]'.
     """
-    from graphcount.api import bench
-    from graphcount.benchmarking.measure import BenchOptions
-    from graphcount.benchmarking.plan import cases
+    from graphcount.api import bench_report, benches
     from graphcount.formats.bench import render
 
-    if "-" in (model, versus):
-        raise UsageError("a benchmark needs a path, not standard input; name a file")
-    options = BenchOptions(profile=not no_profile, memory_limit_nbytes=memory_limit, **how)
-    configured = counting(read_config(config_file, no_config))
-    combinations = cases(dims)
-    if len(combinations) > 1 and (options.save_inputs or format_name == "report"):
-        raise UsageError("--save-inputs and --format report take one size of each --dim")
-    if len(combinations) > 1 and not (by_node or format_name == "json"):
-        options = replace(options, profile=options.provider != "cpu" and options.profile)
-    show = _progress(quiet)
-    results = []
-    for number, sizes in enumerate(combinations):
-        result = bench(
-            model,
-            options,
-            dims=sizes,
-            shapes=shapes,
-            inputs=inputs,
-            versus=versus,
-            trust=trust or number > 0,
-            progress=show,
-            **configured,
-        )
-        results.append(result)
+    several = any(len(sizes) > 1 for sizes in fed["dims"].values())
+    if several and output.format_name == "report":
+        raise UsageError(ONE_SIZE)
+    if several and not (by_node or output.format_name == "json"):
+        how = replace(how, profile=how.provider != "cpu" and how.profile)
+    show = _progress(output.quiet)
+    benched = benches(model, how, progress=show, **fed, **options)
     show("")
-    if format_name == "report":
-        text = _in_report(results[0], shapes, configured)
+    if output.format_name == "report":
+        text = bench_report(benched.results[0], shapes=fed["shapes"], **options)
     else:
-        view = make_view(output, no_color, binary, by="node" if by_node else None, top=top)
-        text = render(format_name, results, view)
-    write(text, output)
-    exceeded = any(item.versus and item.versus.verdict == "exceeded" for item in results)
-    return 1 if exceeded else 0
-
-
-def _in_report(
-    result: Any, shapes: dict[str, tuple[int | str | None, ...]], configured: dict[str, Any]
-) -> str:
-    from graphcount.api import count
-    from graphcount.report.bench import to_dict
-    from graphcount.report.serial import dumps
-    from graphcount.report.serial import to_dict as report_dict
-
-    tensors = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
-    fed = {**shapes, **tensors}
-    report = count(result.path, shapes=fed, **configured)
-    return f"{dumps({**report_dict(report), 'bench': to_dict(result)})}\n"
+        view = output.view(by="node" if by_node else None, top=top)
+        text = render(output.format_name, benched.results, view)
+    output.write(text)
+    return benched.exit_code
 
 
 def _progress(quiet: bool) -> Callable[[str], None]:

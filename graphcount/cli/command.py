@@ -63,7 +63,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Groups of options in a command's help, in this order, after the options that are in none."""
 
 
-OUTPUTS = ("output", "outputs", "also", "write_baseline", "save_inputs")
+OUTPUTS = ("file", "outputs", "also", "write_baseline", "save_inputs")
 """Parameters that name files to write; all others of type `FILE` name files to read."""
 
 

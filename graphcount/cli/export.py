@@ -9,18 +9,16 @@ import click
 from graphcount.cli.command import Command
 from graphcount.cli.options import (
     COUNT,
-    config_options,
     cost_options,
-    counting,
+    counting_options,
     model_argument,
     output_options,
-    read_config,
 )
-from graphcount.cli.output import write
+from graphcount.cli.output import Output
 from graphcount.formats.graphs import EXPORTS
 
 if TYPE_CHECKING:
-    from graphcount.api import MacsConvention
+    from graphcount.api import Counting
 
 _WIDTH = max(map(len, EXPORTS))
 
@@ -42,40 +40,14 @@ def _formats() -> str:
 )
 @model_argument
 @click.option("--depth", type=COUNT, metavar="N", help="Fold modules of this depth into one node.")
-@config_options
-@cost_options
+@counting_options(cost_options)
 @output_options(EXPORTS, "The language; see below.", sizes=False)
-def command(
-    model: str,
-    depth: int | None,
-    config_file: str | None,
-    no_config: bool,
-    cost: bool | None,
-    dims: dict[str, int],
-    shapes: dict[str, tuple[int | str | None, ...]],
-    macs_convention: MacsConvention,
-    in_place: bool,
-    format_name: str,
-    output: str | None,
-    quiet: bool,
-    no_color: bool,
-) -> int:
+def command(model: str, depth: int | None, options: Counting, output: Output) -> int:
     """Write the graph in the language of another tool, with what was counted at each node.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
     """
     from graphcount.api import export
 
-    text = export(
-        model,
-        format_name,
-        depth=depth,
-        cost=cost,
-        dims=dims,
-        shapes=shapes,
-        macs_convention=macs_convention,
-        in_place=in_place,
-        **counting(read_config(config_file, no_config)),
-    )
-    write(text, output)
+    output.write(export(model, output.format_name, depth=depth, **options))
     return 0

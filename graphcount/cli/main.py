@@ -33,18 +33,21 @@ COMMANDS = {
     "scan": ("graphcount.cli.scan", "Many models: folders, buckets, lists; on a cluster too."),
     "rules": ("graphcount.cli.rules", "What an audit looks for, and what to do then."),
     "init": ("graphcount.cli.init", "Write a configuration with today's numbers."),
-    "report": ("graphcount.cli.report", "One HTML page: map, tables, findings."),
+    "page": ("graphcount.cli.page", "One HTML page: map, tables, findings."),
     "export": ("graphcount.cli.export", "The graph as Mermaid, DOT, GraphML, GEXF, Netron data."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),
     "plan": ("graphcount.cli.plan", "What if: other types, training, data, widths."),
 }
 """Commands by name: module with `command`, and the line `--help` shows without importing it."""
 
+OTHER_NAMES = {"report": "page"}
+"""Names that commands had, and have now: people go on typing them."""
+
 EXAMPLES = (
     "model.onnx",
     "check model.onnx --max parameters=30M",
     "audit model.onnx",
-    "report model.onnx -o model.html",
+    "page model.onnx -o model.html",
 )
 
 
@@ -66,7 +69,7 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        row = COMMANDS.get(cmd_name)
+        row = COMMANDS.get(OTHER_NAMES.get(cmd_name, cmd_name))
         if row is None:
             return None
         command: click.Command = import_module(row[0]).command
@@ -158,7 +161,9 @@ def run() -> None:
 
 
 def _with_command(arguments: list[str]) -> list[str]:
-    """Put `count` in front unless a command, or help on the whole program, is asked for."""
+    """Name the command: `count` unless another one, or help on the whole program, is asked for."""
+    if arguments[0] in OTHER_NAMES:
+        return [OTHER_NAMES[arguments[0]], *arguments[1:]]
     if arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
         return arguments
     return ["count", *arguments]
@@ -170,7 +175,8 @@ def _refuse_slip(word: str) -> None:
     Raises:
         click.UsageError: With the command it may have been.
     """
-    if word.isalpha() and word not in COMMANDS and not os.path.lexists(word):
+    known = word in COMMANDS or word in OTHER_NAMES
+    if word.isalpha() and not known and not os.path.lexists(word):
         from graphcount.cli.usage import nearest
 
         hint = nearest(word, COMMANDS) or "see graphcount --help"

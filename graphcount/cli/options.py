@@ -1,19 +1,25 @@
-"""Options that several commands share: each has one name, one metavar and one help text."""
+"""Options that several commands share: each has one name, one metavar and one help text.
+
+`gathered` makes one argument of several options, so that a command takes few.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from math import isnan
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
+from graphcount.cli.output import Output
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
 from graphcount.units import parse_shape, parse_size
 
 if TYPE_CHECKING:
+    from graphcount.api import Counting
     from graphcount.config import Config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -49,6 +55,29 @@ def together(*decorators: Decorator[Any]) -> Decorator[Any]:
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
+
+    return decorate
+
+
+def gathered(name: str, make: Callable[..., Any], *options: Decorator[Any]) -> Decorator[Any]:
+    """Several options as one argument of a command.
+
+    Args:
+        name: The argument.
+        make: Makes it of the values of the options, by their names.
+        options: The options, in the order given.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(**values: Any) -> Any:
+            made = make(**{key: values.pop(key) for key in keys})
+            return function(**values, **{name: made})
+
+        before = len(getattr(function, "__click_params__", ()))
+        decorated: Any = together(*options)(call)
+        keys = [parameter.name for parameter in decorated.__click_params__[before:]]
+        return call
 
     return decorate
 
@@ -239,9 +268,20 @@ def read_config(config_file: str | None, no_config: bool) -> Config:
     return NO_CONFIG if no_config else load_config(config_file)
 
 
-def counting(config: Config) -> dict[str, Any]:
-    """What a configuration says about counting, as arguments of the API's `count`."""
-    return {"operators": config.operators or None, "limits": config.limits}
+def _counting(config_file: str | None, no_config: bool, **options: Any) -> Counting:
+    """Options of counting and what a configuration says of it, as arguments of the API."""
+    config = read_config(config_file, no_config)
+    found: Any = {**options, "operators": config.operators or None, "limits": config.limits}
+    return cast("Counting", found)
+
+
+def counting_options(*others: Decorator[Any]) -> Decorator[Any]:
+    """The argument `options`: how models are counted, as arguments of the API."""
+    return gathered("options", _counting, config_options, *others)
+
+
+configuration = gathered("config", read_config, config_options)
+"""The argument `config`."""
 
 
 # ------------------------------------------------------------------------------ output
@@ -250,7 +290,7 @@ top_option = click.option(
     "--top", type=COUNT, metavar="N", help="Rows to show; the rest becomes one row."
 )
 output_option = click.option(
-    "-o", "--output", metavar="FILE", type=FILE, help="Write to FILE instead of stdout."
+    "-o", "--output", "file", metavar="FILE", type=FILE, help="Write to FILE instead of stdout."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 no_color_option = click.option(
@@ -278,6 +318,6 @@ def format_option(formats: Iterable[str], text: str = FORMAT_HELP) -> Decorator[
 def output_options(
     formats: Iterable[str] = FORMATS, text: str = FORMAT_HELP, *, sizes: bool = True
 ) -> Decorator[Any]:
-    """--format, -o, --quiet, --no-color and, of commands that print sizes, --binary."""
+    """The argument `output`: --format, -o, --quiet, --no-color and, for sizes, --binary."""
     shared = (format_option(formats, text), output_option, quiet_option, no_color_option)
-    return together(*shared, *((binary_option,) if sizes else ()))
+    return gathered("output", Output, *shared, *((binary_option,) if sizes else ()))

@@ -5,35 +5,69 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
 
 import click
 
-from graphcount.errors import GraphcountError, not_writable
+from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, STYLES, render
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 
-Item = TypeVar("Item")
-
 PIPE_WIDTH = 100
 """Columns when the output is no terminal and COLUMNS does not say."""
 
+SHOW_ERRORS = frozenset({"json", "jsonl", "sarif", "github", "gitlab"})
+"""Formats with a place for models that could not be read."""
 
-def make_view(output: str | None, no_color: bool, binary: bool, **view: Any) -> View:
-    """How to show results, given the terminal (or its absence)."""
-    terminal = output is None and _is_terminal(sys.stdout)
-    color = terminal and not no_color and not os.environ.get("NO_COLOR")
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
-    return View(
-        color=color,
-        width=max(40, width),
-        binary=binary,
-        ascii=output is None and not _speaks_unicode(),
-        **view,
-    )
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is asked of a command's output.
+
+    Attributes:
+        format_name: How to print the result.
+        file: Where to write it; None and `-`: to stdout.
+        quiet: Nothing on stderr but errors.
+        no_color: No colours.
+        binary: Sizes in KiB, MiB, GiB.
+    """
+
+    format_name: str = ""
+    file: str | None = None
+    quiet: bool = False
+    no_color: bool = False
+    binary: bool = False
+
+    def view(self, **view: Any) -> View:
+        """Return how to show results, given the terminal (or its absence)."""
+        terminal = self.file is None and _is_terminal(sys.stdout)
+        width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+        return View(
+            color=terminal and not self.no_color and not os.environ.get("NO_COLOR"),
+            width=max(40, width),
+            binary=self.binary,
+            ascii=self.file is None and not _speaks_unicode(),
+            **view,
+        )
+
+    def write(self, text: str) -> None:
+        """Write the result."""
+        write(text, self.file)
+
+    def emit(
+        self,
+        outcomes: Sequence[Report | GraphcountError],
+        view: View,
+        formats: Mapping[str, str] | None = None,
+    ) -> None:
+        """Render and write; models that could not be read are only in formats that have them."""
+        readable = [item for item in outcomes if isinstance(item, Report)]
+        if readable or self.format_name in SHOW_ERRORS:
+            self.write(render(self.format_name, outcomes, view, formats or {**FORMATS, **STYLES}))
 
 
 def _speaks_unicode() -> bool:
@@ -48,80 +82,36 @@ def _speaks_unicode() -> bool:
     return asked or not (sys.flags.utf8_mode and locale in ("C", "POSIX"))
 
 
-def read_all(
-    models: Iterable[str], read: Callable[[str], Item], *, show_rule: bool = False
-) -> Iterator[Item | GraphcountError]:
-    """Read models one by one; an error becomes an outcome and a line on stderr.
+def complain(error: GraphcountError, show_rule: bool = False) -> None:
+    """Write one line about a model that could not be read.
 
     Args:
-        models: Paths.
-        read: Reads one.
-        show_rule: Begin the line with the id of the rule that documents the error.
+        error: Why.
+        show_rule: Begin with the id of the rule that documents the error.
     """
-    for path in models:
-        try:
-            yield read(path)
-        except GraphcountError as error:
-            if error.path is None:
-                error = error.at(path)
-            rule = f"{error.rule} " if show_rule and error.rule else ""
-            line = f"{error.path}: {rule}{error.message}"
-            click.echo(f"graphcount: {one_line(line, 400)}", err=True)
-            yield error
+    rule = f"{error.rule} " if show_rule and error.rule else ""
+    say(f"{error.path}: {rule}{error.message}")
 
 
-SHOW_ERRORS = frozenset({"json", "jsonl", "sarif", "github", "gitlab"})
-"""Formats with a place for models that could not be read."""
+def say(text: str) -> None:
+    """Write one line to stderr, whatever the text has in it."""
+    click.echo(f"graphcount: {one_line(text, 400)}", err=True)
 
 
-def emit(
-    outcomes: Sequence[Report | GraphcountError],
-    format_name: str,
-    view: View,
-    output: str | None,
-    formats: Mapping[str, str] | None = None,
-) -> None:
-    """Render and write; a model that could not be read is only shown by formats that can."""
-    readable = [item for item in outcomes if isinstance(item, Report)]
-    if readable or format_name in SHOW_ERRORS:
-        write(render(format_name, outcomes, view, formats or {**FORMATS, **STYLES}), output)
-
-
-def write(text: str, output: str | None) -> None:
+def write(text: str, file: str | None) -> None:
     """Write text to stdout, or whole or not at all to a file.
-
-    A link keeps being one; what is no regular file (a device, a FIFO) is written to as it is.
 
     Raises:
         NotReadableError: The file cannot be written.
     """
-    if output is None or output == "-":
+    if file is None or file == "-":
         stream = sys.stdout
         encoding = stream.encoding or "utf-8"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return
-    target = os.path.realpath(output)
-    try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            return
-        _replace(target, text)
-    except OSError as error:
-        raise not_writable(output, error) from None
+    from graphcount.loading.writing import write_file
 
-
-def _replace(target: str, text: str) -> None:
-    """Write a file beside the target and put it in its place; leave nothing behind on failure."""
-    temporary = f"{target}.tmp{os.getpid()}"
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        os.replace(temporary, target)
-    except OSError:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    write_file(text, file)
 
 
 class Progress:

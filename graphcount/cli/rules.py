@@ -6,7 +6,7 @@ import click
 
 from graphcount.cli.command import RULE, Command
 from graphcount.cli.options import output_options
-from graphcount.cli.output import make_view, write
+from graphcount.cli.output import Output
 
 
 @click.command(
@@ -16,18 +16,12 @@ from graphcount.cli.output import make_view, write
 )
 @click.argument("names", nargs=-1, metavar="[RULE]...", type=RULE)
 @output_options(("text", "json", "markdown"), sizes=False)
-def command(
-    names: tuple[str, ...], format_name: str, output: str | None, quiet: bool, no_color: bool
-) -> int:
+def command(names: tuple[str, ...], output: Output) -> int:
     """List the rules of audits and checks, or document some: EXT002, or all of EXT."""
     from graphcount.api import rules
     from graphcount.formats import rules as pages
 
-    known = rules()
-    chosen = [rule for rule in known if rule.id.startswith(names)] if names else known
-    view = make_view(output, no_color, False)
-    if format_name == "text" and not names:
-        write(pages.listing(chosen, view), output)
-    else:
-        write(pages.RENDERERS[format_name](chosen, view), output)
+    listed = output.format_name == "text" and not names
+    render = pages.listing if listed else pages.RENDERERS[output.format_name]
+    output.write(render(rules(names), output.view()))
     return 0

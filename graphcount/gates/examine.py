@@ -50,8 +50,8 @@ class Baselines:
             return {}
         file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
         if not file:
-            place = f"{check.origin.text}: " if check.origin.text else ""
-            asked = "--max-increase" if check.origin.option else f"{place}max_increase"
+            limit = next(row for row in check.budgets if row.bound == "max_increase")
+            asked = limit.origin.option or f"{check.origin.text}: max_increase"
             raise UsageError(f"{asked} needs a baseline; give --baseline FILE")
         if file not in self._read:
             self._read[file] = read_baseline(file)

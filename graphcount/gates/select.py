@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from graphcount.errors import NotReadableError, UsageError
 from graphcount.gates.checks import Check
+from graphcount.loading.paths import has_scheme
 
 SUFFIX = ".onnx"
 """What a model in a folder is called."""
@@ -27,7 +28,7 @@ def targets(
     """Models in the order given, each once, each with all its checks.
 
     Args:
-        models: Files or folders; none: those that the checks choose.
+        models: Files, folders or globs; none: those that the checks choose.
         checks: Configured checks.
         everywhere: Demands given as options: on every model.
 
@@ -99,7 +100,7 @@ def _match(folder: str, pattern: str) -> list[str]:
 
 
 def _files(models: Sequence[str]) -> Iterator[str]:
-    """Files as given, and those of folders; each once."""
+    """Yield files as given, those of folders, and those that globs match; each once."""
     seen = set()
     for model in models:
         paths = [model]
@@ -107,6 +108,12 @@ def _files(models: Sequence[str]) -> Iterator[str]:
             paths = _walk(model)
             if not paths:
                 raise UsageError(f"{model}: no {SUFFIX} file in it")
+        elif glob.has_magic(model) and not has_scheme(model) and not os.path.lexists(model):
+            paths = sorted(
+                path for path in glob.glob(model, recursive=True) if not os.path.isdir(path)
+            )
+            if not paths:
+                raise UsageError(f"{model!r} matches no file")
         for path in paths:
             if os.path.abspath(path) not in seen:
                 seen.add(os.path.abspath(path))

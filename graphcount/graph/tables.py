@@ -96,6 +96,30 @@ class ModelGraph:
         return graph
 
 
+def networkx_copy(tables: Tables) -> nx.MultiDiGraph[str]:
+    """Return a networkx graph with dicts of its own, in the order of the tables.
+
+    Records (`NodeProto`, …) are the same; `MultiDiGraph.copy` would lose the order of inputs.
+    """
+    import networkx as nx
+
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    edges = {
+        source: {
+            target: {key: dict(data) for key, data in keyed.items()}
+            for target, keyed in targets.items()
+        }
+        for source, targets in tables.succ.items()
+    }
+    pred = {
+        target: {source: edges[source][target] for source in sources}
+        for target, sources in tables.pred.items()
+    }
+    nodes = {name: dict(data) for name, data in tables.nodes.items()}
+    graph._node, graph._adj, graph._pred = nodes, edges, pred  # type: ignore[attr-defined]
+    return graph
+
+
 def topological_order(tables: Tables) -> list[str]:
     """Nodes in an order of execution: that of the file where it is sorted.
 

@@ -120,7 +120,7 @@ def test_the_configuration_beside_a_strangers_model_is_not_read(
 def test_several_checks_read_a_model_once(
     run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import graphcount.api
+    from graphcount.api import checking, load
 
     configure(
         project,
@@ -128,13 +128,12 @@ def test_several_checks_read_a_model_once(
         "[[checks]]\ndims = { batch = 2 }\nmax = { macs = 747_712 }\n",  # 2 x 373,856
     )
     read: list[str] = []
-    load = graphcount.api.load
 
     def counted(path: str, **options: object) -> graphcount.Model:
         read.append(path)
         return load(path, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(graphcount.api, "load", counted)
+    monkeypatch.setattr(checking, "load", counted)
     code, out, _ = run("check", "cnn.onnx")
     assert (code, read) == (0, ["cnn.onnx"])
     assert "1 model, 3 limits: all kept" in out
@@ -379,8 +378,8 @@ def test_check_imports_no_more_than_it_needs(project: Path) -> None:
 
 
 def test_the_api_checks_too(project: Path) -> None:
-    report = graphcount.check("cnn.onnx", max={"parameters": "26k", "nodes.Loop": 0})
-    assert [finding.rule for finding in report.findings] == ["BUD001"]
+    checked = graphcount.check("cnn.onnx", max={"parameters": "26k", "nodes.Loop": 0})
+    assert [finding.rule for finding in checked.findings] == ["BUD001"]
     assert graphcount.check("cnn.onnx", max={"parameters": 26_926}).findings == ()
     with pytest.raises(graphcount.UsageError, match="nothing to check"):
         graphcount.check("cnn.onnx")

@@ -72,7 +72,7 @@ def test_the_first_word_is_a_command_or_a_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("graphcount rep", ["report"]),
+        ("graphcount pa", ["page"]),
         ("graphcount audit --fail", ["--fail-on"]),
         ("graphcount rules EXT01", [f"EXT01{n}" for n in range(10)]),
         ("graphcount check m.onnx --format gitlab", ["gitlab", "gitlab-metrics"]),

@@ -313,7 +313,7 @@ def test_a_page_of_a_model_from_a_pipe(fixtures: Path, tmp_path: Path) -> None:
     done = program("report - -o", str(page), cwd=fixtures, shell="< cnn.onnx")
     assert done.returncode == 0
     piped = subprocess.run(
-        [sys.executable, "-m", "graphcount", "report", "-", "-o", str(page)],
+        [sys.executable, "-m", "graphcount", "page", "-", "-o", str(page)],
         input=(fixtures / "cnn.onnx").read_bytes(),
         capture_output=True,
         check=False,

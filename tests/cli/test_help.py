@@ -13,7 +13,7 @@ from graphcount.cli.command import GROUPS, Command
 from graphcount.cli.main import COMMANDS, EXAMPLES, main
 
 EVERYWHERE = {"--format", "--output", "--quiet", "--no-color"}
-"""What every command takes; a page of `report` has one format."""
+"""What every command takes; a page has one format."""
 
 DIFFER = {
     "--audit": "a scan audits when asked, a page always unless told not to",
@@ -58,7 +58,7 @@ def meaning(option: click.Option) -> tuple[object, ...]:
 
 def test_only_what_can_fail_stands_under_what_fails(capsys: pytest.CaptureFixture[str]) -> None:
     """The exit code 1 is for limits: a page or an export has none."""
-    without = {"rules", "init", "report", "export", "explain", "plan"}
+    without = {"rules", "init", "page", "export", "explain", "plan"}
     for name in COMMANDS:
         assert main([name, "--help"]) == 0
         heads = capsys.readouterr().out.splitlines()
@@ -76,7 +76,7 @@ def test_an_option_means_the_same_everywhere() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_every_command_takes(name: str) -> None:
     missing = EVERYWHERE - {long_name(option) for owner, option in options() if owner == name}
-    assert missing == ({"--format"} if name == "report" else set())
+    assert missing == ({"--format"} if name == "page" else set())
 
 
 def test_every_option_is_documented_in_a_sentence() -> None:

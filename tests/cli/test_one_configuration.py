@@ -26,7 +26,7 @@ LIMITED = {
     "explain": ["node_relu"],
     "export": [],
     "plan": [],
-    "report": ["--no-audit"],
+    "page": ["--no-audit"],
 }
 
 

@@ -53,7 +53,7 @@ def test_no_argument_shows_help(run: Run) -> None:
 def test_every_command_has_help(run: Run, name: str) -> None:
     code, out, _ = run(name, "--help")
     assert code == 0
-    assert ("--format" in out) == (name != "report")  # a page has one form
+    assert ("--format" in out) == (name != "page")  # a page has one form
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_bug_of_ours_is_exit_70(
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("oh no")
 
-    monkeypatch.setattr(graphcount.api, "count", broken)
+    monkeypatch.setattr(graphcount.api, "counts", broken)
     code, out, err = run(fixtures / "cnn.onnx")
     assert (code, out) == (70, "")
     assert err.startswith("graphcount: internal error, please report: RuntimeError: oh no")

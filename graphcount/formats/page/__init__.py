@@ -2,7 +2,7 @@
 
 The page holds its report as data, its script and its style; it loads nothing, and its policy lets
 nothing else run. Names from a model reach it as data and are shown as text, so markup in them stays
-text. d3-hierarchy lays out the map; docs/report.md says why and how the page is made.
+text. d3-hierarchy lays out the map; docs/page.md says why and how the page is made.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ STATE = re.compile(
 def test_every_line_of_mermaid_is_of_our_own_making(
     name: str, line: re.Pattern[str], hostile: str, fixtures: Path
 ) -> None:
-    """The grammar by hand; docs/report.md records a run of Mermaid's own parser."""
+    """The grammar by hand; docs/page.md records a run of Mermaid's own parser."""
     for path in (hostile, str(fixtures / "transformer_block.onnx")):
         for text in graphcount.export(path, name).splitlines():
             assert line.fullmatch(text), text
@@ -240,7 +240,7 @@ def test_the_state_diagram_shows_weight_and_bias(fixtures: Path) -> None:
 
 
 def test_netron_gets_what_each_node_holds(fixtures: Path) -> None:
-    """The form that `metadata.Attachment` of Netron 9.3 reads; docs/report.md records a run."""
+    """The form that `metadata.Attachment` of Netron 9.3 reads; docs/page.md records a run."""
     path = str(fixtures / "cnn.onnx")
     data = json.loads(graphcount.export(path, "netron", dims={"batch": 1}))
     assert data["signature"] == "netron:attachment"

@@ -137,7 +137,7 @@ def test_nothing_is_loaded_and_nothing_is_inline(hostile: graphcount.Report) -> 
 
 
 def test_the_library_is_the_published_file() -> None:
-    """d3-hierarchy 3.1.3 as npm has it; see docs/report.md."""
+    """d3-hierarchy 3.1.3 as npm has it; see docs/page.md."""
     folder = resources.files("graphcount.formats.page").joinpath("assets")
     digest = hashlib.sha256(folder.joinpath("d3-hierarchy.min.js").read_bytes()).hexdigest()
     assert digest == "971f374ce9fdbec711eb2358003e2bb755bff22ec6852dc5ebd59f987270db64"

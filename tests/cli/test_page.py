@@ -1,4 +1,4 @@
-"""`graphcount report` and `graphcount export`, as programs."""
+"""`graphcount page` and `graphcount export`, as programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_page_is_written_whole(
     fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "cnn.html"
-    code = main(["report", str(fixtures / "cnn.onnx"), "-o", str(target), "--dim", "batch=1"])
+    code = main(["page", str(fixtures / "cnn.onnx"), "-o", str(target), "--dim", "batch=1"])
     assert code == 0
     html = target.read_text("utf-8")
     assert html.startswith("<!doctype html>")
@@ -25,12 +25,24 @@ def test_a_page_is_written_whole(
     streams = capsys.readouterr()
     assert streams.out == ""
     assert streams.err.startswith(f"graphcount: {target}: ")
-    assert main(["report", str(fixtures / "cnn.onnx"), "-o", str(target), "--quiet"]) == 0
+    assert main(["page", str(fixtures / "cnn.onnx"), "-o", str(target), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
 
 
+def test_the_command_has_its_old_name_too(
+    fixtures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = []
+    for name in ("page", "report"):
+        assert main([name, str(fixtures / "cnn.onnx")]) == 0
+        pages.append(capsys.readouterr().out)
+    assert pages[0] == pages[1]
+    assert main(["report", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: graphcount page ")
+
+
 def test_a_page_goes_to_a_pipe(fixtures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(fixtures / "cnn.onnx"), "--no-audit"]) == 0
+    assert main(["page", str(fixtures / "cnn.onnx"), "--no-audit"]) == 0
     assert capsys.readouterr().out.startswith("<!doctype html>")
 
 
@@ -45,7 +57,7 @@ def test_a_page_of_two_models_says_what_grew(
         assert main([old, "--format", "json", "-o", str(report)]) == 0
         old = str(report)
     new = str(fixtures / "cnn_batchnorm.onnx")
-    assert main(["report", new, "--against", old, "--no-audit"]) == 0
+    assert main(["page", new, "--against", old, "--no-audit"]) == 0
     html = capsys.readouterr().out
     (text,) = re.findall(r'id="data" data-encoding="json">(.*?)</script>', html)
     data = json.loads(text)
@@ -65,7 +77,7 @@ def test_costs_from_the_configuration_are_on_the_page(
     config = tmp_path / "costs.toml"
     config.write_text('[operators."com.acme::Foo"]\nmacs = "prod(inputs[0]) * outputs[0][-1]"\n')
     for options, macs in ((["--config", str(config)], 2 * 8 * 4), (["--no-config"], 0)):
-        assert main(["report", path, "--no-audit", *options]) == 0
+        assert main(["page", path, "--no-audit", *options]) == 0
         (text,) = re.findall(
             r'id="data" data-encoding="json">(.*?)</script>', capsys.readouterr().out
         )
@@ -76,7 +88,7 @@ def test_a_terminal_is_spared(
     fixtures: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    assert main(["report", str(fixtures / "cnn.onnx")]) == 2
+    assert main(["page", str(fixtures / "cnn.onnx")]) == 2
     assert "-o model.html" in capsys.readouterr().err
 
 
@@ -100,7 +112,7 @@ def test_times_that_are_none_are_refused_in_one_line(
     path = tmp_path / "bench.json"
     if content is not None:
         path.write_text(content)
-    assert main(["report", str(fixtures / "cnn.onnx"), "--bench", str(path)]) == 2
+    assert main(["page", str(fixtures / "cnn.onnx"), "--bench", str(path)]) == 2
     streams = capsys.readouterr()
     assert streams.out == ""
     assert words in streams.err
@@ -116,9 +128,9 @@ def test_times_of_another_model_are_refused(
     path.write_text(json.dumps({"schema": "graphcount.bench/1", "nodes": rows}))
     page = tmp_path / "page.html"
     options = ["--bench", str(path), "-o", str(page), "--quiet"]
-    assert main(["report", str(fixtures / "cnn.onnx"), *options]) == 0
+    assert main(["page", str(fixtures / "cnn.onnx"), *options]) == 0
     page.unlink()
-    assert main(["report", str(fixtures / "mlp_4_5_3.onnx"), *options]) == 2
+    assert main(["page", str(fixtures / "mlp_4_5_3.onnx"), *options]) == 2
     assert "benchmark of another model" in capsys.readouterr().err
     assert not page.exists()
 
@@ -129,7 +141,7 @@ def test_a_model_that_cannot_be_read_makes_no_page(
     path = tmp_path / "no.onnx"
     path.write_bytes(b"PK\x03\x04")
     target = tmp_path / "no.html"
-    assert main(["report", str(path), "-o", str(target)]) == 2
+    assert main(["page", str(path), "-o", str(target)]) == 2
     assert not target.exists()
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -1,0 +1,136 @@
+"""Several models: a report or an error of each, and the exit code that these come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, Unpack
+
+from graphcount.api.model import CountOptions, count
+from graphcount.errors import GraphcountError
+from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.report.records import Report
+from graphcount.units import exact
+
+if TYPE_CHECKING:
+    from graphcount.report.rows import Finding
+
+Item = TypeVar("Item")
+OnError = Callable[[GraphcountError], None]
+"""Called with the error of a model that could not be read; it then is an outcome."""
+
+DONE, FAILED, COULD_NOT = 0, 1, 2
+"""Exit codes of commands that judge; 2 wins over 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of several models.
+
+    Attributes:
+        outcomes: The report of each model, or why it could not be read, in the order asked for.
+        failed: A limit is broken, a finding is severe enough, or an expectation is not met.
+        complete: Everything was read and looked at.
+        complaints: Expectations that are not met, one line each.
+    """
+
+    outcomes: tuple[Report | GraphcountError, ...]
+    failed: bool
+    complete: bool = True
+    complaints: tuple[str, ...] = ()
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Reports of the models that were read."""
+        return tuple(item for item in self.outcomes if isinstance(item, Report))
+
+    @property
+    def errors(self) -> tuple[GraphcountError, ...]:
+        """Errors of the models that were not."""
+        return tuple(item for item in self.outcomes if isinstance(item, GraphcountError))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Findings of all reports, of any severity."""
+        return tuple(finding for report in self.reports for finding in report.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """What the command returns: 2 when something was not read, 1 when something fails, or 0."""
+        if self.errors or not self.complete:
+            return COULD_NOT
+        return FAILED if self.failed else DONE
+
+
+def read_each(
+    paths: Iterable[str], read: Callable[[str], Item], on_error: OnError | None
+) -> Iterator[Item | GraphcountError]:
+    """Read models one by one.
+
+    Args:
+        paths: The models.
+        read: Reads one.
+        on_error: Told of a model that cannot be read, which then is an outcome; None: it is raised.
+
+    Raises:
+        GraphcountError: A model cannot be read, and `on_error` is None.
+    """
+    for path in paths:
+        item: Item | GraphcountError
+        try:
+            item = read(path)
+        except GraphcountError as error:
+            if on_error is None:
+                raise
+            item = error if error.path is not None else error.at(path)
+            on_error(item)
+        yield item
+
+
+def counts(
+    models: Sequence[str],
+    *,
+    expect_parameters: int | None = None,
+    strict: bool = False,
+    on_error: OnError | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> Judged:
+    """Count several models, and hold them against what is expected.
+
+    Args:
+        models: Paths.
+        expect_parameters: Each has exactly so many parameters, and nothing spoils that number.
+        strict: Nothing of any model is unknown.
+        on_error: Told of a model that cannot be read; None: its error is raised.
+        limits: What a file may ask of us.
+        options: How the models are counted; see `CountOptions`.
+
+    Raises:
+        GraphcountError: A model cannot be read, and `on_error` is None.
+    """
+    outcomes = tuple(
+        read_each(models, lambda path: count(path, limits=limits, **options), on_error)
+    )
+    complaints = [
+        f"{report.model.path}: {why}"
+        for report in outcomes
+        if isinstance(report, Report) and (why := _unexpected(report, expect_parameters, strict))
+    ]
+    return Judged(outcomes, bool(complaints), complaints=tuple(complaints))
+
+
+def _unexpected(report: Report, expected: int | None, strict: bool) -> str:
+    """Return what is not as expected; empty when all is."""
+    parameters = report.totals.parameters
+    if expected is not None and parameters != expected:
+        word = "more" if parameters > expected else "fewer"
+        return (
+            f"{exact(parameters)} parameters, expected {exact(expected)}"
+            f" ({exact(abs(parameters - expected))} {word})"
+        )
+    unknown = report.unknown if strict else report.doubts if expected is not None else ()
+    if unknown:
+        first = unknown[0]
+        return f"not exact: {first.where}: {first.what}: {first.why}"
+    return ""
