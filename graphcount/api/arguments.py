@@ -36,6 +36,15 @@ def path_text(path: object) -> str:
     return text
 
 
+def path_texts(paths: object) -> list[str]:
+    """Return the paths of one or several models.
+
+    Raises:
+        UsageError: One is something else.
+    """
+    return [path_text(path) for path in (paths if isinstance(paths, list | tuple) else (paths,))]
+
+
 def several(names: Iterable[Name]) -> tuple[Name, ...]:
     """Names; a single text is one name, not its characters."""
     return (cast(Name, names),) if isinstance(names, str) else tuple(names)
@@ -73,7 +82,7 @@ def budgets(bound: Bound, demands: Demands) -> tuple[Budget, ...]:
     return tuple(make_budget(name, str(limit), bound, origin) for name, limit in demands.items())
 
 
-def configured(config: Config | str | None) -> Config:
+def configured(config: Config | str | os.PathLike[str] | None) -> Config:
     """Return a configuration: as given, read from its file, or an empty one.
 
     Raises:
@@ -82,6 +91,6 @@ def configured(config: Config | str | None) -> Config:
     """
     from graphcount.config import NO_CONFIG, load_config
 
-    if isinstance(config, str):
-        return load_config(config)
+    if isinstance(config, str | os.PathLike):
+        return load_config(os.fspath(config))
     return NO_CONFIG if config is None else config

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from graphcount.api.arguments import budgets, configured, path_text, refuse_others
+from graphcount.api.arguments import budgets, configured, path_texts, refuse_others
 from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import GraphcountError, UsageError
@@ -106,7 +106,7 @@ def check(
             "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
             " (graphcount init MODEL writes them)"
         )
-    models = [path_text(one) for one in (path if isinstance(path, list | tuple) else [path])]
+    models = path_texts(path)
     chosen = targets(models, known, own and _sized(own, options))
     options = {
         **options,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
-from graphcount.api.arguments import path_text
+from graphcount.api.arguments import path_texts
 from graphcount.api.model import CountOptions, count
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import GraphcountError, UsageError
@@ -61,7 +61,7 @@ def init(
     from graphcount.gates.subject import Subject
     from graphcount.units import share
 
-    models = [path_text(one) for one in (path if isinstance(path, list | tuple) else [path])]
+    models = path_texts(path)
     if "-" in models:
         raise UsageError("a configuration needs a path, not standard input; name a file")
     if format not in TABLES:

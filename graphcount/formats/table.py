@@ -15,7 +15,6 @@ from rich.text import Text
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats.bars import sparkline
 from graphcount.formats.screen import DEFAULT_WIDTH, fit, keep_numbers, paragraph, to_text
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
@@ -322,6 +321,8 @@ def _headline(report: Report, view: View) -> RenderableType:
     for label, text in headline(report, view.binary):
         table.add_row(f"  {label}", Text(safe(text, 600)))
         if label == "activations" and report.timeline:
+            from graphcount.formats.bars import sparkline
+
             table.add_row("", Text(sparkline(report.timeline, SPARK_WIDTH), style=DIM))
     return table
 
