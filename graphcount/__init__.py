@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         rules,
         scan,
     )
+    from graphcount.benchmarking.measure import BenchOptions
+    from graphcount.config import load_config
     from graphcount.errors import (
         ConfigError,
         DamagedError,
@@ -49,8 +51,11 @@ if TYPE_CHECKING:
     )
     from graphcount.loading.limits import Limits
     from graphcount.report.records import Report
+    from graphcount.scanning.work import Analysis
 
 __all__ = [
+    "Analysis",
+    "BenchOptions",
     "Checked",
     "ConfigError",
     "DamagedError",
@@ -79,6 +84,7 @@ __all__ = [
     "init",
     "inventory",
     "load",
+    "load_config",
     "page",
     "plan",
     "rules",
@@ -98,6 +104,9 @@ _HOMES = {
     ),
     "graphcount.loading.limits": ("Limits",),
     "graphcount.report.records": ("Report",),
+    "graphcount.scanning.work": ("Analysis",),
+    "graphcount.benchmarking.measure": ("BenchOptions",),
+    "graphcount.config": ("load_config",),
 }
 """Homes of the names that are no verbs; every other one is of `graphcount.api`."""
 
