@@ -24,7 +24,7 @@ def silent(text: str) -> None:
 
 
 def path_text(path: object) -> str:
-    """The path of a model.
+    """Return the path of a model.
 
     Raises:
         UsageError: It is something else: bytes, an open file, a model in memory.
@@ -46,12 +46,12 @@ def path_texts(paths: object) -> list[str]:
 
 
 def several(names: Iterable[Name]) -> tuple[Name, ...]:
-    """Names; a single text is one name, not its characters."""
+    """Return names; a single text is one name, not its characters."""
     return (cast(Name, names),) if isinstance(names, str) else tuple(names)
 
 
 def plain(size: Any) -> Any:
-    """An integer of any library as Python's; what is none stays as it is, to be refused."""
+    """Return an integer of any library as Python's; what is none stays, to be refused."""
     if isinstance(size, bool) or not hasattr(size, "__index__"):
         return size
     return operator.index(size)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from graphcount.report.rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
-"""Up to so many bytes of stored tensors an audit reads them by default, and with them side files
-that state a checksum."""
+"""Up to so many bytes of stored tensors an audit reads them by default, and with them external
+data files that state a checksum."""
 
 
 FAIL_ON = "high"
@@ -63,11 +63,11 @@ def audit(
 
     Args:
         path: The model.
-        deep: Run the rules that read payload and side files: None up to 512 MB of them, and
-            not of a remote model.
+        deep: Run the rules that read tensor data and external data files: None up to 512 MB of
+            them, and not of a remote model.
         select: Ids of rules to run, or their beginnings; empty for all.
-        ignore: Ids of rules (or their beginnings) whose findings are set aside, with the reason.
-        hash_file: Put the SHA-256 of the model and its side files into the report.
+        ignore: Ids of rules (or their beginnings) whose findings are suppressed, with the reason.
+        hash_file: Put the SHA-256 of the model and its external data files into the report.
         config: A configuration, or its file: it selects and ignores what the arguments do not, and
             has limits. None: none.
         progress: Called with what is being done: the id of a rule, or how far a long one is.
@@ -77,8 +77,8 @@ def audit(
         The report of the model without its cost, with `findings` and `audit`.
 
     Raises:
-        GraphcountError: The model cannot be read, a selection names no rule, or a rule is set aside
-            without a reason.
+        GraphcountError: The model cannot be read, a selection names no rule, or a rule is
+            suppressed without a reason.
     """
     settings = configured(config)
     asked = _asked_of(settings, path)
@@ -163,10 +163,10 @@ def audited(
     )
     try:
         with gc_paused():
-            found = run(context, Selection(several(how.select), dict(how.ignore)), progress)
+            audit_of = run(context, Selection(several(how.select), dict(how.ignore)), progress)
     finally:
         context.close()
-    return replace(report, findings=found.findings, audit=found.audit)
+    return replace(report, findings=audit_of.findings, audit=audit_of.audit)
 
 
 def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
@@ -182,7 +182,7 @@ def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
 
 
 def audit_rules() -> tuple[RuleInfo, ...]:
-    """The rules that an audit runs, by id."""
+    """Return the rules that an audit runs, by id."""
     from graphcount.auditing.rule import info
     from graphcount.auditing.rules import load_rules
 

@@ -83,7 +83,7 @@ class Benched:
 
     @property
     def exit_code(self) -> int:
-        """What the command returns: 1 when it is slower than the other model may be, or 0."""
+        """Return the command's: 1 when it is slower than the other model may be, or 0."""
         return int(any(row.versus and row.versus.verdict == "exceeded" for row in self.results))
 
 
@@ -166,7 +166,7 @@ def _subject(
     limits: Limits,
     sizes: Sizes,
 ) -> Subject:
-    """A model, what it is fed, and what its nodes should cost at these sizes."""
+    """Return a model, what it is fed, and what its nodes should cost at these sizes."""
     from graphcount.benchmarking.measure import Subject
     from graphcount.benchmarking.plan import plan_inputs
 

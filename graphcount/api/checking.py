@@ -130,8 +130,8 @@ def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | Non
     from graphcount.gates.budgets import Origin
     from graphcount.gates.checks import Check
 
-    found = tuple(budget for bound, rows in demands.items() for budget in budgets(bound, rows))
-    check = Check("options", Origin(option="options"), budgets=found)
+    limits = tuple(budget for bound, rows in demands.items() for budget in budgets(bound, rows))
+    check = Check("options", Origin(option="options"), budgets=limits)
     return check if check.demands or remembers else None
 
 
@@ -144,12 +144,12 @@ def _sized(check: Check, sizes: CountOptions) -> Check:
 
 def _conventions(options: CountOptions) -> dict[str, str | bool]:
     """Return how is counted, where that is not the usual way."""
-    found: dict[str, str | bool] = {}
+    conventions: dict[str, str | bool] = {}
     if options.get("in_place"):
-        found["in_place"] = True
+        conventions["in_place"] = True
     if options.get("macs_convention", "graphcount") != "graphcount":
-        found["macs_convention"] = options["macs_convention"]
-    return found
+        conventions["macs_convention"] = options["macs_convention"]
+    return conventions
 
 
 def _examined(

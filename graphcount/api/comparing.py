@@ -26,7 +26,7 @@ def diff(
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> Diff:
-    """What changed from one model to another; see `graphcount.comparing` for how they are matched.
+    """Say what changed from one model to another; see `graphcount.comparing` for how.
 
     Args:
         old: Path of a model or of a saved report (`--format json`), a report, or a model.
@@ -43,12 +43,12 @@ def diff(
     growth = budgets("max_increase", max_increase)
     if any(limit.measure.depends_on == "cost" for limit in growth) and options.get("cost") is None:
         options["cost"] = True
-    found, before, after = compared(old, new, values=values, limits=limits, **options)
+    difference, before, after = compared(old, new, values=values, limits=limits, **options)
     if not growth:
-        return found
+        return difference
     from graphcount.gates.growth import judge_growth
 
-    return replace(found, findings=judge_growth(before, after, growth))
+    return replace(difference, findings=judge_growth(before, after, growth))
 
 
 def compared(
@@ -78,7 +78,7 @@ def _subject(
     limits: Limits,
     options: CountOptions,
 ) -> Subject:
-    """One side of a diff: a model with its wiring, or a report without."""
+    """Return one side of a diff: a model with its wiring, or a report without."""
     from graphcount.comparing.side import Subject
     from graphcount.report.records import Report as Counted
 

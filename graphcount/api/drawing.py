@@ -26,7 +26,7 @@ def export(
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> str:
-    """The graph for another tool; see `graphcount.formats.graphs`.
+    """Return the graph for another tool; see `graphcount.formats.graphs`.
 
     Args:
         path: The model.
@@ -59,7 +59,7 @@ def page(
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> str:
-    """One self-contained HTML page about a model; see `graphcount.formats.page`.
+    """Make one self-contained HTML page about a model; see `graphcount.formats.page`.
 
     Args:
         path: The model.
@@ -90,17 +90,17 @@ def page(
     timings = times(bench, {node.id for node in report.nodes}) if bench is not None else None
     if audit:
         report = audited(model, measured, AuditOptions(options.get("deep")), limits=limits)
-    old, found = None, None
+    old, grown = None, None
     if against is not None:
         from graphcount.report.diff import diff_dict
 
         difference, old, _ = compared(against, model, limits=limits, **options)
-        found = changes(diff_dict(difference))
+        grown = changes(diff_dict(difference))
     return render(
         report,
         rules={rule.id: rule for rule in rules()} if report.findings else {},
         against=old,
-        changes=found,
+        changes=grown,
         bench=timings,
         binary=binary,
     )

@@ -34,11 +34,11 @@ COST_NODES = 50_000
 """Shapes and costs are worked out by default up to so many nodes; beyond, when asked for."""
 
 DEEP_BUDGET_NBYTES = 64 * 2**20
-"""Payload read by default to compare tensors; `deep=True` lifts it, `deep=False` makes it zero."""
+"""Tensor data compared by default; `deep=True` lifts it, `deep=False` makes it zero."""
 
 
 class Sizes(TypedDict, total=False):
-    """Sizes for what a model leaves free.
+    """Sizes of what is dynamic in a model.
 
     Attributes:
         dims: Sizes of dimensions: `{"batch": 8}`.
@@ -53,15 +53,15 @@ class CountOptions(Sizes, total=False):
     """How a model is counted.
 
     Attributes:
-        deep: Read payload to compare tensors (copies of tied weights, duplicates): True all of it,
+        deep: Read tensor data to compare it (copies of tied weights, duplicates): True all of it,
             False none, None up to 64 MiB, and none of a remote model.
-        hash_file: Put the SHA-256 of the model and its side files, and the fingerprints of its
-            content, into the report: all of it is read.
+        hash_file: Put the SHA-256 of the model and its external data files, and the fingerprints
+            of its content, into the report: all of it is read.
         cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
         macs_convention: `torchinfo` counts additions of biases too.
         in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak of
             activations; see `graphcount.analysis.memory`.
-        timeline: Report the activations alive over the run; no dimension may be free then.
+        timeline: Report the activations alive over the run; no dimension may be dynamic then.
         operators: Costs of custom operators as expressions in a node's shapes and attributes:
             `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
             `graphcount.ops.user`.
@@ -117,7 +117,7 @@ class Model:
 
     @property
     def proto(self) -> ModelProto:
-        """The ONNX messages, without payload."""
+        """The ONNX messages, without tensor data."""
         return self.file.proto
 
     @property
@@ -198,7 +198,7 @@ class Model:
         return Measured(report, counted)
 
     def _cost_options(self, options: CountOptions) -> CostOptions | None:
-        """How to measure a forward pass; None: not at all."""
+        """Return how to measure a forward pass; None: not at all."""
         wanted = options.get("cost")
         small = self.model_graph.node_count <= COST_NODES
         asked = wanted or any(options.get(key) for key in ("dims", "shapes", "in_place"))
@@ -206,7 +206,7 @@ class Model:
         return made if asked or (wanted is None and small) else None
 
     def drawing(self, report: Report, depth: int | None = None) -> Drawing:
-        """The graph as it is drawn: operators, or modules folded at a depth."""
+        """Return the graph as it is drawn: operators, or modules folded at a depth."""
         from graphcount.analysis.drawing import draw
 
         return draw(self.model_graph, report, depth)
@@ -243,7 +243,7 @@ class Model:
 
 
 def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
-    """Read a model without its payload.
+    """Read a model without its tensor data.
 
     Args:
         path: `.onnx` file, ONNX text or JSON, or `-` for standard input.

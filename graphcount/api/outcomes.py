@@ -56,7 +56,7 @@ class Judged:
 
     @property
     def exit_code(self) -> int:
-        """What the command returns: 2 when something was not read, 1 when something fails, or 0."""
+        """Return the command's: 2 when something was not read, 1 when something fails, or 0."""
         if self.errors or not self.complete:
             return COULD_NOT
         return FAILED if self.failed else DONE

@@ -29,7 +29,7 @@ def plan(
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[Sizes],
 ) -> Plan:
-    """What a model would take in other circumstances; see `graphcount.planning`.
+    """Work out what a model would take in other circumstances; see `graphcount.planning`.
 
     Args:
         model: Path of a model, or its report (counted with the `dims` it needs).

@@ -60,7 +60,7 @@ class Scanned:
 
     @property
     def exit_code(self) -> int:
-        """What the command returns: 70, 2, 1 or 0, the worst of all models."""
+        """Return the command's: 70, 2, 1 or 0, the worst of all models."""
         if self.bugs:
             return BUG
         return 2 if self.errors else int(bool(self.failed or (self.strict and self.unknown)))
@@ -165,8 +165,8 @@ def scan(
 
     analysis = analysis or Analysis(timeout_s=None)
     _refuse_senseless(analysis)
-    found = expand([targets] if isinstance(targets, str) else targets, globs)
-    return stream(found, examine, analysis, jobs, cluster)
+    models = expand([targets] if isinstance(targets, str) else targets, globs)
+    return stream(models, examine, analysis, jobs, cluster)
 
 
 @contextmanager
@@ -212,14 +212,14 @@ def inventory(
 
     analysis = analysis or Analysis()
     _refuse_senseless(analysis)
-    found = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
+    models = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
     database = _database(outputs, resume)
     exports = [path for path in outputs if path != database]
     with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
         path = database or os.path.join(folder, "inventory.sqlite")
         with closing(Inventory(path, analysis.fingerprint())) as kept:
             try:
-                _work(kept, found, analysis, jobs or _cores(), cluster, quiet)
+                _work(kept, models, analysis, jobs or _cores(), cluster, quiet)
             except KeyboardInterrupt:
                 _export(kept, exports, binary)
                 ((done,),) = kept.query("SELECT count(*) FROM inventory")
@@ -248,7 +248,7 @@ def _database(outputs: Sequence[str], resume: bool) -> str | None:
 
 def _work(
     kept: Inventory,
-    found: Iterator[Target],
+    models: Iterator[Target],
     analysis: Analysis,
     jobs: int,
     cluster: str | None,
@@ -258,12 +258,12 @@ def _work(
     from graphcount.scanning.progress import progress
     from graphcount.scanning.run import work
 
-    with progress(quiet) as shown:
-        total = kept.begin(shown.listing(found))
+    with progress(quiet) as watch:
+        total = kept.begin(watch.listing(models))
         if not total:
             raise NotReadableError("no model found; --glob says which names are models")
         results = work(kept.tasks(), examine, analysis, jobs, cluster)
-        for done in shown.working(results, total):
+        for done in watch.working(results, total):
             kept.put(done)
     kept.finish()
 

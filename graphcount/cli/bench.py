@@ -37,16 +37,16 @@ def _parse_sizes(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, tuple[int, ...]]:
     """Read `batch=8` or `batch=1,8,32`."""
-    found: dict[str, tuple[int, ...]] = {}
+    given: dict[str, tuple[int, ...]] = {}
     for text in texts:
         name, equals, sizes = text.rpartition("=")
         parts = [parse_size(part) for part in sizes.split(",")]
         if not equals or not name or None in parts:
             raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8 or batch=1,8")
-        if name in found:
+        if name in given:
             raise click.BadParameter(f"{name} is given twice; write {name}=1,8")
-        found[name] = tuple(dict.fromkeys(part for part in parts if part is not None))
-    return found
+        given[name] = tuple(dict.fromkeys(part for part in parts if part is not None))
+    return given
 
 
 def _parse_nbytes(
@@ -233,14 +233,14 @@ def command(
 
 
 def _progress(quiet: bool) -> Callable[[str], None]:
-    """What is being done, on one line of a terminal; an empty text clears it."""
+    """Return what shows what is being done, on one line of a terminal; an empty text clears it."""
     try:
-        shown = not quiet and sys.stderr.isatty()
+        enabled = not quiet and sys.stderr.isatty()
     except ValueError:
-        shown = False
+        enabled = False
 
     def show(text: str) -> None:
-        if shown:
+        if enabled:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 

@@ -52,12 +52,12 @@ def _demanded(
     """Read limits: `parameters=30M`."""
     from graphcount.gates.budgets import parse_budget
 
-    found: Any = {
+    limits: Any = {
         "max": [parse_budget(text, "max") for text in maxima],
         "min": [parse_budget(text, "min") for text in minima],
         "max_increase": [parse_budget(text, "max_increase") for text in increases],
     }
-    return cast("Demanded", {**found, **others})
+    return cast("Demanded", {**limits, **others})
 
 
 def _print_measures(context: click.Context, parameter: click.Parameter, asked: bool) -> None:

@@ -85,12 +85,14 @@ def command(
     from graphcount.gates.budgets import parse_budget
 
     limits = [parse_budget(text, "max_increase") for text in increases]
-    found = diff(old, new, values=values, max_increase=limits, **options)
+    difference = diff(old, new, values=values, max_increase=limits, **options)
     view = output.view()
     output.write(
-        render(output.format_name, found, DiffView(*table, view.binary, view.color, view.width))
+        render(
+            output.format_name, difference, DiffView(*table, view.binary, view.color, view.width)
+        )
     )
-    changed = fail_on_change and not found.empty
+    changed = fail_on_change and not difference.empty
     if changed:
         say(f"{new} is not the same as {old}")
-    return int(bool(found.findings or changed))
+    return int(bool(difference.findings or changed))

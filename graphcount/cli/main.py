@@ -87,22 +87,25 @@ class _Commands(click.Group):
         """Commands, and what `count` takes, as `graphcount MODEL` is `graphcount count MODEL`."""
         if incomplete.startswith("-"):
             return [*super().shell_complete(ctx, incomplete), *_count_options(ctx, incomplete)]
-        found = [
+        commands = [
             CompletionItem(name, help=line)
             for name, (_, line) in COMMANDS.items()
             if name.startswith(incomplete)
         ]
-        if not found:
+        if not commands:
             return [CompletionItem(incomplete, type="file")]
         models = (name for name in sorted(os.listdir()) if name.endswith(".onnx"))
-        return [*found, *(CompletionItem(name) for name in models if name.startswith(incomplete))]
+        return [
+            *commands,
+            *(CompletionItem(name) for name in models if name.startswith(incomplete)),
+        ]
 
 
 def _count_options(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     count = import_module(COMMANDS["count"][0]).command
     with count.make_context("count", [], parent=ctx, resilient_parsing=True) as inner:
-        found: list[CompletionItem] = count.shell_complete(inner, incomplete)
-    return [item for item in found if item.value not in ("-h", "--help")]
+        options: list[CompletionItem] = count.shell_complete(inner, incomplete)
+    return [item for item in options if item.value not in ("-h", "--help")]
 
 
 @click.command(

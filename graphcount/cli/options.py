@@ -39,17 +39,17 @@ class Amount(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Refuse NaN too, which is on no side of a limit."""
-        found: float = super().convert(value, param, ctx)
-        if isnan(found):
+        amount: float = super().convert(value, param, ctx)
+        if isnan(amount):
             self.fail(f"{value!r} is not a number", param, ctx)
-        return found
+        return amount
 
 
 AMOUNT = Amount()
 
 
 def together(*decorators: Decorator[Any]) -> Decorator[Any]:
-    """Several options as one decorator, in the order given."""
+    """Return several options as one decorator, in the order given."""
 
     def decorate(function: Function) -> Function:
         for decorator in reversed(decorators):
@@ -60,7 +60,7 @@ def together(*decorators: Decorator[Any]) -> Decorator[Any]:
 
 
 def gathered(name: str, make: Callable[..., Any], *options: Decorator[Any]) -> Decorator[Any]:
-    """Several options as one argument of a command.
+    """Make several options one argument of a command.
 
     Args:
         name: The argument.
@@ -89,44 +89,44 @@ def _parse_dims(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, int]:
     """Read `batch=8`."""
-    found: dict[str, int] = {}
+    dims: dict[str, int] = {}
     for text in texts:
         name, equals, number = text.rpartition("=")
         size = parse_size(number)
         if not equals or not name or size is None:
             raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8")
-        if found.setdefault(name, size) != size:
-            raise click.BadParameter(f"{name} is given two sizes: {found[name]} and {size}")
-    return found
+        if dims.setdefault(name, size) != size:
+            raise click.BadParameter(f"{name} is given two sizes: {dims[name]} and {size}")
+    return dims
 
 
 def _parse_shapes(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, tuple[int | str | None, ...]]:
     """Read `input=1x3x224x224`, `input=1,3,224,224`, `input=[1,3,224,224]`; `?` says nothing."""
-    found: dict[str, tuple[int | str | None, ...]] = {}
+    shapes: dict[str, tuple[int | str | None, ...]] = {}
     for text in texts:
-        name, equals, dims = text.rpartition("=")
-        shape = parse_shape(dims)
+        name, equals, sizes = text.rpartition("=")
+        shape = parse_shape(sizes)
         if not equals or not name or shape is None:
             example = "input=1x3x224x224"
             raise click.BadParameter(f"{text!r}: write it as input=dims, e.g. {example}")
-        if found.setdefault(name, shape) != shape:
+        if shapes.setdefault(name, shape) != shape:
             raise click.BadParameter(f"{name} is given two shapes")
-    return found
+    return shapes
 
 
 def _parse_reasons(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, str]:
     """Read `EXT002=known and accepted`."""
-    found = {}
+    reasons = {}
     for text in texts:
         rule, _, reason = text.partition("=")
         if not rule.strip() or not reason.strip():
             raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
-        found[AUDIT_RULE.convert(rule.strip(), parameter, context)] = reason.strip()
-    return found
+        reasons[AUDIT_RULE.convert(rule.strip(), parameter, context)] = reason.strip()
+    return reasons
 
 
 # ------------------------------------------------------------------------------ the models
@@ -218,7 +218,7 @@ strict_option = click.option("--strict", is_flag=True, help="Exit 1 when anythin
 
 
 def fail_on_option(default: str | None = "high") -> Decorator[Any]:
-    """--fail-on; without a default where a configuration may say it."""
+    """Return --fail-on; without a default where a configuration may say it."""
     return click.option(
         "--fail-on",
         type=click.Choice(SEVERITIES),
@@ -260,7 +260,7 @@ config_options = together(
 
 
 def read_config(config_file: str | None, no_config: bool) -> Config:
-    """The configuration a command works with."""
+    """Return the configuration a command works with."""
     from graphcount.config import NO_CONFIG, load_config
 
     if config_file and no_config:
@@ -269,14 +269,14 @@ def read_config(config_file: str | None, no_config: bool) -> Config:
 
 
 def _counting(config_file: str | None, no_config: bool, **options: Any) -> Counting:
-    """Options of counting and what a configuration says of it, as arguments of the API."""
+    """Return options of counting, and what a configuration says of it, as arguments of the API."""
     config = read_config(config_file, no_config)
-    found: Any = {**options, "operators": config.operators or None, "limits": config.limits}
-    return cast("Counting", found)
+    words: Any = {**options, "operators": config.operators or None, "limits": config.limits}
+    return cast("Counting", words)
 
 
 def counting_options(*others: Decorator[Any]) -> Decorator[Any]:
-    """The argument `options`: how models are counted, as arguments of the API."""
+    """Make the argument `options`: how models are counted, as arguments of the API."""
     return gathered("options", _counting, config_options, *others)
 
 
@@ -303,7 +303,7 @@ FORMAT_HELP = "How to print the result."
 
 
 def format_option(formats: Iterable[str], text: str = FORMAT_HELP) -> Decorator[Any]:
-    """--format; the first is the default."""
+    """Return --format; the first is the default."""
     names = list(formats)
     return click.option(
         "--format",
@@ -318,6 +318,6 @@ def format_option(formats: Iterable[str], text: str = FORMAT_HELP) -> Decorator[
 def output_options(
     formats: Iterable[str] = FORMATS, text: str = FORMAT_HELP, *, sizes: bool = True
 ) -> Decorator[Any]:
-    """The argument `output`: --format, -o, --quiet, --no-color and, for sizes, --binary."""
+    """Make the argument `output`: --format, -o, --quiet, --no-color and, for sizes, --binary."""
     shared = (format_option(formats, text), output_option, quiet_option, no_color_option)
     return gathered("output", Output, *shared, *((binary_option,) if sizes else ()))

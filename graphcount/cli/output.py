@@ -71,7 +71,7 @@ class Output:
 
 
 def _speaks_unicode() -> bool:
-    """Whether stdout may show more than ASCII: not in another encoding, nor in the C locale.
+    """Return whether stdout may show more than ASCII: not in another encoding, nor in the C locale.
 
     In the C locale Python writes UTF-8 all the same (PEP 540), whatever the terminal can show.
     """
@@ -118,23 +118,23 @@ class Progress:
     """One line on the terminal about what takes long; nothing where there is no terminal."""
 
     def __init__(self, quiet: bool) -> None:
-        self.shown = 0
+        self.width = 0
         self.enabled = not quiet and _is_terminal(sys.stderr)
 
     def __call__(self, text: str) -> None:
         """Replace the line."""
         if self.enabled:
             line = one_line(text, 70)
-            sys.stderr.write(f"\r{line:<{self.shown}}")
+            sys.stderr.write(f"\r{line:<{self.width}}")
             sys.stderr.flush()
-            self.shown = len(line)
+            self.width = len(line)
 
     def clear(self) -> None:
         """Take the line away."""
-        if self.shown:
-            sys.stderr.write(f"\r{'':<{self.shown}}\r")
+        if self.width:
+            sys.stderr.write(f"\r{'':<{self.width}}\r")
             sys.stderr.flush()
-            self.shown = 0
+            self.width = 0
 
 
 def _is_terminal(stream: IO[str]) -> bool:

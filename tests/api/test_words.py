@@ -20,25 +20,10 @@ from tests.test_readme import README
 
 SHOWN = frozenset(
     [
-        "format_name",
-        "file",
-        "quiet",
-        "no_color",
-        "binary",
-        "by",
-        "depth",
-        "top",
-        "sort",
-        "style",
-        "bars",
-        "by_node",
-        "also",
-        "marker",
-        "fail_on_change",
-        "force",
-        "list_measures",
+        "format_name", "file", "quiet", "no_color", "binary", "list_measures", "also", "marker",
+        "by", "depth", "top", "sort", "style", "bars", "by_node", "fail_on_change", "force",
     ]
-)
+)  # fmt: skip
 """Options about what is printed and where; and two that only say when to stop."""
 
 OTHERWISE = {
