@@ -176,6 +176,37 @@ def test_the_table_is_the_only_format_that_needs_rich() -> None:
     assert "rich" not in loaded(run)
 
 
+ONE = "fixtures/conv2d_1_3_2x2.onnx"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (f"import graphcount\ngraphcount.count({ONE!r})", "arguments model"),
+        (
+            f"from graphcount.cli.main import main\nmain([{ONE!r}, '--format', 'json'])",
+            "arguments model outcomes",
+        ),
+        (
+            f"import graphcount\ngraphcount.check({ONE!r}, max={{'nodes': 1}})",
+            "arguments checking model outcomes",
+        ),
+    ],
+    ids=["count", "command", "check"],
+)
+def test_a_verb_loads_no_other(code: str, expected: str) -> None:
+    show = "print(*[m for m in sys.modules if m.startswith('graphcount.api.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\n{show}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    names = {name.removeprefix("graphcount.api.") for name in done.stdout.splitlines()[-1].split()}
+    assert names == set(expected.split())
+
+
 def test_no_room_has_the_name_of_a_verb() -> None:
     """Importing a package `graphcount.audit` would take the place of the function."""
     import graphcount

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from graphcount.api.arguments import configured, path_text, several, silent
+from graphcount.api.arguments import configured, path_text, path_texts, several, silent
 from graphcount.api.model import Measured, Model, gc_paused
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import UsageError
@@ -91,7 +91,7 @@ def audit(
 
 
 def audits(
-    models: Sequence[str],
+    models: str | Sequence[str],
     *,
     fail_on: str | None = None,
     config: Config | str | None = None,
@@ -101,7 +101,7 @@ def audits(
     """Audit several models; the words are those of `graphcount audit`.
 
     Args:
-        models: Paths.
+        models: Paths; a single one, too.
         fail_on: Mildest severity that fails; None: what `config` says of the model, or `high`.
         config: A configuration, or its file; None: none.
         on_error: Told of a model that cannot be read; None: its error is raised.
@@ -114,12 +114,13 @@ def audits(
     from graphcount.gates.checks import fails
 
     settings = configured(config)
+    paths = path_texts(models)
     outcomes = tuple(
-        read_each(models, lambda path: audit(path, config=settings, **options), on_error)
+        read_each(paths, lambda path: audit(path, config=settings, **options), on_error)
     )
     reports = {
         path: outcome
-        for path, outcome in zip(models, outcomes, strict=True)
+        for path, outcome in zip(paths, outcomes, strict=True)
         if isinstance(outcome, Report)
     }
     levels = {path: fail_on or _asked_of(settings, path).fail_on or FAIL_ON for path in reports}

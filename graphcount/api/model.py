@@ -148,7 +148,8 @@ class Model:
         if self._annotated is None:
             from graphcount.graph.tables import networkx_copy
 
-            graph = networkx_copy(self.model_graph.tables)
+            with gc_paused():
+                graph = networkx_copy(self.model_graph.tables)
             for row in self.report(deep=False).nodes:
                 graph.nodes[row.id].update(
                     module=row.module,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
+from graphcount.api.arguments import path_texts
 from graphcount.api.model import CountOptions, count
 from graphcount.errors import GraphcountError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -88,7 +89,7 @@ def read_each(
 
 
 def counts(
-    models: Sequence[str],
+    models: str | Sequence[str],
     *,
     expect_parameters: int | None = None,
     strict: bool = False,
@@ -99,7 +100,7 @@ def counts(
     """Count several models, and hold them against what is expected.
 
     Args:
-        models: Paths.
+        models: Paths; a single one, too.
         expect_parameters: Each has exactly so many parameters, and nothing spoils that number.
         strict: Nothing of any model is unknown.
         on_error: Told of a model that cannot be read; None: its error is raised.
@@ -110,7 +111,7 @@ def counts(
         GraphcountError: A model cannot be read, and `on_error` is None.
     """
     outcomes = tuple(
-        read_each(models, lambda path: count(path, limits=limits, **options), on_error)
+        read_each(path_texts(models), lambda path: count(path, limits=limits, **options), on_error)
     )
     complaints = [
         f"{report.model.path}: {why}"

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from graphcount.api.arguments import several
 from graphcount.api.auditing import AuditOptions, audited
 from graphcount.api.model import load
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
@@ -213,6 +214,7 @@ def inventory(
     analysis = analysis or Analysis()
     _refuse_senseless(analysis)
     models = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
+    outputs = several(outputs)
     database = _database(outputs, resume)
     exports = [path for path in outputs if path != database]
     with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:

@@ -30,7 +30,7 @@ def test_findings_are_those_of_the_command_line(command: Command) -> None:
     )
     assert audited.reports[0] == graphcount.audit(EXTERNAL)
     assert [finding.rule for finding in audited.findings] == ["EXT011"]
-    assert graphcount.audits([EXTERNAL]).exit_code == command("audit", EXTERNAL).code == 0
+    assert graphcount.audits(EXTERNAL).exit_code == command("audit", EXTERNAL).code == 0
 
 
 @pytest.mark.parametrize(
