@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.stored import Stored
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, Tables
-from graphcount.ops import lookup
+from graphcount.graph import GraphNode, ModelGraph, OperatorNode
+from graphcount.graph import Use as Edge
 
 MAX_STEPS_PER_TENSOR = 10_000
 MAX_STEPS = 10_000_000
@@ -58,12 +58,9 @@ def attribute(
     model_graph: ModelGraph, stored: Iterable[Stored]
 ) -> tuple[tuple[Attributed, ...], tuple[Unknown, ...]]:
     """Attribute every stored tensor to the nodes that use it."""
-    graph = model_graph.tables
-    holders = _holders(graph)
-    dead = set() if model_graph.cyclic else dead_nodes(graph)
-    alive = ancestors_of_outputs(graph) if model_graph.cyclic else None
+    holders = _holders(model_graph)
     order: dict[str, int] = {}
-    follower = _Follower(graph)
+    follower = _Follower(model_graph)
     found = []
     for tensor in stored:
         held_by = tuple(node for node, _ in holders.get(tensor.key, ()))
@@ -72,18 +69,14 @@ def attribute(
             uses.extend(follower.follow(node, attribute_name))
         if len(uses) > 1:
             if not order:
-                order = {node: position for position, node in enumerate(graph.nodes)}
+                order = {node: position for position, node in enumerate(model_graph.nodes)}
             uses = _in_order(uses, order)
-        if alive is not None:
-            live = any(node in alive for node in held_by)
-        else:
-            live = any(node not in dead for node in held_by)
-        live = live and not tensor.in_training
+        live = not tensor.in_training and any(node not in model_graph.dead for node in held_by)
         found.append(Attributed(tensor, held_by, tuple(uses), live))
     return tuple(found), tuple(follower.unknowns)
 
 
-def uses_behind(graph: Tables, nodes: Iterable[str]) -> dict[str, tuple[Use, ...]]:
+def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[Use, ...]]:
     """Uses of the results of each of these nodes, without repetition; fewer when they are many."""
     follower = _Follower(graph)
     return {node: tuple(dict.fromkeys(follower.onward(node))) for node in nodes}
@@ -94,65 +87,32 @@ def _in_order(uses: list[Use], order: dict[str, int]) -> list[Use]:
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
 
 
-def dead_nodes(graph: Tables) -> set[str]:
-    """Nodes of an acyclic graph that no output depends on: work grows with their number only."""
-    stack = [
-        node
-        for node, consumers in graph.succ.items()
-        if not consumers and graph.nodes[node]["kind"] != "output"
-    ]
-    dead = set(stack)
-    living: dict[str, int] = {}  # consumers not yet found dead
-    while stack:
-        for node in graph.pred[stack.pop()]:
-            living[node] = left = living.get(node, len(graph.succ[node])) - 1
-            if left == 0:
-                dead.add(node)
-                stack.append(node)
-    return dead
-
-
-def ancestors_of_outputs(graph: Tables) -> set[str]:
-    """Every node that an output of the model depends on, outputs included."""
-    stack = [node for node, data in graph.nodes.items() if data["kind"] == "output"]
-    alive = set(stack)
-    while stack:
-        for node in graph.pred[stack.pop()]:
-            if node not in alive:
-                alive.add(node)
-                stack.append(node)
-    return alive
-
-
-def _holders(graph: Tables) -> dict[int, list[tuple[str, str]]]:
+def _holders(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
     """Which graph nodes hold a stored tensor: key → (node, attribute name or empty)."""
     holders: dict[int, list[tuple[str, str]]] = {}
-    for node, data in graph.nodes.items():
-        if data["kind"] == "initializer":
-            holders.setdefault(data["tensor"].offset, []).append((node, ""))
-        elif data["kind"] == "operator":
-            for attribute in data["node"].attributes:
-                for tensor in (*attribute.tensors, *attribute.sparse_tensors):
-                    holders.setdefault(tensor.offset, []).append((node, attribute.name))
-                if attribute.numbers is not None:
-                    holders.setdefault(attribute.offset, []).append((node, attribute.name))
+    for id, node in graph.nodes.items():
+        for key, attribute_name in node.held:
+            holders.setdefault(key, []).append((id, attribute_name))
     return holders
+
+
+Way: TypeAlias = "tuple[str, str | None, tuple[str, ...]]"
+"""Where to go on from: a node, the only value of it that is followed, op types looked through."""
 
 
 class _Follower:
     """Follows values forward through operators that pass them on."""
 
-    def __init__(self, graph: Tables) -> None:
+    def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
         self.steps = 0
         self.unknowns: list[Unknown] = []
 
     def follow(self, holder: str, attribute_name: str) -> list[Use]:
         """Uses of what `holder` holds."""
-        data = self.graph.nodes[holder]
-        if data["kind"] == "operator" and not _is_constant(data):
-            spec = lookup(data["domain"], data["op_type"])
-            role = spec.attributes.get(attribute_name) if spec else None
+        node = self.graph.nodes[holder]
+        if node.kind == "operator" and not _is_constant(node):
+            role = node.spec.attributes.get(attribute_name) if node.spec else None
             return [Use(holder, None, role or "literal", ())]
         return self.onward(holder)
 
@@ -160,21 +120,18 @@ class _Follower:
         """Uses of the results of `holder`."""
         uses: list[Use] = []
         seen: set[tuple[str, str | None]] = {(holder, None)}
-        stack: list[tuple[str, str | None, tuple[str, ...]]] = [(holder, None, ())]
+        stack: list[Way] = [(holder, None, ())]
         steps = 0
         while stack:
             node, only, via = stack.pop()
-            for consumer, keyed in self.graph.succ[node].items():
-                for edge in keyed.values():
-                    if only is not None and edge["value"] != only:
-                        continue
-                    steps += 1
-                    passed = self.passes(consumer, edge, via)
-                    if isinstance(passed, Use):
-                        uses.append(passed)
-                    elif (passed[0], passed[1]) not in seen:
-                        seen.add((passed[0], passed[1]))
-                        stack.append(passed)
+            for edge in self.graph.readers(node, only):
+                steps += 1
+                way = self.passes(edge, via)
+                if isinstance(way, Use):
+                    uses.append(way)
+                elif (way[0], way[1]) not in seen:
+                    seen.add((way[0], way[1]))
+                    stack.append(way)
             if steps > MAX_STEPS_PER_TENSOR or len(uses) > MAX_USES or self.steps > MAX_STEPS:
                 why = "it has too many uses to follow them all"
                 self.unknowns.append(Unknown(holder, "uses", why))
@@ -182,40 +139,34 @@ class _Follower:
         self.steps += steps
         return uses
 
-    def passes(
-        self, consumer: str, edge: dict[str, Any], via: tuple[str, ...]
-    ) -> Use | tuple[str, str | None, tuple[str, ...]]:
-        """What becomes of a value at one consumer: a use, or (node, value, via) to go on from."""
-        data = self.graph.nodes[consumer]
-        kind = data["kind"]
-        if kind == "output":
-            return Use(consumer, 0, "output", via)
-        if kind == "input":
-            return consumer, None, via
-        index = edge["index"]
+    def passes(self, edge: Edge, via: tuple[str, ...]) -> Use | Way:
+        """What becomes of a value at one consumer: a use, or where to go on from."""
+        node = self.graph.nodes[edge.node]
+        if node.kind == "output":
+            return Use(node.id, 0, "output", via)
+        if node.kind != "operator":
+            return node.id, None, via
+        index, spec = edge.index, node.spec
         if index is None:
-            return self.result(consumer, data, edge, via)
-        spec = lookup(data["domain"], data["op_type"])
+            return self.result(node, edge, via)
         if spec is not None and index in spec.passes:
-            return consumer, None, (*via[-7:], data["op_type"])
-        if _enters_body(data, index):
-            return Use(consumer, index, "state", via)
-        return Use(consumer, index, spec.role(index) if spec else None, via)
+            return node.id, None, (*via[-7:], node.op_type)
+        if _enters_body(node, index):
+            return Use(node.id, index, "state", via)
+        return Use(node.id, index, spec.role(index) if spec else None, via)
 
-    def result(
-        self, holder: str, data: dict[str, Any], edge: dict[str, Any], via: tuple[str, ...]
-    ) -> Use | tuple[str, str | None, tuple[str, ...]]:
-        """A value that leaves a body becomes the holder's output, when we know which."""
-        node, position = data["node"], edge["result"]
-        if data["op_type"] == "If" and data["domain"] == "" and position < len(node.outputs):
-            return holder, node.outputs[position], (*via[-7:], "If")
-        return Use(holder, None, "state", via)
+    def result(self, node: OperatorNode, edge: Edge, via: tuple[str, ...]) -> Use | Way:
+        """A value that leaves a body becomes the operator's output, when we know which."""
+        position = edge.result
+        if node.op_type == "If" and node.domain == "" and position < len(node.outputs):
+            return node.id, node.outputs[position], (*via[-7:], "If")
+        return Use(node.id, None, "state", via)
 
 
-def _is_constant(data: dict[str, Any]) -> bool:
-    return bool(data["op_type"] == "Constant" and data["domain"] == "")
+def _is_constant(node: GraphNode) -> bool:
+    return node.op_type == "Constant" and node.domain == ""
 
 
-def _enters_body(data: dict[str, Any], index: int) -> bool:
+def _enters_body(node: GraphNode, index: int) -> bool:
     """Loop and Scan inputs also reach the body, where the real use is found."""
-    return data["domain"] == "" and data["op_type"] in ("Loop", "Scan") and index > 1
+    return node.domain == "" and node.op_type in ("Loop", "Scan") and index > 1

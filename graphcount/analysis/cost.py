@@ -16,7 +16,6 @@ from graphcount.analysis.shapes import ValueShapes
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
-from graphcount.loading.model import Node
 from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, Rule, cost
 from graphcount.ops.operator import Key
@@ -70,16 +69,14 @@ def model_cost(
     Nodes whose calls are the same cost the same: each call is worked out once, and each sum takes
     it once, times its nodes.
     """
-    tables = model_graph.tables
-    bodies = _Bodies(model_graph)
+    scopes = model_graph.scopes
     places = {
-        node: (shapes.calls(node), bodies.of[data["scope"]])
-        for node, data in tables.nodes.items()
-        if data["kind"] == "operator"
+        node.id: (shapes.calls(node.id), scopes.get(node.scope, ""))
+        for node in model_graph.operators
     }
     uses = Counter(places.values())
     single = {call: cost(call, more) for call in dict.fromkeys(call for call, _ in uses)}
-    times, unknowns = _times(bodies, shapes, uses, single)
+    times, unknowns = _times(model_graph, shapes, uses, single)
     made = {
         (call, scope): _contribution(single[call] or NOT_KNOWN, times[scope], with_bias)
         for call, scope in uses
@@ -144,96 +141,53 @@ Place: TypeAlias = "tuple[Call, str]"
 """What runs and in which body: nodes that share both contribute the same."""
 
 
-class _Holder(NamedTuple):
-    """An operator with bodies: its id, op type and the scopes of its bodies."""
-
-    node: str
-    op_type: str
-    scopes: tuple[str, ...]
-
-
-class _Innermost(dict[str, str]):
-    """Scope of the innermost body around a scope: that of its function's call, too."""
-
-    def __missing__(self, scope: str) -> str:
-        path = scope
-        while path and path not in self:
-            path = path.rpartition("/")[0]
-        found = self[scope] = self[path] if path != scope else path
-        return found
-
-
-class _Bodies:
-    """The bodies of control flow: who holds them, and in which one a node stands.
-
-    Attributes:
-        holders: Operators with bodies, outer ones first.
-        of: The body in which the nodes of a scope stand; empty for the main graph.
-    """
-
-    def __init__(self, model_graph: ModelGraph) -> None:
-        self.nodes = model_graph.tables.nodes
-        self.holders = [
-            _Holder(node, data["op_type"], _scopes(node, data["node"]))
-            for node, data in model_graph.holders
-        ]
-        self.of = _Innermost({scope: scope for holder in self.holders for scope in holder.scopes})
-
-    def around(self, holder: _Holder) -> str:
-        """Scope of the innermost body that a holder stands in itself."""
-        return self.of[self.nodes[holder.node]["scope"]]
-
-
-def _scopes(holder: str, node: Node) -> tuple[str, ...]:
-    """Scope paths of a node's bodies."""
-    return tuple(f"{holder}/{name}" for name, _ in node.subgraphs())
-
-
 def _times(
-    bodies: _Bodies,
+    graph: ModelGraph,
     shapes: ValueShapes,
     uses: Mapping[Place, int],
     single: Mapping[Call, Cost | None],
 ) -> tuple[dict[str, Dim], list[Unknown]]:
     """How often each body runs, by its scope; the main graph runs once."""
-    totals = _body_totals(bodies, shapes, uses, single)
+    totals = _body_totals(graph, shapes, uses, single)
     times: dict[str, Dim] = {"": 1}
     unknowns: list[Unknown] = []
-    for holder in bodies.holders:  # outer holders first: bodies follow their holder in the graph
-        outer = times[bodies.around(holder)]
-        if holder.op_type == "If":
-            dearest = max(holder.scopes, key=lambda scope: _probe(totals.get(scope, 0)))
-            times.update({scope: outer if scope == dearest else 0 for scope in holder.scopes})
+    for id, bodies in graph.control_flow.items():  # outer ones first
+        node, scopes = bodies[0].node, [body.scope for body in bodies]
+        outer = times[graph.scopes.get(node.scope, "")]
+        if node.op_type == "If":
+            dearest = max(scopes, key=lambda scope: _probe(totals.get(scope, 0)))
+            times.update({scope: outer if scope == dearest else 0 for scope in scopes})
             continue
-        runs = _scaled(outer, shapes.trips.get(holder.node))
+        runs = _scaled(outer, shapes.trips.get(id))
         if runs is None:
-            why = f"the number of trips of {holder.op_type} is not known; its body counts once"
-            unknowns.append(Unknown(holder.node, "trip count", why, "cost"))
+            why = f"the number of trips of {node.op_type} is not known; its body counts once"
+            unknowns.append(Unknown(id, "trip count", why, "cost"))
             runs = outer
-        times.update(dict.fromkeys(holder.scopes, runs))
+        times.update(dict.fromkeys(scopes, runs))
     return times, unknowns
 
 
 def _body_totals(
-    bodies: _Bodies,
+    graph: ModelGraph,
     shapes: ValueShapes,
     uses: Mapping[Place, int],
     single: Mapping[Call, Cost | None],
 ) -> dict[str, Dim]:
     """MACs of one run of each body, bodies inside included, to find the dearest branches."""
     totals: dict[str, Dim] = {}
-    if not bodies.holders:
+    if not graph.bodies:
         return totals
     for (call, scope), count in uses.items():
         found = single[call]
         if found is not None and found.macs:
             totals[scope] = _at_least(totals.get(scope, 0), found.macs * count)
-    for holder in reversed(bodies.holders):  # inner holders first
-        inside = [totals.get(scope, 0) for scope in holder.scopes]
+    for id, bodies in reversed(list(graph.control_flow.items())):  # inner ones first
+        node = bodies[0].node
+        inside = [totals.get(body.scope, 0) for body in bodies]
         dearest = max(inside, key=_probe)
-        trips = 1 if holder.op_type == "If" else shapes.trips.get(holder.node)
+        trips = 1 if node.op_type == "If" else shapes.trips.get(id)
         total = _scaled(dearest, trips)
-        scope = bodies.around(holder)
+        scope = graph.scopes.get(node.scope, "")
         totals[scope] = _at_least(totals.get(scope, 0), dearest if total is None else total)
     return totals
 

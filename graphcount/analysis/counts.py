@@ -61,8 +61,8 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
     stored = find_stored(model.proto, model.path)
     tensors, unknowns = attribute(model_graph, stored)
     declared = read_signature(model.proto.graph)
-    verdicts = classify(tensors, model_graph.tables, values, declared)
-    nodes = model_graph.tables.nodes
+    verdicts = classify(tensors, model_graph, values, declared)
+    nodes = model_graph.nodes
     rows: list[Row] = []
     found: list[Unknown] = []
     for tensor, verdict in zip(tensors, verdicts, strict=True):

@@ -17,9 +17,8 @@ from graphcount.analysis.names import is_buffer
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.verdict import Verdict
 from graphcount.dtypes import dtype_name
-from graphcount.graph import ModelGraph, Tables
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import ValueInfo
-from graphcount.ops import lookup
 
 FLOATS = frozenset({1, 10, 11, 16})
 NAME = re.compile(
@@ -38,14 +37,10 @@ MAX_STEPS = 64
 
 def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdict]]:
     """Static float inputs with a parameter's name that reach a weight's place."""
-    graph = model_graph.tables
-    inputs = [
-        (node, data["value_info"])
-        for node, data in graph.nodes.items()
-        if data["kind"] == "input" and not data["scope"]
-    ]
-    ways = _Ways(graph)
-    for position, (node, info) in enumerate(inputs):
+    inputs = model_graph.inputs
+    ways = _Ways(model_graph)
+    for position, node in enumerate(inputs):
+        info = node.info
         if info.data_type not in FLOATS or not info.shape:
             continue
         dims = tuple(dim for dim in info.shape if isinstance(dim, int) and dim > 0)
@@ -54,9 +49,9 @@ def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdi
         named = NAME.match(info.name) or (folded and int(folded[1]) >= len(inputs))
         if not named or len(dims) != len(info.shape):
             continue
-        use = ways.weight_use(node)
+        use = ways.weight_use(node.id)
         if use is not None:
-            yield _row(info, dims, node, use, position)
+            yield _row(info, dims, node.id, use, position)
 
 
 def _row(
@@ -92,7 +87,7 @@ def _row(
 class _Ways:
     """Where values go through operators that move numbers; a node's readers are looked at once."""
 
-    def __init__(self, graph: Tables) -> None:
+    def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
         self._known: dict[str, Use | tuple[str, ...]] = {}
 
@@ -108,28 +103,24 @@ class _Ways:
             found = self._known[at]
             if isinstance(found, Use):
                 return replace(found, via=via)
-            op_types = (self.graph.nodes[reader]["op_type"] for reader in found)
+            op_types = (self.graph.nodes[reader].op_type for reader in found)
             stack += zip(found, ((*via, op_type) for op_type in op_types), strict=True)
         return None
 
     def readers(self, node: str) -> Use | tuple[str, ...]:
         """The first reader for which a value is a weight, else the last few that pass it on."""
         passing: list[str] = []
-        for consumer, keyed in self.graph.succ[node].items():
-            data = self.graph.nodes[consumer]
-            if data["kind"] != "operator":
+        for edge in self.graph.readers(node):
+            reader, index = self.graph.nodes[edge.node], edge.index
+            spec = reader.spec
+            if spec is None or index is None:
                 continue
-            spec = lookup(data["domain"], data["op_type"])
-            for edge in keyed.values():
-                index = edge["index"]
-                if spec is None or index is None:
-                    continue
-                role = spec.role(index)
-                learned = role in WEIGHT_ROLES and (index > 0 or role == "embedding")
-                if learned or role in STATISTICS:
-                    return Use(consumer, index, role, ())
-                if index in spec.passes or data["op_type"] == "Concat":
-                    passing.append(consumer)
-                elif data["op_type"] == "Add":
-                    return Use(consumer, index, "bias", ())
+            role = spec.role(index)
+            learned = role in WEIGHT_ROLES and (index > 0 or role == "embedding")
+            if learned or role in STATISTICS:
+                return Use(reader.id, index, role, ())
+            if index in spec.passes or reader.op_type == "Concat":
+                passing.append(reader.id)
+            elif reader.op_type == "Add":
+                return Use(reader.id, index, "bias", ())
         return tuple(passing[-MAX_STEPS:])

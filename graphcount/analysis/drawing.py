@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphcount.domains import operator_name
-from graphcount.graph import ModelGraph
+from graphcount.graph import GraphNode, ModelGraph, Use
 from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, DrawnTensor
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim, NodeRow, TensorRow
@@ -23,12 +23,11 @@ def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> D
         depth: Modules of this depth become one node each, with all that is in them; what stands
             higher stays as it is. None: every operator is a node.
     """
-    tables = model_graph.tables
     rows = {row.id: row for row in report.nodes}
     groups: dict[str, list[str]] = {}
     place_of: dict[str, str] = {}
-    for node, data in tables.nodes.items():
-        if data["kind"] == "initializer" or (data["kind"] == "input" and data["scope"]):
+    for node, data in model_graph.nodes.items():
+        if data.kind == "initializer" or (data.kind == "input" and data.scope):
             continue
         place = _place(rows[node].module, depth) if node in rows else ""
         key = f"module {place}" if place else f"node {node}"
@@ -43,7 +42,7 @@ def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> D
     nodes = tuple(
         _module(key.removeprefix("module "), [rows[node] for node in members], owned)
         if key.startswith("module ")
-        else _single(members[0], tables.nodes[members[0]], rows, owned, shapes)
+        else _single(model_graph.nodes[members[0]], rows, owned, shapes)
         for key, members in groups.items()
     )
     number = {key: position for position, key in enumerate(groups)}
@@ -81,25 +80,23 @@ def _module(path: str, rows: list[NodeRow], owned: dict[str, list[TensorRow]]) -
 
 
 def _single(
-    node: str,
-    data: dict[str, object],
+    node: GraphNode,
     rows: dict[str, NodeRow],
     owned: dict[str, list[TensorRow]],
     shapes: dict[str, tuple[Dim, ...] | None],
 ) -> DrawnNode:
-    kind = data["kind"]
-    row = rows.get(node)
-    if row is None or kind != "operator":
-        drawn: DrawnKind = "output" if kind == "output" else "input"
-        name = str(data.get("name", "")) or node.partition(":")[2]
+    row = rows.get(node.id)
+    if row is None or node.kind != "operator":
+        drawn: DrawnKind = "output" if node.kind == "output" else "input"
+        name = node.name or node.id.partition(":")[2]
         return DrawnNode(
-            node, drawn, "", name, drawn, "", 0, 0, 0, None, None, shapes.get(node), ()
+            node.id, drawn, "", name, drawn, "", 0, 0, 0, None, None, shapes.get(node.id), ()
         )
     return DrawnNode(
-        id=node,
+        id=node.id,
         kind="operator",
         name=row.name,
-        label=row.name.rpartition("/")[2] or node,
+        label=row.name.rpartition("/")[2] or node.id,
         title=operator_name(row.domain, row.op_type),
         module=row.module,
         nodes=1,
@@ -108,39 +105,34 @@ def _single(
         macs=row.macs,
         macs_expression=row.macs_expression,
         shape=_first_shape(row),
-        tensors=_tensors(owned.get(node, ())),
+        tensors=_tensors(owned.get(node.id, ())),
     )
 
 
 def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnEdge]:
     """Edges between what is drawn; those inside a folded module are not."""
-    tables = model_graph.tables
     found: dict[tuple[int, int], list[str]] = {}
-    for source, keyed in tables.succ.items():
-        for target, uses in keyed.items():
-            for start, end in _ends(tables.succ, source, target, position):
-                values = found.setdefault((start, end), [])
-                values += (edge["value"] for edge in uses.values())
+    for source in model_graph.nodes:
+        for use in model_graph.readers(source):
+            for ends in _ends(model_graph, use, position):
+                found.setdefault(ends, []).append(use.value)
     for (start, end), values in found.items():
         yield DrawnEdge(start, end, values[0], len(values))
 
 
-def _ends(
-    succ: dict[str, dict[str, dict[object, dict[str, object]]]],
-    source: str,
-    target: str,
-    position: dict[str, int],
-) -> Iterable[tuple[int, int]]:
+def _ends(model_graph: ModelGraph, use: Use, position: dict[str, int]) -> Iterable[tuple[int, int]]:
     """Where an edge begins and ends in the drawing: inputs of bodies are passed through."""
-    start = position.get(source)
+    start = position.get(use.producer)
     if start is None:
         return
-    ends, seen = [target], {target}
+    ends, seen = [use.node], {use.node}
     while ends:
         node = ends.pop()
         end = position.get(node)
         if end is None:
-            inner = [following for following in succ[node] if following not in seen]
+            inner = [
+                following for following in model_graph.consumers(node) if following not in seen
+            ]
             seen.update(inner)
             ends += inner
         elif end != start:

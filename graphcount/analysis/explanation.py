@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
 
 from graphcount.errors import UsageError
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph, Use
 from graphcount.report.explanation import Explained, Explanation, ValueOf
 from graphcount.report.records import Report
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
@@ -21,19 +20,19 @@ COMPARED = 20_000
 COMPARED_LENGTH = 120
 
 
-def explain(report: Report, tables: Tables, texts: Sequence[str] = ()) -> Explained:
+def explain(report: Report, graph: ModelGraph, texts: Sequence[str] = ()) -> Explained:
     """Put beside nodes what goes into them, what comes out, and what they own.
 
     Args:
         report: The report of a model.
-        tables: Its graph.
+        graph: Its graph.
         texts: Ids, names, or parts that only one node has; empty for every node that owns
             parameters or has MACs.
 
     Raises:
         UsageError: No node, or more than one, is called so.
     """
-    shapes = _Shapes(report, tables)
+    shapes = _Shapes(report, graph)
     owned: dict[str | None, list[TensorRow]] = {}
     for tensor in report.tensors:
         owned.setdefault(tensor.owner, []).append(tensor)
@@ -102,41 +101,35 @@ def _listed(ids: Sequence[str]) -> str:
 class _Shapes:
     """Names and shapes of values around nodes: the report has those of outputs and of inputs."""
 
-    def __init__(self, report: Report, tables: Tables) -> None:
-        self._tables = tables
+    def __init__(self, report: Report, graph: ModelGraph) -> None:
+        self._graph = graph
         self._rows = {node.id: node for node in report.nodes}
         self._inputs = {value.name: value.shape for value in report.model.inputs}
 
     def outputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
         """Results of a node; optional ones that it leaves out are left out here."""
-        names = self._record(node.id).outputs
+        names = self._graph.nodes[node.id].outputs
         found = zip(names, _padded(node.output_shapes, len(names)), strict=True)
         return tuple(ValueOf(name, dims) for name, dims in found if name)
 
     def inputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
         """Operands of a node, as they are called where it stands, in their order."""
-        names = self._record(node.id).inputs
-        dims: dict[int, tuple[Dim, ...] | None] = {}
-        for producer, edges in self._tables.pred[node.id].items():
-            for edge in edges.values():
-                if edge.get("index") is not None:
-                    dims[edge["index"]] = self._produced(producer, edge["value"])
+        record = self._graph.nodes[node.id]
+        names = record.record.inputs if record.kind == "operator" else ()
+        dims = {use.index: self._produced(use) for use in self._graph.operands(node.id)}
         return tuple(ValueOf(name, dims.get(at)) for at, name in enumerate(names) if name)
 
-    def _record(self, node: str) -> Any:
-        return self._tables.nodes[node]["node"]
-
-    def _produced(self, producer: str, value: str) -> tuple[Dim, ...] | None:
-        data = self._tables.nodes[producer]
-        if data["kind"] == "initializer":
-            return tuple(data["tensor"].dims)
-        if data["kind"] == "input":
-            return self._inputs.get(value) if not data["scope"] else None
-        row = self._rows.get(producer)
-        if row is None or data["kind"] != "operator":
+    def _produced(self, use: Use) -> tuple[Dim, ...] | None:
+        node = self._graph.nodes[use.producer]
+        if node.kind == "initializer":
+            return tuple(node.tensor.dims)
+        if node.kind == "input":
+            return self._inputs.get(use.value) if not node.scope else None
+        row = self._rows.get(node.id)
+        if row is None or node.kind != "operator":
             return None
-        names = data["node"].outputs
-        at = names.index(value) if value in names else 0 if len(names) == 1 else len(names)
+        names = node.outputs
+        at = names.index(use.value) if use.value in names else 0 if len(names) == 1 else len(names)
         return _padded(row.output_shapes, at + 1)[at]
 
 

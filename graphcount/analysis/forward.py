@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
@@ -75,7 +75,7 @@ def add_cost(
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
     found = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
-    made, stored = settled(report.unknown, model_graph.tables, shapes)
+    made, stored = settled(report.unknown, model_graph, shapes)
     unknown = (*stored, *_lost(shapes), *found.unknowns)
     return replace(
         report,
@@ -101,7 +101,7 @@ def add_cost(
         nodes=_node_rows(report.nodes, shapes, found, options),
         peak=_peak_row(used),
         timeline=_timeline(used),
-        kv_cache=_kv_cache_row(find_kv_cache(model_graph.tables, shapes)),
+        kv_cache=_kv_cache_row(find_kv_cache(model_graph, shapes)),
         unknown=unknown,
     )
 
@@ -126,11 +126,17 @@ def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
     return tuple(str(dim) if isinstance(dim, Expr) else dim for dim in shape)
 
 
+Tail: TypeAlias = (
+    "tuple[tuple[tuple[Dim, ...] | None, ...], int | None, int | None, str, str | None]"
+)
+"""The fields of a `NodeRow` that a cost fills."""
+
+
 def _node_rows(
     rows: tuple[NodeRow, ...], shapes: ValueShapes, found: ModelCost, options: CostOptions
 ) -> tuple[NodeRow, ...]:
     """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
-    tails: dict[tuple[Call, int, bool], tuple[Any, ...]] = {}
+    tails: dict[tuple[Call, int, bool], Tail] = {}
     made = []
     for row in rows:
         node = found.nodes.get(row.id)
@@ -146,7 +152,7 @@ def _node_rows(
     return tuple(made)
 
 
-def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> tuple[Any, ...]:
+def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
     """The fields of a row that a cost fills; those that say nothing about it stay empty."""
     cost = _shown_cost(node)
     told = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
@@ -191,10 +197,9 @@ def _bound(
     """Inputs and outputs with what bindings and inference made of their shapes."""
     known: Mapping[tuple[str, str], Shape] = shapes.shapes
     producers = {
-        data["name"]: producer
-        for node, data in model_graph.tables.nodes.items()
-        if data["kind"] == "output"
-        for producer in model_graph.tables.pred[node]
+        node.name: use.producer
+        for node in model_graph.outputs
+        for use in model_graph.operands(node.id)
     }
     found = []
     for value in values:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, Tables
-from graphcount.loading.model import Node
+from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.ops.call import Call, size
 
 FROM_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
@@ -52,27 +51,26 @@ def find_generated(
     model_graph: ModelGraph, rows: tuple[Row, ...], values: Values
 ) -> tuple[Generated, ...]:
     """Every node that makes numbers without depending on a graph input."""
-    if not any(("", op_type) in model_graph.operators for op_type in MAKERS):
+    if not any(("", op_type) in model_graph.by_operator for op_type in MAKERS):
         return ()
-    graph = model_graph.tables
-    makers = [
-        node
-        for node, data in graph.nodes.items()
-        if data["kind"] == "operator" and data["domain"] == "" and data["op_type"] in MAKERS
+    starts = [
+        id
+        for id, node in model_graph.nodes.items()
+        if node.kind == "input" and not model_graph.operands(id)
     ]
-    dependent = _depends_on_input(graph)
+    dependent = model_graph.descendants(starts)
     constants = _constants(rows)
     found = []
-    for node in makers:
-        if node in dependent:
+    for node in model_graph.operators:
+        if node.domain or node.op_type not in MAKERS or node.id in dependent:
             continue
-        elements = _elements(graph, node, constants, values)
-        found.append(Generated(node, elements or 0, elements is None))
+        elements = _elements(model_graph, node, constants, values)
+        found.append(Generated(node.id, elements or 0, elements is None))
     return tuple(found)
 
 
 def settled(
-    unknowns: Iterable[Unknown], tables: Tables, shapes: ValueShapes
+    unknowns: Iterable[Unknown], graph: ModelGraph, shapes: ValueShapes
 ) -> tuple[int, tuple[Unknown, ...]]:
     """What shapes say of sizes that the stored constants alone did not tell.
 
@@ -88,7 +86,7 @@ def settled(
         dims = call.output()
         elements = size(dims) if dims is not None else None
         if isinstance(elements, int):
-            made += _beyond_stored(elements, unknown.where, call, tables)
+            made += _beyond_stored(elements, unknown.where, call, graph)
         elif elements is not None:
             why = f"its size is {elements}: give sizes to free dimensions"
             left.append(unknown._replace(why=why))
@@ -97,31 +95,14 @@ def settled(
     return made, tuple(left)
 
 
-def _beyond_stored(elements: int, node: str, call: Call, tables: Tables) -> int:
+def _beyond_stored(elements: int, node: str, call: Call, graph: ModelGraph) -> int:
     """An Expand that leaves a stored tensor as it is makes nothing."""
-    producer = _inputs(tables, node).get(0, "")
-    data = tables.nodes.get(producer, {})
-    stored = data.get("kind") == "initializer" or data.get("op_type") == "Constant"
+    data = graph.nodes.get(graph.producer(node, 0) or "")
+    stored = data is not None and (data.kind == "initializer" or data.op_type == "Constant")
     held = call.known(0)
     if call.node.op_type == "Expand" and stored and held is not None and size(held) == elements:
         return 0
     return elements
-
-
-def _depends_on_input(graph: Tables) -> set[str]:
-    """Every node that a graph input (or body input that is not fed) reaches."""
-    stack = [
-        node
-        for node, data in graph.nodes.items()
-        if data["kind"] == "input" and not graph.pred[node]
-    ]
-    reached = set(stack)
-    while stack:
-        for node in graph.succ[stack.pop()]:
-            if node not in reached:
-                reached.add(node)
-                stack.append(node)
-    return reached
 
 
 def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
@@ -134,13 +115,13 @@ def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
     }
 
 
-def _elements(graph: Tables, node: str, constants: Mapping[str, Row], values: Values) -> int | None:
-    data = graph.nodes[node]
-    record: Node = data["node"]
-    op_type = data["op_type"]
-    inputs = _inputs(graph, node)
+def _elements(
+    graph: ModelGraph, node: OperatorNode, constants: Mapping[str, Row], values: Values
+) -> int | None:
+    op_type = node.op_type
+    inputs = {use.index: use.producer for use in graph.operands(node.id)}
     if op_type in FROM_SHAPE_ATTRIBUTE:
-        return _product(record.integers("shape"))
+        return _product(node.record.integers("shape"))
     if op_type in FROM_SHAPE_INPUT:
         made = _product(_numbers(inputs, FROM_SHAPE_INPUT[op_type], constants, values))
         held = constants.get(inputs.get(0, "")) if op_type == "Expand" else None
@@ -173,17 +154,8 @@ def _product(dims: Sequence[float] | None) -> int | None:
     return prod(whole) if len(whole) == len(dims) else None
 
 
-def _inputs(graph: Tables, node: str) -> dict[Any, str]:
-    """Producer of each input by index."""
-    return {
-        edge["index"]: producer
-        for producer, keyed in graph.pred[node].items()
-        for edge in keyed.values()
-    }
-
-
 def _numbers(
-    inputs: dict[Any, str], index: int, constants: Mapping[str, Row], values: Values
+    inputs: Mapping[int | None, str], index: int, constants: Mapping[str, Row], values: Values
 ) -> list[float] | None:
     row = constants.get(inputs.get(index, ""))
     if row is None or row.stored.elements > 4096:

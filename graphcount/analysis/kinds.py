@@ -41,12 +41,12 @@ from graphcount.analysis.verdict import (
     maker_of,
     role_of,
 )
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 
 
 def classify(
     tensors: Iterable[Attributed],
-    graph: Tables,
+    graph: ModelGraph,
     values: Values,
     declared: Signature | None = None,
 ) -> list[Verdict]:
@@ -157,7 +157,7 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
 
 def _is_made_up(tensor: Attributed, use: Use, context: Context) -> bool:
     """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
-    if use.role != "operand" and context.graph.nodes[use.node].get("op_type") not in ARITHMETIC:
+    if use.role != "operand" and context.graph.nodes[use.node].op_type not in ARITHMETIC:
         return False
     if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
         return False
@@ -237,7 +237,7 @@ def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | No
                 "mean of a normalisation written as Sub, Mul, Add",
                 "written-norm-mean",
             )
-        added = context.graph.nodes[candidate.node].get("op_type") == "Add"
+        added = context.graph.nodes[candidate.node].op_type == "Add"
         if added and is_sinusoidal(tensor, context.values):
             return Verdict(
                 "buffer",
@@ -300,7 +300,7 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
     left = [
         use
         for use in tensor.uses
-        if use.index == 0 and context.graph.nodes[use.node].get("op_type") in ("MatMul", "Gemm")
+        if use.index == 0 and context.graph.nodes[use.node].op_type in ("MatMul", "Gemm")
     ]
     rest = {use.role for use in tensor.uses if use not in left}
     if not left or rest - {"state", "initial state", "operand"}:
@@ -330,7 +330,7 @@ def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None
     if any(op_type != "DequantizeLinear" for op_type in use.via):
         return None
     data = context.graph.nodes[use.node]
-    if "Normalization" not in data.get("op_type", "") or maker_of(tensor, context) == "author":
+    if "Normalization" not in data.op_type or maker_of(tensor, context) == "author":
         return None
     if tensor.stored.elements > FEW:
         return None
@@ -370,7 +370,7 @@ def operand(tensor: Attributed, context: Context) -> Verdict | None:
 
 
 def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
-    named = context.graph.nodes[use.node].get("op_type", "")
+    named = context.graph.nodes[use.node].op_type
     op_type = ARITHMETIC.get(named, "")
     name, where = original_name(tensor.stored.name), label(use, context)
     other = other_side(use, context.graph) if op_type else ""

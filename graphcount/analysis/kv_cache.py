@@ -14,14 +14,13 @@ Bytes of a token are the product of all dimensions but batch and length, times t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import Tables
-from graphcount.loading.model import Node
+from graphcount.graph import ModelGraph, OperatorNode, reached
 from graphcount.ops.call import Call, Shape, complete, size
 from graphcount.ops.operator import Key
 from graphcount.symbolic import Dim, TooComplexError
@@ -95,17 +94,16 @@ class KVCache(NamedTuple):
     nbytes: Dim | None
 
 
-def find_kv_cache(tables: Tables, shapes: ValueShapes) -> KVCache | None:
+def find_kv_cache(graph: ModelGraph, shapes: ValueShapes) -> KVCache | None:
     """The cache of a model; None when it keeps none among its inputs."""
-    finder = _Finder(tables, shapes)
+    finder = _Finder(graph, shapes)
     found = []
-    for node, data in tables.nodes.items():
-        if data["kind"] == "input" and not data["scope"]:
-            shape = shapes.shapes.get((node, data["name"]))
-            if shape is not None and len(shape) in RANKS:
-                joined = finder.cache(node, data["name"], len(shape))
-                if joined is not None:
-                    found.append((joined, shape, shapes.dtypes.get((node, data["name"]), 0)))
+    for node in graph.inputs:
+        shape = shapes.shapes.get((node.id, node.name))
+        if shape is not None and len(shape) in RANKS:
+            joined = finder.cache(node.id, node.name, len(shape))
+            if joined is not None:
+                found.append((joined, shape, shapes.dtypes.get((node.id, node.name), 0)))
     if not found:
         return None
     both = sum(len(shape) == JOINED_RANK for _, shape, _ in found)
@@ -153,86 +151,69 @@ def _sum(parts: Iterable[Dim | None]) -> Dim | None:
 class _Finder:
     """Follows values through the graph."""
 
-    def __init__(self, tables: Tables, shapes: ValueShapes) -> None:
-        self.tables = tables
+    def __init__(self, graph: ModelGraph, shapes: ValueShapes) -> None:
+        self.graph = graph
         self.calls = shapes.calls
         self._computed: dict[str, tuple[int | None, ...]] = {}
 
     @cached_property
     def multiplied(self) -> set[str]:
         """Nodes whose results are multiplied like keys or values."""
-        nodes = self.tables.nodes.items()
-        return self.kept_until(node for node, data in nodes if data.get("op_type") in PRODUCTS)
+        return self.kept_until(node.id for node in self.graph.operators if node.op_type in PRODUCTS)
 
     @cached_property
     def returned(self) -> set[str]:
         """Nodes whose results leave the graph."""
-        nodes = self.tables.nodes.items()
-        return self.kept_until(node for node, data in nodes if data["kind"] == "output")
+        return self.kept_until(node.id for node in self.graph.outputs)
 
     def kept_until(self, ends: Iterable[str]) -> set[str]:
         """Nodes whose results reach one of these as they are, or moved and repeated."""
-        stack, found = list(ends), set()
-        while stack:
-            for node in self.tables.pred[stack.pop()]:
-                if node not in found:
-                    found.add(node)
-                    if self.tables.nodes[node].get("op_type") in REPEATS:
-                        stack.append(node)
-        return found
+        nodes, producers = self.graph.nodes, self.graph.producers
+        last = {source for end in ends for source in producers(end)}
+        return reached(lambda id: producers(id) if nodes[id].op_type in REPEATS else (), last)
 
-    def cache(self, node: str, name: str, rank: int) -> CacheInput | None:
+    def cache(self, source: str, name: str, rank: int) -> CacheInput | None:
         """Where new keys or values are joined to an input, if they are."""
-        start: tuple[str, Axes] = node, tuple(range(rank))
-        stack, seen = [start], {node}
+        start: tuple[str, Axes] = source, tuple(range(rank))
+        stack, seen = [start], {source}
         while stack:
             producer, axes = stack.pop()
-            for consumer, index, data in self.uses(producer):
-                axis = self.joined(consumer, index, data, axes, name)
+            for use in self.graph.readers(producer):
+                node = self.graph.nodes[use.node]
+                if node.kind != "operator" or use.index is None:
+                    continue
+                axis = self.joined(node, use.index, axes, name)
                 if axis is not None:
-                    return CacheInput(name, axis, consumer)
-                if data["op_type"] in MOVES and index == 0 and consumer not in seen:
-                    seen.add(consumer)
-                    moved = _moved(self.calls(consumer), axes)
+                    return CacheInput(name, axis, node.id)
+                if node.op_type in MOVES and use.index == 0 and node.id not in seen:
+                    seen.add(node.id)
+                    moved = _moved(self.calls(node.id), axes)
                     if moved is not None:
-                        stack.append((consumer, moved))
+                        stack.append((node.id, moved))
         return None
 
-    def uses(self, producer: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
-        """Operators that read a node's results: id, position of the input, attributes."""
-        for consumer, keyed in self.tables.succ[producer].items():
-            data = self.tables.nodes[consumer]
-            if data["kind"] == "operator":
-                for edge in keyed.values():
-                    if edge["index"] is not None:
-                        yield consumer, edge["index"], data
-
-    def joined(
-        self, node: str, index: int, data: dict[str, Any], axes: Axes, name: str
-    ) -> int | None:
+    def joined(self, node: OperatorNode, index: int, axes: Axes, name: str) -> int | None:
         """Axis of the graph input along which this operator takes it as a past."""
-        record: Node = data["node"]
-        at = PAST.get((record.domain, record.op_type), {}).get(index)
-        if record.domain == "" and record.op_type == "TensorScatter" and at is not None:
-            at = record.integer("axis", at)
+        at = PAST.get((node.domain, node.op_type), {}).get(index)
+        if node.domain == "" and node.op_type == "TensorScatter" and at is not None:
+            at = node.record.integer("axis", at)
         if at is not None:
             return axes[at] if -len(axes) <= at < len(axes) else None
-        if record.domain or record.op_type != "Concat" or not self.adds(node, index):
+        if node.domain or node.op_type != "Concat" or not self.adds(node.id, index):
             return None
-        at = record.integer("axis", 0)
+        at = node.record.integer("axis", 0)
         if not -len(axes) <= at < len(axes) or axes[at] is None:
             return None
-        grows = node in self.returned or PAST_NAME.search(name)
-        return axes[at] if node in self.multiplied and grows else None
+        grows = node.id in self.returned or PAST_NAME.search(name)
+        return axes[at] if node.id in self.multiplied and grows else None
 
     def adds(self, node: str, index: int) -> bool:
         """Whether something that is computed is joined to input `index`."""
         if node not in self._computed:
             self._computed[node] = tuple(
-                edge["index"]
-                for producer, keyed in self.tables.pred[node].items()
-                if self.tables.nodes[producer].get("op_type", "Constant") != "Constant"
-                for edge in keyed.values()
+                use.index
+                for use in self.graph.entering(node)
+                if self.graph.nodes[use.producer].op_type not in ("", "Constant")
             )
         return any(position != index for position in self._computed[node])
 

@@ -9,7 +9,7 @@ Rules, stated because every runtime differs:
 * With `in_place`, as onnxruntime does it, the result of an operator that only renames or reshapes
   (the trait `renames`) is its input's memory, and the result of an activation function
   (`OVERWRITES`) takes the memory of an activation of the same size that it is the last to read.
-* Bodies of If, Loop and Scan run before their holder's result exists, one after the other.
+* Bodies of If, Loop and Scan run before the result of their node exists, one after the other.
 
 onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onnxruntime.py).
 """
@@ -17,15 +17,14 @@ onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onn
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import ModelGraph, Tables
-from graphcount.ops import lookup
+from graphcount.graph import ModelGraph
 from graphcount.ops.call import Shape, complete, size
 from graphcount.symbolic import Dim, Expr, TooComplexError
 
@@ -102,7 +101,7 @@ def memory(
     *,
     in_place: bool = False,
     timeline: bool = False,
-    order: list[str] | None = None,
+    order: Sequence[str] | None = None,
 ) -> Memory:
     """Measure a forward pass by the rules above.
 
@@ -113,30 +112,23 @@ def memory(
         timeline: Keep the bytes alive at every operator, too.
         order: Ids of all nodes in the order in which a runtime executes them; None: of the file.
     """
-    tables = model_graph.tables
     nbytes = _Sizes(shapes)
     order = model_graph.order if order is None else order
-    results = dict(_results(tables, order, nbytes))
+    results = dict(_results(model_graph, order, nbytes))
     total = _total(result.nbytes for row in results.values() for result in row)
     peak = moments = None
     if isinstance(total, int):
-        spans = _shared(tables, results, order) if in_place else _apart(results, order)
+        spans = _shared(model_graph, results, order) if in_place else _apart(results, order)
         alive = _alive(spans, len(order))
         peak = _peak(spans, alive, order)
         if timeline and peak is not None:
             steps = zip(order, alive, strict=True)
             moments = tuple((node, live) for node, live in steps if node in results)
-    inputs = [
-        nbytes(node, data["name"])
-        for node, data in tables.nodes.items()
-        if data["kind"] == "input" and not data["scope"]
-    ]
+    inputs = [nbytes(node.id, node.name) for node in model_graph.inputs]
     outputs = [
-        nbytes(producer, edge["value"])
-        for node, data in tables.nodes.items()
-        if data["kind"] == "output"
-        for producer, keyed in tables.pred[node].items()
-        for edge in keyed.values()
+        nbytes(use.producer, use.value)
+        for node in model_graph.outputs
+        for use in model_graph.operands(node.id)
     ]
     return Memory(_total(inputs), _total(outputs), total, peak, moments)
 
@@ -189,29 +181,27 @@ def _nbytes(shape: Shape | None, code: int) -> Dim | None:
 
 
 def _results(
-    tables: Tables, order: list[str], nbytes: _Sizes
+    graph: ModelGraph, order: Sequence[str], nbytes: _Sizes
 ) -> Iterator[tuple[str, list[_Result]]]:
     """Every operator's results that something reads, by node."""
     end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
     position = defaultdict(lambda: end, zip(order, range(len(order)), strict=True))
-    for node, data in tables.nodes.items():
-        if data["kind"] != "operator" or data["op_type"] in WEIGHTS:
+    for node in graph.operators:
+        if node.op_type in WEIGHTS:
             continue
-        outputs, consumers = data["node"].outputs, tables.succ[node]
-        if len(outputs) == 1 and consumers:  # whatever they call it, they read this one
-            last = max(map(position.__getitem__, consumers))
-            yield node, [_Result(outputs[0], nbytes(node, outputs[0]), last)]
+        id, outputs, readers = node.id, node.outputs, graph.readers(node.id)
+        if len(outputs) == 1 and readers:  # whatever they call it, they read this one
+            last = max([position[use.node] for use in readers])
+            yield id, [_Result(outputs[0], nbytes(id, outputs[0]), last)]
             continue
         read: dict[str, int] = {}
-        for consumer, keyed in consumers.items():
-            at = position[consumer]
-            for value, _ in keyed:
-                if read.get(value, -1) < at:
-                    read[value] = at
-        yield node, [_Result(v, nbytes(node, v), read[v]) for v in outputs if v in read and v]
+        for use in readers:
+            if read.get(use.value, -1) < position[use.node]:
+                read[use.value] = position[use.node]
+        yield id, [_Result(v, nbytes(id, v), read[v]) for v in outputs if v in read and v]
 
 
-def _apart(results: dict[str, list[_Result]], order: list[str]) -> list[Span]:
+def _apart(results: dict[str, list[_Result]], order: Sequence[str]) -> list[Span]:
     """Memory of its own for every result."""
     found = []
     for index, node in enumerate(order):
@@ -221,14 +211,16 @@ def _apart(results: dict[str, list[_Result]], order: list[str]) -> list[Span]:
     return found
 
 
-def _shared(tables: Tables, results: dict[str, list[_Result]], order: list[str]) -> list[Span]:
+def _shared(
+    graph: ModelGraph, results: dict[str, list[_Result]], order: Sequence[str]
+) -> list[Span]:
     """The same, but that a result takes the memory that an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     for index, node in enumerate(order):
         for result in results.get(node, ()):
             assert isinstance(result.nbytes, int)
-            buffer = _home(tables, node, result, index, homes)
+            buffer = _home(graph, node, result, index, homes)
             if buffer is None:
                 buffer = _Buffer(result.value, result.nbytes, index, max(index, result.last))
                 buffers.append(buffer)
@@ -247,7 +239,7 @@ def _alive(spans: Iterable[Span], steps: int) -> list[int]:
     return list(accumulate(changes[:-1]))
 
 
-def _peak(spans: Iterable[Span], alive: list[int], order: list[str]) -> Peak | None:
+def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak | None:
     """The first moment with the most alive."""
     if not alive:
         return None
@@ -258,31 +250,24 @@ def _peak(spans: Iterable[Span], alive: list[int], order: list[str]) -> Peak | N
 
 
 def _home(
-    tables: Tables,
+    graph: ModelGraph,
     node: str,
     result: _Result,
     index: int,
     homes: dict[tuple[str, str], _Buffer],
 ) -> _Buffer | None:
     """The memory that a result takes over from an input; None: it needs its own."""
-    data = tables.nodes[node]
-    operator = lookup(data["domain"], data["op_type"])
-    renames = operator is not None and "renames" in operator.traits
-    if data["domain"] or not (renames or data["op_type"] in OVERWRITES):
+    data = graph.nodes[node]
+    renames = data.spec is not None and "renames" in data.spec.traits
+    if data.domain or not (renames or data.op_type in OVERWRITES):
         return None
-    if result.value != data["node"].outputs[0]:
+    if result.value != data.outputs[0]:
         return None
-    edges = sorted(
-        (edge["index"], producer, edge["value"])
-        for producer, keyed in tables.pred[node].items()
-        for edge in keyed.values()
-        if edge["index"] is not None
-    )
-    for position, producer, value in edges:
-        buffer = homes.get((producer, value))
+    for use in graph.operands(node):
+        buffer = homes.get((use.producer, use.value))
         if buffer is None:
             continue
-        if renames and position == 0:
+        if renames and use.index == 0:
             return buffer
         if not renames and buffer.last == index and buffer.nbytes == result.nbytes:
             return buffer

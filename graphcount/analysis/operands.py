@@ -5,15 +5,13 @@ Nothing in an Add says what its stored operand is, so the rules look at what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from collections.abc import Sequence
 
 from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import RuleId
-from graphcount.graph import Tables
-from graphcount.ops import lookup
+from graphcount.graph import ModelGraph
+from graphcount.graph import Use as Edge
 from graphcount.ops.operator import SCALE
 
 MATRIX_OPS = frozenset(
@@ -56,154 +54,140 @@ MAX_OPERANDS = 64
 FEW_ROWS = 1 << 18
 
 
-def producers(graph: Tables, node: str, skip: int | None = None) -> Iterator[tuple[str, Any]]:
-    """Producers of a node's first inputs with their edges, without input `skip`.
+def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[Edge]:
+    """Return what enters a node at its first inputs, without input `skip`.
 
     A stored tensor asks for the others beside it, so all of a node's would be work without a bound.
     """
-    for producer, keyed in islice(graph.pred[node].items(), MAX_OPERANDS):
-        for edge in islice(keyed.values(), MAX_OPERANDS):
-            if edge["index"] is not None and edge["index"] != skip:
-                yield producer, edge
+    return [edge for edge in graph.operands(node)[:MAX_OPERANDS] if edge.index != skip]
 
 
-def other_side(use: Use, graph: Tables) -> str:
+def other_side(use: Use, graph: ModelGraph) -> str:
     """Op type that produces the other operand, seen through operators that pass numbers on.
 
     Of quantized arithmetic it is what is computed: `Mul` of QLinearMul.
     """
     node = other_node(use, graph)
-    op_type = "" if node is None else str(graph.nodes[node]["op_type"])
+    op_type = "" if node is None else str(graph.nodes[node].op_type)
     return ARITHMETIC.get(op_type, op_type)
 
 
-def other_node(use: Use, graph: Tables) -> str | None:
+def other_node(use: Use, graph: ModelGraph) -> str | None:
     """Node that produces the other operand, seen through operators that pass numbers on."""
-    data = graph.nodes[use.node]
-    spec = lookup(data["domain"], data["op_type"])
+    spec = graph.nodes[use.node].spec
     sides = [
-        producer
-        for producer, edge in producers(graph, use.node, use.index)
-        if spec is None or spec.role(edge["index"]) not in SCALE
+        edge.producer
+        for edge in operands(graph, use.node, use.index)
+        if spec is None or edge.index is None or spec.role(edge.index) not in SCALE
     ]
     for _ in range(MAX_LOOK):
         if len(sides) != 1:
             return None
-        data = graph.nodes[sides[0]]
-        if data["kind"] != "operator":
+        node = graph.nodes[sides[0]]
+        if node.kind != "operator":
             return None
-        spec = lookup(data["domain"], data["op_type"])
-        if spec is None or not spec.passes or data["op_type"] in NORM_OPS:
-            return sides[0]
-        inner = producers(graph, sides[0])
-        sides = [producer for producer, edge in inner if edge["index"] in spec.passes]
+        spec = node.spec
+        if spec is None or not spec.passes or node.op_type in NORM_OPS:
+            return node.id
+        sides = [edge.producer for edge in operands(graph, node.id) if edge.index in spec.passes]
     return None
 
 
-def is_scale_of_integers(use: Use, graph: Tables) -> bool:
+def is_scale_of_integers(use: Use, graph: ModelGraph) -> bool:
     """A factor of the scale that turns an integer product back into floats.
 
     onnxruntime's dynamic quantizer writes MatMulInteger → Cast → Mul(scale of the input · scale of
     the weight), the first scale being the second output of DynamicQuantizeLinear.
     """
-    if graph.nodes[use.node].get("op_type") != "Mul":
+    if graph.nodes[use.node].op_type != "Mul":
         return False
-    for producer, edge in producers(graph, use.node, use.index):
-        data = graph.nodes[producer]
-        if data.get("op_type") == "DynamicQuantizeLinear":
-            outputs = data["node"].outputs
-            return len(outputs) > 1 and edge["value"] == outputs[1]
+    for edge in operands(graph, use.node, use.index):
+        node = graph.nodes[edge.producer]
+        if node.op_type == "DynamicQuantizeLinear":
+            return len(node.outputs) > 1 and edge.value == node.outputs[1]
     return other_side(use, graph) in INTEGER_PRODUCTS
 
 
-def is_dequantized_after(use: Use, graph: Tables) -> bool:
+def is_dequantized_after(use: Use, graph: ModelGraph) -> bool:
     """Whether what a node gives are quantized numbers: a quantizer may look up integers first.
 
     They are dequantized or computed with as such, at once or after they were moved.
     """
-    stack, seen = list(graph.succ[use.node]), 0
+    stack, seen = list(graph.consumers(use.node)), 0
     while stack and seen < MAX_LOOK:
         seen += 1
-        node = stack.pop()
-        data = graph.nodes[node]
-        if data["kind"] != "operator":
-            continue
-        op_type = data["op_type"]
-        if op_type in TAKES_QUANTIZED or op_type.startswith("QLinear"):
+        node = graph.nodes[stack.pop()]
+        if node.op_type in TAKES_QUANTIZED or node.op_type.startswith("QLinear"):
             return True
-        spec = lookup(data["domain"], op_type)
-        if spec and spec.passes:
-            stack.extend(graph.succ[node])
+        if node.spec and node.spec.passes:
+            stack.extend(graph.consumers(node.id))
     return False
 
 
-def is_compared(tensor: Attributed, graph: Tables) -> bool:
+def is_compared(tensor: Attributed, graph: ModelGraph) -> bool:
     """Whether only comparisons read the numbers, as those of a mask: none learns that way."""
-    op_types = {graph.nodes[use.node].get("op_type") for use in tensor.uses}
+    op_types = {graph.nodes[use.node].op_type for use in tensor.uses}
     return bool(op_types) and op_types <= COMPARISONS
 
 
-def statistic_of_written_norm(tensor: Attributed, use: Use, graph: Tables) -> str:
+def statistic_of_written_norm(tensor: Attributed, use: Use, graph: ModelGraph) -> str:
     """Part a vector has in (x - mean) * factor + shift: `mean`, `factor`, or empty.
 
     Keras writes BatchNormalization this way. A subtracted and multiplied constant without a stored
     shift is plain standardisation of an input, and no part of a layer.
     """
-    op_type = graph.nodes[use.node].get("op_type")
+    op_type = graph.nodes[use.node].op_type
     if op_type == "Sub" and use.index == 1:
         factor = _next(graph, use.node, "Mul")
         if factor and _stored_operand(graph, factor) and _shifted(graph, factor):
             return "mean"
     if op_type == "Mul":
         before = other_node(use, graph)
-        if before and graph.nodes[before]["op_type"] == "Sub":
+        if before and graph.nodes[before].op_type == "Sub":
             stored = _stored_operand(graph, before, 1)
             if stored and _shifted(graph, use.node):
                 return "factor"
     return ""
 
 
-def _shifted(graph: Tables, node: str) -> bool:
+def _shifted(graph: ModelGraph, node: str) -> bool:
     add = _next(graph, node, "Add")
     return add is not None and _stored_operand(graph, add)
 
 
-def _stored_operand(graph: Tables, node: str, index: int | None = None) -> bool:
+def _stored_operand(graph: ModelGraph, node: str, index: int | None = None) -> bool:
     """Whether an input is stored, as floats or as integers that are dequantized."""
     return any(
-        _is_stored(graph, producer)
-        for producer, edge in producers(graph, node)
-        if index is None or edge["index"] == index
+        _is_stored(graph, edge.producer)
+        for edge in operands(graph, node)
+        if index is None or edge.index == index
     )
 
 
-def _is_stored(graph: Tables, node: str) -> bool:
+def _is_stored(graph: ModelGraph, node: str) -> bool:
     """An initializer, or what dequantizes one: one step, for a file may chain or circle them."""
-    if graph.nodes[node].get("op_type") != "DequantizeLinear":
-        return bool(graph.nodes[node]["kind"] == "initializer")
-    return any(
-        graph.nodes[producer]["kind"] == "initializer"
-        for producer, edge in producers(graph, node)
-        if edge["index"] == 0
-    )
+    if graph.nodes[node].op_type != "DequantizeLinear":
+        return graph.nodes[node].kind == "initializer"
+    data = graph.producer(node, 0)
+    return data is not None and graph.nodes[data].kind == "initializer"
 
 
-def _next(graph: Tables, node: str, op_type: str) -> str | None:
+def _next(graph: ModelGraph, node: str, op_type: str) -> str | None:
     """The one consumer of a node, when it is of that type."""
-    following = list(graph.succ[node])
-    if len(following) != 1 or graph.nodes[following[0]].get("op_type") != op_type:
+    following = graph.consumers(node)
+    if len(following) != 1 or graph.nodes[following[0]].op_type != op_type:
         return None
     return following[0]
 
 
-def joins_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> RuleId | None:
+def joins_table(tensor: Attributed, use: Use, graph: ModelGraph, values: Values) -> RuleId | None:
     """Return how rows are added to embedded tokens or joined to a sequence, or None.
 
     Such rows are positions or class tokens. Constant folding leaves them under generated names, cut
     to the length of the export's example.
     """
     shape = tensor.stored.shape
-    op_type = graph.nodes[use.node].get("op_type", "")
+    op_type = graph.nodes[use.node].op_type
     op_type = ARITHMETIC.get(op_type, op_type)
     batch = 1 if op_type == "Resize" else len(shape) - 2
     if len(shape) < 2 or any(dim != 1 for dim in shape[:batch]) or tensor.stored.elements < 2:
@@ -219,29 +203,30 @@ def joins_table(tensor: Attributed, use: Use, graph: Tables, values: Values) -> 
     return how if how is None or one_row or not _is_repeated(tensor, values) else None
 
 
-def _joins_rows(graph: Tables, node: str, rank: int) -> bool:
-    return bool(graph.nodes[node]["node"].integer("axis", 0) in (-2, rank - 2))
+def _joins_rows(graph: ModelGraph, node: str, rank: int) -> bool:
+    data = graph.nodes[node]
+    return data.kind == "operator" and data.record.integer("axis", 0) in (-2, rank - 2)
 
 
-def _is_embedded(graph: Tables, use: Use) -> bool:
+def _is_embedded(graph: ModelGraph, use: Use) -> bool:
     """Whether the other operand comes from an embedding table, or from rows joined before."""
-    sides = [producer for producer, _ in producers(graph, use.node, use.index)]
+    sides = [edge.producer for edge in operands(graph, use.node, use.index)]
     for _ in range(MAX_LOOK):
         if not sides:
             return False
         node = sides.pop()
         data = graph.nodes[node]
-        if data["kind"] != "operator":
+        if data.kind != "operator":
             continue
-        op_type = data["op_type"]
+        op_type = data.op_type
         if op_type in TABLE_SOURCES and _stored_operand(graph, node):
             return True
-        if op_type == "Concat" and data["node"].integer("axis", 0) in (1, -2):
+        if op_type == "Concat" and data.record.integer("axis", 0) in (1, -2):
             return _stored_operand(graph, node)
-        spec = lookup(data["domain"], op_type)
+        spec = data.spec
         op_type = ARITHMETIC.get(op_type, op_type)
         if op_type in ("Add", "Mul", "LayerNormalization") or (spec and spec.passes):
-            sides.extend(producer for producer, _ in producers(graph, node))
+            sides.extend(edge.producer for edge in operands(graph, node))
     return False
 
 
@@ -277,6 +262,6 @@ def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
     return all(-1.0 <= number <= 1.0 for number in numbers)
 
 
-def is_reparametrised(tensor: Attributed, use: Use, graph: Tables) -> bool:
+def is_reparametrised(tensor: Attributed, use: Use, graph: ModelGraph) -> bool:
     """A function of stored numbers taken at each run: learned in the function's argument."""
-    return tensor.stored.elements > 1 and graph.nodes[use.node].get("op_type") in REPARAMETRISED
+    return tensor.stored.elements > 1 and graph.nodes[use.node].op_type in REPARAMETRISED

@@ -8,44 +8,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 from graphcount.analysis.stored import Stored
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import Problem
+from graphcount.graph import GraphNode
 from graphcount.loading.model import Node
+
+Uses: TypeAlias = list[tuple[GraphNode, int | None]]
+"""The node and input index of each use of a tensor."""
 
 Unpack = Callable[[Node, int | None, Stored], int | None]
 
 
-def logical_elements(stored: Stored, uses: list[tuple[dict[str, Any], int | None]]) -> int:
+def logical_elements(stored: Stored, uses: Uses) -> int:
     """Numbers a tensor stands for: its elements, unless an operator that uses it packs them.
 
     Args:
         stored: The tensor.
-        uses: Graph attributes and input index of each operator that uses it.
+        uses: What uses it.
     """
-    for data, index in uses:
-        unpack = PACKED.get((data.get("domain", ""), data.get("op_type", "")))
-        if unpack is not None:
-            elements = unpack(data["node"], index, stored)
+    for node, index in uses:
+        unpack = PACKED.get((node.domain, node.op_type))
+        if unpack is not None and node.record is not None:
+            elements = unpack(node.record, index, stored)
             if elements is not None and elements >= 0:
                 return elements
     return stored.elements
 
 
-def logical_shape(stored: Stored, uses: list[tuple[dict[str, Any], int | None]]) -> tuple[int, ...]:
+def logical_shape(stored: Stored, uses: Uses) -> tuple[int, ...]:
     """Dimensions of the numbers a tensor stands for: (N, K) of a product that packs its weight.
 
     Args:
         stored: The tensor.
-        uses: Graph attributes and input index of each operator that uses it.
+        uses: What uses it.
     """
     elements = logical_elements(stored, uses)
-    for data, index in uses:
-        node = data.get("node")
-        if index == 1 and (data.get("domain", ""), data.get("op_type", "")) in PACKED_PRODUCTS:
-            sizes = (node.integer("N", 0), node.integer("K", 0)) if node is not None else (0, 0)
+    for node, index in uses:
+        record = node.record
+        if index == 1 and (node.domain, node.op_type) in PACKED_PRODUCTS:
+            sizes = (record.integer("N", 0), record.integer("K", 0)) if record else (0, 0)
             if min(sizes) > 0:
                 return sizes
     rows = math.prod(stored.shape[:-1])
@@ -54,21 +58,19 @@ def logical_shape(stored: Stored, uses: list[tuple[dict[str, Any], int | None]])
     return stored.shape
 
 
-def packing_problem(
-    stored: Stored, uses: list[tuple[dict[str, Any], int | None]]
-) -> Problem | None:
+def packing_problem(stored: Stored, uses: Uses) -> Problem | None:
     """Why a packed weight is not what an operator says of it; None when it is, or not packed.
 
     Args:
         stored: The tensor.
-        uses: Graph attributes and input index of each operator that uses it.
+        uses: What uses it.
     """
-    for data, index in uses:
-        size_of = PACKED_PRODUCTS.get((data.get("domain", ""), data.get("op_type", "")))
-        asked = size_of(data["node"]) if size_of is not None and index == 1 else None
+    for node, index in uses:
+        size_of = PACKED_PRODUCTS.get((node.domain, node.op_type))
+        asked = size_of(node.record) if size_of and node.record and index == 1 else None
         if asked is not None and not _fits(asked, stored):
             said = f"asks for {asked:,} bytes" if asked else "states sizes that make no sense"
-            why = f"{data['op_type']} {said}; there are {_nbytes(stored):,}"
+            why = f"{node.op_type} {said}; there are {_nbytes(stored):,}"
             return Problem("QNT002", "packed numbers", why)
     return None
 

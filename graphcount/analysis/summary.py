@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.framework import recover
@@ -245,17 +245,17 @@ def _node_rows(
     module_of = Modules().of
     nothing = _Owned()
     found = []
-    for node, data in model_graph.tables.nodes.items():
+    for node, data in model_graph.nodes.items():
         own = owned.get(node, nothing)
-        if data["kind"] == "operator":
-            record = data["node"]
-            outputs, op_type, domain = record.outputs, data["op_type"], data["domain"]
+        if data.kind == "operator":
+            record = data.record
+            outputs, op_type, domain = record.outputs, data.op_type, data.domain
             module = module_of(record, own.names)
         elif own is not nothing:
             outputs, op_type, domain, module = (), OUTPUT, "", ""
         else:
             continue
-        scope = data["scope"]
+        scope = data.scope
         if scope:
             output_shapes: tuple[tuple[Dim, ...] | None, ...] = (None,) * len(outputs)
         else:
@@ -263,7 +263,7 @@ def _node_rows(
         found.append(
             NodeRow(
                 node,
-                data["name"],
+                data.name,
                 op_type,
                 domain,
                 scope,
@@ -322,7 +322,7 @@ def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...
 
 def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ...]:
     """Stored tensors of more than one element with equal type, shape and bytes."""
-    groups: dict[tuple[Any, ...], list[Row]] = {}
+    groups: dict[tuple[str, tuple[int, ...]], list[Row]] = {}
     for row in rows:
         if row.stored.elements > 1 and row.stored.tensor is not None:
             groups.setdefault((row.stored.dtype, row.stored.shape), []).append(row)

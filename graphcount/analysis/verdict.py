@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.names import Maker, is_dotted, maker, original_name
@@ -10,7 +10,7 @@ from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
 from graphcount.domains import operator_name
 from graphcount.dtypes import BY_NAME
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 
 Kind = Literal["parameter", "buffer", "quantization", "constant", "unused"]
 
@@ -115,7 +115,7 @@ class Context(NamedTuple):
         declared: The names torch.export declared, when the file carries them and still uses them.
     """
 
-    graph: Tables
+    graph: ModelGraph
     values: Values
     has_weights: bool
     declared: Signature | None = None
@@ -150,7 +150,7 @@ def label(use: Use | None, context: Context) -> str:
     """How a reason names a node: its op type, with the domain where that is not the default."""
     if use is None:
         return "nothing"
-    data: dict[str, Any] = context.graph.nodes[use.node]
-    if data["kind"] == "output":
-        return f"graph output {data['name']}"
-    return operator_name(data["domain"], data["op_type"])
+    node = context.graph.nodes[use.node]
+    if node.kind == "output":
+        return f"graph output {node.name}"
+    return operator_name(node.domain, node.op_type)

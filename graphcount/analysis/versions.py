@@ -74,7 +74,7 @@ def operator_problems(
     """
     missing = [
         (key, len(nodes))
-        for key, nodes in sorted(model_graph.operators.items())
+        for key, nodes in sorted(model_graph.by_operator.items())
         if key[0] in OWN_DOMAINS and lookup(*key) is None and key not in explained
     ]
     return tuple(

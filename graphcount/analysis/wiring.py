@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Set
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from graphcount.dtypes import dtype_name
-from graphcount.graph import Tables
+from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading.model import Attribute, Node, Numbers, SparseTensor, Tensor
 
 LONGEST = 200
@@ -56,15 +56,12 @@ class Wire(NamedTuple):
     output: int
 
 
-def wires(tables: Tables, node: str) -> tuple[Wire, ...]:
+def wires(graph: ModelGraph, node: str) -> tuple[Wire, ...]:
     """Inputs of a node, in order."""
     found = []
-    for producer, keyed in tables.pred[node].items():
-        made_by = tables.nodes[producer]
-        for edge in keyed.values():
-            index = edge["index"]
-            place = (index, "", 0) if index is not None else (-1, edge["body"], edge["result"])
-            found.append(Wire(place, producer, _position(made_by, edge["value"])))
+    for use in graph.entering(node):
+        place = (use.index, "", 0) if use.index is not None else (-1, use.body, use.result)
+        found.append(Wire(place, use.producer, _position(graph.nodes[use.producer], use.value)))
     if len(found) > 1:
         found.sort()
     return tuple(found)
@@ -91,14 +88,12 @@ def _is_default(name: str, text: str) -> bool:
     return DEFAULTS.get(name) == text
 
 
-def _position(data: dict[str, Any], value: str) -> int:
+def _position(node: GraphNode, value: str) -> int:
     """Which result of a node a value is."""
-    if data["kind"] != "operator":
+    outputs = node.outputs
+    if len(outputs) < 2 or value not in outputs:
         return 0
-    outputs = data["node"].outputs
-    if len(outputs) == 1 or value not in outputs:
-        return 0
-    return int(outputs.index(value))
+    return outputs.index(value)
 
 
 def _parts(attribute: Attribute, stored: Set[int]) -> Iterator[str]:

@@ -183,4 +183,4 @@ def _subject(
     report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed, operators=operators)
     rows = {row.id: row for row in report.nodes}
     nbytes = report.totals.nbytes.total
-    return Subject(path, plan, model.model_graph.tables, rows, nbytes)
+    return Subject(path, plan, model.model_graph, rows, nbytes)

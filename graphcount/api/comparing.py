@@ -96,12 +96,12 @@ def _subject(
     digests = model.hashes().digests if values else None
     if values:
         report = replace(report, fingerprint=model.hashes().fingerprint)
-    tables = model.model_graph.tables
+    graph = model.model_graph
     stored = frozenset(model.stored_keys)
     attributes = {
-        node: attribute_texts(data["node"], stored)
-        for node, data in tables.nodes.items()
-        if data["kind"] == "operator" and data["node"].attributes
+        node.id: attribute_texts(node.record, stored)
+        for node in graph.operators
+        if node.record.attributes
     }
-    fed = {node: wires(tables, node) for node in tables.nodes if tables.pred[node]}
+    fed = {node: found for node in graph.nodes if (found := wires(graph, node))}
     return Subject(report, attributes, fed, digests, "model")

@@ -38,4 +38,4 @@ def explain(
         options["cost"] = True
     model = load(path, limits=limits)
     report = model.report(**options)
-    return explained(report, model.model_graph.tables, several(nodes))
+    return explained(report, model.model_graph, several(nodes))

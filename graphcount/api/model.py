@@ -107,7 +107,7 @@ class Model:
         self.file = file
         self._limits = limits
         self._model_graph: ModelGraph | None = None
-        self._annotated: nx.MultiDiGraph[str] | None = None
+        self._graph: nx.MultiDiGraph[str] | None = None
         self._hashes: Hashes | None = None
 
     @property
@@ -145,11 +145,9 @@ class Model:
         `output_shapes` (declared ones) and `macs`. It is made once, and is the caller's: reports
         are of the file, whatever becomes of it.
         """
-        if self._annotated is None:
-            from graphcount.graph.tables import networkx_copy
-
+        if self._graph is None:
             with gc_paused():
-                graph = networkx_copy(self.model_graph.tables)
+                graph = self.model_graph.to_networkx()
             for row in self.report(deep=False).nodes:
                 graph.nodes[row.id].update(
                     module=row.module,
@@ -159,8 +157,8 @@ class Model:
                     output_shapes=row.output_shapes,
                     macs=row.macs,
                 )
-            self._annotated = graph
-        return self._annotated
+            self._graph = graph
+        return self._graph
 
     def report(self, **options: Unpack[CountOptions]) -> Report:
         """Count the model; see `CountOptions`.

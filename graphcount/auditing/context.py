@@ -16,9 +16,8 @@ from graphcount.auditing.bodies import Body, find_bodies
 from graphcount.auditing.files import Files
 from graphcount.auditing.operators import Use, uses
 from graphcount.auditing.payload import Facts, Scanned, scan
-from graphcount.auditing.structure import graph_inputs, graph_outputs, reached
 from graphcount.auditing.texts import Texts
-from graphcount.graph import ModelGraph, Tables
+from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile, read_model
 from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -39,7 +38,7 @@ class Context:
 
     Attributes:
         file: The model that was read.
-        model_graph: Its graph: subgraphs and functions included.
+        graph: Its graph: subgraphs and functions included.
         deep: Rules may read payload.
         whole_files_nbytes: Bytes of whole side files that a deep audit may read, all together.
         limits: What the file may ask of us.
@@ -62,7 +61,7 @@ class Context:
         if file.thin is None:
             file = read_model(file.path, limits, keep_thin=True)
         self.file = file
-        self.model_graph = model_graph
+        self.graph = model_graph
         self.deep = deep
         self.whole_files_nbytes = whole_files_nbytes
         self.limits = limits
@@ -77,15 +76,10 @@ class Context:
         """The ONNX messages without their payload."""
         return self.file.proto
 
-    @property
-    def tables(self) -> Tables:
-        """Nodes and edges of the graph."""
-        return self.model_graph.tables
-
     @cached_property
     def counted(self) -> Counted:
         """The stored tensors, as the report has them where there is one."""
-        return count(self.file, self.model_graph, self.values)
+        return count(self.file, self.graph, self.values)
 
     @property
     def stored(self) -> tuple[Stored, ...]:
@@ -145,25 +139,18 @@ class Context:
     @cached_property
     def dependent(self) -> set[str]:
         """Ids of the nodes that an input of the model reaches."""
-        return reached(self.tables.succ, graph_inputs(self.tables))
-
-    @cached_property
-    def alive(self) -> set[str]:
-        """Ids of the nodes that an output of the model depends on."""
-        return reached(self.tables.pred, graph_outputs(self.tables))
+        return self.graph.descendants(node.id for node in self.graph.inputs)
 
     @cached_property
     def generated(self) -> tuple[Generated, ...]:
         """Nodes that make numbers from constants alone."""
-        return find_generated(self.model_graph, self.rows, self.values)
+        return find_generated(self.graph, self.rows, self.values)
 
     @cached_property
     def inference(self) -> ValueShapes | Exception:
         """Shapes, types and small values of everything; or why the inference failed."""
         try:
-            return infer_shapes(
-                self.proto, self.model_graph, self.rows, self.values, check_declared=True
-            )
+            return infer_shapes(self.proto, self.graph, self.rows, self.values, check_declared=True)
         except (Exception, RecursionError) as error:
             return error
 

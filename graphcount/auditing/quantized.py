@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 from graphcount.ops.call import Call, Shape
 
 
@@ -34,18 +34,16 @@ TRIPLES: dict[tuple[str, str], tuple[Triple, ...]] = {
 LINEAR = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
-def misfits(tables: Tables, shapes: ValueShapes) -> Iterator[tuple[str, str, str, str]]:
-    """Node id, operator, kind of misfit, and what is wrong."""
-    for node_id, data in tables.nodes.items():
-        if data["kind"] != "operator":
-            continue
-        triples = TRIPLES.get((data["domain"], data["op_type"]))
+def mismatches(graph: ModelGraph, shapes: ValueShapes) -> Iterator[tuple[str, str, str, str]]:
+    """Node id, operator, kind of mismatch, and what is wrong."""
+    for node in graph.operators:
+        triples = TRIPLES.get((node.domain, node.op_type))
         if not triples:
             continue
-        call = shapes.calls(node_id)
+        call = shapes.calls(node.id)
         for triple in triples:
             for kind, why in _of_triple(call, triple):
-                yield node_id, data["op_type"], kind, why
+                yield node.id, node.op_type, kind, why
 
 
 def _of_triple(call: Call, triple: Triple) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading.model import Node
-from graphcount.ops import lookup
 from graphcount.ops.call import Call
 
 WINDOWED = frozenset(
@@ -125,41 +124,34 @@ AXIS: dict[str, int] = {
 
 HAS_AXES = frozenset(AXIS) | {"Transpose"}
 
-BRANCHES = ("/then_branch", "/else_branch")
-"""Ends of the scopes of nodes in the branches of an If."""
 
-
-def out_of_range(tables: Tables, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
+def out_of_range(graph: ModelGraph, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
     """Id and record of every node with a number it cannot take, and what it is."""
     fits: dict[Call, str] = {}
-    for node_id, data in tables.nodes.items():
-        if data["kind"] != "operator" or data["domain"] != "":
+    for operator in graph.operators:
+        if operator.domain != "":
             continue
-        node: Node = data["node"]
+        node_id, node = operator.id, operator.record
         checks = BY_OPERATOR.get(node.op_type, ()) if node.attributes else ()
         why = next(filter(None, (check(node) for check in checks)), "")
-        if not why and shapes is not None and _is_compared(node):
+        if not why and shapes is not None and _is_compared(operator):
             call = shapes.calls(node_id)
             why = _axes(node, call.input(0))
-            if not why and _unfit(call, fits) and not in_branch(tables, data["scope"]):
+            if not why and _unfit(operator, call, fits) and not in_branch(graph, operator.scope):
                 why = fits[call]
         if why:
             yield node_id, node, why
 
 
-def _is_compared(node: Node) -> bool:
+def _is_compared(node: OperatorNode) -> bool:
     """Whether attributes and constant inputs are compared with what enters the node."""
-    if node.op_type in HAS_AXES:
-        return True
-    operator = lookup("", node.op_type)
-    return operator is not None and operator.check is not None
+    return node.op_type in HAS_AXES or (node.spec is not None and node.spec.check is not None)
 
 
-def _unfit(call: Call, known: dict[Call, str]) -> str:
+def _unfit(node: OperatorNode, call: Call, known: dict[Call, str]) -> str:
     """Calls are shared, since a network repeats its layers: each is looked at once."""
     if call not in known:
-        operator = lookup("", call.node.op_type)
-        check = operator.check if operator is not None else None
+        check = node.spec.check if node.spec is not None else None
         known[call] = check(call) if check is not None else ""
     return known[call]
 
@@ -179,16 +171,9 @@ def _axes(node: Node, shape: tuple[object, ...] | None) -> str:
     return f"axis {axis} of {len(shape)} dimensions"
 
 
-def in_branch(tables: Tables, scope: str) -> bool:
+def in_branch(graph: ModelGraph, scope: str) -> bool:
     """Whether nodes of a scope stand in a branch of an If, which need not be the one taken.
 
     Exporters write `If(dim == 1, Squeeze(x), x)`: the Squeeze is wrong wherever it is not reached.
     """
-    for branch in BRANCHES:
-        at = scope.find(branch)
-        while at >= 0:
-            holder = tables.nodes.get(scope[:at])
-            if holder is not None and holder.get("op_type") == "If":
-                return True
-            at = scope.find(branch, at + 1)
-    return False
+    return any(body.node.op_type == "If" for body in graph.around(scope))

@@ -48,15 +48,15 @@ def largest_results(context: Context, limit: int) -> dict[str, int]:
         elements = elements_of(shape)
         if elements is None:
             elements = fewest_elements(shape)
-            if context.tables.nodes[node]["kind"] != "operator":
+            if context.graph.nodes[node].kind != "operator":
                 free.add(node)  # a caller decides what is declared so
         if elements > limit:
             large[node] = max(elements, large.get(node, 0))
-    pred = context.tables.pred
     return {
         node: elements
         for node, elements in large.items()
-        if node not in free and not any(source in large for source in pred[node])
+        if node not in free
+        and not any(use.producer in large for use in context.graph.entering(node))
     }
 
 
@@ -66,16 +66,17 @@ def made_nbytes(context: Context) -> tuple[int, list[str]]:
     Results that only pass a stored tensor on are not counted: what is not larger than everything
     that enters.
     """
-    shapes, tables = context.shapes, context.tables
+    shapes = context.shapes
     made: dict[str, int] = {}
     if shapes is None:
         return 0, []
-    for node, data in tables.nodes.items():
-        if data["kind"] != "operator" or node in context.dependent or data["op_type"] == "Constant":
+    for operator in context.graph.operators:
+        node = operator.id
+        if node in context.dependent or operator.op_type == "Constant":
             continue
         sizes = [
             _nbytes(shapes.shapes.get((node, name)), shapes.dtypes.get((node, name), 1))
-            for name in data["node"].outputs
+            for name in operator.outputs
         ]
         entering = [_nbytes(shape, 1) for shape in shapes.calls(node).inputs if elements_of(shape)]
         if sum(sizes) > sum(entering):

@@ -13,11 +13,11 @@ inlined functions).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from graphcount.benchmarking.trace import Step
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import Node
 
 INSERTED = frozenset({"MemcpyFromHost", "MemcpyToHost", "ReorderInput", "ReorderOutput"})
@@ -59,12 +59,12 @@ class _Operator:
 
 
 def attribute(
-    paths: Iterable[tuple[Step, ...]], original: Tables, optimized: Tables | None
+    paths: Iterable[tuple[Step, ...]], original: ModelGraph, optimized: ModelGraph | None
 ) -> dict[tuple[Step, ...], Attribution]:
     """Attribute every operator of a profile.
 
     Args:
-        paths: Operators by name, type and index, each below its holders, in order of execution.
+        paths: Operators by name, type and index, each below what holds it, in order of execution.
         original: The graph of the file.
         optimized: The graph onnxruntime made of it; None when it did not write it.
     """
@@ -104,58 +104,45 @@ def _judged(operator: _Operator, order: Mapping[str, int]) -> Attribution:
 class _Bodies:
     """Operators of a graph by the body they stand in, and who produces a value there."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
+    def __init__(self, graph: ModelGraph) -> None:
+        self.graph = graph
         self.members: dict[str, list[str]] = {}
         self.producers: dict[str, dict[str, str]] = {}
-        bodies = {""} | {
-            f"{node}/{name}"
-            for node, data in tables.nodes.items()
-            if data["kind"] == "operator"
-            for name, _ in data["node"].subgraphs()
-        }
-        self.body: dict[str, str] = {}
-        for node, data in tables.nodes.items():
-            scope = data["scope"]
-            while scope not in bodies:  # inside a function that was expanded
-                scope = scope.rpartition("/")[0]
-            self.body[node] = scope
-            if data["kind"] == "operator":
-                self.members.setdefault(scope, []).append(node)
-                if data["scope"] == scope:
-                    self._produce(scope, node, data["node"].outputs)
-        for node, data in tables.nodes.items():  # results of expanded functions, by their users
-            for producer, index in _operands(tables, node):
-                if tables.nodes[producer]["kind"] != "operator" or data["kind"] == "input":
+        scopes = graph.scopes
+        for node in graph.operators:
+            body = scopes.get(node.scope, "")
+            self.members.setdefault(body, []).append(node.id)
+            if node.scope == body:
+                self._produce(body, node.id, node.outputs)
+        for id, reader in graph.nodes.items():  # results of expanded functions, by their users
+            if scopes.get(reader.scope, "") != reader.scope:
+                continue
+            names = reader.record.inputs if reader.record is not None else (reader.name,)
+            for use in graph.operands(id):
+                producer = graph.nodes[use.producer]
+                if producer.kind != "operator" or reader.kind == "input":
                     continue
-                names = data["node"].inputs if data["kind"] == "operator" else (data["name"],)
-                if index is not None and index < len(names) and data["scope"] in bodies:
-                    known = self.producers.setdefault(self.body[producer], {})
-                    known.setdefault(names[index], producer)
-        self.static = set(_static(tables))
+                if use.index is not None and use.index < len(names):
+                    known = self.producers.setdefault(scopes.get(producer.scope, ""), {})
+                    known.setdefault(names[use.index], producer.id)
+        self.static = set(_static(graph))
 
     def _produce(self, scope: str, node: str, outputs: tuple[str, ...]) -> None:
         known = self.producers.setdefault(scope, {})
         known.update((name, node) for name in outputs if name)
 
 
-def _static(tables: Tables) -> Iterator[str]:
+def _static(graph: ModelGraph) -> Iterator[str]:
     """Operators that depend on stored tensors only: they are computed before any run."""
     found: set[str] = set()
-    for node, data in tables.nodes.items():
-        stored = data["kind"] == "initializer"
-        if data["kind"] == "operator" and not data["op_type"].startswith("Random"):
-            stored = all(producer in found for producer in tables.pred[node])
+    for id, node in graph.nodes.items():
+        stored = node.kind == "initializer"
+        if node.kind == "operator" and not node.op_type.startswith("Random"):
+            stored = all(use.producer in found for use in graph.entering(id))
             if stored:
-                yield node
+                yield id
         if stored:
-            found.add(node)
-
-
-def _operands(tables: Tables, node: str) -> Iterator[tuple[str, int | None]]:
-    for producer, edges in tables.pred[node].items():
-        for edge in edges.values():
-            yield producer, edge.get("index")
+            found.add(id)
 
 
 class _Level:
@@ -170,9 +157,9 @@ class _Level:
         self.theirs = theirs
         self.other = other
         self.operators: list[_Operator] = []
-        nodes = ours.tables.nodes
-        self.indexed = [n for n in self.members if nodes[n]["op_type"] != "Constant"]
-        self.by_name = {nodes[n]["name"]: n for n in reversed(self.members) if nodes[n]["name"]}
+        nodes = ours.graph.nodes
+        self.indexed = [n for n in self.members if nodes[n].op_type != "Constant"]
+        self.by_name = {nodes[n].name: n for n in reversed(self.members) if nodes[n].name}
 
     def fitting(self, paths: list[tuple[Step, ...]]) -> int:
         """How many operators look like nodes of this body: of both branches of an If, one ran."""
@@ -184,46 +171,50 @@ class _Level:
         waiting: dict[str, list[str]] = {}
         named: dict[tuple[str, str], list[str]] = {}
         producers: dict[str, str] = {}
-        records = self.theirs.tables.nodes if self.theirs is not None else {}
         for node in self.theirs.members.get(self.other, []) if self.theirs is not None else []:
-            data = records[node]
-            if data["name"]:
-                named.setdefault((data["name"], data["op_type"]), []).append(node)
+            record = self._optimized(node)
+            if record.name:
+                named.setdefault((record.name, record.op_type), []).append(node)
             else:
-                waiting.setdefault(data["op_type"], []).append(node)
-                producers.update((value, node) for value in data["node"].outputs)
+                waiting.setdefault(record.op_type, []).append(node)
+                producers.update((value, node) for value in record.outputs)
         late = []
         for path in paths:
             name, op_type, _ = path[-1]
             same = named.get((name, op_type))
             if same:
-                self._keep(path, same.pop(0) if len(same) > 1 else same[0], records)
+                self._keep(path, same.pop(0) if len(same) > 1 else same[0])
                 continue
             twin = self._by_index(path[-1])
-            outputs = self.ours.tables.nodes[twin]["node"].outputs if twin else ()
+            outputs = self.ours.graph.nodes[twin].outputs if twin else ()
             match = next((producers[value] for value in outputs if value in producers), None)
             if match is not None and match in waiting.get(op_type, ()):
                 waiting[op_type].remove(match)
-                self._keep(path, match, records)
+                self._keep(path, match)
             else:
                 late.append(path)
         for path in late:
             same = waiting.get(path[-1][1])
             if same:
-                self._keep(path, same.pop(0), records)
+                self._keep(path, same.pop(0))
             elif self.theirs is None or not self.other:
-                self._keep(path, None, records)
+                self._keep(path, None)
         return {operator.path for operator in self.operators}
 
-    def _keep(self, path: tuple[Step, ...], node: str | None, records: dict[str, Any]) -> None:
-        record = records[node]["node"] if node is not None else None
+    def _keep(self, path: tuple[Step, ...], node: str | None) -> None:
+        record = self._optimized(node) if node is not None else None
         self.operators.append(_Operator(path, node, record))
+
+    def _optimized(self, node: str) -> Node:
+        """The record of a node of the optimized graph."""
+        assert self.theirs is not None
+        return self.theirs.graph.operator(node).record
 
     def _by_index(self, step: Step) -> str | None:
         """The node of the file that onnxruntime gave this index: its position without Constants."""
         if 0 <= step[2] < len(self.indexed):
             node = self.indexed[step[2]]
-            if self.ours.tables.nodes[node]["op_type"] == step[1]:
+            if self.ours.graph.nodes[node].op_type == step[1]:
                 return node
         return None
 
@@ -271,7 +262,7 @@ class _Level:
             operator.anchors = [node]
 
     def _same_type(self, node: str, op_type: str) -> bool:
-        ours: str = self.ours.tables.nodes[node]["op_type"]
+        ours = self.ours.graph.nodes[node].op_type
         return ours in op_type or op_type in ours
 
     def _absorb(self, operator: _Operator, owner: dict[str, _Operator]) -> None:
@@ -285,8 +276,8 @@ class _Level:
             wanted.append((activation, activation))
         node = operator.anchors[0]
         for types in wanted:
-            users = [user for user in self.ours.tables.succ[node] if user in self.inside]
-            taken = [u for u in users if self.ours.tables.nodes[u]["op_type"] in types]
+            users = [user for user in self.ours.graph.consumers(node) if user in self.inside]
+            taken = [u for u in users if self.ours.graph.nodes[u].op_type in types]
             if len(users) != 1 or len(taken) != 1 or taken[0] in owner:
                 return
             node = taken[0]
@@ -297,7 +288,7 @@ class _Level:
         """Nodes before the anchors, back to what others compute or what was folded away."""
         stack, found = list(operator.anchors), []
         while stack:
-            for producer in self.ours.tables.pred[stack.pop()]:
+            for producer in self.ours.graph.producers(stack.pop()):
                 if producer in self.inside and producer not in owner and not self._gone(producer):
                     owner[producer] = operator
                     found.append(producer)
@@ -310,30 +301,29 @@ class _Level:
             return True
         if self.theirs is None:
             return False
-        data = self.ours.tables.nodes[node]
-        nodes = self.theirs.tables.nodes
+        outputs, nodes = self.ours.graph.nodes[node].outputs, self.theirs.graph.nodes
         prefix = f"{self.other}/" if self.other else ""
-        return any(f"{prefix}initializer:{name}" in nodes for name in data["node"].outputs)
+        return any(f"{prefix}initializer:{name}" in nodes for name in outputs)
 
     def _serve(self) -> None:
         """What computes no value of the file stands for what it leads to, or comes from."""
         if self.theirs is None:
             return
-        tables = self.theirs.tables
+        graph = self.theirs.graph
         known = {item.node: item for item in self.operators if item.node and item.sources}
         for operator in self.operators:
             if operator.node is None or operator.sources or operator.claims:
                 continue
-            nearest = _nearest(operator.node, tables.succ, known)
-            nearest = nearest or _nearest(operator.node, tables.pred, known)
+            nearest = _nearest(operator.node, graph.consumers, known)
+            nearest = nearest or _nearest(operator.node, graph.producers, known)
             if nearest is not None:
                 operator.sources = self._part(operator, nearest)
 
     def _part(self, operator: _Operator, whole: _Operator) -> list[str]:
         """Of what `whole` computes: the first node of the same type (functions are inlined so)."""
-        nodes = self.ours.tables.nodes
+        nodes = self.ours.graph.nodes
         for source in reversed(whole.sources):
-            same = nodes[source]["op_type"] == operator.path[-1][1]
+            same = nodes[source].op_type == operator.path[-1][1]
             if same and source not in whole.anchors and operator.path[-1][1] not in INSERTED:
                 whole.sources.remove(source)
                 operator.claims = operator.anchors = [source]
@@ -341,24 +331,23 @@ class _Level:
         return list(whole.sources)
 
     def inner(self, operator: _Operator) -> list[tuple[str, str]]:
-        """The bodies of a holder, before and after optimization."""
-        found = []
-        for source in operator.sources:
-            node = self.ours.tables.nodes[source]["node"]
-            for name, _ in node.subgraphs():
-                found.append((f"{source}/{name}", f"{operator.node or source}/{name}"))
-        return found
+        """The bodies of an operator, before and after optimization."""
+        return [
+            (body.scope, f"{operator.node or source}/{body.name}")
+            for source in operator.sources
+            for body in self.ours.graph.control_flow.get(source, ())
+        ]
 
 
 def _nearest(
-    node: str, step: dict[str, dict[str, Any]], known: dict[str, _Operator]
+    node: str, step: Callable[[str], Iterable[str]], known: dict[str, _Operator]
 ) -> _Operator | None:
     """The nearest operator that has sources, in one direction."""
     level, seen = [node], {node}
     for _ in range(32):
         following = []
         for current in level:
-            for other in step.get(current, ()):
+            for other in step(current):
                 if other in known:
                     return known[other]
                 if other not in seen and len(seen) < MAX_SEEN:

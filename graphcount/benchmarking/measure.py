@@ -21,7 +21,7 @@ from graphcount.benchmarking.process import (
 )
 from graphcount.benchmarking.providers import CPU, provider
 from graphcount.errors import GraphcountError, UsageError, not_writable
-from graphcount.graph import Tables, build_graph
+from graphcount.graph import ModelGraph, build_graph
 from graphcount.loading import read_model
 from graphcount.report.bench import (
     Environment,
@@ -83,14 +83,14 @@ class Subject:
     Attributes:
         path: As the caller named it.
         plan: What it is fed.
-        tables: Its graph.
+        graph: Its graph.
         rows: Its nodes with their cost at these sizes, by id; empty when nothing is profiled.
         weights_nbytes: Bytes of its stored tensors.
     """
 
     path: str
     plan: InputsPlan
-    tables: Tables
+    graph: ModelGraph
     rows: Mapping[str, NodeRow]
     weights_nbytes: int = 0
 
@@ -117,7 +117,7 @@ def measure(
     profile: Profile | None = None
     nodes: tuple[NodeTime, ...] = ()
     if answer["profile"] is not None:
-        profile, nodes = join(answer["profile"], subject.rows, subject.tables, optimized)
+        profile, nodes = join(answer["profile"], subject.rows, subject.graph, optimized)
     return _result(subject, versus, options, job, answer, profile, nodes)
 
 
@@ -164,7 +164,7 @@ def _job(
         "custom_ops": os.path.abspath(options.custom_ops) if options.custom_ops else None,
         "profile": options.profile,
         "write_optimized": space > 2 * subject.weights_nbytes + 2**28,
-        "node_count": len(subject.tables.nodes),
+        "node_count": len(subject.graph.nodes),
         "save_inputs": os.path.join(folder, "inputs.npz") if options.save_inputs else None,
         "folder": folder,
     }
@@ -175,11 +175,11 @@ def _model(subject: Subject) -> dict[str, Any]:
     return {"path": os.path.abspath(subject.path), "inputs": inputs}
 
 
-def _optimized(folder: str) -> Tables | None:
+def _optimized(folder: str) -> ModelGraph | None:
     """The graph onnxruntime wrote; None when it did not."""
     path = os.path.join(folder, "optimized.onnx")
     try:
-        return build_graph(read_model(path).proto).tables if os.path.exists(path) else None
+        return build_graph(read_model(path).proto) if os.path.exists(path) else None
     except GraphcountError:
         return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphcount.benchmarking.attribute import Attribution, attribute
 from graphcount.benchmarking.trace import OperatorTime, Step
-from graphcount.graph import Tables
+from graphcount.graph import ModelGraph
 from graphcount.report.bench import Ceiling, NodeTime, Profile
 from graphcount.report.rows import NodeRow
 
@@ -18,8 +18,8 @@ FIRST = ("node", "fused", "part", "inserted")
 def join(
     profile: dict[str, Any],
     rows: Mapping[str, NodeRow],
-    original: Tables,
-    optimized: Tables | None,
+    original: ModelGraph,
+    optimized: ModelGraph | None,
 ) -> tuple[Profile, tuple[NodeTime, ...]]:
     """Attribute what a child profiled.
 
@@ -42,7 +42,7 @@ def join(
         for time in sorted(times, key=lambda time: FIRST.index(found[time.path].kind))
     ]
     ran = {source for item in found.values() for source in item.sources}
-    operators = {node for node, data in original.nodes.items() if data["kind"] == "operator"}
+    operators = {node.id for node in original.operators}
     summary = Profile(
         runs=profile["runs"],
         run_s=profile["run_s"],

@@ -101,7 +101,7 @@ def plan_inputs(
         if is_tensor and row is None:
             raise UsageError(f"input {name} has an undefined element type")
         family = row.family if row is not None else "float"
-        fill = "file" if held else fill_of(name, info, family, model_graph.tables)
+        fill = "file" if held else fill_of(name, info, family, model_graph)
         shape = _numbers(name, declared.inputs.get(name), bound, info)
         dtype = row.name if row is not None and is_tensor else info.type
         code = info.data_type if is_tensor else 0

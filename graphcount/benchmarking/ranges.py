@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graphcount.graph import Tables
+from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading.model import ValueInfo
 
 INDEX_INPUTS: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {
@@ -35,14 +35,14 @@ NAMES: tuple[tuple[re.Pattern[str], str], ...] = (
 MAX_STEPS = 10_000
 
 
-def fill_of(name: str, info: ValueInfo, family: str, tables: Tables) -> str:
+def fill_of(name: str, info: ValueInfo, family: str, graph: ModelGraph) -> str:
     """How an input is filled: a recipe of `graphcount.benchmarking.fill`.
 
     Args:
         name: Of the graph input.
         info: Its declaration.
         family: Of its element type: `float`, `int`, `bool`, `string`, `complex`.
-        tables: The graph, to see how it is used.
+        graph: The graph, to see how it is used.
     """
     if info.type not in ("tensor", ""):
         return info.type
@@ -53,7 +53,7 @@ def fill_of(name: str, info: ValueInfo, family: str, tables: Tables) -> str:
         return "ones" if named == "ones" else "normal"
     if family == "bool":
         return "ones"
-    bound = min(_bounds(f"input:{name}", tables), default=None)
+    bound = min(_bounds(f"input:{name}", graph), default=None)
     if bound is not None and named in (None, "ones"):
         return f"indices < {bound}"
     if named == "positions" and bound is not None:
@@ -63,61 +63,41 @@ def fill_of(name: str, info: ValueInfo, family: str, tables: Tables) -> str:
     return "bytes" if info.data_type in (2, 3) and len(info.shape or ()) > 1 else "ones"
 
 
-def _bounds(source: str, tables: Tables) -> Iterator[int]:
+def _bounds(source: str, graph: ModelGraph) -> Iterator[int]:
     """Rows of every table that a value looks up."""
     stack, seen = [source], {source}
     while stack and len(seen) < MAX_STEPS:
-        producer = stack.pop()
-        for consumer, edges in tables.succ.get(producer, {}).items():
-            data = tables.nodes[consumer]
-            if data["kind"] == "input":  # of a body
-                if consumer not in seen:
-                    seen.add(consumer)
-                    stack.append(consumer)
-                continue
-            if data["kind"] != "operator":
-                continue
-            for edge in edges.values():
-                yield from _rows(consumer, edge.get("index"), tables)
-                if data["op_type"] in PASSES and edge.get("index") == 0 and consumer not in seen:
-                    seen.add(consumer)
-                    stack.append(consumer)
+        for use in graph.readers(stack.pop()):
+            reader = graph.nodes[use.node]
+            yield from _rows(reader, use.index, graph)
+            passes = reader.op_type in PASSES and use.index == 0
+            if (passes or reader.kind == "input") and reader.id not in seen:  # an input: of a body
+                seen.add(reader.id)
+                stack.append(reader.id)
 
 
-def _rows(node: str, index: int | None, tables: Tables) -> Iterator[int]:
-    data = tables.nodes[node]
-    for indices, table in INDEX_INPUTS.get((data["domain"], data["op_type"]), ()):
-        if index != indices:
+def _rows(node: GraphNode, index: int | None, graph: ModelGraph) -> Iterator[int]:
+    for indices, table in INDEX_INPUTS.get((node.domain, node.op_type), ()):
+        if index != indices or node.record is None:
             continue
-        dims = _stored_dims(node, table, tables)
-        axis = data["node"].integer("axis", data["node"].integer("gather_axis", 0))
+        dims = _stored_dims(node.id, table, graph)
+        axis = node.record.integer("axis", node.record.integer("gather_axis", 0))
         if dims and -len(dims) <= axis < len(dims) and dims[axis] > 0:
             yield dims[axis]
 
 
-def _stored_dims(node: str, index: int, tables: Tables) -> tuple[int, ...] | None:
+def _stored_dims(node: str, index: int, graph: ModelGraph) -> tuple[int, ...] | None:
     """Dimensions of an operand, when it is stored or made from a stored tensor of that shape."""
     for _ in range(16):
-        producer = _operand(node, index, tables)
+        producer = graph.nodes.get(graph.producer(node, index) or "")
         if producer is None:
             return None
-        data = tables.nodes[producer]
-        if data["kind"] == "initializer":
-            dims: tuple[int, ...] = data["tensor"].dims
-            return dims
-        if data["kind"] != "operator":
-            return None
-        if data["op_type"] == "Constant":
-            attribute = data["node"].attribute("value")
+        if producer.kind == "initializer":
+            return producer.tensor.dims
+        if producer.kind == "operator" and producer.op_type == "Constant":
+            attribute = producer.record.attribute("value")
             return attribute.tensors[0].dims if attribute and attribute.tensors else None
-        if data["op_type"] not in TABLE_PASSES - {"Reshape", "Transpose", "Flatten"}:
+        if producer.op_type not in TABLE_PASSES - {"Reshape", "Transpose", "Flatten"}:
             return None
-        node, index = producer, 0
-    return None
-
-
-def _operand(node: str, index: int, tables: Tables) -> str | None:
-    for producer, edges in tables.pred[node].items():
-        if any(edge.get("index") == index for edge in edges.values()):
-            return producer
+        node, index = producer.id, 0
     return None

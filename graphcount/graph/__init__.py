@@ -1,4 +1,4 @@
-"""Model → networkx: one graph of operators, values as edges, subgraphs and functions included.
+"""Model → graph: one graph of operators, values as edges, subgraphs and functions included.
 
 The graph is a `networkx.MultiDiGraph`. An edge is one use of a value; its key is
 `(value, index)` with the value's name (as its producer calls it) and the input index of the
@@ -17,8 +17,8 @@ is the record. `graphcount.load(path).graph` adds what was counted to each opera
 function, ids begin with the scope: `If_3/then_branch/MatMul_1`.
 
 * A body of If, Loop or Scan lives in the same graph. Its inputs are `input` nodes fed by the
-  producers of the holder's inputs; captured outer values are plain edges into the body; its outputs
-  flow into the holder by edges whose `index` is None and whose `result` is the output's position.
+  producers of the node's inputs; captured outer values are plain edges into the body; its outputs
+  flow into the node by edges whose `index` is None and whose `result` is the output's position.
 * A local function is expanded at each call. Its tensors are stored once and appear at each call.
 * What a valid model cannot have (cycle, undefined value, value defined twice) is a `Problem`.
 
@@ -27,9 +27,19 @@ Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Func
 
 from __future__ import annotations
 
-from graphcount.graph.build import Builder, is_batched_scan
+from graphcount.graph.build import Builder
+from graphcount.graph.model_graph import Edges, ModelGraph, execution_order
 from graphcount.graph.problems import Problem
-from graphcount.graph.tables import ModelGraph, Tables, has_cycle, topological_order
+from graphcount.graph.reach import cycles, reached, shortest_cycle, shortest_path
+from graphcount.graph.records import (
+    Body,
+    GraphNode,
+    Initializer,
+    Input,
+    OperatorNode,
+    Output,
+    Use,
+)
 from graphcount.graph.walk import all_nodes, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
@@ -41,25 +51,41 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     Raises:
         LimitError: Ids, which repeat the names around a node, would take far too much room.
     """
-    tables = Tables({}, {}, {})
-    builder = Builder(proto, limits, tables)
+    builder = Builder(proto, limits)
     builder.run()
-    cyclic = builder.backward and has_cycle(tables)
-    if cyclic:
-        builder.problems.append(Problem("cycle", "graph"))
-    if all(data["kind"] == "input" for data in tables.nodes.values()):
-        builder.problems.append(Problem("empty", "graph"))
-    node_count, subgraph_count = census(proto)
-    problems = tuple(builder.problems)
-    return ModelGraph(tables, problems, cyclic, node_count, subgraph_count, builder.aliases())
+    edges = Edges(builder.operands, builder.leaving, builder.readers)
+    order = execution_order(builder.nodes, edges) if builder.backward else list(builder.nodes)
+    problems = builder.problems
+    if len(order) < len(builder.nodes):
+        problems.append(Problem("cycle", "graph"))
+    if all(node.kind == "input" for node in builder.nodes.values()):
+        problems.append(Problem("empty", "graph"))
+    return ModelGraph(
+        builder.nodes,
+        edges,
+        order,
+        tuple(problems),
+        *census(proto),
+        bodies=tuple(builder.opened),
+        scopes=builder.enclosing,
+        aliases=builder.aliases(),
+    )
 
 
 __all__ = [
+    "Body",
+    "GraphNode",
+    "Initializer",
+    "Input",
     "ModelGraph",
+    "OperatorNode",
+    "Output",
     "Problem",
-    "Tables",
+    "Use",
     "all_nodes",
     "build_graph",
-    "is_batched_scan",
-    "topological_order",
+    "cycles",
+    "reached",
+    "shortest_cycle",
+    "shortest_path",
 ]

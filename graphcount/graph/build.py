@@ -1,16 +1,25 @@
-"""Nodes, then edges, straight into the dicts of an empty graph; subgraphs and functions inline."""
+"""Nodes, then uses of values, of a graph; subgraphs and functions inline."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.domains import STANDARD
 from graphcount.errors import LimitError
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
 from graphcount.graph.problems import Problem
-from graphcount.graph.tables import Tables
+from graphcount.graph.records import (
+    Body,
+    GraphNode,
+    Initializer,
+    Input,
+    OperatorNode,
+    Output,
+    Use,
+    body_of,
+)
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
     Attribute,
@@ -22,9 +31,10 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
+from graphcount.ops import lookup
 
 ID_CHARACTERS = 64 * 2**20
-"""Characters of all ids, beside `ID_LENGTH` of each: nodes of a body repeat its holder's name."""
+"""Characters of all ids, beside `ID_LENGTH` of each: nodes of a body repeat that of its node."""
 
 ID_LENGTH = 1024
 """Characters that an id may have on average; no exporter writes names as long as that."""
@@ -36,10 +46,17 @@ class _Scope:
 
     A value maps to the id of its producer, or to (scope, name) when it is another value's alias:
     a formal parameter of a function, or an output of a call.
+
+    Attributes:
+        path: What ids in it begin with.
+        parent: The scope around it whose names it sees.
+        body: Path of the innermost body it stands in; empty for the main graph.
+        values: What each name stands for.
     """
 
     path: str
     parent: _Scope | None
+    body: str = ""
     values: dict[str, str | tuple[_Scope, str]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> tuple[str, str] | None:
@@ -48,21 +65,21 @@ class _Scope:
         Both are empty for an optional argument that a call leaves out. The aliases on the way lead
         to the end from then on, so that a chain of calls is followed once.
         """
-        passed: dict[tuple[int, str], _Scope] = {}
+        followed: dict[tuple[int, str], _Scope] = {}
         scope: _Scope = self
-        found: str | tuple[_Scope, str] | None = None
+        made: str | tuple[_Scope, str] | None = None
         while name:
             at = scope.defining(name)
-            found = at.values[name] if at is not None else None
-            if at is None or not isinstance(found, tuple) or (id(at), name) in passed:
+            made = at.values[name] if at is not None else None
+            if at is None or not isinstance(made, tuple) or (id(at), name) in followed:
                 break  # an end, or a circle of aliases, which has no producer
-            passed[id(at), name] = at
-            scope, name = found
-        for (_, alias), at in passed.items():
+            followed[id(at), name] = at
+            scope, name = made
+        for (_, alias), at in followed.items():
             at.values[alias] = scope, name
         if not name:
             return "", ""
-        return (found, name) if isinstance(found, str) else None
+        return (made, name) if isinstance(made, str) else None
 
     def defining(self, name: str) -> _Scope | None:
         """This scope, or the nearest one around it, that has the name."""
@@ -72,7 +89,7 @@ class _Scope:
         return scope
 
 
-class _Body(NamedTuple):
+class _Open(NamedTuple):
     """A list of nodes still to be added, in the scope they belong to."""
 
     nodes: Iterator[tuple[int, Node]]
@@ -82,18 +99,33 @@ class _Body(NamedTuple):
 
 
 class Builder:
-    """Adds nodes, then edges, straight to the dicts of an empty graph."""
+    """Adds nodes, then uses of values.
 
-    def __init__(self, proto: ModelProto, limits: Limits, tables: Tables) -> None:
+    Attributes:
+        nodes: Records of nodes by id.
+        operands: Uses by the node that takes them as inputs.
+        leaving: Uses by the operator whose bodies they leave.
+        readers: Uses by the node that makes their value.
+        backward: A value is read before it is made.
+        opened: Bodies of operators.
+        enclosing: Scope of the innermost body around each scope.
+    """
+
+    def __init__(self, proto: ModelProto, limits: Limits) -> None:
         self.proto = proto
         self.limits = limits
-        self.nodes, self.succ, self.pred = tables
+        self.nodes: dict[str, GraphNode] = {}
+        self.operands: dict[str, tuple[Use, ...]] = {}
+        self.leaving: dict[str, list[Use]] = {}
+        self.readers: dict[str, list[Use]] = {}
+        self.opened: list[Body] = []
+        self.enclosing: dict[str, str] = {"": ""}
         self.order: dict[str, int] = {}
         self.suffixes: dict[str, int] = {}
         self.problems: list[Problem] = []
         self.backward = False
         self.characters = 0
-        self.uses: list[tuple[str, Node, _Scope]] = []
+        self.uses: list[tuple[str, tuple[str, ...], _Scope]] = []
         self.results: list[tuple[str, str, _Scope, list[str]]] = []
         self.feeds: list[tuple[str, str, int, _Scope]] = []
         self.functions: dict[FunctionId, Function] = {}
@@ -111,21 +143,18 @@ class Builder:
         self.problems.extend(problems)
         main = _Scope("", None)
         self.open_graph(self.proto.graph, main)
-        self.drain([_Body(iter(enumerate(self.proto.graph.nodes)), main, None)])
+        self.drain([_Open(iter(enumerate(self.proto.graph.nodes)), main, None)])
         self.close_graph(self.proto.graph, main)
         self.detached_functions()
         self.connect()
 
     # ------------------------------------------------------------------------------ nodes
 
-    def add(self, wanted: str, attributes: dict[str, Any]) -> str:
-        """Add a node under `wanted`, or under a variation of it when that is taken."""
+    def take(self, wanted: str) -> str:
+        """Take `wanted` as the id of the next node, or a variation of it when that is taken."""
         name = self.free(wanted) if wanted in self.order else wanted
         self.spend(name)
         self.order[name] = len(self.order)
-        self.nodes[name] = attributes
-        self.succ[name] = {}
-        self.pred[name] = {}
         return name
 
     def spend(self, name: str) -> None:
@@ -164,7 +193,7 @@ class Builder:
 
     def kind(self, where: str | tuple[_Scope, str]) -> str:
         """What defines a value: a kind of node, or the binding of a function's call."""
-        return str(self.nodes[where]["kind"]) if isinstance(where, str) else "argument"
+        return self.nodes[where].kind if isinstance(where, str) else "argument"
 
     def open_graph(self, graph: Graph, scope: _Scope) -> list[str]:
         """Add inputs and initializers of a graph; return the ids of its inputs."""
@@ -176,31 +205,26 @@ class Builder:
 
     def initializer(self, scope: _Scope, name: str, tensor: Tensor | SparseTensor) -> None:
         """Add one initializer."""
-        attributes = {"kind": "initializer", "scope": scope.path, "name": name, "tensor": tensor}
-        node_id = self.add(_join(scope.path, f"initializer:{name}"), attributes)
+        node_id = self.take(_join(scope.path, f"initializer:{name}"))
+        self.nodes[node_id] = Initializer(node_id, name, scope.path, tensor)
         self.define(scope, name, node_id)
 
     def input(self, scope: _Scope, info: ValueInfo) -> str:
         """Add one input of a graph or of a body; return its id."""
-        attributes = {"kind": "input", "scope": scope.path, "name": info.name, "value_info": info}
-        node_id = self.add(_join(scope.path, f"input:{info.name}"), attributes)
+        node_id = self.take(_join(scope.path, f"input:{info.name}"))
+        self.nodes[node_id] = Input(node_id, info.name, scope.path, info)
         self.define(scope, info.name, node_id)
         return node_id
 
     def close_graph(self, graph: Graph, scope: _Scope) -> None:
         """Add the outputs of the main graph."""
         for info in graph.outputs:
-            attributes = {
-                "kind": "output",
-                "scope": scope.path,
-                "name": info.name,
-                "value_info": info,
-            }
-            node_id = self.add(_join(scope.path, f"output:{info.name}"), attributes)
-            self.uses.append((node_id, _READER._replace(inputs=(info.name,)), scope))
+            node_id = self.take(_join(scope.path, f"output:{info.name}"))
+            self.nodes[node_id] = Output(node_id, info.name, scope.path, info)
+            self.uses.append((node_id, (info.name,), scope))
 
-    def drain(self, stack: list[_Body]) -> None:
-        """Add the nodes of bodies, depth first, so that a body follows its holder."""
+    def drain(self, stack: list[_Open]) -> None:
+        """Add the nodes of bodies, depth first, so that a body follows its operator."""
         while stack:
             body = stack[-1]
             for index, node in body.nodes:
@@ -211,7 +235,7 @@ class Builder:
             else:
                 stack.pop()
 
-    def operator(self, index: int, node: Node, body: _Body) -> list[_Body]:
+    def operator(self, index: int, node: Node, body: _Open) -> list[_Open]:
         """Add one node; return the bodies it opens (subgraphs, or the function it calls)."""
         scope = body.scope
         if body.arguments is not None:
@@ -225,15 +249,11 @@ class Builder:
         if is_call and body.expand and not self.plan[called]:
             self.expanded.add(called)
             return [self.call(wanted, node, called, scope)]
-        attributes = {
-            "kind": "operator",
-            "op_type": node.op_type,
-            "domain": node.domain,
-            "name": node.name,
-            "scope": scope.path,
-            "node": node,
-        }
-        node_id = self.add(wanted, attributes)
+        node_id = self.take(wanted)
+        op_type, domain = node.op_type, node.domain
+        spec = lookup(domain, op_type)
+        record = OperatorNode(node_id, op_type, domain, node.name, scope.path, node, spec)
+        self.nodes[node_id] = record
         if is_call:
             self.refused_calls.append((node_id, called))
         values = scope.values
@@ -242,32 +262,35 @@ class Builder:
                 values[output] = node_id
             else:
                 self.define(scope, output, node_id)
-        self.uses.append((node_id, node, scope))
+        if node.inputs:
+            self.uses.append((node_id, node.inputs, scope))
         if not node.attributes:
             return []
-        return [self.subgraph(node_id, node, name, graph, body) for name, graph in node.subgraphs()]
+        return [self.subgraph(record, name, graph, body) for name, graph in node.subgraphs()]
 
-    def subgraph(self, holder: str, node: Node, name: str, graph: Graph, body: _Body) -> _Body:
+    def subgraph(self, operator: OperatorNode, name: str, graph: Graph, around: _Open) -> _Open:
         """Open a body of If, Loop, Scan (or of an operator we do not know)."""
-        path = f"{holder}/{name}"
+        body = body_of(operator, name, graph)
+        self.opened.append(body)
+        path = body.scope
         self.spend(path)
-        scope = _Scope(path, body.scope)
-        inputs = self.open_graph(graph, scope)
-        shift = int(is_batched_scan(node, graph))
-        for position, input_id in enumerate(inputs):
-            if position + shift < len(node.inputs):
-                value = node.inputs[position + shift]
-                self.feeds.append((input_id, value, position, body.scope))
-        self.results.append((holder, name, scope, [info.name for info in graph.outputs]))
-        nodes = iter(enumerate(graph.nodes))
-        return body._replace(nodes=nodes, scope=scope)
+        self.enclosing[path] = path
+        scope = _Scope(path, around.scope, path)
+        given = operator.record.inputs
+        for position, input_id in enumerate(self.open_graph(graph, scope)):
+            if position + body.batched < len(given):
+                value = given[position + body.batched]
+                self.feeds.append((input_id, value, position, around.scope))
+        self.results.append((operator.id, name, scope, [info.name for info in graph.outputs]))
+        return around._replace(nodes=iter(enumerate(graph.nodes)), scope=scope)
 
-    def call(self, path: str, node: Node, called: FunctionId, outer: _Scope) -> _Body:
+    def call(self, path: str, node: Node, called: FunctionId, outer: _Scope) -> _Open:
         """Open the body of a local function at one of its calls, which has the id `path`."""
         function = self.functions[called]
         self.spend(path)
         self.order[path] = -1  # taken, though the call itself is no node of the graph
-        scope = _Scope(path, None)
+        scope = _Scope(path, None, outer.body)
+        self.enclosing[path] = outer.body
         for position, formal in enumerate(function.inputs):
             given = node.inputs[position] if position < len(node.inputs) else ""
             self.define(scope, formal, (outer, given))
@@ -277,7 +300,7 @@ class Builder:
                 self.returned.append((outer, node.outputs[position]))
         arguments = {attribute.name: attribute for attribute in function.attribute_protos}
         arguments.update({attribute.name: attribute for attribute in node.attributes})
-        return _Body(iter(enumerate(function.nodes)), scope, arguments)
+        return _Open(iter(enumerate(function.nodes)), scope, arguments)
 
     def detached_functions(self) -> None:
         """Add bodies that are not expanded (refused, or never called) once, by themselves."""
@@ -291,7 +314,7 @@ class Builder:
             nodes = iter(enumerate(function.nodes))
             self.bodies[function_id] = (scope, list(function.outputs))
             arguments = {attribute.name: attribute for attribute in function.attribute_protos}
-            self.drain([_Body(nodes, scope, arguments, expand=False)])
+            self.drain([_Open(nodes, scope, arguments, expand=False)])
         for node_id, function_id in self.refused_calls:
             if function_id in self.bodies:
                 scope, outputs = self.bodies[function_id]
@@ -309,73 +332,63 @@ class Builder:
     # ------------------------------------------------------------------------------ edges
 
     def connect(self) -> None:
-        """Add every edge, now that all values are defined."""
-        order, succ = self.order, self.succ
-        for node_id, node, scope in self.uses:
-            values, into, position = scope.values, self.pred[node_id], order[node_id]
-            for index, value in enumerate(node.inputs):
-                data = {"value": value, "index": index}
+        """Add every use, now that all values are defined."""
+        order, readers = self.order, self.readers
+        for node_id, names, scope in self.uses:
+            values, position = scope.values, order[node_id]
+            taken = []
+            for index, value in enumerate(names):
                 producer = values.get(value)
-                if producer.__class__ is not str or producer in into:
-                    if value:
-                        self.edge(scope, value, node_id, index, data)
+                if producer.__class__ is not str:
+                    if value and (use := self.use(scope, value, node_id, index)) is not None:
+                        taken.append(use)
                     continue
-                # nearly every edge: the first from a node of the same body
+                # nearly every use: of a value that a node of the same body makes
                 if order[producer] >= position:
                     self.backward = True
-                into[producer] = succ[producer][node_id] = {(value, index): data}
+                use = Use(value, producer, node_id, index)
+                taken.append(use)
+                if producer in readers:
+                    readers[producer].append(use)
+                else:
+                    readers[producer] = [use]
+            if taken:
+                self.operands[node_id] = tuple(taken)
         for input_id, value, position, scope in self.feeds:
             if input_id and value:
-                data = {"value": value, "index": position}
-                self.edge(scope, value, input_id, position, data)
-        for holder, name, scope, outputs in self.results:
+                use = self.use(scope, value, input_id, position)
+                if use is not None:
+                    self.operands[input_id] = (use,)
+        for node_id, body, scope, outputs in self.results:
             for position, value in enumerate(outputs):
-                if value:
-                    data = {"value": value, "index": None, "body": name, "result": position}
-                    self.edge(scope, value, holder, f"{name}[{position}]", data)
+                use = self.use(scope, value, node_id, None, body, position) if value else None
+                if use is not None:
+                    self.leaving.setdefault(node_id, []).append(use)
 
-    def edge(
-        self, scope: _Scope, value: str, to: str, place: int | str, data: dict[str, Any]
-    ) -> None:
-        """Add one use of a value; `place` is where at the consumer, for the edge's key."""
-        found = scope.values.get(value)
-        if isinstance(found, str):
-            producer = found
-        else:
-            resolved = scope.resolve(value)
-            if resolved is None:
-                kinds = ("result",) if data["index"] is None else ()
-                self.problems.append(Problem("value undefined", to, value, kinds))
-                return
-            if not resolved[0]:
-                return  # an optional input of a function that the call leaves out
-            producer, value = resolved  # a function's parameter is called otherwise outside
-            data["value"] = value
+    def use(
+        self,
+        scope: _Scope,
+        value: str,
+        to: str,
+        index: int | None,
+        body: str = "",
+        result: int = 0,
+    ) -> Use | None:
+        """Add one use of a value to its readers; None where nothing makes the value."""
+        resolved = scope.resolve(value)
+        if resolved is None:
+            kinds = ("result",) if index is None else ()
+            self.problems.append(Problem("value undefined", to, value, kinds))
+            return None
+        producer, value = resolved  # a function's parameter is called otherwise outside
+        if not producer:
+            return None  # an optional input of a function that the call leaves out
         if self.order[producer] >= self.order[to]:
             self.backward = True
-        into = self.pred[to]
-        keyed = into.get(producer)
-        if keyed is None:
-            keyed = into[producer] = self.succ[producer][to] = {}
-        keyed[value, place] = data
-
-
-_READER = Node("", "", "", (), (), (), "", {}, 0)
-"""Stands for a graph output: it reads one value."""
+        use = Use(value, producer, to, index, body, result)
+        self.readers.setdefault(producer, []).append(use)
+        return use
 
 
 def _join(path: str, name: str) -> str:
     return f"{path}/{name}" if path else name
-
-
-def is_batched_scan(node: Node, body: Graph) -> bool:
-    """Whether a node is a Scan of opset 8, whose values have a batch axis before the others.
-
-    It alone takes an input that its body does not: `sequence_lens`, named or left out, comes first
-    (Changelog.md, Scan-8). Loop's body takes the iteration number in the place of the trip count.
-    """
-    return (
-        node.op_type == "Scan"
-        and node.domain == ""
-        and len(node.inputs) == len(body.fed_inputs) + 1
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from graphcount.domains import canonical
 from graphcount.graph.problems import Problem
+from graphcount.graph.reach import components
 from graphcount.graph.walk import all_nodes
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Attribute, Function, ModelProto, Node
@@ -89,45 +90,12 @@ def call_graph(functions: Mapping[FunctionId, Function]) -> dict[FunctionId, lis
 
 
 def _bottom_up(
-    calls: dict[FunctionId, list[FunctionId]],
+    calls: Mapping[FunctionId, Sequence[FunctionId]],
 ) -> Iterator[tuple[FunctionId, bool]]:
-    """Yield functions, callees first, and whether each can reach itself (iterative Tarjan)."""
-    index: dict[FunctionId, int] = {}
-    low: dict[FunctionId, int] = {}
-    on_stack: set[FunctionId] = set()
-    stack: list[FunctionId] = []
-    for root in calls:
-        if root in index:
-            continue
-        work = [(root, iter(calls[root]))]
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        on_stack.add(root)
-        while work:
-            key, rest = work[-1]
-            callee = next(rest, None)
-            if callee is not None:
-                if callee not in index:
-                    index[callee] = low[callee] = len(index)
-                    stack.append(callee)
-                    on_stack.add(callee)
-                    work.append((callee, iter(calls[callee])))
-                elif callee in on_stack:
-                    low[key] = min(low[key], index[callee])
-                continue
-            work.pop()
-            if work:
-                low[work[-1][0]] = min(low[work[-1][0]], low[key])
-            if low[key] == index[key]:
-                component = []
-                while True:
-                    member = stack.pop()
-                    on_stack.discard(member)
-                    component.append(member)
-                    if member == key:
-                        break
-                for member in component:
-                    yield member, len(component) > 1 or member in calls[member]
+    """Yield functions, callees first, and whether each can reach itself."""
+    for component in components(calls, calls.__getitem__):
+        for member in component:
+            yield member, len(component) > 1 or member in calls[member]
 
 
 def _calls(nodes: Iterable[Node]) -> list[FunctionId]:

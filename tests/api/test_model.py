@@ -58,7 +58,7 @@ CALLS: dict[str, Callable[[Model], str]] = {
     "sized audit": lambda model: looked_at(model, deep=True),
     "graph": lambda model: drawn(model.graph),
     "torn": torn,
-    "tables": lambda model: drawn(model.model_graph.graph),
+    "networkx": lambda model: drawn(model.model_graph.to_networkx()),
     "hashes": lambda model: repr(model.hashes()),
     "keys": lambda model: repr(model.stored_keys),
     "drawing": lambda model: repr(model.drawing(model.report(deep=False), 1)),
@@ -97,15 +97,17 @@ def test_what_is_done_to_the_graph_changes_no_report() -> None:
         data.clear()
     graph.remove_nodes_from(list(graph.nodes))
     assert text(model.report()) == before
-    assert model.model_graph.graph.number_of_nodes() > 0
+    assert len(model.model_graph.nodes) > 0
 
 
-def test_the_graph_has_the_edges_of_the_tables_in_their_order() -> None:
+def test_the_graph_has_the_nodes_and_the_inputs_of_nodes_in_their_order() -> None:
     model = fresh("cnn.onnx")
-    own, shared = model.graph, model.model_graph.graph
-    assert list(own.nodes) == list(shared.nodes)
-    assert list(own.edges(data=True)) == list(shared.edges(data=True))
-    assert list(own.in_edges(data=True)) == list(shared.in_edges(data=True))
+    own, asked = model.graph, model.model_graph
+    assert list(own.nodes) == list(asked.nodes)
+    for node in asked.nodes:
+        entering = [(use.producer, use.value) for use in asked.entering(node)]
+        edges = own.in_edges(node, data=True)
+        assert [(source, data["value"]) for source, _, data in edges] == entering
 
 
 def test_a_count_is_what_the_command_line_says(command: Command) -> None:

@@ -9,28 +9,28 @@ import pytest
 from onnx import parser
 
 from graphcount.benchmarking.attribute import Attribution, attribute
-from graphcount.graph import Tables, build_graph
+from graphcount.graph import ModelGraph, build_graph
 from graphcount.loading import read_model
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1, "com.microsoft.nchwc" : 1]>'
 
 
 @pytest.fixture
-def tables(tmp_path: Path) -> object:
-    def make(text: str) -> Tables:
+def graph_of(tmp_path: Path) -> object:
+    def make(text: str) -> ModelGraph:
         path = tmp_path / "model.onnx"
         onnx.save(parser.parse_model(text), path)
-        return build_graph(read_model(str(path)).proto).tables
+        return build_graph(read_model(str(path)).proto)
 
     return make
 
 
-def test_a_fused_operator_is_everything_back_to_other_values(tables: object) -> None:
-    original = tables(  # type: ignore[operator]
+def test_a_fused_operator_is_everything_back_to_other_values(graph_of: object) -> None:
+    original = graph_of(  # type: ignore[operator]
         HEAD + "g (float[1,4] x, float[4,4] w) => (float[1,4] r)"
         "{ m = MatMul (x, w) a = Add (m, x) g = Gelu (a) r = Relu (g) }"
     )
-    optimized = tables(  # type: ignore[operator]
+    optimized = graph_of(  # type: ignore[operator]
         HEAD + "g (float[1,4] x, float[4,4] w) => (float[1,4] r)"
         "{ m = MatMul (x, w) r = com.microsoft.Something (m, x) }"
     )
@@ -42,14 +42,14 @@ def test_a_fused_operator_is_everything_back_to_other_values(tables: object) -> 
 
 
 def test_blocked_convolutions_are_called_after_their_value_and_take_in_what_follows(
-    tables: object,
+    graph_of: object,
 ) -> None:
-    original = tables(  # type: ignore[operator]
+    original = graph_of(  # type: ignore[operator]
         HEAD + "g (float[1,8,4,4] x, float[8,8,1,1] w) => (float[1,8,4,4] z)"
         "{ c = Conv (x, w) r = Relu (c) d = Conv (r, w) s = Add (d, x) t = Relu (s)"
         " e = Conv (t, w) z = Abs (e) }"
     )
-    optimized = tables(  # type: ignore[operator]
+    optimized = graph_of(  # type: ignore[operator]
         HEAD + "g (float[1,8,4,4] x, float[8,8,1,1] w) => (float[1,8,4,4] z)"
         "{ [i] k = com.microsoft.nchwc.ReorderInput (x)"
         ' [r_nchwc] k1 = com.microsoft.nchwc.Conv <activation: string = "Relu"> (k, w)'
@@ -77,14 +77,14 @@ def test_blocked_convolutions_are_called_after_their_value_and_take_in_what_foll
 
 
 def test_bodies_are_followed_into_and_same_names_in_both_branches_kept_apart(
-    tables: object,
+    graph_of: object,
 ) -> None:
     text = (
         HEAD + "g (float[4] x, bool c) => (float[4] y)"
         "{ y = If (c) <then_branch = t () => (float[4] a) { q = Exp (x) a = Tanh (q) },"
         " else_branch = e () => (float[4] b) { q = Exp (x) b = Sin (q) }> }"
     )
-    graph = tables(text)  # type: ignore[operator]
+    graph = graph_of(text)  # type: ignore[operator]
     holder = ("If_0", "If", 0)
     paths = [(holder,), (holder, ("Exp_0", "Exp", 0)), (holder, ("Sin_1", "Sin", 1))]
     found = attribute(paths, graph, graph)
@@ -93,8 +93,8 @@ def test_bodies_are_followed_into_and_same_names_in_both_branches_kept_apart(
     assert found[paths[1]].kind == "node"
 
 
-def test_without_an_optimized_graph_names_and_indices_serve(tables: object) -> None:
-    original = tables(  # type: ignore[operator]
+def test_without_an_optimized_graph_names_and_indices_serve(graph_of: object) -> None:
+    original = graph_of(  # type: ignore[operator]
         HEAD + "g (float[4] x) => (float[4] z) { [first] y = Relu (x) z = Abs (y) }"
     )
     paths = [(("first", "Relu", 7),), (("Abs_1", "Abs", 1),), (("TRT_kernel", "TRT", 9),)]

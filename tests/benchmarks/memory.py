@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -181,7 +181,7 @@ def ours(path: str, size: int, order: Iterable[str] = ()) -> Ours | None:
     )
 
 
-def reordered(order: list[str], ran: tuple[str, ...]) -> list[str]:
+def reordered(order: Sequence[str], ran: tuple[str, ...]) -> Sequence[str]:
     """The order of a file with the nodes that ran in the order in which they did."""
     at = {node: place for place, node in enumerate(ran) if node in set(order)}
     slots = [place for place, node in enumerate(order) if node in at]

@@ -137,9 +137,9 @@ def we_find(path: Path) -> tuple[Found, list[str], list[str]]:
     result = infer_shapes(model.proto, graph, rows, values)
     shapes = {}
     for (node_id, name), shape in result.shapes.items():
-        data = graph.tables.nodes[node_id]
-        if data["kind"] == "operator" and all(dim is not None for dim in shape):
-            shapes[data["node"].offset, name] = [
+        operator = graph.nodes[node_id]
+        if operator.kind == "operator" and all(dim is not None for dim in shape):
+            shapes[operator.record.offset, name] = [
                 dim if isinstance(dim, int) else str(dim) for dim in shape
             ]
     found: Found = {}
@@ -157,12 +157,12 @@ def we_find(path: Path) -> tuple[Found, list[str], list[str]]:
                         found[names[-1]] = shapes[node.offset, name]
             for attribute in node.attributes:
                 for number, inner in enumerate(attribute.graphs):
-                    place = number if len(attribute.graphs) == 1 else number + 1
-                    stack.append((f"{scope}/{index}.{attribute.name}.{place}", inner))
+                    at = number if len(attribute.graphs) == 1 else number + 1
+                    stack.append((f"{scope}/{index}.{attribute.name}.{at}", inner))
     lost = []
     for item in result.unresolved:
-        data = graph.tables.nodes.get(item.where, {})
-        op_type = f"{data.get('domain', '')}:{data.get('op_type', data.get('kind'))}"
+        place = graph.nodes.get(item.where)
+        op_type = f"{place.domain}:{place.op_type or place.kind}" if place else "None"
         lost.append(f"{op_type.lstrip(':')} -- {item.why}")
     return found, names, lost
 

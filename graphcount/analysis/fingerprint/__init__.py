@@ -25,7 +25,7 @@ from graphcount.analysis.fingerprint.architecture import Trace
 from graphcount.analysis.fingerprint.payload import UnreadError, digest
 from graphcount.analysis.stored import find_stored
 from graphcount.analysis.verdict import LEARNED_ROLES
-from graphcount.graph import ModelGraph
+from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.source import Source
 from graphcount.report.rows import FingerprintRow
@@ -96,14 +96,13 @@ def _traced(
     model: ModelFile, model_graph: ModelGraph, by_key: dict[int, tuple[str | None, bool]]
 ) -> tuple[str | None, str | None]:
     """Digests of the architecture and of the content; None for what needs an unread number."""
-    tables = model_graph.tables
     missing = [False, False]
 
     def values(node: str) -> tuple[str, str]:
         if not node:
             return "", ""
         every, steering = [], []
-        for key in _keys(tables.nodes[node]):
+        for key in _keys(model_graph.nodes[node]):
             found, steers = by_key.get(key, ("", False))
             every.append(found or "")
             missing[1] |= found is None
@@ -112,24 +111,16 @@ def _traced(
                 missing[0] |= found is None
         return " ".join(steering), " ".join(every)
 
-    found = Trace(model.proto, tables, frozenset(by_key), values).digests()
+    found = Trace(model.proto, model_graph, frozenset(by_key), values).digests()
     architecture, content = (
         None if lost else digest for lost, digest in zip(missing, found, strict=True)
     )
     return architecture, content
 
 
-def _keys(data: dict[str, object]) -> Iterable[int]:
-    """Keys of the stored tensors that a graph node holds; see `Stored.key`."""
-    if data["kind"] == "initializer":
-        yield data["tensor"].offset  # type: ignore[attr-defined]
-    elif data["kind"] == "operator":
-        attributes = data["node"].attributes  # type: ignore[attr-defined]
-        for item in sorted(attributes, key=lambda attribute: attribute.name):
-            for tensor in (*item.tensors, *item.sparse_tensors):
-                yield tensor.offset
-            if item.numbers is not None:
-                yield item.offset
+def _keys(node: GraphNode) -> Iterable[int]:
+    """Keys of the stored tensors that a graph node holds, in order of the attributes' names."""
+    return [held.key for held in sorted(node.held, key=lambda held: held.attribute)]
 
 
 def _multiset(digests: Iterable[str | None]) -> str | None:

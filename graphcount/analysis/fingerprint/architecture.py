@@ -16,12 +16,11 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from graphcount.analysis.wiring import attribute_texts, tensor_text, wires
 from graphcount.domains import canonical
 from graphcount.dtypes import dtype_name
-from graphcount.graph import Tables, topological_order
+from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading.model import ModelProto, Numbers, ValueInfo
 
 Values = Callable[[str], tuple[str, str]]
@@ -32,16 +31,15 @@ class Trace:
     """The text of one graph."""
 
     def __init__(
-        self, proto: ModelProto, tables: Tables, stored: frozenset[int], values: Values
+        self, proto: ModelProto, graph: ModelGraph, stored: frozenset[int], values: Values
     ) -> None:
         self.proto = proto
-        self.tables = tables
+        self.graph = graph
         self.stored = stored
         self.values = values
         self.numbers: dict[str, int] = {}
         self.dims: dict[str, int] = {}
-        self.bodies = _bodies(tables)
-        self.positions = _positions(tables)
+        self.positions = _positions(graph)
 
     def digests(self) -> tuple[str, str]:
         """SHA-256 of the text with the numbers that steer, and with all numbers."""
@@ -59,13 +57,7 @@ class Trace:
         """What outputs depend on: each node's line without its numbers, and its id."""
         for line in self.opsets():
             yield line, ""
-        nodes = self.tables.nodes
-        roots = [
-            node
-            for kind in ("input", "output")
-            for node, data in nodes.items()
-            if data["kind"] == kind and not data["scope"]
-        ]
+        roots = [node.id for node in self.graph.inputs] + [node.id for node in self.graph.outputs]
         queue: deque[str] = deque()
         for node in roots:
             self.number(node, queue)
@@ -73,13 +65,13 @@ class Trace:
             node = queue.popleft()
             inputs = [
                 f"{place}={self.number(producer, queue)}.{output}"
-                for place, producer, output in wires(self.tables, node)
+                for place, producer, output in wires(self.graph, node)
             ]
             yield f"{self.described(node)} <- {' '.join(inputs)}", node
 
     def opsets(self) -> Iterator[str]:
         """Versions of the operators in use: the same name means another operator in another."""
-        used = {data["domain"] for data in self.tables.nodes.values() if data["kind"] == "operator"}
+        used = {domain for domain, _ in self.graph.by_operator}
         imports = list(self.proto.opset_imports)
         for function in self.proto.functions:
             imports += function.opset_imports
@@ -98,30 +90,30 @@ class Trace:
 
     def described(self, node: str) -> str:
         """A node without its inputs."""
-        data = self.tables.nodes[node]
-        kind = data["kind"]
-        if kind == "initializer":
-            return f"tensor {tensor_text(data['tensor'])}"
-        if kind == "operator":
+        data = self.graph.nodes[node]
+        if data.kind == "initializer":
+            return f"tensor {tensor_text(data.tensor)}"
+        if data.kind == "operator":
             return self.operator(data)
-        info: ValueInfo = data["value_info"]
-        position = self.positions[node]
-        if data["scope"]:
-            holder, place = self.bodies.get(data["scope"], ("", data["scope"]))
-            return f"{kind} {position} of {place} of {self.numbers.get(holder, '')}"
+        kind, info, position = data.kind, data.info, self.positions[node]
+        if data.scope:
+            body = self.graph.body_at.get(data.scope)
+            place = body.name if body is not None else data.scope
+            number = self.numbers.get(body.node.id, "") if body is not None else ""
+            return f"{kind} {position} of {place} of {number}"
         return f"{kind} {position} {info.type} {dtype_name(info.data_type)} {self.shape(info)}"
 
-    def operator(self, data: dict[str, Any]) -> str:
+    def operator(self, node: OperatorNode) -> str:
         """Operator and attributes; a Constant is the tensor it holds."""
-        texts = attribute_texts(data["node"], self.stored)
-        if data["op_type"] == "Constant" and data["domain"] == "" and len(texts) == 1:
-            return f"tensor {_constant(data)}"
-        kinds = {item.name: item.numbers for item in data["node"].attributes}
+        texts = attribute_texts(node.record, self.stored)
+        if node.op_type == "Constant" and node.domain == "" and len(texts) == 1:
+            return f"tensor {_constant(node)}"
+        kinds = {item.name: item.numbers for item in node.record.attributes}
         attributes = " ".join(
             f"{name!r}{_kind(kinds[name])}={text!r}" for name, text in texts.items()
         )
-        results = "".join("1" if name else "0" for name in data["node"].outputs).rstrip("0")
-        return f"{data['domain']!r}::{data['op_type']!r} {attributes} {results}"
+        results = "".join("1" if name else "0" for name in node.outputs).rstrip("0")
+        return f"{node.domain!r}::{node.op_type!r} {attributes} {results}"
 
     def shape(self, info: ValueInfo) -> str:
         """Dimensions with the free ones numbered."""
@@ -138,15 +130,15 @@ class Trace:
     def rest(self) -> Iterator[tuple[str, str]]:
         """What no output depends on: each node by a digest of all it depends on, and its id."""
         digests: dict[str, str] = {}
-        left = [node for node in self.tables.nodes if node not in self.numbers]
+        left = [node for node in self.graph.nodes if node not in self.numbers]
         if not left:
             return
-        ordered = [node for node in topological_order(self.tables) if node not in self.numbers]
+        ordered = [node for node in self.graph.order if node not in self.numbers]
         cyclic = set(left) - set(ordered)
         for node in (*ordered, *(node for node in left if node in cyclic)):
             inputs = [
                 f"{wire.place}={self.known(wire.producer, digests)}.{wire.output}"
-                for wire in wires(self.tables, node)
+                for wire in wires(self.graph, node)
             ]
             text = f"dead {self.described(node)} <- {' '.join(inputs)}"
             digests[node] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -163,11 +155,13 @@ def _kind(numbers: Numbers | None) -> str:
     return "" if numbers is None else f":{numbers.kind}{'s' if numbers.is_list else ''}"
 
 
-def _constant(data: dict[str, Any]) -> str:
+def _constant(node: OperatorNode) -> str:
     """Type and shape of what a Constant holds."""
-    attribute = data["node"].attributes[0]
-    for tensor in (*attribute.tensors, *attribute.sparse_tensors):
+    attribute = node.record.attributes[0]
+    for tensor in attribute.tensors:
         return tensor_text(tensor)
+    for sparse in attribute.sparse_tensors:
+        return tensor_text(sparse)
     numbers = attribute.numbers
     if numbers is None:
         return "undefined"
@@ -175,22 +169,12 @@ def _constant(data: dict[str, Any]) -> str:
     return f"{dtype}[{len(numbers.values) if numbers.is_list else ''}]"
 
 
-def _bodies(tables: Tables) -> dict[str, tuple[str, str]]:
-    """Holder and name of each body, by its scope."""
-    return {
-        f"{node}/{name}": (node, name)
-        for node, data in tables.nodes.items()
-        if data["kind"] == "operator"
-        for name, _ in data["node"].subgraphs()
-    }
-
-
-def _positions(tables: Tables) -> dict[str, int]:
+def _positions(graph: ModelGraph) -> dict[str, int]:
     """Which input or output of its graph a node is."""
     counted: dict[tuple[str, str], int] = {}
     found = {}
-    for node, data in tables.nodes.items():
-        if data["kind"] in ("input", "output"):
-            key = (data["kind"], data["scope"])
-            found[node] = counted[key] = counted.get(key, -1) + 1
+    for id, node in graph.nodes.items():
+        if node.kind in ("input", "output"):
+            key = node.kind, node.scope
+            found[id] = counted[key] = counted.get(key, -1) + 1
     return found

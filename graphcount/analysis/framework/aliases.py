@@ -87,25 +87,24 @@ def _own_verdict(row: Row, evidence: Evidence) -> Verdict:
 def _lost_tensors(evidence: Evidence) -> list[Lost]:
     """What each Identity of a stored tensor stands for, where that is a parameter."""
     kept: dict[str, tuple[str, Row]] = {}
-    for node, data in evidence.by_op_type["Identity"]:
-        row = None if data["domain"] else _stored_input(node, evidence)
-        if data["node"].outputs and row is not None and row.stored.dtype[:5] in FLOATS:
-            kept[node] = data["node"].outputs[0], row
-    uses = uses_behind(
-        evidence.graph, [node for node, (name, _) in kept.items() if is_dotted(name)]
-    )
+    for node in evidence.by_op_type["Identity"]:
+        row = None if node.domain else _stored_input(node.id, evidence)
+        if node.outputs and row is not None and row.stored.dtype[:5] in FLOATS:
+            kept[node.id] = node.outputs[0], row
+    dotted = [id for id, (name, _) in kept.items() if is_dotted(name)]
+    uses = uses_behind(evidence.graph, dotted)
     modules: dict[int, set[str]] = {}
     free = {row.stored.key for row in free_operands(evidence)} if len(uses) < len(kept) else set()
     lost = []
-    for node, (name, row) in kept.items():
-        if node in uses:
-            verdict = _verdict(name, row, uses[node], evidence)
+    for id, (name, row) in kept.items():
+        if id in uses:
+            verdict = _verdict(name, row, uses[id], evidence)
             if verdict.kind == "parameter":
                 lost.append(Lost(name, row.elements, is_by_name(verdict)))
             continue
         if row.stored.key not in modules:
             modules[row.stored.key] = _direct_modules(row, evidence)
-        if _is_new_module(name, node, modules[row.stored.key], evidence):
+        if _is_new_module(name, id, modules[row.stored.key], evidence):
             lost.append(Lost(name, row.elements, row.stored.key in free))
     return lost
 
@@ -127,18 +126,18 @@ def _is_new_module(name: str, node: str, seen: set[str], evidence: Evidence) -> 
 
 
 def _stored_input(node: str, evidence: Evidence) -> Row | None:
-    for producer in evidence.graph.pred[node]:
+    for producer in evidence.graph.producers(node):
         row = evidence.by_holder.get(producer)
-        if row is not None and evidence.graph.nodes[producer]["kind"] == "initializer":
+        if row is not None and evidence.graph.nodes[producer].kind == "initializer":
             return row
     return None
 
 
 def _has_alias(row: Row, evidence: Evidence) -> bool:
     return any(
-        evidence.graph.nodes[node].get("op_type") == "Identity"
+        evidence.graph.nodes[node].op_type == "Identity"
         for holder in row.tensor.holders
-        for node in evidence.graph.succ[holder]
+        for node in evidence.graph.consumers(holder)
     )
 
 
@@ -146,13 +145,13 @@ def _modules(node: str, evidence: Evidence) -> set[str]:
     """Modules of the consumers of a node, without the numbers of repeated calls."""
     return {
         _module(consumer, evidence)
-        for consumer in evidence.graph.succ[node]
-        if evidence.graph.nodes[consumer].get("op_type") != "Identity"
+        for consumer in evidence.graph.consumers(node)
+        if evidence.graph.nodes[consumer].op_type != "Identity"
     }
 
 
 def _module(node: str, evidence: Evidence) -> str:
-    path = evidence.graph.nodes[node].get("name", "").rpartition("/")[0]
+    path = evidence.graph.nodes[node].name.rpartition("/")[0]
     return "/".join(CALL_SUFFIX.sub("", part) for part in path.split("/"))
 
 

@@ -78,7 +78,7 @@ def is_generated(row: Row) -> bool:
 
 def _is_table(row: Row, evidence: Evidence) -> bool:
     """Whether rows of it are looked up."""
-    ops = {evidence.graph.nodes[use.node].get("op_type") for use in row.tensor.uses}
+    ops = {evidence.graph.nodes[use.node].op_type for use in row.tensor.uses}
     return row.verdict.role == "embedding" or not ops.isdisjoint(TABLE_SOURCES)
 
 

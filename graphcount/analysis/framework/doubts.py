@@ -40,8 +40,8 @@ def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
 def _is_complex(evidence: Evidence) -> bool:
     return any(
         word in text
-        for _, data in evidence.operators
-        if (text := data["node"].metadata.get(FX_NODE, ""))
+        for node in evidence.operators
+        if (text := node.record.metadata.get(FX_NODE, ""))
         for word in COMPLEX
     )
 
@@ -51,7 +51,7 @@ def _foreign(evidence: Evidence, signature: Signature) -> bool:
     for row in evidence.parameters:
         if row.stored.name in signature.parameters or row.stored.constant:
             continue
-        nodes = [evidence.graph.nodes[use.node].get("node") for use in row.tensor.uses]
+        nodes = [evidence.graph.nodes[use.node].record for use in row.tensor.uses]
         if not any(node is not None and FX_NODE in node.metadata for node in nodes):
             return True
     return False

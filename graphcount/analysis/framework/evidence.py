@@ -6,13 +6,13 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.analysis.attribution import Use
 from graphcount.analysis.counts import Row
 from graphcount.analysis.signature import Signature, read_signature
 from graphcount.analysis.values import Values
-from graphcount.graph import ModelGraph, Tables
+from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading import ModelFile
 
 FX_NODE = "pkg.torch.onnx.fx_node"
@@ -52,9 +52,9 @@ class Evidence:
     values: Values
 
     @property
-    def graph(self) -> Tables:
-        """The graph's nodes and edges."""
-        return self.model_graph.tables
+    def graph(self) -> ModelGraph:
+        """The graph."""
+        return self.model_graph
 
     @cached_property
     def signature(self) -> Signature | None:
@@ -85,22 +85,21 @@ class Evidence:
         """Stored tensors by name; the first of several."""
         return {row.stored.name: row for row in reversed(self.rows)}
 
-    @cached_property
-    def operators(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """Ids and attributes of the operators, in graph order."""
-        nodes = self.graph.nodes.items()
-        return tuple([item for item in nodes if item[1]["kind"] == "operator"])
+    @property
+    def operators(self) -> tuple[OperatorNode, ...]:
+        """The operators, in graph order."""
+        return self.model_graph.operators
 
     @cached_property
-    def by_op_type(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    def by_op_type(self) -> dict[str, list[OperatorNode]]:
         """Operators by op type, those of each domain in graph order."""
-        found: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-        for (_, op_type), nodes in self.model_graph.operators.items():
+        found: dict[str, list[OperatorNode]] = defaultdict(list)
+        for (_, op_type), nodes in self.model_graph.by_operator.items():
             found[op_type] += nodes
         return found
 
     @cached_property
-    def products(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+    def products(self) -> tuple[OperatorNode, ...]:
         """Operators with a weight into which a norm can be folded, by op type."""
         return tuple(item for op_type in sorted(PRODUCTS) for item in self.by_op_type[op_type])
 
@@ -117,10 +116,9 @@ class Evidence:
         after most optimisers; these names stay.
         """
         return any(
-            _is_named_by_dynamo(data)
-            for nodes in self.model_graph.operators.values()
-            for _, data in nodes
-            if data["name"].startswith("node_")
+            _is_named_by_dynamo(node)
+            for node in self.model_graph.operators
+            if node.name.startswith("node_")
         )
 
     def stored(self, node: str, *roles: str) -> Row | None:
@@ -137,20 +135,20 @@ class Evidence:
         row = weights[-1] if weights else None  # of two stored operands the right one
         if row is None or len(row.stored.shape) < 2:
             return None
-        data = self.graph.nodes[node]
-        return channels(data, row.stored.shape)
+        operator = self.graph.nodes[node]
+        return channels(operator, row.stored.shape) if operator.kind == "operator" else None
 
 
-def _is_named_by_dynamo(data: dict[str, Any]) -> bool:
-    rest = data["name"].removeprefix("node_")
-    return rest in data["node"].outputs or CALL_SUFFIX.sub("", rest) == data["op_type"]
+def _is_named_by_dynamo(node: OperatorNode) -> bool:
+    rest = node.name.removeprefix("node_")
+    return rest in node.outputs or CALL_SUFFIX.sub("", rest) == node.op_type
 
 
-def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
+def channels(operator: OperatorNode, shape: tuple[int, ...]) -> int | None:
     """Output channels by the operator's definition of its weight."""
-    op_type, node = data["op_type"], data["node"]
+    op_type, node = operator.op_type, operator.record
     if op_type == "ConvTranspose":
-        return int(shape[1] * node.integer("group", 1))
+        return shape[1] * node.integer("group", 1)
     if op_type in ("Conv", "FusedConv", "QLinearConv", "ConvInteger"):
         return shape[0]
     if op_type in ("Gemm", "FusedGemm"):
@@ -158,7 +156,7 @@ def channels(data: dict[str, Any], shape: tuple[int, ...]) -> int | None:
     if op_type in ("MatMul", "MatMulInteger", "FusedMatMul", "DynamicQuantizeMatMul"):
         return shape[-1]
     if op_type == "MatMulNBits":
-        return int(node.integer("N", 0)) or None
+        return node.integer("N", 0) or None
     return None
 
 

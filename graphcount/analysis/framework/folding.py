@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import (
@@ -22,6 +22,7 @@ from graphcount.analysis.framework.evidence import (
     listed,
 )
 from graphcount.analysis.names import is_dotted, original_name
+from graphcount.graph import OperatorNode
 from graphcount.loading.model import Node
 
 VALUE_NUMBERING = True
@@ -34,28 +35,28 @@ they are made, parameters first. It only ever chooses the best number inside the
 REWRITTEN = re.compile(r"getitem(_\d{1,9})?\Z")
 LITERAL = re.compile(r"/(?:[^\n]{0,1000}/)?Constant(?:_\d{1,9})?_output_0\Z")
 SIMPLIFIED = re.compile(r"_v_(\d{1,9})\Z")
-Test = Callable[[Row, Row, dict[str, Any]], bool]
+Test = Callable[[Row, Row, OperatorNode], bool]
 
 
-def _pairs(evidence: Evidence) -> Iterable[tuple[str, dict[str, Any], Row, Row]]:
+def _pairs(evidence: Evidence) -> Iterable[tuple[OperatorNode, Row, Row]]:
     """Products with a stored weight and a stored bias."""
-    for node, data in evidence.products:
-        weight = evidence.stored(node, "weight", "quantized weight")
-        bias = evidence.stored(node, "bias", "quantized bias")
-        if bias is None and data["op_type"] == "ConvInteger":
-            bias = _added(node, evidence)
+    for node in evidence.products:
+        weight = evidence.stored(node.id, "weight", "quantized weight")
+        bias = evidence.stored(node.id, "bias", "quantized bias")
+        if bias is None and node.op_type == "ConvInteger":
+            bias = _added(node.id, evidence)
         if weight is not None and bias is not None:
-            yield node, data, weight, bias
+            yield node, weight, bias
 
 
 def _added(node: str, evidence: Evidence) -> Row | None:
     """The bias that is added behind an integer convolution, its cast and its scale."""
     for _ in range(6):
-        following = list(evidence.graph.succ[node])
+        following = evidence.graph.consumers(node)
         if len(following) != 1:
             return None
         node = following[0]
-        if evidence.graph.nodes[node].get("op_type") == "Add":
+        if evidence.graph.nodes[node].op_type == "Add":
             return next((row for row, _ in evidence.by_node.get(node, ())), None)
     return None
 
@@ -120,19 +121,19 @@ def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
     """
     folds = []
     optimised = {
-        node
-        for node, data, weight, bias in _pairs(evidence)
-        if any(test(weight, bias, data) for test in OPTIMISERS.values())
+        node.id
+        for node, weight, bias in _pairs(evidence)
+        if any(test(weight, bias, node) for test in OPTIMISERS.values())
     }
-    for node, data in evidence.products:
-        if node in optimised:
+    for node in evidence.products:
+        if node.id in optimised:
             continue
-        channels = evidence.channels(node) if _is_rewritten(data) else None
+        channels = evidence.channels(node.id) if _is_rewritten(node) else None
         if channels is None:
             continue
-        bias = evidence.stored(node, "bias", "quantized bias")
+        bias = evidence.stored(node.id, "bias", "quantized bias")
         name = original_name(bias.stored.name) if bias is not None else ""
-        weight = _weight_name(node, evidence)
+        weight = _weight_name(node.id, evidence)
         had_bias = None
         if name.endswith("_bias") and name.startswith(weight):
             had_bias = False
@@ -142,9 +143,8 @@ def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
     return _ranges(folds, "torch's exporter folded")
 
 
-def _is_rewritten(data: dict[str, Any]) -> bool:
-    node = data["node"]
-    if "FuseBatchNormInto" in node.metadata.get(RULE_NAME, ""):
+def _is_rewritten(node: OperatorNode) -> bool:
+    if "FuseBatchNormInto" in node.record.metadata.get(RULE_NAME, ""):
         return True
     return bool(node.outputs) and REWRITTEN.match(node.outputs[0]) is not None
 
@@ -154,19 +154,19 @@ def _weight_name(node: str, evidence: Evidence) -> str:
     return original_name(row.stored.name) if row is not None else "\0"
 
 
-def _is_onnxruntime(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
+def _is_onnxruntime(weight: Row, bias: Row, node: OperatorNode) -> bool:
     """Its ConvBNFusion calls the new tensors after the old weight and the norm's shift."""
     return "ConvBnFusion_W_" in weight.stored.name
 
 
-def _is_onnxslim(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
+def _is_onnxslim(weight: Row, bias: Row, node: OperatorNode) -> bool:
     """It names the new tensors after the BatchNormalization's output."""
-    output = data["node"].outputs[0] if data["node"].outputs else ""
+    output = node.outputs[0] if node.outputs else ""
     names = (weight.stored.name, bias.stored.name)
     return bool(output) and names == (f"{output}_weight", f"{output}_bias")
 
 
-def _is_onnxsim(weight: Row, bias: Row, data: dict[str, Any]) -> bool:
+def _is_onnxsim(weight: Row, bias: Row, node: OperatorNode) -> bool:
     """It numbers the new weight and bias one after the other: `_v_39`, `_v_40`."""
     first = SIMPLIFIED.match(weight.stored.name)
     second = SIMPLIFIED.match(bias.stored.name)
@@ -187,9 +187,9 @@ def by_optimisers(evidence: Evidence) -> Iterable[Adjustment]:
     affine = True if _removed(evidence, _scales) else None
     for tool, test in OPTIMISERS.items():
         folds = [
-            Fold(evidence.channels(node) or 0, had_bias, affine or _learned_shift(bias))
-            for node, data, weight, bias in _pairs(evidence)
-            if test(weight, bias, data)
+            Fold(evidence.channels(node.id) or 0, had_bias, affine or _learned_shift(bias))
+            for node, weight, bias in _pairs(evidence)
+            if test(weight, bias, node)
         ]
         yield from _ranges((fold for fold in folds if fold.channels), f"{tool} folded")
 
@@ -235,10 +235,10 @@ def by_legacy_exporter(evidence: Evidence) -> Iterable[Adjustment]:
     """A new weight and bias are named one after the other: `onnx::Conv_38`, `onnx::Conv_39`."""
     channels: list[int] = []
     numbers: list[int] = []
-    for node, _, weight, bias in _pairs(evidence):
+    for node, weight, bias in _pairs(evidence):
         first = NUMBERED.match(original_name(weight.stored.name))
         second = NUMBERED.match(original_name(bias.stored.name))
-        size = evidence.channels(node)
+        size = evidence.channels(node.id)
         if first and second and size and int(second[2]) == int(first[2]) + 1:
             channels.append(size)
             numbers.append(int(first[2]))

@@ -54,8 +54,7 @@ def _is_norm(evidence: Evidence, name: str) -> bool:
         row is not None
         and len(row.stored.shape) == 1
         and any(
-            "Normalization" in evidence.graph.nodes[use.node].get("op_type", "")
-            for use in row.tensor.uses
+            "Normalization" in evidence.graph.nodes[use.node].op_type for use in row.tensor.uses
         )
     )
 
@@ -113,7 +112,7 @@ def scopes(row: Row, evidence: Evidence) -> set[str]:
     """Modules of the nodes that use a tensor."""
     found = set()
     for use in row.tensor.uses:
-        node = evidence.graph.nodes[use.node].get("node")
+        node = evidence.graph.nodes[use.node].record
         if node is not None:
             found.add(fx.scope(node.metadata.get("pkg.torch.onnx.name_scopes", "")))
     return found

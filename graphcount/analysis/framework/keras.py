@@ -21,7 +21,7 @@ def zero_recurrent_bias(evidence: Evidence) -> Iterable[Adjustment]:
         stored = row.stored
         if row.verdict.role != "bias" or len(stored.shape) != 2 or stored.elements > FEW:
             continue
-        ops = {evidence.graph.nodes[use.node].get("op_type") for use in row.tensor.uses}
+        ops = {evidence.graph.nodes[use.node].op_type for use in row.tensor.uses}
         if not ops or not ops <= RECURRENT or stored.shape[1] % 2:
             continue
         numbers = evidence.values.numbers(stored)

@@ -12,13 +12,13 @@ BLOCKED = "com.microsoft.nchwc"
 def blocked_weights(evidence: Evidence) -> Iterable[Adjustment]:
     """Channels are rounded up to whole blocks of 8 or 16; the real number is lost."""
     keys = {}
-    nodes = [
-        node
-        for (domain, _), operators in evidence.model_graph.operators.items()
+    blocked = [
+        node.id
+        for (domain, _), nodes in evidence.graph.by_operator.items()
         if domain == BLOCKED
-        for node, _ in operators
+        for node in nodes
     ]
-    for node in nodes:
+    for node in blocked:
         for row, _ in evidence.by_node.get(node, ()):
             if row.verdict.kind == "parameter":
                 keys[row.stored.key] = row.elements

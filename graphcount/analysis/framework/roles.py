@@ -70,7 +70,7 @@ def _channel_norm(weight: int, bias: int) -> Sizer:
 
 def _norm_channels(node: str, evidence: Evidence) -> int | None:
     """Channels of a norm, or of the product that a BatchNormalization was folded into."""
-    op_type = evidence.graph.nodes[node]["op_type"]
+    op_type = evidence.graph.nodes[node].op_type
     if op_type in ("BatchNormalization", "InstanceNormalization", "GroupNormalization"):
         row = evidence.stored(node, "scale", "bias", "running mean", "running variance")
         return row.elements if row is not None else None
@@ -98,7 +98,7 @@ def _recurrent(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dic
     """Of lstm, gru, rnn: weight_ih, weight_hh(, bias_ih, bias_hh) a direction and layer."""
     names = fx.names(call.args[2]) if len(call.args) > 2 else ()
     layers = [
-        node for node in nodes if evidence.graph.nodes[node]["op_type"] in ("LSTM", "GRU", "RNN")
+        node for node in nodes if evidence.graph.nodes[node].op_type in ("LSTM", "GRU", "RNN")
     ]
     sizes: list[int] = []
     for node in layers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from graphcount.analysis.framework import fx
 from graphcount.analysis.framework.evidence import FX_NODE, RULE_NAME, Evidence
 from graphcount.analysis.signature import Signature
+from graphcount.graph import OperatorNode
 
 PLAIN_RULES = frozenset(
     {
@@ -57,9 +58,9 @@ class Called:
 
 def find_calls(evidence: Evidence) -> tuple[Called, ...]:
     """Torch calls that name a parameter, each with all of its ONNX nodes."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for node, data in evidence.operators:
-        text = data["node"].metadata.get(FX_NODE, "")
+    groups: dict[str, list[OperatorNode]] = defaultdict(list)
+    for node in evidence.operators:
+        text = node.record.metadata.get(FX_NODE, "")
         if "%p_" in text:
             groups[text].append(node)
     found = []
@@ -67,10 +68,10 @@ def find_calls(evidence: Evidence) -> tuple[Called, ...]:
         call = fx.parse(text)
         if call is None:
             continue
-        metadata = evidence.graph.nodes[nodes[0]]["node"].metadata
+        metadata = nodes[0].record.metadata
         scope = fx.scope(metadata.get("pkg.torch.onnx.name_scopes", ""))
         owner = fx.owner_class(metadata.get("pkg.torch.onnx.class_hierarchy", ""))
-        found.append(Called(call, tuple(nodes), scope, owner, text))
+        found.append(Called(call, tuple(node.id for node in nodes), scope, owner, text))
     return tuple(found)
 
 
@@ -80,7 +81,8 @@ def is_plain(called: Called, evidence: Evidence) -> bool:
     Other rewrites may join weights of several calls under the name of one of them.
     """
     for node in called.nodes:
-        text = evidence.graph.nodes[node]["node"].metadata.get(RULE_NAME, "")
+        record = evidence.graph.nodes[node].record
+        text = record.metadata.get(RULE_NAME, "") if record is not None else ""
         if any(rule.strip() not in PLAIN_RULES for rule in text.split(",") if rule.strip()):
             return False
     return True

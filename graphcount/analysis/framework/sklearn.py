@@ -16,9 +16,9 @@ def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
     scikit-learn keeps one row of coefficients and one intercept, so half is a copy.
     """
     found = []
-    classifiers = evidence.model_graph.operators.get(("ai.onnx.ml", "LinearClassifier"), ())
-    for node, _ in classifiers:
-        used = evidence.by_node.get(node, ())
+    classifiers = evidence.graph.by_operator.get(("ai.onnx.ml", "LinearClassifier"), ())
+    for node in classifiers:
+        used = evidence.by_node.get(node.id, ())
         rows = [row for row, use in used if use.role in ("weight", "bias")]
         halves = [row.stored.elements // 2 for row in rows if _is_mirrored(row, evidence)]
         if rows and len(halves) == len(rows):

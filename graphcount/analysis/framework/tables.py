@@ -81,12 +81,12 @@ def _outside_modules(rows: list[Row], evidence: Evidence) -> list[Row]:
     """The legacy exporter names nodes after modules: those with more than a Linear in them."""
     ops: dict[str, set[str]] = defaultdict(set)
     if rows:
-        for _, data in evidence.operators:
-            ops[data["name"].rpartition("/")[0]].add(data["op_type"])
+        for node in evidence.operators:
+            ops[node.name.rpartition("/")[0]].add(node.op_type)
     free = []
     for row in rows:
         data = evidence.graph.nodes[row.tensor.uses[0].node]
-        module = data.get("name", "").rpartition("/")[0]
+        module = data.name.rpartition("/")[0]
         if not module or not ops[module] <= LINEAR:
             free.append(row)
     return free
@@ -99,7 +99,7 @@ def _outside_calls(rows: list[Row], evidence: Evidence) -> list[Row]:
         nodes = [
             use.node
             for use in row.tensor.uses
-            if evidence.graph.nodes[use.node].get("op_type") in PRODUCTS
+            if evidence.graph.nodes[use.node].op_type in PRODUCTS
         ]
         if nodes and not any(_is_linear_call(node, evidence) for node in nodes):
             free.append(row)
@@ -110,15 +110,15 @@ def _is_linear_call(node: str, evidence: Evidence) -> bool:
     """Whether a product, or what only it leads to (scales, a bias), is named after a linear."""
     for _ in range(MAX_LOOK):
         data = evidence.graph.nodes[node]
-        if data["kind"] != "operator":
+        if data.kind != "operator":
             return False
-        if any(LINEAR_CALL.match(name) for name in (data["name"], *data["node"].outputs)):
+        if any(LINEAR_CALL.match(name) for name in (data.name, *data.outputs)):
             return True
-        following = list(evidence.graph.succ[node])
+        following = evidence.graph.consumers(node)
         if len(following) != 1:
             return False
         node = following[0]
-        if evidence.graph.nodes[node].get("op_type") in PRODUCTS:
+        if evidence.graph.nodes[node].op_type in PRODUCTS:
             return False
     return False
 

@@ -79,21 +79,19 @@ def infer_shapes(
     declared = Declarations(proto, bindings)
     literals = Literals(rows, values)
     if not check_declared and declared.all_numbers():
-        state = _as_declared(State(model_graph.tables, declared, literals, {}))
+        state = _as_declared(State(model_graph, declared, literals, {}))
         return _published(state, Calls(state))
     return _published(*_propagated(model_graph, declared, literals))
 
 
 def _as_declared(state: State) -> State:
     """Everything is declared by numbers: nothing is left to infer."""
-    for node_id, data in state.tables.nodes.items():
-        if data["kind"] == "initializer":
-            tensor = data["tensor"]
-            state.shapes[node_id, data["name"]] = tensor.dims
-            state.dtypes[node_id, data["name"]] = getattr(tensor, "data_type", 0)
+    for node_id, node in state.graph.nodes.items():
+        if node.kind == "initializer":
+            state.shapes[node_id, node.name] = node.tensor.dims
+            state.dtypes[node_id, node.name] = getattr(node.tensor, "data_type", 0)
             continue
-        names = data["node"].outputs if data["kind"] == "operator" else (data["name"],)
-        for name in names if data["kind"] != "output" else ():
+        for name in node.outputs:
             info = state.declared.info("", name)
             if info is not None and info.shape is not None:
                 state.shapes[node_id, name] = cast(Shape, info.shape)
@@ -109,9 +107,9 @@ def _propagated(
 
     widened: dict[tuple[str, int], Shape | None] = {}
     for number in range(MAX_ROUNDS):
-        state = State(model_graph.tables, declared, literals, dict(widened))
+        state = State(model_graph, declared, literals, dict(widened))
         calls = Calls(state)
-        Propagation(state, calls, model_graph).run(model_graph.order)
+        Propagation(state, calls).run()
         if not state.unstable:
             break
         widened = state.widened if number < MAX_ROUNDS - 2 else _nothing_kept(state)
@@ -125,8 +123,8 @@ def _propagated(
 def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
     """No loop is taken to keep anything of the shape of its state."""
     return {
-        (body.holder, position): None
-        for body in state.bodies.values()
+        (body.node.id, position): None
+        for body in state.graph.bodies
         for position in range(len(body.inputs))
     }
 

@@ -7,8 +7,9 @@ cost, a sentence) is worked out once. Records are compared by identity: they are
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from graphcount.analysis.shapes.state import FLOATS, State
 from graphcount.domains import canonical
@@ -22,7 +23,7 @@ HELD = frozenset({"Constant", "ConstantOfShape"})
 COMPARED = 64
 """Longer lists of numbers are told apart by identity, so that comparing them costs nothing."""
 
-Key: TypeAlias = "tuple[Any, ...]"
+Key: TypeAlias = "tuple[Hashable, ...]"
 
 
 class Calls:
@@ -43,7 +44,7 @@ class Calls:
         known = self._called.get(node_id)
         if known is not None:
             return known
-        node: Node = self.state.tables.nodes[node_id]["node"]
+        node = self.state.graph.operator(node_id).record
         shapes = self.state.shapes
         outputs = tuple([shapes.get((node_id, name)) for name in node.outputs])
         return self.found(node_id, self.facts(node_id, node), outputs)
@@ -65,19 +66,19 @@ class Calls:
         dtypes = [0] * count
         numbers: list[Numbers | None] = [None] * count
         known, types = state.shapes, state.dtypes
-        for producer, keyed in state.tables.pred[node_id].items():
-            for value, index in keyed:  # the keys of edges; a body's results have no index
-                if type(index) is not int or index >= count:
-                    continue
-                source = producer, value
+        for use in state.graph.operands(node_id):
+            value, producer, _, index, _, _ = use
+            if index is None or index >= count:
+                continue
+            source = producer, value
+            shape = known.get(source)
+            if shape is None:
+                source = state.key(use)
                 shape = known.get(source)
-                if shape is None:
-                    source = state.key(producer, value)
-                    shape = known.get(source)
-                shapes[index] = shape
-                dtypes[index] = dtype = types.get(source, 0)
-                if dtype not in FLOATS or (shape is not None and len(shape) < 2):
-                    numbers[index] = state.known(source)
+            shapes[index] = shape
+            dtypes[index] = dtype = types.get(source, 0)
+            if dtype not in FLOATS or (shape is not None and len(shape) < 2):
+                numbers[index] = state.known(source)
         return self._record(node, tuple(shapes), tuple(dtypes), tuple(numbers))
 
     def _record(

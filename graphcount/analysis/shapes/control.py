@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graphcount.analysis.shapes.state import Body, State, ValueKey
+from graphcount.analysis.shapes.state import State, ValueKey
+from graphcount.graph import Body, Input
 from graphcount.loading.model import Node
 from graphcount.ops.call import Numbers, Shape
 from graphcount.ops.inference import times
@@ -31,28 +32,28 @@ NOTHING = Result(None)
 # ------------------------------------------------------------------------------ into the body
 
 
-def body_input(state: State, node_id: str, name: str, body: Body) -> Result:
+def body_input(state: State, node: Input, body: Body) -> Result:
     """What an input of a body is known to be."""
-    position = body.positions.get(name, 0)
-    holder = state.tables.nodes[body.holder]
-    if holder["domain"] == "" and holder["op_type"] == "Loop":
-        return _loop_input(state, node_id, body.holder, position)
-    if holder["domain"] == "" and holder["op_type"] == "Scan":
-        return _scan_input(state, node_id, body, holder["node"], position)
+    position = body.positions.get(node.name, 0)
+    if body.node.domain == "" and body.node.op_type == "Loop":
+        return _loop_input(state, node.id, body.node.id, position)
+    if body.node.domain == "" and body.node.op_type == "Scan":
+        return _scan_input(state, node.id, body, position)
     return NOTHING
 
 
-def _loop_input(state: State, node_id: str, holder: str, position: int) -> Result:
+def _loop_input(state: State, node_id: str, loop: str, position: int) -> Result:
     if position == 0:
         return Result((), INT64)
     if position == 1:
         return Result((), BOOL)
     source = state.source_of(node_id)
-    shape = state.widened.get((holder, position), state.shape(source))
+    shape = state.widened.get((loop, position), state.shape(source))
     return Result(shape, state.dtypes.get(source, 0) if source else 0)
 
 
-def _scan_input(state: State, node_id: str, body: Body, node: Node, position: int) -> Result:
+def _scan_input(state: State, node_id: str, body: Body, position: int) -> Result:
+    node = body.node.record
     source = state.source_of(node_id)
     shape = state.shape(source)
     dtype = state.dtypes.get(source, 0) if source else 0
@@ -61,7 +62,7 @@ def _scan_input(state: State, node_id: str, body: Body, node: Node, position: in
     if position < scanned:
         if shape is not None and batched:
             shape = shape[1:]
-        return Result(state.widened.get((body.holder, position), shape), dtype)
+        return Result(state.widened.get((body.node.id, position), shape), dtype)
     if shape is None:
         return Result(None, dtype)
     if batched:
@@ -118,7 +119,7 @@ def _either(a: Result, b: Result) -> Result:
 
 
 def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
-    body = state.bodies.get(f"{node_id}/body")
+    body = state.graph.body_at.get(f"{node_id}/body")
     if body is None:
         return [NOTHING] * len(node.outputs)
     results = state.results(node_id, "body")
@@ -142,7 +143,7 @@ def _stable(state: State, body: Body, position: int, after: Shape | None) -> Sha
     if position >= len(body.inputs):
         return None
     name = body.inputs[position]
-    input_id = f"{body.holder}/{body.name}/input:{name}"
+    input_id = f"{body.scope}/input:{name}"
     before = state.shapes.get((input_id, name))
     if before is None or before == after:
         return before
@@ -152,7 +153,7 @@ def _stable(state: State, body: Body, position: int, after: Shape | None) -> Sha
         pairs = zip(before, after, strict=True)
         common = tuple(x if x == y else None for x, y in pairs)
     if common != before:
-        state.widened[body.holder, position] = common
+        state.widened[body.node.id, position] = common
         state.unstable = True
     return common
 
@@ -180,17 +181,17 @@ def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:
             return False
         if state.known(key) == (1,):
             return True
-        data = state.tables.nodes[key[0]]
-        if data["kind"] == "input":
-            return body.positions.get(data["name"]) == 1 and state.bodies.get(data["scope"]) == body
-        if data["kind"] != "operator" or data["op_type"] not in ("Identity", "Cast"):
+        node = state.graph.nodes[key[0]]
+        if node.kind == "input":
+            return body.positions.get(node.name) == 1 and node.scope == body.scope
+        if node.op_type not in ("Identity", "Cast"):
             return False
         key = state.sources(key[0], 1)[0]
     return False
 
 
 def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
-    body = state.bodies.get(f"{node_id}/body")
+    body = state.graph.body_at.get(f"{node_id}/body")
     if body is None:
         return [NOTHING] * len(node.outputs)
     batched = body.batched

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.analysis.shapes import control
 from graphcount.analysis.shapes.calls import Calls
@@ -14,13 +14,12 @@ from graphcount.analysis.shapes.state import (
     Conflict,
     State,
     ValueKey,
-    find_bodies,
 )
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph
-from graphcount.loading.model import Node, SparseTensor, ValueInfo
-from graphcount.ops import Operator, lookup
+from graphcount.graph import GraphNode, Input, OperatorNode
+from graphcount.loading.model import Node, ValueInfo
+from graphcount.ops import Operator
 from graphcount.ops.arithmetic import LARGEST, is_known
 from graphcount.ops.call import MAX_RANK, Facts, Numbers, Shape, ShapeRule, complete
 from graphcount.ops.elements import MAX_NUMBERS
@@ -52,10 +51,11 @@ class Applied(NamedTuple):
 class Propagation:
     """The pass. What it finds is in `state`; `calls` shares what equal nodes have in common."""
 
-    def __init__(self, state: State, calls: Calls, model_graph: ModelGraph) -> None:
+    def __init__(self, state: State, calls: Calls) -> None:
         self.state = state
         self.calls = calls
-        self.aliases = model_graph.aliases
+        self.graph = state.graph
+        self.aliases = state.graph.aliases
         self.found: dict[Facts, Applied] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
@@ -63,85 +63,81 @@ class Propagation:
             if (infos := {info.name: info for info in function.value_info})
             for node in function.nodes
         }
-        for path, body in find_bodies(model_graph):
-            state.bodies[path] = body
-            state.declared.add_scope(path, body.graph)
+        for body in state.graph.bodies:
+            state.declared.add_scope(body.scope, body.graph)
 
-    def run(self, order: list[str]) -> None:
+    def run(self) -> None:
         """Visit every node after its producers; those in cycles keep what is declared."""
-        nodes = self.state.tables.nodes
+        nodes, order = self.graph.nodes, self.graph.order
         for node_id in order:
-            data = nodes[node_id]
-            if data["kind"] == "operator":
-                self.operator(node_id, data)
+            node = nodes[node_id]
+            if node.kind == "operator":
+                self.operator(node)
             else:
-                self.start(node_id, data)
+                self.start(node)
         if len(order) == len(nodes):
             return
         for node_id in nodes.keys() - set(order):
-            if nodes[node_id]["kind"] == "operator":
-                self.store(node_id, nodes[node_id], [])
+            node = nodes[node_id]
+            if node.kind == "operator":
+                self.store(node, [])
 
-    def start(self, node_id: str, data: dict[str, Any]) -> None:
+    def start(self, node: GraphNode) -> None:
         """Where values begin: an input or an initializer."""
-        if data["kind"] == "input":
-            self.input(node_id, data)
-        elif data["kind"] == "initializer":
-            tensor = data["tensor"]
-            sparse = isinstance(tensor, SparseTensor)
-            dtype = tensor.values.data_type if sparse else tensor.data_type
-            key = (node_id, data["name"])
-            if len(tensor.dims) <= MAX_RANK and all(dim >= 0 for dim in tensor.dims):
-                self.state.shapes[key] = tensor.dims
-            self.state.dtypes[key] = dtype
+        if node.kind == "input":
+            self.input(node)
+        elif node.kind == "initializer":
+            key, dims = (node.id, node.name), node.tensor.dims
+            if len(dims) <= MAX_RANK and all(dim >= 0 for dim in dims):
+                self.state.shapes[key] = dims
+            self.state.dtypes[key] = node.data_type
 
     # ----------------------------------------------------------------------------------- inputs
 
-    def input(self, node_id: str, data: dict[str, Any]) -> None:
+    def input(self, node: Input) -> None:
         """An input of the main graph, of a body, or of a function that is not expanded."""
-        state, name = self.state, data["name"]
-        info: ValueInfo = data["value_info"]
-        body = state.bodies.get(data["scope"])
+        state, node_id, name, info = self.state, node.id, node.name, node.info
+        body = self.graph.body_at.get(node.scope)
         if body is not None:
-            found = control.body_input(state, node_id, name, body)
+            found = control.body_input(state, node, body)
             declared = state.declared.shape(info)
-            widened = (body.holder, body.positions.get(name, 0)) in state.widened
+            widened = (body.node.id, body.positions.get(name, 0)) in state.widened
             if widened and declared is not None:
                 # a number that changes is no number, whatever the body declares
                 declared = tuple(dim if isinstance(dim, Expr) else None for dim in declared)
             shape = self.refined(node_id, name, found.shape, declared)
             self.keep((node_id, name), Result(shape, found.dtype or info.data_type))
             return
-        shape = state.declared.inputs.get(name) if data["scope"] == "" else None
+        shape = state.declared.inputs.get(name) if node.scope == "" else None
         self.keep((node_id, name), Result(shape, info.data_type))
-        if shape is None and data["scope"] == "" and info.type in ("tensor", ""):
+        if shape is None and node.scope == "" and info.type in ("tensor", ""):
             self.note(node_id, f"the model does not state a shape for its input {name}")
 
     # -------------------------------------------------------------------------------- operators
 
-    def operator(self, node_id: str, data: dict[str, Any]) -> None:
+    def operator(self, operator: OperatorNode) -> None:
         """Apply the rule of an operator."""
-        node: Node = data["node"]
+        node_id, node = operator.id, operator.record
         if node.domain == "" and node.op_type in CONTROL:
             results = control.outputs(self.state, node_id, node)
-            if is_lost(node, self.store(node_id, data, results)):
+            if is_lost(node, self.store(operator, results)):
                 self.lost_body(node_id, node)
             return
-        operator = lookup(node.domain, node.op_type)
-        rule = operator.shape if operator is not None else None
-        if operator is None or rule is None:
-            if is_lost(node, self.store(node_id, data, [])):
+        known = operator.spec
+        rule = known.shape if known is not None else None
+        if known is None or rule is None:
+            if is_lost(node, self.store(operator, [])):
                 label = operator_name(node.domain, node.op_type)
                 self.note(node_id, f"there is no shape rule for {label}")
             return
         facts = self.calls.facts(node_id, node)
-        known = self.found.get(facts)
-        if known is None:
-            known = self.found[facts] = self.applied(operator, rule, facts)
-        results, why, beyond = known
+        applied = self.found.get(facts)
+        if applied is None:
+            applied = self.found[facts] = self.applied(known, rule, facts)
+        results, why, beyond = applied
         if beyond:
             self.state.beyond[node_id] = beyond
-        shapes = self.store(node_id, data, results)
+        shapes = self.store(operator, results)
         self.calls.found(node_id, facts, shapes)
         if rule is unknown or not is_lost(node, shapes):
             return
@@ -233,12 +229,10 @@ class Propagation:
 
     # ---------------------------------------------------------------------------------- outcome
 
-    def store(
-        self, node_id: str, data: dict[str, Any], results: list[Result]
-    ) -> tuple[Shape | None, ...]:
+    def store(self, operator: OperatorNode, results: list[Result]) -> tuple[Shape | None, ...]:
         """Keep what is known of a node's outputs, declared or found; their shapes."""
-        node: Node = data["node"]
-        infos = self.state.declared.infos(data["scope"])
+        node_id, node = operator.id, operator.record
+        infos = self.state.declared.infos(operator.scope)
         shapes: list[Shape | None] = []
         for position, name in enumerate(node.outputs):
             if not name:

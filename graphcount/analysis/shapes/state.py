@@ -1,8 +1,8 @@
-"""What is known so far of every value, and how a node's inputs are found in the graph's tables."""
+"""What is known so far of every value, and where a node's inputs come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -11,8 +11,8 @@ from graphcount.analysis.shapes.declared import Declarations
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, Tables, is_batched_scan
-from graphcount.loading.model import Attribute, Graph, Node, Tensor
+from graphcount.graph import ModelGraph, Use
+from graphcount.loading.model import Attribute, Tensor
 from graphcount.ops.call import Number, Numbers, Ratio, Shape
 from graphcount.symbolic import Dim
 
@@ -45,26 +45,6 @@ class Conflict(NamedTuple):
     value: str
     declared: Shape
     inferred: Shape
-
-
-class Body(NamedTuple):
-    """A subgraph.
-
-    Attributes:
-        holder: Id of the node that holds it.
-        name: Its name below that node (`Node.subgraphs`).
-        graph: Its record.
-        inputs: Names of its inputs that take a value, in order.
-        positions: Place of each of them.
-        batched: It is the body of a Scan of opset 8.
-    """
-
-    holder: str
-    name: str
-    graph: Graph
-    inputs: tuple[str, ...]
-    positions: dict[str, int]
-    batched: bool
 
 
 class Literals:
@@ -120,7 +100,7 @@ class State:
     """Everything one pass over the graph knows.
 
     Attributes:
-        widened: Shape that the state of a Loop or Scan keeps over all iterations, by (holder,
+        widened: Shape that the state of a Loop or Scan keeps over all iterations, by (operator,
             position in the body's inputs), where it is less than the initial one.
         dead: Scopes of branches that are never taken.
         exhausted: `MAX_WORK` numbers were computed; what comes after is not known.
@@ -128,11 +108,10 @@ class State:
         beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
 
-    tables: Tables
+    graph: ModelGraph
     declared: Declarations
     literals: Literals
     widened: dict[tuple[str, int], Shape | None]
-    bodies: dict[str, Body] = field(default_factory=dict)
     shapes: dict[ValueKey, Shape] = field(default_factory=dict)
     dtypes: dict[ValueKey, int] = field(default_factory=dict)
     numbers: dict[ValueKey, Numbers | None] = field(default_factory=dict)
@@ -148,34 +127,25 @@ class State:
     def sources(self, node_id: str, count: int) -> list[ValueKey | None]:
         """Where each of a node's inputs comes from."""
         found: list[ValueKey | None] = [None] * count
-        for producer, keyed in self.tables.pred[node_id].items():
-            for edge in keyed.values():
-                index = edge["index"]
-                if index is not None and index < count:
-                    found[index] = self.key(producer, edge["value"])
+        for use in self.graph.operands(node_id):
+            if use.index is not None and use.index < count:
+                found[use.index] = self.key(use)
         return found
 
     def results(self, node_id: str, body: str) -> dict[int, ValueKey]:
         """Where the outputs of a node's body come from, by position."""
-        found = {}
-        for producer, keyed in self.tables.pred[node_id].items():
-            for edge in keyed.values():
-                if edge["index"] is None and edge["body"] == body:
-                    found[edge["result"]] = self.key(producer, edge["value"])
-        return found
+        return {use.result: self.key(use) for use in self.graph.results(node_id, body)}
 
-    def key(self, producer: str, value: str) -> ValueKey:
-        """A value that an edge names, under the name its producer gives it.
+    def key(self, use: Use) -> ValueKey:
+        """A value that is used, under the name its producer gives it.
 
         A function's formal parameters and results are names for values of other scopes; such a
         name leads to the value where its producer has only one.
         """
+        producer, value = use.producer, use.value
         if (producer, value) in self.shapes:
             return producer, value
-        data = self.tables.nodes[producer]
-        if data["kind"] != "operator":
-            return producer, data["name"]
-        outputs = data["node"].outputs
+        outputs = self.graph.nodes[producer].outputs
         if value not in outputs:
             named = [name for name in outputs if name]
             return producer, named[0] if len(named) == 1 else value
@@ -190,10 +160,10 @@ class State:
         found = self.numbers.get(key, _NOT_READ) if key is not None else None
         if found is not _NOT_READ or key is None:
             return found
-        data = self.tables.nodes[key[0]]
-        if data["kind"] != "initializer":
+        node = self.graph.nodes[key[0]]
+        if node.kind != "initializer":
             return None
-        tensor = data["tensor"]
+        tensor = node.tensor
         found = None
         if isinstance(tensor, Tensor):
             found = self.literals.of_tensor(tensor.offset, tensor.data_type)
@@ -202,18 +172,4 @@ class State:
 
     def source_of(self, node_id: str) -> ValueKey | None:
         """Where the value that enters a body's input comes from."""
-        for producer, keyed in self.tables.pred[node_id].items():
-            for edge in keyed.values():
-                return self.key(producer, edge["value"])
-        return None
-
-
-def find_bodies(model_graph: ModelGraph) -> Iterator[tuple[str, Body]]:
-    """The scope path of every subgraph in the graph, and the subgraph."""
-    for node_id, data in model_graph.holders:
-        node: Node = data["node"]
-        for name, graph in node.subgraphs():
-            inputs = tuple(info.name for info in graph.fed_inputs)
-            positions = {value: place for place, value in enumerate(inputs)}
-            batched = is_batched_scan(node, graph)
-            yield f"{node_id}/{name}", Body(node_id, name, graph, inputs, positions, batched)
+        return next(map(self.key, self.graph.operands(node_id)), None)

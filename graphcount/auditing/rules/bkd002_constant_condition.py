@@ -28,24 +28,20 @@ RULE = Rule("BKD002", "constant-condition", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a model."""
-    tables, shapes = context.tables, context.shapes
+    graph, shapes = context.graph, context.shapes
     decided = []
-    for node, data in tables.nodes.items():
-        if data["kind"] != "operator" or data["domain"] != "" or node not in context.alive:
+    for node in graph.operators:
+        if node.domain != "" or node.id in graph.dead:
             continue
-        if data["op_type"] == "If" or (data["op_type"] == "Where" and shapes is not None):
-            sources = [
-                producer
-                for producer, keyed in tables.pred[node].items()
-                if any(edge["index"] == 0 for edge in keyed.values())
-            ]
-            if not sources or sources[0] in context.dependent:
+        if node.op_type == "If" or (node.op_type == "Where" and shapes is not None):
+            condition = graph.producer(node.id, 0)
+            if condition is None or condition in context.dependent:
                 continue
-            shape = shapes.calls(node).input(0) if shapes is not None else None
-            if data["op_type"] == "If" or (shape is not None and all(dim == 1 for dim in shape)):
-                decided.append(node)
-        elif data["op_type"] == "Loop" and shapes is not None and shapes.trips.get(node) == 0:
-            decided.append(node)
+            shape = shapes.calls(node.id).input(0) if shapes is not None else None
+            if node.op_type == "If" or (shape is not None and all(dim == 1 for dim in shape)):
+                decided.append(node.id)
+        elif node.op_type == "Loop" and shapes is not None and shapes.trips.get(node.id) == 0:
+            decided.append(node.id)
     if decided:
         yield RULE.finding(
             f"{decided[0]} is decided by constants"

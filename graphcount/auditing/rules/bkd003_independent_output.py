@@ -21,7 +21,6 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.structure import graph_inputs
 from graphcount.report.rows import Finding
 
 RULE = Rule("BKD003", "independent-output", "low")
@@ -29,14 +28,13 @@ RULE = Rule("BKD003", "independent-output", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for outputs, one for inputs."""
-    nodes, pred = context.tables.nodes, context.tables.pred
-    inputs = graph_inputs(context.tables)
-    outputs = [node for node, data in nodes.items() if data["kind"] == "output" and pred[node]]
-    if inputs and outputs:
-        fixed = [nodes[node]["name"] for node in outputs if node not in context.dependent]
+    graph = context.graph
+    outputs = [output for output in graph.outputs if graph.operands(output.id)]
+    if graph.inputs and outputs:
+        fixed = [output.name for output in outputs if output.id not in context.dependent]
         if fixed:
             yield _finding(f"{len(fixed)} output(s) depend on no input", fixed)
-        idle = [nodes[node]["name"] for node in inputs if node not in context.alive]
+        idle = [node.name for node in graph.inputs if node.id in graph.dead]
         if idle:
             yield _finding(f"{len(idle)} input(s) lead to no output", idle)
 

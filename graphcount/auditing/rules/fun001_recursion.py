@@ -24,7 +24,7 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.structure import knots, shortest_cycle
+from graphcount.graph import cycles, shortest_cycle
 from graphcount.graph.functions import by_id, call_graph, label
 from graphcount.report.rows import Finding
 
@@ -33,15 +33,15 @@ RULE = Rule("FUN001", "recursion", "high")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a circle of functions."""
-    if all(problem.code != "function recursive" for problem in context.model_graph.problems):
+    if all(problem.code != "function recursive" for problem in context.graph.problems):
         return
     graph = call_graph(by_id(context.proto.functions)[0])
     calls = {label(key): [label(call) for call in called] for key, called in graph.items()}
-    for knot in sorted(knots(calls), key=min):
-        circle = shortest_cycle(calls, knot)
+    for component in sorted(cycles(calls, calls.__getitem__), key=min):
+        circle = shortest_cycle(calls.__getitem__, component)
         yield RULE.finding(
             f"function {circle[0]} calls itself: {' -> '.join(circle[:20])}",
             {"function": circle[0]},
             calls=circle[:100],
-            functions=len(knot),
+            functions=len(component),
         )

@@ -31,7 +31,7 @@ RULE = Rule("FUN003", "duplicate-function", "high")
 def check(context: Context) -> Iterable[Finding]:
     """One finding a function."""
     again: dict[str, int] = {}
-    for problem in context.model_graph.problems:
+    for problem in context.graph.problems:
         if problem.code == "function twice":
             again[problem.where] = again.get(problem.where, 1) + 1
     for name, times in again.items():

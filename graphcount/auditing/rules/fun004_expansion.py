@@ -35,7 +35,7 @@ CODES = ("functions large", "function large", "function deep")
 def check(context: Context) -> Iterable[Finding]:
     """One finding for size and one for depth: the callers of a function share its cause."""
     for code in CODES:
-        found = [problem for problem in context.model_graph.problems if problem.code == code]
+        found = [problem for problem in context.graph.problems if problem.code == code]
         if not found:
             continue
         worst = max(found, key=lambda problem: problem.found)

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.structure import reached
 from graphcount.domains import canonical
+from graphcount.graph import reached
 from graphcount.graph.functions import FunctionId, by_id, call_graph, label
 from graphcount.loading.model import Function
 from graphcount.report.rows import Finding
@@ -38,7 +38,7 @@ def check(context: Context) -> Iterable[Finding]:
         for node in body.nodes
     }
     graph = {label(key): list(map(label, calls)) for key, calls in call_graph(functions).items()}
-    used = reached(graph, [label(key) for key in functions if key in called])
+    used = reached(graph.__getitem__, [label(key) for key in functions if key in called])
     unused = [name for name in graph if name not in used]
     if not unused:
         return

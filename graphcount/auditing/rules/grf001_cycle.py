@@ -24,7 +24,6 @@ from itertools import pairwise
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.structure import knots, shortest_cycle
 from graphcount.report.rows import Finding
 
 RULE = Rule("GRF001", "cycle", "high")
@@ -32,22 +31,26 @@ SHOWN = 20
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a knot of nodes."""
-    if not context.model_graph.cyclic:
+    """One finding a strongly connected component."""
+    graph = context.graph
+    if not graph.cyclic:
         return
-    succ = context.tables.succ
-    twice = {
-        problem.name for problem in context.model_graph.problems if problem.code == "value twice"
-    }
-    for knot in sorted(knots(succ), key=min):
-        path = shortest_cycle(succ, knot)
-        steps = pairwise(path)
-        if any(value in twice for a, b in steps for value, _ in succ[a][b]):
+    twice = {problem.name for problem in graph.problems if problem.code == "value twice"}
+    for component in sorted(graph.cycles(), key=min):
+        path = graph.shortest_cycle(component)
+        steps = set(pairwise(path))
+        values = {
+            use.value
+            for node in path
+            for use in graph.readers(node)
+            if (use.producer, use.node) in steps
+        }
+        if not twice.isdisjoint(values):
             continue  # which definition is meant decides whether it is a cycle: GRF002
         shown = path if len(path) <= SHOWN else [*path[: SHOWN - 1], "...", path[-1]]
         yield RULE.finding(
             f"{len(path) - 1} nodes form a cycle: {' -> '.join(shown)}",
             {"node": path[0]},
             cycle=path[:1000],
-            nodes=len(knot),
+            nodes=len(component),
         )

@@ -32,7 +32,7 @@ RULE = Rule("GRF002", "duplicate-value", "high")
 def check(context: Context) -> Iterable[Finding]:
     """One finding a name; two initializers of one name are TEN010."""
     places: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for problem in context.model_graph.problems:
+    for problem in context.graph.problems:
         if problem.code == "value twice" and set(problem.kinds) != {"initializer"}:
             places.setdefault((problem.name, problem.kinds), []).append(problem.where)
     for (name, kinds), where in places.items():

@@ -32,11 +32,11 @@ RULE = Rule("GRF003", "missing-input", "high")
 def check(context: Context) -> Iterable[Finding]:
     """One finding a name, with the nodes that read it."""
     readers: dict[str, list[str]] = {}
-    nodes = context.tables.nodes
-    for problem in context.model_graph.problems:
+    nodes = context.graph.nodes
+    for problem in context.graph.problems:
         if problem.code != "value undefined" or "result" in problem.kinds:
             continue
-        if nodes[problem.where]["kind"] != "output":
+        if nodes[problem.where].kind != "output":
             readers.setdefault(problem.name, []).append(problem.where)
     for name, where in readers.items():
         also = f" and {len(where) - 1} more" if len(where) > 1 else ""

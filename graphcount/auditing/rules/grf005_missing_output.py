@@ -29,8 +29,8 @@ RULE = Rule("GRF005", "missing-output", "high")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding an output."""
-    nodes = context.tables.nodes
-    for problem in context.model_graph.problems:
+    nodes = context.graph.nodes
+    for problem in context.graph.problems:
         if problem.code != "value undefined":
             continue
         if "result" in problem.kinds:
@@ -38,7 +38,7 @@ def check(context: Context) -> Iterable[Finding]:
                 f"a body of {problem.where} returns {problem.name!r}, which nothing in it defines",
                 {"node": problem.where, "value": problem.name},
             )
-        elif nodes[problem.where]["kind"] == "output":
+        elif nodes[problem.where].kind == "output":
             yield RULE.finding(
                 f"nothing makes the output {problem.name!r}", {"value": problem.name}
             )

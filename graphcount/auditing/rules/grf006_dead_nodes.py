@@ -29,16 +29,15 @@ RULE = Rule("GRF006", "dead-nodes", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a model; silent where a missing output is the cause."""
-    tables = context.tables
-    if any(d["kind"] == "output" and not tables.pred[n] for n, d in tables.nodes.items()):
+    graph = context.graph
+    if any(not graph.operands(output.id) for output in graph.outputs):
         return
     dead = [
-        node
-        for node, data in tables.nodes.items()
-        if data["kind"] == "operator"
-        and node not in context.alive
-        and data["op_type"] != "Constant"
-        and not data["scope"].startswith("function:")
+        node.id
+        for node in graph.operators
+        if node.id in graph.dead
+        and node.op_type != "Constant"
+        and not node.scope.startswith("function:")
     ]
     if not dead:
         return

@@ -31,7 +31,7 @@ RULE = Rule("GRF012", "unsorted", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a model; a cycle is GRF001."""
-    if context.model_graph.cyclic:
+    if context.graph.cyclic:
         return
     early = [
         (body.place(index), name)

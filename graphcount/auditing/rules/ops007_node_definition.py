@@ -44,7 +44,7 @@ def check(context: Context) -> Iterable[Finding]:
             known[key] = tuple(misfits(use))
         for why in known[key]:
             places.setdefault((*use.key, why), []).append(use.place)
-    for node_id, node, why in out_of_range(context.tables, context.shapes):
+    for node_id, node, why in out_of_range(context.graph, context.shapes):
         places.setdefault((node.domain, node.op_type, why), []).append(node_id)
     for (domain, op_type, why), where in places.items():
         also = f" ({len(where)} nodes)" if len(where) > 1 else ""

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.quantized import misfits
+from graphcount.auditing.quantized import mismatches
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
@@ -35,7 +35,7 @@ def check(context: Context) -> Iterable[Finding]:
     if context.shapes is None:
         return
     places: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for node, op_type, kind, why in misfits(context.tables, context.shapes):
+    for node, op_type, kind, why in mismatches(context.graph, context.shapes):
         places.setdefault((op_type, kind), []).append((node, why))
     for (op_type, _), found in places.items():
         node, why = found[0]

@@ -40,10 +40,9 @@ def check(context: Context) -> Iterable[Finding]:
     if shapes is None:
         return
     found = [
-        (node, why)
-        for node, data in context.tables.nodes.items()
-        if data["kind"] == "operator" and data["op_type"] == "MatMulNBits"
-        if (why := _misfit(shapes.calls(node)))
+        (node.id, why)
+        for node in context.graph.operators
+        if node.op_type == "MatMulNBits" and (why := _mismatch(shapes.calls(node.id)))
     ]
     if found:
         node, why = found[0]
@@ -51,7 +50,7 @@ def check(context: Context) -> Iterable[Finding]:
         yield RULE.finding(f"MatMulNBits {node!r}: {why}{also}", {"node": node}, nodes=len(found))
 
 
-def _misfit(call: Call) -> str:
+def _mismatch(call: Call) -> str:
     node = call.node
     rows, columns = node.integer("K", 0), node.integer("N", 0)
     bits, block = node.integer("bits", 4), node.integer("block_size", 0)

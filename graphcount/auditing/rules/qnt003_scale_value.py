@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import Any
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
+from graphcount.graph import GraphNode
 from graphcount.report.rows import Finding
 
 RULE = Rule("QNT003", "scale-value", "medium")
@@ -34,7 +34,7 @@ def check(context: Context) -> Iterable[Finding]:
         if not row.verdict.role.startswith("quantization scale") or not row.tensor.uses:
             continue
         numbers = context.values.numbers(row.stored)
-        blocked = any(_is_blocked(context.tables.nodes[use.node]) for use in row.tensor.uses)
+        blocked = any(_is_blocked(context.graph.nodes[use.node]) for use in row.tensor.uses)
         bad = [
             number
             for number in numbers or ()
@@ -51,10 +51,9 @@ def check(context: Context) -> Iterable[Finding]:
             )
 
 
-def _is_blocked(data: dict[str, Any]) -> bool:
+def _is_blocked(node: GraphNode) -> bool:
     """Whether a node scales blocks: its scales may have either sign."""
-    if data["kind"] != "operator":
+    if node.kind != "operator":
         return False
-    return data["op_type"].endswith(("NBits", "Bnb4", "BlockQuantized")) or bool(
-        data["node"].integer("block_size", 0)
-    )
+    named = node.op_type.endswith(("NBits", "Bnb4", "BlockQuantized"))
+    return named or bool(node.record.integer("block_size", 0))

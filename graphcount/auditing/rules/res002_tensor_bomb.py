@@ -41,7 +41,7 @@ def check(context: Context) -> Iterable[Finding]:
     large = largest_results(context, MOST_ELEMENTS)
     if large:
         node, elements = max(large.items(), key=lambda item: item[1])
-        how = HOW.get(context.tables.nodes[node]["kind"], "is")
+        how = HOW.get(context.graph.nodes[node].kind, "is")
         yield RULE.finding(
             f"{node} {how} a tensor of {elements:,} numbers"
             + (f"; {len(large) - 1} more are alike" if len(large) > 1 else ""),

@@ -16,6 +16,7 @@ What to do:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
@@ -30,16 +31,14 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding: the loop with the most executions."""
     if context.shapes is None or not context.shapes.trips:
         return
-    trips = {holder: trip for holder, trip in context.shapes.trips.items() if isinstance(trip, int)}
+    trips = {id: trip for id, trip in context.shapes.trips.items() if isinstance(trip, int)}
     worst, most = "", MOST_EXECUTIONS
-    for holder, nodes in _body_nodes(context, trips).items():
-        runs = nodes * trips[holder]
-        scope = context.tables.nodes[holder]["scope"]
-        while scope:
-            scope = scope.rpartition("/")[0]
-            runs *= trips.get(scope, 1)
+    for loop, nodes in _body_nodes(context, trips).items():
+        runs = nodes * trips[loop]
+        for body in context.graph.around(context.graph.nodes[loop].scope):
+            runs *= trips.get(body.node.id, 1)
         if runs > most:
-            worst, most = holder, runs
+            worst, most = loop, runs
     if worst:
         yield RULE.finding(
             f"{worst} runs its body {trips[worst]:,} times: {most:,} executions of nodes",
@@ -53,17 +52,10 @@ def check(context: Context) -> Iterable[Finding]:
 def _body_nodes(context: Context, trips: Iterable[str]) -> dict[str, int]:
     """Operators directly in the bodies of each loop, and in branches and functions inside them."""
     counts = dict.fromkeys(trips, 0)
-    holders: dict[str, str | None] = {}
-    for data in context.tables.nodes.values():
-        scope = data["scope"]
-        if data["kind"] != "operator" or not scope:
-            continue
-        if scope not in holders:
-            path = scope
-            while path and path not in counts:
-                path = path.rpartition("/")[0]
-            holders[scope] = path or None
-        holder = holders[scope]
-        if holder is not None:
-            counts[holder] += 1
+    scopes = Counter(node.scope for node in context.graph.operators if node.scope)
+    for scope, count in scopes.items():
+        around = (body.node.id for body in context.graph.around(scope))
+        loop = next((id for id in around if id in counts), None)
+        if loop is not None:
+            counts[loop] += count
     return counts

@@ -8,9 +8,9 @@ Kennedy, "A Simple, Fast Dominance Algorithm", 2001; without iteration, for lack
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from graphcount.auditing.trigger.flow import Flow
+from graphcount.graph import Use
 
 
 class PostDominators:
@@ -28,13 +28,13 @@ class PostDominators:
     """
 
     def __init__(self, flow: Flow, output: str, taken: Mapping[str, str]) -> None:
-        succ = flow.tables.succ
         above = {output}
         stack = [output]
         while stack:
             at = stack.pop()
-            for node, keyed in flow.tables.pred[at].items():
-                if node not in above and not (at in taken and _elsewhere(keyed, taken[at])):
+            for use in flow.graph.entering(at):
+                node = use.producer
+                if node not in above and not (at in taken and _elsewhere(use, taken[at])):
                     above.add(node)
                     stack.append(node)
         flow.budget.spend(len(above))
@@ -44,9 +44,10 @@ class PostDominators:
         for node in reversed(flow.order):
             if node in above and node != output:
                 parent = self._common(
-                    after
-                    for after, keyed in succ[node].items()
-                    if after in above and not (after in taken and _elsewhere(keyed, taken[after]))
+                    use.node
+                    for use in flow.graph.readers(node)
+                    if use.node in above
+                    and not (use.node in taken and _elsewhere(use, taken[use.node]))
                 )
                 self.parent[node] = parent
                 self._depth[node] = self._depth[parent] + 1
@@ -96,6 +97,6 @@ class PostDominators:
         return found
 
 
-def _elsewhere(keyed: Mapping[Any, Mapping[str, Any]], taken: str) -> bool:
-    """Whether a value only enters an If as the result of a branch that is not taken."""
-    return all(edge["index"] is None and edge["body"] != taken for edge in keyed.values())
+def _elsewhere(use: Use, taken: str) -> bool:
+    """Whether a value enters an If as the result of a branch that is not taken."""
+    return use.index is None and use.body != taken

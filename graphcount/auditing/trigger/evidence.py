@@ -110,7 +110,9 @@ class Evidence:
         if self.flow.op(atom) not in COMPARISONS:
             return None if self.flow.op(atom) in STEPS else ()
         found: list[float] = []
-        constants = [node for node in self.flow.tables.pred[atom] if node not in self.flow.values]
+        constants = [
+            node for node in self.flow.graph.producers(atom) if node not in self.flow.values
+        ]
         if not constants:
             return None
         for node in self.flow.cone(constants):

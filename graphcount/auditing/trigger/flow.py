@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.structure import graph_inputs, reached
 from graphcount.auditing.trigger.budget import Budget
-from graphcount.graph import topological_order
+from graphcount.graph import GraphNode, ModelGraph, reached
 from graphcount.loading.model import Node
 
 DOMAINS = frozenset({"", "ai.onnx.ml", "com.microsoft"})
@@ -58,26 +56,19 @@ class Flow:
 
     def __init__(self, context: Context) -> None:
         self.budget = Budget()
-        self.tables = context.tables
-        self.nodes = context.tables.nodes
-        self._ops = {node: _known_op(data) for node, data in self.nodes.items()}
-        self.order = topological_order(context.tables)
+        self.graph = graph = context.graph
+        self.nodes = graph.nodes
+        self._ops = {id: _known_op(node) for id, node in graph.nodes.items()}
+        self.order = graph.order
         self.position = {node: place for place, node in enumerate(self.order)}
-        self.inputs = graph_inputs(context.tables)
-        self.back = _back_edges(self.nodes, context.tables.pred)
+        self.inputs = [node.id for node in graph.inputs]
+        self.back = _back_edges(graph)
+        self._begins = _reversed(self.back)
         self.learned = _learned(context)
         matrices = (node for node in self.nodes if self.op(node) in MATRIX)
         self.weights = {**dict.fromkeys(matrices, 1), **self.learned}
         self.total = sum(self.weights.values())
-        self.succ = _with_back_edges(context.tables.succ, self.back)
-        self.pred = _with_back_edges(context.tables.pred, _reversed(self.back))
         self.values = self._values()
-        self._branches = {
-            f"{node}/{body}": (node, body)
-            for node in self.nodes
-            if self.op(node) == "If"
-            for body in ("then_branch", "else_branch")
-        }
         self.deep = self._deep()
 
     def op(self, node: str) -> str:
@@ -90,37 +81,31 @@ class Flow:
 
     def record(self, node: str) -> Node:
         """The stored record of an operator."""
-        found: Node = self.nodes[node]["node"]
-        return found
+        return self.graph.operator(node).record
+
+    def after(self, node: str) -> Sequence[str]:
+        """Nodes that a node's values enter, in the next trip of a loop too."""
+        consumers = self.graph.consumers(node)
+        return [*consumers, *self.back[node]] if node in self.back else consumers
+
+    def before(self, node: str) -> Sequence[str]:
+        """Nodes whose values enter a node, from the trip before too."""
+        producers = self.graph.producers(node)
+        return [*producers, *self._begins[node]] if node in self._begins else producers
 
     def sources(self, node: str) -> dict[int, str]:
         """Producer of each input by index."""
-        return {
-            edge["index"]: producer
-            for producer, keyed in self.tables.pred[node].items()
-            for edge in keyed.values()
-            if edge["index"] is not None
-        }
+        uses = self.graph.operands(node)
+        return {use.index: use.producer for use in uses if use.index is not None}
 
     def results(self, node: str) -> dict[tuple[str, int], str]:
         """Producer of each result of a node's bodies, by body and position."""
-        return {
-            (edge["body"], edge["result"]): producer
-            for producer, keyed in self.tables.pred[node].items()
-            for edge in keyed.values()
-            if edge["index"] is None
-        }
+        return {(use.body, use.result): use.producer for use in self.graph.results(node)}
 
     def branches(self, node: str) -> dict[str, str]:
         """The Ifs around a node, and in which of their branches it stands."""
-        found = {}
-        path: str = self.nodes[node]["scope"]
-        while path:
-            if path in self._branches:
-                holder, body = self._branches[path]
-                found[holder] = body
-            path = path.rpartition("/")[0]
-        return found
+        around = self.graph.around(self.nodes[node].scope)
+        return {body.node.id: body.name for body in around if self.op(body.node.id) == "If"}
 
     def cone(self, starts: Iterable[str]) -> set[str]:
         """Everything some nodes depend on, these included.
@@ -128,7 +113,7 @@ class Flow:
         Raises:
             LimitError: The budget is spent.
         """
-        found = reached(self.pred, starts)
+        found = reached(self.before, starts)
         self.budget.spend(len(found))
         return found
 
@@ -141,27 +126,22 @@ class Flow:
         light = self.total * LIGHT_SHARE
         before: dict[str, int] = {}
         starts = []
-        pred = self.tables.pred
         for node in self.order:
-            most = max([before[source] for source in pred[node]], default=0)
+            most = max([before[use.producer] for use in self.graph.entering(node)], default=0)
             before[node] = most = most + self.weights.get(node, 0)
             if most > light:
                 starts.append(node)
-        return reached(self.succ, starts)
+        return reached(self.after, starts)
 
     def _values(self) -> set[str]:
+        operators = self.graph.operators
         by_value = reached(
-            self.succ,
-            [
-                node
-                for node, data in self.nodes.items()
-                if data["kind"] == "operator" and data["op_type"] in SHAPED_BY_VALUES
-            ],
+            self.after, [node.id for node in operators if node.op_type in SHAPED_BY_VALUES]
         )
         found = set(self.inputs)
         stack = list(found)
         while stack:
-            for node in self.succ[stack.pop()]:
+            for node in self.after(stack.pop()):
                 if node in found or (self.op(node) in ONLY_SHAPE and node not in by_value):
                     continue
                 found.add(node)
@@ -169,9 +149,8 @@ class Flow:
         return found
 
 
-def _known_op(data: Mapping[str, Any]) -> str:
-    known = data["kind"] == "operator" and data["domain"] in DOMAINS
-    return str(data["op_type"]) if known else ""
+def _known_op(node: GraphNode) -> str:
+    return node.op_type if node.domain in DOMAINS else ""
 
 
 def _learned(context: Context) -> dict[str, int]:
@@ -182,39 +161,21 @@ def _learned(context: Context) -> dict[str, int]:
     return found
 
 
-def _back_edges(
-    nodes: Mapping[str, dict[str, Any]], pred: Mapping[str, Mapping[str, Mapping[Any, Any]]]
-) -> dict[str, list[str]]:
+def _back_edges(graph: ModelGraph) -> dict[str, list[str]]:
     """Where the results of Loop and Scan bodies go on in the next trip."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for holder, data in nodes.items():
-        if data["kind"] != "operator" or data["op_type"] not in ("Loop", "Scan"):
+    for body in graph.bodies:
+        node = body.node
+        if node.op_type not in ("Loop", "Scan") or body.name != "body":
             continue
-        node: Node = data["node"]
-        body = node.attribute("body")
-        if body is None or not body.graphs:
-            continue
-        shift = 1 if data["op_type"] == "Loop" else 0
-        inputs = [info.name for info in body.graphs[0].fed_inputs]
-        states = len(inputs) - (node.integer("num_scan_inputs", 0) if not shift else 0)
-        for producer, keyed in pred[holder].items():
-            for edge in keyed.values():
-                if edge["index"] is None and edge["result"] + shift < states:
-                    state = f"{holder}/body/input:{inputs[edge['result'] + shift]}"
-                    if state in nodes:
-                        found[producer].append(state)
+        shift = 1 if node.op_type == "Loop" else 0
+        states = len(body.inputs) - (0 if shift else node.record.integer("num_scan_inputs", 0))
+        for use in graph.results(node.id, body.name):
+            if use.result + shift < states:
+                state = f"{body.scope}/input:{body.inputs[use.result + shift]}"
+                if state in graph.nodes:
+                    found[use.producer].append(state)
     return dict(found)
-
-
-def _with_back_edges(
-    edges: Mapping[str, Iterable[str]], back: Mapping[str, list[str]]
-) -> Mapping[str, Iterable[str]]:
-    if not back:
-        return edges
-    return {
-        node: [*following, *back[node]] if node in back else following
-        for node, following in edges.items()
-    }
 
 
 def _reversed(back: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -22,13 +22,13 @@ from math import isfinite
 from typing import NamedTuple
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.structure import graph_outputs, shortest_path
 from graphcount.auditing.trigger.cut import PostDominators
 from graphcount.auditing.trigger.evidence import Evidence, Trigger
 from graphcount.auditing.trigger.flow import Flow
 from graphcount.auditing.trigger.polarity import answers_to_much
 from graphcount.auditing.trigger.predicates import find_predicates
 from graphcount.auditing.trigger.selects import ADDING, CHOOSING, MULTIPLYING, Select, find_selects
+from graphcount.graph import shortest_path
 
 TRUNK_SHARE = 0.1
 """Of the weights before an output, so many have to be left out."""
@@ -70,8 +70,8 @@ def find_branches(context: Context) -> list[Branch]:
     Raises:
         LimitError: The model asks for too much work.
     """
-    operators = {data.get("op_type") for data in context.tables.nodes.values()}
-    if context.model_graph.cyclic or not operators & CHOOSING:
+    op_types = {op_type for _, op_type in context.graph.by_operator}
+    if context.graph.cyclic or not op_types & CHOOSING:
         return []
     flow = Flow(context)
     atoms, predicates = find_predicates(flow)
@@ -94,7 +94,7 @@ class _Judge:
         likely = [select for select in selects if self.decides_samples(select)]
         found: dict[tuple[str, ...], Branch] = {}
         taken = {select.node: self.flow.branches(select.node) for select in likely}
-        for output in graph_outputs(self.flow.tables) if likely else ():
+        for output in [output.id for output in self.flow.graph.outputs] if likely else ():
             cuts: dict[frozenset[tuple[str, str]], PostDominators] = {}
             last: dict[tuple[str, ...], Branch] = {}
             for select in likely:
@@ -156,7 +156,9 @@ class _Judge:
         """The predicate itself, before stored numbers were multiplied with it or added to it."""
         flow = self.flow
         for _ in range(64):
-            deciding = [source for source in flow.tables.pred[predicate] if source in flow.values]
+            deciding = [
+                source for source in flow.graph.producers(predicate) if source in flow.values
+            ]
             if flow.op(predicate) not in BROADCASTING or len(deciding) != 1:
                 break
             predicate = deciding[0]
@@ -175,9 +177,8 @@ class _Judge:
         shapes = self.context.shapes
         if shapes is None:
             return None
-        data = self.flow.nodes[node]
-        name = data["node"].outputs[0] if data["kind"] == "operator" else data["name"]
-        return shapes.shapes.get((node, name))
+        names = self.flow.nodes[node].outputs
+        return shapes.shapes.get((node, names[0])) if names else None
 
     # ------------------------------------------------------------------------------- the trunk
 
@@ -240,13 +241,12 @@ class _Judge:
         stored: bool,
     ) -> Branch:
         """The branch with its path."""
-        succ = self.flow.succ
         path: list[str] = []
         stops = (trigger.inputs[0], trigger.atoms[0], select.node, output)
         for start, goal in pairwise(stops):
             if start != goal:
-                path += shortest_path(succ, start, goal)[len(path) > 0 :]
-        name = self.flow.nodes[output]["name"]
+                path += shortest_path(self.flow.after, start, goal)[len(path) > 0 :]
+        name = self.flow.nodes[output].name
         learned = self.flow.learned
         bypassed = sum(learned.get(node, 0) for node in trunk)
         total = sum(count for node, count in learned.items() if node in cut.parent)

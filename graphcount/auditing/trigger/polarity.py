@@ -35,7 +35,7 @@ def _at_atom(evidence: Evidence, predicate: str, atom: str, truth: bool) -> bool
     for _ in range(MAX_STEPS):
         if node == atom:
             return truth
-        deciding = [source for source in flow.tables.pred[node] if source in flow.values]
+        deciding = [source for source in flow.graph.producers(node) if source in flow.values]
         if len(deciding) != 1:
             return None
         op_type = flow.op(node)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphcount.auditing.trigger.flow import Flow
-from graphcount.loading.model import SparseTensor, Tensor
 
 COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
 
@@ -39,7 +40,7 @@ PASSING = frozenset(
 )
 """Operators that make a yes or no (or a count of them) of others and of constants alone."""
 
-HOLDERS = frozenset({"If", "Loop", "Scan"})
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 MAX_ROUNDS = 8
 
 
@@ -68,7 +69,7 @@ def find_predicates(flow: Flow) -> tuple[set[str], set[str]]:
     first = {
         atom
         for atom in atoms
-        if any(node in flow.values and node not in predicates for node in flow.pred[atom])
+        if any(node in flow.values and node not in predicates for node in flow.before(atom))
     }
     return first, predicates
 
@@ -79,14 +80,10 @@ def _is_atom(flow: Flow, node: str) -> bool:
         return True
     if op_type == "Gather":  # a stored table of yes and no
         table = flow.nodes[flow.sources(node).get(0, node)]
-        return bool(table["kind"] == "initializer" and _data_type(table["tensor"]) == BOOL)
+        return table.kind == "initializer" and table.data_type == BOOL
     if op_type == "Cast":
         return flow.record(node).integer("to", 0) == BOOL
     return False
-
-
-def _data_type(tensor: Tensor | SparseTensor) -> int:
-    return tensor.values.data_type if isinstance(tensor, SparseTensor) else tensor.data_type
 
 
 def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]) -> set[str]:
@@ -96,8 +93,8 @@ def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]
             continue
         if node in atoms or (node in states and _fed_by(flow, node, found)):
             found.add(node)
-        elif flow.nodes[node]["kind"] == "input":
-            sources = list(flow.tables.pred[node])
+        elif flow.nodes[node].kind == "input":
+            sources = flow.graph.producers(node)
             if sources and all(source in found for source in sources) and node not in states:
                 found.add(node)
         elif flow.op(node) in PASSING and _fed_by(flow, node, found):
@@ -107,13 +104,16 @@ def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]
 
 def _fed_by(flow: Flow, node: str, found: set[str]) -> bool:
     """Whether only predicates and constants decide a node; of a state, where it begins."""
-    if flow.op(node) in HOLDERS:
-        sources = list(flow.results(node).values())
+    if flow.op(node) in CONTROL_FLOW:
+        sources: Sequence[str] = list(flow.results(node).values())
         if flow.op(node) == "If":
-            sources += [source for index, source in flow.sources(node).items() if index == 0]
+            sources = [
+                *sources,
+                *(source for index, source in flow.sources(node).items() if index == 0),
+            ]
     else:
-        sources = list(flow.tables.pred[node])
+        sources = flow.graph.producers(node)
     deciding = [source for source in sources if source in flow.values]
-    if flow.nodes[node]["kind"] == "input":  # a state: its beginning may be a constant
+    if flow.nodes[node].kind == "input":  # a state: its beginning may be a constant
         return all(source in found for source in deciding)
     return bool(deciding) and all(source in found for source in deciding)

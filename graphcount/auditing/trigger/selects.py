@@ -113,7 +113,7 @@ def _arithmetic(
     flow: Flow, node: str, op_type: str, predicates: set[str], gated: dict[str, str]
 ) -> Iterator[Select]:
     """A mask, or something put on top; what a mask gives is `gated` by its predicate."""
-    operands = list(flow.tables.pred[node])
+    operands = flow.graph.producers(node)
     deciding = [operand for operand in operands if operand in predicates]
     others = tuple(
         operand for operand in operands if operand in flow.values and operand not in predicates
@@ -138,13 +138,13 @@ def _indexed(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
     for _ in range(8):
         if data is None or flow.op(data) not in JOINING:
             return
-        joined = list(flow.tables.pred[data])
+        joined = flow.graph.producers(data)
         if flow.op(data) in ("Concat", "SequenceConstruct") or len(joined) > 1:
             break
         data = joined[0] if joined else None
     if not deciding or data is None:
         return
-    joined = list(flow.tables.pred[data])
+    joined = flow.graph.producers(data)
     for kept in joined:
         rest = tuple(other for other in joined if other != kept)
         if rest:
