@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class GraphcountError(Exception):
@@ -40,7 +40,7 @@ class GraphcountError(Exception):
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.message, self.path, self.offset, self.rule)
 
     def at(self, path: str) -> GraphcountError:
@@ -127,7 +127,7 @@ class Problem(NamedTuple):
     rule: str
     what: str
     why: str
-    evidence: Mapping[str, Any] = {}
+    evidence: Mapping[str, object] = {}
 
     def unknown(self, where: str) -> Unknown:
         """What it makes unknown about a part of the file."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context, External
@@ -16,7 +15,7 @@ LISTED = 10
 """Names that evidence lists; the number beside them is complete."""
 
 
-def place(context: Context, stored: Stored) -> dict[str, Any]:
+def place(context: Context, stored: Stored) -> dict[str, object]:
     """Where a tensor stands: its name, its path in the file, its byte."""
     frame = context.strings.frames_at([stored.key]).get(stored.key)
     path = context.strings.frame_path(frame) if frame is not None else ""
@@ -45,7 +44,7 @@ def about_tensors(
     message: str,
     *,
     severity: Severity | None = None,
-    **evidence: Any,
+    **evidence: object,
 ) -> Finding:
     """A finding about one or more tensors: the place is that of the first."""
     return rule.finding(
@@ -70,7 +69,8 @@ def tensor_findings(rule: Rule, context: Context) -> Iterator[Finding]:
         stored, problem = hits[0]
         tensors = list({stored.key: stored for stored, _ in hits}.values())
         message = f"{stored.name or UNNAMED}: {problem.why}{and_more(len(tensors) - 1, 'tensor')}"
-        yield about_tensors(rule, context, tensors, message, **problem.evidence)
+        evidence = problem.evidence
+        yield about_tensors(rule, context, tensors, message, severity=None, **evidence)
 
 
 def external_findings(

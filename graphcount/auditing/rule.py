@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from graphcount.auditing.context import Context
 from graphcount.credentials import mask
 from graphcount.report.rows import Finding, RuleInfo
 
@@ -38,10 +39,10 @@ class Rule(NamedTuple):
     def finding(
         self,
         message: str,
-        where: Mapping[str, Any],
+        where: Mapping[str, object],
         *,
         severity: Severity | None = None,
-        **evidence: Any,
+        **evidence: object,
     ) -> Finding:
         """A finding of this rule.
 
@@ -56,17 +57,22 @@ class Rule(NamedTuple):
             self.id,
             severity or self.severity,
             mask(message),
-            _masked(dict(where)),
+            _masked(where),
             _masked(evidence),
         )
 
 
-def _masked(value: Any) -> Any:
+def _masked(values: Mapping[str, object]) -> dict[str, object]:
+    """Return JSON values with every string in them masked."""
+    return {key: _masked_value(value) for key, value in values.items()}
+
+
+def _masked_value(value: object) -> object:
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
-        return {key: _masked(item) for key, item in value.items()}
-    return [_masked(item) for item in value] if isinstance(value, list) else value
+        return _masked(value)
+    return [_masked_value(item) for item in value] if isinstance(value, list) else value
 
 
 class RuleModule(Protocol):
@@ -75,7 +81,7 @@ class RuleModule(Protocol):
     RULE: Rule
     __doc__: str | None
 
-    def check(self, context: Any) -> Iterable[Finding]:
+    def check(self, context: Context) -> Iterable[Finding]:
         """Look at a model and tell what was found."""
         ...
 

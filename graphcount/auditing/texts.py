@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.loading.strings import Strings
 
@@ -134,6 +134,6 @@ class Texts:
             joined = self._joined[kind] = _Joined(b"\0".join(pieces), starts, places)
         return joined
 
-    def where(self, place: Place) -> dict[str, Any]:
+    def where(self, place: Place) -> dict[str, object]:
         """The place of a finding: path in the file and byte offset."""
         return {"path": self.strings.path(place.at), "offset": self.strings.offset(place.at)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
@@ -17,6 +17,7 @@ from graphcount.loading.source import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 MAX_PROTO_NBYTES = 2**31 - 1
 _NUMBERED = re.compile(r"input_(\d{1,6})\.pb\Z")
@@ -74,7 +75,7 @@ def find(texts: Sequence[str], infos: Mapping[str, ValueInfo]) -> dict[str, Give
     return found
 
 
-def load(file: FileInput) -> np.ndarray[Any, Any]:
+def load(file: FileInput) -> npt.NDArray[np.generic]:
     """The array of an input file.
 
     Raises:
@@ -86,7 +87,7 @@ def load(file: FileInput) -> np.ndarray[Any, Any]:
         with open_regular(file.path) as stream:
             if file.path.endswith(".pb"):
                 return _tensor(stream.read(MAX_PROTO_NBYTES))
-            loaded: Any = np.load(stream, allow_pickle=False)
+            loaded = np.load(stream, allow_pickle=False)
             return np.asarray(loaded[file.member] if file.member is not None else loaded)
     except GraphcountError:
         raise
@@ -97,7 +98,7 @@ def load(file: FileInput) -> np.ndarray[Any, Any]:
         raise NotReadableError(f"no array can be read: {why}", file.path) from None
 
 
-def _tensor(data: bytes) -> np.ndarray[Any, Any]:
+def _tensor(data: bytes) -> npt.NDArray[np.generic]:
     from onnx import TensorProto, numpy_helper
 
     tensor = TensorProto()
@@ -148,7 +149,7 @@ def _folder(path: str, names: list[str]) -> Iterator[FileInput]:
         yield FileInput(names[number], file, None)
 
 
-def _dtype_name(array: np.ndarray[Any, Any], info: ValueInfo) -> str:
+def _dtype_name(array: npt.NDArray[np.generic], info: ValueInfo) -> str:
     """Name of an array's element type in ONNX's words."""
     if array.dtype.kind in "OSUT":
         return "string"

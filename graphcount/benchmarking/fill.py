@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from graphcount.benchmarking.files import FileInput, load
+from graphcount.benchmarking.messages import FedInput
 
-Array = np.ndarray[Any, Any]
+Array: TypeAlias = npt.NDArray[np.generic]
+Type: TypeAlias = np.dtype[np.generic]
 Rng = np.random.Generator
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
@@ -57,11 +60,11 @@ def array(dtype: str, shape: tuple[int, ...], fill: str, rng: Rng) -> Array:
     return RECIPES[fill](kind, shape, rng)
 
 
-def _fits(bound: int, kind: Any) -> int:
-    return min(bound, int(np.iinfo(kind).max) + 1)
+def _fits(bound: int, kind: Type) -> int:
+    return min(bound, int(np.iinfo(str(kind)).max) + 1)
 
 
-def _normal(kind: Any, shape: tuple[int, ...], rng: Rng) -> Array:
+def _normal(kind: Type, shape: tuple[int, ...], rng: Rng) -> Array:
     """Standard normal numbers, drawn as float32 where that is enough."""
     if kind == np.float64:
         return np.asarray(rng.standard_normal(shape))
@@ -70,12 +73,12 @@ def _normal(kind: Any, shape: tuple[int, ...], rng: Rng) -> Array:
     return np.asarray(rng.standard_normal(shape, dtype=np.float32), kind)
 
 
-def _bytes(kind: Any, shape: tuple[int, ...], rng: Rng) -> Array:
-    limits = np.iinfo(kind)
+def _bytes(kind: Type, shape: tuple[int, ...], rng: Rng) -> Array:
+    limits = np.iinfo(str(kind))
     return np.asarray(rng.integers(limits.min, limits.max, shape, kind, endpoint=True))
 
 
-RECIPES: dict[str, Callable[[Any, tuple[int, ...], Rng], Array]] = {
+RECIPES: dict[str, Callable[[Type, tuple[int, ...], Rng], Array]] = {
     "normal": _normal,
     "bytes": _bytes,
     "ones": lambda kind, shape, rng: np.ones(shape, kind),
@@ -88,7 +91,7 @@ ORT_TYPES = {"float": "float32", "double": "float64"}
 _NESTED = re.compile(r"(seq|optional|map)\((.*)\)\Z")
 
 
-def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> Any:
+def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> object:
     """A value of a type as onnxruntime writes it: `seq(tensor(float))`, `map(int64,tensor(float))`.
 
     Raises:
@@ -106,12 +109,12 @@ def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> Any:
     if outer == "seq":
         return [value(inner, shape, rng) for _ in range(SEQUENCE_LENGTH)]
     key, _, element = inner.partition(",")
-    number = value(element, (1,), rng)[0]
+    numbers = np.asarray(value(element, (1,), rng))
     keys = WORDS if key == "string" else range(len(WORDS))
-    return {key: type(number)(number).item() for key in keys}
+    return {key: numbers[0].item() for key in keys}
 
 
-def make(item: dict[str, Any], ort_type: str, seed: int, position: int) -> Any:
+def make(item: FedInput, ort_type: str, seed: int, position: int) -> object:
     """The value of one input of a job."""
     if item["file"] is not None:
         found = load(FileInput(*item["file"]))

@@ -7,11 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from graphcount.benchmarking import statistics
+from graphcount.benchmarking.messages import FedInput, Job, Measured, ModelJob, ModelTimes
 from graphcount.benchmarking.operators import join
-from graphcount.benchmarking.plan import InputsPlan
+from graphcount.benchmarking.plan import InputPlan, InputsPlan
 from graphcount.benchmarking.process import (
     DEFAULT_SHARE,
     BenchError,
@@ -112,7 +112,7 @@ def measure(
         job = _job(subject, versus, options, folder)
         answer = run_child(job, subject.path, folder, progress)
         optimized = _optimized(folder) if options.profile else None
-        if options.save_inputs:
+        if options.save_inputs and job["save_inputs"]:
             _move(job["save_inputs"], options.save_inputs)
     profile: Profile | None = None
     nodes: tuple[NodeTime, ...] = ()
@@ -132,9 +132,7 @@ def _check(options: BenchOptions, versus: Subject | None) -> None:
         raise UsageError("no such library", options.custom_ops)
 
 
-def _job(
-    subject: Subject, versus: Subject | None, options: BenchOptions, folder: str
-) -> dict[str, Any]:
+def _job(subject: Subject, versus: Subject | None, options: BenchOptions, folder: str) -> Job:
     """What the child needs; see `graphcount.benchmarking.worker`."""
     row = provider(options.provider)
     limit = options.memory_limit_nbytes
@@ -170,9 +168,20 @@ def _job(
     }
 
 
-def _model(subject: Subject) -> dict[str, Any]:
-    inputs = [item._asdict() for item in subject.plan.inputs]
+def _model(subject: Subject) -> ModelJob:
+    inputs = [_fed(item) for item in subject.plan.inputs]
     return {"path": os.path.abspath(subject.path), "inputs": inputs}
+
+
+def _fed(item: InputPlan) -> FedInput:
+    return {
+        "name": item.name,
+        "dtype": item.dtype,
+        "code": item.code,
+        "shape": item.shape,
+        "fill": item.fill,
+        "file": item.file,
+    }
 
 
 def _optimized(folder: str) -> ModelGraph | None:
@@ -195,8 +204,8 @@ def _result(
     subject: Subject,
     versus: Subject | None,
     options: BenchOptions,
-    job: dict[str, Any],
-    answer: dict[str, Any],
+    job: Job,
+    answer: Measured,
     profile: Profile | None,
     nodes: tuple[NodeTime, ...],
 ) -> Result:
@@ -216,7 +225,7 @@ def _result(
         path=subject.path,
         environment=environment,
         provider=Provider(job["provider"], tuple(ours["providers"]), ran, ours["io_binding"]),
-        options=Options(**{name: job[name] for name in Options._fields}),
+        options=_ran(job),
         dims=subject.plan.dims,
         assumed=subject.plan.assumed,
         inputs=tuple(_input(item) for item in subject.plan.inputs),
@@ -238,13 +247,29 @@ def _result(
     )
 
 
-def _input(item: Any) -> InputRow:
+def _ran(job: Job) -> Options:
+    return Options(
+        threads=job["threads"],
+        inter_threads=job["inter_threads"],
+        optimization=job["optimization"],
+        warmup=job["warmup"],
+        runs=job["runs"],
+        seconds=job["seconds"],
+        concurrency=job["concurrency"],
+        sessions=job["sessions"],
+        seed=job["seed"],
+        timeout=job["timeout"],
+        memory_limit_nbytes=job["memory_limit_nbytes"],
+    )
+
+
+def _input(item: InputPlan) -> InputRow:
     fill = item.fill if item.file is None else f"file {item.file.path}"
     return InputRow(item.name, item.dtype, item.shape, fill)
 
 
 def _versus(
-    subject: Subject, options: BenchOptions, times: Sequence[float], row: dict[str, Any]
+    subject: Subject, options: BenchOptions, times: Sequence[float], row: ModelTimes
 ) -> Versus:
     others = row["times"]
     latency = statistics.latency(others)
@@ -277,7 +302,7 @@ def _noise(environment: Environment, times: Sequence[float]) -> Noise:
     return Noise(load, share, "; ".join(doubts) or None)
 
 
-def _notes(job: dict[str, Any], ran: dict[str, int], profile: Profile | None) -> tuple[str, ...]:
+def _notes(job: Job, ran: dict[str, int], profile: Profile | None) -> tuple[str, ...]:
     notes = []
     wanted = job["provider"]
     elsewhere = sum(count for name, count in ran.items() if name != wanted)

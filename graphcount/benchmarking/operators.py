@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from graphcount.benchmarking.attribute import Attribution, attribute
+from graphcount.benchmarking.messages import OperatorRow, Profiled
 from graphcount.benchmarking.trace import OperatorTime, Step
 from graphcount.graph import ModelGraph
 from graphcount.report.bench import Ceiling, NodeTime, Profile
@@ -16,7 +16,7 @@ FIRST = ("node", "fused", "part", "inserted")
 
 
 def join(
-    profile: dict[str, Any],
+    profile: Profiled,
     rows: Mapping[str, NodeRow],
     original: ModelGraph,
     optimized: ModelGraph | None,
@@ -57,7 +57,7 @@ def join(
     return summary, tuple(sorted(nodes, key=lambda node: (-node.time_s, node.name)))
 
 
-def _time(row: Sequence[Any]) -> OperatorTime:
+def _time(row: OperatorRow) -> OperatorTime:
     path: tuple[Step, ...] = tuple((step[0], step[1], step[2]) for step in row[0])
     return OperatorTime(path, *row[1:])
 

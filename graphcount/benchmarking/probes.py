@@ -7,12 +7,13 @@ of arithmetic and its arithmetic intensity times the peak of memory. Runs in the
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from onnx import TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from graphcount.benchmarking.fill import Array
+from graphcount.benchmarking.messages import Job
 from graphcount.benchmarking.session import session_options
 
 SIDE = 512
@@ -20,7 +21,7 @@ STREAM_ELEMENTS = 2**24
 SECONDS = 0.25
 
 
-def ceiling(job: dict[str, Any]) -> tuple[float, float]:
+def ceiling(job: Job) -> tuple[float, float]:
     """FLOP/s of a float32 MatMul of 512 x 512, and bytes/s of a Relu of 64 MiB: the best run."""
     rng = np.random.default_rng(0)
     square = rng.standard_normal((SIDE, SIDE), dtype=np.float32)
@@ -32,7 +33,7 @@ def ceiling(job: dict[str, Any]) -> tuple[float, float]:
     return 2 * SIDE**3 / matmul, 2 * stream.nbytes / relu
 
 
-def _model(node: Any, shape: list[int], weights: list[Any]) -> bytes:
+def _model(node: NodeProto, shape: list[int], weights: list[TensorProto]) -> bytes:
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
     graph = helper.make_graph([node], "probe", value[:1], value[1:], weights)
     opsets = [helper.make_opsetid("", 13)]
@@ -40,7 +41,7 @@ def _model(node: Any, shape: list[int], weights: list[Any]) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _best(model: bytes, array: Any, job: dict[str, Any]) -> float:
+def _best(model: bytes, array: Array, job: Job) -> float:
     """Seconds of the fastest run; inputs and outputs stay where they are computed."""
     options = session_options({**job, "custom_ops": None})
     session = ort.InferenceSession(model, options, providers=[job["provider"]])

@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
+from graphcount.benchmarking.messages import Done, Failed, Job, Measured, Message
 from graphcount.errors import GraphcountError
 from graphcount.units import nbytes
 
@@ -36,7 +37,7 @@ class BenchError(GraphcountError):
     slug = "bench"
 
 
-def run_child(job: dict[str, Any], path: str, folder: str, progress: Progress) -> dict[str, Any]:
+def run_child(job: Job, path: str, folder: str, progress: Progress) -> Measured:
     """Run one job in a child process and return its result.
 
     Args:
@@ -71,20 +72,20 @@ def run_child(job: dict[str, Any], path: str, folder: str, progress: Progress) -
         raise BenchError(why, path)
     if result is None or child.returncode != 0:
         raise BenchError(_death(child.returncode, words, job["memory_limit_nbytes"]), path)
-    if result.get("event") == "error":
-        _refuse(result, path, job["memory_limit_nbytes"])
-    return result
+    if result["event"] == "result":
+        return result["measured"]
+    raise _refusal(result, path, job["memory_limit_nbytes"])
 
 
 def _converse(
-    child: subprocess.Popen[bytes], job: dict[str, Any], progress: Progress
-) -> tuple[dict[str, Any] | None, str]:
+    child: subprocess.Popen[bytes], job: Job, progress: Progress
+) -> tuple[Failed | Done | None, str]:
     """Hand over the job and listen to the end: the result, if there was one, and the last words."""
     assert child.stdin is not None
     assert child.stdout is not None
     assert child.stderr is not None
     last = _Tail(child.stderr)
-    result = None
+    result: Failed | Done | None = None
     try:
         try:
             child.stdin.write(json.dumps(job).encode() + b"\n")
@@ -92,8 +93,8 @@ def _converse(
         except OSError:
             pass  # it is gone already; its end says why
         for message in _messages(child.stdout):
-            if message.get("event") == "progress":
-                progress(str(message.get("text", "")))
+            if message["event"] == "progress":
+                progress(message["text"])
             else:
                 result = message
         child.wait()
@@ -137,14 +138,14 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": path}
 
 
-def _messages(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
+def _messages(stream: IO[bytes]) -> Iterator[Message]:
     for line in stream:
         try:
             message = json.loads(line)
         except ValueError:
             continue
-        if isinstance(message, dict):
-            yield message
+        if isinstance(message, dict) and message.get("event") in ("progress", "error", "result"):
+            yield cast(Message, message)
 
 
 def _expire(child: subprocess.Popen[bytes], expired: threading.Event) -> None:
@@ -213,12 +214,12 @@ def _death(code: int, words: str, limit: int | None) -> str:
     return f"onnxruntime ended with code {code}" + (f": {words}" if words else "")
 
 
-def _refuse(result: dict[str, Any], path: str, limit: int | None) -> None:
-    """Raise what a child reported."""
-    kind, message = result.get("kind"), str(result.get("message", ""))
+def _refusal(failed: Failed, path: str, limit: int | None) -> Exception:
+    """The error of what a child reported."""
+    kind, message = failed["kind"], failed["message"]
     if kind == "bug":
-        raise RuntimeError(f"in the child process: {message}")
+        return RuntimeError(f"in the child process: {message}")
     if kind == "memory":
         allowed = f" (--memory-limit {nbytes(limit)})" if limit else ""
-        raise BenchError(f"onnxruntime ran out of memory{allowed}: {message}", path)
-    raise BenchError(message, None if kind == "setup" else path)
+        return BenchError(f"onnxruntime ran out of memory{allowed}: {message}", path)
+    return BenchError(message, None if kind == "setup" else path)

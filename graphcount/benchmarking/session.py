@@ -6,13 +6,15 @@ import gc
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import ParamSpec, TypeAlias, TypeVar
 
+import numpy as np
 import onnxruntime as ort
 
 from graphcount.benchmarking.fill import NUMPY, make
+from graphcount.benchmarking.messages import FedInput, Job
 from graphcount.benchmarking.providers import CPU
 
 LEVELS = {
@@ -32,7 +34,12 @@ LACKING |= {"uint4", "int4", "uint2", "int2", "float4e2m1"}
 MIN_RUNS = 10
 MAX_RUNS = 1_000_000
 
-Call = Callable[[], Any]
+Call = Callable[[], object]
+Feeds: TypeAlias = Mapping[str, object]
+"""Values of the inputs by name."""
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
 Tell = Callable[[str], None]
 
 _NOISE = re.compile(
@@ -51,7 +58,9 @@ class RunError(Exception):
         self.message = message
 
 
-def guarded(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def guarded(
+    function: Callable[Asked, Answer], *arguments: Asked.args, **options: Asked.kwargs
+) -> Answer:
     """Call onnxruntime; its exceptions become a `RunError`."""
     try:
         return function(*arguments, **options)
@@ -63,7 +72,7 @@ def guarded(function: Callable[..., Any], *arguments: Any, **options: Any) -> An
         raise RunError("memory" if memory else "runtime", f"onnxruntime: {text}") from None
 
 
-def session_options(job: dict[str, Any]) -> Any:
+def session_options(job: Job) -> ort.SessionOptions:
     """Options of a session; onnxruntime's own defaults for what the job leaves open."""
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
@@ -80,7 +89,7 @@ def session_options(job: dict[str, Any]) -> Any:
     return options
 
 
-def create(path: str, job: dict[str, Any], options: Any) -> Any:
+def create(path: str, job: Job, options: ort.SessionOptions) -> ort.InferenceSession:
     """A session on the provider that was asked for.
 
     Raises:
@@ -104,7 +113,7 @@ def create(path: str, job: dict[str, Any], options: Any) -> Any:
     return session
 
 
-def feeds_of(session: Any, inputs: Sequence[dict[str, Any]], seed: int) -> dict[str, Any]:
+def feeds_of(session: ort.InferenceSession, inputs: Sequence[FedInput], seed: int) -> Feeds:
     """The values of all inputs."""
     types = {value.name: value.type for value in session.get_inputs()}
     try:
@@ -118,7 +127,7 @@ def feeds_of(session: Any, inputs: Sequence[dict[str, Any]], seed: int) -> dict[
 
 
 def bind(
-    session: Any, feeds: dict[str, Any], inputs: Sequence[dict[str, Any]], device: str | None
+    session: ort.InferenceSession, feeds: Feeds, inputs: Sequence[FedInput], device: str | None
 ) -> tuple[Call, bool]:
     """What one run calls, and whether inputs and outputs stay on the device.
 
@@ -126,7 +135,9 @@ def bind(
     """
     names = [value.name for value in session.get_outputs()]
     codes = {item["name"]: item["code"] for item in inputs if item["dtype"] in NUMPY}
-    tensors = all(hasattr(value, "dtype") and value.dtype != object for value in feeds.values())
+    tensors = all(
+        isinstance(value, np.ndarray) and value.dtype != object for value in feeds.values()
+    )
     if device is not None and tensors and not codes:
         binding = session.io_binding()
         for name, value in feeds.items():
@@ -157,7 +168,7 @@ def _element(ort_type: str) -> str:
     return ort_type.removeprefix("tensor(").removesuffix(")")
 
 
-def timed(calls: Sequence[Call], job: dict[str, Any], tell: Tell) -> list[list[float]]:
+def timed(calls: Sequence[Call], job: Job, tell: Tell) -> list[list[float]]:
     """Seconds of each run of each call; several calls take turns: A B, B A, A B."""
     wanted, limit = job["runs"] or MAX_RUNS, job["seconds"]
     clock = time.perf_counter_ns
@@ -187,10 +198,10 @@ def timed(calls: Sequence[Call], job: dict[str, Any], tell: Tell) -> list[list[f
 
 
 def concurrent(
-    calls: Sequence[Call], threads: int, job: dict[str, Any], tell: Tell
+    calls: Sequence[Call], threads: int, job: Job, tell: Tell
 ) -> tuple[list[float], float]:
     """Seconds of all runs of so many threads that share the calls, and of all of it."""
-    share = {**job, "runs": -(-job["runs"] // threads) if job["runs"] else None}
+    share: Job = {**job, "runs": -(-job["runs"] // threads) if job["runs"] else None}
     gate = threading.Barrier(threads + 1)
     found: list[list[float]] = [[] for _ in range(threads)]
     failed: list[Exception] = []

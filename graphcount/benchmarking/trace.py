@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
-HOLDERS = frozenset({"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampling"})
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampling"})
 """Operators whose event covers those of other operators."""
 
 SUFFIX = "_kernel_time"
@@ -19,6 +19,16 @@ EXECUTOR = "SequentialExecutor::Execute"
 
 Step = tuple[str, str, int]
 """Name, op type and index of a node, as onnxruntime has them."""
+
+
+class Event(TypedDict, total=False):
+    """An event of a profile, as far as it is read (Chrome's Trace Event Format)."""
+
+    cat: str
+    name: str
+    ts: int
+    dur: int
+    args: dict[str, object]
 
 
 class Execution(NamedTuple):
@@ -63,7 +73,7 @@ class OperatorTime(NamedTuple):
     moved_nbytes: float
 
 
-def runs(events: Iterable[dict[str, Any]]) -> Iterator[Run]:
+def runs(events: Iterable[Event]) -> Iterator[Run]:
     """Cut a profile into runs."""
     waiting: list[tuple[int, int, Execution]] = []
     graph: tuple[int, int] | None = None
@@ -79,7 +89,7 @@ def runs(events: Iterable[dict[str, Any]]) -> Iterator[Run]:
             _add(waiting, event)
 
 
-def _add(waiting: list[tuple[int, int, Execution]], event: dict[str, Any]) -> None:
+def _add(waiting: list[tuple[int, int, Execution]], event: Event) -> None:
     """Put an execution behind those before; a holder takes what ran inside it under its path."""
     args = event.get("args", {})
     start, micros = int(event["ts"]), int(event["dur"])
@@ -87,7 +97,7 @@ def _add(waiting: list[tuple[int, int, Execution]], event: dict[str, Any]) -> No
     name = str(event["name"]).removesuffix(SUFFIX)
     step: Step = (name, op_type, _number(args.get("node_index"), -1))
     inside = 0
-    if op_type in HOLDERS:
+    if op_type in CONTROL_FLOW:
         for position in range(len(waiting) - 1, -1, -1):
             begun, lasted, held = waiting[position]
             if begun < start:
@@ -115,10 +125,10 @@ def _elapsed(waiting: list[tuple[int, int, Execution]], end: int) -> tuple[Execu
     return tuple(found)
 
 
-def _number(text: Any, default: int) -> int:
+def _number(text: object, default: int) -> int:
     try:
-        return int(text)
-    except (TypeError, ValueError):
+        return int(str(text))
+    except ValueError:
         return default
 
 

@@ -1,8 +1,7 @@
 """The child process: reads one job from stdin, answers in JSON lines on its standard output.
 
-A job holds `models` (one, or two to compare, each with `path` and `inputs`), the options of
-`graphcount.report.bench.Options`, `provider`, `device`, `custom_ops`, `profile`, `save_inputs` and
-`folder`, where it may write. onnxruntime is imported after the limits are in place.
+What both say is in `graphcount.benchmarking.messages`. onnxruntime is imported after the limits are
+in place.
 """
 
 from __future__ import annotations
@@ -15,17 +14,31 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from graphcount.benchmarking.limits import apply, peak_rss
+from graphcount.benchmarking.messages import (
+    Job,
+    Machine,
+    Measured,
+    Message,
+    ModelJob,
+    ModelTimes,
+    Profiled,
+)
 from graphcount.errors import GraphcountError
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+    from graphcount.benchmarking.session import Call, Feeds
 
 PROFILE_SECONDS = 1.0
 PROFILE_RUNS = 200
 PROFILE_EVENTS = 200_000
 """onnxruntime keeps at most 1,000,000 events."""
 
-Answer = Callable[[dict[str, Any]], None]
+Answer = Callable[[Message], None]
 
 
 def main() -> None:
@@ -34,11 +47,11 @@ def main() -> None:
     os.dup2(2, 1)  # what native code prints must not look like an answer
     stream = os.fdopen(own, "w", encoding="utf-8")
 
-    def answer(message: dict[str, Any]) -> None:
+    def answer(message: Message) -> None:
         stream.write(json.dumps(message) + "\n")
         stream.flush()
 
-    job = json.loads(sys.stdin.readline())
+    job: Job = json.loads(sys.stdin.readline())
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     apply(job["memory_limit_nbytes"])
     try:
@@ -61,7 +74,7 @@ def main() -> None:
     from graphcount.benchmarking.session import RunError
 
     try:
-        answer({"event": "result", **measure(job, answer)})
+        answer({"event": "result", "measured": measure(job, answer)})
     except RunError as error:
         answer({"event": "error", "kind": error.kind, "message": error.message})
     except GraphcountError as error:  # an input file that changed since it was checked
@@ -81,7 +94,7 @@ def _leave_with_parent() -> None:
     os._exit(3)
 
 
-def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
+def measure(job: Job, answer: Answer) -> Measured:
     """Make sessions, run them, profile the first."""
     from graphcount.benchmarking.session import guarded
 
@@ -89,15 +102,18 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
         answer({"event": "progress", "text": text})
 
     base = peak_rss()
-    calls, models = [], []
+    calls: list[Call] = []
+    models: list[ModelTimes] = []
+    fed: list[Feeds] = []
     for model in job["models"]:
         tell("session")
         for _ in range(job["sessions"]):
-            call, row = _prepare(model, job)
+            call, row, feeds = _prepare(model, job)
             calls.append(call)
         models.append(row)
+        fed.append(feeds)
     if job["save_inputs"]:
-        _save(models[0]["feeds"], job["save_inputs"])
+        _save(fed[0], job["save_inputs"])
     environment = _environment()
     tell("warm-up")
     for call in calls:
@@ -107,8 +123,7 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
     peak = peak_rss()
     for row, seconds in zip(models, times, strict=True):
         row["times"] = seconds
-        del row["feeds"]
-    del call, calls  # and with them the sessions: the profile has its own
+    del call, calls, fed, feeds  # and with them the sessions: the profile has its own
     profile = None
     if job["profile"]:
         tell("profile")
@@ -123,7 +138,7 @@ def measure(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
     }
 
 
-def _environment() -> dict[str, Any]:
+def _environment() -> Machine:
     import onnxruntime as ort
 
     return {
@@ -137,21 +152,20 @@ def _environment() -> dict[str, Any]:
 
 
 def _timed(
-    calls: Sequence[Callable[[], Any]], job: dict[str, Any], tell: Callable[[str], None]
+    calls: Sequence[Call], job: Job, tell: Callable[[str], None]
 ) -> tuple[list[list[float]], float]:
     """Seconds of the runs of each model, and of all of it."""
     from graphcount.benchmarking.session import concurrent, guarded, timed
 
     if job["concurrency"] > 1:
-        together: tuple[list[float], float]
         together = guarded(concurrent, calls, job["concurrency"], job, tell)
         return [together[0]], together[1]
     start = time.perf_counter()
-    times: list[list[float]] = guarded(timed, calls, job, tell)
+    times = guarded(timed, calls, job, tell)
     return times, time.perf_counter() - start
 
 
-def _prepare(model: dict[str, Any], job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _prepare(model: ModelJob, job: Job) -> tuple[Call, ModelTimes, Feeds]:
     """Session, inputs and the first run of a model."""
     from graphcount.benchmarking import session as onnx_session
 
@@ -164,12 +178,17 @@ def _prepare(model: dict[str, Any], job: dict[str, Any]) -> tuple[Any, dict[str,
     start = time.perf_counter()
     onnx_session.guarded(call)
     first = time.perf_counter() - start
-    active = list(session.get_providers())
-    row = {"session_create_s": created, "first_run_s": first, "io_binding": bound}
-    return call, {**row, "providers": active, "feeds": feeds}
+    row: ModelTimes = {
+        "session_create_s": created,
+        "first_run_s": first,
+        "io_binding": bound,
+        "providers": list(session.get_providers()),
+        "times": (),
+    }
+    return call, row, feeds
 
 
-def _profile(job: dict[str, Any], fastest: float) -> dict[str, Any]:
+def _profile(job: Job, fastest: float) -> Profiled:
     """Run the first model in a session that is profiled, and write what it was optimized to."""
     from graphcount.benchmarking import trace
     from graphcount.benchmarking.probes import ceiling
@@ -191,8 +210,7 @@ def _profile(job: dict[str, Any], fastest: float) -> dict[str, Any]:
         raise RunError("runtime", "onnxruntime wrote an empty profile")
     kept = trace.faster_half(found[1:] or found)
     try:
-        flops, stream = ceiling(job)
-        top: Sequence[float] | None = (flops, stream)
+        top: tuple[float, float] | None = ceiling(job)
     except Exception as error:
         notes.append(f"no ceiling was measured: {str(error).splitlines()[0][:200]}")
         top = None
@@ -200,13 +218,13 @@ def _profile(job: dict[str, Any], fastest: float) -> dict[str, Any]:
         "runs": len(kept),
         "run_s": sum(run.micros for run in kept) / len(kept) / 1e6,
         "graph_s": sum(run.graph_micros for run in kept) / len(kept) / 1e6,
-        "operators": [tuple(row) for row in trace.operators(kept)],
+        "operators": trace.operators(kept),
         "ceiling": top,
         "notes": notes,
     }
 
 
-def _profiled_session(job: dict[str, Any], path: str, notes: list[str]) -> Any:
+def _profiled_session(job: Job, path: str, notes: list[str]) -> ort.InferenceSession:
     """A session with a profile; where it can, it writes the optimized model too."""
     from graphcount.benchmarking.session import RunError, create, session_options
 
@@ -228,7 +246,7 @@ def _profiled_session(job: dict[str, Any], path: str, notes: list[str]) -> Any:
     raise AssertionError
 
 
-def _save(feeds: dict[str, Any], path: str) -> None:
+def _save(feeds: Feeds, path: str) -> None:
     """Write the inputs that are plain tensors as `.npz`."""
     import zipfile
 
@@ -236,7 +254,7 @@ def _save(feeds: dict[str, Any], path: str) -> None:
 
     with zipfile.ZipFile(path, "w") as archive:
         for name, value in feeds.items():
-            if hasattr(value, "dtype") and value.dtype != object:
+            if isinstance(value, np.ndarray) and value.dtype != object:
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, value, allow_pickle=False)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from graphcount.errors import DamagedError, UsageError
 from graphcount.gates.budgets import doubt
-from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, find_measure
+from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, Measure, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import open_regular
 from graphcount.report.rows import Dim
@@ -160,7 +160,7 @@ def lookup(
     return values
 
 
-def read_json(file: str) -> Any:
+def read_json(file: str) -> object:
     """Read a JSON file someone else wrote: bounded, strict.
 
     Raises:
@@ -181,7 +181,7 @@ def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _measure(name: str) -> Any:
+def _measure(name: str) -> Measure | None:
     try:
         return find_measure(name)
     except UsageError:  # an operator whose name is nearly a known one

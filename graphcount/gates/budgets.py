@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from graphcount.errors import Unknown, UsageError
 from graphcount.gates.contributors import largest
@@ -32,7 +32,7 @@ class Origin(NamedTuple):
         return f"{self.file}:{self.line}" if self.file else self.option
 
     @property
-    def place(self) -> dict[str, Any]:
+    def place(self) -> dict[str, object]:
         """The same for machines."""
         return {"file": self.file, "line": self.line} if self.file else {"option": self.option}
 

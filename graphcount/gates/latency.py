@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from graphcount.errors import DamagedError
 from graphcount.gates.baseline import read_json
@@ -44,7 +43,7 @@ def latency_of(found: dict[str | None, dict[str, int]], path: str) -> dict[str, 
     return found.get(os.path.abspath(path), {})
 
 
-def _percentiles(latency: Any, file: str) -> dict[str, int]:
+def _percentiles(latency: object, file: str) -> dict[str, int]:
     if not isinstance(latency, dict):
         raise DamagedError(f"not a complete {SCHEMA}: no latency", file)
     known = {}

@@ -129,11 +129,12 @@ def test_recipes_are_seeded_and_in_range() -> None:
 def test_sequences_optionals_and_maps_by_the_type_onnxruntime_states() -> None:
     rng = np.random.default_rng(0)
     sequence = value("seq(tensor(float))", (2,), rng)
+    assert isinstance(sequence, list)
     assert [item.shape for item in sequence] == [(2,)] * 3
-    assert value("optional(tensor(double))", (2,), rng).dtype == np.float64
-    assert all(
-        isinstance(item, float) for item in value("map(string,tensor(float))", (), rng).values()
-    )
+    assert np.asarray(value("optional(tensor(double))", (2,), rng)).dtype == np.float64
+    mapped = value("map(string,tensor(float))", (), rng)
+    assert isinstance(mapped, dict)
+    assert all(isinstance(item, float) for item in mapped.values())
 
 
 def test_several_sizes_are_combined() -> None:

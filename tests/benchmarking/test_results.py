@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import jsonschema_rs
 import numpy as np
@@ -17,6 +17,7 @@ from onnx import parser
 
 import graphcount
 from graphcount.benchmarking.measure import BenchOptions
+from graphcount.benchmarking.messages import FedInput, Job
 from graphcount.cli.main import main
 from graphcount.formats.bench import render, seconds
 from graphcount.formats.view import View
@@ -146,23 +147,31 @@ def test_outputs_are_those_of_a_plain_session(tmp_path: Path) -> None:
     from graphcount.benchmarking import session as ours
 
     path = str(FIXTURES / "cnn.onnx")
-    inputs = [
-        {"name": "x", "dtype": "float32", "code": 1, "shape": (2, 3, 32, 32), "fill": "normal"}
-    ]
-    job: dict[str, Any] = {
+    fed: FedInput = {
+        "name": "x",
+        "dtype": "float32",
+        "code": 1,
+        "shape": (2, 3, 32, 32),
+        "fill": "normal",
+        "file": None,
+    }
+    asked = {
         "provider": "CPUExecutionProvider",
         "optimization": "all",
         "threads": 1,
         "inter_threads": None,
         "custom_ops": None,
     }
+    job = cast(Job, asked)  # as far as a session looks at it
     made = ours.create(path, job, ours.session_options(job))
-    feeds = ours.feeds_of(made, [{**item, "file": None} for item in inputs], seed=7)
-    call, bound = ours.bind(made, feeds, inputs, None)
+    feeds = ours.feeds_of(made, [fed], seed=7)
+    call, bound = ours.bind(made, feeds, [fed], None)
     plain = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds)
     assert not bound
-    assert np.array_equal(call()[0], plain[0])
-    assert feeds["x"].std() == pytest.approx(1, abs=0.05)
+    made_by_call = call()
+    assert isinstance(made_by_call, list)
+    assert np.array_equal(made_by_call[0], plain[0])
+    assert np.asarray(feeds["x"]).std() == pytest.approx(1, abs=0.05)
 
 
 def test_inputs_can_be_kept_and_given_again(run: Run, tmp_path: Path) -> None:

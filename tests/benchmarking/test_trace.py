@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graphcount.benchmarking import trace
 
 
-def node(name: str, op: str, ts: int, dur: int, index: int = 0, **args: Any) -> dict[str, Any]:
+def node(name: str, op: str, ts: int, dur: int, index: int = 0, **args: object) -> trace.Event:
     rest = {"op_name": op, "node_index": str(index), "provider": "P", **args}
     return {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": rest}
 
 
-def end(ts: int, dur: int) -> dict[str, Any]:
+def end(ts: int, dur: int) -> trace.Event:
     return {"cat": "Session", "name": "model_run", "ts": ts, "dur": dur, "args": {}}
 
 
 def test_runs_are_cut_where_they_end() -> None:
-    events = [
+    events: list[trace.Event] = [
         {"cat": "Session", "name": "session_initialization", "ts": 0, "dur": 9, "args": {}},
         node("a", "Relu", 10, 4),
         end(9, 7),
@@ -30,7 +28,7 @@ def test_runs_are_cut_where_they_end() -> None:
 
 
 def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
-    events = [
+    events: list[trace.Event] = [
         node("before", "Relu", 8, 1),
         node("x", "Sin", 12, 3, 1),
         node("x", "Sin", 20, 4, 1),
@@ -54,8 +52,8 @@ def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
 
 
 def test_the_executor_is_told_from_the_call() -> None:
-    executor = {"cat": "Session", "name": trace.EXECUTOR, "args": {}}
-    events = [
+    executor: trace.Event = {"cat": "Session", "name": trace.EXECUTOR, "args": {}}
+    events: list[trace.Event] = [
         node("x", "Sin", 12, 3, 1),
         {**executor, "ts": 11, "dur": 5},  # of the body
         node("loop", "Loop", 10, 8),
@@ -70,7 +68,7 @@ def test_the_executor_is_told_from_the_call() -> None:
 
 
 def test_elapsed_times_reach_from_start_to_start() -> None:
-    events = [
+    events: list[trace.Event] = [
         node("a", "Relu", 10, 4),
         node("x", "Sin", 20, 3),
         node("loop", "Loop", 17, 8),  # it starts before what it holds, and ends after
@@ -84,7 +82,7 @@ def test_elapsed_times_reach_from_start_to_start() -> None:
 
 
 def test_means_are_taken_over_the_faster_half() -> None:
-    events = []
+    events: list[trace.Event] = []
     for start, lasted in ((0, 10), (100, 90), (200, 20), (300, 80)):
         events += [
             node("a", "Relu", start, lasted, activation_size="8", output_size="4"),
@@ -98,6 +96,10 @@ def test_means_are_taken_over_the_faster_half() -> None:
 
 
 def test_events_of_other_kinds_and_odd_numbers_do_no_harm() -> None:
-    events = [{"cat": "Kernel", "name": "gpu"}, node("a", "Relu", 0, 1, node_index="?"), end(0, 2)]
+    events: list[trace.Event] = [
+        {"cat": "Kernel", "name": "gpu"},
+        node("a", "Relu", 0, 1, node_index="?"),
+        end(0, 2),
+    ]
     (run,) = trace.runs(events)
     assert run.executions[0].path == (("a", "Relu", -1),)

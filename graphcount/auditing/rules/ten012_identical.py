@@ -18,7 +18,6 @@ What to do:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from graphcount.analysis.stored import Stored
 from graphcount.auditing.context import Context
@@ -42,7 +41,7 @@ def check(context: Context) -> Iterable[Finding]:
         for stored in context.stored
         if stored.sparse is None and stored.nbytes >= SMALL_NBYTES and stored.key in context.facts
     ]
-    groups: dict[tuple[Any, ...], list[Stored]] = {}
+    groups: dict[tuple[object, ...], list[Stored]] = {}
     for stored in tensors:
         digest = context.facts[stored.key].digest
         groups.setdefault((stored.dtype, stored.shape, digest), []).append(stored)
@@ -73,8 +72,8 @@ def _one_place(group: list[Stored]) -> bool:
 
 def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
     """Pairs of matrices that are each other's transpose; a sum tells which may be one."""
-    sums: set[tuple[Any, ...]] = set()
-    seen: dict[tuple[Any, ...], Stored] = {}
+    sums: set[tuple[object, ...]] = set()
+    seen: dict[tuple[object, ...], Stored] = {}
     pairs = []
     for stored in tensors:
         facts = context.facts[stored.key]

@@ -34,4 +34,6 @@ def check(context: Context) -> Iterable[Finding]:
     problems, notes = version_problems(context.proto), version_notes(context.proto)
     for problem in (*problems, *notes):
         if problem.rule == RULE.id:
-            yield RULE.finding(problem.why, {"field": problem.what}, **problem.evidence)
+            yield RULE.finding(
+                problem.why, {"field": problem.what}, severity=None, **problem.evidence
+            )

@@ -34,7 +34,8 @@ def check(context: Context) -> Iterable[Finding]:
     problems, notes = version_problems(context.proto), version_notes(context.proto)
     for problem in (*problems, *notes):
         if problem.rule == RULE.id:
-            same = len(set(problem.evidence["versions"])) == 1
+            versions = problem.evidence["versions"]
+            same = isinstance(versions, list) and len(set(versions)) == 1
             yield RULE.finding(
                 problem.why,
                 {"field": problem.what},
