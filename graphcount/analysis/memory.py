@@ -16,8 +16,7 @@ onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onn
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
@@ -74,11 +73,21 @@ class Memory(NamedTuple):
 
 
 class _Result(NamedTuple):
-    """An activation: its name, bytes, and the position of its last reader."""
+    """An activation.
+
+    Attributes:
+        value: Its name.
+        nbytes: Its bytes; None when they are not known.
+        first: Step at which it is made; -1 for a node that has no place in the order.
+        last: Step at which it is read for the last time.
+        node: What makes it.
+    """
 
     value: str
     nbytes: Dim | None
+    first: int
     last: int
+    node: str
 
 
 Span: TypeAlias = "tuple[str, int, int, int]"
@@ -112,18 +121,19 @@ def memory(
         timeline: Keep the bytes alive at every operator, too.
         order: Ids of all nodes in the order in which a runtime executes them; None: of the file.
     """
-    nbytes = _Sizes(shapes)
+    nbytes = _sizes(shapes)
     order = model_graph.order if order is None else order
-    results = dict(_results(model_graph, order, nbytes))
-    total = _total(result.nbytes for row in results.values() for result in row)
+    results = _results(model_graph, order, nbytes)
+    total = _total(result.nbytes for result in results)
     peak = moments = None
     if isinstance(total, int):
-        spans = _shared(model_graph, results, order) if in_place else _apart(results, order)
+        spans = _shared(model_graph, results) if in_place else _apart(results)
         alive = _alive(spans, len(order))
         peak = _peak(spans, alive, order)
         if timeline and peak is not None:
+            makers = {node.id for node in model_graph.operators if node.op_type not in WEIGHTS}
             steps = zip(order, alive, strict=True)
-            moments = tuple((node, live) for node, live in steps if node in results)
+            moments = tuple((node, live) for node, live in steps if node in makers)
     inputs = [nbytes(node.id, node.name) for node in model_graph.inputs]
     outputs = [
         nbytes(use.producer, use.value)
@@ -149,21 +159,20 @@ def _total(sizes: Iterable[Dim | None]) -> Dim | None:
     return total
 
 
-class _Sizes:
-    """Bytes of values; each shape and type is worked out once."""
+def _sizes(shapes: ValueShapes) -> Callable[[str, str], Dim | None]:
+    """Return what says the bytes of a value; each shape and type is worked out once."""
+    dims, dtypes = shapes.shapes, shapes.dtypes
+    known: dict[tuple[Shape | None, int], Dim | None] = {}
 
-    def __init__(self, shapes: ValueShapes) -> None:
-        self.shapes, self.dtypes = shapes.shapes, shapes.dtypes
-        self._known: dict[tuple[Shape | None, int], Dim | None] = {}
-
-    def __call__(self, producer: str, value: str) -> Dim | None:
-        """Bytes of a value, or None when its shape or type is not known."""
+    def nbytes(producer: str, value: str) -> Dim | None:
         at = producer, value
-        key = self.shapes.get(at), self.dtypes.get(at, 0)
-        known = self._known
-        if key not in known:
-            known[key] = _nbytes(*key)
-        return known[key]
+        key = dims.get(at), dtypes.get(at, 0)
+        if key in known:
+            return known[key]
+        made = known[key] = _nbytes(*key)
+        return made
+
+    return nbytes
 
 
 def _nbytes(shape: Shape | None, code: int) -> Dim | None:
@@ -181,52 +190,57 @@ def _nbytes(shape: Shape | None, code: int) -> Dim | None:
 
 
 def _results(
-    graph: ModelGraph, order: Sequence[str], nbytes: _Sizes
-) -> Iterator[tuple[str, list[_Result]]]:
-    """Every operator's results that something reads, by node."""
+    graph: ModelGraph, order: Sequence[str], nbytes: Callable[[str, str], Dim | None]
+) -> list[_Result]:
+    """Return every operator's results that something reads."""
     end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
-    position = defaultdict(lambda: end, zip(order, range(len(order)), strict=True))
+    position = dict(zip(order, range(len(order)), strict=True))
+    every = graph.edges.readers
+    found = []
     for node in graph.operators:
-        if node.op_type in WEIGHTS:
+        id = node.id
+        readers = every.get(id)
+        if readers is None or node.op_type in WEIGHTS:
             continue
-        id, outputs, readers = node.id, node.outputs, graph.readers(node.id)
-        if len(outputs) == 1 and readers:  # whatever they call it, they read this one
-            last = max([position[use.node] for use in readers])
-            yield id, [_Result(outputs[0], nbytes(id, outputs[0]), last)]
+        outputs, first = node.outputs, position.get(id, -1)
+        if len(outputs) == 1:  # whatever they call it, they read this one
+            last = max([first, *[position.get(use.node, end) for use in readers]])
+            found.append(_Result(outputs[0], nbytes(id, outputs[0]), first, last, id))
             continue
         read: dict[str, int] = {}
         for use in readers:
-            if read.get(use.value, -1) < position[use.node]:
-                read[use.value] = position[use.node]
-        yield id, [_Result(v, nbytes(id, v), read[v]) for v in outputs if v in read and v]
-
-
-def _apart(results: dict[str, list[_Result]], order: Sequence[str]) -> list[Span]:
-    """Memory of its own for every result."""
-    found = []
-    for index, node in enumerate(order):
-        for value, nbytes, last in results.get(node, ()):
-            assert isinstance(nbytes, int)
-            found.append((value, nbytes, index, last if last > index else index))
+            read[use.value] = max(read.get(use.value, first), position.get(use.node, end))
+        found += [
+            _Result(value, nbytes(id, value), first, read[value], id)
+            for value in outputs
+            if value in read
+        ]
     return found
 
 
-def _shared(
-    graph: ModelGraph, results: dict[str, list[_Result]], order: Sequence[str]
-) -> list[Span]:
+def _apart(results: Iterable[_Result]) -> list[Span]:
+    """Memory of its own for every result."""
+    return [
+        (value, nbytes, first, last)
+        for value, nbytes, first, last, _ in results
+        if first >= 0 and isinstance(nbytes, int)
+    ]
+
+
+def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
     """The same, but that a result takes the memory that an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
-    for index, node in enumerate(order):
-        for result in results.get(node, ()):
-            assert isinstance(result.nbytes, int)
-            buffer = _home(graph, node, result, index, homes)
-            if buffer is None:
-                buffer = _Buffer(result.value, result.nbytes, index, max(index, result.last))
-                buffers.append(buffer)
-            elif result.last > buffer.last:
-                buffer.last = result.last
-            homes[node, result.value] = buffer
+    for result in sorted(results, key=lambda result: result.first):
+        if result.first < 0 or not isinstance(result.nbytes, int):
+            continue
+        buffer = _home(graph, result, homes)
+        if buffer is None:
+            buffer = _Buffer(result.value, result.nbytes, result.first, result.last)
+            buffers.append(buffer)
+        elif result.last > buffer.last:
+            buffer.last = result.last
+        homes[result.node, result.value] = buffer
     return [(b.value, b.nbytes, b.first, b.last) for b in buffers]
 
 
@@ -250,25 +264,21 @@ def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak
 
 
 def _home(
-    graph: ModelGraph,
-    node: str,
-    result: _Result,
-    index: int,
-    homes: dict[tuple[str, str], _Buffer],
+    graph: ModelGraph, result: _Result, homes: Mapping[tuple[str, str], _Buffer]
 ) -> _Buffer | None:
     """The memory that a result takes over from an input; None: it needs its own."""
-    data = graph.nodes[node]
+    data = graph.nodes[result.node]
     renames = data.spec is not None and "renames" in data.spec.traits
     if data.domain or not (renames or data.op_type in OVERWRITES):
         return None
     if result.value != data.outputs[0]:
         return None
-    for use in graph.operands(node):
+    for use in graph.operands(result.node):
         buffer = homes.get((use.producer, use.value))
         if buffer is None:
             continue
         if renames and use.index == 0:
             return buffer
-        if not renames and buffer.last == index and buffer.nbytes == result.nbytes:
+        if not renames and buffer.last == result.first and buffer.nbytes == result.nbytes:
             return buffer
     return None

@@ -240,17 +240,17 @@ class Builder:
         scope = body.scope
         if body.arguments is not None:
             node = bind(node, body.arguments)
-        called = (node.domain, node.op_type, node.overload)
-        is_call = called in self.functions
+        op_type, domain = node.op_type, node.domain
+        called = (domain, op_type, node.overload)
+        is_call = bool(self.functions) and called in self.functions
         wanted = f"{scope.path}/{node.name}" if scope.path and node.name else node.name
         if not wanted or wanted in self.order:
-            fallback = _join(scope.path, f"{node.op_type}#{index}")
+            fallback = _join(scope.path, f"{op_type}#{index}")
             wanted = self.free(wanted or fallback, fallback)
         if is_call and body.expand and not self.plan[called]:
             self.expanded.add(called)
             return [self.call(wanted, node, called, scope)]
         node_id = self.take(wanted)
-        op_type, domain = node.op_type, node.domain
         spec = lookup(domain, op_type)
         record = OperatorNode(node_id, op_type, domain, node.name, scope.path, node, spec)
         self.nodes[node_id] = record
@@ -346,7 +346,7 @@ class Builder:
                 # nearly every use: of a value that a node of the same body makes
                 if order[producer] >= position:
                     self.backward = True
-                use = Use(value, producer, node_id, index)
+                use = Use._make((value, producer, node_id, index, "", 0))  # faster than a call
                 taken.append(use)
                 if producer in readers:
                     readers[producer].append(use)
