@@ -75,9 +75,9 @@ def attribute(
     scopes: dict[tuple[Step, ...], list[tuple[str, str]]] = {(): [("", "")]}
     order = {node: number for number, node in enumerate(original.nodes)}
     ours, theirs = _Bodies(original), _Bodies(optimized) if optimized is not None else None
-    for holder in sorted(levels, key=len):
-        remaining = levels[holder]
-        inside = [_Level(ours, *pair, theirs) for pair in scopes.get(holder, [])]
+    for outer_path in sorted(levels, key=len):
+        remaining = levels[outer_path]
+        inside = [_Level(ours, *pair, theirs) for pair in scopes.get(outer_path, [])]
         for level in sorted(inside, key=lambda level: -level.fitting(remaining)):
             taken = level.link(remaining)
             for operator in level.attribute():
@@ -86,7 +86,7 @@ def attribute(
                 scopes[path] = level.inner(operator)
             remaining = [path for path in remaining if path not in taken]
         for path in remaining:
-            outer = found.get(holder, Attribution((), "inserted"))
+            outer = found.get(outer_path, Attribution((), "inserted"))
             found[path] = Attribution(outer.sources, "part" if outer.sources else "inserted")
     return found
 

@@ -2,7 +2,7 @@
 
 A profile is a list of Chrome trace events in the order in which they ended, times in microseconds.
 Events of category `Node` are executions of operators; what runs in the body of an If, Loop or Scan
-ends before its holder does. `model_run` ends a run.
+ends before that operator does. `model_run` ends a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Execution(NamedTuple):
     """One execution of an operator.
 
     Attributes:
-        path: Steps from the outermost holder to the operator.
+        path: Steps from the outermost control-flow operator to this one.
         micros: Its own time, without what ran inside.
         elapsed_micros: From its start until the next one starts: with what onnxruntime does
             between them (it allocates, schedules, and writes the profile).
@@ -90,7 +90,7 @@ def runs(events: Iterable[Event]) -> Iterator[Run]:
 
 
 def _add(waiting: list[tuple[int, int, Execution]], event: Event) -> None:
-    """Put an execution behind those before; a holder takes what ran inside it under its path."""
+    """Put an execution behind those before; control flow takes what ran inside under its path."""
     args = event.get("args", {})
     start, micros = int(event["ts"]), int(event["dur"])
     op_type = str(args.get("op_name", ""))
@@ -103,7 +103,7 @@ def _add(waiting: list[tuple[int, int, Execution]], event: Event) -> None:
             if begun < start:
                 break
             waiting[position] = (begun, 0, held._replace(path=(step, *held.path)))
-            inside += lasted  # 0 for what another holder inside has taken
+            inside += lasted  # 0 for what control flow inside has taken
     moved = _number(args.get("activation_size"), 0) + _number(args.get("output_size"), 0)
     provider = str(args.get("provider", ""))
     own = Execution((step,), provider, max(0, micros - inside), micros, moved)

@@ -322,12 +322,12 @@ class Builder:
 
     def aliases(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
         """(scope, name) of what calls return, by the node that makes it and its name there."""
-        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        names: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for scope, name in self.returned:
             made = scope.resolve(name) if name else None
             if made is not None and made[0]:
-                found.setdefault(made, []).append((scope.path, name))
-        return found
+                names.setdefault(made, []).append((scope.path, name))
+        return names
 
     # ------------------------------------------------------------------------------ edges
 

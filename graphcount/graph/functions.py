@@ -114,9 +114,9 @@ def bind(node: Node, arguments: dict[str, Attribute]) -> Node:
     bound = []
     for attribute in node.attributes:
         if attribute.ref_attr_name:
-            passed = arguments.get(attribute.ref_attr_name)
-            if passed is None:
-                continue  # not passed: the operator's own default holds
-            attribute = passed._replace(name=attribute.name)
+            given = arguments.get(attribute.ref_attr_name)
+            if given is None:
+                continue  # left out: the operator's own default holds
+            attribute = given._replace(name=attribute.name)
         bound.append(attribute)
     return node._replace(attributes=tuple(bound))

@@ -156,24 +156,24 @@ class ModelGraph:
     @cached_property
     def by_operator(self) -> Mapping[tuple[str, str], Sequence[OperatorNode]]:
         """Operators by domain and op type, each in graph order."""
-        found: dict[tuple[str, str], list[OperatorNode]] = {}
+        groups: dict[tuple[str, str], list[OperatorNode]] = {}
         for node in self.operators:
             key = node.domain, node.op_type
-            if key in found:
-                found[key].append(node)
+            if key in groups:
+                groups[key].append(node)
             else:
-                found[key] = [node]
-        return found
+                groups[key] = [node]
+        return groups
 
     # ------------------------------------------------------------------------------------ bodies
 
     @cached_property
     def control_flow(self) -> Mapping[str, Sequence[Body]]:
         """Bodies by the id of their operator; operators outside come before those inside."""
-        found: dict[str, list[Body]] = {}
+        groups: dict[str, list[Body]] = {}
         for body in self.bodies:
-            found.setdefault(body.node.id, []).append(body)
-        return found
+            groups.setdefault(body.node.id, []).append(body)
+        return groups
 
     @cached_property
     def body_at(self) -> Mapping[str, Body]:

@@ -18,14 +18,14 @@ Step: TypeAlias = Callable[[str], Iterable[str]]
 
 def reached(step: Step, starts: Iterable[str]) -> set[str]:
     """Return everything that can be reached from some nodes, these included."""
-    found = set(starts)
-    stack = list(found)
+    reachable = set(starts)
+    stack = list(reachable)
     while stack:
         for node in step(stack.pop()):
-            if node not in found:
-                found.add(node)
+            if node not in reachable:
+                reachable.add(node)
                 stack.append(node)
-    return found
+    return reachable
 
 
 def shortest_path(step: Step, start: str, goal: str, within: Set[str] | None = None) -> list[str]:

@@ -52,14 +52,14 @@ class OperatorNode(NamedTuple):
         """Tensors and lists of numbers that its attributes hold."""
         if not self.record.attributes:
             return ()
-        found = []
+        tensors = []
         for attribute in self.record.attributes:
             name = attribute.name
-            found += [Held(tensor.offset, name) for tensor in attribute.tensors]
-            found += [Held(sparse.offset, name) for sparse in attribute.sparse_tensors]
+            tensors += [Held(tensor.offset, name) for tensor in attribute.tensors]
+            tensors += [Held(sparse.offset, name) for sparse in attribute.sparse_tensors]
             if attribute.numbers is not None:
-                found.append(Held(attribute.offset, name))
-        return found
+                tensors.append(Held(attribute.offset, name))
+        return tensors
 
 
 class Input(NamedTuple):

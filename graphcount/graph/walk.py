@@ -8,7 +8,7 @@ from graphcount.loading.model import ModelProto, Node
 
 
 def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Every node of a body and of the subgraphs in it; a holder comes before its bodies."""
+    """Every node of a body and of the subgraphs in it; a node comes before its bodies."""
     stack = [nodes]
     while stack:
         for node in stack.pop():
