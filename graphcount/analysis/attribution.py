@@ -112,7 +112,7 @@ class _Follower:
         """Uses of what `holder` holds."""
         node = self.graph.nodes[holder]
         if node.kind == "operator" and not _is_constant(node):
-            role = node.spec.attributes.get(attribute_name) if node.spec else None
+            role = node.operator.attributes.get(attribute_name) if node.operator else None
             return [Use(holder, None, role or "literal", ())]
         return self.onward(holder)
 
@@ -146,14 +146,14 @@ class _Follower:
             return Use(node.id, 0, "output", via)
         if node.kind != "operator":
             return node.id, None, via
-        index, spec = edge.index, node.spec
+        index, operator = edge.index, node.operator
         if index is None:
             return self.result(node, edge, via)
-        if spec is not None and index in spec.passes:
+        if operator is not None and index in operator.passes:
             return node.id, None, (*via[-7:], node.op_type)
         if _enters_body(node, index):
             return Use(node.id, index, "state", via)
-        return Use(node.id, index, spec.role(index) if spec else None, via)
+        return Use(node.id, index, operator.role(index) if operator else None, via)
 
     def result(self, node: OperatorNode, edge: Edge, via: tuple[str, ...]) -> Use | Way:
         """A value that leaves a body becomes the operator's output, when we know which."""

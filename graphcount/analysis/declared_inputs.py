@@ -112,14 +112,14 @@ class _Ways:
         passing: list[str] = []
         for edge in self.graph.readers(node):
             reader, index = self.graph.nodes[edge.node], edge.index
-            spec = reader.spec
-            if spec is None or index is None:
+            operator = reader.operator
+            if operator is None or index is None:
                 continue
-            role = spec.role(index)
+            role = operator.role(index)
             learned = role in WEIGHT_ROLES and (index > 0 or role == "embedding")
             if learned or role in STATISTICS:
                 return Use(reader.id, index, role, ())
-            if index in spec.passes or reader.op_type == "Concat":
+            if index in operator.passes or reader.op_type == "Concat":
                 passing.append(reader.id)
             elif reader.op_type == "Add":
                 return Use(reader.id, index, "bias", ())

@@ -268,7 +268,7 @@ def _home(
 ) -> _Buffer | None:
     """The memory that a result takes over from an input; None: it needs its own."""
     data = graph.nodes[result.node]
-    renames = data.spec is not None and "renames" in data.spec.traits
+    renames = data.operator is not None and "renames" in data.operator.traits
     if data.domain or not (renames or data.op_type in OVERWRITES):
         return None
     if result.value != data.outputs[0]:

@@ -74,11 +74,11 @@ def other_side(use: Use, graph: ModelGraph) -> str:
 
 def other_node(use: Use, graph: ModelGraph) -> str | None:
     """Node that produces the other operand, seen through operators that pass numbers on."""
-    spec = graph.nodes[use.node].spec
+    operator = graph.nodes[use.node].operator
     sides = [
         edge.producer
         for edge in operands(graph, use.node, use.index)
-        if spec is None or edge.index is None or spec.role(edge.index) not in SCALE
+        if operator is None or edge.index is None or operator.role(edge.index) not in SCALE
     ]
     for _ in range(MAX_LOOK):
         if len(sides) != 1:
@@ -86,10 +86,12 @@ def other_node(use: Use, graph: ModelGraph) -> str | None:
         node = graph.nodes[sides[0]]
         if node.kind != "operator":
             return None
-        spec = node.spec
-        if spec is None or not spec.passes or node.op_type in NORM_OPS:
+        operator = node.operator
+        if operator is None or not operator.passes or node.op_type in NORM_OPS:
             return node.id
-        sides = [edge.producer for edge in operands(graph, node.id) if edge.index in spec.passes]
+        sides = [
+            edge.producer for edge in operands(graph, node.id) if edge.index in operator.passes
+        ]
     return None
 
 
@@ -119,7 +121,7 @@ def is_dequantized_after(use: Use, graph: ModelGraph) -> bool:
         node = graph.nodes[stack.pop()]
         if node.op_type in TAKES_QUANTIZED or node.op_type.startswith("QLinear"):
             return True
-        if node.spec and node.spec.passes:
+        if node.operator and node.operator.passes:
             stack.extend(graph.consumers(node.id))
     return False
 
@@ -223,9 +225,9 @@ def _is_embedded(graph: ModelGraph, use: Use) -> bool:
             return True
         if op_type == "Concat" and data.record.integer("axis", 0) in (1, -2):
             return _stored_operand(graph, node)
-        spec = data.spec
+        operator = data.operator
         op_type = ARITHMETIC.get(op_type, op_type)
-        if op_type in ("Add", "Mul", "LayerNormalization") or (spec and spec.passes):
+        if op_type in ("Add", "Mul", "LayerNormalization") or (operator and operator.passes):
             sides.extend(edge.producer for edge in operands(graph, node))
     return False
 

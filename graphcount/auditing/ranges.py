@@ -128,30 +128,31 @@ HAS_AXES = frozenset(AXIS) | {"Transpose"}
 def out_of_range(graph: ModelGraph, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
     """Id and record of every node with a number it cannot take, and what it is."""
     fits: dict[Call, str] = {}
-    for operator in graph.operators:
-        if operator.domain != "":
+    for node in graph.operators:
+        if node.domain != "":
             continue
-        node_id, node = operator.id, operator.record
-        checks = BY_OPERATOR.get(node.op_type, ()) if node.attributes else ()
-        why = next(filter(None, (check(node) for check in checks)), "")
-        if not why and shapes is not None and _is_compared(operator):
-            call = shapes.calls(node_id)
-            why = _axes(node, call.input(0))
-            if not why and _unfit(operator, call, fits) and not in_branch(graph, operator.scope):
+        record = node.record
+        checks = BY_OPERATOR.get(node.op_type, ()) if record.attributes else ()
+        why = next(filter(None, (check(record) for check in checks)), "")
+        if not why and shapes is not None and _is_compared(node):
+            call = shapes.calls(node.id)
+            why = _axes(record, call.input(0))
+            if not why and _unfit(node, call, fits) and not in_branch(graph, node.scope):
                 why = fits[call]
         if why:
-            yield node_id, node, why
+            yield node.id, record, why
 
 
 def _is_compared(node: OperatorNode) -> bool:
     """Whether attributes and constant inputs are compared with what enters the node."""
-    return node.op_type in HAS_AXES or (node.spec is not None and node.spec.check is not None)
+    operator = node.operator
+    return node.op_type in HAS_AXES or (operator is not None and operator.check is not None)
 
 
 def _unfit(node: OperatorNode, call: Call, known: dict[Call, str]) -> str:
     """Calls are shared, since a network repeats its layers: each is looked at once."""
     if call not in known:
-        check = node.spec.check if node.spec is not None else None
+        check = node.operator.check if node.operator is not None else None
         known[call] = check(call) if check is not None else ""
     return known[call]
 

@@ -251,8 +251,8 @@ class Builder:
             self.expanded.add(called)
             return [self.call(wanted, node, called, scope)]
         node_id = self.take(wanted)
-        spec = lookup(domain, op_type)
-        record = OperatorNode(node_id, op_type, domain, node.name, scope.path, node, spec)
+        known = lookup(domain, op_type)
+        record = OperatorNode(node_id, op_type, domain, node.name, scope.path, node, known)
         self.nodes[node_id] = record
         if is_call:
             self.refused_calls.append((node_id, called))

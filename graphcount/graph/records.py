@@ -30,7 +30,7 @@ class OperatorNode(NamedTuple):
         name: Name in the file; may be empty.
         scope: Path of the body or function it stands in; empty for the main graph.
         record: The stored node, its attributes bound where it stands in a function.
-        spec: What is known of the operator; None when it is not known.
+        operator: What is known of its operator; None when nothing is.
     """
 
     id: str
@@ -39,7 +39,7 @@ class OperatorNode(NamedTuple):
     name: str
     scope: str
     record: Node
-    spec: Operator | None
+    operator: Operator | None
     kind: Literal["operator"] = "operator"
 
     @property
@@ -73,7 +73,7 @@ class Input(NamedTuple):
     op_type: Literal[""] = ""
     domain: Literal[""] = ""
     record: None = None
-    spec: None = None
+    operator: None = None
     held: tuple[Held, ...] = ()
 
     @property
@@ -93,7 +93,7 @@ class Output(NamedTuple):
     op_type: Literal[""] = ""
     domain: Literal[""] = ""
     record: None = None
-    spec: None = None
+    operator: None = None
     held: tuple[Held, ...] = ()
     outputs: tuple[str, ...] = ()
 
@@ -109,7 +109,7 @@ class Initializer(NamedTuple):
     op_type: Literal[""] = ""
     domain: Literal[""] = ""
     record: None = None
-    spec: None = None
+    operator: None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def agrees(graph: ModelGraph) -> None:
     by_operator = [node for nodes in graph.by_operator.values() for node in nodes]
     assert len(by_operator) == len(graph.operators)
     for operator in graph.operators:
-        assert operator.spec is lookup(operator.domain, operator.op_type)
+        assert operator.operator is lookup(operator.domain, operator.op_type)
 
 
 @pytest.mark.parametrize("depth", [1, 3])

@@ -115,35 +115,35 @@ class Propagation:
 
     # -------------------------------------------------------------------------------- operators
 
-    def operator(self, operator: OperatorNode) -> None:
+    def operator(self, node: OperatorNode) -> None:
         """Apply the rule of an operator."""
-        node_id, node = operator.id, operator.record
-        if node.domain == "" and node.op_type in CONTROL:
-            results = control.outputs(self.state, node_id, node)
-            if is_lost(node, self.store(operator, results)):
-                self.lost_body(node_id, node)
+        record = node.record
+        if record.domain == "" and record.op_type in CONTROL:
+            results = control.outputs(self.state, node.id, record)
+            if is_lost(record, self.store(node, results)):
+                self.lost_body(node.id, record)
             return
-        known = operator.spec
-        rule = known.shape if known is not None else None
-        if known is None or rule is None:
-            if is_lost(node, self.store(operator, [])):
-                label = operator_name(node.domain, node.op_type)
-                self.note(node_id, f"there is no shape rule for {label}")
+        operator = node.operator
+        rule = operator.shape if operator is not None else None
+        if operator is None or rule is None:
+            if is_lost(record, self.store(node, [])):
+                label = operator_name(record.domain, record.op_type)
+                self.note(node.id, f"there is no shape rule for {label}")
             return
-        facts = self.calls.facts(node_id, node)
+        facts = self.calls.facts(node.id, record)
         applied = self.found.get(facts)
         if applied is None:
-            applied = self.found[facts] = self.applied(known, rule, facts)
+            applied = self.found[facts] = self.applied(operator, rule, facts)
         results, why, beyond = applied
         if beyond:
-            self.state.beyond[node_id] = beyond
-        shapes = self.store(operator, results)
-        self.calls.found(node_id, facts, shapes)
-        if rule is unknown or not is_lost(node, shapes):
+            self.state.beyond[node.id] = beyond
+        shapes = self.store(node, results)
+        self.calls.found(node.id, facts, shapes)
+        if rule is unknown or not is_lost(record, shapes):
             return
-        given = zip(node.inputs, facts.inputs, strict=True)
+        given = zip(record.inputs, facts.inputs, strict=True)
         if all(complete(shape) is not None for name, shape in given if name):
-            self.note(node_id, why or "its size depends on the numbers that enter it")
+            self.note(node.id, why or "its size depends on the numbers that enter it")
 
     def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
         """What a rule makes of the facts, and why not more."""
@@ -229,12 +229,11 @@ class Propagation:
 
     # ---------------------------------------------------------------------------------- outcome
 
-    def store(self, operator: OperatorNode, results: list[Result]) -> tuple[Shape | None, ...]:
+    def store(self, node: OperatorNode, results: list[Result]) -> tuple[Shape | None, ...]:
         """Keep what is known of a node's outputs, declared or found; their shapes."""
-        node_id, node = operator.id, operator.record
-        infos = self.state.declared.infos(operator.scope)
+        infos = self.state.declared.infos(node.scope)
         shapes: list[Shape | None] = []
-        for position, name in enumerate(node.outputs):
+        for position, name in enumerate(node.record.outputs):
             if not name:
                 shapes.append(None)
                 continue
@@ -242,15 +241,15 @@ class Propagation:
             info = infos.get(name)
             symbols = info is not None
             if info is None and self.function_infos:
-                info = self.function_infos.get(node.offset, {}).get(name)
+                info = self.function_infos.get(node.record.offset, {}).get(name)
             if info is not None:
                 # a function's symbols are its own, and it may be called with several shapes
                 declared = self.state.declared.shape(info, symbols=symbols)
-                shape = self.refined(node_id, name, result.shape, declared)
+                shape = self.refined(node.id, name, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
-            key = node_id, name
-            if key in self.aliases:
-                result = self.returned(node_id, name, result)
+            key = node.id, name
+            if self.aliases and key in self.aliases:
+                result = self.returned(node.id, name, result)
             self.keep(key, result)
             shapes.append(result.shape)
         return tuple(shapes)
