@@ -17,7 +17,7 @@ from graphcount.auditing.files import Files
 from graphcount.auditing.operators import Use, uses
 from graphcount.auditing.payload import Facts, Scanned, scan
 from graphcount.auditing.texts import Texts
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, bodies_below
 from graphcount.loading import ModelFile, read_model
 from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -94,15 +94,10 @@ class Context:
     @cached_property
     def graphs(self) -> tuple[Graph, ...]:
         """Every graph of the file: main graph, subgraphs, of functions and training too."""
-        found = [self.proto.graph, *self.proto.training_graphs]
-        nodes = [node for function in self.proto.functions for node in function.nodes]
-        for graph in found:  # it grows
-            nodes += graph.nodes
-            found += [
-                body for n in nodes for attribute in n.attributes for body in attribute.graphs
-            ]
-            nodes = []
-        return tuple(found)
+        graphs = [self.proto.graph, *self.proto.training_graphs]
+        bodies = [function.nodes for function in self.proto.functions]
+        bodies += [graph.nodes for graph in graphs]
+        return (*graphs, *(graph for nodes in bodies for graph in bodies_below(nodes)))
 
     @cached_property
     def strings(self) -> Strings:

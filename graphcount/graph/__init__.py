@@ -40,7 +40,7 @@ from graphcount.graph.records import (
     Output,
     Use,
 )
-from graphcount.graph.walk import all_nodes, census
+from graphcount.graph.walk import all_nodes, bodies_below, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 
@@ -83,6 +83,7 @@ __all__ = [
     "Problem",
     "Use",
     "all_nodes",
+    "bodies_below",
     "build_graph",
     "cycles",
     "reached",

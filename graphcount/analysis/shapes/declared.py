@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from graphcount.errors import UsageError
-from graphcount.graph import all_nodes
+from graphcount.graph import bodies_below
 from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Shape
 from graphcount.symbolic import Dim, Expr, evaluate, symbol
@@ -270,18 +270,12 @@ def _given_names(bindings: Bindings) -> Iterator[str]:
 
 def _dim_names(proto: ModelProto, dim: object) -> Iterator[str]:
     """Symbols in everything that is declared, subgraphs included."""
-    texts = {text for graph in _graphs(proto.graph) for text in _dim_texts(graph)}
+    graphs = (proto.graph, *bodies_below(proto.graph.nodes))
+    texts = {text for graph in graphs for text in _dim_texts(graph)}
     for text in texts:
         parsed = parse(text)
         if isinstance(parsed, Expr):
             yield from parsed.symbols()
-
-
-def _graphs(graph: Graph) -> Iterator[Graph]:
-    yield graph
-    for node in all_nodes(graph.nodes):
-        for attribute in node.attributes:
-            yield from attribute.graphs
 
 
 def _dim_texts(graph: Graph) -> Iterator[str]:
