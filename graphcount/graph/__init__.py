@@ -53,6 +53,9 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     """
     builder = Builder(proto, limits)
     builder.run()
+    if builder.replaced:
+        builder = Builder(proto, limits, at_once=False)
+        builder.run()
     edges = Edges(builder.operands, builder.leaving, builder.readers)
     order = execution_order(builder.nodes, edges) if builder.backward else list(builder.nodes)
     problems = builder.problems

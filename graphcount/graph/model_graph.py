@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Edges(NamedTuple):
-    """Uses of values, by node. A node without any is missing.
+    """Uses of values, by node. A node without any may be missing, from readers it is.
 
     Attributes:
         operands: What enters a node as an input, in the order of its inputs.

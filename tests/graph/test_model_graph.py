@@ -102,3 +102,32 @@ def test_a_left_out_input_has_no_operand(save: Save) -> None:
         "input:h",
         None,
     ]
+
+
+def test_what_reads_a_default_before_a_result_replaces_it_reads_the_result(save: Save) -> None:
+    """Not valid (two definitions), but one value: who reads it first does not read another."""
+    nodes = [
+        helper.make_node("Relu", ["w"], ["a"], "early"),
+        helper.make_node("Neg", ["x"], ["w"], "makes"),
+        helper.make_node("Add", ["a", "w"], ["y"], "late"),
+    ]
+    stored = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    graph = graphcount.load(save(nodes, [stored], inputs=["x"], outputs=["y"])).model_graph
+    assert [problem.code for problem in graph.problems] == ["value twice"]
+    assert [use.node for use in graph.readers("makes")] == ["early", "late"]
+    assert graph.readers("initializer:w") == ()
+    order = [node for node in graph.order if graph.nodes[node].kind == "operator"]
+    assert order == ["makes", "early", "late"]
+
+
+def test_readers_stand_in_graph_order_where_nodes_do_not(save: Save) -> None:
+    nodes = [
+        helper.make_node("Relu", ["b"], ["y"], "first"),
+        helper.make_node("Neg", ["x"], ["b"], "second"),
+        helper.make_node("Abs", ["b"], ["z"], "third"),
+    ]
+    graph = graphcount.load(save(nodes, inputs=["x"], outputs=["y", "z"])).model_graph
+    assert [use.node for use in graph.readers("second")] == ["first", "third"]
+    order = [node for node in graph.order if graph.nodes[node].kind == "operator"]
+    assert order == ["second", "first", "third"]
+    assert not graph.cyclic
