@@ -24,12 +24,12 @@ DOMAINS = frozenset(
 
 def lookup(domain: str, op_type: str) -> Operator | None:
     """Return the record of an operator, or None when it is not known."""
-    return _table(domain).get(op_type) if domain in DOMAINS else None
+    return table(domain).get(op_type) if domain in DOMAINS else None
 
 
 @cache
-def _table(domain: str) -> Table:
-    """Import the operators of one of `DOMAINS`, the first time it is asked for."""
+def table(domain: str) -> Table:
+    """Return the records of one of `DOMAINS` by op_type; imported when first asked for."""
     match domain:
         case "":
             from graphcount.ops.standard import TABLE
@@ -51,7 +51,7 @@ def operators(*domains: str) -> dict[Key, Operator]:
     return {
         (domain, op_type): row
         for domain in domains or sorted(DOMAINS)
-        for op_type, row in _table(domain).items()
+        for op_type, row in table(domain).items()
     }
 
 
@@ -65,4 +65,5 @@ __all__ = [
     "Trait",
     "lookup",
     "operators",
+    "table",
 ]

@@ -30,7 +30,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from tests.mutation.mutants import compiles, mutants
-from tests.mutation.trial import LIMIT_S, OPTIONS, ROOT, STATE, Hot, Recorder, run_tests
+from tests.mutation.trial import LIMIT_S, OPTIONS, ROOT, STATE, Hot, Recorder, run_tests, save
 
 BUDGET_S = 3.0
 """Seconds of tests, as recorded, that one mutant is given: the nearest and fastest come first."""
@@ -84,7 +84,7 @@ def record(paths: Sequence[str]) -> None:
         for file, line in sorted(lines):
             files[file].append(line)
         known[test] = {"seconds": round(recorder.seconds[test], 4), "files": files}
-    _save("lines.json", known)
+    save("lines.json", known)
 
 
 def guards(known: dict[str, Any], area: str, mutant: Any, far: bool) -> list[str]:
@@ -150,7 +150,7 @@ def mutate(area: str, options: argparse.Namespace) -> None:
         sample = min(options.sample, len(everything))
         chosen = random.Random(options.seed).sample(everything, sample)
         results = {"mutants": {}, "of": len(everything), "seed": options.seed}
-        _save(f"{area}.json", results)
+        save(f"{area}.json", results)
     work = [(mutant, guards(known, area, mutant, options.far)) for mutant in chosen]
     work = [(mutant, tests) for mutant, tests in work if compiles(mutant.source())]
     if work:
@@ -172,7 +172,7 @@ def done(area: str, mutant: Any, tests: Sequence[str], outcome: str) -> None:
     row = {"outcome": outcome, "tests": len(tests), "before": mutant.before, "after": mutant.after}
     results["mutants"][mutant.key] = row
     results["date"] = date.today().isoformat()
-    _save(f"{area}.json", results)
+    save(f"{area}.json", results)
     print(f"{len(results['mutants'])} {outcome} {mutant.key}")
     if outcome == "survived":
         print(f"    {len(tests)} tests\n    - {mutant.before}\n    + {mutant.after}")
@@ -230,11 +230,6 @@ def _here() -> None:
 
 def _load(name: str) -> Any:
     return json.loads((STATE / name).read_text("utf-8"))
-
-
-def _save(name: str, data: Any) -> None:
-    STATE.mkdir(parents=True, exist_ok=True)
-    (STATE / name).write_text(json.dumps(data, indent=1), "utf-8")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
 import os
 import resource
 import signal
@@ -33,6 +34,12 @@ UNFIT = 77
 """Exit code of a process that could not exchange the code."""
 LIMIT_S = 120
 """Seconds after which a mutant counts as one that hangs."""
+
+
+def save(name: str, data: object) -> None:
+    """Keep what a run learned, as JSON in `STATE`."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    (STATE / name).write_text(json.dumps(data, indent=1), "utf-8")
 
 
 class Recorder:
@@ -225,8 +232,11 @@ class _Stop:
 
 
 def _run_hot(file: str, source: str, items: list[pytest.Item]) -> int:
-    if not _exchange(str(ROOT / file), source):
-        return UNFIT
+    return run_items(items) if _exchange(str(ROOT / file), source) else UNFIT
+
+
+def run_items(items: list[pytest.Item]) -> int:
+    """Run collected tests; the process ends with 1 at the first that fails."""
     items[0].config.pluginmanager.register(_Stop())
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
