@@ -17,10 +17,10 @@ from graphcount.loading.decode_tensor import (
     KEPT_NOTES,
     MODEL_LEVEL,
     TRAINING_LEVEL,
-    len_varint,
 )
 from graphcount.loading.decode_type import TypeDecoder
 from graphcount.loading.limits import Limits
+from graphcount.loading.messages import DATA_FIELDS
 from graphcount.loading.model import (
     Attribute,
     Function,
@@ -32,7 +32,8 @@ from graphcount.loading.model import (
     Tensor,
     ValueInfo,
 )
-from graphcount.loading.wire import PAYLOAD_FIELDS, Thin, fields, signed, too_deep
+from graphcount.loading.varints import len_varint, signed
+from graphcount.loading.wire import Thin, fields, too_deep
 
 LIST_IN_TUPLE = 1024
 """Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
@@ -393,7 +394,7 @@ class _Decoder(TypeDecoder):
     def large_text(self) -> None:
         """Say which fields other than payload and doc_string were too large to be read."""
         for cut in self.thin.cuts:
-            if cut.message == "TensorProto" and cut.number in PAYLOAD_FIELDS:
+            if cut.message == "TensorProto" and cut.number in DATA_FIELDS:
                 continue
             if (cut.message, cut.number) in TEXT_FIELDS:
                 continue

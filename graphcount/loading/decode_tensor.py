@@ -10,19 +10,10 @@ from bisect import bisect_left, bisect_right
 
 from graphcount.errors import DamagedError, LimitError, Unknown
 from graphcount.loading.limits import Limits
-from graphcount.loading.model import Payload, SparseTensor, Tensor, UnknownField
-from graphcount.loading.wire import (
-    LEN,
-    PAYLOAD_FIELDS,
-    VARINT,
-    VARINT_FIELDS,
-    Thin,
-    fields,
-    packed_damage,
-    packed_remainder,
-    signed,
-    varint,
-)
+from graphcount.loading.messages import DATA_FIELDS, LEN, VARINT, VARINT_FIELDS, packed_remainder
+from graphcount.loading.model import DataField, SparseTensor, Tensor, UnknownField
+from graphcount.loading.varints import packed_damage, signed, varint
+from graphcount.loading.wire import Thin, fields
 
 KEPT_NOTES = 1000
 """Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
@@ -130,11 +121,11 @@ class TensorDecoder:
     # ------------------------------------------------------------------------------ tensors
 
     def tensor(self, a: int, b: int) -> Tensor:
-        """A TensorProto without its payload."""
+        """A TensorProto without its data."""
         name, data_type, is_external, segmented = "", 0, False, False
         dims: list[int] = []
         external: list[tuple[str, str]] = []
-        payloads: dict[int, Payload] = {}
+        held: dict[int, DataField] = {}
         self.tensors += 1
         if self.tensors > self.limits.tensors:
             raise LimitError(f"more than {self.limits.tensors:,} tensors", offset=a)
@@ -146,8 +137,8 @@ class TensorDecoder:
                 data_type = signed(x)
             elif tag == 66:
                 name = self.text(x, y)
-            elif number in PAYLOAD_FIELDS:
-                self.payload(payloads, tag, x, y)
+            elif number in DATA_FIELDS:
+                self.data_field(held, tag, x, y)
             elif tag == 106:
                 external.append(self.pair(x, y))
             elif tag == 112:
@@ -156,9 +147,9 @@ class TensorDecoder:
                 segmented = True
             elif tag not in (98, 130):  # doc_string, metadata_props
                 self.skip("TensorProto", tag, x, y)
-        self.cut_payloads(payloads, a, b)
+        self.cut_fields(held, a, b)
         self.check_rank(dims, a)
-        ordered = tuple(payloads[number] for number in sorted(payloads))
+        ordered = tuple(held[number] for number in sorted(held))
         offset = self.thin.origin(a)
         return Tensor(
             name, data_type, tuple(dims), ordered, tuple(external), is_external, segmented, offset
@@ -170,8 +161,8 @@ class TensorDecoder:
             reason = f"tensor has {len(dims)} dimensions (at most {self.limits.rank})"
             raise LimitError(reason, offset=a)
 
-    def payload(self, payloads: dict[int, Payload], tag: int, x: int, y: int) -> None:
-        """Note a payload field that is present in the thin bytes."""
+    def data_field(self, held: dict[int, DataField], tag: int, x: int, y: int) -> None:
+        """Note a data field that is present in the thin bytes."""
         number, wire_type = tag >> 3, tag & 7
         start = x
         if wire_type == VARINT:  # x is the value and y the position behind it
@@ -186,11 +177,11 @@ class TensorDecoder:
         why = packed_remainder(number, len(chunk)) if wire_type == LEN else ""
         if why:
             raise DamagedError(why, offset=start)
-        before = payloads.get(number)
-        name = PAYLOAD_FIELDS[number]
+        before = held.get(number)
+        name = DATA_FIELDS[number]
         if before is None:
             kept = chunk if len(chunk) <= self.limits.kept_payload_nbytes else None
-            payloads[number] = Payload(name, self.thin.origin(start), len(chunk), 1, kept)
+            held[number] = DataField(name, self.thin.origin(start), len(chunk), 1, kept)
             return
         if name == "raw_data":
             self.again("TensorProto", "raw_data", start)
@@ -200,12 +191,12 @@ class TensorDecoder:
             and before.nbytes + len(chunk) <= self.limits.kept_payload_nbytes
         ):
             joined = before.data + chunk
-        payloads[number] = Payload(
+        held[number] = DataField(
             name, before.offset, before.nbytes + len(chunk), before.occurrences + 1, joined
         )
 
-    def cut_payloads(self, payloads: dict[int, Payload], a: int, b: int) -> None:
-        """Note the payload fields of the tensor at data[a:b] that were left out."""
+    def cut_fields(self, held: dict[int, DataField], a: int, b: int) -> None:
+        """Note the data fields of the tensor at data[a:b] that were left out."""
         thin = self.thin
         if not thin.cuts:
             return
@@ -213,16 +204,16 @@ class TensorDecoder:
             cut = thin.cuts[index]
             if cut.message != "TensorProto":
                 continue
-            if cut.number not in PAYLOAD_FIELDS:
+            if cut.number not in DATA_FIELDS:
                 continue
-            name = PAYLOAD_FIELDS[cut.number]
-            before = payloads.get(cut.number)
+            name = DATA_FIELDS[cut.number]
+            before = held.get(cut.number)
             if before is not None and name == "raw_data":
                 self.repeated("TensorProto", "raw_data", max(cut.offset, before.offset))
             total = cut.nbytes + (before.nbytes if before else 0)
             occurrences = 1 + (before.occurrences if before else 0)
             offset = min(cut.offset, before.offset) if before else cut.offset
-            payloads[cut.number] = Payload(name, offset, total, occurrences, None)
+            held[cut.number] = DataField(name, offset, total, occurrences, None)
 
     def sparse_tensor(self, a: int, b: int) -> SparseTensor:
         """A SparseTensorProto."""
@@ -244,8 +235,3 @@ class TensorDecoder:
                 self.skip("SparseTensorProto", tag, x, y)
         self.check_rank(dims, a)
         return SparseTensor(values, indices, tuple(dims), self.thin.origin(a))
-
-
-def len_varint(value: int) -> int:
-    """Bytes an unsigned number takes as a varint of minimal length."""
-    return max(1, (value.bit_length() + 6) // 7)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from graphcount.errors import LimitError
 from graphcount.loading.decode_tensor import TensorDecoder
-from graphcount.loading.messages import MESSAGES
+from graphcount.loading.messages import LEN, MESSAGES
 from graphcount.loading.model import Dim, ValueInfo
-from graphcount.loading.wire import LEN, fields, signed, too_deep
+from graphcount.loading.varints import signed
+from graphcount.loading.wire import fields, too_deep
 
 KINDS = {
     10: "tensor",
