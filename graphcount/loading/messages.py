@@ -219,6 +219,12 @@ MESSAGES: dict[str, dict[int, Field]] = {
 """All messages by name. FunctionProto 2 and 3 are of IR version 8 and older."""
 
 
+def tag(message: str, name: str) -> int:
+    """The tag of a field, `number << 3 | wire type`; of a repeated number the one not packed."""
+    number, row = next(item for item in MESSAGES[message].items() if item[1].name == name)
+    return number << 3 | WIRE_TYPES.get(row.type, LEN)
+
+
 def tags(message: str) -> dict[int, str]:
     """Names of a message's fields by tag; a repeated number has two, for it may be packed."""
     found = {}

@@ -63,8 +63,10 @@ def encode_varint(number: int) -> bytes:
 
 
 def len_varint(value: int) -> int:
-    """Bytes an unsigned number takes as a varint of minimal length."""
-    return max(1, (value.bit_length() + 6) // 7)
+    """Bytes a number takes as a varint of minimal length; a negative one is as long as they get."""
+    if value < 0:
+        return VARINT_NBYTES
+    return 1 if value < 0x80 else (value.bit_length() + 6) // 7
 
 
 def signed(number: int) -> int:

@@ -85,52 +85,50 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
         start = position
         tag = data[position]
         position += 1
-        if tag & 0x87 == LEN and tag > 7 and position < end and (size := data[position]) < 0x80:
-            # nearly every field: a one-byte tag, a one-byte size
-            content = position + 1
-            position = content + size
-            if position > end:
-                raise DamagedError(_overrun(tag, size, end - content), offset=start)
-            yield tag, content, position
-            continue
-        if tag >= 0x80:
-            tag, position = varint(data, start, end)
-            if tag >> 32:
-                raise DamagedError(f"field number {tag >> 3} does not exist", offset=start)
-        wire_type = tag & 7
-        if wire_type == LEN:
-            if position < end and (size := data[position]) < 0x80:
-                position += 1
-            else:
-                size, after = varint(data, position, end)
-                if after - position > 5:  # protobuf reads 32 bits; 35 are enough for any file
-                    raise DamagedError("a field's size is longer than 5 bytes", offset=start)
-                position = after
-            stop = position + size
-            if stop > end:
-                raise DamagedError(_overrun(tag, size, end - position), offset=start)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, position, stop
-            position = stop
-        elif wire_type == VARINT:
-            if position < end and (value := data[position]) < 0x80:
-                position += 1
-            else:
-                value, position = varint(data, position, end)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, value, position
-        elif wire_type in (I32, I64):
-            stop = position + (4 if wire_type == I32 else 8)
-            if stop > end:
-                raise DamagedError(_overrun(tag, stop - position, end - position), offset=start)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, position, stop
-            position = stop
+        if tag & 0x87 == LEN and tag > 7 and position + 1 < end:
+            # nearly every field: a tag of one byte, a size of one or two
+            size, content = data[position], position + 1
+            if size >= 0x80:
+                if (high := data[content]) < 0x80:
+                    size, content = size - 0x80 + 0x80 * high, content + 1
+                else:
+                    size, content = _size(data, tag, position, end, start)
         else:
-            raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
+            if tag >= 0x80 or tag < 8:
+                tag, position = _tag(data, start, end)
+            if tag & 7 == VARINT:
+                if position < end and (value := data[position]) < 0x80:
+                    position += 1
+                else:
+                    value, position = varint(data, position, end)
+                yield tag, value, position
+                continue
+            size, content = _size(data, tag, position, end, start)
+        position = content + size
+        if position > end:
+            raise DamagedError(_overrun(tag, size, end - content), offset=start)
+        yield tag, content, position
+
+
+def _tag(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a tag; return it with the position behind it."""
+    tag, behind = varint(data, position, end)
+    if tag < 8 or tag >> 32:
+        raise DamagedError(f"field number {tag >> 3} does not exist", offset=position)
+    return tag, behind
+
+
+def _size(data: bytes, tag: int, position: int, end: int, start: int) -> tuple[int, int]:
+    """Size and position of the content of a field that is no varint."""
+    wire_type = tag & 7
+    if wire_type == LEN:
+        size, content = varint(data, position, end)
+        if content - position > 5:  # protobuf reads 32 bits; 35 are enough for any file
+            raise DamagedError("a field's size is longer than 5 bytes", offset=start)
+        return size, content
+    if wire_type in (I32, I64):
+        return (4 if wire_type == I32 else 8), position
+    raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
 
 
 def _overrun(tag: int, size: int, left: int) -> str:
@@ -184,25 +182,13 @@ class Window:
             self.load(position)
         window, base = self.window, self.base
         limit = min(len(window), end - base)
+        start = position - base
         try:
-            tag, at = varint(window, position - base, limit)
-            wire_type = tag & 7
-            if tag < 8 or tag >> 32:
-                reason = f"field number {tag >> 3} does not exist"
-                raise DamagedError(reason, offset=position - base)
-            if wire_type == LEN:
-                begin = at
-                size, at = varint(window, begin, limit)
-                if at - begin > 5:
-                    reason = "a field's size is longer than 5 bytes"
-                    raise DamagedError(reason, offset=position - base)
-            elif wire_type == VARINT:
+            tag, at = _tag(window, start, limit)
+            if tag & 7 == VARINT:
                 size = varint(window, at, limit)[1] - at
-            elif wire_type in (I32, I64):
-                size = 4 if wire_type == I32 else 8
             else:
-                reason = f"wire type {wire_type} is not used by ONNX"
-                raise DamagedError(reason, offset=position - base)
+                size, at = _size(window, tag, at, limit, start)
         except DamagedError as error:
             raise DamagedError(error.message, offset=(error.offset or 0) + base) from None
         if base + at + size > end:

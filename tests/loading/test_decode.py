@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from graphcount.errors import DamagedError, LimitError, NotOnnxError
 from graphcount.loading import read_model
-from graphcount.loading.decode_tensor import KEPT_NOTES
+from graphcount.loading.decode_leaves import KEPT_NOTES
 from graphcount.loading.model import Attribute, ModelProto, Tensor
 
 Write = Callable[..., str]
