@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError, Problem
 from graphcount.loading.model import Tensor
-from graphcount.loading.opening import open_payload
+from graphcount.loading.opening import open_again
 from graphcount.loading.paths import has_scheme
 from graphcount.loading.source import open_regular
 
@@ -144,7 +144,7 @@ def open_external_file(data: ExternalData) -> IO[bytes] | None:
         return None
     if has_scheme(data.path):
         try:
-            return open_payload(data.path)
+            return open_again(data.path)
         except GraphcountError:
             return None
     try:

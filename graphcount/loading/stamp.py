@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.external import Way, look
-from graphcount.loading.opening import open_payload
+from graphcount.loading.opening import open_again
 from graphcount.loading.paths import has_scheme
 from graphcount.loading.source import sha256_of
 
@@ -65,5 +65,5 @@ def sha256(path: str) -> str:
     Raises:
         NotReadableError: It cannot be read, or not a second time (standard input).
     """
-    with open_payload(path) as file:
+    with open_again(path) as file:
         return sha256_of(file)
