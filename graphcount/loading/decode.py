@@ -39,6 +39,7 @@ from graphcount.loading.model import (
     Numbers,
     SparseTensor,
     Tensor,
+    merged,
 )
 from graphcount.loading.varints import len_varint, signed
 from graphcount.loading.wire import Thin, fields, too_deep
@@ -292,7 +293,7 @@ class _Decoder(LeafDecoder):
                 why = f"{count - KEPT_NOTES:,} more of this kind are not listed"
                 self.issues.append(Unknown("model", what, why))
         return ModelProto(
-            graph=_merged(found["graph"]),
+            graph=merged(found["graph"]),
             ir_version=last(found, "ir_version", 0),
             opset_imports=tuple(get("opset_import", ())),
             producer_name=last(found, "producer_name", ""),
@@ -392,19 +393,3 @@ _STEPS: dict[str, dict[int, _Step]] = {
     for message, rows in MESSAGES.items()
 }
 """What to do with each field, by its tag."""
-
-
-def _merged(graphs: list[Graph]) -> Graph:
-    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
-    if len(graphs) == 1:
-        return graphs[0]
-    return Graph(
-        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
-        nodes=tuple(row for graph in graphs for row in graph.nodes),
-        initializers=tuple(row for graph in graphs for row in graph.initializers),
-        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
-        inputs=tuple(row for graph in graphs for row in graph.inputs),
-        outputs=tuple(row for graph in graphs for row in graph.outputs),
-        value_info=tuple(row for graph in graphs for row in graph.value_info),
-        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
-    )

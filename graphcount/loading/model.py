@@ -209,6 +209,22 @@ class Graph:
         return tuple(info for info in self.inputs if info.name not in stored)
 
 
+def merged(graphs: list[Graph]) -> Graph:
+    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
+    if len(graphs) == 1:
+        return graphs[0]
+    return Graph(
+        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
+        nodes=tuple(row for graph in graphs for row in graph.nodes),
+        initializers=tuple(row for graph in graphs for row in graph.initializers),
+        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
+        inputs=tuple(row for graph in graphs for row in graph.inputs),
+        outputs=tuple(row for graph in graphs for row in graph.outputs),
+        value_info=tuple(row for graph in graphs for row in graph.value_info),
+        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
+    )
+
+
 class Function(NamedTuple):
     """A FunctionProto: a model-local function."""
 

@@ -45,8 +45,6 @@ CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 10: "e"
 CODES.update({12: "I", 13: "Q"})
 """struct codes of the types that have one, by TensorProto.DataType."""
 
-BFLOAT16 = 16
-
 Cause = Literal[
     "absent",  # the file holds no data for it
     "refused",  # an external data file that must not be read, or does not fit
@@ -308,7 +306,7 @@ def elements(data: bytes, data_type: int) -> Sequence[float] | None:
         data: Its data, as raw_data would hold it.
         data_type: TensorProto.DataType.
     """
-    if data_type == BFLOAT16:  # the upper half of a float32
+    if data_type == 16:  # bfloat16: the upper half of a float32
         halves = struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
         data = struct.pack(f"<{len(halves)}I", *(half << 16 for half in halves))
         return struct.unpack(f"<{len(halves)}f", data)
