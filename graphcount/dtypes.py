@@ -28,6 +28,10 @@ class DType(NamedTuple):
         """Bytes of `elements` numbers as raw_data packs them: ceil(elements * bits / 8)."""
         return (elements * self.bits + 7) // 8
 
+    def entries(self, elements: int) -> int:
+        """Numbers a typed field of integers holds for `elements`: those of 2 and 4 bits share."""
+        return elements if self.bits >= 8 or self.bits == 6 else self.nbytes(elements)
+
 
 DTYPES: dict[int, DType] = {
     row.code: row

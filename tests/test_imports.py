@@ -41,7 +41,7 @@ OWNERS = {
     "distributed": {"scanning"},
     "fsspec": {"loading"},
     "aiohttp": {"loading"},
-    "numpy": {"analysis", "auditing", "benchmarking"},
+    "numpy": {"auditing", "benchmarking", "loading"},
     "pyarrow": {"scanning"},
 }
 """Third-party packages and the rooms that import them, no other."""

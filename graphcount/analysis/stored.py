@@ -17,12 +17,12 @@ from graphcount.graph import all_nodes
 from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.model import (
     Attribute,
+    DataField,
     Function,
     Graph,
     ModelProto,
     Node,
     Numbers,
-    Payload,
     SparseTensor,
     Tensor,
 )
@@ -61,7 +61,7 @@ class Stored(NamedTuple):
         tensor: The record, or None for a number list.
         sparse: The sparse record, or None.
         numbers: The number list, or None.
-        external: Its side file, or None.
+        external: Its external data, or None.
         problems: What cannot be trusted about it.
     """
 
@@ -92,7 +92,7 @@ class Stored(NamedTuple):
 
     @property
     def is_external(self) -> bool:
-        """Whether its numbers lie in a side file."""
+        """Whether its data lies in an external data file."""
         return self.external is not None
 
 
@@ -305,7 +305,7 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     elements, problem = element_count(tensor.dims)
     problems = [problem] if problem else []
     dtype = tensor.dtype
-    present = sum(payload.nbytes for payload in tensor.payloads)
+    present = sum(payload.nbytes for payload in tensor.data_fields)
     if dtype is None:
         why = f"element type {dtype_name(tensor.data_type)} is not defined"
         problems.append(Problem("TEN004", "element type", why))
@@ -319,15 +319,15 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     if tensor.external:
         why = "external_data is given but data_location is not EXTERNAL"
         problems.append(_payload("EXT018", why))
-    if len(tensor.payloads) > 1:
-        names = " and ".join(payload.field for payload in tensor.payloads)
+    if len(tensor.data_fields) > 1:
+        names = " and ".join(payload.field for payload in tensor.data_fields)
         problems.append(_payload("TEN005", f"more than one payload: {names}"))
-    if not any(payload.nbytes or payload.field == "string_data" for payload in tensor.payloads):
+    if not any(payload.nbytes or payload.field == "string_data" for payload in tensor.data_fields):
         if elements and not problem:
             why = f"no payload: {expected or elements} bytes are missing"
             problems.append(_payload("TEN007", why, expected=expected, found=0))
         return Size(elements, expected, 0, expected, tuple(problems))
-    payload = tensor.payloads[0]
+    payload = tensor.data_fields[0]
     if payload.field == "raw_data" and dtype.family != "string":
         in_file = min(present, expected)
         if payload.nbytes != expected and not problem:
@@ -347,7 +347,7 @@ def _payload(rule: str, why: str, **evidence: int) -> Problem:
 
 
 def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:
-    """What is wrong with a tensor whose numbers lie in a side file."""
+    """What is wrong with a tensor with external data."""
     problems = [*external.problems]
     if dtype.family == "string":
         problems.append(Problem("TEN006", "external data", "strings cannot be external"))
@@ -357,25 +357,20 @@ def _external_problems(external: ExternalData, dtype: DType, present: int) -> li
     return problems
 
 
-def _fits(dtype: DType, elements: int, payload: Payload) -> bool:
-    """Whether a typed payload field can hold that many elements.
+def _fits(dtype: DType, elements: int, field: DataField) -> bool:
+    """Whether a typed field can hold that many elements.
 
     Fixed-width fields are checked exactly, string_data by its count, varints one by one when they
     were kept, else by their bounds: an entry takes 1 to 10 bytes.
     """
     if dtype.typed_field == "string_data":
-        return payload.occurrences == elements
+        return field.occurrences == elements
     if dtype.typed_field == "float_data" or dtype.typed_field == "double_data":
-        return payload.nbytes == dtype.nbytes(elements)
-    entries = varint_entries(dtype, elements)
-    if payload.data is not None:  # the last byte of a varint is below 128
-        return len(payload.data.translate(None, _CONTINUED)) == entries
-    return entries <= payload.nbytes <= 10 * entries
-
-
-def varint_entries(dtype: DType, elements: int) -> int:
-    """Numbers a field of varints holds for so many elements: small ones share a number."""
-    return elements if dtype.bits >= 8 or dtype.bits == 6 else dtype.nbytes(elements)
+        return field.nbytes == dtype.nbytes(elements)
+    entries = dtype.entries(elements)
+    if field.data is not None:  # the last byte of a varint is below 128
+        return len(field.data.translate(None, _CONTINUED)) == entries
+    return entries <= field.nbytes <= 10 * entries
 
 
 _CONTINUED = bytes(range(128, 256))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Counted, Row
+from graphcount.analysis.external_data import external_files
 from graphcount.analysis.framework import recover
 from graphcount.analysis.generated import WHAT, Generated, find_generated
 from graphcount.analysis.modules import Modules
-from graphcount.analysis.side_files import side_files
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import operator_problems, version_problems
@@ -193,7 +193,7 @@ def _model_info(
         node_count=model_graph.node_count,
         function_count=len(proto.functions),
         subgraph_count=model_graph.subgraph_count,
-        side_files=side_files((row.stored for row in rows), hashed=sha256 is not None),
+        side_files=external_files((row.stored for row in rows), hashed=sha256 is not None),
     )
 
 
@@ -233,7 +233,7 @@ def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
 
 def _payload_offset(row: Row) -> int | None:
     tensor = row.stored.tensor or (row.stored.sparse.values if row.stored.sparse else None)
-    return tensor.payloads[0].offset if tensor and tensor.payloads else None
+    return tensor.data_fields[0].offset if tensor and tensor.data_fields else None
 
 
 def _node_rows(

@@ -1,27 +1,25 @@
 """Values of stored tensors, read only when a rule needs them and only when they are few.
 
-Small payloads were kept while reading; larger ones are fetched from the file on demand, up to the
-budget of the `Values` object, and never when the file has changed its size.
+Small tensor data was kept while reading; more is fetched from the file on demand, up to the budget
+of the `Values` object, and never when the file has changed its size.
 """
 
 from __future__ import annotations
 
-import struct
 from array import array
 from collections.abc import Sequence
-from typing import IO
+from functools import partial
 
 from graphcount.analysis.stored import Stored
-from graphcount.errors import GraphcountError
-from graphcount.loading.external import open_side_file
-from graphcount.loading.model import Payload, Tensor
-from graphcount.loading.opening import open_payload
-from graphcount.loading.wire import signed, varint
-
-CODES = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "B", 10: "e", 11: "d"}
-CODES.update({12: "I", 13: "Q"})
-"""struct codes of the types that have one, by TensorProto.DataType."""
-
+from graphcount.loading.opening import open_source
+from graphcount.loading.tensor_data import (
+    VARINT_NAMES,
+    Part,
+    TensorReader,
+    UnreadError,
+    elements,
+    is_kept,
+)
 
 CACHED_NBYTES = 64 * 1024
 """Tensors up to this size are kept once read; of larger ones only digests are."""
@@ -40,22 +38,17 @@ class Values:
         self.complete = True
         self._cache: dict[int, bytes | None] = {}
         self._digests: dict[tuple[int, bool], bytes | None] = {}
-        self._file: IO[bytes] | None = None
+        opening = None if path == "-" else partial(open_source, path)
+        self._reader = TensorReader(path, opening, most_pieces=1)
 
     def close(self) -> None:
-        """Close the model file, if it was opened."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close what was opened."""
+        self._reader.close()
 
     def peek(self, stored: Stored, nbytes: int = 64) -> bytes | None:
         """The first bytes of a tensor in the model file, to tell tensors apart cheaply."""
-        if stored.tensor is None or stored.problems or len(stored.tensor.payloads) != 1:
-            return None
-        payload = stored.tensor.payloads[0]
-        if payload.data is not None:
-            return payload.data[:nbytes]
-        return self._read(payload.offset, min(nbytes, payload.nbytes))
+        part = self._part(stored)
+        return _bytes(part, 0, min(nbytes, part.nbytes)) if part is not None else None
 
     def raw(self, stored: Stored) -> bytes | None:
         """Bytes of a dense tensor as raw_data would hold them, or None."""
@@ -94,14 +87,23 @@ class Values:
 
     def _cell(self, stored: Stored, start: int, width: int) -> bytes | None:
         """Bytes of one number of a tensor that lies in the model file as raw bytes."""
-        if stored.tensor is None or stored.problems or len(stored.tensor.payloads) != 1:
+        part = self._part(stored)
+        tensor = stored.tensor
+        if part is None or tensor is None or tensor.data_fields[0].field in VARINT_NAMES:
             return None
-        payload = stored.tensor.payloads[0]
-        if payload.data is not None:
-            return payload.data[start : start + width]
-        if payload.field not in ("raw_data", "float_data", "double_data"):
+        return _bytes(part, start, width)
+
+    def _part(self, stored: Stored) -> Part | None:
+        """Where in the model file a tensor lies; None when it must not be looked at."""
+        tensor = stored.tensor
+        if tensor is None or stored.problems or tensor.is_external:
             return None
-        return self._read(payload.offset + start, width)
+        if self.left <= 0 and not is_kept(tensor):
+            return None
+        try:
+            return self._reader.part(tensor)
+        except UnreadError:
+            return None
 
     def numbers(self, stored: Stored) -> Sequence[float] | None:
         """The numbers of a tensor, or None when they are not to be had."""
@@ -110,18 +112,7 @@ class Values:
             return None if stored.numbers.kind == "string" else values  # type: ignore[return-value]
         data = self.raw(stored)
         tensor = stored.tensor
-        if data is None or tensor is None or tensor.dtype is None:
-            return None
-        if tensor.data_type == 16:  # bfloat16: the upper half of a float32
-            halves = struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
-            widened = struct.pack(f"<{len(halves)}I", *(half << 16 for half in halves))
-            return struct.unpack(f"<{len(halves)}f", widened)
-        code = CODES.get(tensor.data_type)
-        if code is None:
-            return None
-        size = struct.calcsize(code)
-        count = len(data) // size
-        return struct.unpack(f"<{count}{code}", data[: count * size])
+        return elements(data, tensor.data_type) if data is not None and tensor is not None else None
 
     def constant(self, stored: Stored) -> float | None:
         """The single number a tensor is filled with, or None when it holds several."""
@@ -143,70 +134,31 @@ class Values:
 
     def _fetch(self, stored: Stored) -> bytes | None:
         tensor = stored.tensor
-        if tensor is None or stored.problems:
+        if tensor is None or stored.problems or stored.dtype == "string":
             return None
-        if stored.external is None and len(tensor.payloads) != 1:
-            return None
-        if stored.external is None and tensor.payloads[0].data is not None:
-            return _as_raw(tensor, tensor.payloads[0], tensor.payloads[0].data)
-        if stored.nbytes > self.left or self.path == "-":
-            self.complete = False
-            return None
-        self.left -= stored.nbytes
-        if stored.external is not None:
-            return _read_side_file(stored)
-        payload = tensor.payloads[0]
-        if payload.occurrences != 1:
-            return None
-        data = self._read(payload.offset, payload.nbytes)
-        return _as_raw(tensor, payload, data) if data is not None else None
-
-    def _read(self, offset: int, nbytes: int) -> bytes | None:
-        """Bytes of the model file, or None when it cannot be read (or was piped in)."""
-        if self.path == "-" or self.left <= 0:
-            return None
+        data = None
         try:
-            if self._file is None:
-                self._file = open_payload(self.path)
-            self._file.seek(offset)
-            data = self._file.read(nbytes)
-        except (OSError, GraphcountError):
-            return None
-        return data if len(data) == nbytes else None
+            data = self._reader.read(tensor, stored.external, most_nbytes=self.left)
+        except UnreadError as error:
+            if error.cause in ("budget", "unkept"):
+                self.complete = False
+                return None
+        if not is_kept(tensor):
+            self.left -= stored.nbytes
+        return data
+
+
+def _bytes(part: Part, offset: int, nbytes: int) -> bytes | None:
+    try:
+        return part.read(offset, nbytes)
+    except UnreadError:
+        return None
 
 
 def _hash(data: bytes) -> bytes:
     import hashlib  # loads OpenSSL, which most counts do not need
 
     return hashlib.blake2b(data, digest_size=16).digest()
-
-
-def _read_side_file(stored: Stored) -> bytes | None:
-    if stored.external is None:
-        return None
-    file = open_side_file(stored.external)
-    if file is None:
-        return None
-    with file:
-        file.seek(stored.external.offset)
-        data = file.read(stored.nbytes)
-    return data if len(data) == stored.nbytes else None
-
-
-def _as_raw(tensor: Tensor, payload: Payload, data: bytes) -> bytes | None:
-    """A payload field as raw_data would hold it (little-endian, packed)."""
-    if payload.field in ("raw_data", "float_data", "double_data"):
-        return data
-    dtype = tensor.dtype
-    if dtype is None or dtype.bits < 8 or payload.field == "string_data":
-        return None
-    size = dtype.bits // 8
-    out = bytearray()
-    position = 0
-    while position < len(data):
-        value, position = varint(data, position, len(data))
-        out += (signed(value) & ((1 << dtype.bits) - 1)).to_bytes(size, "little")
-    return bytes(out)
 
 
 def _transpose(data: bytes, stored: Stored) -> bytes | None:

@@ -177,7 +177,6 @@ class Model:
         from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import Values
-        from graphcount.loading.stamp import sha256
 
         hash_file = options.get("hash_file", False)
         by_default = 0 if is_remote(self.path) else DEEP_BUDGET_NBYTES
@@ -185,7 +184,7 @@ class Model:
         binary = self.file.format == "onnx"  # offsets into a text form mean nothing
         values = Values(self.path if binary else "-", budget)
         try:
-            digest = sha256(self.path) if hash_file else None
+            digest = _sha256(self.path) if hash_file else None
             cost = self._cost_options(options)
             with gc_paused():
                 counted = count(self.file, self.model_graph, values)
@@ -259,6 +258,12 @@ def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[Count
     """Count a model: `load(path).report(...)`; see `CountOptions`."""
     with gc_paused():
         return load(path, limits=limits).report(**options)
+
+
+def _sha256(path: str) -> str:
+    from graphcount.loading.stamp import sha256
+
+    return sha256(path)
 
 
 def _cost_options(options: CountOptions) -> CostOptions:

@@ -13,9 +13,9 @@ from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import Body, find_bodies
+from graphcount.auditing.elements import Facts, Scanned, scan
 from graphcount.auditing.files import Files
 from graphcount.auditing.operators import Use, uses
-from graphcount.auditing.payload import Facts, Scanned, scan
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, bodies_below
 from graphcount.loading import ModelFile, read_model

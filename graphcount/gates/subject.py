@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import IO
 
 from graphcount.errors import GraphcountError
-from graphcount.loading.external import look, open_side_file
+from graphcount.loading.external import look, open_external_file
 from graphcount.loading.source import open_regular
 from graphcount.report.records import Report
 
@@ -44,7 +44,7 @@ class Subject:
         locations = {row.storage.location for row in self.report.tensors if row.storage.location}
         total = _deflated(partial(open_regular, path))
         for location in sorted(locations):
-            size = _deflated(partial(open_side_file, look(location, path)))
+            size = _deflated(partial(open_external_file, look(location, path)))
             if total is None or size is None:
                 return None
             total += size

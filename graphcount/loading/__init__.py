@@ -16,7 +16,6 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 from graphcount.loading.opening import open_source
 from graphcount.loading.paths import is_remote, public_path
-from graphcount.loading.sniff import identify, text_form
 from graphcount.loading.source import BytesSource, Source
 from graphcount.loading.wire import Thin, fields
 from graphcount.loading.wire import thin as thin_walk
@@ -102,12 +101,13 @@ def read_source(
 ) -> ModelFile:
     """Read a model from an open source; see `read_model`."""
     head = source.read(0, 4096)
-    looks_like = identify(head)
-    if looks_like is not None:
-        raise NotOnnxError(f"not an ONNX model: it looks like {looks_like}")
-    form = text_form(head, source.path)
+    form = None if _begins_as_written(head) else _text_form(head, source.path)
     if form is None:
-        proto, thin = _decode(source, head, limits)
+        try:
+            proto, thin = _decode(source, head, limits)
+        except (DamagedError, NotOnnxError):
+            _text_form(head, source.path)  # it may have a better word
+            raise
         kept = thin if keep_thin else None
         return ModelFile(proto, source.path, "onnx", source.nbytes, kept)
     from graphcount.loading.text import to_binary
@@ -118,6 +118,21 @@ def read_source(
     binary = to_binary(source.read(0, source.nbytes), form, limits)
     proto, thin = _decode(BytesSource(binary, source.path), b"", limits)
     return ModelFile(proto, source.path, form, source.nbytes, thin if keep_thin else None)
+
+
+def _begins_as_written(head: bytes) -> bool:
+    """Whether a file begins as most models do: an IR version, and a field that may follow it."""
+    return head[:1] == b"\x08" and b"\0" < head[1:2] < b"\x80" and _plausible(head[2:])
+
+
+def _text_form(head: bytes, path: str) -> str | None:
+    """Which text form of ONNX a file has, or None; raises NotOnnxError for what it is instead."""
+    from graphcount.loading.sniff import identify, text_form
+
+    looks_like = identify(head)
+    if looks_like is not None:
+        raise NotOnnxError(f"not an ONNX model: it looks like {looks_like}")
+    return text_form(head, path)
 
 
 def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:

@@ -113,8 +113,8 @@ def members(archive: str) -> list[str]:
         source.close()
 
 
-def side_member(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """A side file in the same archive: its path, its size or None, and why there is none."""
+def external_member(model_path: str, location: str) -> tuple[str, int | None, str]:
+    """External data in the same archive: its path, its size or None, and why there is none."""
     member, archive = split_member(model_path)
     folder = member.rpartition("/")[0]
     name = f"{folder}/{location}" if folder else location

@@ -1,26 +1,35 @@
-"""Thin bytes → records. Each function reads one message of onnx.proto (onnx 1.23).
+"""Thin bytes → records. Each message is read as the tables of `loading/messages.py` state it.
 
-Tags are written as `number << 3 | wire type`, so one comparison checks both; what matches no known
-tag is kept as an `UnknownField`, exactly as protobuf would keep it.
+Messages that occur once or rarely are read by `_Decoder.message`, field by field into lists. Nodes,
+attributes and tensors outnumber all others of a model: their usual fields are read in loops of
+their own. What matches no field of the tables is kept as an `UnknownField`, as protobuf would.
 """
 
 from __future__ import annotations
 
 import struct
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from graphcount.domains import canonical
 from graphcount.errors import DamagedError, LimitError, Unknown
-from graphcount.loading.decode_tensor import (
+from graphcount.loading.attributes import (
+    ONE_MESSAGE,
+    UNSTATED,
+    Found,
+    last,
+    numbers_held,
+    values_held,
+)
+from graphcount.loading.decode_leaves import (
     FUNCTION_LEVEL,
     KEPT_NOTES,
     MODEL_LEVEL,
     TRAINING_LEVEL,
-    len_varint,
+    LeafDecoder,
 )
-from graphcount.loading.decode_type import TypeDecoder
 from graphcount.loading.limits import Limits
+from graphcount.loading.messages import DATA_FIELDS, LEN, MESSAGES, VARINT, Field, tag, tags
 from graphcount.loading.model import (
     Attribute,
     Function,
@@ -30,29 +39,10 @@ from graphcount.loading.model import (
     Numbers,
     SparseTensor,
     Tensor,
-    ValueInfo,
+    merged,
 )
-from graphcount.loading.wire import PAYLOAD_FIELDS, Thin, fields, signed, too_deep
-
-LIST_IN_TUPLE = 1024
-"""Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
-
-ONE_MESSAGE = (4, 5, 11)
-"""AttributeProto.AttributeType of TENSOR, GRAPH and SPARSE_TENSOR: one message each."""
-
-UNSTATED = {
-    1: Numbers("float", (0.0,), 0, False),
-    2: Numbers("int", (0,), 0, False),
-    3: Numbers("string", (b"",), 0, False),
-    6: Numbers("float", (), 0, True),
-    7: Numbers("int", (), 0, True),
-    8: Numbers("string", (), 0, True),
-}
-"""What an attribute holds that states its type only: proto3 writers leave out zeros, and an empty
-list has no field at all."""
-
-TEXT_FIELDS = {("ModelProto", 6), ("GraphProto", 10), ("NodeProto", 6), ("TensorProto", 12)}
-"""doc_string fields: skipping a huge one loses nothing that is counted."""
+from graphcount.loading.varints import len_varint, signed
+from graphcount.loading.wire import Thin, fields, too_deep
 
 
 def decode_model(thin: Thin, limits: Limits) -> ModelProto:
@@ -70,304 +60,232 @@ def decode_model(thin: Thin, limits: Limits) -> ModelProto:
         raise type(error)(error.message, offset=origin, rule=error.rule) from None
 
 
-NAME_TAGS = frozenset({10, 18, 26})
-"""NodeProto: input, output, name."""
+_INPUT, _OUTPUT, _NAME, _OP_TYPE, _ATTRIBUTE, _DOMAIN = (
+    tag("NodeProto", name) for name in ("input", "output", "name", "op_type", "attribute", "domain")
+)
+_NAME_TAGS = frozenset({_INPUT, _OUTPUT, _NAME})
+_NODE_TAGS = _NAME_TAGS | {_OP_TYPE, _ATTRIBUTE, _DOMAIN}
+"""The fields that nearly every node is made of."""
 
-NODE_TAGS = NAME_TAGS | {34, 42, 58}
-"""And op_type, attribute, domain: the fields that nearly every node is made of."""
+_ATTRIBUTE_NAME, _ATTRIBUTE_TYPE = tag("AttributeProto", "name"), tag("AttributeProto", "type")
+_INTS = tag("AttributeProto", "ints")
+_PACKED_INTS = _INTS | LEN
 
 
-class _Decoder(TypeDecoder):
+class _Decoder(LeafDecoder):
     """Reads attributes, nodes, graphs, functions and the model."""
+
+    def message(self, name: str, a: int, b: int) -> Found:
+        """What the fields of the message at data[a:b] hold."""
+        found: Found = {}
+        steps = _STEPS[name]
+        for tag_, x, y in fields(self.data, a, b):
+            step = steps.get(tag_)
+            if step is None:
+                self.skip(name, tag_, x, y)
+                continue
+            slot, read, once = step
+            if read is None:
+                continue
+            if slot not in found:
+                found[slot] = []
+            elif once:
+                self.again(name, slot, x)
+            found[slot].append(read(self, x, y))
+        return found
+
+    def field(self, message: str, tag_: int, x: int, y: int, found: Found) -> None:
+        """Add what one field holds, for messages whose usual fields are read in place."""
+        step = _STEPS[message].get(tag_)
+        if step is None:
+            self.skip(message, tag_, x, y)
+        elif step.read is not None:
+            found.setdefault(step.slot, []).append(step.read(self, x, y))
 
     # --------------------------------------------------------------------------- attributes
 
     def attribute(self, a: int, b: int) -> Attribute:
         """An AttributeProto."""
-        name, kind, reference = "", 0, ""
+        name, kind = "", 0
         integers: list[int] = []
-        floats: list[bytes] = []
-        strings: list[bytes] = []
-        number: Numbers | None = None
-        integer_nbytes = 0
-        tensors: list[Tensor] = []
-        sparse: list[SparseTensor] = []
-        graphs: list[Graph] = []
-        data = self.data
-        for tag, x, y in fields(data, a, b):
-            if tag == 10:
+        found: Found = {}
+        steps = _STEPS["AttributeProto"]
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ == _ATTRIBUTE_NAME:
                 name = self.word(x, y)
-            elif tag == 160:
+            elif tag_ == _ATTRIBUTE_TYPE:
                 kind = signed(x)
-            elif tag == 24:
-                number = Numbers("int", (signed(x),), len_varint(x), False)
-            elif tag == 64 or tag == 66:
-                self.integers(tag, x, y, integers)
-                integer_nbytes += len_varint(x) if tag == 64 else y - x
-            elif tag == 21:
-                number = Numbers("float", struct.unpack("<f", data[x:y]), 4, False)
-            elif tag == 61 or tag == 58:
-                if (y - x) % 4:
-                    raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
-                floats.append(data[x:y])
-            elif tag == 34:
-                number = Numbers("string", (data[x:y],), y - x, False)
-            elif tag == 74:
-                strings.append(data[x:y])
-            elif tag == 42 or tag == 82:
-                tensors.append(self.tensor(x, y))
-            elif tag == 50 or tag == 90:
-                graphs.append(self.graph(x, y))
-            elif tag == 178 or tag == 186:
-                sparse.append(self.sparse_tensor(x, y))
-            elif tag == 170:
-                reference = self.text(x, y)
-            elif tag == 114 or tag == 122:  # tp, type_protos
-                self.nested("TypeProto", x, y, self.level + 3)
-            elif tag != 106:  # doc_string
-                self.skip("AttributeProto", tag, x, y)
-        messages = len(tensors) + len(graphs) + len(sparse)
-        lists = bool(integers) + bool(floats) + bool(strings)
-        held = lists + (number is not None) + (messages > 0)
-        if held > 1 or (messages > 1 and kind in ONE_MESSAGE):
+            elif tag_ == _INTS:
+                integers.append(signed(x))
+            elif tag_ == _PACKED_INTS:
+                integers += self.integers(x, y)
+            elif (step := steps.get(tag_)) is None:
+                self.skip("AttributeProto", tag_, x, y)
+            elif (read := step.read) is not None:
+                slot = step.slot
+                if slot in found:
+                    found[slot].append(read(self, x, y))
+                else:
+                    found[slot] = [read(self, x, y)]
+        reference, numbers = last(found, "ref_attr_name", ""), numbers_held(found, integers)
+        if numbers is None and not reference:
+            numbers = UNSTATED.get(kind)
+        get = found.get
+        tensors, sparse, graphs = get("tensors", ()), get("sparse", ()), get("graphs", ())
+        messages = len(tensors) + len(sparse) + len(graphs)
+        if (messages > 1 and kind in ONE_MESSAGE) or (found and values_held(found, integers) > 1):
             why = "it holds more than one value; readers differ in which they take"
             self.note(Unknown(name[:120], "attribute", why))
-        if integers:
-            number = Numbers("int", _compact("q", integers), integer_nbytes, True)
-        elif floats:
-            packed = b"".join(floats)
-            values: Sequence[float] = array("f", packed)
-            if len(values) <= LIST_IN_TUPLE:
-                values = tuple(values)
-            number = Numbers("float", values, len(packed), True)
-        elif strings:
-            number = Numbers("string", tuple(strings), sum(map(len, strings)), True)
-        elif number is None and not reference:
-            number = UNSTATED.get(kind)
         return Attribute(
             name,
             kind,
             reference,
-            number,
+            numbers,
             tuple(tensors),
             tuple(sparse),
             tuple(graphs),
             self.thin.origin(a),
         )
 
+    def int_(self, x: int, y: int) -> Numbers:
+        """AttributeProto.i."""
+        return Numbers("int", (signed(x),), len_varint(x), False)
+
+    def float_(self, x: int, y: int) -> Numbers:
+        """AttributeProto.f."""
+        return Numbers("float", struct.unpack("<f", self.data[x:y]), 4, False)
+
+    def string_(self, x: int, y: int) -> Numbers:
+        """AttributeProto.s."""
+        return Numbers("string", (self.data[x:y],), y - x, False)
+
+    def floats(self, x: int, y: int) -> bytes:
+        """Floats, packed or one."""
+        if (y - x) % 4:
+            raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
+        return self.data[x:y]
+
+    def nested_type(self, x: int, y: int) -> None:
+        """A TypeProto in an attribute: nobody reads it, but it must not be too deep."""
+        self.nested("TypeProto", x, y, self.level + 3)
+
     # ------------------------------------------------------------------------- nodes, graphs
 
     def node(self, a: int, b: int) -> Node:
         """A NodeProto; its fields outnumber all others of a model: short ones are read in place."""
-        op_type = domain = name = overload = ""
+        op_type = domain = name = ""
         inputs: list[str] = []
         outputs: list[str] = []
         attributes: list[Attribute] = []
-        metadata: dict[str, str] = {}
-        data, position = self.data, a
+        rest: Found = {}
+        data, position, interned = self.data, a, self.interned
         self.nodes += 1
         if self.nodes > self.limits.nodes:
             raise LimitError(f"more than {self.limits.nodes:,} nodes", offset=a)
         while position < b:
-            tag, x = data[position], position + 2
-            if tag in NODE_TAGS and x <= b and (size := data[x - 1]) < 0x80 and x + size <= b:
+            tag_, x = data[position], position + 2
+            if tag_ in _NODE_TAGS and x <= b and (size := data[x - 1]) < 0x80 and x + size <= b:
                 position = x + size
             else:
-                tag, x, position = next(fields(data, position, b))
-            if tag in NAME_TAGS:
+                tag_, x, position = next(fields(data, position, b))
+            if tag_ in _NAME_TAGS:
                 try:
                     text = data[x:position].decode()
                 except UnicodeDecodeError:
                     text = self.text(x, position)
-                if tag == 10:
+                if tag_ == _INPUT:
                     inputs.append(text)
-                elif tag == 18:
+                elif tag_ == _OUTPUT:
                     outputs.append(text)
                 else:
                     name = text
-            elif tag == 34:
-                op_type = self.word(x, position)
-            elif tag == 42:
+            elif tag_ == _OP_TYPE:
+                op_type = interned.get(data[x:position]) or self.word(x, position)
+            elif tag_ == _ATTRIBUTE:
                 attributes.append(self.attribute(x, position))
-            elif tag == 58:
-                domain = self.word(x, position)
-            elif tag == 66:
-                overload = self.word(x, position)
-            elif tag == 74:
-                key, value = self.pair(x, position)
-                metadata[key] = value
-            elif tag not in (50, 82):  # doc_string, device_configurations
-                self.skip("NodeProto", tag, x, position)
+            elif tag_ == _DOMAIN:
+                domain = canonical(self.word(x, position))
+            else:
+                self.field("NodeProto", tag_, x, position, rest)
         return Node(
             op_type,
-            canonical(domain),
+            domain,
             name,
             tuple(inputs),
             tuple(outputs),
             tuple(attributes),
-            overload,
-            metadata,
+            last(rest, "overload", "") if rest else "",
+            dict(rest.get("metadata_props", ())) if rest else {},
             self.thin.origin(a),
         )
 
-    def enter(self, a: int) -> None:
-        """Go one graph deeper; what its attributes hold is three messages below it."""
+    def graph(self, a: int, b: int) -> Graph:
+        """A GraphProto; what its attributes hold is three messages below it."""
         self.level += 3
         if self.level + 3 > self.limits.message_depth:
             raise LimitError(too_deep(self.limits), offset=a, rule="FMT003")
-
-    def graph(self, a: int, b: int) -> Graph:
-        """A GraphProto."""
-        self.enter(a)
-        name = ""
-        nodes: list[Node] = []
-        initializers: list[Tensor] = []
-        sparse: list[SparseTensor] = []
-        inputs: list[ValueInfo] = []
-        outputs: list[ValueInfo] = []
-        value_info: list[ValueInfo] = []
-        metadata: dict[str, str] = {}
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 10:
-                nodes.append(self.node(x, y))
-            elif tag == 42:
-                initializers.append(self.tensor(x, y))
-            elif tag == 106:
-                value_info.append(self.value_info(x, y))
-            elif tag == 90:
-                inputs.append(self.value_info(x, y))
-            elif tag == 98:
-                outputs.append(self.value_info(x, y))
-            elif tag == 122:
-                sparse.append(self.sparse_tensor(x, y))
-            elif tag == 18:
-                name = self.text(x, y)
-            elif tag == 130:
-                key, value = self.pair(x, y)
-                metadata[key] = value
-            elif tag not in (82, 114):  # doc_string, quantization_annotation
-                self.skip("GraphProto", tag, x, y)
+        get = self.message("GraphProto", a, b).get
         self.level -= 3
         return Graph(
-            name=name,
-            nodes=tuple(nodes),
-            initializers=tuple(initializers),
-            sparse_initializers=tuple(sparse),
-            inputs=tuple(inputs),
-            outputs=tuple(outputs),
-            value_info=tuple(value_info),
-            metadata=metadata,
+            name=get("name", [""])[-1],
+            nodes=tuple(get("node", ())),
+            initializers=tuple(get("initializer", ())),
+            sparse_initializers=tuple(get("sparse_initializer", ())),
+            inputs=tuple(get("input", ())),
+            outputs=tuple(get("output", ())),
+            value_info=tuple(get("value_info", ())),
+            metadata=dict(get("metadata_props", ())),
         )
 
     # ------------------------------------------------------------------------ functions, model
 
     def function(self, a: int, b: int) -> Function:
         """A FunctionProto."""
-        name = domain = overload = ""
-        inputs: list[str] = []
-        outputs: list[str] = []
-        attributes: list[str] = []
-        attribute_protos: list[Attribute] = []
-        nodes: list[Node] = []
-        value_info: list[ValueInfo] = []
-        opsets: list[tuple[str, int]] = []
-        metadata: dict[str, str] = {}
         self.level = FUNCTION_LEVEL
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 10:
-                name = self.word(x, y)
-            elif tag == 34:
-                inputs.append(self.text(x, y))
-            elif tag == 42:
-                outputs.append(self.text(x, y))
-            elif tag == 50:
-                attributes.append(self.text(x, y))
-            elif tag == 58:
-                nodes.append(self.node(x, y))
-            elif tag == 74:
-                opsets.append(self.opset(x, y))
-            elif tag == 82:
-                domain = self.word(x, y)
-            elif tag == 90:
-                attribute_protos.append(self.attribute(x, y))
-            elif tag == 98:
-                value_info.append(self.value_info(x, y))
-            elif tag == 106:
-                overload = self.word(x, y)
-            elif tag == 114:
-                key, value = self.pair(x, y)
-                metadata[key] = value
-            elif tag not in (16, 66):  # since_version of old files, doc_string
-                self.skip("FunctionProto", tag, x, y)
+        found = self.message("FunctionProto", a, b)
         self.level = MODEL_LEVEL
+        get = found.get
         return Function(
-            name,
-            domain,
-            overload,
-            tuple(inputs),
-            tuple(outputs),
-            tuple(attributes),
-            tuple(attribute_protos),
-            tuple(nodes),
-            tuple(value_info),
-            tuple(opsets),
-            metadata,
+            name=last(found, "name", ""),
+            domain=last(found, "domain", ""),
+            overload=last(found, "overload", ""),
+            inputs=tuple(get("input", ())),
+            outputs=tuple(get("output", ())),
+            attributes=tuple(get("attribute", ())),
+            attribute_protos=tuple(get("attribute_proto", ())),
+            nodes=tuple(get("node", ())),
+            value_info=tuple(get("value_info", ())),
+            opset_imports=tuple(get("opset_import", ())),
+            metadata=dict(get("metadata_props", ())),
         )
+
+    def sparse_tensor(self, a: int, b: int) -> SparseTensor:
+        """A SparseTensorProto."""
+        found = self.message("SparseTensorProto", a, b)
+        offset = self.thin.origin(a)
+        empty = Tensor("", 0, (), (), (), False, False, offset)
+        dims = [dim for piece in found.get("dims", ()) for dim in piece]
+        self.check_rank(dims, a)
+        values, indices = last(found, "values", empty), last(found, "indices", empty)
+        return SparseTensor(values, indices, tuple(dims), offset)
 
     def opset(self, a: int, b: int) -> tuple[str, int]:
         """An OperatorSetIdProto."""
-        domain, version = "", 0
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 10:
-                domain = self.word(x, y)
-            elif tag == 16:
-                version = signed(x)
-            else:
-                self.skip("OperatorSetIdProto", tag, x, y)
-        return domain, version
+        found = self.message("OperatorSetIdProto", a, b)
+        return last(found, "domain", ""), last(found, "version", 0)
 
     def training(self, a: int, b: int) -> list[Graph]:
         """A TrainingInfoProto: its graphs (initialization, algorithm)."""
-        graphs = []
         self.level = TRAINING_LEVEL
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 10 or tag == 18:
-                graphs.append(self.graph(x, y))
-            elif tag not in (26, 34):  # bindings
-                self.skip("TrainingInfoProto", tag, x, y)
+        found = self.message("TrainingInfoProto", a, b)
         self.level = MODEL_LEVEL
-        return graphs
+        return found.get("graphs", [])
 
     def model(self, a: int, b: int) -> ModelProto:
         """A ModelProto; fields in any order, as protobuf allows."""
-        graphs: list[Graph] = []
-        numbers = {8: 0, 40: 0}
-        texts = {18: "", 26: "", 34: ""}
-        opsets: list[tuple[str, int]] = []
-        functions: list[Function] = []
-        training: list[Graph] = []
-        metadata: dict[str, str] = {}
-        for tag, x, y in fields(self.data, a, b):
-            if tag == 58:
-                if graphs:
-                    self.again("ModelProto", "graph", x)
-                graphs.append(self.graph(x, y))
-            elif tag in numbers:
-                numbers[tag] = signed(x)
-            elif tag in texts:
-                texts[tag] = self.text(x, y)
-            elif tag == 66:
-                opsets.append(self.opset(x, y))
-            elif tag == 114:
-                key, value = self.pair(x, y)
-                metadata[key] = value
-            elif tag == 162:
-                training.extend(self.training(x, y))
-            elif tag == 202:
-                functions.append(self.function(x, y))
-            elif tag not in (50, 210):  # doc_string, configuration
-                self.skip("ModelProto", tag, x, y)
-        if not graphs:
+        found = self.message("ModelProto", a, b)
+        get = found.get
+        if "graph" not in found:
             raise DamagedError("no graph", offset=None, rule="FMT010")
         self.large_text()
         for what, count in (("issue", self.note_count), ("unknown field", self.unknown_count)):
@@ -375,48 +293,103 @@ class _Decoder(TypeDecoder):
                 why = f"{count - KEPT_NOTES:,} more of this kind are not listed"
                 self.issues.append(Unknown("model", what, why))
         return ModelProto(
-            graph=_merged(graphs),
-            ir_version=numbers[8],
-            opset_imports=tuple(opsets),
-            producer_name=texts[18],
-            producer_version=texts[26],
-            domain=texts[34],
-            model_version=numbers[40],
-            functions=tuple(functions),
-            training_graphs=tuple(training),
-            metadata=metadata,
+            graph=merged(found["graph"]),
+            ir_version=last(found, "ir_version", 0),
+            opset_imports=tuple(get("opset_import", ())),
+            producer_name=last(found, "producer_name", ""),
+            producer_version=last(found, "producer_version", ""),
+            domain=last(found, "domain", ""),
+            model_version=last(found, "model_version", 0),
+            functions=tuple(get("functions", ())),
+            training_graphs=tuple(graph for graphs in get("training_info", ()) for graph in graphs),
+            metadata=dict(get("metadata_props", ())),
             issues=tuple(self.issues),
             unknown_fields=tuple(self.unknown_fields),
             repeated_fields=tuple(self.repeated_fields),
         )
 
     def large_text(self) -> None:
-        """Say which fields other than payload and doc_string were too large to be read."""
+        """Say which fields other than data and doc_string were too large to be read."""
         for cut in self.thin.cuts:
-            if cut.message == "TensorProto" and cut.number in PAYLOAD_FIELDS:
+            if cut.message == "TensorProto" and cut.number in DATA_FIELDS:
                 continue
-            if (cut.message, cut.number) in TEXT_FIELDS:
+            row = MESSAGES[cut.message].get(cut.number)
+            if row is not None and row.text == "doc":
                 continue
             where = f"{cut.message} field {cut.number}"
             why = f"{cut.nbytes:,} bytes at byte {cut.offset} were not read"
             self.note(Unknown(where, "field", why))
 
 
-def _compact(code: str, values: list[int]) -> Sequence[int]:
-    return tuple(values) if len(values) <= LIST_IN_TUPLE else array(code, values)
+class _Step(NamedTuple):
+    """What to do with a field.
+
+    Attributes:
+        slot: Where its values are collected: the name of the field, or of the first of several
+            that belong together.
+        read: Reads one value; None for what nobody needs.
+        once: A second one is noted: readers differ in what they make of it.
+    """
+
+    slot: str
+    read: Callable[[_Decoder, int, int], Any] | None
+    once: bool = False
 
 
-def _merged(graphs: list[Graph]) -> Graph:
-    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
-    if len(graphs) == 1:
-        return graphs[0]
-    return Graph(
-        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
-        nodes=tuple(row for graph in graphs for row in graph.nodes),
-        initializers=tuple(row for graph in graphs for row in graph.initializers),
-        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
-        inputs=tuple(row for graph in graphs for row in graph.inputs),
-        outputs=tuple(row for graph in graphs for row in graph.outputs),
-        value_info=tuple(row for graph in graphs for row in graph.value_info),
-        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
-    )
+_READERS: dict[str, Callable[[_Decoder, int, int], Any]] = {
+    "string": _Decoder.text,
+    "int": _Decoder.integer,
+    "AttributeProto": _Decoder.attribute,
+    "FunctionProto": _Decoder.function,
+    "GraphProto": _Decoder.graph,
+    "NodeProto": _Decoder.node,
+    "OperatorSetIdProto": _Decoder.opset,
+    "StringStringEntryProto": _Decoder.pair,
+    "TensorProto": _Decoder.tensor,
+    "SparseTensorProto": _Decoder.sparse_tensor,
+    "TrainingInfoProto": _Decoder.training,
+    "ValueInfoProto": _Decoder.value_info,
+}
+"""What reads a field, by its type; nobody needs fields of other types."""
+
+_OTHERS: dict[tuple[str, str], _Step] = {
+    ("AttributeProto", "i"): _Step("single", _Decoder.int_),
+    ("AttributeProto", "f"): _Step("single", _Decoder.float_),
+    ("AttributeProto", "s"): _Step("single", _Decoder.string_),
+    ("AttributeProto", "floats"): _Step("floats", _Decoder.floats),
+    ("AttributeProto", "strings"): _Step("strings", _Decoder.raw),
+    ("AttributeProto", "t"): _Step("tensors", _Decoder.tensor),
+    ("AttributeProto", "g"): _Step("graphs", _Decoder.graph),
+    ("AttributeProto", "sparse_tensor"): _Step("sparse", _Decoder.sparse_tensor),
+    ("AttributeProto", "sparse_tensors"): _Step("sparse", _Decoder.sparse_tensor),
+    ("AttributeProto", "tp"): _Step("types", _Decoder.nested_type),
+    ("AttributeProto", "type_protos"): _Step("types", _Decoder.nested_type),
+    ("TrainingInfoProto", "initialization"): _Step("graphs", _Decoder.graph),
+    ("TrainingInfoProto", "algorithm"): _Step("graphs", _Decoder.graph),
+}
+"""Fields that are read in a way of their own, or together with others."""
+
+_WORDS = frozenset({"op_type", "domain", "overload"})
+"""Strings that repeat often."""
+
+
+def _step(message: str, tag_: int, name: str, row: Field) -> _Step:
+    """What to do with one field."""
+    other = _OTHERS.get((message, name))
+    if other is not None:
+        return other
+    if row.type == "int" and row.many:
+        return _Step(name, _Decoder.one_integer if tag_ & 7 == VARINT else _Decoder.integers)
+    if row.text == "doc":
+        return _Step(name, None)
+    read = _Decoder.word if name in _WORDS else _READERS.get(row.type)
+    return _Step(name, read, row.type in MESSAGES and not row.many)
+
+
+_STEPS: dict[str, dict[int, _Step]] = {
+    message: {
+        tag_: _step(message, tag_, rows[tag_ >> 3].name, rows[tag_ >> 3]) for tag_ in tags(message)
+    }
+    for message, rows in MESSAGES.items()
+}
+"""What to do with each field, by its tag."""

@@ -1,9 +1,9 @@
-"""External data: where a tensor's side file is, without opening it.
+"""External data: where a tensor's file is, without opening it.
 
-Sizing a tensor needs its dims only, so a side file is looked at (`lstat`, `stat`), never opened,
+Sizing a tensor needs its dims only, so the file is looked at (`lstat`, `stat`), never opened,
 while counting. A location is contained: relative, without `..`, and after links inside the folder
 of the model or the folder of the file the model's own path resolves to (Hugging Face caches keep
-both the model and its side files as links into one folder of blobs). The attacks behind each check:
+both the model and its data as links into one folder of blobs). The attacks behind each check:
 CVE-2022-25882, CVE-2024-27318, CVE-2025-51480, CVE-2026-34446, CVE-2026-34447.
 """
 
@@ -20,15 +20,15 @@ from typing import IO, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError, Problem
 from graphcount.loading.model import Tensor
-from graphcount.loading.opening import open_payload
+from graphcount.loading.opening import open_again
 from graphcount.loading.paths import has_scheme
 from graphcount.loading.source import open_regular
 
 KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""
 
-REMOTE_SIDE_FILES = 1000
-"""Side files of a remote model that are looked at: each is a request that a model can cause."""
+REMOTE_FILES = 1000
+"""Files of a remote model that are looked at: each is a request that a model can cause."""
 
 _NUMBER = re.compile(r"[0-9]{1,19}\Z")
 _SHA1 = re.compile(r"[0-9A-Fa-f]{40}\Z")
@@ -42,10 +42,10 @@ class ExternalData(NamedTuple):
 
     Attributes:
         location: As stated.
-        offset: First byte in the side file.
+        offset: First byte in the file.
         length: Stated bytes, or None.
-        path: The side file, absolute; None when it must not be touched.
-        nbytes: Size of the side file, or None when it is missing or must not be touched.
+        path: The file, absolute; None when it must not be touched.
+        nbytes: Size of the file, or None when it is missing or must not be touched.
         problems: Why the data cannot be trusted to be there; empty when all is well.
         notes: Worth saying, but the data is there (a link inside the folder).
         checksum: As stated, or None.
@@ -79,7 +79,7 @@ def locate(
     Args:
         tensor: A tensor whose `is_external` is true.
         model_path: Path of the model as given; `-` has no folder.
-        cache: Side files already looked at, by location; filled here.
+        cache: Files already looked at, by location; filled here.
         way: The way to them, as far as it is known; filled here.
     """
     entries: Mapping[str, str] = dict(reversed(tensor.external))  # the first of duplicates
@@ -117,7 +117,7 @@ def locate(
 def _range_problems(
     tensor: Tensor, offset: int, length: int | None, size: int | None
 ) -> Iterator[Problem]:
-    """Whether offset and length fit the tensor and the side file."""
+    """Whether offset and length fit the tensor and the file."""
     dtype = tensor.dtype
     needed = length or 0
     if dtype is not None and dtype.bits and all(dim >= 0 for dim in tensor.dims):
@@ -135,8 +135,8 @@ def _problem(rule: str, why: str, **evidence: int) -> Problem:
     return Problem(rule, "external data", why, evidence)
 
 
-def open_side_file(data: ExternalData) -> IO[bytes] | None:
-    """Open a contained side file for reading, or return None when it must not be read.
+def open_external_file(data: ExternalData) -> IO[bytes] | None:
+    """Open a contained external data file for reading, or return None when it must not be read.
 
     Nothing that is missing, escapes, or has another hard link is opened.
     """
@@ -144,7 +144,7 @@ def open_side_file(data: ExternalData) -> IO[bytes] | None:
         return None
     if has_scheme(data.path):
         try:
-            return open_payload(data.path)
+            return open_again(data.path)
         except GraphcountError:
             return None
     try:
@@ -182,7 +182,7 @@ def look(location: str, model_path: str, others: int = 0, way: Way | None = None
 
 
 class Way:
-    """The way from a model's folder to its side files: each step of it is looked at once.
+    """The way from a model's folder to its external data: each step of it is looked at once.
 
     Args:
         model_path: Path of the model as given.
@@ -231,7 +231,7 @@ def _step(path: str) -> str | None:
 
 
 def _resolve(location: str, way: Way) -> ExternalData:
-    """Follow links to the side file, and look at what is there; raises OSError."""
+    """Follow links to an external data file, and look at what is there; raises OSError."""
     parts = _parts(location)
     resolved = way.follow(parts)
     notes = []
@@ -253,14 +253,14 @@ def _resolve(location: str, way: Way) -> ExternalData:
 
 
 def _look_elsewhere(location: str, model_path: str, others: int) -> ExternalData:
-    """Size a side file beside a remote model, or in its archive."""
-    if others >= REMOTE_SIDE_FILES:
-        why = f"more than {REMOTE_SIDE_FILES:,} side files; {location} is not looked at"
+    """Size an external data file beside a remote model, or in its archive."""
+    if others >= REMOTE_FILES:
+        why = f"more than {REMOTE_FILES:,} side files; {location} is not looked at"
         return ExternalData(location, problems=(_problem("EXT006", why),))
     if model_path.startswith("zip://"):
-        from graphcount.loading.archive import side_member as find
+        from graphcount.loading.archive import external_member as find
     else:
-        from graphcount.loading.remote import side_file as find
+        from graphcount.loading.remote import external_file as find
     path, nbytes, why = find(model_path, "/".join(_parts(location)))
     if nbytes is None:
         return ExternalData(location, problems=(_problem("EXT006", f"{location} {why}"),))

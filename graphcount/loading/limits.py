@@ -23,7 +23,7 @@ class Limits:
     rank: int = 64
     """Dimensions of a tensor (numpy and onnxruntime stop here)."""
     kept_payload_nbytes: int = 1024
-    """Payload fields up to this size stay in memory: shapes, axes and scalars are this small."""
+    """Data fields up to this size stay in memory: shapes, axes and scalars are this small."""
     text_nbytes: int = 16 * 2**20
     """A leaf field that is no payload is skipped above this size."""
     whole_file_nbytes: int = 32 * 2**20

@@ -1,12 +1,18 @@
 """Every message of onnx.proto (onnx 1.23): field number → name, type, singular or repeated.
 
-The table serves whoever walks over a whole file: every string, every unknown field. Types are
-`string`, `bytes`, `int` (varints and enums), `float`, `double`, or the name of a message.
+The one statement of onnx.proto: the decoder, the walk that leaves tensor data out, and whoever
+looks at every string or for unknown fields read these tables. Types are `string`, `bytes`, `int`
+(varints and enums), `float`, `double`, or the name of a message.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+VARINT, I64, LEN, I32 = 0, 1, 2, 5
+
+WIRE_TYPES = {"int": VARINT, "float": I32, "double": I64}
+"""Wire types of numbers that are not packed; all else is length-delimited."""
 
 
 class Field(NamedTuple):
@@ -211,3 +217,59 @@ MESSAGES: dict[str, dict[int, Field]] = {
     },
 }
 """All messages by name. FunctionProto 2 and 3 are of IR version 8 and older."""
+
+
+def tag(message: str, name: str) -> int:
+    """The tag of a field, `number << 3 | wire type`; of a repeated number the one not packed."""
+    number, row = next(item for item in MESSAGES[message].items() if item[1].name == name)
+    return number << 3 | WIRE_TYPES.get(row.type, LEN)
+
+
+def tags(message: str) -> dict[int, str]:
+    """Names of a message's fields by tag; a repeated number has two, for it may be packed."""
+    found = {}
+    for number, row in MESSAGES[message].items():
+        found[number << 3 | WIRE_TYPES.get(row.type, LEN)] = row.name
+        if row.many:
+            found[number << 3 | LEN] = row.name
+    return found
+
+
+def _holders() -> dict[str, dict[int, str]]:
+    """Messages that can hold a tensor, by the field that leads to them."""
+    holders: dict[str, dict[int, str]] = {"TensorProto": {}}
+    grown = True
+    while grown:
+        found = {
+            name: {n: row.type for n, row in message.items() if row.type in holders}
+            for name, message in MESSAGES.items()
+        }
+        found = {name: rows for name, rows in found.items() if rows or name in holders}
+        grown, holders = found != holders, found
+    return holders
+
+
+HOLDERS = _holders()
+"""Messages that can hold a tensor, by the field that leads to them."""
+
+DATA_FIELDS = {
+    number: row.name
+    for number, row in MESSAGES["TensorProto"].items()
+    if row.name.endswith("_data") and row.type not in MESSAGES
+}
+"""TensorProto fields that hold data."""
+
+VARINT_FIELDS = frozenset(n for n in DATA_FIELDS if MESSAGES["TensorProto"][n].type == "int")
+"""Those of varints."""
+
+_FIXED_NBYTES = {
+    number: {"float": 4, "double": 8}.get(MESSAGES["TensorProto"][number].type, 1)
+    for number in DATA_FIELDS
+}
+"""Bytes of each number, where all take as many; else 1."""
+
+
+def packed_remainder(number: int, nbytes: int) -> str:
+    """What is wrong with the size of a packed data field; empty where it is whole numbers."""
+    size = _FIXED_NBYTES[number]
+    return f"packed numbers of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""

@@ -1,4 +1,4 @@
-"""Records of a model as the file states it: the ONNX messages, without the payload.
+"""Records of a model as the file states it: the ONNX messages, without tensor data.
 
 Names are those of onnx.proto. Every record is immutable and says where in the file it stands.
 """
@@ -17,8 +17,8 @@ Dim: TypeAlias = int | str | None
 """A dimension: a number, a dim_param, or not stated."""
 
 
-class Payload(NamedTuple):
-    """Where the numbers of a tensor lie in the model file.
+class DataField(NamedTuple):
+    """A field of a TensorProto that holds data, and where in the model file that lies.
 
     Attributes:
         field: TensorProto field name: `raw_data`, `float_data`, …
@@ -36,13 +36,13 @@ class Payload(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A TensorProto without its payload.
+    """A TensorProto without its data.
 
     Attributes:
         name: May be empty (Constant attributes).
         data_type: TensorProto.DataType code.
         dims: As stated, negative numbers included.
-        payloads: Payload fields present; a valid tensor has one, or external data.
+        data_fields: Data fields present; a valid tensor has one, or external data.
         external: external_data entries in file order, duplicates included.
         is_external: data_location is EXTERNAL.
         segmented: A `segment` is set (obsolete; readers differ).
@@ -52,7 +52,7 @@ class Tensor(NamedTuple):
     name: str
     data_type: int
     dims: tuple[int, ...]
-    payloads: tuple[Payload, ...]
+    data_fields: tuple[DataField, ...]
     external: tuple[tuple[str, str], ...]
     is_external: bool
     segmented: bool
@@ -207,6 +207,22 @@ class Graph:
         stored = {tensor.name for tensor in self.initializers}
         stored.update(sparse.values.name for sparse in self.sparse_initializers)
         return tuple(info for info in self.inputs if info.name not in stored)
+
+
+def merged(graphs: list[Graph]) -> Graph:
+    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
+    if len(graphs) == 1:
+        return graphs[0]
+    return Graph(
+        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
+        nodes=tuple(row for graph in graphs for row in graph.nodes),
+        initializers=tuple(row for graph in graphs for row in graph.initializers),
+        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
+        inputs=tuple(row for graph in graphs for row in graph.inputs),
+        outputs=tuple(row for graph in graphs for row in graph.outputs),
+        value_info=tuple(row for graph in graphs for row in graph.value_info),
+        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
+    )
 
 
 class Function(NamedTuple):

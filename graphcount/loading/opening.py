@@ -32,8 +32,8 @@ def open_source(path: str) -> Source:
     return open_remote(path)
 
 
-def open_payload(path: str) -> IO[bytes]:
-    """Open what a path names for reading and seeking; the one way to a model's payload.
+def open_again(path: str) -> IO[bytes]:
+    """Open what a path names for reading and seeking; the one way to the data of a model.
 
     Raises:
         NotReadableError: It cannot be opened, or not twice (standard input).

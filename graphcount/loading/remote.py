@@ -184,8 +184,8 @@ def remote_limits(limits: Limits) -> Limits:
     )
 
 
-def side_file(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """A side file beside a remote model: its URL, its size or None, and why there is none.
+def external_file(model_path: str, location: str) -> tuple[str, int | None, str]:
+    """External data beside a remote model: its URL, its size or None, and why there is none.
 
     The URL's query goes: a signature is for one file. A location is quoted, so that a server sees
     no `..`, query or host in it.

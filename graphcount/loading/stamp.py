@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.external import Way, look
-from graphcount.loading.opening import open_payload
+from graphcount.loading.opening import open_again
 from graphcount.loading.paths import has_scheme
 from graphcount.loading.source import sha256_of
 
-MOST_SIDE_FILES = 64
-"""A model with more side files has no stamp: it is read again."""
+MOST_EXTERNAL_FILES = 64
+"""A model with more external data files has no stamp: it is read again."""
 
 
 def stamp(path: str) -> str:
@@ -40,13 +40,13 @@ def stamp(path: str) -> str:
     return f"{status.st_size}; {status.st_mtime_ns}"
 
 
-def side_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str] | None:
-    """Stamps of a model's side files by location; None when there are too many.
+def external_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str] | None:
+    """Stamps of a model's external data files by location; None when there are too many.
 
     A file that is missing or must not be looked at has its reason instead.
     """
     wanted = sorted(set(locations))
-    if len(wanted) > MOST_SIDE_FILES:
+    if len(wanted) > MOST_EXTERNAL_FILES:
         return None
     found = {}
     way = Way(model_path)
@@ -65,5 +65,5 @@ def sha256(path: str) -> str:
     Raises:
         NotReadableError: It cannot be read, or not a second time (standard input).
     """
-    with open_payload(path) as file:
+    with open_again(path) as file:
         return sha256_of(file)

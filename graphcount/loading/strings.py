@@ -15,15 +15,14 @@ from typing import NamedTuple
 from graphcount.credentials import mask
 from graphcount.errors import DamagedError
 from graphcount.loading.limits import Limits
-from graphcount.loading.messages import MESSAGES, Field
-from graphcount.loading.wire import I32, I64, LEN, VARINT, Cut, Thin, fields
+from graphcount.loading.messages import LEN, MESSAGES, VARINT, WIRE_TYPES, Field
+from graphcount.loading.wire import Cut, Thin, fields
 
 KEPT = 1000
 """Unknown and repeated fields that are kept; all are counted."""
 
 SKIP, TEXT, MESSAGE = 0, 1, 2
 
-_WIRE_TYPES = {"int": VARINT, "float": I32, "double": I64}
 _NAMES = tuple(MESSAGES)
 
 
@@ -43,7 +42,7 @@ def _plan(message: dict[int, Field]) -> dict[int, _Step]:
         child = _NAMES.index(row.type) if row.type in MESSAGES else -1
         action = TEXT if row.text else MESSAGE if child >= 0 else SKIP
         step = _Step(action, number, 0 if row.many else 1 << number, child)
-        wire_type = _WIRE_TYPES.get(row.type, LEN)
+        wire_type = WIRE_TYPES.get(row.type, LEN)
         plan[number << 3 | wire_type] = step
         if row.many:
             plan[number << 3 | LEN] = step

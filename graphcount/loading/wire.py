@@ -14,49 +14,18 @@ from typing import NamedTuple
 
 from graphcount.errors import DamagedError, LimitError
 from graphcount.loading.limits import Limits
-from graphcount.loading.source import Source
-
-VARINT, I64, LEN, I32 = 0, 1, 2, 5
-
-MESSAGES: dict[str, dict[int, str]] = {
-    "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
-    "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
-    "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
-    "GraphProto": {1: "NodeProto", 5: "TensorProto", 15: "SparseTensorProto"},
-    "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
-    "NodeProto": {5: "AttributeProto"},
-    "AttributeProto": {
-        5: "TensorProto",
-        6: "GraphProto",
-        10: "TensorProto",
-        11: "GraphProto",
-        22: "SparseTensorProto",
-        23: "SparseTensorProto",
-    },
-    "TensorProto": {},
-}
-"""Messages that can hold a tensor, by the field that leads to them."""
-
-PAYLOAD_FIELDS: dict[int, str] = {
-    4: "float_data",
-    5: "int32_data",
-    6: "string_data",
-    7: "int64_data",
-    9: "raw_data",
-    10: "double_data",
-    11: "uint64_data",
-}
-"""TensorProto fields that hold numbers."""
-
-
-VARINT_FIELDS = frozenset({5, 7, 11})
-"""Those whose numbers are varints."""
-
-FIXED_FIELDS = {4: 4, 10: 8}
-"""Those whose numbers all take as many bytes."""
-
-VARINT_NBYTES = 10
-"""The longest varint that protobuf reads."""
+from graphcount.loading.messages import (
+    DATA_FIELDS,
+    HOLDERS,
+    I32,
+    I64,
+    LEN,
+    VARINT,
+    VARINT_FIELDS,
+    packed_remainder,
+)
+from graphcount.loading.source import Readable, Source
+from graphcount.loading.varints import CUT_VARINT, encode_varint, varint
 
 
 class Cut(NamedTuple):
@@ -103,65 +72,6 @@ class Thin(NamedTuple):
         return self.origins[index] + position - starts[index]
 
 
-def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """Read a varint and return it (unsigned, 64 bits) with the position after it."""
-    result = shift = 0
-    start = position
-    while position < end:
-        byte = data[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return result & 0xFFFF_FFFF_FFFF_FFFF, position
-        shift += 7
-        if shift > 63:
-            raise DamagedError(LONG_VARINT, offset=start)
-    raise DamagedError(CUT_VARINT, offset=start)
-
-
-def overlong_varint(data: bytes) -> int:
-    """Where in a list of packed varints one is longer than protobuf reads; -1 for nowhere."""
-    return data.translate(_GOES_ON).find(b"\1" * VARINT_NBYTES)
-
-
-def packed_damage(data: bytes) -> tuple[str, int] | None:
-    """What is wrong with a list of packed varints, and at which of its bytes; None when sound."""
-    overlong = overlong_varint(data)
-    if overlong >= 0:
-        return LONG_VARINT, overlong
-    if data and data[-1] >= 0x80:
-        return CUT_VARINT, len(data) - 1
-    return None
-
-
-def packed_remainder(number: int, nbytes: int) -> str:
-    """What is wrong with the size of a packed payload field; empty where it is whole numbers."""
-    size = FIXED_FIELDS.get(number, 1)
-    return f"packed numbers of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""
-
-
-LONG_VARINT = f"a varint is longer than {VARINT_NBYTES} bytes"
-CUT_VARINT = "cut inside a varint"
-
-_GOES_ON = bytes(128) + b"\1" * 128
-"""1 for each byte that a varint does not end with."""
-
-
-def encode_varint(number: int) -> bytes:
-    """Encode an unsigned number as a varint."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def signed(number: int) -> int:
-    """Read an unsigned 64-bit varint as int64, which is how protobuf stores negative numbers."""
-    return number - (1 << 64) if number >> 63 else number
-
-
 def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield (tag, a, b) for each field of the message in data[position:end].
 
@@ -175,52 +85,50 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
         start = position
         tag = data[position]
         position += 1
-        if tag & 0x87 == LEN and tag > 7 and position < end and (size := data[position]) < 0x80:
-            # nearly every field: a one-byte tag, a one-byte size
-            content = position + 1
-            position = content + size
-            if position > end:
-                raise DamagedError(_overrun(tag, size, end - content), offset=start)
-            yield tag, content, position
-            continue
-        if tag >= 0x80:
-            tag, position = varint(data, start, end)
-            if tag >> 32:
-                raise DamagedError(f"field number {tag >> 3} does not exist", offset=start)
-        wire_type = tag & 7
-        if wire_type == LEN:
-            if position < end and (size := data[position]) < 0x80:
-                position += 1
-            else:
-                size, after = varint(data, position, end)
-                if after - position > 5:  # protobuf reads 32 bits; 35 are enough for any file
-                    raise DamagedError("a field's size is longer than 5 bytes", offset=start)
-                position = after
-            stop = position + size
-            if stop > end:
-                raise DamagedError(_overrun(tag, size, end - position), offset=start)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, position, stop
-            position = stop
-        elif wire_type == VARINT:
-            if position < end and (value := data[position]) < 0x80:
-                position += 1
-            else:
-                value, position = varint(data, position, end)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, value, position
-        elif wire_type in (I32, I64):
-            stop = position + (4 if wire_type == I32 else 8)
-            if stop > end:
-                raise DamagedError(_overrun(tag, stop - position, end - position), offset=start)
-            if tag < 8:
-                raise DamagedError("field number 0 does not exist", offset=start)
-            yield tag, position, stop
-            position = stop
+        if tag & 0x87 == LEN and tag > 7 and position + 1 < end:
+            # nearly every field: a tag of one byte, a size of one or two
+            size, content = data[position], position + 1
+            if size >= 0x80:
+                if (high := data[content]) < 0x80:
+                    size, content = size - 0x80 + 0x80 * high, content + 1
+                else:
+                    size, content = _size(data, tag, position, end, start)
         else:
-            raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
+            if tag >= 0x80 or tag < 8:
+                tag, position = _tag(data, start, end)
+            if tag & 7 == VARINT:
+                if position < end and (value := data[position]) < 0x80:
+                    position += 1
+                else:
+                    value, position = varint(data, position, end)
+                yield tag, value, position
+                continue
+            size, content = _size(data, tag, position, end, start)
+        position = content + size
+        if position > end:
+            raise DamagedError(_overrun(tag, size, end - content), offset=start)
+        yield tag, content, position
+
+
+def _tag(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a tag; return it with the position behind it."""
+    tag, behind = varint(data, position, end)
+    if tag < 8 or tag >> 32:
+        raise DamagedError(f"field number {tag >> 3} does not exist", offset=position)
+    return tag, behind
+
+
+def _size(data: bytes, tag: int, position: int, end: int, start: int) -> tuple[int, int]:
+    """Size and position of the content of a field that is no varint."""
+    wire_type = tag & 7
+    if wire_type == LEN:
+        size, content = varint(data, position, end)
+        if content - position > 5:  # protobuf reads 32 bits; 35 are enough for any file
+            raise DamagedError("a field's size is longer than 5 bytes", offset=start)
+        return size, content
+    if wire_type in (I32, I64):
+        return (4 if wire_type == I32 else 8), position
+    raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
 
 
 def _overrun(tag: int, size: int, left: int) -> str:
@@ -243,63 +151,67 @@ def thin(source: Source, limits: Limits) -> Thin:
     return walk.assemble()
 
 
-class _Walk:
-    """One pass over a file: a window of bytes, the pieces kept and the cuts made."""
+class Window:
+    """A source behind a small window of bytes, for walks that go forward.
 
-    def __init__(self, source: Source, limits: Limits) -> None:
+    Args:
+        source: The bytes.
+        nbytes: Bytes read at a time.
+    """
+
+    def __init__(self, source: Readable, nbytes: int) -> None:
         self.source = source
-        self.limits = limits
+        self.nbytes = nbytes
         self.window = b""
         self.base = 0
-        self.fields = 0
-        self.pieces: list[tuple[int, bytes]] = []
-        self.cuts: list[tuple[int, Cut]] = []
 
     def load(self, position: int) -> None:
         """Move the window so that it begins at `position`."""
-        self.window = self.source.read(position, self.limits.window_nbytes)
+        self.window = self.source.read(position, self.nbytes)
         self.base = position
 
-    def keep(self, start: int, stop: int) -> int:
-        """Copy file bytes start..stop as one piece; return their number."""
-        if stop <= start:
-            return 0
-        low, high = start - self.base, stop - self.base
-        inside = low >= 0 and high <= len(self.window)
-        piece = self.window[low:high] if inside else self.source.read(start, stop - start)
-        self.pieces.append((start, piece))
-        return len(piece)
+    def read(self, offset: int, nbytes: int) -> bytes:
+        """Return bytes of the source; the window stays where it is."""
+        low = offset - self.base
+        inside = low >= 0 and low + nbytes <= len(self.window)
+        return self.window[low : low + nbytes] if inside else self.source.read(offset, nbytes)
 
     def header(self, position: int, end: int) -> tuple[int, int, int]:
-        """Read a tag and, for a length-delimited field, its size; return (tag, size, position)."""
+        """Return tag, size and position of the content of the field at `position`."""
         if not self.base <= position <= self.base + len(self.window) - 20:
             self.load(position)
         window, base = self.window, self.base
         limit = min(len(window), end - base)
+        start = position - base
         try:
-            tag, at = varint(window, position - base, limit)
-            wire_type = tag & 7
-            if tag < 8 or tag >> 32:
-                reason = f"field number {tag >> 3} does not exist"
-                raise DamagedError(reason, offset=position - base)
-            if wire_type == LEN:
-                begin = at
-                size, at = varint(window, begin, limit)
-                if at - begin > 5:
-                    reason = "a field's size is longer than 5 bytes"
-                    raise DamagedError(reason, offset=position - base)
-            elif wire_type == VARINT:
-                size, at = 0, varint(window, at, limit)[1]
-            elif wire_type in (I32, I64):
-                size = 4 if wire_type == I32 else 8
+            tag, at = _tag(window, start, limit)
+            if tag & 7 == VARINT:
+                size = varint(window, at, limit)[1] - at
             else:
-                reason = f"wire type {wire_type} is not used by ONNX"
-                raise DamagedError(reason, offset=position - base)
+                size, at = _size(window, tag, at, limit, start)
         except DamagedError as error:
             raise DamagedError(error.message, offset=(error.offset or 0) + base) from None
         if base + at + size > end:
             raise DamagedError(_overrun(tag, size, end - base - at), offset=position)
         return tag, size, base + at
+
+
+class _Walk(Window):
+    """One pass over a file: the pieces kept and the cuts made."""
+
+    def __init__(self, source: Readable, limits: Limits) -> None:
+        super().__init__(source, limits.window_nbytes)
+        self.limits = limits
+        self.fields = 0
+        self.pieces: list[tuple[int, bytes]] = []
+        self.cuts: list[tuple[int, Cut]] = []
+
+    def keep(self, start: int, stop: int) -> int:
+        """Copy file bytes start..stop as one piece; return their number."""
+        if stop <= start:
+            return 0
+        self.pieces.append((start, self.read(start, stop - start)))
+        return stop - start
 
     def last_byte(self, end: int) -> None:
         """Refuse packed varints that are cut at their end; the window then begins there."""
@@ -313,7 +225,7 @@ class _Walk:
         """Walk one message and return the number of bytes kept of it."""
         if depth > self.limits.message_depth:
             raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
-        children, is_tensor = MESSAGES[kind], kind == "TensorProto"
+        children, is_tensor = HOLDERS[kind], kind == "TensorProto"
         kept, run = 0, position
         small = self.limits.kept_payload_nbytes
         while position < end:
@@ -331,7 +243,7 @@ class _Walk:
                 continue
             number = tag >> 3
             child = children.get(number)
-            payload = is_tensor and number in PAYLOAD_FIELDS
+            payload = is_tensor and number in DATA_FIELDS
             if child is None and not payload and size <= self.limits.text_nbytes:
                 continue
             kept += self.keep(run, start)

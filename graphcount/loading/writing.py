@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from graphcount.errors import not_writable
 
@@ -15,25 +17,28 @@ def write_file(text: str, path: str) -> None:
     Raises:
         NotReadableError: The file cannot be written.
     """
-    target = os.path.realpath(path)
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            return
-        _replace(target, text)
+        with replacing(path) as name, open(name, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
     except OSError as error:
         raise not_writable(path, error) from None
 
 
-def _replace(target: str, text: str) -> None:
-    """Write a file beside the target and put it in its place; leave nothing behind on failure."""
+@contextmanager
+def replacing(path: str) -> Iterator[str]:
+    """A name to write to, put in the place of `path` when all is written.
+
+    A link keeps being one; what is no regular file (a device, a FIFO) is written to as it is.
+    Nothing is left behind on failure.
+    """
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        yield target
+        return
     temporary = f"{target}.tmp{os.getpid()}"
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        yield temporary
         os.replace(temporary, target)
-    except OSError:
+    finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        raise

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import IO, Any
 
 from graphcount.credentials import mask
 from graphcount.errors import NotReadableError, UsageError, not_writable
 from graphcount.formats.csv import cell
+from graphcount.loading.writing import replacing
 from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.page import write_page
 from graphcount.scanning.row import COLUMNS, Row, dumps
@@ -32,7 +32,7 @@ def export(rows: Rows, path: str, binary: bool) -> None:
     """
     writer = WRITERS[suffix(path)]
     try:
-        with _replacing(path) as temporary:
+        with replacing(path) as temporary:
             writer(rows, temporary, binary)
     except OSError as error:
         raise not_writable(path, error) from None
@@ -130,22 +130,6 @@ def _groups(rows: Rows) -> Iterator[list[Row]]:
             yield group
             group = []
     yield group
-
-
-@contextmanager
-def _replacing(path: str) -> Iterator[str]:
-    """A name to write to, put in the place of `path` when all is written; links stay links."""
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        yield target
-        return
-    temporary = f"{target}.tmp{os.getpid()}"
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 WRITERS: dict[str, Callable[[Rows, str, bool], None]] = {

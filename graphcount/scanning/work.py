@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.paths import is_remote, public_path
-from graphcount.loading.stamp import sha256, side_stamps, stamp
+from graphcount.loading.stamp import external_stamps, sha256, stamp
 from graphcount.report.records import Report
 from graphcount.scanning.row import Row, error_row, report_row
 from graphcount.scanning.timebox import OutOfTime, timebox
@@ -153,11 +153,11 @@ def do(task: Task, examine: Examine, analysis: Analysis) -> Done:
 
 
 def _now(task: Task, analysis: Analysis) -> Known | None:
-    """Stamps as they are now; of side files only those that the inventory knows of."""
+    """Stamps as they are now; of external data files only those that the inventory knows of."""
     before = _known(task.known)
     try:
         found = stamp(task.path)
-        sides = side_stamps(task.path, before.sides) if before and before.sides else {}
+        sides = external_stamps(task.path, before.sides) if before and before.sides else {}
         digest = None
         if before is not None and analysis.hash_file:
             digest = sha256(task.path)
@@ -171,7 +171,7 @@ def _now(task: Task, analysis: Analysis) -> Known | None:
 def _learn(task: Task, now: Known | None, report: Report) -> str:
     """What to remember of a model that was read; its stamp was taken before."""
     places = (tensor.storage.location for tensor in report.tensors)
-    sides = side_stamps(task.path, (place for place in places if place))
+    sides = external_stamps(task.path, (place for place in places if place))
     if now is None or sides is None:
         return ""
     return _remember(Known(now.stamp, sides, report.model.sha256))

@@ -386,8 +386,8 @@ class Comparison:
         assert ours.is_external == (theirs.data_location == TensorProto.EXTERNAL)
         assert ours.segmented == theirs.HasField("segment")
         self.here(ours.offset, theirs)
-        payloads = {payload.field: payload for payload in ours.payloads}
-        assert len(payloads) == len(ours.payloads)
+        payloads = {payload.field: payload for payload in ours.data_fields}
+        assert len(payloads) == len(ours.data_fields)
         present = {name for name in PAYLOADS if len(getattr(theirs, name))}
         empty = set(payloads) - present
         assert set(payloads) >= present

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from graphcount.errors import DamagedError, LimitError, NotOnnxError
 from graphcount.loading import read_model
-from graphcount.loading.decode_tensor import KEPT_NOTES
+from graphcount.loading.decode_leaves import KEPT_NOTES
 from graphcount.loading.model import Attribute, ModelProto, Tensor
 
 Write = Callable[..., str]
@@ -118,7 +118,7 @@ def test_unpacked_payload_holds_the_packed_bytes(
     unpacked = b"".join(wire.tag(number, wire_type) + piece for piece in pieces)
     packed = wire.len(number, b"".join(pieces))
     assert TensorProto.FromString(unpacked) == TensorProto.FromString(packed)
-    (loose,), (tight,) = tensor(unpacked).payloads, tensor(packed).payloads
+    (loose,), (tight,) = tensor(unpacked).data_fields, tensor(packed).data_fields
     assert (loose.field, tight.field) == (field, field)
     assert loose.data == tight.data == b"".join(pieces)
     assert loose.nbytes == tight.nbytes == len(b"".join(pieces))
@@ -129,7 +129,7 @@ def test_unpacked_payload_begins_at_its_first_number(
     write: Write, tensor: Callable[[bytes], Tensor], wire: Any
 ) -> None:
     content = wire.int(7, 300) + wire.int(7, 301)
-    (payload,) = tensor(content).payloads
+    (payload,) = tensor(content).data_fields
     data = wire.tensor(content)
     assert data[payload.offset :].startswith(wire.varint(300))
 
@@ -137,10 +137,10 @@ def test_unpacked_payload_begins_at_its_first_number(
 def test_small_payload_is_kept_and_a_larger_one_is_not(
     tensor: Callable[[bytes], Tensor], wire: Any
 ) -> None:
-    assert tensor(wire.len(9, bytes(1024))).payloads[0].data == bytes(1024)
-    assert tensor(wire.len(9, bytes(1025))).payloads[0].data is None
-    assert tensor(wire.len(4, bytes(600)) * 2).payloads[0].data is None
-    assert tensor(wire.len(4, bytes(600)) * 2).payloads[0].nbytes == 1200
+    assert tensor(wire.len(9, bytes(1024))).data_fields[0].data == bytes(1024)
+    assert tensor(wire.len(9, bytes(1025))).data_fields[0].data is None
+    assert tensor(wire.len(4, bytes(600)) * 2).data_fields[0].data is None
+    assert tensor(wire.len(4, bytes(600)) * 2).data_fields[0].nbytes == 1200
 
 
 @pytest.mark.parametrize("form", ["packed", "unpacked"])
@@ -261,7 +261,7 @@ def test_fields_in_reverse_order_read_the_same(wire: Any, write: Write) -> None:
     found = proto.graph.initializers[0]
     assert (found.name, found.dims, found.data_type) == ("w", (2,), 1)
     assert (proto.ir_version, proto.opset()) == (8, 20)
-    assert data[found.payloads[0].offset :][:8] == bytes(8)
+    assert data[found.data_fields[0].offset :][:8] == bytes(8)
     assert data[found.offset :].startswith(raw + name)
 
 

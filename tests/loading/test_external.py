@@ -19,7 +19,7 @@ import graphcount
 from graphcount.analysis.stored import find_stored
 from graphcount.errors import NotReadableError
 from graphcount.loading import external, read_model
-from graphcount.loading.external import ExternalData, locate, open_side_file
+from graphcount.loading.external import ExternalData, locate, open_external_file
 from graphcount.loading.model import Tensor
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="links and FIFOs of POSIX")
@@ -112,7 +112,7 @@ def test_location_is_refused(location: str, rules: str, why: str, home: Path) ->
     assert [problem.rule for problem in found.problems] == rules.split()
     assert {problem.what for problem in found.problems} == {"external data"}
     assert why in found.problem
-    assert open_side_file(found) is None
+    assert open_external_file(found) is None
 
 
 @POSIX
@@ -291,7 +291,7 @@ def test_hugging_face_cache_is_accepted(tmp_path: Path) -> None:
     found = look(snapshot, ("location", "model.onnx_data"))
     assert (found.problem, found.nbytes) == ("", SIZE)
     assert found.path == str((blobs / "b").resolve())
-    file = open_side_file(found)
+    file = open_external_file(found)
     assert file is not None
     with file:
         assert file.read() == bytes(SIZE)
@@ -324,7 +324,7 @@ def test_hard_link_is_sized_noted_and_not_opened(home: Path) -> None:
     assert [(note.rule, note.why) for note in found.notes] == [
         ("EXT004", "hard has another hard link")
     ]
-    assert open_side_file(found) is None
+    assert open_external_file(found) is None
 
 
 def test_the_model_as_its_own_side_file_is_noted(home: Path) -> None:
@@ -364,7 +364,7 @@ def test_file_exchanged_for_a_link_or_fifo_after_the_look_is_not_opened(home: Pa
         found = look(home, ("location", path.name))
         path.unlink()
         change(path)  # type: ignore[no-untyped-call]
-        assert open_side_file(found) is None
+        assert open_external_file(found) is None
 
 
 @POSIX
@@ -381,7 +381,7 @@ def test_file_exchanged_between_look_and_open_is_not_read(
         return opened[0]
 
     monkeypatch.setattr(external, "open_regular", another)
-    assert open_side_file(found) is None
+    assert open_external_file(found) is None
     assert opened[0].closed
 
 
@@ -390,7 +390,7 @@ def test_file_that_is_gone_or_may_not_be_read_is_not_opened(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = look(home, ("location", "w.bin"))
-    file = open_side_file(found)
+    file = open_external_file(found)
     assert file is not None
     with file:
         assert file.read() == bytes(SIZE)
@@ -400,9 +400,9 @@ def test_file_that_is_gone_or_may_not_be_read_is_not_opened(
 
     with monkeypatch.context() as patch:
         patch.setattr(external, "open_regular", refuse)
-        assert open_side_file(found) is None
+        assert open_external_file(found) is None
     (home / "w.bin").unlink()
-    assert open_side_file(found) is None
+    assert open_external_file(found) is None
 
 
 # ----------------------------------------------------------------------------------- in an archive
@@ -422,12 +422,12 @@ def test_side_file_in_an_archive_is_its_member(packed: str) -> None:
     for location in ("sub/w.bin", "./sub//w.bin"):
         found = external.look(location, packed)
         assert found == ExternalData(location, path=path, nbytes=SIZE)
-    file = open_side_file(found)
+    file = open_external_file(found)
     assert file is not None
     with file:
         assert file.read() == bytes(SIZE)
     gone = found._replace(path=path.replace("w.bin", "v.bin"))
-    assert open_side_file(gone) is None
+    assert open_external_file(gone) is None
 
 
 def test_side_file_that_an_archive_lacks_is_missing(packed: str) -> None:
@@ -590,7 +590,7 @@ def test_what_is_no_plain_number_is_refused(key: str, text: str, home: Path) -> 
     assert "is not a number" in found.problem
     assert len(found.problem) < 200
     assert (found.offset, found.length) == (0, None)
-    assert open_side_file(found) is None
+    assert open_external_file(found) is None
 
 
 @pytest.mark.parametrize("key", ["location", "offset", "length", "checksum", "unknown"])

@@ -16,10 +16,11 @@ import pytest
 from graphcount.errors import DamagedError, GraphcountError, LimitError
 from graphcount.loading import read_model, read_source, thin_source
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.messages import DATA_FIELDS
 from graphcount.loading.model import ModelProto
 from graphcount.loading.opening import open_source
 from graphcount.loading.source import BytesSource
-from graphcount.loading.wire import PAYLOAD_FIELDS, Thin
+from graphcount.loading.wire import Thin
 
 Write = Callable[..., str]
 WINDOWS = (64, 100, 333, 1024, 4096, 32768)
@@ -183,7 +184,7 @@ def clear_payloads(message: Any, small: int) -> int:
     """Clear payload fields above a size; return how many."""
     cleared = 0
     for tensor in tensors(message):
-        for name in PAYLOAD_FIELDS.values():
+        for name in DATA_FIELDS.values():
             if name == "string_data" or not len(getattr(tensor, name)):
                 continue
             alone = onnx.TensorProto()
@@ -253,7 +254,7 @@ def test_large_file_is_read_with_few_bytes_and_little_memory(
     finally:
         tracemalloc.stop()
         source.close()
-    places = [(p.offset, p.nbytes) for t in proto.graph.initializers for p in t.payloads]
+    places = [(p.offset, p.nbytes) for t in proto.graph.initializers for p in t.data_fields]
     assert places == list(zip(offsets, sizes, strict=True))
     assert [tensor.dims for tensor in proto.graph.initializers] == [(size // 4,) for size in sizes]
     assert [node.op_type for node in proto.graph.nodes] == ["Relu"]
@@ -405,7 +406,7 @@ def test_packed_payload_that_is_left_out_is_read_to_its_end(
     cut = wire.tensor(wire.int(2, 7) + wire.len(number, b"\x81\x01" * 4999 + b"\x01\x81"))
     assert len(sound) == len(cut)
     (tensor,) = decode(sound, limits).graph.initializers
-    assert tensor.payloads[0].nbytes == 10_000
+    assert tensor.data_fields[0].nbytes == 10_000
     with pytest.raises(DamagedError, match="cut inside a varint") as caught:
         decode(cut, limits)
     differ = [at for at, (a, b) in enumerate(zip(sound, cut, strict=True)) if a != b]

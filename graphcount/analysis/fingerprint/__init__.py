@@ -8,7 +8,7 @@
 
 None depends on names (of nodes, values, inputs, outputs, free dimensions), on the order of nodes or
 initializers, on doc strings, metadata or the producer, or on whether numbers stand in raw_data, in
-typed fields or in side files.
+typed fields or in external data.
 
 Numbers steer when operators read them as shapes, axes, indices, scalars or literals, or when they
 have a type that nobody learns (`STEERING_ROLES`, `STEERING_DTYPES`): another axis, another network.
@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import closing
 from typing import NamedTuple
 
 from graphcount.analysis.attribution import Attributed, attribute
 from graphcount.analysis.fingerprint.architecture import Trace
-from graphcount.analysis.fingerprint.payload import UnreadError, digest
-from graphcount.analysis.stored import find_stored
+from graphcount.analysis.fingerprint.tensors import digest
+from graphcount.analysis.stored import Stored, find_stored
 from graphcount.analysis.verdict import LEARNED_ROLES
 from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.source import Source
+from graphcount.loading.tensor_data import TensorReader, UnreadError
 from graphcount.report.rows import FingerprintRow
 
 STEERING_ROLES = frozenset({"shape", "axes", "index", "scalar"})
@@ -55,17 +57,11 @@ def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Ha
         source: The bytes that the records' offsets refer to.
 
     Raises:
-        GraphcountError: The file became shorter meanwhile.
+        GraphcountError: A file became shorter meanwhile.
     """
     stored = find_stored(model.proto, model.path)
-    digests: list[str | None] = []
-    unread = []
-    for tensor in stored:
-        try:
-            digests.append(digest(tensor, source, model.path))
-        except UnreadError as error:
-            digests.append(None)
-            unread.append(f"{tensor.name}: {error}")
+    with closing(TensorReader(model.path, lambda: source, most_pieces=1 << 62)) as reader:
+        digests, unread = _digests(stored, reader)
     steering = [steers(tensor) for tensor in attribute(model_graph, stored)[0]]
     by_key = {
         tensor.key: (found, steers)
@@ -77,6 +73,21 @@ def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Ha
     )
     row = FingerprintRow(architecture, weights, content, tuple(unread))
     return Hashes(row, tuple(digests))
+
+
+def _digests(stored: Iterable[Stored], reader: TensorReader) -> tuple[list[str | None], list[str]]:
+    """The digest of each tensor, None where its data could not be had, and why it could not."""
+    digests: list[str | None] = []
+    unread = []
+    for tensor in stored:
+        try:
+            digests.append(digest(tensor, reader))
+        except UnreadError as error:
+            if error.cause == "changed":
+                raise
+            digests.append(None)
+            unread.append(f"{tensor.name}: {error.message}")
+    return digests, unread
 
 
 def steers(tensor: Attributed) -> bool:

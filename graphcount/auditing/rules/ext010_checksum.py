@@ -25,8 +25,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from graphcount.auditing.context import Context, External
 from graphcount.auditing.grouping import and_more, external_findings, place
-from graphcount.auditing.payload import CHUNK_NBYTES
 from graphcount.auditing.rule import Rule
+from graphcount.loading.tensor_data import CHUNK_NBYTES
 from graphcount.report.rows import Finding
 
 RULE = Rule("EXT010", "external-data-checksum", "high", reads_payload=True)
@@ -90,7 +90,7 @@ def _not_compared(context: Context, files: Sequence[External]) -> Finding:
 
 
 def _sha1(context: Context, external: External) -> str | None:
-    part = context.files.side(external.data)
+    part = context.files.whole(external.data)
     if part is None:
         return None
     digest = hashlib.sha1(usedforsecurity=False)

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphcount.auditing.context import Context
+from graphcount.auditing.external_ranges import Used, used_range
 from graphcount.auditing.grouping import about_tensors, counted
 from graphcount.auditing.rule import Rule, Severity
-from graphcount.auditing.side_ranges import Used, used_range
 from graphcount.report.rows import Finding
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")

@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context, External
-from graphcount.auditing.files import Part
+from graphcount.auditing.external_ranges import unused
 from graphcount.auditing.magic import identify
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.side_ranges import unused
+from graphcount.loading.tensor_data import Part
 from graphcount.report.rows import Finding
 
 RULE = Rule("EXT015", "external-data-unused-bytes", "medium")
@@ -60,7 +60,7 @@ def check(context: Context) -> Iterable[Finding]:
 def _hidden(
     context: Context, external: External, gaps: list[tuple[int, int]]
 ) -> tuple[int, int, str] | None:
-    whole = context.files.side(external.data)
+    whole = context.files.whole(external.data)
     for begin, end in gaps if whole else ():
         kind = identify(Part(whole.read, begin, end - begin)) if whole else None
         if kind:

@@ -30,13 +30,13 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
-from graphcount.auditing.files import Part
 from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.magic import identify, likely
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, Place
 from graphcount.loading.model import Attribute
 from graphcount.loading.source import BytesSource
+from graphcount.loading.tensor_data import Part
 from graphcount.report.rows import Finding
 
 RULE = Rule("HID001", "hidden-program", "high")
@@ -182,7 +182,7 @@ SMALLEST_NBYTES = 32
 
 def _side_files(context: Context) -> Iterator[Finding]:
     for tensors in context.side_files.values():
-        whole = context.files.side(tensors[0].data)
+        whole = context.files.whole(tensors[0].data)
         owned = any(external.data.offset == 0 for external in tensors)
         kind = identify(whole) if whole and not owned else None
         if kind:

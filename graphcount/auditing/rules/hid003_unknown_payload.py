@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
+from graphcount.auditing.elements import entropy
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.magic import identify
-from graphcount.auditing.payload import entropy
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 

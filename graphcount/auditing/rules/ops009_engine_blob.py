@@ -107,5 +107,7 @@ def _nbytes(node: Node) -> int:
     for attribute in node.attributes:
         if attribute.numbers is not None and attribute.numbers.kind == "string":
             total += attribute.numbers.nbytes
-        total += sum(payload.nbytes for tensor in attribute.tensors for payload in tensor.payloads)
+        total += sum(
+            payload.nbytes for tensor in attribute.tensors for payload in tensor.data_fields
+        )
     return total

@@ -23,9 +23,10 @@ from collections.abc import Iterable
 
 from graphcount.analysis.stored import UNNAMED
 from graphcount.auditing.context import Context
+from graphcount.auditing.files import in_too_many_pieces
 from graphcount.auditing.grouping import about_tensors, and_more
-from graphcount.auditing.pieces import MOST_PIECES, in_too_many_pieces
 from graphcount.auditing.rule import Rule
+from graphcount.loading.tensor_data import MOST_PIECES
 from graphcount.report.rows import Finding
 
 RULE = Rule("RES004", "analysis-budget", "medium")

@@ -25,8 +25,8 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
+from graphcount.auditing.elements import Facts
 from graphcount.auditing.grouping import about_tensors, and_more, counted
-from graphcount.auditing.payload import Facts
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.report.rows import Finding
 

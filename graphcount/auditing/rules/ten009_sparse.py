@@ -25,10 +25,11 @@ from collections.abc import Iterable
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
+from graphcount.auditing.files import is_fatal
 from graphcount.auditing.grouping import about_tensors, and_more, tensor_findings
-from graphcount.auditing.payload import chunks
 from graphcount.auditing.rule import Rule
 from graphcount.dtypes import dtype_name
+from graphcount.loading.tensor_data import UnreadError
 from graphcount.report.rows import Finding
 
 RULE = Rule("TEN009", "sparse-tensor", "high")
@@ -67,13 +68,17 @@ def _index_type(stored: Stored) -> int | None:
 def _wrong_index(context: Context, stored: Stored) -> str:
     """What is wrong with the indices of a sparse tensor; empty when nothing is, or unread."""
     sparse = stored.sparse
-    if sparse is None or sparse.indices.is_external or not sparse.indices.payloads:
+    if sparse is None or sparse.indices.is_external or not sparse.indices.data_fields:
         return ""
-    part = context.files.payload(sparse.indices)
     count = sparse.values.dims[0] if sparse.values.dims else 1
-    if part is None or sparse.indices.data_type != INT64 or not 0 < count <= CHECKED_VALUES:
+    if sparse.indices.data_type != INT64 or not 0 < count <= CHECKED_VALUES:
         return ""
-    data = b"".join(chunks(part, sparse.indices, external=False))
+    try:
+        data = context.files.reader.read(sparse.indices, most_nbytes=1 << 62)
+    except UnreadError as error:
+        if is_fatal(error):
+            raise
+        return ""
     numbers = array("q", data[: len(data) // 8 * 8])
     linear = len(numbers) == count
     rank = len(sparse.dims)

@@ -21,8 +21,8 @@ from collections.abc import Iterable
 
 from graphcount.analysis.stored import Stored
 from graphcount.auditing.context import Context
+from graphcount.auditing.elements import digest_of
 from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
-from graphcount.auditing.payload import chunks, digest_of, width_of
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
@@ -93,14 +93,14 @@ def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
 
 def _turned_digest(context: Context, stored: Stored) -> bytes | None:
     """Digest that the transpose of a matrix would have; None where it is not worked out."""
-    tensor, part = stored.tensor, context.files.part(stored)
-    if tensor is None or part is None or stored.nbytes > TRANSPOSED_NBYTES:
+    if stored.tensor is None or stored.nbytes > TRANSPOSED_NBYTES:
         return None
-    width = width_of(tensor)
+    width = stored.tensor.dtype.bits // 8 if stored.tensor.dtype else 0
     if width not in (1, 2, 4, 8):
         return None
     import numpy as np
 
-    data = b"".join(chunks(part, tensor, stored.is_external))
+    reader = context.files.reader
+    data = reader.read(stored.tensor, stored.external, most_nbytes=TRANSPOSED_NBYTES)
     matrix = np.frombuffer(data, f"u{width}").reshape(stored.shape)
     return digest_of(matrix.T.tobytes())

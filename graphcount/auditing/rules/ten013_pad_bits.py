@@ -37,7 +37,7 @@ def check(context: Context) -> Iterable[Finding]:
         if tensor is None or tensor.dtype is None or tensor.dtype.bits not in (2, 4, 6):
             continue
         used = stored.elements * tensor.dtype.bits % 8
-        as_bytes = stored.is_external or any(p.field == "raw_data" for p in tensor.payloads)
+        as_bytes = stored.is_external or any(p.field == "raw_data" for p in tensor.data_fields)
         part = context.files.part(stored) if used and as_bytes and not stored.problems else None
         last = part.read(part.nbytes - 1, 1) if part is not None else b""
         if last and last[0] >> used:

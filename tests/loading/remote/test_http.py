@@ -181,7 +181,7 @@ def test_a_location_is_quoted(double: Any, save: Save) -> None:
 def test_side_files_asked_for_are_bounded(double: Any, save: Save, monkeypatch: Any) -> None:
     import graphcount.loading.external as module
 
-    monkeypatch.setattr(module, "REMOTE_SIDE_FILES", 3)
+    monkeypatch.setattr(module, "REMOTE_FILES", 3)
     tensors = []
     for i in range(6):
         tensor = TensorProto(

@@ -1,30 +1,22 @@
-"""The numbers of a model, streamed once: what is not finite, what is constant, what is the same.
+"""The elements of a model, streamed once: what is not finite, what is constant, what is the same.
 
-Tensors are read in chunks, from the model file or from side files that
-`graphcount.loading.external` contains; memory does not depend on their size.
+`graphcount.loading.tensor_data` reads tensors in chunks; memory does not depend on their size.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphcount.analysis.stored import Stored, varint_entries
-from graphcount.auditing.files import Files, Part
-from graphcount.auditing.pieces import numbers_of
-from graphcount.errors import GraphcountError
-from graphcount.loading.model import Tensor
-from graphcount.loading.wire import CUT_VARINT, LONG_VARINT, overlong_varint
+from graphcount.analysis.stored import Stored
+from graphcount.auditing.files import Files, dense_of, is_fatal, located
+from graphcount.loading.tensor_data import CHUNK_NBYTES, UnreadError
 
 if TYPE_CHECKING:
     import numpy as np
 
-CHUNK_NBYTES = 1 << 20
 DIGEST_NBYTES = 16
-
-RAW_FIELDS = frozenset({"raw_data", "float_data", "double_data"})
-"""Payload fields whose bytes are those of raw_data; the others hold varints."""
 
 
 class Layout(NamedTuple):
@@ -87,45 +79,9 @@ class Facts(NamedTuple):
     mixture: int
 
 
-def width_of(tensor: Tensor) -> int:
-    """Bytes of an element, 1 for packed ones."""
-    return max(1, tensor.dtype.bits // 8) if tensor.dtype else 1
-
-
 def digest_of(data: bytes) -> bytes:
     """`Facts.digest` of a tensor that holds these bytes."""
     return hashlib.blake2b(data, digest_size=DIGEST_NBYTES).digest()
-
-
-class PackedError(GraphcountError):
-    """The varints of a payload are not what dims say, or protobuf does not read them."""
-
-
-def chunks(part: Part, tensor: Tensor, external: bool) -> Iterator[bytes]:
-    """Bytes of a tensor as raw_data would hold them, in chunks of whole elements.
-
-    Raises:
-        PackedError: It holds varints, and one is cut or longer than protobuf reads.
-    """
-    varints = not external and tensor.payloads[0].field not in RAW_FIELDS
-    width = width_of(tensor)
-    rest = b""
-    for offset in range(0, part.nbytes, CHUNK_NBYTES):
-        data = rest + part.read(offset, CHUNK_NBYTES)
-        rest = b""
-        if varints:
-            if overlong_varint(data) >= 0:
-                raise PackedError(LONG_VARINT)
-            end = len(data.rstrip(_CONTINUED))
-            data, rest = data[:end], data[end:]
-            yield from (_from_varints(data, width),) if data else ()
-        elif data:
-            yield data
-    if rest:
-        raise PackedError(CUT_VARINT)
-
-
-_CONTINUED = bytes(range(128, 256))
 
 
 class Scanned(NamedTuple):
@@ -142,7 +98,7 @@ class Scanned(NamedTuple):
 
 def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> Scanned:
     """One pass over the numbers of all sound tensors (values of sparse ones)."""
-    readable = [item for item in stored if numbers_of(item) is not None and not item.problems]
+    readable = [item for item in stored if dense_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
     found: dict[int, Facts] = {}
     damaged: dict[int, str] = {}
@@ -157,8 +113,11 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
         if facts is None:
             try:
                 facts = _facts(item, files)
-            except PackedError as error:
-                damaged[item.key] = error.message
+            except UnreadError as error:
+                if is_fatal(error):
+                    raise
+                if error.cause == "damaged":
+                    damaged[item.key] = error.message
             if facts is None:
                 continue
             if content:
@@ -177,29 +136,20 @@ def _content(stored: Stored) -> Hashable:
         return None
     if external is not None:
         return (external.path or "", external.offset, stored.nbytes, stored.dtype)
-    if tensor is None or not tensor.payloads or tensor.payloads[0].data is None:
+    if tensor is None or not tensor.data_fields or tensor.data_fields[0].data is None:
         return None
-    payload = tensor.payloads[0]
-    return (payload.field, payload.data, stored.elements, stored.dtype)
+    field = tensor.data_fields[0]
+    return (field.field, field.data, stored.elements, stored.dtype)
 
 
 def _facts(stored: Stored, files: Files) -> Facts | None:
-    part = files.part(stored)
-    tensor = numbers_of(stored)
-    if part is None or tensor is None or not part.nbytes:
+    tensor = dense_of(stored)
+    if tensor is None or tensor.dtype is None or tensor.dtype.family == "string":
         return None
-    width = width_of(tensor)
-    pass_ = _Pass(stored.dtype, width)
-    nbytes = 0
-    for chunk in chunks(part, tensor, tensor.is_external):
-        nbytes += len(chunk)
+    pass_ = _Pass(stored.dtype, max(1, tensor.dtype.bits // 8))
+    for chunk in files.reader.chunks(tensor, located(stored)):
         pass_.add(chunk)
-    varints = not tensor.is_external and tensor.payloads[0].field not in RAW_FIELDS
-    if varints and tensor.dtype and stored.sparse is None:
-        entries = varint_entries(tensor.dtype, stored.elements)
-        if nbytes != entries * width:
-            raise PackedError(f"{nbytes // width} numbers where dims and type ask for {entries}")
-    return pass_.facts()
+    return pass_.facts() if pass_.first is not None else None
 
 
 class _Pass:
@@ -287,19 +237,3 @@ def entropy(data: bytes) -> float:
 
     size = len(data)
     return -sum(n / size * log2(n / size) for n in Counter(data).values()) if size else 0.0
-
-
-def _from_varints(data: bytes, width: int) -> bytes:
-    """Varints that end with the data, each as `width` bytes, little-endian."""
-    import numpy as np
-
-    array = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(array < 0x80)
-    starts = np.concatenate((np.zeros(1, ends.dtype), ends[:-1] + 1))
-    values = np.zeros(len(ends), np.uint64)
-    for place in range(int((ends - starts).max(initial=0)) + 1):
-        at = starts + place
-        inside = at <= ends
-        digits = array[np.where(inside, at, 0)].astype(np.uint64) & np.uint64(0x7F)
-        values |= np.where(inside, digits << np.uint64(min(7 * place, 63)), np.uint64(0))
-    return values.astype(f"<u{width}" if width in (1, 2, 4, 8) else "<u1").tobytes()

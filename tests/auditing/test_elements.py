@@ -1,4 +1,4 @@
-"""payload: one pass over the numbers, compared with numpy on the whole array."""
+"""elements: one pass over the numbers, compared with numpy on the whole array."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from graphcount import api
-from graphcount.auditing import files, payload
+from graphcount.auditing import elements
 from graphcount.auditing.context import Context
-from graphcount.auditing.payload import Facts, entropy
+from graphcount.auditing.elements import Facts, entropy
 from graphcount.errors import GraphcountError
 from graphcount.graph import build_graph
-from graphcount.loading import read_model
+from graphcount.loading import read_model, tensor_data
 from graphcount.loading.limits import Limits
 
 SMALL = Limits(whole_file_nbytes=0, kept_payload_nbytes=16)
@@ -42,7 +42,7 @@ def save(path: Path, *tensors: TensorProto) -> str:
 def test_counts_do_not_depend_on_chunks(
     chunk: int, dtype: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(payload, "CHUNK_NBYTES", chunk)
+    monkeypatch.setattr(tensor_data, "CHUNK_NBYTES", chunk)
     array = np.linspace(-3, 3, 101).astype(dtype)
     array[[3, 50]] = np.nan
     array[7] = np.inf
@@ -64,8 +64,6 @@ def test_counts_do_not_depend_on_chunks(
 def test_typed_fields_give_the_bytes_of_raw_data(
     chunk: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if code in (1, 11):  # fixed width: chunks are whole elements
-        chunk = max(chunk - chunk % 16, 16)
     dtype = helper.tensor_dtype_to_np_dtype(code)
     numbers = np.arange(-60 if code in (3, 5, 6, 7) else 0, 100) % (2 if code == 9 else 10**6)
     array = numbers.astype(dtype)
@@ -73,7 +71,7 @@ def test_typed_fields_give_the_bytes_of_raw_data(
     typed = helper.make_tensor("typed", code, array.shape, array.astype(np.float64).tolist())
     assert not typed.raw_data
     expected = facts(save(tmp_path / "raw.onnx", raw))["raw"]
-    monkeypatch.setattr(payload, "CHUNK_NBYTES", chunk)
+    monkeypatch.setattr(tensor_data, "CHUNK_NBYTES", chunk)
     assert facts(save(tmp_path / "typed.onnx", typed))["typed"] == expected
 
 
@@ -95,7 +93,7 @@ def test_varints_are_what_dims_say(
     field: int, content: bytes, why: str, chunk: int, raw: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """A payload beyond what is kept in memory: only the pass over the numbers can tell."""
-    monkeypatch.setattr(payload, "CHUNK_NBYTES", chunk)
+    monkeypatch.setattr(tensor_data, "CHUNK_NBYTES", chunk)
     dtype = {7: TensorProto.INT64, 5: TensorProto.INT4}[field]
     head = bytes([1 << 3, 100, 2 << 3, dtype]) + raw.field(8, b"t")  # dims, data_type, name
     graph = raw.field(7, raw.field(5, head + raw.field(field, content)))
@@ -136,8 +134,8 @@ def test_side_files_are_read_and_shared_ranges_once(
         tensor.external_data.add(key="location", value="w.bin")
         tensors.append(tensor)
     reads = []
-    real = files._read
-    monkeypatch.setattr(files, "_read", lambda *a: (reads.append(a), real(*a))[1])  # type: ignore[func-returns-value]
+    real = tensor_data._bytes
+    monkeypatch.setattr(tensor_data, "_bytes", lambda *a: (reads.append(a), real(*a))[1])  # type: ignore[func-returns-value]
     found = facts(save(tmp_path / "m.onnx", *tensors))
     assert len(found) == 50
     assert len({item.digest for item in found.values()}) == 1
@@ -154,8 +152,8 @@ def test_scalars_that_are_equal_are_looked_at_once(
         for value in (0, 7)
     ]
     passes = []
-    real = payload._Pass
-    monkeypatch.setattr(payload, "_Pass", lambda *a: (passes.append(a), real(*a))[1])  # type: ignore[func-returns-value]
+    real = elements._Pass
+    monkeypatch.setattr(elements, "_Pass", lambda *a: (passes.append(a), real(*a))[1])  # type: ignore[func-returns-value]
     found = facts(save(tmp_path / "m.onnx", *tensors))
     assert len(found) == 200
     assert len(passes) == 4

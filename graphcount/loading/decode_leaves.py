@@ -1,0 +1,340 @@
+"""Thin bytes → records, first part: strings, numbers, tensors, types, and notes on what is odd.
+
+Tags are written as `number << 3 | wire type`, so one comparison checks both; what matches no known
+tag is kept as an `UnknownField`, exactly as protobuf would keep it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from graphcount.errors import DamagedError, LimitError, Unknown
+from graphcount.loading.limits import Limits
+from graphcount.loading.messages import (
+    DATA_FIELDS,
+    LEN,
+    MESSAGES,
+    VARINT,
+    VARINT_FIELDS,
+    packed_remainder,
+    tag,
+    tags,
+)
+from graphcount.loading.model import DataField, Dim, Tensor, UnknownField, ValueInfo
+from graphcount.loading.varints import packed_damage, signed, varint
+from graphcount.loading.wire import Thin, fields, too_deep
+
+_KEY, _VALUE = tag("StringStringEntryProto", "key"), tag("StringStringEntryProto", "value")
+_DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = (
+    tag("TensorProto", name)
+    for name in ("dims", "data_type", "segment", "name", "external_data", "data_location")
+)
+_DIMS = _DIM | LEN
+_TENSOR, _INFO, _TYPE, _DIMENSION = map(
+    tags, ("TensorProto", "ValueInfoProto", "TypeProto", "TensorShapeProto.Dimension")
+)
+_INFO_NAME, _INFO_TYPE = tag("ValueInfoProto", "name"), tag("ValueInfoProto", "type")
+_ELEM_TYPE, _SHAPE = tag("TypeProto.Tensor", "elem_type"), tag("TypeProto.Tensor", "shape")
+_SHAPE_DIM = tag("TensorShapeProto", "dim")
+_DIM_VALUE, _DIM_PARAM = (
+    tag("TensorShapeProto.Dimension", name) for name in ("dim_value", "dim_param")
+)
+
+KINDS = {
+    tag("TypeProto", row.name): row.name.removesuffix("_type")
+    for row in MESSAGES["TypeProto"].values()
+    if row.type in MESSAGES
+}
+"""Kinds of values by the tag of the TypeProto field that holds their type."""
+
+TENSOR_TYPE_DEPTH = 3
+"""Messages below the type of a tensor: TypeProto.Tensor, its shape, a dimension."""
+
+KEPT_NOTES = 1000
+"""Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
+
+
+MODEL_LEVEL, FUNCTION_LEVEL, TRAINING_LEVEL = -2, 1, -1
+"""Three less than how deep a graph stands below each: in a model 1, in a node of a function 4, in
+training information 2. A subgraph is 3 deeper than its graph (node, attribute, graph)."""
+
+
+class LeafDecoder:
+    """Reads messages and collects what was odd about them.
+
+    Attributes:
+        level: How deep the graph (or function) that is being read stands below the model.
+    """
+
+    def __init__(self, thin: Thin, limits: Limits) -> None:
+        self.thin = thin
+        self.data = thin.data
+        self.limits = limits
+        self.level = MODEL_LEVEL
+        self.nodes = 0
+        self.tensors = 0
+        self.issues: list[Unknown] = []
+        self.unknown_fields: list[UnknownField] = []
+        self.note_count = 0
+        self.unknown_count = 0
+        self.repeated_fields: list[tuple[str, str, int]] = []
+        self.interned: dict[bytes, str] = {}
+
+    # ------------------------------------------------------------------------------- leaves
+
+    def text(self, a: int, b: int) -> str:
+        """A string field. Bytes that are not UTF-8 become visible escapes, and an issue."""
+        raw = self.data[a:b]
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            shown = raw.decode("utf-8", "backslashreplace")
+            self.note(Unknown(shown[:120], "name", "text is not UTF-8"))
+            return shown
+
+    def word(self, a: int, b: int) -> str:
+        """A string that repeats often (op_type, domain, attribute name): decoded once."""
+        raw = self.data[a:b]
+        text = self.interned.get(raw)
+        if text is None:
+            text = self.interned[raw] = self.text(a, b)
+        return text
+
+    def note(self, unknown: Unknown) -> None:
+        """Keep what cannot be trusted; beyond `KEPT_NOTES` it is only counted."""
+        self.note_count += 1
+        if self.note_count <= KEPT_NOTES:
+            self.issues.append(unknown)
+
+    def skip(self, message: str, tag_: int, a: int, b: int) -> None:
+        """Remember a field that onnx.proto does not define (or not with this wire type)."""
+        wire_type = tag_ & 7
+        self.unknown_count += 1
+        if self.unknown_count > KEPT_NOTES:
+            return
+        offset = self.thin.origin(a if wire_type != VARINT else b - 1)
+        size = b - a if wire_type != VARINT else 0
+        self.unknown_fields.append(UnknownField(message, tag_ >> 3, wire_type, offset, size))
+
+    def again(self, message: str, field: str, a: int) -> None:
+        """Remember that a singular field occurs a second time: readers differ in what they do."""
+        self.repeated(message, field, self.thin.origin(a))
+
+    def repeated(self, message: str, field: str, offset: int) -> None:
+        """The same, by the offset in the file."""
+        if len(self.repeated_fields) < KEPT_NOTES:
+            self.repeated_fields.append((message, field, offset))
+        self.note(Unknown(message, field, f"{field} is given more than once"))
+
+    def raw(self, a: int, b: int) -> bytes:
+        """A bytes field."""
+        return self.data[a:b]
+
+    def integer(self, a: int, b: int) -> int:
+        """A singular integer or enum."""
+        return signed(a)
+
+    def one_integer(self, a: int, b: int) -> list[int]:
+        """One number of a repeated int64 that is not packed."""
+        return [signed(a)]
+
+    def integers(self, a: int, b: int) -> list[int]:
+        """Numbers of a packed int64."""
+        data, into = self.data, []
+        while a < b:
+            value = data[a]
+            if value < 0x80:  # most dimensions take one byte
+                a += 1
+                into.append(value)
+                continue
+            value, a = varint(data, a, b)
+            into.append(signed(value))
+        return into
+
+    def pair(self, a: int, b: int) -> tuple[str, str]:
+        """A StringStringEntryProto."""
+        key = value = ""
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ == _KEY:
+                key = self.text(x, y)
+            elif tag_ == _VALUE:
+                value = self.text(x, y)
+            else:
+                self.skip("StringStringEntryProto", tag_, x, y)
+        return key, value
+
+    # ------------------------------------------------------------------------------ tensors
+
+    def tensor(self, a: int, b: int) -> Tensor:
+        """A TensorProto without its data."""
+        name, data_type, is_external, segmented = "", 0, False, False
+        dims: list[int] = []
+        external: list[tuple[str, str]] = []
+        held: dict[int, DataField] = {}
+        self.tensors += 1
+        if self.tensors > self.limits.tensors:
+            raise LimitError(f"more than {self.limits.tensors:,} tensors", offset=a)
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ == _DIM:
+                dims.append(signed(x))
+            elif tag_ == _DIMS:
+                dims += self.integers(x, y)
+            elif tag_ == _DATA_TYPE:
+                data_type = signed(x)
+            elif tag_ == _NAME:
+                name = self.text(x, y)
+            elif tag_ >> 3 in DATA_FIELDS:
+                self.data_field(held, tag_, x, y)
+            elif tag_ == _EXTERNAL_DATA:
+                external.append(self.pair(x, y))
+            elif tag_ == _DATA_LOCATION:
+                is_external = x == 1
+            elif tag_ == _SEGMENT:
+                segmented = True
+            elif tag_ not in _TENSOR:
+                self.skip("TensorProto", tag_, x, y)
+        self.cut_fields(held, a, b)
+        self.check_rank(dims, a)
+        ordered = tuple(held[number] for number in sorted(held))
+        offset = self.thin.origin(a)
+        return Tensor(
+            name, data_type, tuple(dims), ordered, tuple(external), is_external, segmented, offset
+        )
+
+    def check_rank(self, dims: list[int], a: int) -> None:
+        """Refuse dims that no runtime takes: their product would cost more than the file."""
+        if len(dims) > self.limits.rank:
+            reason = f"tensor has {len(dims)} dimensions (at most {self.limits.rank})"
+            raise LimitError(reason, offset=a)
+
+    def data_field(self, held: dict[int, DataField], tag_: int, x: int, y: int) -> None:
+        """Note a data field that is present in the thin bytes."""
+        number, wire_type = tag_ >> 3, tag_ & 7
+        start = x
+        if wire_type == VARINT:  # x is the value and y the position behind it
+            start = y - 1
+            while self.data[start - 1] >= 0x80:
+                start -= 1
+        chunk = self.data[start:y]
+        if number in VARINT_FIELDS and wire_type == LEN:
+            damage = packed_damage(chunk)
+            if damage is not None:
+                raise DamagedError(damage[0], offset=start + damage[1])
+        why = packed_remainder(number, len(chunk)) if wire_type == LEN else ""
+        if why:
+            raise DamagedError(why, offset=start)
+        before = held.get(number)
+        name = DATA_FIELDS[number]
+        if before is None:
+            kept = chunk if len(chunk) <= self.limits.kept_payload_nbytes else None
+            held[number] = DataField(name, self.thin.origin(start), len(chunk), 1, kept)
+            return
+        if name == "raw_data":
+            self.again("TensorProto", "raw_data", start)
+        joined = None
+        if (
+            before.data is not None
+            and before.nbytes + len(chunk) <= self.limits.kept_payload_nbytes
+        ):
+            joined = before.data + chunk
+        held[number] = DataField(
+            name, before.offset, before.nbytes + len(chunk), before.occurrences + 1, joined
+        )
+
+    def cut_fields(self, held: dict[int, DataField], a: int, b: int) -> None:
+        """Note the data fields of the tensor at data[a:b] that were left out."""
+        thin = self.thin
+        if not thin.cuts:
+            return
+        for index in range(bisect_left(thin.cut_at, a), bisect_right(thin.cut_at, b)):
+            cut = thin.cuts[index]
+            if cut.message != "TensorProto":
+                continue
+            if cut.number not in DATA_FIELDS:
+                continue
+            name = DATA_FIELDS[cut.number]
+            before = held.get(cut.number)
+            if before is not None and name == "raw_data":
+                self.repeated("TensorProto", "raw_data", max(cut.offset, before.offset))
+            total = cut.nbytes + (before.nbytes if before else 0)
+            occurrences = 1 + (before.occurrences if before else 0)
+            offset = min(cut.offset, before.offset) if before else cut.offset
+            held[cut.number] = DataField(name, offset, total, occurrences, None)
+
+    # ------------------------------------------------------------------------------ types
+
+    def value_info(self, a: int, b: int) -> ValueInfo:
+        """A ValueInfoProto; the type is read one level deep (a sequence of what is not asked)."""
+        name, kind, data_type = "", "", 0
+        shape: tuple[Dim, ...] | None = None
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ == _INFO_NAME:
+                name = self.text(x, y)
+            elif tag_ == _INFO_TYPE:
+                kind, data_type, shape = self.type(x, y)
+            elif tag_ not in _INFO:
+                self.skip("ValueInfoProto", tag_, x, y)
+        return ValueInfo(name, kind, data_type, shape)
+
+    def type(self, a: int, b: int) -> tuple[str, int, tuple[Dim, ...] | None]:
+        """A TypeProto: kind of value, element type code and shape (of tensors)."""
+        kind, data_type = "", 0
+        shape: tuple[Dim, ...] | None = None
+        level = self.level + 2  # ValueInfoProto, TypeProto
+        follow = level + TENSOR_TYPE_DEPTH > self.limits.message_depth
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ not in KINDS:
+                if tag_ not in _TYPE:
+                    self.skip("TypeProto", tag_, x, y)
+                continue
+            kind = KINDS[tag_]
+            if kind not in ("tensor", "sparse_tensor"):
+                follow = True
+                continue
+            for inner, u, v in fields(self.data, x, y):
+                if inner == _ELEM_TYPE:
+                    data_type = signed(u)
+                elif inner == _SHAPE:
+                    shape = self.shape(u, v)
+                else:
+                    self.skip("TypeProto.Tensor", inner, u, v)
+        if follow:
+            self.nested("TypeProto", a, b, level)
+        return kind, data_type, shape
+
+    def nested(self, message: str, a: int, b: int, level: int) -> None:
+        """Refuse what is nested too deep in the message at data[a:b], which is `level` deep."""
+        open_messages = [(MESSAGES[message], fields(self.data, a, b))]
+        while open_messages:
+            table, rest = open_messages[-1]
+            for tag_, x, y in rest:
+                row = table.get(tag_ >> 3)
+                child = MESSAGES.get(row.type) if row is not None and tag_ & 7 == LEN else None
+                if child is None:
+                    continue
+                if level + len(open_messages) > self.limits.message_depth:
+                    raise LimitError(too_deep(self.limits), offset=x, rule="FMT003")
+                open_messages.append((child, fields(self.data, x, y)))
+                break
+            else:
+                open_messages.pop()
+
+    def shape(self, a: int, b: int) -> tuple[Dim, ...]:
+        """A TensorShapeProto."""
+        dims: list[Dim] = []
+        for tag_, x, y in fields(self.data, a, b):
+            if tag_ != _SHAPE_DIM:
+                self.skip("TensorShapeProto", tag_, x, y)
+                continue
+            dim: Dim = None
+            for inner, u, v in fields(self.data, x, y):
+                if inner == _DIM_VALUE:
+                    dim = signed(u)
+                elif inner == _DIM_PARAM:
+                    dim = self.text(u, v) or None
+                elif inner not in _DIMENSION:
+                    self.skip("TensorShapeProto.Dimension", inner, u, v)
+            dims.append(dim)
+            if len(dims) > self.limits.rank:
+                raise LimitError(f"a shape has more than {self.limits.rank} dimensions", offset=a)
+        return tuple(dims)
