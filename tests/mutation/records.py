@@ -26,7 +26,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from graphcount.ops import Key, Operator, operators, table
+from graphcount.ops import Key, Operator, lookup, operators, tables
 from tests.mutation.trial import OPTIONS, STATE, in_child, run_items, save
 
 TESTS = (
@@ -90,11 +90,13 @@ def _shortened(value: object) -> Iterator[tuple[str, object]]:
 
 def take_out(mutant: Mutant) -> None:
     """Change the loaded table; only ever in a process of its own."""
-    rows = table(mutant.key[0])
+    domain, op_type = mutant.key
+    rows = next(rows for rows in tables(domain) if op_type in rows)
+    lookup.cache_clear()
     if mutant.record is None:
-        del rows[mutant.key[1]]
+        del rows[op_type]
     else:
-        rows[mutant.key[1]] = mutant.record
+        rows[op_type] = mutant.record
 
 
 def ordered(items: list[pytest.Item], op_type: str) -> list[pytest.Item]:

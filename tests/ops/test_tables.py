@@ -219,4 +219,26 @@ def test_a_plain_model_loads_no_table_of_another_domain() -> None:
     loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
     assert "graphcount.ops.conv" in loaded
     assert not [name for name in loaded if "microsoft" in name or name == "graphcount.ops.ml"]
-    assert len(loaded) <= 25
+
+
+def test_a_family_is_loaded_when_an_operator_needs_it() -> None:
+    program = (
+        "import sys; from graphcount.ops import lookup; lookup('', 'Gemm');"
+        "print(*[name for name in sys.modules if name.startswith('graphcount.ops.')])"
+    )
+    run = [sys.executable, "-c", program]
+    loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    assert {name.removeprefix("graphcount.ops.") for name in loaded} == {
+        *("call", "formulas", "inference", "linear", "operator")
+    }
+
+
+def test_every_file_with_a_table_is_a_family() -> None:
+    named = {module for rows in ops.FAMILIES.values() for module, _ in rows}
+    root = Path(ops.__file__).parent
+    holding = {
+        "graphcount.ops." + ".".join(path.relative_to(root).with_suffix("").parts)
+        for path in root.rglob("*.py")
+        if "\nTABLE = " in path.read_text("utf-8")
+    }
+    assert named == holding
