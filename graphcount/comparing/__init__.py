@@ -54,15 +54,15 @@ def compare(old: Subject, new: Subject) -> Diff:
 
 
 def _matched(old: Side, new: Side) -> tuple[Matching, Matching]:
-    """Pairs of nodes and of tensors, found in an order that the content decides."""
+    """Return pairs of nodes and of tensors, matched in an order that the content decides."""
     order = _order(old, new)
     if order == 0:
         return _identity(len(old.nodes)), _identity(len(old.tensors))
     swapped = order > 0
-    found = match_nodes(*((new, old) if swapped else (old, new)))
-    tensors = match_tensors(found)
+    nodes = match_nodes(*((new, old) if swapped else (old, new)))
+    tensors = match_tensors(nodes)
     pairs = []
-    for part in (found, tensors):
+    for part in (nodes, tensors):
         if swapped:
             by = {i: part.by[j] for i, j in enumerate(part.right) if j is not None}
             pairs.append(Matching(part.right, part.left, by))
@@ -90,8 +90,8 @@ def _order(old: Side, new: Side) -> int:
 
 
 def _part(side: Side, name: str) -> Sequence[object]:
-    found: Sequence[object] = getattr(side.subject if name == "digests" else side, name) or ()
-    return found
+    part: Sequence[object] = getattr(side.subject if name == "digests" else side, name) or ()
+    return part
 
 
 def _side_row(subject: Subject) -> SideRow:

@@ -20,8 +20,8 @@ AHEAD = 24
 IN_STEP = 3
 """Elements that have to go together before a walk believes it is in step."""
 
-ALIKE = 3
-"""Score from which two go together in a walk."""
+SAME_OPERATOR = 3
+"""Score from which two nodes go together in a walk: their operators are equal."""
 
 Pair = tuple[int, int]
 
@@ -43,12 +43,12 @@ def backbone(pairs: Sequence[Pair]) -> list[Pair]:
         else:
             tails[place] = second
             ends[place] = index
-    found = []
+    chain = []
     index = ends[-1] if ends else -1
     while index >= 0:
-        found.append(pairs[index])
+        chain.append(pairs[index])
         index = previous[index]
-    return found[::-1]
+    return chain[::-1]
 
 
 def align(
@@ -57,26 +57,26 @@ def align(
     right: Sequence[int | None],
     score: Callable[[int, int], int],
 ) -> Iterator[Pair]:
-    """Pairs of free numbers between anchors that keep their order and have the best score.
+    """Yield the best-scoring pairs of unpaired numbers between anchors, order kept.
 
     Args:
         anchors: Pairs that grow on both sides.
-        left: What each number of the first side is paired with; None: free.
+        left: What each number of the first side is paired with; None: nothing yet.
         right: The same for the second side.
         score: How well two go together; 0: not at all.
     """
     cells = 0
     start_a = start_b = 0
     for end_a, end_b in (*anchors, (len(left), len(right))):
-        free_a = [i for i in range(start_a, end_a) if left[i] is None]
-        free_b = [j for j in range(start_b, end_b) if right[j] is None]
+        open_a = [i for i in range(start_a, end_a) if left[i] is None]
+        open_b = [j for j in range(start_b, end_b) if right[j] is None]
         start_a, start_b = end_a + 1, end_b + 1
-        size = len(free_a) * len(free_b)
+        size = len(open_a) * len(open_b)
         if 0 < size <= MAX_CELLS and cells + size <= ALL_CELLS:
             cells += size
-            yield from _aligned(free_a, free_b, score)
+            yield from _aligned(open_a, open_b, score)
         elif size:
-            yield from _walked(free_a, free_b, score)
+            yield from _walked(open_a, open_b, score)
 
 
 def _aligned(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Iterator[Pair]:
@@ -104,7 +104,7 @@ def _walked(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Ite
     """Pairs of two long sequences: in step while they go together, else the nearest place ahead."""
     i = j = 0
     while i < len(a) and j < len(b):
-        if score(a[i], b[j]) >= ALIKE:
+        if score(a[i], b[j]) >= SAME_OPERATOR:
             yield a[i], b[j]
             i, j = i + 1, j + 1
             continue
@@ -123,9 +123,9 @@ def _nearest(
     for skipped in range(1, AHEAD + 1):
         for on_a in range(max(0, skipped - (last_b - j)), min(skipped, last_a - i) + 1):
             x, y = i + on_a, j + skipped - on_a
-            if score(a[x], b[y]) < ALIKE:  # most often
+            if score(a[x], b[y]) < SAME_OPERATOR:  # most often
                 continue
             run = min(IN_STEP, len(a) - x, len(b) - y)
-            if all(score(a[x + k], b[y + k]) >= ALIKE for k in range(1, run)):
+            if all(score(a[x + k], b[y + k]) >= SAME_OPERATOR for k in range(1, run)):
                 return on_a, skipped - on_a
     return None

@@ -4,7 +4,7 @@ Evidence is used in the order of its strength; each step only adds pairs of node
 
 1. names of tensors that the author gave: nodes that own the same ones;
 2. names of nodes that no counter made;
-3. looking alike a few steps around (`colours`), alone or with the name, or equally often;
+3. equal labels (`labels`): equal a few steps around, alone or with the name, or equally often;
 4. names that a counter made (`Relu_12`), operators being equal;
 5. order: between matched neighbours, the alignment that pairs most operators;
 6. operators in each other's place: all matched neighbours are the same.
@@ -22,7 +22,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from graphcount.comparing.align import align, backbone
-from graphcount.comparing.colours import ROUNDS, Palette, plain_colours, refined
+from graphcount.comparing.labels import ROUNDS, LabelTable, plain_labels, refined
 from graphcount.comparing.side import Link, Side, own_name
 
 Key = Callable[[int], Hashable | None]
@@ -35,7 +35,7 @@ _COUNTED = re.compile(r"(^|.*[_#~./])\d+$")
 
 
 class NodePairs:
-    """Pairs of nodes found so far.
+    """Pairs of nodes so far.
 
     Attributes:
         left: Partner of each node of the first side, or None.
@@ -102,30 +102,30 @@ class NodePairs:
         self, side: Side, node: int, taken: list[int | None]
     ) -> dict[Hashable, int | None]:
         """Consumers without partner by how they read a node; None when several read it so."""
-        found: dict[Hashable, int | None] = {}
+        readers: dict[Hashable, int | None] = {}
         for place, consumer, output in side.after[node]:
             if taken[consumer] is None:
                 key = (side.operators[consumer], place, output)
-                found[key] = None if key in found else consumer
-        return found
+                readers[key] = None if key in readers else consumer
+        return readers
 
 
 def match_nodes(a: Side, b: Side) -> NodePairs:
     """Pair the nodes of two sides; see the module's docstring."""
     pairs = NodePairs(a, b)
-    palette = Palette()
-    near = [plain_colours(side, palette) for side in (a, b)]
+    table = LabelTable()
+    near = [plain_labels(side, table) for side in (a, b)]
     far = near
     for _ in range(ROUNDS):
-        far = [refined(side, colours, palette) for side, colours in zip((a, b), far, strict=True)]
+        far = [refined(side, labels, table) for side, labels in zip((a, b), far, strict=True)]
     _by_tensor_names(pairs)
     pairs.add_equal(partial(_own_id, a), partial(_own_id, b), "name")
     pairs.spread()
-    looks = far[0].__getitem__, far[1].__getitem__
-    pairs.add_equal(*looks, "structure")
+    labels = far[0].__getitem__, far[1].__getitem__
+    pairs.add_equal(*labels, "structure")
     pairs.spread()
     pairs.add_equal(_named(a, far[0]), _named(b, far[1]), "name")
-    pairs.add_equal(*looks, "structure", repeated=True)
+    pairs.add_equal(*labels, "structure", repeated=True)
     pairs.spread()
     pairs.add_equal(_named(a, near[0]), _named(b, near[1]), "name")
     pairs.add_equal(partial(_quantized_id, a), partial(_quantized_id, b), "name")
@@ -147,9 +147,9 @@ def _grouped(key_of: Key, taken: list[int | None]) -> dict[Hashable, list[int]]:
     return groups
 
 
-def _named(side: Side, looks: Sequence[Hashable]) -> Key:
-    """The id of a node with what it looks like."""
-    return lambda node: (side.ids[node], looks[node])
+def _named(side: Side, labels: Sequence[Hashable]) -> Key:
+    """Return a key: the id of a node together with its label."""
+    return lambda node: (side.ids[node], labels[node])
 
 
 def _own_id(side: Side, node: int) -> Hashable | None:
@@ -165,15 +165,15 @@ def _quantized_id(side: Side, node: int) -> Hashable | None:
 
 
 def _by_tensor_names(pairs: NodePairs) -> None:
-    """Pair owners of tensors with the same given name: those that share most numbers first."""
+    """Pair owners of tensors with the same given name: those that share most elements first."""
     a, b = pairs.a, pairs.b
     theirs = _owners_by_name(b)
     votes: dict[tuple[int, int], int] = {}
     for name, (owner, elements) in _owners_by_name(a).items():
-        found = theirs.get(name)
-        if found is not None:
-            pair = owner, found[0]
-            votes[pair] = votes.get(pair, 0) + min(elements, found[1]) + 1
+        other = theirs.get(name)
+        if other is not None:
+            pair = owner, other[0]
+            votes[pair] = votes.get(pair, 0) + min(elements, other[1]) + 1
     ordered = sorted(
         votes.items(),
         key=lambda vote: (a.families[vote[0][0]] != b.families[vote[0][1]], -vote[1], vote[0]),
@@ -184,13 +184,13 @@ def _by_tensor_names(pairs: NodePairs) -> None:
 
 def _owners_by_name(side: Side) -> dict[str, tuple[int, int]]:
     """Owner and elements of each tensor whose given name is its alone."""
-    found: dict[str, tuple[int, int] | None] = {}
+    owners: dict[str, tuple[int, int] | None] = {}
     for tensor in side.tensors:
         name = own_name(tensor.name)
         owner = side.number.get(tensor.owner or "")
         if name and owner is not None:
-            found[name] = None if name in found else (owner, tensor.elements)
-    return {name: row for name, row in found.items() if row is not None}
+            owners[name] = None if name in owners else (owner, tensor.elements)
+    return {name: row for name, row in owners.items() if row is not None}
 
 
 def _by_order(pairs: NodePairs, near: list[list[int]]) -> None:

@@ -2,7 +2,7 @@
 
 In the order of strength: the name with the place where it is used; a name the author gave; the
 place alone (the same input or role of matched nodes, equal shapes first); a name a tool made, with
-type and shape; the numbers; and last role, type and shape, when both models have equally many.
+type and shape; equal elements; and last role, type and shape, when both models have equally many.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Key = Hashable | None
 
 
 class TensorPairs:
-    """Pairs of tensors found so far; see `NodePairs`."""
+    """Pairs of tensors so far; see `NodePairs`."""
 
     def __init__(self, first: int, second: int) -> None:
         self.left: list[int | None] = [None] * first
@@ -50,8 +50,8 @@ def match_tensors(nodes: NodePairs) -> TensorPairs:
 
     def step(key: Callable[[TensorRow, Key], Key], by: str) -> None:
         ours, theirs = (
-            [key(tensor, place) for tensor, place in zip(side.tensors, found, strict=True)]
-            for side, found in zip((a, b), places, strict=True)
+            [key(tensor, place) for tensor, place in zip(side.tensors, own, strict=True)]
+            for side, own in zip((a, b), places, strict=True)
         )
         pairs.add_equal(ours, theirs, by)
 
@@ -82,7 +82,7 @@ def _places(side: Side, nodes: NodePairs) -> list[Key]:
     The input counts where both nodes are the same operator, else the role: a quantized operator has
     its weight at another input.
     """
-    found: list[Key] = [None] * len(side.tensors)
+    keys: list[Key] = [None] * len(side.tensors)
     first = side is nodes.a
     for i, j in enumerate(nodes.left):
         if j is None:
@@ -92,9 +92,9 @@ def _places(side: Side, nodes: NodePairs) -> list[Key]:
         for place, index in side.stored[i if first else j]:
             how: Key = place if same else plain_role(side.tensors[index].role)
             counted[how] = order = counted.get(how, -1) + 1
-            if found[index] is None:
-                found[index] = (i, how, order)
-    return found
+            if keys[index] is None:
+                keys[index] = (i, how, order)
+    return keys
 
 
 def plain_role(role: str) -> str:
@@ -104,9 +104,9 @@ def plain_role(role: str) -> str:
 
 def _operators(side: Side) -> list[Key]:
     """Role, type, shape and the operator that owns each tensor."""
-    found: list[Key] = []
+    keys: list[Key] = []
     for tensor in side.tensors:
         owner = side.number.get(tensor.owner or "")
         operator = side.operators[owner] if owner is not None else None
-        found.append((tensor.kind, tensor.role, tensor.dtype, tensor.shape, operator))
-    return found
+        keys.append((tensor.kind, tensor.role, tensor.dtype, tensor.shape, operator))
+    return keys

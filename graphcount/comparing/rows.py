@@ -1,6 +1,6 @@
 """Pairs → rows: what is the same, what changed and how, what was added or removed.
 
-Everything here is told in old and new, and mirrors: exchanged sides give exchanged rows.
+Every row names the old and the new side, and mirrors: exchanged sides give exchanged rows.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def pair_modules(old: Side, new: Side, nodes: Matching) -> Modules:
 
 def node_rows(old: Side, new: Side, nodes: Matching, modules: Modules) -> tuple[NodeChange, ...]:
     """Every node that is not the same on both sides."""
-    found = []
+    rows = []
     for i, j in enumerate(nodes.to_new):
         if j is None:
-            found.append(_node_row("removed", (), old.nodes[i], None, None, ()))
+            rows.append(_node_row("removed", (), old.nodes[i], None, None, ()))
             continue
         changes = _node_changes(old, new, i, j, nodes, modules)
         if changes:
@@ -76,11 +76,11 @@ def node_rows(old: Side, new: Side, nodes: Matching, modules: Modules) -> tuple[
             if "attributes" in changes:
                 attributes = _attribute_rows(dict(old.attributes[i]), dict(new.attributes[j]))
             pair = old.nodes[i], new.nodes[j]
-            found.append(_node_row("changed", changes, *pair, nodes.by[i], attributes))
+            rows.append(_node_row("changed", changes, *pair, nodes.by[i], attributes))
     for j, partner in enumerate(nodes.to_old):
         if partner is None:
-            found.append(_node_row("added", (), None, new.nodes[j], None, ()))
-    return _in_order(found, _node_order)
+            rows.append(_node_row("added", (), None, new.nodes[j], None, ()))
+    return _in_order(rows, _node_order)
 
 
 def _node_changes(
@@ -89,7 +89,7 @@ def _node_changes(
     first, second = old.nodes[i], new.nodes[j]
     reshaped = first.output_shapes != second.output_shapes
     cost = (first.macs, first.macs_expression) != (second.macs, second.macs_expression)
-    found = {
+    differs = {
         "renamed": first.name != second.name,
         "operator": old.operators[i] != new.operators[j],
         "attributes": old.attributes[i] != new.attributes[j],
@@ -98,7 +98,7 @@ def _node_changes(
         "moved": _changed_module(first.module, second.module, modules),
         "cost": cost and not reshaped,
     }
-    return tuple(name for name, changed in found.items() if changed)
+    return tuple(name for name, changed in differs.items() if changed)
 
 
 def _changed_module(old: str, new: str, modules: Modules) -> bool:
@@ -164,20 +164,20 @@ def tensor_rows(
     old: Side, new: Side, tensors: Matching, nodes: Matching
 ) -> tuple[TensorChange, ...]:
     """Every tensor that is not the same on both sides."""
-    found = []
+    rows = []
     for i, j in enumerate(tensors.to_new):
         first = _tensor_side(old, i)
         if j is None:
-            found.append(_tensor_row("removed", (), first, None, None))
+            rows.append(_tensor_row("removed", (), first, None, None))
             continue
         second = _tensor_side(new, j)
         changes = _tensor_changes(old, new, first, second, nodes)
         if changes:
-            found.append(_tensor_row("changed", changes, first, second, tensors.by[i]))
+            rows.append(_tensor_row("changed", changes, first, second, tensors.by[i]))
     for j, partner in enumerate(tensors.to_old):
         if partner is None:
-            found.append(_tensor_row("added", (), None, _tensor_side(new, j), None))
-    return _in_order(found, _tensor_order)
+            rows.append(_tensor_row("added", (), None, _tensor_side(new, j), None))
+    return _in_order(rows, _tensor_order)
 
 
 def _tensor_changes(
@@ -186,7 +186,7 @@ def _tensor_changes(
     retyped = first.dtype != second.dtype
     reshaped = first.shape != second.shape
     known = first.sha256 is not None and second.sha256 is not None
-    found = {
+    differs = {
         "renamed": first.name != second.name,
         "retyped": retyped,
         "reshaped": reshaped,
@@ -194,7 +194,7 @@ def _tensor_changes(
         "kind": first.kind != second.kind,
         "values": known and not retyped and not reshaped and first.sha256 != second.sha256,
     }
-    return tuple(name for name, changed in found.items() if changed)
+    return tuple(name for name, changed in differs.items() if changed)
 
 
 def _moved(old: Side, new: Side, first: TensorSide, second: TensorSide, nodes: Matching) -> bool:
@@ -246,15 +246,15 @@ def _learned(side: TensorSide | None) -> int:
 
 
 def _in_order(rows: list[Row], key: Callable[[Row], tuple[object, ...]]) -> tuple[Row, ...]:
-    """Rows sorted, the same for both directions; what ties is told apart by all it says."""
+    """Rows sorted, the same for both directions; ties are broken by their whole content."""
     rows.sort(key=key)
-    found: list[Row] = []
+    ordered: list[Row] = []
     for _, group in groupby(rows, key):
         tied = list(group)
         if len(tied) > 1:
             tied.sort(key=lambda row: sorted(map(repr, (row.old, row.new))))
-        found += tied
-    return tuple(found)
+        ordered += tied
+    return tuple(ordered)
 
 
 def _node_order(row: NodeChange) -> tuple[object, ...]:

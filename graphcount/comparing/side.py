@@ -19,7 +19,7 @@ class Subject(NamedTuple):
         report: What was counted.
         attributes: Attributes of every node as text, by node id; None for a saved report.
         wires: Inputs of every graph node, by its id; None for a saved report.
-        digests: Digest of each tensor's numbers in the report's order; None when not asked for.
+        digests: Digest of each tensor's data in the report's order; None when not asked for.
         source: `model` or `report`.
     """
 
@@ -71,16 +71,16 @@ class Side:
             self._connect(subject.wires)
 
     def _stored(self) -> list[list[tuple[int | None, int]]]:
-        found: list[list[tuple[int | None, int]]] = [[] for _ in self.ids]
+        stored: list[list[tuple[int | None, int]]] = [[] for _ in self.ids]
         for index, tensor in enumerate(self.tensors):
             for use in tensor.uses:
                 node = self.number.get(use.node)
                 if node is not None:
-                    found[node].append((use.input, index))
-        for uses in found:
+                    stored[node].append((use.input, index))
+        for uses in stored:
             if len(uses) > 1:
                 uses.sort(key=lambda use: (-1 if use[0] is None else use[0], use[1]))
-        return found
+        return stored
 
     def _connect(self, wires: dict[str, tuple[Wire, ...]]) -> None:
         inputs = {
@@ -140,5 +140,5 @@ _FAMILY = {op_type: name for name, members in FAMILIES.items() for op_type in me
 
 def family(op_type: str) -> str:
     """What an operator is at heart: `QLinearAdd` is an Add."""
-    found = _FAMILY.get(op_type)
-    return found if found is not None else op_type.removeprefix("QLinear") or op_type
+    known = _FAMILY.get(op_type)
+    return known if known is not None else op_type.removeprefix("QLinear") or op_type

@@ -20,23 +20,23 @@ EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
     "elementwise": lambda r: r.totals.elementwise_expression,
     "activation_nbytes": lambda r: r.totals.activation_expression,
 }
-"""Totals that are formulas where dimensions are free."""
+"""Totals that are formulas where dimensions are dynamic."""
 
 
 def total_rows(old: Report, new: Report) -> tuple[TotalRow, ...]:
     """Every total of both reports."""
-    found = []
+    rows = []
     for name, (unit, read) in NUMBERS.items():
         before, after = read(old), read(new)
         delta = None if before is None or after is None else after - before
         expression = EXPRESSIONS.get(name)
         if expression is None or delta is not None:
-            found.append(TotalRow(name, unit, before, after, delta))
+            rows.append(TotalRow(name, unit, before, after, delta))
             continue
         first, second = expression(old) or _text(before), expression(new) or _text(after)
         difference = _minus(first, second)
-        found.append(TotalRow(name, unit, before, after, None, first, second, difference))
-    return tuple(found)
+        rows.append(TotalRow(name, unit, before, after, None, first, second, difference))
+    return tuple(rows)
 
 
 def _text(number: int | None) -> str | None:
@@ -60,7 +60,7 @@ def _minus(old: str | None, new: str | None) -> str | None:
 
 
 def fact_rows(old: Report, new: Report) -> tuple[FactRow, ...]:
-    """What is said of the whole model and differs."""
+    """Return what the models state of themselves and differs."""
     before, after = _facts(old), _facts(new)
     return tuple(
         FactRow(name, before.get(name), after.get(name))
@@ -82,8 +82,8 @@ def _facts(report: Report) -> dict[str, str]:
         facts[f"opset {domain or 'ai.onnx'}"] = str(version)
     for label, values in (("input", model.inputs), ("output", model.outputs)):
         for position, value in enumerate(values):
-            shown = ", ".join("?" if dim is None else str(dim) for dim in value.shape or ())
-            shape = "" if value.shape is None else f" [{shown}]"
+            dims = ", ".join("?" if dim is None else str(dim) for dim in value.shape or ())
+            shape = "" if value.shape is None else f" [{dims}]"
             facts[f"{label} {position}"] = f"{value.dtype}{shape}"
             facts[f"{label} {position} name"] = value.name
     for key, text in model.metadata.items():
@@ -172,8 +172,8 @@ def _paired(
     """Rows of both sides, by name or as modules were paired; equal ones are left out."""
     partner = {name: name for name in old if name in new}
     if modules is not None:
-        free = {name: name for name in partner if _unpaired(name, modules)}
-        partner = {**free, **modules.to_new}
+        same_name = {name: name for name in partner if _unpaired(name, modules)}
+        partner = {**same_name, **modules.to_new}
     taken = {partner[name] for name in old if name in partner}
     rows = []
     for name, sums in old.items():

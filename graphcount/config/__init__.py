@@ -78,16 +78,16 @@ def load_config(path: str | None = None) -> Config:
     if path is None:
         return NO_CONFIG
     data = _read(path)
-    shown = _shown(path)
-    found, lines = _parse(data, shown)
+    public = _display_path(path)
+    document, lines = _parse(data, public)
     if os.path.basename(path) == "pyproject.toml":
-        tool = found.get("tool", {})
+        tool = document.get("tool", {})
         if not isinstance(tool, dict) or "graphcount" not in tool:
             if named:
-                raise ConfigError(f"{shown}: no [tool.graphcount] in it")
+                raise ConfigError(f"{public}: no [tool.graphcount] in it")
             return NO_CONFIG
-        return _made(tool["graphcount"], path, shown, lines, ("tool", "graphcount"))
-    return _made(found, path, shown, lines, ())
+        return _made(tool["graphcount"], path, public, lines, ("tool", "graphcount"))
+    return _made(document, path, public, lines, ())
 
 
 def read_config(text: str, file: str, table: str = "") -> Config:
@@ -101,15 +101,15 @@ def read_config(text: str, file: str, table: str = "") -> Config:
     Raises:
         ConfigError: It is wrong; every mistake has its line.
     """
-    found, lines = _parse(text.encode("utf-8"), file)
+    document, lines = _parse(text.encode("utf-8"), file)
     keys = tuple(table.split(".")[:-1])
     for key in keys:
-        found = found.get(key, {})
-    return _made(found, file, file, lines, keys)
+        document = document.get(key, {})
+    return _made(document, file, file, lines, keys)
 
 
 def _made(
-    found: Any, path: str, shown: str, lines: dict[Any, int], prefix: tuple[str, ...]
+    document: Any, path: str, public: str, lines: dict[Any, int], prefix: tuple[str, ...]
 ) -> Config:
     from graphcount.config.sections import sections
     from graphcount.config.values import Place
@@ -117,16 +117,16 @@ def _made(
     known = {
         key[len(prefix) :]: line for key, line in lines.items() if key[: len(prefix)] == prefix
     }
-    place = Place(shown, known)
-    made = sections(found, place)
+    place = Place(public, known)
+    made = sections(document, place)
     if place.problems:
         raise ConfigError(
-            "\n".join(f"{shown}:{line}: {say}" for line, say in sorted(place.problems))
+            "\n".join(f"{public}:{line}: {say}" for line, say in sorted(place.problems))
         )
     return Config(path=path, **made)
 
 
-def _parse(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Any, int]]:
+def _parse(data: bytes, public: str) -> tuple[dict[str, Any], dict[Any, int]]:
     import tomllib
 
     from graphcount.config.positions import positions
@@ -135,9 +135,9 @@ def _parse(data: bytes, shown: str) -> tuple[dict[str, Any], dict[Any, int]]:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")  # some editors begin with a mark
         return tomllib.loads(text), positions(text)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{shown}: not TOML: not UTF-8 (at byte {error.start:,})") from None
+        raise ConfigError(f"{public}: not TOML: not UTF-8 (at byte {error.start:,})") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{shown}: not TOML: {error}") from None
+        raise ConfigError(f"{public}: not TOML: {error}") from None
 
 
 def _read(path: str) -> bytes:
@@ -164,7 +164,7 @@ def _mentions_us(path: str) -> bool:
     return isinstance(tool, dict) and "graphcount" in tool
 
 
-def _shown(path: str) -> str:
+def _display_path(path: str) -> str:
     """Relative where the file is near the current folder."""
     try:
         relative = os.path.relpath(path)

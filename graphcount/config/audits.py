@@ -33,17 +33,17 @@ def asked_of(config: Config, path: str) -> Asked:
     folder = os.path.dirname(os.path.abspath(config.path or "."))
     name = _relative(path, folder)
     rows = [common, *(row for glob, row in common.models.items() if fnmatchcase(name, glob))]
-    found = Asked()
+    asked = Asked()
     for row in rows:
         ignore = {
             item.rule: item.reason
             for item in row.ignore
             if not item.models or any(fnmatchcase(name, glob) for glob in item.models)
         }
-        found = Asked(
-            row.fail_on or found.fail_on, row.select or found.select, {**found.ignore, **ignore}
+        asked = Asked(
+            row.fail_on or asked.fail_on, row.select or asked.select, {**asked.ignore, **ignore}
         )
-    return found
+    return asked
 
 
 def _relative(path: str, folder: str) -> str:

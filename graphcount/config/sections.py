@@ -75,14 +75,14 @@ def _dotted(value: Any) -> Any:
     """`nodes.Conv = 3` without quotes is a table in TOML: its keys are joined again."""
     if not isinstance(value, dict):
         return value
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, item in value.items():
         inner = _dotted(item)
         if isinstance(inner, dict):
-            found.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
+            flat.update({f"{key}.{name}": leaf for name, leaf in inner.items()})
         else:
-            found[key] = inner
-    return found
+            flat[key] = inner
+    return flat
 
 
 def _list(key: str) -> Parse:
@@ -107,10 +107,10 @@ def _opset(value: Any, place: Place) -> OpsetRange:
     """`opset = {min = 13, max = 21}`, or one number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return OpsetRange(value, value, place.origin)
-    found = table({"min": whole, "max": whole})(value, place)
-    if not found:
+    bounds = table({"min": whole, "max": whole})(value, place)
+    if not bounds:
         raise ValueError("needs min or max")
-    return OpsetRange(found.get("min"), found.get("max"), place.origin)
+    return OpsetRange(bounds.get("min"), bounds.get("max"), place.origin)
 
 
 _IGNORABLE = tuple(sorted({row.rule for row in LISTS.values()}))
@@ -150,12 +150,12 @@ CHECK: dict[str, Parse] = {
 
 def _check(value: Any, place: Place) -> Check:
     before = len(place.problems)
-    found = table(CHECK)(value, place)
-    messages = found.get("messages", {})
+    section = table(CHECK)(value, place)
+    messages = section.get("messages", {})
     budgets = tuple(
         budget._replace(note=messages.get(budget.measure.name, ""))
         for bound in ("max", "min", "max_increase")
-        for budget in found.get(bound, ())
+        for budget in section.get(bound, ())
     )
     known = {budget.measure.name for budget in budgets}
     if before == len(place.problems):
@@ -163,19 +163,19 @@ def _check(value: Any, place: Place) -> Check:
             if name not in known:
                 place.inside("messages").inside(name).wrong(f"no limit{nearest(name, known)}")
     check = Check(
-        name=found.get("name", f"check {int(place.path[-1]) + 1}"),
+        name=section.get("name", f"check {int(place.path[-1]) + 1}"),
         origin=place.origin,
         folder=os.path.dirname(os.path.abspath(place.file)),
-        paths=found.get("paths", ()),
-        exclude=found.get("exclude", ()),
-        dims=found.get("dims", {}),
-        shapes=found.get("shapes", {}),
+        paths=section.get("paths", ()),
+        exclude=section.get("exclude", ()),
+        dims=section.get("dims", {}),
+        shapes=section.get("shapes", {}),
         budgets=budgets,
-        lists=tuple(found[key] for key in LISTS if key in found),
-        opset=found.get("opset"),
-        ignored=found.get("ignore", ()),
-        severity=found.get("severity", "high"),
-        baseline=found.get("baseline", ""),
+        lists=tuple(section[key] for key in LISTS if key in section),
+        opset=section.get("opset"),
+        ignored=section.get("ignore", ()),
+        severity=section.get("severity", "high"),
+        baseline=section.get("baseline", ""),
     )
     if before == len(place.problems) and not check.demands:
         place.wrong("asks for nothing: give max, min, max_increase, or a list")
@@ -229,9 +229,9 @@ def _formula(value: Any, place: Place) -> str:
     """An expression of the language of costs; see `graphcount.ops.user`."""
     from graphcount.ops.user import parse
 
-    found = text(value, place)
-    parse(found, "formula")
-    return found
+    formula = text(value, place)
+    parse(formula, "formula")
+    return formula
 
 
 OPERATOR: dict[str, Parse] = {"macs": _formula, "elementwise": _formula}
@@ -244,14 +244,14 @@ def _operator(value: Any, place: Place) -> dict[str, str]:
     name = str(place.path[-1])
     if not re.fullmatch(r"([\w.-]+::)?[\w.-]+", name):
         raise ValueError('name it as "com.acme::Foo", or "Foo" for ai.onnx')
-    found: dict[str, str] = table(OPERATOR)(value, place)
-    if not found and not value:
+    formulas: dict[str, str] = table(OPERATOR)(value, place)
+    if not formulas and not value:
         raise ValueError("needs macs or elementwise")
     try:
-        user_rules({name: found} if found else {})
+        user_rules({name: formulas} if formulas else {})
     except UsageError as error:  # its cost is known
         raise ValueError(error.message.removeprefix(f"operators: {name}: ")) from None
-    return found
+    return formulas
 
 
 def _limits(value: Any, place: Place) -> Limits:
@@ -269,5 +269,5 @@ SECTIONS: dict[str, Parse] = {
 
 def sections(value: Any, place: Place) -> dict[str, Any]:
     """All of a configuration."""
-    found: dict[str, Any] = parsed(table(SECTIONS), value, place) or {}
-    return found
+    values: dict[str, Any] = parsed(table(SECTIONS), value, place) or {}
+    return values

@@ -124,10 +124,10 @@ def _name(path: str, names: set[str]) -> str:
 def _relative(path: str, file: str) -> str:
     folder = os.path.dirname(os.path.abspath(file))
     try:
-        found = os.path.relpath(os.path.abspath(path), folder)
+        result = os.path.relpath(os.path.abspath(path), folder)
     except ValueError:  # another drive
-        found = os.path.abspath(path)
-    return PurePath(found).as_posix()
+        result = os.path.abspath(path)
+    return PurePath(result).as_posix()
 
 
 def _dim(dim: Dim) -> str:

@@ -46,9 +46,9 @@ class Place:
         for end in range(len(self.path), -1, -1):
             path = self.path[:end]
             split = path[:-1] + tuple(str(path[-1]).split(".")) if path else path
-            found = self.lines.get(path) or self.lines.get(split)
-            if found:
-                return found
+            line = self.lines.get(path) or self.lines.get(split)
+            if line:
+                return line
         return 1
 
     @property
@@ -83,16 +83,16 @@ def table(keys: Mapping[str, Parse], required: Iterable[str] = ()) -> Parse:
     """A table with known keys; the result has those that are there and right."""
 
     def parse(value: Any, place: Place) -> dict[str, Any]:
-        found = {}
+        items = {}
         for key, item in _table(value).items():
             if key in keys:
-                found[key] = parsed(keys[key], item, place.inside(key))
+                items[key] = parsed(keys[key], item, place.inside(key))
             else:
                 place.inside(key).wrong(f"unknown key{nearest(key, keys)}")
         for key in required:
             if key not in value:
                 place.wrong(f"needs {key}")
-        return {key: item for key, item in found.items() if item is not None}
+        return {key: item for key, item in items.items() if item is not None}
 
     return parse
 
@@ -101,8 +101,8 @@ def mapping(parse: Parse) -> Parse:
     """A table whose keys are the user's names."""
 
     def read(value: Any, place: Place) -> dict[str, Any]:
-        found = {k: parsed(parse, item, place.inside(k)) for k, item in _table(value).items()}
-        return {key: item for key, item in found.items() if item is not None}
+        items = {k: parsed(parse, item, place.inside(k)) for k, item in _table(value).items()}
+        return {key: item for key, item in items.items() if item is not None}
 
     return read
 
@@ -113,8 +113,8 @@ def array(parse: Parse) -> Parse:
     def read(value: Any, place: Place) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise ValueError(f"must be a list, not {_kind(value)}")
-        found = [parsed(parse, item, place.inside(i)) for i, item in enumerate(value)]
-        return tuple(item for item in found if item is not None)
+        items = [parsed(parse, item, place.inside(i)) for i, item in enumerate(value)]
+        return tuple(item for item in items if item is not None)
 
     return read
 
@@ -147,10 +147,10 @@ def choice(*names: str) -> Parse:
 
     def parse(value: Any, place: Place) -> str:
         if value not in names:
-            shown = ", ".join(names)
-            raise ValueError(f"{value!r} is none of {shown}{nearest(value, names)}")
-        found: str = value
-        return found
+            listed = ", ".join(names)
+            raise ValueError(f"{value!r} is none of {listed}{nearest(value, names)}")
+        chosen: str = value
+        return chosen
 
     return parse
 
@@ -159,10 +159,10 @@ def shape(value: Any, place: Place) -> tuple[Dim, ...]:
     """`1x3x224x224`, `[1, 3, 224, 224]`; `?` says nothing."""
     if isinstance(value, list):
         value = ",".join(map(str, value))
-    found = parse_shape(value) if isinstance(value, str) else None
-    if found is None:
+    dims = parse_shape(value) if isinstance(value, str) else None
+    if dims is None:
         raise ValueError(f"{value!r}: write it as 1x3x224x224")
-    return found
+    return dims
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:

@@ -91,8 +91,8 @@ def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Row], Callab
 
 
 def _stored(report: Report, by: By, measure: str) -> list[Row]:
-    found = groups(report, by)
-    return [(row.label or "(no module)", getattr(row, measure)) for row in found]
+    rows = groups(report, by)
+    return [(row.label or "(no module)", getattr(row, measure)) for row in rows]
 
 
 def _macs(report: Report, by: By) -> list[Row]:
@@ -117,22 +117,22 @@ def _chart(rows: list[Row], text: Callable[[int], str], view: View) -> Iterator[
     top = view.top or DEFAULT_TOP
     rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
     whole = sum(value for _, value in rows)
-    shown = rows[:top]
+    bars = rows[:top]
     if len(rows) == top + 1:
-        shown = rows
+        bars = rows
     elif len(rows) > top:
         others = sum(value for _, value in rows[top:])
-        shown.append((f"({len(rows) - top:,} others)", others))
-    if not shown:
+        bars.append((f"({len(rows) - top:,} others)", others))
+    if not bars:
         yield "  none"
         return
     width = view.width or DEFAULT_WIDTH
-    labels = [_fit(safe(label), max(10, min(width * 2 // 5, width - 36))) for label, _ in shown]
-    numbers = [text(value) for _, value in shown]
+    labels = [_fit(safe(label), max(10, min(width * 2 // 5, width - 36))) for label, _ in bars]
+    numbers = [text(value) for _, value in bars]
     label_width, number_width = max(map(len, labels)), max(map(len, numbers))
     room = max(4, width - label_width - number_width - 14)
     most = rows[0][1]
-    for label, (_, value), number in zip(labels, shown, numbers, strict=True):
+    for label, (_, value), number in zip(labels, bars, numbers, strict=True):
         picture = bar(value, most, room) if value <= most else ""  # others may be more
         drawn = _styled(picture, BAR_COLOR, view) + " " * (room - len(picture))
         share = percent(value, whole)

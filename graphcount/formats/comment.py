@@ -29,8 +29,8 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     ]
     room = MAX_LENGTH - sum(len(line) + 1 for line in head)
     blocks = list(_failures(outcomes, view.fail_on))
-    shown, room = _fit(blocks, room)
-    lines = [*head, *shown]
+    fitting, room = _fit(blocks, room)
+    lines = [*head, *fitting]
     rows = list(_kept(outcomes))
     table_head = ["", f"<details><summary>{exact(len(rows))} kept</summary>", ""]
     table_head += ["| model | check | limit |", "|---|---|---|"]
@@ -43,16 +43,16 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
     """As many blocks as there is room for; how many are left out is said."""
-    shown: list[str] = []
+    kept: list[str] = []
     for position, block in enumerate(blocks):
         rest = len(blocks) - position
         if len(block) + 80 > room:
             more = f"… and {exact(rest)} more; the job's log has all"
-            shown.append(f"| {more} | | |" if block.startswith("|") else f"- {more}")
-            return shown, room - len(shown[-1]) - 1
-        shown.append(block)
+            kept.append(f"| {more} | | |" if block.startswith("|") else f"- {more}")
+            return kept, room - len(kept[-1]) - 1
+        kept.append(block)
         room -= len(block) + 1
-    return shown, room
+    return kept, room
 
 
 def _failures(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> Iterator[str]:
@@ -86,5 +86,5 @@ def _kept(outcomes: Sequence[Report | GraphcountError]) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    shown = safe(text, TEXT_LIMIT).translate(MARKDOWN_ESCAPES)
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
+    escaped = safe(text, TEXT_LIMIT).translate(MARKDOWN_ESCAPES)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")

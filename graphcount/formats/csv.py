@@ -75,8 +75,8 @@ def _findings(report: Report) -> Iterator[tuple[str, ...]]:
 
 def cell(text: str) -> str:
     """A name as a CSV cell."""
-    shown = safe(text, None)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    plain = safe(text, None)
+    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
 
 
 def _tensors(report: Report) -> Iterator[tuple[str | int, ...]]:

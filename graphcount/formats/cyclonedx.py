@@ -48,13 +48,13 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         "metadata": {"tools": {"components": [_tool()]}},
         "components": [_model(report, ref) for report, ref in zip(reports, refs, strict=True)],
     }
-    found = [
+    vulnerabilities = [
         _vulnerability(finding, f"{ref}-finding-{number}", ref, view)
         for report, ref in zip(reports, refs, strict=True)
         for number, finding in enumerate(report.findings, 1)
     ]
     if any(report.audit is not None for report in reports):
-        document["vulnerabilities"] = found
+        document["vulnerabilities"] = vulnerabilities
     serial = uuid5(NAMESPACE_URL, dumps(document, indent=None))
     return dumps({**document, "serialNumber": f"urn:uuid:{serial}"}) + "\n"
 
@@ -138,7 +138,7 @@ def _value(row: ValueRow) -> dict[str, str]:
 
 def _vulnerability(finding: Finding, ref: str, component: str, view: View) -> dict[str, Any]:
     info = view.rules.get(finding.rule)
-    found: dict[str, Any] = {
+    vulnerability: dict[str, Any] = {
         "bom-ref": ref,
         "id": finding.rule,
         "source": {"name": "graphcount"},
@@ -148,7 +148,7 @@ def _vulnerability(finding: Finding, ref: str, component: str, view: View) -> di
     }
     where = place(finding.where)
     if where:
-        found["detail"] = f"at {where}"
+        vulnerability["detail"] = f"at {where}"
     if info and info.remedy:
-        found["recommendation"] = info.remedy
-    return found
+        vulnerability["recommendation"] = info.remedy
+    return vulnerability

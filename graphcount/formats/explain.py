@@ -68,10 +68,10 @@ def _line(label: str, text: str, width: int) -> list[str]:
     """A label and its text, wrapped; a name that is longer than a line is broken."""
     start = f"  {label:<{LABEL_WIDTH}}"
     indent = " " * len(start)
-    found = textwrap.wrap(
+    lines = textwrap.wrap(
         text, max(40, width), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False
     )
-    return found or [start.rstrip()]
+    return lines or [start.rstrip()]
 
 
 def _tensor_text(tensor: TensorRow) -> str:

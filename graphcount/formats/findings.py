@@ -76,7 +76,7 @@ def place(where: dict[str, Any]) -> str:
 def _block(report: Report, view: View) -> Iterator[str]:
     yield f"{safe(report.model.path, 240)}: {headline(report)}"
     width = max(40, min(view.width or DEFAULT_WIDTH, WIDEST))
-    told: set[str] = set()
+    explained: set[str] = set()
     for (severity, rule), group in groupby(report.findings, lambda f: (f.severity, f.rule)):
         info = view.rules.get(rule)
         head = f"{severity}  {safe(rule)}" + (f"  {safe(info.name)}" if info else "")
@@ -84,9 +84,9 @@ def _block(report: Report, view: View) -> Iterator[str]:
         yield _colored(head, severity, view)
         for finding in group:
             yield from _finding(finding, width)
-        if info and info.remedy and rule not in told:
+        if info and info.remedy and rule not in explained:
             yield from _wrapped(f"What to do: {info.remedy}", 2, width)
-        told.add(rule)
+        explained.add(rule)
     yield ""
     for line in footnotes(report):
         yield from _wrapped(line, 0, width)

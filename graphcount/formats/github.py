@@ -52,8 +52,8 @@ def _command(name: str, place: Place, title: str, message: str) -> str:
     properties = {"file": safe(relative(place.path), None) if place.path else ""}
     properties["line"] = str(place.line) if place.line else ""
     properties["title"] = title
-    shown = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
-    return f"::{name} {shown}::{_data(one_line(message, MESSAGE_LIMIT))}"
+    attributes = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)
+    return f"::{name} {attributes}::{_data(one_line(message, MESSAGE_LIMIT))}"
 
 
 def _data(text: str) -> str:

@@ -62,8 +62,8 @@ def _suite(
         )
         if case.outcome:
             kind, message = _text(case.kind), _text(case.message)
-            said = ElementTree.SubElement(row, case.outcome, type=kind, message=message)
-            said.text = "\n".join(_text(line) for line in case.text.split("\n"))
+            element = ElementTree.SubElement(row, case.outcome, type=kind, message=message)
+            element.text = "\n".join(_text(line) for line in case.text.split("\n"))
 
 
 def _cases(outcome: Report | GraphcountError) -> Iterator[_Case]:

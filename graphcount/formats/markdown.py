@@ -36,7 +36,7 @@ def _report(report: Report, view: View) -> str:
     depth = view.depth or (2 if view.by is None else None)
     rows = groups(report, by, depth)
     whole = total(rows, "Total")
-    shown = arrange(rows, view.sort or default_sort(by), view.top or DEFAULT_TOP)
+    top = arrange(rows, view.sort or default_sort(by), view.top or DEFAULT_TOP)
     lines = [f"### {escape(report.model.path)}", ""]
     lines += [f"- {escape(label)}: {escape(text)}" for label, text in headline(report, view.binary)]
     for sentence in (framework_sentence(report), unknown_sentence(report)):
@@ -46,7 +46,7 @@ def _report(report: Report, view: View) -> str:
     heads = ["nodes"] if of_nodes else []
     heads += ["parameters", "buffers", "size", "share"]
     lines += ["", f"| {by} | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
-    lines += [_row(row, totals.parameters, view.binary, of_nodes) for row in [*shown, whole]]
+    lines += [_row(row, totals.parameters, view.binary, of_nodes) for row in [*top, whole]]
     return "\n".join(lines) + "\n"
 
 

@@ -55,5 +55,5 @@ def _gauge(name: str, about: str, rows: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def _label(text: str) -> str:
-    shown = safe(text, None)
-    return shown.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    plain = safe(text, None)
+    return plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -68,7 +68,7 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
     """
     whole = sum(values)
     areas = [value * box.width * box.height / whole for value in values] if whole else []
-    found: list[Box] = []
+    boxes: list[Box] = []
     start = 0
     while start < len(areas):
         side = min(box.width, box.height)
@@ -77,9 +77,9 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
             areas[start:end], side
         ):
             end += 1
-        box = _lay(areas[start:end], box, found)
+        box = _lay(areas[start:end], box, boxes)
         start = end
-    return found
+    return boxes
 
 
 def _worst(row: Sequence[float], side: float) -> float:
@@ -92,7 +92,7 @@ def _worst(row: Sequence[float], side: float) -> float:
     )
 
 
-def _lay(row: Sequence[float], box: Box, found: list[Box]) -> Box:
+def _lay(row: Sequence[float], box: Box, boxes: list[Box]) -> Box:
     """Put a row along the shorter side, and return what is left."""
     area = sum(row)
     if box.width >= box.height:
@@ -100,14 +100,14 @@ def _lay(row: Sequence[float], box: Box, found: list[Box]) -> Box:
         y = box.y
         for part in row:
             height = part / width if width else 0.0
-            found.append(Box(box.x, y, width, height))
+            boxes.append(Box(box.x, y, width, height))
             y += height
         return Box(box.x + width, box.y, max(0.0, box.width - width), box.height)
     height = area / box.width if box.width else 0.0
     x = box.x
     for part in row:
         width = part / height if height else 0.0
-        found.append(Box(x, box.y, width, height))
+        boxes.append(Box(x, box.y, width, height))
         x += width
     return Box(box.x, box.y + height, box.width, max(0.0, box.height - height))
 
@@ -139,9 +139,9 @@ def _treemap(report: Report) -> str:
 
 def _tile(name: str, size: str, box: Box, color: str) -> str:
     x, y, width, height = (round(number, 1) for number in box)
-    shown = _text(name)
+    label = _text(name)
     parts = [
-        f'<g><title>{shown}: {size}</title><rect x="{x}" y="{y}" width="{width}"'
+        f'<g><title>{label}: {size}</title><rect x="{x}" y="{y}" width="{width}"'
         f' height="{height}" fill="{color}" stroke="#fff" stroke-width="1"/>'
     ]
     letters = int((width - 8) / 6.6)
@@ -162,12 +162,12 @@ def _table(report: Report) -> str:
     by: By = "module" if has_modules(report) else "node"
     rows = groups(report, by, 2 if by == "module" else None)
     whole = total(rows, "total")
-    shown = [*arrange(rows, "nbytes", ROWS), whole]
+    top = [*arrange(rows, "nbytes", ROWS), whole]
     head = "".join(
         f'<th scope="col"{_align(place)}>{title}</th>'
         for place, title in enumerate((by, "nodes", "parameters", "size", "share"))
     )
-    body = "".join(f"<tr>{''.join(_cells(row, whole))}</tr>" for row in shown)
+    body = "".join(f"<tr>{''.join(_cells(row, whole))}</tr>" for row in top)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

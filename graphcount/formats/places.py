@@ -23,10 +23,10 @@ class Place(NamedTuple):
 def relative(path: str) -> str:
     """The path from the current folder with `/`, where the file is below it."""
     try:
-        found = os.path.relpath(path)
+        short = os.path.relpath(path)
     except ValueError:  # another drive
-        found = path
-    return PurePath(path if found.startswith("..") else found).as_posix()
+        short = path
+    return PurePath(path if short.startswith("..") else short).as_posix()
 
 
 def uri(path: str) -> str:

@@ -42,8 +42,8 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
     reports = [item for item in outcomes if isinstance(item, Report)]
     errors = [item for item in outcomes if not isinstance(item, Report)]
-    found = [(report, finding) for report in reports for finding in report.findings]
-    used = sorted({finding.rule for _, finding in found})
+    pairs = [(report, finding) for report in reports for finding in report.findings]
+    used = sorted({finding.rule for _, finding in pairs})
     run = {
         "tool": {
             "driver": {
@@ -63,7 +63,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         ],
         "artifacts": [_artifact(report) for report in reports],
         "results": [
-            _result(report, finding, used.index(finding.rule)) for report, finding in found
+            _result(report, finding, used.index(finding.rule)) for report, finding in pairs
         ],
     }
     return dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
@@ -112,8 +112,8 @@ def _result(report: Report, finding: Finding, index: int) -> dict[str, Any]:
     place = limit_place(finding)
     if place is not None:
         related = {"artifactLocation": _location(place.path), "region": {"startLine": place.line}}
-        said = {"text": "the limit"}
-        result["relatedLocations"] = [{"id": 1, "physicalLocation": related, "message": said}]
+        note = {"text": "the limit"}
+        result["relatedLocations"] = [{"id": 1, "physicalLocation": related, "message": note}]
     return result
 
 
@@ -130,14 +130,14 @@ def _logical(finding: Finding) -> list[dict[str, str]]:
     for kind in LOGICAL:
         name = finding.where.get(kind)
         if isinstance(name, str) and name:
-            shown = safe(name, None)
-            rows.append({"name": shown, "fullyQualifiedName": shown, "kind": kind})
+            plain = safe(name, None)
+            rows.append({"name": plain, "fullyQualifiedName": plain, "kind": kind})
     return rows
 
 
 def _location(path: str) -> dict[str, str]:
-    found = uri(path)
-    return {"uri": found} if found.startswith("file:") else {"uri": found, "uriBaseId": BASE}
+    address = uri(path)
+    return {"uri": address} if address.startswith("file:") else {"uri": address, "uriBaseId": BASE}
 
 
 def _artifact(report: Report) -> dict[str, Any]:
@@ -154,8 +154,8 @@ def _is_complete(report: Report) -> bool:
 
 def _note(report: Report, text: str) -> dict[str, Any]:
     place = {"physicalLocation": {"artifactLocation": _location(report.model.path)}}
-    said = {"level": "note", "message": message(text), "descriptor": {"id": "audit"}}
-    return {**said, "locations": [place]}
+    note = {"level": "note", "message": message(text), "descriptor": {"id": "audit"}}
+    return {**note, "locations": [place]}
 
 
 def _notification(error: GraphcountError) -> dict[str, Any]:

@@ -142,8 +142,8 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str
     parts = [f"{exact(number)} {word}" for word, number in counts.items() if number]
     models = f"{exact(len(outcomes))} model{'' if len(outcomes) == 1 else 's'}"
     if not demands and any(report.audit is not None for report in reports):
-        found = sum(len(report.findings) for report in reports)
-        about, well = f"{exact(found)} finding{'' if found == 1 else 's'}", "no known sign"
+        findings = sum(len(report.findings) for report in reports)
+        about, well = f"{exact(findings)} finding{'' if findings == 1 else 's'}", "no known sign"
     else:
         about, well = f"{exact(demands)} limit{'' if demands == 1 else 's'}", "all kept"
     return f"{models}, {about}: {', '.join(parts) or well}"

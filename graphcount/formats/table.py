@@ -61,8 +61,8 @@ def _overview(report: Report, view: View) -> RenderableType:
 def _grouped(report: Report, view: View) -> RenderableType:
     assert view.by is not None
     rows = groups(report, view.by, view.depth)
-    shown = arrange(rows, view.sort or default_sort(view.by), view.top or DEFAULT_TOP)
-    body = _group_table(shown, total(rows, "total"), view.by, report, view)
+    top = arrange(rows, view.sort or default_sort(view.by), view.top or DEFAULT_TOP)
+    body = _group_table(top, total(rows, "total"), view.by, report, view)
     return Group(_title(report, view), body, *_notes(report), Text())
 
 
@@ -186,13 +186,13 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
         "output": [line.output for line in lines],
     }
     for missed in ((), ("share",), ("output",), ("output", "share")):
-        shown = {key: cells for key, cells in numbers.items() if key not in missed}
-        told = [key for key, cells in words.items() if key not in missed and any(cells)]
-        text = {key: words[key] for key in dict.fromkeys((name, *told))}
+        kept = {key: cells for key, cells in numbers.items() if key not in missed}
+        filled = [key for key, cells in words.items() if key not in missed and any(cells)]
+        text = {key: words[key] for key in dict.fromkeys((name, *filled))}
         wanted = [min(40, max(map(len, (key, *cells)))) for key, cells in text.items()]
         wanted[0] = max(wanted[0], len("total"))
-        widths = [max(map(len, (key, *cells))) for key, cells in shown.items()]
-        room = (view.width or DEFAULT_WIDTH) - sum(widths) - _gaps(len(text) + len(shown))
+        widths = [max(map(len, (key, *cells))) for key, cells in kept.items()]
+        room = (view.width or DEFAULT_WIDTH) - sum(widths) - _gaps(len(text) + len(kept))
         if room >= min(sum(wanted), _ENOUGH if "output" in text else _LITTLE):
             break
     table = _new_table()
@@ -200,11 +200,11 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
         style = "" if key == name else DIM
         foot = "total" if key == name else ""
         table.add_column(key, foot, no_wrap=True, overflow="ellipsis", max_width=width, style=style)
-    for (key, cells), width in zip(shown.items(), widths, strict=True):
+    for (key, cells), width in zip(kept.items(), widths, strict=True):
         table.add_column(key, cells[-1], justify="right", no_wrap=True, min_width=width)
     for index in range(len(lines)):
         row = [*(Text(cells[index]) for cells in text.values())]
-        table.add_row(*row, *(cells[index] for cells in shown.values()))
+        table.add_row(*row, *(cells[index] for cells in kept.values()))
     return keep_numbers(table, view.width)
 
 

@@ -23,10 +23,10 @@ _UNSAFE = re.compile(
 
 def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
     """Make a name visible and harmless, credentials masked, and cut it at `limit` characters."""
-    shown = _UNSAFE.sub(_escape, mask(text))
-    if limit is not None and len(shown) > limit:
-        return f"{shown[: limit - 3]}..."
-    return shown
+    plain = _UNSAFE.sub(_escape, mask(text))
+    if limit is not None and len(plain) > limit:
+        return f"{plain[: limit - 3]}..."
+    return plain
 
 
 def shape(dims: tuple[Dim, ...] | None) -> str:
@@ -42,10 +42,10 @@ def one_line(text: str, limit: int = 300) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    found = match.group()
-    if len(found) > 1:  # blanks before `::`
-        return "".join(_UNSAFE.sub(_escape, part) for part in found[:-1]) + "\\x3a"
-    code = ord(found)
+    matched = match.group()
+    if len(matched) > 1:  # blanks before `::`
+        return "".join(_UNSAFE.sub(_escape, part) for part in matched[:-1]) + "\\x3a"
+    code = ord(matched)
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
@@ -72,5 +72,5 @@ MARKDOWN_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()#+-.
 
 def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
     """A name that shows as itself in Markdown, in a table or out of one."""
-    shown = safe(text, limit).translate(MARKDOWN_ESCAPES)
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
+    plain = safe(text, limit).translate(MARKDOWN_ESCAPES)
+    return plain.replace("&", "&amp;").replace("<", "&lt;")

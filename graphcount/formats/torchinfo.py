@@ -123,10 +123,10 @@ def summarize(report: Report) -> Summary:
     """
     _check_inputs(report)
     users = _Users(report)
-    found = list((_module_rows if has_modules(report) else _operator_rows)(report, users))
-    layers = tuple(layer for _, layer in found if layer is not None)
+    pairs = list((_module_rows if has_modules(report) else _operator_rows)(report, users))
+    layers = tuple(layer for _, layer in pairs if layer is not None)
     return Summary(
-        rows=tuple(row for row, _ in found),
+        rows=tuple(row for row, _ in pairs),
         layers=layers,
         parameters=report.totals.parameters,
         mult_adds=sum(layer.mult_adds for layer in layers),
@@ -177,10 +177,10 @@ class _Users:
 
     def of(self, nodes: Sequence[NodeRow]) -> list[TensorRow]:
         """Parameters that operators use, each once."""
-        found: dict[int, TensorRow] = {}
+        tensors: dict[int, TensorRow] = {}
         for node in nodes:
-            found.update(self._of.get(node.id, {}))
-        return list(found.values())
+            tensors.update(self._of.get(node.id, {}))
+        return list(tensors.values())
 
 
 def _layer(nodes: Sequence[NodeRow], output: tuple[Dim, ...] | None, users: _Users) -> Layer:
@@ -297,14 +297,14 @@ def _module_rows(report: Report, users: _Users) -> Iterator[Found]:
 
 def _inside(direct: dict[str, list[NodeRow]]) -> dict[str, tuple[Dim, ...] | None]:
     """What each module returns: the result of the last module in it, or its own."""
-    found: dict[str, tuple[Dim, ...] | None] = {}
+    outputs: dict[str, tuple[Dim, ...] | None] = {}
     for path, nodes in direct.items():
         output = _output(nodes)
         while path:
-            if output is not None or path not in found:
-                found[path] = output
+            if output is not None or path not in outputs:
+                outputs[path] = output
             path = path.rpartition(".")[0]
-    return found
+    return outputs
 
 
 def _root(report: Report, left: int) -> Row:

@@ -67,18 +67,18 @@ def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[Renderable
 
 def _block(verdict: VerdictRow) -> RenderableType:
     """One broken demand: what, by how much, where most of it lies, where the limit is written."""
-    said = Text(one_line(verdict.message, MESSAGE_LIMIT))
+    text = Text(one_line(verdict.message, MESSAGE_LIMIT))
     largest = contributors_sentence(verdict)
     origin = f"limit at {one_line(verdict.origin)}" if verdict.origin else ""
     for line in (largest, ", ".join(filter(None, (verdict.rule, origin)))):
         if line:
-            said.append(f"\n{one_line(line, MESSAGE_LIMIT)}", style=DIM)
+            text.append(f"\n{one_line(line, MESSAGE_LIMIT)}", style=DIM)
     if verdict.note:
-        said.append(f"\n{one_line(verdict.note, MESSAGE_LIMIT)}")
+        text.append(f"\n{one_line(verdict.note, MESSAGE_LIMIT)}")
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("    -", said)
+    grid.add_row("    -", text)
     return grid
 
 

@@ -73,7 +73,7 @@ def judge_list(
     for name, holder in _named(subject, allow.key):
         if (name in allow.names) == allow.forbids and not _matches(holder, patterns):
             holders.setdefault(name, []).append(holder)
-    verdicts = [_refused(name, found, allow, standing) for name, found in sorted(holders.items())]
+    verdicts = [_refused(name, owners, allow, standing) for name, owners in sorted(holders.items())]
     if verdicts:
         return verdicts
     seen = sorted({name for name, _ in _named(subject, allow.key)})
@@ -88,17 +88,17 @@ def judge_list(
 
 def judge_opset(subject: Subject, demand: OpsetRange, standing: Standing) -> VerdictRow:
     """Whether the opset of the standard operators is within the range."""
-    found = subject.report.model.opset_imports.get("")
+    opset = subject.report.model.opset_imports.get("")
     low, high = demand.low, demand.high
     written = f"{'' if low is None else low}..{'' if high is None else high}"
     allow = AllowList("opset", frozenset(), demand.origin)
-    if found is None:
+    if opset is None:
         message = f"opset is not known: no {STANDARD} is imported (allowed {written})"
         return _row("BUD002", message, allow, standing, kept=False, written=written)
-    kept = (low is None or found >= low) and (high is None or found <= high)
-    message = f"opset {found} is {'within' if kept else 'outside'} {written}"
+    kept = (low is None or opset >= low) and (high is None or opset <= high)
+    message = f"opset {opset} is {'within' if kept else 'outside'} {written}"
     row = _row("BUD013", message, allow, standing, kept=kept, written=written)
-    return row._replace(value=found, limit=high if low is None or found >= low else low)
+    return row._replace(value=opset, limit=high if low is None or opset >= low else low)
 
 
 def _named(subject: Subject, key: str) -> Iterable[tuple[str, str]]:

@@ -88,16 +88,16 @@ def entry(
     names = [name for name in MEASURES if name not in NOT_IN_BASELINES]
     for family in FAMILIES.values():
         names += [f"{family.prefix}.{argument}" for argument in family.present(subject)]
-    found = {}
+    measured = {}
     for name in sorted({*names, *asked}):
         measure = _measure(name)
         value = measure.read(subject) if measure else None
         if measure and value is not None and not doubt(subject, measure, value):
-            found[name] = value
+            measured[name] = value
     model = subject.report.model
     plain = {name: list(shape) for name, shape in sorted(shapes.items())}
     sizes = dict(sorted(dims.items()))
-    return Entry(_key(file, model.path), model.sha256, sizes, plain, conventions or {}, found)
+    return Entry(_key(file, model.path), model.sha256, sizes, plain, conventions or {}, measured)
 
 
 def write_text(entries: Iterable[Entry]) -> str:
@@ -116,8 +116,8 @@ def read_baseline(file: str) -> Baseline:
     """
     data = read_json(file)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else None
-        raise DamagedError(f"not a {SCHEMA}: schema is {found!r}", file)
+        schema = data.get("schema") if isinstance(data, dict) else None
+        raise DamagedError(f"not a {SCHEMA}: schema is {schema!r}", file)
     try:
         entries = tuple(_entry(row) for row in data["models"])
         return Baseline(file, str(data["graphcount"]), entries)
@@ -147,8 +147,8 @@ def lookup(
     wanted = dims, plain, conventions or {}
     row = next((row for row in rows if (row.dims, row.shapes, row.conventions) == wanted), None)
     if row is None:
-        had = _said(rows[0].dims, rows[0].shapes, rows[0].conventions)
-        now = _said(*wanted)
+        had = _conditions(rows[0].dims, rows[0].shapes, rows[0].conventions)
+        now = _conditions(*wanted)
         raise UsageError(f"{baseline.file}: stale: has {path} with {had}, not with {now}{again}")
     values = {}
     for name in names:
@@ -201,12 +201,12 @@ def _entry(row: dict[str, Any]) -> Entry:
     )
 
 
-def _said(dims: Mapping[str, int], shapes: Shapes, conventions: Conventions) -> str:
+def _conditions(dims: Mapping[str, int], shapes: Shapes, conventions: Conventions) -> str:
     """What numbers were measured with, as options say it."""
-    said = [f"{name}={size}" for name, size in dims.items()]
-    said += [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
-    said += [f"{name}={value}".lower() for name, value in conventions.items()]
-    return ", ".join(said) or "no sizes"
+    parts = [f"{name}={size}" for name, size in dims.items()]
+    parts += [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
+    parts += [f"{name}={value}".lower() for name, value in conventions.items()]
+    return ", ".join(parts) or "no sizes"
 
 
 def _order(row: Entry) -> tuple[str, str]:

@@ -132,7 +132,7 @@ def _judge(
         rule, message = _beyond(budget, value, limit, base)
     elif unsure:
         rule = "BUD002"
-        message = f"{measure.name} {unsure} (limit {_shown(limit, budget)})"
+        message = f"{measure.name} {unsure} (limit {_amount(limit, budget)})"
     else:
         rule = "BUD003" if budget.bound == "max_increase" else "BUD001"
         relation = ">=" if budget.bound == "min" else "<="
@@ -173,7 +173,7 @@ def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
     spoils = SPOILS[measure.depends_on]
     unknown = tuple(item for item in report.unknown if item.affects in spoils)
     if value is not None:
-        number = _shown(value, Budget(measure, "max", 0, ""))
+        number = _amount(value, Budget(measure, "max", 0, ""))
         return f"is at least {number}, not exact{_because(unknown)}" if unknown else ""
     totals = report.totals
     formula = {
@@ -196,11 +196,11 @@ def _because(unknown: tuple[Unknown, ...]) -> str:
 def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[str, str]:
     """Rule and sentence of a limit that is not kept."""
     name, difference = budget.measure.name, abs(value - limit)
-    over = f"{name} {_shown(value, budget)} is {_shown(difference, budget)}"
+    over = f"{name} {_amount(value, budget)} is {_amount(difference, budget)}"
     if base is not None:
         return "BUD003", f"{over} over {_grown(limit, base, budget)}"
     word = "under the minimum" if budget.bound == "min" else "over the maximum"
-    return "BUD001", f"{over} {word} {_shown(limit, budget)}"
+    return "BUD001", f"{over} {word} {_amount(limit, budget)}"
 
 
 def _written(limit: int, budget: Budget) -> str:
@@ -215,7 +215,7 @@ def _grown(limit: int, base: int, budget: Budget) -> str:
     return f"{spelled(limit, unit)} (baseline {spelled(base, unit)} + {budget.text})"
 
 
-def _shown(number: int, budget: Budget) -> str:
+def _amount(number: int, budget: Budget) -> str:
     """Exact digits, and beside them the number in the unit the user wrote, or a human size."""
     unit = budget.measure.unit
     aside = beside(number, unit, budget.text)

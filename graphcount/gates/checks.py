@@ -76,10 +76,10 @@ def findings(rows: Iterable[CheckRow]) -> tuple[Finding, ...]:
     return tuple(_finding(verdict) for row in rows for verdict in row.verdicts if not verdict.kept)
 
 
-def fails(found: Sequence[Finding], fail_on: str) -> bool:
+def fails(findings: Sequence[Finding], fail_on: str) -> bool:
     """Whether a finding is at or above a severity."""
     level = SEVERITIES.index(fail_on)
-    return any(SEVERITIES.index(finding.severity) >= level for finding in found)
+    return any(SEVERITIES.index(finding.severity) >= level for finding in findings)
 
 
 def _finding(verdict: VerdictRow) -> Finding:

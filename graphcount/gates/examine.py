@@ -86,7 +86,7 @@ def examine(
     groups: dict[str, list[Check]] = {}
     for check in checks:
         groups.setdefault(repr((check.dims, check.shapes)), []).append(check)
-    found = []
+    examined = []
     for group in groups.values():
         dims, shapes = group[0].dims, group[0].shapes
         earlier = [baselines.values(check, path) for check in group]
@@ -94,8 +94,8 @@ def examine(
         rows = tuple(
             run(check, subject, values) for check, values in zip(group, earlier, strict=True)
         )
-        found.append(Examined(subject, dims, shapes, rows))
-    return found
+        examined.append(Examined(subject, dims, shapes, rows))
+    return examined
 
 
 def joined(examined: Sequence[Examined]) -> Report:

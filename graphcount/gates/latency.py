@@ -25,22 +25,22 @@ def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
         DamagedError: It is no result of a benchmark.
     """
     data = read_json(file)
-    found: dict[str | None, dict[str, int]] = {}
+    latencies: dict[str | None, dict[str, int]] = {}
     for row in data if isinstance(data, list) else [data]:
         if not isinstance(row, dict) or row.get("schema") != SCHEMA:
             raise DamagedError(f"not a {SCHEMA}", file)
         model = row.get("model")
         path = model.get("path") if isinstance(model, dict) else None
         key = os.path.abspath(path) if isinstance(path, str) else None
-        found[key] = _percentiles(row.get("latency"), file)
-    return found
+        latencies[key] = _percentiles(row.get("latency"), file)
+    return latencies
 
 
-def latency_of(found: dict[str | None, dict[str, int]], path: str) -> dict[str, int]:
+def latency_of(latencies: dict[str | None, dict[str, int]], path: str) -> dict[str, int]:
     """The row of a model; one that names no model stands for any when it is the only one."""
-    if len(found) == 1 and None in found:
-        return found[None]
-    return found.get(os.path.abspath(path), {})
+    if len(latencies) == 1 and None in latencies:
+        return latencies[None]
+    return latencies.get(os.path.abspath(path), {})
 
 
 def _percentiles(latency: object, file: str) -> dict[str, int]:

@@ -40,7 +40,7 @@ def targets(
     if not models:
         return _configured(checks, extra)
     chosen = {id(check): _chosen(check, check.paths) for check in checks if check.paths}
-    found = []
+    selected = []
     for path in _files(models):
         own = tuple(
             check
@@ -49,8 +49,8 @@ def targets(
         )
         if not own + extra:
             raise UsageError(f"{path}: no check applies to it")
-        found.append(Target(path, own + extra))
-    return found
+        selected.append(Target(path, own + extra))
+    return selected
 
 
 def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Target]:
@@ -58,24 +58,24 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Targe
     held: dict[str, list[Check]] = {}
     for check in checks:
         if not check.paths:
-            raise UsageError(f"{_said(check)} has no paths: name a MODEL")
+            raise UsageError(f"{_title(check)} has no paths: name a MODEL")
         excluded = _chosen(check, check.exclude)
         for pattern in check.paths:
             matched = _match(check.folder, pattern)
             if not matched:
-                raise UsageError(f"{_said(check)}: {pattern!r} matches no file")
+                raise UsageError(f"{_title(check)}: {pattern!r} matches no file")
             for path in matched:
                 if path not in excluded and check not in held.setdefault(path, []):
                     held[path].append(check)
         if not any(check in row for row in held.values()):
-            raise UsageError(f"{_said(check)} excludes every file")
+            raise UsageError(f"{_title(check)} excludes every file")
     if not held:
         raise UsageError("nothing to check: name a MODEL, or configure checks with paths")
     kept = [(path, row) for path, row in held.items() if row]
-    return [Target(_shown(path), (*row, *extra)) for path, row in kept]
+    return [Target(_display_path(path), (*row, *extra)) for path, row in kept]
 
 
-def _said(check: Check) -> str:
+def _title(check: Check) -> str:
     """`graphcount.toml:3: check edge`; one without a name is called `check 1` already."""
     word = "" if check.name.startswith("check ") else "check "
     return f"{check.origin.text}: {word}{check.name}"
@@ -83,10 +83,10 @@ def _said(check: Check) -> str:
 
 def _chosen(check: Check, patterns: Iterable[str]) -> set[str]:
     """Absolute paths that patterns of a check match, without those it excludes."""
-    found = {path for pattern in patterns for path in _match(check.folder, pattern)}
+    paths = {path for pattern in patterns for path in _match(check.folder, pattern)}
     if patterns is not check.exclude:
-        found -= _chosen(check, check.exclude)
-    return found
+        paths -= _chosen(check, check.exclude)
+    return paths
 
 
 def _match(folder: str, pattern: str) -> list[str]:
@@ -94,8 +94,8 @@ def _match(folder: str, pattern: str) -> list[str]:
     plain = os.path.join(folder, pattern)
     if os.path.isdir(plain):
         return [os.path.abspath(path) for path in _walk(plain)]
-    found = glob.glob(pattern, root_dir=folder, recursive=True)
-    paths = (os.path.abspath(os.path.join(folder, path)) for path in found)
+    matches = glob.glob(pattern, root_dir=folder, recursive=True)
+    paths = (os.path.abspath(os.path.join(folder, path)) for path in matches)
     return sorted(path for path in paths if not os.path.isdir(path))
 
 
@@ -126,14 +126,14 @@ def _walk(folder: str) -> list[str]:
     def refuse(error: OSError) -> None:
         raise NotReadableError((error.strerror or "cannot be read").lower(), error.filename)
 
-    found = []
+    models = []
     for here, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
-        found += [os.path.join(here, n) for n in sorted(names) if n.lower().endswith(SUFFIX)]
-    return found
+        models += [os.path.join(here, n) for n in sorted(names) if n.lower().endswith(SUFFIX)]
+    return models
 
 
-def _shown(path: str) -> str:
+def _display_path(path: str) -> str:
     """Relative where the file is below the current folder."""
     try:
         relative = os.path.relpath(path)

@@ -95,11 +95,11 @@ def _tensor(
     tensor: TensorRow, dtype: TargetDType, nodes: dict[str, NodeRow], options: PlanOptions
 ) -> TensorPlan:
     if dtype in ("float16", "bfloat16"):
-        found = _half(tensor, nodes)
+        change = _half(tensor, nodes)
     else:
-        found = _quantized(tensor, dtype, nodes, options)
+        change = _quantized(tensor, dtype, nodes, options)
     return TensorPlan(
-        tensor.name, found.converted, found.reason, tensor.nbytes, found.weight, found.scale
+        tensor.name, change.converted, change.reason, tensor.nbytes, change.weight, change.scale
     )
 
 
@@ -207,12 +207,12 @@ def _columns(tensor: TensorRow, nodes: dict[str, NodeRow]) -> int | None:
     last = tensor.shape[-2:]
     if last[0] == last[1]:
         return last[1]
-    found: set[int | str | None] = set()
+    widths: set[int | str | None] = set()
     for use in tensor.uses:
         row = nodes.get(use.node)
         shape = row.output_shapes[0] if row is not None and row.output_shapes else None
-        found.add(shape[-1] if shape else None)
-    only = found.pop() if len(found) == 1 else None
+        widths.add(shape[-1] if shape else None)
+    only = widths.pop() if len(widths) == 1 else None
     return only if isinstance(only, int) and only in last else None
 
 

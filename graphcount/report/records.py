@@ -148,10 +148,10 @@ def _evaluated(number: int | None, expression: str | None, dims: dict[str, int])
         if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
             raise UsageError(f"{name}: {size!r} is no size")
     try:
-        found = evaluate(dimension, {name: index(size) for name, size in dims.items()})
+        result = evaluate(dimension, {name: index(size) for name, size in dims.items()})
     except ArithmeticError as error:
         raise UsageError(f"the formula has no value for these sizes: {error}") from error
-    if not isinstance(found, int):
-        missing = ", ".join(sorted(found.symbols()))
+    if not isinstance(result, int):
+        missing = ", ".join(sorted(result.symbols()))
         raise UsageError(f"give a size for {missing}")
-    return found
+    return result

@@ -147,12 +147,12 @@ def tree(
         the rows without indentation sum to the totals.
     """
     loose, below = _split(list(report.nodes), "")
-    found: list[TreeRow] = []
+    rows: list[TreeRow] = []
     stack = [(path, nodes, 0, "") for path, nodes in reversed(below.items())]
     while stack:
-        if top is not None and len(found) >= top:
+        if top is not None and len(rows) >= top:
             hidden = [node for _, nodes, level, _ in stack if level == 0 for node in nodes]
-            return found, _loose(report, [*hidden, *loose], "")
+            return rows, _loose(report, [*hidden, *loose], "")
         path, nodes, level, parent = stack.pop()
         direct, below = _split(nodes, path)
         if len(below) == 1 and not direct:
@@ -160,7 +160,7 @@ def tree(
             stack.append((only, inside, level, parent))
             continue
         is_leaf = level + 1 >= depth or not below
-        found.append(
+        rows.append(
             TreeRow(
                 label=path[len(parent) + 1 :] if parent else path,
                 level=level,
@@ -176,8 +176,8 @@ def tree(
         if not is_leaf:
             stack.extend((p, inside, level + 1, path) for p, inside in reversed(below.items()))
     if loose:
-        found.append(_loose(report, loose, "(no module)"))
-    return found, None
+        rows.append(_loose(report, loose, "(no module)"))
+    return rows, None
 
 
 def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, list[NodeRow]]]:

@@ -171,8 +171,8 @@ def from_dict(data: Any) -> Report:
         DamagedError: Not a report of this version, or one with missing keys.
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else None
-        raise DamagedError(f"not a {SCHEMA}: schema is {found!r}")
+        schema = data.get("schema") if isinstance(data, dict) else None
+        raise DamagedError(f"not a {SCHEMA}: schema is {schema!r}")
     try:
         rest: dict[str, Any] = {
             key: tuple(_record(kind, row) for row in _list(data[key]))
@@ -244,7 +244,7 @@ def _record(kind: type, data: dict[str, Any]) -> Any:
         value = data[name]
         if nested is not None:
             is_list = isinstance(value, list)
-            found: Any = (
+            field_value: Any = (
                 tuple(_record(nested, item) for item in value)
                 if is_list
                 else _record(nested, value)
@@ -252,10 +252,10 @@ def _record(kind: type, data: dict[str, Any]) -> Any:
             if is_list == isinstance(hint, type):
                 raise TypeError(f"{name} is {'a' if is_list else 'no'} list")
         else:
-            found = _frozen(value)
-            if not _conforms(found, hint):
+            field_value = _frozen(value)
+            if not _conforms(field_value, hint):
                 raise TypeError(f"{name} has the wrong type: {str(value)[:40]}")
-        values[name] = found
+        values[name] = field_value
     return kind(**values)
 
 

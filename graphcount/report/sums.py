@@ -15,8 +15,8 @@ def dtype_rows(tensors: Iterable[TensorRow]) -> tuple[DTypeRow, ...]:
         row[0] += 1
         row[1] += tensor.elements
         row[2] += tensor.nbytes
-    found = [DTypeRow(dtype, *row) for dtype, row in sums.items()]
-    return tuple(sorted(found, key=lambda row: (-row.nbytes, row.dtype)))
+    rows = [DTypeRow(dtype, *row) for dtype, row in sums.items()]
+    return tuple(sorted(rows, key=lambda row: (-row.nbytes, row.dtype)))
 
 
 def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
@@ -24,7 +24,7 @@ def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
     members: dict[tuple[str, str], list[NodeRow]] = {}
     for node in nodes:
         members.setdefault((node.op_type, node.domain), []).append(node)
-    found = [
+    totals = [
         OpTypeRow(
             op_type,
             domain,
@@ -36,7 +36,7 @@ def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
         )
         for (op_type, domain), rows in members.items()
     ]
-    return tuple(sorted(found, key=lambda r: (-r.parameters, -r.nodes, r.op_type, r.domain)))
+    return tuple(sorted(totals, key=lambda r: (-r.parameters, -r.nodes, r.op_type, r.domain)))
 
 
 def module_rows(nodes: Iterable[NodeRow], tensors: Iterable[TensorRow]) -> tuple[ModuleRow, ...]:

@@ -44,11 +44,11 @@ def suffix(path: str) -> str:
     Raises:
         UsageError: It says no format.
     """
-    found = os.path.splitext(path)[1].lower()
-    if found not in WRITERS and found not in DATABASES:
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in WRITERS and ending not in DATABASES:
         known = ", ".join((*DATABASES[:1], *WRITERS))
         raise UsageError(f"-o {path}: the suffix says the format; known are {known}")
-    return found
+    return ending
 
 
 def jsonl_lines(rows: Rows) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _parquet(rows: Rows, path: str, binary: bool) -> None:
 
 
 def _parquet_row(row: Row) -> Row:
-    found: Row = {}
+    cells: Row = {}
     beyond = {}
     for column in COLUMNS:
         value = row[column.name]
@@ -117,9 +117,9 @@ def _parquet_row(row: Row) -> Row:
         elif column.kind == "integer" and value is not None and not -INT64 <= value < INT64:
             beyond[column.name] = value
             value = None
-        found[column.name] = value
-    found["beyond_int64"] = to_json(beyond, None) if beyond else None
-    return found
+        cells[column.name] = value
+    cells["beyond_int64"] = to_json(beyond, None) if beyond else None
+    return cells
 
 
 def _groups(rows: Rows) -> Iterator[list[Row]]:

@@ -26,9 +26,9 @@ def identify(report: Report) -> Identity:
     With `--hash` it is the fingerprint of its content, else a digest of operators, shapes and
     element types in order, and nothing is said of the weights.
     """
-    found = report.fingerprint
-    if found is not None and found.architecture is not None:
-        return Identity(found.architecture, found.content)
+    fingerprint = report.fingerprint
+    if fingerprint is not None and fingerprint.architecture is not None:
+        return Identity(fingerprint.architecture, fingerprint.content)
     digest = hashlib.sha256(b"without fingerprint\n")
     for node in report.nodes:
         line = f"{node.domain}\0{node.op_type}\0{node.output_shapes}\n"

@@ -57,7 +57,7 @@ class Inventory:
         self.path = path
         self.options = options
         self._secret: dict[int, str] = {}
-        with self._said("is no inventory of a scan"):
+        with self._as_one_line("is no inventory of a scan"):
             self._db = sqlite3.connect(path, isolation_level=None)
             try:
                 self._open()
@@ -66,7 +66,7 @@ class Inventory:
                 raise
 
     @contextmanager
-    def _said(self, what: str) -> Iterator[None]:
+    def _as_one_line(self, what: str) -> Iterator[None]:
         """Turn what SQLite raises into one line."""
         try:
             yield
@@ -97,7 +97,7 @@ class Inventory:
 
         The list is written as one transaction: a scan that ends while listing changes nothing.
         """
-        with self._said("the inventory cannot be written"):
+        with self._as_one_line("the inventory cannot be written"):
             return self._begin(targets)
 
     def _begin(self, targets: Iterable[Target]) -> int:
@@ -142,7 +142,7 @@ class Inventory:
     def put(self, done: Done) -> None:
         """Keep what became of a task."""
         place = (self._run, done.ordinal)
-        with self._said("the inventory cannot be written"):
+        with self._as_one_line("the inventory cannot be written"):
             if done.row is None:
                 query = "UPDATE models SET done = 1 WHERE run = ? AND ordinal = ?"
                 self._db.execute(query, place)
@@ -189,10 +189,10 @@ _PUT = (
 
 def _key(path: str) -> bytes:
     """What a model is known by: its path; of a URL with secrets only their hash is kept."""
-    shown = public_path(path)
-    if shown == path:
+    public = public_path(path)
+    if public == path:
         return os.fsencode(path)
-    return f"{shown} {hashlib.sha256(path.encode()).hexdigest()[:16]}".encode()
+    return f"{public} {hashlib.sha256(path.encode()).hexdigest()[:16]}".encode()
 
 
 def _to_sql(kind: str, value: Any) -> Any:

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import IO, NamedTuple
 
 from graphcount.formats.text import safe
+from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, Row
-from graphcount.scanning.shown import ABSURD, short, size
 from graphcount.units import exact
 
 MOST_ROWS = 20_000
@@ -99,12 +99,12 @@ HEADS = (
 
 def write_page(rows: Iterable[Row], file: IO[str], binary: bool) -> None:
     """Write the page."""
-    shown = list(islice(iter(rows := iter(rows)), MOST_ROWS))
+    kept = list(islice(iter(rows := iter(rows)), MOST_ROWS))
     more = Counter(row["status"] for row in rows)
-    status = more + Counter(row["status"] for row in shown)
-    alike = Counter(row["architecture"] for row in shown if row["architecture"])
+    status = more + Counter(row["status"] for row in kept)
+    alike = Counter(row["architecture"] for row in kept if row["architecture"])
     file.write(_head(status, sum(more.values())))
-    for row in shown:
+    for row in kept:
         file.write(f"<tr>{''.join(map(_cell, _cells(row, alike, binary)))}</tr>\n")
     file.write(f"</tbody></table>\n<script>{_SCRIPT}</script>\n</body></html>\n")
 
@@ -138,7 +138,7 @@ def _hash(text: str) -> str:
 def _cells(row: Row, alike: Counter[str], binary: bool) -> list[Cell]:
     same = alike[row["architecture"]] if row["architecture"] else 0
     types = " ".join(row["dtypes"] or ())
-    found = f"{row['findings']} {row['severity']}" if row["findings"] else ""
+    findings = f"{row['findings']} {row['severity']}" if row["findings"] else ""
     rules = ", ".join(f"{rule} {times}" for rule, times in (row["rules"] or {}).items())
     why = "; ".join(row["finding_messages"] or ()) or row["message"] or ""
     at_least = "\N{GREATER-THAN OR EQUAL TO}" if row["lower_bound"] else ""
@@ -155,7 +155,7 @@ def _cells(row: Row, alike: Counter[str], binary: bool) -> list[Cell]:
         _number(row["nodes"]),
         Cell(types, kind="types", hint=types),
         Cell(str(row["opset"] or ""), str(row["opset"] or ""), "n"),
-        Cell(found, hint=rules),
+        Cell(findings, hint=rules),
         Cell(exact(same) if same > 1 else "", str(same) if same > 1 else "", "n"),
         Cell(safe(why, 200), kind="why", hint=safe(why, 1000)),
     ]
@@ -164,8 +164,8 @@ def _cells(row: Row, alike: Counter[str], binary: bool) -> list[Cell]:
 def _number(value: int | None, before: str = "") -> Cell:
     if value is None:
         return Cell("", "", "n")
-    shown = exact(value) if value < 10**7 else short(value)
-    return Cell(before + shown, str(value), "n", exact(value) if value < ABSURD else "")
+    text = exact(value) if value < 10**7 else short(value)
+    return Cell(before + text, str(value), "n", exact(value) if value < ABSURD else "")
 
 
 def _size(value: int | None, binary: bool) -> Cell:

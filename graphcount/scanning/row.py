@@ -111,8 +111,8 @@ def _op_types(report: Report) -> dict[str, int]:
 
 
 def _worst(report: Report) -> str | None:
-    found = [SEVERITIES.index(finding.severity) for finding in report.findings]
-    return SEVERITIES[max(found)] if found else None
+    levels = [SEVERITIES.index(finding.severity) for finding in report.findings]
+    return SEVERITIES[max(levels)] if levels else None
 
 
 def _messages(report: Report) -> list[str]:

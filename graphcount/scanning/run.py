@@ -29,20 +29,20 @@ def stream(
     """Outcomes in the order of targets, each as soon as all before it are there."""
     tasks = (Task(ordinal, *target) for ordinal, target in enumerate(targets))
     call = partial(_outcome, examine=examine, analysis=analysis)
-    found: Iterable[Numbered]
+    outcomes: Iterable[Numbered]
     if cluster is not None:
         from graphcount.scanning.cluster import run as run_cluster
 
-        found = run_cluster(call, tasks, cluster, _lost_outcome)
+        outcomes = run_cluster(call, tasks, cluster, _lost_outcome)
     elif jobs > 1:
         from graphcount.scanning.local import run as run_local
 
-        found = run_local(call, tasks, jobs, _lost_outcome, WINDOW * jobs, (examine.__module__,))
+        outcomes = run_local(call, tasks, jobs, _lost_outcome, WINDOW * jobs, (examine.__module__,))
     else:
-        found = map(call, tasks)
+        outcomes = map(call, tasks)
     early: dict[int, Outcome] = {}
     wanted = 0
-    for ordinal, outcome in found:
+    for ordinal, outcome in outcomes:
         early[ordinal] = outcome
         while wanted in early:
             yield early.pop(wanted)

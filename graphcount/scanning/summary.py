@@ -12,8 +12,8 @@ from graphcount.formats.text import one_line, safe
 from graphcount.formats.view import View
 from graphcount.report.rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
+from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, Row
-from graphcount.scanning.shown import ABSURD, short, size
 from graphcount.units import exact
 
 if TYPE_CHECKING:
@@ -237,5 +237,5 @@ def _bad(rows: Iterable[Row], status: Counter[str], view: View) -> Table:
 
 def _path(path: str, limit: int) -> str:
     """The end of a long path tells more than its beginning."""
-    shown = safe(path, None)
-    return shown if len(shown) <= limit else f"...{shown[3 - limit :]}"
+    plain = safe(path, None)
+    return plain if len(plain) <= limit else f"...{plain[3 - limit :]}"

@@ -117,11 +117,11 @@ def _file(path: str, matches: Matches) -> Iterator[Target]:
     from graphcount.loading.archive import members
 
     try:
-        found = members(path)
+        names = members(path)
     except GraphcountError as error:
         yield Target(path, error.message)
         return
-    for name in found:
+    for name in names:
         if matches(name):
             yield Target(f"zip://{name}::{path}")
 
@@ -133,11 +133,11 @@ def _glob(target: str) -> Iterator[Target]:
     if not base and target.startswith("/"):
         base = "/"
     pattern = re.compile(_regex(target[len(base) :].lstrip("/")))
-    found = False
+    matched = False
     for item in _walk(base or ".", "", lambda path: pattern.match(path) is not None):
-        found = True
+        matched = True
         yield item
-    if not found:
+    if not matched:
         raise NotReadableError("matches no file", target)
 
 
@@ -186,8 +186,8 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
 
         return sorted(entries(folder))
     try:
-        with os.scandir(folder) as found:
-            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in found)
+        with os.scandir(folder) as listing:
+            return sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in listing)
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise NotReadableError(f"the folder cannot be listed: {reason}", folder) from None

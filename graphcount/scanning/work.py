@@ -95,18 +95,18 @@ Outcome = Report | GraphcountError
 
 def look_at(path: str, examine: Examine, analysis: Analysis) -> Outcome:
     """Examine one model; whatever goes wrong becomes an outcome."""
-    shown = public_path(path)
+    public = public_path(path)
     try:
         with timebox(analysis.timeout_s):
             return examine(path, analysis)
     except GraphcountError as error:
-        return error if error.path is not None else error.at(shown)
+        return error if error.path is not None else error.at(public)
     except OutOfTime:
-        return TookTooLong(f"not done after {analysis.timeout_s:g} s", shown)
+        return TookTooLong(f"not done after {analysis.timeout_s:g} s", public)
     except MemoryError:
-        return TookTooLong("out of memory", shown)
+        return TookTooLong("out of memory", public)
     except Exception as error:
-        return Bug(f"internal error, please report: {type(error).__name__}: {error}", shown)
+        return Bug(f"internal error, please report: {type(error).__name__}: {error}", public)
 
 
 class TookTooLong(GraphcountError):
@@ -156,16 +156,16 @@ def _now(task: Task, analysis: Analysis) -> Known | None:
     """Stamps as they are now; of external data files only those that the inventory knows of."""
     before = _known(task.known)
     try:
-        found = stamp(task.path)
+        current = stamp(task.path)
         sides = external_stamps(task.path, before.sides) if before and before.sides else {}
         digest = None
         if before is not None and analysis.hash_file:
             digest = sha256(task.path)
             if digest == before.sha256:  # the content decides, not the time
-                found = before.stamp
+                current = before.stamp
     except GraphcountError:
         return None
-    return Known(found, sides or {}, digest)
+    return Known(current, sides or {}, digest)
 
 
 def _learn(task: Task, now: Known | None, report: Report) -> str:
@@ -184,5 +184,5 @@ def _remember(known: Known) -> str:
 def _known(text: str) -> Known | None:
     if not text:
         return None
-    found: Any = json.loads(text)
-    return Known(*found)
+    fields: Any = json.loads(text)
+    return Known(*fields)

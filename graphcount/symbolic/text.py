@@ -36,9 +36,9 @@ def parse(text: str) -> Dim | None:
         return symbol(text)
     try:
         parser = _Parser(text)
-        found = parser.sum(0)
+        total = parser.sum(0)
         if parser.done():
-            return found
+            return total
     except (_SyntaxError, TooComplexError, ZeroDivisionError):
         pass
     return symbol(text)
@@ -54,8 +54,8 @@ def formula(text: str) -> Dim | None:
         return None
     try:
         parser = _Parser(text)
-        found = parser.sum(0)
-        return found if parser.done() else None
+        total = parser.sum(0)
+        return total if parser.done() else None
     except (_SyntaxError, TooComplexError, ZeroDivisionError):
         return None
 
@@ -96,11 +96,11 @@ class _Parser:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def take(self, token: str = "") -> str:
-        found = self.peek()
-        if not found or (token and found != token):
-            raise _SyntaxError(found)
+        current = self.peek()
+        if not current or (token and current != token):
+            raise _SyntaxError(current)
         self.at += 1
-        return found
+        return current
 
     def sum(self, depth: int) -> Dim:
         if depth > MAX_DEPTH:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from graphcount.comparing.align import AHEAD, ALIKE, MAX_CELLS, Pair, align
+from graphcount.comparing.align import AHEAD, MAX_CELLS, SAME_OPERATOR, Pair, align
 
 LONG = 300
 """Elements of a sequence; two of them are more than is aligned at its best."""
@@ -19,7 +19,7 @@ def walked(a: Sequence[object], b: Sequence[object]) -> list[Pair]:
     assert len(a) * len(b) > MAX_CELLS
 
     def score(i: int, j: int) -> int:
-        return ALIKE if a[i] == b[j] else ALIKE - 1
+        return SAME_OPERATOR if a[i] == b[j] else SAME_OPERATOR - 1
 
     return list(align((), [None] * len(a), [None] * len(b), score))
 

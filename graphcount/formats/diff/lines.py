@@ -154,8 +154,8 @@ def chosen(rows: Sequence[Row], sort: str, top: int) -> tuple[list[Row], list[Ro
     kept = min(top, telling or top)
     if len(ordered) == kept + 1:
         kept += 1  # one row more takes no more room than saying that there is one
-    shown = sorted(ordered[:kept], key=lambda row: _growers_first(key_of(row, sort)))
-    return shown, ordered[kept:]
+    top_rows = sorted(ordered[:kept], key=lambda row: _growers_first(key_of(row, sort)))
+    return top_rows, ordered[kept:]
 
 
 def _growers_first(delta: int) -> tuple[int, int]:
@@ -184,9 +184,9 @@ def telling_nodes(diff: Diff) -> list[NodeChange]:
 
 def same_but_names(rows: Iterable[GroupRow]) -> tuple[list[GroupRow], int]:
     """Groups whose sums differ, and how many differ in their name only."""
-    found = list(rows)
-    telling = [row for row in found if row.old != row.new]
-    return telling, len(found) - len(telling)
+    pairs = list(rows)
+    telling = [row for row in pairs if row.old != row.new]
+    return telling, len(pairs) - len(telling)
 
 
 # -------------------------------------------------------------------------------------- in words
@@ -326,16 +326,16 @@ def hashes(diff: Diff) -> list[str]:
     old, new = diff.old.fingerprint, diff.new.fingerprint
     if old is None or new is None:
         return []
-    found = []
+    lines = []
     for label in ("architecture", "weights"):
         first, second = getattr(old, label), getattr(new, label)
         if first is None or second is None:
-            found.append(f"{label}: not known, numbers could not be read")
+            lines.append(f"{label}: not known, numbers could not be read")
         elif first == second:
-            found.append(f"{label}: the same, {first[:16]}")
+            lines.append(f"{label}: the same, {first[:16]}")
         else:
-            found.append(f"{label}: {first[:16]} -> {second[:16]}")
-    return found
+            lines.append(f"{label}: {first[:16]} -> {second[:16]}")
+    return lines
 
 
 def top_of(view: DiffView, default: int) -> int:

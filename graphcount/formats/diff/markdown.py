@@ -43,10 +43,10 @@ def render(diff: Diff, view: DiffView) -> str:
     lines += [f"- {label}: {escape(one_line(text))}" for label, text in sentences]
     lines.append(f"- nodes: {escape(summary(diff.nodes, diff.same_nodes))}")
     lines.append(f"- tensors: {escape(summary(diff.tensors, diff.same_tensors))}")
-    said = [*hashes(diff), *facts(diff)]
-    lines += [f"- {escape(one_line(line))}" for line in said[:FACTS]]
-    if len(said) > FACTS:
-        lines.append(f"- {len(said) - FACTS:,} others")
+    notes = [*hashes(diff), *facts(diff)]
+    lines += [f"- {escape(one_line(line))}" for line in notes[:FACTS]]
+    if len(notes) > FACTS:
+        lines.append(f"- {len(notes) - FACTS:,} others")
     lines += [f"- {escape(one_line(note))}" for note in diff.notes]
     if view.by in (None, "tensor"):
         lines += _listed(telling_tensors(diff), view, "tensor")
@@ -61,9 +61,9 @@ def render(diff: Diff, view: DiffView) -> str:
 def _listed(rows: Sequence[TensorChange | NodeChange], view: DiffView, label: str) -> list[str]:
     if not rows:
         return []
-    shown, others = chosen(list(rows), view.sort, top_of(view, DEFAULT_TOP))
+    top, others = chosen(list(rows), view.sort, top_of(view, DEFAULT_TOP))
     lines = ["", f"| | {label} | was, is | change |", "|---|---|---|---:|"]
-    for row in shown:
+    for row in top:
         side = row.new or row.old
         assert side is not None
         details = tensor_details(row) if isinstance(row, TensorChange) else node_details(row)
@@ -76,9 +76,9 @@ def _listed(rows: Sequence[TensorChange | NodeChange], view: DiffView, label: st
 
 
 def _groups(rows: Sequence[GroupRow], view: DiffView, label: str) -> list[str]:
-    shown, others = chosen(list(rows), view.sort, top_of(view, DEFAULT_TOP))
+    top, others = chosen(list(rows), view.sort, top_of(view, DEFAULT_TOP))
     lines = ["", f"| {label} | nodes | tensors | parameters | change |", "|---|" + "---:|" * 4]
-    for row in shown:
+    for row in top:
         old, new = row.old_name, row.new_name
         name = f"{old} -> {new}" if old != new and old and new else new or old or "(none)"
         delta = row.delta

@@ -93,10 +93,10 @@ def _overview(diff: Diff, view: DiffView) -> list[RenderableType]:
         parts += _listed("node", nodes, len(diff.nodes), view, OVERVIEW_TOP)
     if tensors:
         parts += _listed("tensor", tensors, len(diff.tensors), view, OVERVIEW_TOP)
-    said = [*hashes(diff), *facts(diff)]
-    parts += [Text(f"  {one_line(line, 160)}") for line in said[:FACTS]]
-    if len(said) > FACTS:
-        parts.append(Text(f"  [{len(said) - FACTS:,} others]", style=DIM))
+    notes = [*hashes(diff), *facts(diff)]
+    parts += [Text(f"  {one_line(line, 160)}") for line in notes[:FACTS]]
+    if len(notes) > FACTS:
+        parts.append(Text(f"  [{len(notes) - FACTS:,} others]", style=DIM))
     return parts
 
 
@@ -115,9 +115,9 @@ def _listed(
     top: int,
 ) -> list[RenderableType]:
     """One line a tensor or node; what was only renamed is folded into one."""
-    shown, others = chosen(list(rows), view.sort, top_of(view, top))
+    kept, others = chosen(list(rows), view.sort, top_of(view, top))
     cells: list[tuple[Text | str, ...]] = []
-    for row in shown:
+    for row in kept:
         side = row.new or row.old
         assert side is not None
         details = tensor_details(row) if isinstance(row, TensorChange) else node_details(row)
@@ -140,11 +140,11 @@ def _listed(
 def _groups(diff: Diff, view: DiffView, by: By, top: int) -> list[RenderableType]:
     """One line a group whose sums differ."""
     rows, renamed = same_but_names(group_rows(diff, by))
-    shown, others = chosen(rows, view.sort, top_of(view, top))
+    kept, others = chosen(rows, view.sort, top_of(view, top))
     columns = [name for name in ("nodes", "tensors", "parameters") if _differs(rows, name)]
     columns = columns[:1] if (view.width or DEFAULT_WIDTH) < WIDE else columns
     cells: list[tuple[Text | str, ...]] = []
-    for row in shown:
+    for row in kept:
         counts = [_between(row, name) for name in columns]
         size = _size_between(row, view)
         cells.append((_label(row), *counts, size, _change(row, view)))

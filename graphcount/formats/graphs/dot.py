@@ -57,8 +57,8 @@ def svg(drawing: Drawing) -> str:
         why = f"Graphviz did not lay out {nodes:,} nodes in {SVG_SECONDS} s; fold them with --depth"
         raise LimitError(why) from None
     except (subprocess.CalledProcessError, OSError) as error:
-        said = (getattr(error, "stderr", b"") or b"").decode(errors="replace") or str(error)
-        raise UsageError(f"Graphviz: {said}") from None
+        output = (getattr(error, "stderr", b"") or b"").decode(errors="replace") or str(error)
+        raise UsageError(f"Graphviz: {output}") from None
     return done.stdout.decode()
 
 

@@ -66,7 +66,7 @@ def to_networkx(drawing: Drawing) -> nx.DiGraph[str]:
 
 
 def _attributes(node: DrawnNode) -> dict[str, Any]:
-    found = {
+    attributes = {
         "label": _text(node.label),
         "name": _text(node.id),
         "kind": node.kind,
@@ -79,7 +79,7 @@ def _attributes(node: DrawnNode) -> dict[str, Any]:
         "macs_expression": node.macs_expression and _text(node.macs_expression),
         "shape": None if node.shape is None else shape(node.shape),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in attributes.items() if value is not None}
 
 
 def _number(number: int) -> int | str:

@@ -57,8 +57,8 @@ def state_diagram(drawing: Drawing) -> str:
 
 def escape(text: str) -> str:
     """A text that Mermaid shows as it is."""
-    shown = _SPECIAL.sub(lambda match: f"#{ord(match.group())};", text)
-    return shown or "#32;"
+    escaped = _SPECIAL.sub(lambda match: f"#{ord(match.group())};", text)
+    return escaped or "#32;"
 
 
 def _boxes(drawing: Drawing) -> Iterator[str]:

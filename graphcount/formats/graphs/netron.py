@@ -27,12 +27,12 @@ def netron(drawing: Drawing) -> str:
 
 
 def _numbers(node: DrawnNode) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    numbers: list[tuple[str, Any]] = []
     if node.parameters:
-        found.append(("parameters", node.parameters))
+        numbers.append(("parameters", node.parameters))
     if node.nbytes:
-        found.append(("bytes", node.nbytes))
+        numbers.append(("bytes", node.nbytes))
     macs = node.macs if node.macs is not None else node.macs_expression
     if macs:
-        found.append(("MACs", macs))
-    return found
+        numbers.append(("MACs", macs))
+    return numbers

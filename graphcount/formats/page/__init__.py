@@ -57,11 +57,11 @@ def render(
     """
     from graphcount.version import __version__
 
-    found = {finding.rule for finding in report.findings}
+    broken = {finding.rule for finding in report.findings}
     data: dict[str, Any] = {
         "report": pack(report),
         "sentence": framework_sentence(report),
-        "rules": {key: plain(rule) for key, rule in (rules or {}).items() if key in found},
+        "rules": {key: plain(rule) for key, rule in (rules or {}).items() if key in broken},
         "binary": binary,
     }
     if against is not None:

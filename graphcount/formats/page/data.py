@@ -37,16 +37,18 @@ def pack(report: Report) -> dict[str, Any]:
 
 def unpack(data: dict[str, Any]) -> dict[str, Any]:
     """The report's JSON object of what `pack` made."""
-    found = {key: _narrow(value) for key, value in data.items() if key not in ("nodes", "tensors")}
-    found["model"]["metadata"] = data["model"]["metadata"]
-    found["nodes"] = _rows(data["nodes"])
-    found["tensors"] = [_tensor(row, found["nodes"]) for row in _rows(data["tensors"])]
-    nodes = [NodeRow(**row) for row in found["nodes"]]
-    tensors = [TensorRow(**row) for row in found["tensors"]]
-    found["dtypes"] = plain(dtype_rows(tensors))
-    found["op_types"] = plain(op_type_rows(nodes))
-    found["modules"] = plain(module_rows(nodes, tensors))
-    return found
+    document = {
+        key: _narrow(value) for key, value in data.items() if key not in ("nodes", "tensors")
+    }
+    document["model"]["metadata"] = data["model"]["metadata"]
+    document["nodes"] = _rows(data["nodes"])
+    document["tensors"] = [_tensor(row, document["nodes"]) for row in _rows(data["tensors"])]
+    nodes = [NodeRow(**row) for row in document["nodes"]]
+    tensors = [TensorRow(**row) for row in document["tensors"]]
+    document["dtypes"] = plain(dtype_rows(tensors))
+    document["op_types"] = plain(op_type_rows(nodes))
+    document["modules"] = plain(module_rows(nodes, tensors))
+    return document
 
 
 def embed(data: Any) -> tuple[str, str]:
@@ -106,8 +108,8 @@ def _values(column: Any) -> list[Any]:
     if isinstance(column, dict):
         values = _narrow(column["values"])
         return [values[position] for position in column["index"]]
-    found: list[Any] = _narrow(column)
-    return found
+    cells: list[Any] = _narrow(column)
+    return cells
 
 
 def _tensor_columns(tensors: Sequence[TensorRow], index: dict[str, int]) -> dict[str, Any]:
