@@ -69,7 +69,7 @@ _ANY = re.compile("|".join(credential.pattern for credential in CREDENTIALS))
 
 
 def masked(credential: str) -> str:
-    """The first four characters of a credential, and its length."""
+    """Return the first four characters of a credential, and its length."""
     return f"{credential[:4]}***({len(credential)})"
 
 
@@ -77,7 +77,7 @@ _STARTS = tuple(start for credential in CREDENTIALS for start in credential.star
 
 
 def may_hold(text: str) -> bool:
-    """Whether a text could hold a credential; much faster than `mask`."""
+    """Return whether a text could hold a credential; much faster than `mask`."""
     return any(start in text for start in _STARTS)
 
 
@@ -87,7 +87,7 @@ def mask(text: str) -> str:
 
 
 def mask_all(data: Any) -> Any:
-    """JSON data with every string masked, keys too."""
+    """Return JSON data with every string masked, keys too."""
     if isinstance(data, str):
         return mask(data)
     if isinstance(data, dict):

@@ -7,10 +7,10 @@ STANDARD = "ai.onnx"
 
 
 def canonical(domain: str) -> str:
-    """A domain as records hold it: the standard one is empty."""
+    """Return a domain as records hold it: the standard one is empty."""
     return "" if domain == STANDARD else domain
 
 
 def operator_name(domain: str, op_type: str) -> str:
-    """`Conv`, or `com.microsoft::Gelu` outside the standard domain."""
+    """Return `Conv`, or `com.microsoft::Gelu` outside the standard domain."""
     return f"{domain}::{op_type}" if domain else op_type

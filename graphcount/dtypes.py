@@ -25,7 +25,7 @@ class DType(NamedTuple):
     typed_field: str
 
     def nbytes(self, elements: int) -> int:
-        """Bytes of `elements` numbers as raw_data packs them: ceil(elements * bits / 8)."""
+        """Return the bytes of elements as raw_data packs them: ceil(elements * bits / 8)."""
         return (elements * self.bits + 7) // 8
 
     def entries(self, elements: int) -> int:

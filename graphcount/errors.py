@@ -68,7 +68,7 @@ class NotReadableError(GraphcountError):
 
 
 def not_writable(path: str, error: OSError) -> NotReadableError:
-    """The error of a file that cannot be written; names the folder that is missing."""
+    """Return the error of a file that cannot be written; names the folder that is missing."""
     folder = os.path.dirname(path)
     if isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder):
         return NotReadableError(f"cannot be written: there is no folder {folder}", path)
@@ -130,5 +130,5 @@ class Problem(NamedTuple):
     evidence: Mapping[str, object] = {}
 
     def unknown(self, where: str) -> Unknown:
-        """What it makes unknown about a part of the file."""
+        """Return the unknown that this error makes of a part of the file."""
         return Unknown(where, self.what, self.why)

@@ -53,12 +53,12 @@ _QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-zµ]*)\Z")
 
 
 def count(number: int) -> str:
-    """A count in three digits: 26,926 → `26.9k`; up to 9,999 exactly."""
+    """Return a count in three digits: 26,926 → `26.9k`; up to 9,999 exactly."""
     return f"{number:,}" if abs(number) < 10_000 else _scaled(number, COUNT_UNITS)
 
 
 def nbytes(number: int, binary: bool = False) -> str:
-    """A size in three digits: `107.70 kB`, or with `binary` `105.18 KiB`."""
+    """Return a size in three digits: `107.70 kB`, or with `binary` `105.18 KiB`."""
     units = BINARY_UNITS if binary else BYTE_UNITS
     smallest = units[-1][0]
     if abs(number) < smallest:
@@ -67,12 +67,12 @@ def nbytes(number: int, binary: bool = False) -> str:
 
 
 def exact(number: int) -> str:
-    """All digits, grouped."""
+    """Return all digits, grouped."""
     return f"{number:,}"
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with one decimal; empty when there is no whole."""
+    """Return a share with one decimal; empty when there is no whole."""
     return f"{100 * part / whole:.1f}%" if whole else ""
 
 
@@ -128,7 +128,7 @@ def parse_shape(dims: str) -> tuple[int | None, ...] | None:
 
 
 def spelled(number: int, unit: Unit) -> str:
-    """All digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`."""
+    """Return all digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`."""
     if unit == "time":
         name, factor = next((n, f) for n, f in _TIME_STEPS if abs(number) >= f or f == 1)
         return f"{_decimals(number, factor, 3)} {name}"
@@ -141,7 +141,7 @@ _TIME_STEPS = (("s", 10**9), ("ms", 10**6), ("us", 10**3), ("ns", 1))
 
 
 def beside(number: int, unit: Unit, text: str) -> str:
-    """The number in the suffix that `text` is written with: `7.72kB`; empty where it says no more.
+    """Return the number in the unit of `text`: `7.72kB`; empty where it adds nothing.
 
     Below one of that suffix the digits say it better, and so does no suffix at all.
     """
@@ -155,7 +155,7 @@ def beside(number: int, unit: Unit, text: str) -> str:
 
 
 def _decimals(number: int, factor: int, places: int) -> str:
-    """A quotient rounded half up to so many decimals, without trailing zeros."""
+    """Return a quotient rounded half up to so many decimals, without trailing zeros."""
     scaled = (2 * number * 10**places + factor) // (2 * factor)
     whole, rest = divmod(scaled, 10**places)
     return f"{whole:,}.{rest:0{places}d}".rstrip("0").rstrip(".")

@@ -168,7 +168,7 @@ def _repeated(times: Size) -> str:
     if times == 1:
         return ""
     if times == 0:
-        return "; not counted: of the branches of an If only the dearest is"
+        return "; not counted: of the branches of an If only the most expensive one is"
     return f"; runs {number(times)} times"
 
 

@@ -88,7 +88,7 @@ def settled(
         if isinstance(elements, int):
             made += _beyond_stored(elements, unknown.where, call, graph)
         elif elements is not None:
-            why = f"its size is {elements}: give sizes to free dimensions"
+            why = f"its size is {elements}: give sizes to dynamic dimensions"
             left.append(unknown._replace(why=why))
         else:
             left.append(unknown)

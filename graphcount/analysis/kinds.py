@@ -307,7 +307,7 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
         return None
     if context.values.constant(tensor.stored) is None:
         return None
-    what = f"filled with one number: state that {label(left[0], context)} starts from"
+    what = f"filled with one value: state that {label(left[0], context)} starts from"
     return Verdict("constant", "initial state", what, "filled-operand")
 
 
@@ -382,7 +382,7 @@ def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
         computes = op_type or named in REPARAMETRISED
         if is_dotted(name) or (computes and is_learned_scalar(name)):
             return Verdict("parameter", "scale", f"named scalar of {where}", "named-scalar")
-        return Verdict("constant", "literal", f"single number of {where}", "single-number")
+        return Verdict("constant", "literal", f"single value of {where}", "single-number")
     if op_type in ("Mul", "Add") and other in NORM_OPS and _is_bias_shape(tensor):
         role = "scale" if op_type == "Mul" else "bias"
         return Verdict(
@@ -406,7 +406,7 @@ def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
         return Verdict(
             "parameter",
             "scale",
-            f"learned numbers that {where} transforms at each run",
+            f"learned values that {where} transforms at each run",
             "reparametrised",
         )
     return None
@@ -417,9 +417,9 @@ def by_name(tensor: Attributed, context: Context) -> Verdict | None:
     use = first_use(tensor)
     name, where = tensor.stored.name, label(use, context)
     if tensor.stored.elements <= 1 and not is_dotted(name):
-        return Verdict("constant", "literal", f"single number of {where}", "single-number")
+        return Verdict("constant", "literal", f"single value of {where}", "single-number")
     if is_compared(tensor, context.graph):
-        return Verdict("constant", "mask", f"numbers that {where} compares with", "compared")
+        return Verdict("constant", "mask", f"values that {where} compares with", "compared")
     if maker_of(tensor, context) == "author":
         return Verdict("parameter", role_of(use), f"named tensor used by {where}", "named-operand")
     return Verdict(

@@ -71,7 +71,7 @@ def packing_problem(stored: Stored, uses: Uses) -> Problem | None:
         if asked is not None and not _fits(asked, stored):
             said = f"asks for {asked:,} bytes" if asked else "states sizes that make no sense"
             why = f"{node.op_type} {said}; there are {_nbytes(stored):,}"
-            return Problem("QNT002", "packed numbers", why)
+            return Problem("QNT002", "packed data", why)
     return None
 
 

@@ -223,7 +223,7 @@ class _Finder:
             evidence = {"cells": elements, "values": values.elements}
             problems.append(Problem("TEN009", "sparse tensor", why, evidence))
         if indices.elements not in (values.elements, values.elements * len(sparse.dims)):
-            why = f"{indices.elements} index numbers for {values.elements} values"
+            why = f"{indices.elements} indices for {values.elements} values"
             problems.append(Problem("TEN009", "sparse tensor", why))
         self.found.append(
             Stored(
@@ -321,10 +321,10 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
         problems.append(_payload("EXT018", why))
     if len(tensor.data_fields) > 1:
         names = " and ".join(payload.field for payload in tensor.data_fields)
-        problems.append(_payload("TEN005", f"more than one payload: {names}"))
+        problems.append(_payload("TEN005", f"more than one data field: {names}"))
     if not any(payload.nbytes or payload.field == "string_data" for payload in tensor.data_fields):
         if elements and not problem:
-            why = f"no payload: {expected or elements} bytes are missing"
+            why = f"no tensor data: {expected or elements} bytes are missing"
             problems.append(_payload("TEN007", why, expected=expected, found=0))
         return Size(elements, expected, 0, expected, tuple(problems))
     payload = tensor.data_fields[0]
@@ -335,7 +335,7 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
             problems.append(_payload("TEN003", why, expected=expected, found=payload.nbytes))
         return Size(elements, expected, in_file, expected - in_file, tuple(problems))
     if payload.field != dtype.typed_field:
-        problems.append(_payload("TEN006", f"{dtype.name} numbers in {payload.field}"))
+        problems.append(_payload("TEN006", f"{dtype.name} elements in {payload.field}"))
     elif not problem and not _fits(dtype, elements, payload):
         why = f"{payload.field} ({payload.nbytes} bytes) does not hold {elements} {dtype.name}"
         problems.append(_payload("TEN003", why, elements=elements, found=payload.nbytes))
@@ -343,7 +343,7 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
 
 
 def _payload(rule: str, why: str, **evidence: int) -> Problem:
-    return Problem(rule, "payload", why, evidence)
+    return Problem(rule, "tensor data", why, evidence)
 
 
 def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:
@@ -352,7 +352,7 @@ def _external_problems(external: ExternalData, dtype: DType, present: int) -> li
     if dtype.family == "string":
         problems.append(Problem("TEN006", "external data", "strings cannot be external"))
     if present:
-        why = f"external data and {present} bytes in the file at once"
+        why = f"external data and {present} bytes in the file as well"
         problems.append(_payload("TEN005", why))
     return problems
 

@@ -210,7 +210,7 @@ class Model:
         return draw(self.model_graph, report, depth)
 
     def hashes(self) -> Hashes:
-        """Fingerprints of the content, and the digest of every stored tensor: all is read, once.
+        """Return fingerprints of the content and digests of all stored tensors: all is read, once.
 
         Raises:
             NotReadableError: It cannot be read a second time (standard input).

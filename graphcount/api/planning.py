@@ -34,7 +34,7 @@ def plan(
     Args:
         model: Path of a model, or its report (counted with the `dims` it needs).
         dtypes: Element types to store the weights in; None for all.
-        block: Numbers that share a scale in int4.
+        block: Elements that share a scale in int4.
         per_channel: int8 with one scale for each output channel.
         asymmetric: int4 with zero points.
         optimizers: Optimizers to train with; None for all.

@@ -102,7 +102,7 @@ def external_findings(
         first = tensors[0].name or UNNAMED
         message = f"{first}: {problem.why}{and_more(len(tensors) - 1, 'tensor')}"
         if len(locations) > 1:
-            message += f" in {counted(len(locations), 'side file')}"
+            message += f" in {counted(len(locations), 'external data file')}"
         finding = about_tensors(
             rule, context, tensors, message, severity=severity, **problem.evidence
         )

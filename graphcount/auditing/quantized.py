@@ -62,7 +62,7 @@ def _of_triple(call: Call, triple: Triple) -> Iterator[tuple[str, str]]:
     if count == 1:
         return
     if not triple.per_axis:
-        yield "length", f"{count} scales where one number is wanted"
+        yield "length", f"{count} scales where one value is wanted"
     elif call.node.op_type in LINEAR:
         yield from _along_axis(call, scale, count)
     elif call.node.op_type == "QLinearConv":

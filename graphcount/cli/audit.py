@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     click.option(
         "--deep/--no-deep",
         default=None,
-        help="Run rules that read tensors and side files."
+        help="Run rules that read tensor data and external data files."
         "  [default: up to 512 MB of them; of remote models none]",
     ),
     hash_option,

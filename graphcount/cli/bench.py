@@ -105,7 +105,7 @@ how_options = gathered(
         default=1,
         show_default=True,
         metavar="N",
-        help="Threads that call the model at once.",
+        help="Threads that call the model in parallel.",
     ),
     click.option(
         "--sessions",
@@ -125,7 +125,7 @@ how_options = gathered(
         help=f"Who computes: {', '.join(PROVIDERS)}. Falling back to another is an error.",
     ),
     click.option("--threads", type=COUNT, metavar="N", help="Threads of an operator."),
-    click.option("--inter-threads", type=COUNT, metavar="N", help="Operators at once."),
+    click.option("--inter-threads", type=COUNT, metavar="N", help="Operators run in parallel."),
     click.option(
         "--optimization",
         type=click.Choice(LEVELS),
@@ -166,8 +166,7 @@ fed_options = gathered(
         multiple=True,
         metavar="NAME=N[,N...]",
         callback=_parse_sizes,
-        help="Size of a dimension the model leaves free; several sizes are measured one by one."
-        " May be repeated.",
+        help="Size of a dynamic dimension; several sizes are measured one by one. May be repeated.",
     ),
     shape_option,
     click.option(

@@ -108,7 +108,7 @@ class Command(click.Command):
 
 
 def _refuse_overwriting(given: Mapping[str, Any], read: set[str]) -> None:
-    """A file to write is none to read, and no other one to write.
+    """Refuse to write a file that is read, or written twice.
 
     A baseline may be written again by the run that compares with it.
 
@@ -131,7 +131,7 @@ def _refuse_overwriting(given: Mapping[str, Any], read: set[str]) -> None:
 
 
 def _files(value: Any) -> Iterator[str]:
-    """Paths in a value: itself, several, or of pairs (`junit=FILE`) the last."""
+    """Yield the paths in a value: itself, several, or of pairs (`junit=FILE`) the last."""
     for item in value if isinstance(value, tuple) else (value,):
         path = item[-1] if isinstance(item, tuple) else item
         if path and path != "-":
@@ -193,7 +193,7 @@ class Rule(StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Rules that begin so, each with its name."""
+        """Return the rules that begin so, each with its name."""
         wanted = incomplete.upper()
         return [
             CompletionItem(rule.id, help=rule.name)

@@ -54,10 +54,10 @@ class Table(NamedTuple):
         type=click.Choice(SORT),
         default="nbytes",
         show_default=True,
-        help="Which difference decides what is shown.",
+        help="Which difference chooses and orders the rows.",
     ),
 )
-@click.option("--values", is_flag=True, help="Compare the numbers of tensors, too: all are read.")
+@click.option("--values", is_flag=True, help="Compare tensor data, too: all of it is read.")
 @counting_options(
     cost_options,
     click.option("--hash", "hash_file", is_flag=True, help="Compare fingerprints of the content."),
@@ -75,7 +75,7 @@ def command(
     options: Counting,
     output: Output,
 ) -> int:
-    """What changed: totals, operators, modules, tensors added, removed, renamed, retyped, reshaped.
+    """Show what changed: totals, operators, modules and tensors.
 
     OLD and NEW are models (.onnx, ONNX text or JSON, one of them - for standard input) or saved
     reports (--format json). Exit 0 whatever differs, unless a limit is given.

@@ -24,7 +24,7 @@ _WIDTH = max(map(len, EXPORTS))
 
 
 def _formats() -> str:
-    """One line for each export, as click leaves it alone."""
+    """Return one line for each export, in click's unwrapped form."""
     lines = (f"  {name:{_WIDTH}}  {text}" for name, (_, _, text) in EXPORTS.items())
     return "\b\n" + "\n".join(lines)
 

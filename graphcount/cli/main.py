@@ -84,7 +84,7 @@ class _Commands(click.Group):
         super().format_epilog(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Commands, and what `count` takes, as `graphcount MODEL` is `graphcount count MODEL`."""
+        """Complete commands and arguments of `count`: `graphcount MODEL` counts."""
         if incomplete.startswith("-"):
             return [*super().shell_complete(ctx, incomplete), *_count_options(ctx, incomplete)]
         commands = [
@@ -116,7 +116,7 @@ def _count_options(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 )
 @click.version_option(__version__, message="graphcount %(version)s")
 def cli() -> None:
-    """What is inside a neural network that was exported to ONNX, from the file alone.
+    """Say what is inside a neural network exported to ONNX, from the file alone.
 
     `graphcount MODEL` is `graphcount count MODEL`.
     """
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run() -> None:
-    """Entry point of the console script: one command a process, so no garbage is collected."""
+    """Run one command and exit: no garbage is collected, as the process ends with it."""
     gc.disable()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # started with it closed: nobody wants to read it
@@ -173,7 +173,7 @@ def _with_command(arguments: list[str]) -> list[str]:
 
 
 def _refuse_slip(word: str) -> None:
-    """A single word that is no file was meant to be a command.
+    """Refuse a single word that is no file: a command was meant.
 
     Raises:
         click.UsageError: With the command it may have been.

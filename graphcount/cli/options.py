@@ -143,7 +143,7 @@ dim_option = click.option(
     multiple=True,
     metavar="NAME=N",
     callback=_parse_dims,
-    help="Size of a dimension the model leaves free, e.g. batch=8. May be repeated.",
+    help="Size of a dynamic dimension, e.g. batch=8. May be repeated.",
 )
 shape_option = click.option(
     "--shape",
@@ -187,7 +187,7 @@ hash_option = click.option(
     "--hash",
     "hash_file",
     is_flag=True,
-    help="Put SHA-256 digests of the model and its side files into the report.",
+    help="Put SHA-256 digests of the model and its external data files into the report.",
 )
 
 

@@ -62,7 +62,7 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
         default=32,
         show_default=True,
         metavar="N",
-        help="Numbers that share a scale in int4.",
+        help="Elements that share a scale in int4.",
     ),
     click.option("--per-channel", is_flag=True, help="int8: one scale for each output channel."),
     click.option("--asymmetric", is_flag=True, help="int4: with zero points."),
@@ -88,7 +88,7 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
 @gathered("options", _sizes, config_options, dim_option, shape_option)
 @output_options(("table", "json"))
 def command(model: str, changes: dict[str, Any], options: dict[str, Any], output: Output) -> int:
-    """What if: size in other types, memory of training, data, other widths of the same size.
+    """Estimate the size in other types, training memory, data and widths of the same size.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
     """

@@ -16,7 +16,7 @@ WORDS = {
 
 
 def usage_message(error: click.ClickException) -> str:
-    """One line about wrong usage: `--by: 'colour' is not one of 'module', 'node', …`."""
+    """Return one line about wrong usage: `--by: 'colour' is not one of 'module', 'node', …`."""
     if not isinstance(error, click.UsageError):
         return error.format_message()
     text = _plain(error.message)
@@ -35,13 +35,13 @@ def usage_message(error: click.ClickException) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean --format?`, or nothing."""
+    """Return `did you mean --format?`, or nothing."""
     near = get_close_matches(name, list(known), 1, 0.7)
     return f"did you mean {near[0]}?" if near else ""
 
 
 def _plain(text: str) -> str:
-    """A sentence of click's as ours begin and end."""
+    """Return a sentence of click's with our beginning and end."""
     text = text.removesuffix(".")
     for theirs, ours in WORDS.items():
         text = text.replace(theirs, ours)
@@ -49,7 +49,7 @@ def _plain(text: str) -> str:
 
 
 def _name(parameter: click.Parameter | None) -> str:
-    """`--top`, or `MODEL`."""
+    """Return `--top`, or `MODEL`."""
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
     metavar = parameter.metavar or parameter.name or "" if parameter is not None else ""

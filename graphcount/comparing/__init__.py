@@ -24,7 +24,7 @@ from graphcount.report.diff import Diff, SideRow
 
 
 def compare(old: Subject, new: Subject) -> Diff:
-    """What changed from one model to another."""
+    """Compare two models and return what changed."""
     with_wires = old.wires is not None and new.wires is not None
     sides = tuple(Side(subject, with_wires=with_wires) for subject in (old, new))
     first, second = sides
@@ -77,7 +77,7 @@ def _identity(length: int) -> Matching:
 
 
 def _order(old: Side, new: Side) -> int:
-    """Which side comes first in matching: by the first thing that differs; 0: nothing does."""
+    """Return which side comes first in matching, by the first difference; 0 without one."""
     for part in ("ids", "nodes", "tensors", "attributes", "before", "sources", "digests"):
         first, second = _part(old, part), _part(new, part)
         if first == second:
@@ -111,7 +111,7 @@ def _side_row(subject: Subject) -> SideRow:
 
 
 def _notes(old: Subject, new: Subject) -> tuple[str, ...]:
-    """What could not be compared, and why."""
+    """Return what could not be compared, and why."""
     notes = []
     saved = [side for side in (old, new) if side.wires is None]
     for side in saved:

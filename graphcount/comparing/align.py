@@ -27,7 +27,7 @@ Pair = tuple[int, int]
 
 
 def backbone(pairs: Sequence[Pair]) -> list[Pair]:
-    """A longest subsequence of pairs, sorted by the first number, in which the second one grows.
+    """Return a longest subsequence of pairs, sorted by the first, in which the second grows.
 
     Patience sorting (Fredman 1975): O(n log n).
     """
@@ -80,7 +80,7 @@ def align(
 
 
 def _aligned(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Iterator[Pair]:
-    """The best alignment of two short sequences (Needleman and Wunsch 1970, gaps cost nothing)."""
+    """Yield the best alignment of two short sequences (Needleman and Wunsch 1970, free gaps)."""
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in range(len(a) - 1, -1, -1):
         row, below = best[i], best[i + 1]
@@ -101,7 +101,7 @@ def _aligned(a: list[int], b: list[int], score: Callable[[int, int], int]) -> It
 
 
 def _walked(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Iterator[Pair]:
-    """Pairs of two long sequences: in step while they go together, else the nearest place ahead."""
+    """Yield pairs of two long sequences: in step while they match, else at the next match."""
     i = j = 0
     while i < len(a) and j < len(b):
         if score(a[i], b[j]) >= SAME_OPERATOR:
@@ -118,7 +118,7 @@ def _walked(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Ite
 def _nearest(
     a: list[int], i: int, b: list[int], j: int, score: Callable[[int, int], int]
 ) -> Pair | None:
-    """The fewest elements to skip on both sides until some go together again."""
+    """Return the fewest elements to skip on both sides until some go together again."""
     last_a, last_b = len(a) - 1, len(b) - 1
     for skipped in range(1, AHEAD + 1):
         for on_a in range(max(0, skipped - (last_b - j)), min(skipped, last_a - i) + 1):

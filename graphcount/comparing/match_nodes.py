@@ -101,7 +101,7 @@ class NodePairs:
     def _readers(
         self, side: Side, node: int, taken: list[int | None]
     ) -> dict[Hashable, int | None]:
-        """Consumers without partner by how they read a node; None when several read it so."""
+        """Return unpaired consumers by how they read a node; None when several read it so."""
         readers: dict[Hashable, int | None] = {}
         for place, consumer, output in side.after[node]:
             if taken[consumer] is None:
@@ -139,7 +139,7 @@ def match_nodes(a: Side, b: Side) -> NodePairs:
 
 
 def _grouped(key_of: Key, taken: list[int | None]) -> dict[Hashable, list[int]]:
-    """Nodes without partner by key; None is no key."""
+    """Return nodes without partner by key; None is no key."""
     groups: defaultdict[Hashable, list[int]] = defaultdict(list)
     for node, partner in enumerate(taken):
         if partner is None and (key := key_of(node)) is not None:
@@ -153,13 +153,13 @@ def _named(side: Side, labels: Sequence[Hashable]) -> Key:
 
 
 def _own_id(side: Side, node: int) -> Hashable | None:
-    """The id of a node that no counter made, with the operator's family."""
+    """Return the id of a node that no counter made, with the operator's family."""
     own = side.nodes[node].name and not _COUNTED.match(side.ids[node])
     return (side.ids[node], side.families[node]) if own else None
 
 
 def _quantized_id(side: Side, node: int) -> Hashable | None:
-    """The id as it was before a quantizer replaced the operator (onnxruntime.quantization)."""
+    """Return the id from before a quantizer replaced the operator (onnxruntime.quantization)."""
     kin = side.families[node]
     return (side.ids[node].removesuffix("_quant"), kin) if kin in REPLACED else None
 
@@ -183,7 +183,7 @@ def _by_tensor_names(pairs: NodePairs) -> None:
 
 
 def _owners_by_name(side: Side) -> dict[str, tuple[int, int]]:
-    """Owner and elements of each tensor whose given name is its alone."""
+    """Return the owner and elements of each tensor whose given name is its alone."""
     owners: dict[str, tuple[int, int] | None] = {}
     for tensor in side.tensors:
         name = own_name(tensor.name)
@@ -222,7 +222,7 @@ def _in_place_of(pairs: NodePairs) -> None:
 def _surroundings(
     side: Side, node: int, names: list[int | None] | None, taken: list[int | None]
 ) -> Hashable | None:
-    """Matched neighbours of a node, as numbers of the first side; None when one side is bare."""
+    """Return matched neighbours of a node, as numbers of the first side; None when one is bare."""
 
     def known(links: list[Link]) -> tuple[int, ...]:
         partners = [

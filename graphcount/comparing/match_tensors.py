@@ -72,12 +72,12 @@ def match_tensors(nodes: NodePairs) -> TensorPairs:
 
 
 def _padded(digests: tuple[str | None, ...], length: int) -> list[Key]:
-    """Digests of all tensors: those declared and not held come last and have none."""
+    """Return digests of all tensors; those declared and not stored come last and have none."""
     return [*digests, *([None] * (length - len(digests)))]
 
 
 def _places(side: Side, nodes: NodePairs) -> list[Key]:
-    """Where each tensor is used: the first matched node, as a number of the first side, and how.
+    """Return where each tensor is used: the first matched node, as a first-side number, and how.
 
     The input counts where both nodes are the same operator, else the role: a quantized operator has
     its weight at another input.
@@ -98,12 +98,12 @@ def _places(side: Side, nodes: NodePairs) -> list[Key]:
 
 
 def plain_role(role: str) -> str:
-    """A role as it was before quantization."""
+    """Return a role as it was before quantization."""
     return PLAIN_ROLES.get(role, role)
 
 
 def _operators(side: Side) -> list[Key]:
-    """Role, type, shape and the operator that owns each tensor."""
+    """Return the role, type, shape and the operator that owns each tensor."""
     keys: list[Key] = []
     for tensor in side.tensors:
         owner = side.number.get(tensor.owner or "")

@@ -16,7 +16,7 @@ def relation(
     tensors: tuple[TensorChange, ...],
     facts: tuple[FactRow, ...],
 ) -> str:
-    """What two models have in common, by their fingerprints where they have them."""
+    """Return how two models relate, by their fingerprints where they have them."""
     first, second = old.fingerprint, new.fingerprint
     if first is not None and second is not None:
         if first.content is not None and first.content == second.content:
@@ -36,12 +36,12 @@ def relation(
 
 
 def _same(first: str | None, second: str | None) -> bool | None:
-    """Whether two fingerprints are equal; None when one is not known."""
+    """Return whether two fingerprints are equal; None when one is not known."""
     return None if first is None or second is None else first == second
 
 
 def _other_interface(facts: tuple[FactRow, ...]) -> bool:
-    """Whether inputs, outputs or versions of operators differ, names apart."""
+    """Return whether inputs, outputs or versions of operators differ, names apart."""
     return any(
         row.name.startswith(("opset ", "input ", "output ")) and not row.name.endswith(" name")
         for row in facts

@@ -46,7 +46,7 @@ class Modules(NamedTuple):
 
 
 def pair_modules(old: Side, new: Side, nodes: Matching) -> Modules:
-    """Modules that choose each other: by the nodes they share, then by the name."""
+    """Return modules that choose each other: by the nodes they share, then by the name."""
     votes: Counter[tuple[str, str]] = Counter()
     for i, j in enumerate(nodes.to_new):
         if j is not None:
@@ -64,7 +64,7 @@ def pair_modules(old: Side, new: Side, nodes: Matching) -> Modules:
 
 
 def node_rows(old: Side, new: Side, nodes: Matching, modules: Modules) -> tuple[NodeChange, ...]:
-    """Every node that is not the same on both sides."""
+    """Return every node that is not the same on both sides."""
     rows = []
     for i, j in enumerate(nodes.to_new):
         if j is None:
@@ -102,12 +102,12 @@ def _node_changes(
 
 
 def _changed_module(old: str, new: str, modules: Modules) -> bool:
-    """Whether a node is in another module; where names say none on one side, nothing is known."""
+    """Return whether a node is in another module; False where names tell no module on one side."""
     return bool(old and new) and old != new and modules.to_new.get(old) != new
 
 
 def _inputs(side: Side, node: int, names: Numbers | None) -> list[tuple[object, ...]]:
-    """What feeds a node, in the numbers of the new side."""
+    """Return what feeds a node, in the numbers of the new side."""
     made: list[tuple[object, ...]] = [
         (link.place, link.output, link.node if names is None else names[link.node])
         for link in side.before[node]
@@ -163,7 +163,7 @@ def _node_side(node: NodeRow | None) -> NodeSide | None:
 def tensor_rows(
     old: Side, new: Side, tensors: Matching, nodes: Matching
 ) -> tuple[TensorChange, ...]:
-    """Every tensor that is not the same on both sides."""
+    """Return every tensor that is not the same on both sides."""
     rows = []
     for i, j in enumerate(tensors.to_new):
         first = _tensor_side(old, i)
@@ -198,7 +198,7 @@ def _tensor_changes(
 
 
 def _moved(old: Side, new: Side, first: TensorSide, second: TensorSide, nodes: Matching) -> bool:
-    """Whether the owner is another node: nobody's is the same as nobody's."""
+    """Return whether the owner is another node; two tensors without an owner have the same."""
     owner, other = old.number.get(first.owner or ""), new.number.get(second.owner or "")
     if owner is None or other is None:
         return owner is not other
@@ -246,7 +246,7 @@ def _learned(side: TensorSide | None) -> int:
 
 
 def _in_order(rows: list[Row], key: Callable[[Row], tuple[object, ...]]) -> tuple[Row, ...]:
-    """Rows sorted, the same for both directions; ties are broken by their whole content."""
+    """Return rows in an order that is the same for both directions; ties go by content."""
     rows.sort(key=key)
     ordered: list[Row] = []
     for _, group in groupby(rows, key):
@@ -258,7 +258,7 @@ def _in_order(rows: list[Row], key: Callable[[Row], tuple[object, ...]]) -> tupl
 
 
 def _node_order(row: NodeChange) -> tuple[object, ...]:
-    """Largest difference first, then by names."""
+    """Return the key of a row: largest difference first, then names."""
     first = row.old.id if row.old else ""
     second = row.new.id if row.new else first
     names = (first, second) if first <= second and first else (second, first or second)

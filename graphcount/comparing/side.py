@@ -99,7 +99,7 @@ class Side:
                     self.sources[node].append((wire.place, what))
 
     def _producer(self, wire: Wire, wires: dict[str, tuple[Wire, ...]]) -> tuple[int | None, int]:
-        """The node that makes a value: inputs of bodies are looked through."""
+        """Return the node that makes a value: inputs of bodies are looked through."""
         for _ in range(BODY_INPUTS):
             number = self.number.get(wire.producer)
             if number is not None:
@@ -112,7 +112,7 @@ class Side:
 
 
 def own_name(name: str) -> str:
-    """A name that the author of the network gave, without what a quantizer adds; else empty."""
+    """Return a name that the author gave, without a quantizer's suffix; else empty."""
     name = original_name(name)
     return name if maker(name) == "author" else ""
 
@@ -139,6 +139,6 @@ _FAMILY = {op_type: name for name, members in FAMILIES.items() for op_type in me
 
 
 def family(op_type: str) -> str:
-    """What an operator is at heart: `QLinearAdd` is an Add."""
+    """Return the family of an operator: `QLinearAdd` is an Add."""
     known = _FAMILY.get(op_type)
     return known if known is not None else op_type.removeprefix("QLinear") or op_type

@@ -24,7 +24,7 @@ EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
 
 
 def total_rows(old: Report, new: Report) -> tuple[TotalRow, ...]:
-    """Every total of both reports."""
+    """Return every total of both reports."""
     rows = []
     for name, (unit, read) in NUMBERS.items():
         before, after = read(old), read(new)
@@ -44,7 +44,7 @@ def _text(number: int | None) -> str | None:
 
 
 def _minus(old: str | None, new: str | None) -> str | None:
-    """The formula of the difference; None when one is missing or it grows too long."""
+    """Return the formula of the difference; None when one is missing or it grows too long."""
     if old is None or new is None:
         return None
     before, after = formula(old), formula(new)
@@ -115,25 +115,25 @@ class _Sums:
 
 
 def operator_of(node: NodeRow) -> str:
-    """`Conv`, or `com.microsoft::QGemm` outside the standard domain."""
+    """Return `Conv`, or `com.microsoft::QGemm` outside the standard domain."""
     return operator_name(node.domain, node.op_type)
 
 
 def module_rows(old: Report, new: Report, modules: Modules) -> tuple[GroupRow, ...]:
-    """Modules whose own sums differ, or whose name does."""
+    """Return modules whose own sums differ, or whose name does."""
     first, second = (_by_node(report, lambda node: node.module) for report in (old, new))
     return _paired(first, second, modules)
 
 
 def op_type_rows(old: Report, new: Report) -> tuple[GroupRow, ...]:
-    """Operators whose sums differ."""
+    """Return operators whose sums differ."""
     return _paired(_by_node(old, operator_of), _by_node(new, operator_of), None)
 
 
 def tensor_group_rows(
     old: Report, new: Report, label: Callable[[TensorRow], str]
 ) -> tuple[GroupRow, ...]:
-    """Groups of tensors whose sums differ."""
+    """Return groups of tensors whose sums differ."""
     sums: list[dict[str, _Sums]] = []
     for report in (old, new):
         groups: defaultdict[str, _Sums] = defaultdict(_Sums)
@@ -144,7 +144,7 @@ def tensor_group_rows(
 
 
 def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _Sums]:
-    """Sums over nodes and the tensors they own; those nobody owns stand under the empty label."""
+    """Return sums over nodes and their tensors; tensors without owner have the empty label."""
     groups: defaultdict[str, _Sums] = defaultdict(_Sums)
     labels = {}
     for node in report.nodes:
@@ -169,7 +169,7 @@ def _add(row: _Sums, tensor: TensorRow) -> None:
 def _paired(
     old: dict[str, _Sums], new: dict[str, _Sums], modules: Modules | None
 ) -> tuple[GroupRow, ...]:
-    """Rows of both sides, by name or as modules were paired; equal ones are left out."""
+    """Return rows of both sides, by name or as modules were paired; equal ones are left out."""
     partner = {name: name for name in old if name in new}
     if modules is not None:
         same_name = {name: name for name in partner if _unpaired(name, modules)}

@@ -50,7 +50,7 @@ NO_CONFIG = Config()
 
 
 def find_config(folder: str = ".") -> str | None:
-    """Path of the nearest configuration upwards from a folder; a few looks when there is none."""
+    """Return the path of the nearest configuration upwards from a folder, or None."""
     here = os.path.abspath(folder)
     while True:
         for name in FILES:
@@ -91,7 +91,7 @@ def load_config(path: str | None = None) -> Config:
 
 
 def read_config(text: str, file: str, table: str = "") -> Config:
-    """The configuration of a text, as if it stood in `file`.
+    """Return the configuration of a text, as if it stood in `file`.
 
     Args:
         text: TOML.
@@ -165,7 +165,7 @@ def _mentions_us(path: str) -> bool:
 
 
 def _display_path(path: str) -> str:
-    """Relative where the file is near the current folder."""
+    """Return a relative path where that is shorter."""
     try:
         relative = os.path.relpath(path)
     except ValueError:  # another drive

@@ -22,7 +22,7 @@ class Asked(NamedTuple):
 
 
 def asked_of(config: Config, path: str) -> Asked:
-    """The settings for a model: the common ones, then those of each pattern that matches it.
+    """Return the settings for a model: the common ones, then those of each pattern that matches it.
 
     Patterns are matched with the path relative to the configuration's folder; `*` matches any
     characters, slashes too. A later pattern is stronger.

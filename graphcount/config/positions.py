@@ -30,7 +30,7 @@ class _Token(NamedTuple):
 
 
 def positions(text: str) -> dict[Path, int]:
-    """Line (from 1) of every key, table and element of an array.
+    """Return the line (from 1) of every key, table and element of an array.
 
     Args:
         text: Valid TOML.
@@ -98,7 +98,7 @@ class _Walk:
         return path
 
     def inside(self, path: Path) -> Path:
-        """The last table of an array of tables, or the path itself."""
+        """Return the last table of an array of tables, or the path itself."""
         count = self.lengths.get(path, 0)
         return (*path, count - 1) if count else path
 

@@ -60,7 +60,7 @@ class AuditSettings(NamedTuple):
 
 
 def _budgets(bound: Bound) -> Parse:
-    """`max = {parameters = "30M"}`."""
+    """Return a parser of `max = {parameters = "30M"}`."""
 
     def one(value: Any, place: Place) -> Budget:
         return make_budget(str(place.path[-1]), quantity(value, place), bound, place.origin)
@@ -72,7 +72,7 @@ def _budgets(bound: Bound) -> Parse:
 
 
 def _dotted(value: Any) -> Any:
-    """`nodes.Conv = 3` without quotes is a table in TOML: its keys are joined again."""
+    """Join keys again: in TOML `nodes.Conv = 3` without quotes is a table."""
     if not isinstance(value, dict):
         return value
     flat: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def _dotted(value: Any) -> Any:
 
 
 def _list(key: str) -> Parse:
-    """`dtypes = ["float32"]`."""
+    """Return a parser of `dtypes = ["float32"]`."""
 
     def one(value: Any, place: Place) -> str:
         name = text(value, place)
@@ -104,7 +104,7 @@ def _list(key: str) -> Parse:
 
 
 def _opset(value: Any, place: Place) -> OpsetRange:
-    """`opset = {min = 13, max = 21}`, or one number."""
+    """Parse `opset = {min = 13, max = 21}`, or one number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return OpsetRange(value, value, place.origin)
     bounds = table({"min": whole, "max": whole})(value, place)
@@ -186,7 +186,7 @@ def _check(value: Any, place: Place) -> Check:
 
 
 def _rule(value: Any, place: Place) -> str:
-    """A rule or a family of rules."""
+    """Parse a rule or a family of rules."""
     name = text(value, place)
     if not re.fullmatch(r"[A-Z]{3}([0-9]{3})?", name):
         raise ValueError(f"{name!r} is no rule like EXT002 and no family like EXT")
@@ -226,7 +226,7 @@ def _audit(value: Any, place: Place) -> AuditSettings:
 
 
 def _formula(value: Any, place: Place) -> str:
-    """An expression of the language of costs; see `graphcount.ops.user`."""
+    """Parse an expression of the language of costs; see `graphcount.ops.user`."""
     from graphcount.ops.user import parse
 
     formula = text(value, place)
@@ -268,6 +268,6 @@ SECTIONS: dict[str, Parse] = {
 
 
 def sections(value: Any, place: Place) -> dict[str, Any]:
-    """All of a configuration."""
+    """Parse a whole configuration."""
     values: dict[str, Any] = parsed(table(SECTIONS), value, place) or {}
     return values

@@ -32,13 +32,13 @@ def starter(
     shapes: Mapping[str, Sequence[Dim]],
     table: str = "",
 ) -> str:
-    """The text of a configuration with one check a model.
+    """Return the text of a configuration with one check a model.
 
     Args:
         subjects: The models.
         file: Where it will be: paths are relative to its folder.
         headroom: Share of today's number that is added to it.
-        dims: Sizes of free dimensions.
+        dims: Sizes of dynamic dimensions.
         shapes: Shapes of inputs.
         table: What stands before every table: `tool.graphcount.` in pyproject.toml.
 
@@ -57,7 +57,7 @@ def starter(
 
 
 def with_headroom(value: int, headroom: Fraction) -> int:
-    """The number and its headroom, rounded up."""
+    """Return the number with its headroom, rounded up."""
     grown = value * (1 + headroom)
     return -(-grown.numerator // grown.denominator)
 
@@ -71,7 +71,7 @@ def _check(
     table: str,
     names: set[str],
 ) -> list[str]:
-    """One model's tables."""
+    """Return one model's tables."""
     path = subject.report.model.path
     lines = [f"[[{table}checks]]", f"name = {_text(_name(path, names))}"]
     lines.append(f"paths = [{_text(glob.escape(_relative(path, file)))}]")
@@ -88,7 +88,7 @@ def _check(
 
 
 def _budget(subject: Subject, name: str, headroom: Fraction) -> str:
-    """`parameters = 29_619  # today 26,926`, or why there is none."""
+    """Return `parameters = 29_619  # today 26,926`, or why there is none."""
     measure = MEASURES[name]
     value = measure.read(subject)
     unsure = doubt(subject, measure, value)
@@ -101,7 +101,7 @@ def _budget(subject: Subject, name: str, headroom: Fraction) -> str:
 
 
 def _lists(subject: Subject) -> list[str]:
-    """Lists of what is there now, to be switched on."""
+    """Return lists of today's operators and types, to be switched on."""
     dtypes = sorted(FAMILIES["nbytes"].present(subject))
     operators = sorted(FAMILIES["nodes"].present(subject))
     lines = [f"# dtypes = [{', '.join(map(_text, dtypes))}]"] if dtypes else []
@@ -112,7 +112,7 @@ def _lists(subject: Subject) -> list[str]:
 
 
 def _name(path: str, names: set[str]) -> str:
-    """The file's name without its suffix; a number makes it unique."""
+    """Return the file's name without its suffix; a number makes it unique."""
     stem = PurePath(path).stem or "model"
     name, number = stem, 2
     while name in names:
@@ -135,7 +135,7 @@ def _dim(dim: Dim) -> str:
 
 
 def _text(text: str) -> str:
-    """A basic string of TOML: JSON's escapes, but characters beyond 16 bits as they are."""
+    """Return a basic string of TOML: JSON's escapes, but characters beyond 16 bits as they are."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -34,7 +34,7 @@ class Place:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     def inside(self, key: str | int) -> Place:
-        """The place of a key or an element."""
+        """Return the place of a key or an element."""
         return Place(self.file, self.lines, (*self.path, key), self.problems)
 
     @property
@@ -71,7 +71,7 @@ Parse = Callable[[Any, Place], Any]
 
 
 def parsed(parse: Parse, value: Any, place: Place) -> Any:
-    """The parsed value, or None after remembering what is wrong."""
+    """Return the parsed value, or None after noting what is wrong."""
     try:
         return parse(value, place)
     except (ValueError, UsageError) as error:
@@ -80,7 +80,7 @@ def parsed(parse: Parse, value: Any, place: Place) -> Any:
 
 
 def table(keys: Mapping[str, Parse], required: Iterable[str] = ()) -> Parse:
-    """A table with known keys; the result has those that are there and right."""
+    """Return a parser of a table with known keys; it keeps those that are right."""
 
     def parse(value: Any, place: Place) -> dict[str, Any]:
         items = {}
@@ -98,7 +98,7 @@ def table(keys: Mapping[str, Parse], required: Iterable[str] = ()) -> Parse:
 
 
 def mapping(parse: Parse) -> Parse:
-    """A table whose keys are the user's names."""
+    """Return a parser of a table whose keys are the user's names."""
 
     def read(value: Any, place: Place) -> dict[str, Any]:
         items = {k: parsed(parse, item, place.inside(k)) for k, item in _table(value).items()}
@@ -108,7 +108,7 @@ def mapping(parse: Parse) -> Parse:
 
 
 def array(parse: Parse) -> Parse:
-    """A list of things of one kind."""
+    """Return a parser of a list of one kind."""
 
     def read(value: Any, place: Place) -> tuple[Any, ...]:
         if not isinstance(value, list):
@@ -120,21 +120,21 @@ def array(parse: Parse) -> Parse:
 
 
 def text(value: Any, place: Place) -> str:
-    """A string that is not empty."""
+    """Parse a string that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"must be a text, not {_kind(value)}")
     return value
 
 
 def whole(value: Any, place: Place) -> int:
-    """A number from 0."""
+    """Parse a whole number from 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"must be a whole number, not {_kind(value)}")
     return value
 
 
 def quantity(value: Any, place: Place) -> str:
-    """A limit: `30M`, `5%`, or a whole number."""
+    """Parse a limit: `30M`, `5%`, or a whole number."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)
     if not isinstance(value, str):
@@ -143,7 +143,7 @@ def quantity(value: Any, place: Place) -> str:
 
 
 def choice(*names: str) -> Parse:
-    """One of some words."""
+    """Return a parser of one of some words."""
 
     def parse(value: Any, place: Place) -> str:
         if value not in names:
@@ -156,7 +156,7 @@ def choice(*names: str) -> Parse:
 
 
 def shape(value: Any, place: Place) -> tuple[Dim, ...]:
-    """`1x3x224x224`, `[1, 3, 224, 224]`; `?` says nothing."""
+    """Parse a shape: `1x3x224x224`, `[1, 3, 224, 224]`; `?` is not known."""
     if isinstance(value, list):
         value = ",".join(map(str, value))
     dims = parse_shape(value) if isinstance(value, str) else None
@@ -166,7 +166,7 @@ def shape(value: Any, place: Place) -> tuple[Dim, ...]:
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
-    """`; did you mean X?`, or nothing."""
+    """Return `; did you mean X?`, or nothing."""
     near = get_close_matches(str(name), list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 
@@ -178,7 +178,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """The kind of a value in TOML's words."""
+    """Return the kind of a value in TOML's words."""
     kinds = {bool: "a boolean", dict: "a table", list: "a list", float: "a fraction"}
     if isinstance(value, int | str) and not isinstance(value, bool):
         return repr(value)[:60]

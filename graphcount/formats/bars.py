@@ -30,14 +30,14 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 
 def bar(value: int, most: int, width: int) -> str:
-    """A bar of at most `width` columns; what is there is seen."""
+    """Draw a bar of at most `width` columns; a value above 0 is always visible."""
     eighths = max(1, round(8 * width * value / most)) if value and most else 0
     whole, rest = divmod(eighths, 8)
     return "█" * whole + (EIGHTHS[rest] if rest else "")
 
 
 def sparkline(timeline: Sequence[MomentRow], width: int) -> str:
-    """Bytes alive over the run in one line: of each stretch, its highest moment."""
+    """Draw bytes alive over the run in one line: the highest moment of each stretch."""
     most = max((moment.nbytes for moment in timeline), default=0)
     if not most:
         return ""
@@ -68,11 +68,11 @@ def _block(report: Report, view: View) -> Iterator[str]:
         yield "  " + sparkline(report.timeline, min(64, (view.width or DEFAULT_WIDTH) - 4))
         assert report.peak is not None
         peak = nbytes(report.peak.nbytes, view.binary)
-        yield f"  at most {peak}, at {safe(report.peak.node, 60)}"
+        yield f"  peak {peak}, at {safe(report.peak.node, 60)}"
 
 
 def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Row], Callable[[int], str]]]:
-    """Title, rows and how to write a number, of what there is to see."""
+    """Yield title, rows and number format of each chart that has rows."""
 
     def size(number: int) -> str:
         return nbytes(number, view.binary)
@@ -96,7 +96,7 @@ def _stored(report: Report, by: By, measure: str) -> list[Row]:
 
 
 def _macs(report: Report, by: By) -> list[Row]:
-    """MACs of nodes by module, node or operator, where they are numbers."""
+    """Return MACs of nodes by module, node or operator, where they are numbers."""
     keys: dict[str, Callable[..., str]] = {
         "module": lambda node: node.module or "(no module)",
         "node": lambda node: node.id,
@@ -113,7 +113,7 @@ def _macs(report: Report, by: By) -> list[Row]:
 
 
 def _chart(rows: list[Row], text: Callable[[int], str], view: View) -> Iterator[str]:
-    """Bars of the largest rows; the others together are the last."""
+    """Yield bars of the largest rows; the others together are the last."""
     top = view.top or DEFAULT_TOP
     rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
     whole = sum(value for _, value in rows)
@@ -140,7 +140,7 @@ def _chart(rows: list[Row], text: Callable[[int], str], view: View) -> Iterator[
 
 
 def _fit(label: str, width: int) -> str:
-    """Names differ at their ends, so the beginning gives way."""
+    """Cut the beginning of a long name: names differ at their ends."""
     return label if len(label) <= width else "..." + label[3 - width :]
 
 

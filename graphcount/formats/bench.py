@@ -71,7 +71,7 @@ def render(name: str, results: Sequence[Result], view: View) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time in three digits: `231 µs`, `1.23 ms`, `4.56 s`."""
+    """Return a time in three digits: `231 µs`, `1.23 ms`, `4.56 s`."""
     for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
         if value >= factor * 0.9995 or unit == "µs":
             scaled = value / factor
@@ -84,7 +84,7 @@ def seconds(value: float) -> str:
 
 
 def _csv(results: Sequence[Result], view: View) -> str:
-    """A row a measurement, or a row an operator."""
+    """Return a CSV row for each measurement, or for each operator."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     by_node = view.by == "node"
@@ -141,7 +141,7 @@ def _text(results: Sequence[Result], view: View) -> str:
 
 
 def _circumstances(result: Result) -> list[str]:
-    """Where, how and with what."""
+    """Return where, how and with what the latency was measured."""
     options, environment = result.options, result.environment
     threads = "threads by default" if options.threads is None else f"threads {options.threads}"
     provider = result.provider.requested.removesuffix("ExecutionProvider")
@@ -200,7 +200,7 @@ def _warmup(result: Result) -> str:
 
 
 def _giga(rate: float) -> str:
-    """A rate in 10^9 a second, three digits."""
+    """Return a rate in 10^9 a second, three digits."""
     return f"{rate / 1e9:.3g}" if rate >= 1e7 else "<0.01"
 
 
@@ -243,7 +243,7 @@ VERDICTS = {
 
 
 def _sweep(results: Sequence[Result], view: View) -> Table:
-    """A line a measurement."""
+    """Return a table with a line for each measurement."""
     names = sorted({name for result in results for name in result.dims})
     moving = [name for name in names if len({result.dims.get(name) for result in results}) > 1]
     table = _table(
@@ -279,7 +279,7 @@ def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
 
 
 def _operators(result: Result, view: View) -> list[RenderableType]:
-    """The slowest operators, and what is left."""
+    """Return the slowest operators and the sum of the others."""
     from rich.text import Text
 
     profile = result.profile
@@ -319,7 +319,7 @@ def _operators(result: Result, view: View) -> list[RenderableType]:
 
 
 def _sources(node: NodeTime) -> str:
-    """The node, or how many; those that compute come before activations."""
+    """Return the node, or how many there are; computing nodes come before activations."""
     if not node.sources:
         return "(inserted)"
     more = f" +{len(node.sources) - 1}" if len(node.sources) > 1 else ""

@@ -42,7 +42,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 
 def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
-    """As many blocks as there is room for; how many are left out is said."""
+    """Keep as many blocks as there is room for, and say how many are left out."""
     kept: list[str] = []
     for position, block in enumerate(blocks):
         rest = len(blocks) - position

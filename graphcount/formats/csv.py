@@ -74,7 +74,7 @@ def _findings(report: Report) -> Iterator[tuple[str, ...]]:
 
 
 def cell(text: str) -> str:
-    """A name as a CSV cell."""
+    """Return a name as a CSV cell."""
     plain = safe(text, None)
     return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
 

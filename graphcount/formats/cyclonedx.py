@@ -132,7 +132,7 @@ def _sha256(digest: str) -> dict[str, str]:
 
 
 def _value(row: ValueRow) -> dict[str, str]:
-    """A graph input or output, as the format the schema has a field for."""
+    """Return a graph input or output, as the format the schema has a field for."""
     return {"format": f"{safe(row.name)}: {row.dtype}{shape(row.shape)}"}
 
 

@@ -17,14 +17,14 @@ SCHEMA = "graphcount.explain/1"
 DEFAULT_WIDTH = 100
 LABEL_WIDTH = 14
 
-FREE = "moves or converts numbers: no MACs"
-ELEMENTWISE = "works on numbers one by one: no MACs"
+FREE = "moves or converts values: no MACs"
+ELEMENTWISE = "works on values one by one: no MACs"
 NO_FORMULA = "its MACs are not known: no formula for this operator, or a shape it needs is missing"
 NOT_ASKED = "not worked out (--cost)"
 
 
 def formula(node: NodeRow, report: Report) -> str:
-    """The formula in words; where the report has none, what the operator does to the cost."""
+    """Return the formula in words; without one, what the operator does to the cost."""
     if node.explain:
         return node.explain
     if report.totals.macs is None and report.totals.macs_expression is None:
@@ -38,7 +38,7 @@ def formula(node: NodeRow, report: Report) -> str:
 
 
 def to_text(explained: Explained, width: int | None = None) -> str:
-    """A block of lines a node, harmless in a terminal."""
+    """Return a block of lines for each node, harmless in a terminal."""
     width = width or DEFAULT_WIDTH
     blocks = [_block(explained.report, explanation, width) for explanation in explained.nodes]
     return "\n\n".join(blocks) + "\n" if blocks else "no node owns parameters or has MACs\n"
@@ -65,7 +65,7 @@ def _block(report: Report, explanation: Explanation, width: int) -> str:
 
 
 def _line(label: str, text: str, width: int) -> list[str]:
-    """A label and its text, wrapped; a name that is longer than a line is broken."""
+    """Return a label and its text, wrapped; a name longer than a line is broken."""
     start = f"  {label:<{LABEL_WIDTH}}"
     indent = " " * len(start)
     lines = textwrap.wrap(
@@ -94,7 +94,7 @@ def _elementwise(node: NodeRow, report: Report) -> str:
     if node.elementwise is not None:
         return exact(node.elementwise)
     if report.totals.elementwise_expression:
-        return "no number while dimensions are free (--dim NAME=N)"
+        return "no number while dimensions are dynamic (--dim NAME=N)"
     return "not known"
 
 
@@ -102,7 +102,7 @@ def _elementwise(node: NodeRow, report: Report) -> str:
 
 
 def to_json(explained: Explained) -> str:
-    """One JSON object, ASCII only."""
+    """Return the explanations as one JSON object, ASCII only."""
     report = explained.report
     whole = {
         "schema": SCHEMA,

@@ -36,7 +36,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 
 def headline(report: Report) -> str:
-    """How many findings of which severity: `3 findings: 1 critical, 2 low`."""
+    """Return how many findings of which severity: `3 findings: 1 critical, 2 low`."""
     counts = Counter(finding.severity for finding in report.findings)
     if not counts:
         return "no findings"
@@ -46,7 +46,7 @@ def headline(report: Report) -> str:
 
 
 def footnotes(report: Report) -> Iterator[str]:
-    """What the audit did, and what it did not look at."""
+    """Yield what the audit did, and what it did not look at."""
     audit = report.audit
     if audit is None:
         return
@@ -56,13 +56,13 @@ def footnotes(report: Report) -> Iterator[str]:
         why = one_line(audit.skipped[0].why)
         yield f"{len(audit.skipped)} rule{plural} did not run: {why}"
     for row in audit.ignored:
-        yield f"{row.findings} of {safe(row.rule)} set aside: {one_line(row.reason)}"
+        yield f"{row.findings} of {safe(row.rule)} suppressed: {one_line(row.reason)}"
     if not audit.complete:
         yield "the audit is not complete: a rule did not finish"
 
 
 def place(where: dict[str, Any]) -> str:
-    """Where a finding is: the path in the file, or what else is known, and the byte."""
+    """Return where a finding is: the path in the file, or what else is known, and the byte."""
     named = {key: value for key, value in where.items() if key not in ("path", "offset")}
     if where.get("path"):
         named.pop("tensor", None)

@@ -11,7 +11,7 @@ from graphcount.report.records import Report
 
 
 def section(report: Report, view: View) -> str:
-    """One model as a section."""
+    """Return one model as a section."""
     return "\n".join(_lines(report, view)) + "\n"
 
 

@@ -99,5 +99,5 @@ def _finding(finding: Finding) -> _Case:
 
 
 def _text(text: str) -> str:
-    """Visible, without credentials, and nothing that XML 1.0 does not have."""
+    """Return a visible text without credentials, of characters that XML 1.0 allows."""
     return _NOT_XML.sub("\ufffd", safe(text, None))

@@ -13,9 +13,9 @@ from graphcount.formats.view import View
 from graphcount.report.records import Report
 
 METRICS: dict[str, tuple[str, Callable[[Report], int | None]]] = {
-    "parameters": ("learned numbers", lambda r: r.totals.parameters),
+    "parameters": ("learned elements", lambda r: r.totals.parameters),
     "buffers": ("state that is not trained", lambda r: r.totals.buffers),
-    "elements": ("all stored numbers", lambda r: r.totals.elements),
+    "elements": ("all stored elements", lambda r: r.totals.elements),
     "nbytes": ("bytes of all stored tensors", lambda r: r.totals.nbytes.total),
     "file_nbytes": ("bytes of the model file", lambda r: r.model.file_nbytes),
     "external_nbytes": ("bytes of external data", lambda r: r.model.external_nbytes),

@@ -41,7 +41,7 @@ class Box(NamedTuple):
 
 
 def render(report: Report) -> str:
-    """The report as an HTML fragment."""
+    """Return the report as an HTML fragment."""
     facts = [f"{label} <b>{_text(text)}</b>" for label, text in headline(report)]
     notes = [text for text in (framework_sentence(report), unknown_sentence(report)) if text]
     return "".join(
@@ -58,7 +58,7 @@ def render(report: Report) -> str:
 
 
 def squarify(values: Sequence[float], box: Box) -> list[Box]:
-    """Rectangles of the given areas, each as square as can be.
+    """Return rectangles of the given areas, each as square as can be.
 
     Args:
         values: Positive, largest first.
@@ -83,7 +83,7 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
 
 
 def _worst(row: Sequence[float], side: float) -> float:
-    """Ratio of the sides of the least square rectangle in a row along `side`."""
+    """Return the ratio of the sides of the least square rectangle in a row along `side`."""
     total_area = sum(row)
     if not total_area or not side:
         return float("inf")
@@ -116,7 +116,7 @@ def _lay(row: Sequence[float], box: Box, boxes: list[Box]) -> Box:
 
 
 def _treemap(report: Report) -> str:
-    """Bytes by module, or by node where names carry no modules."""
+    """Return bytes by module, or by node where names carry no modules."""
     by: By = "module" if has_modules(report) else "node"
     rows = arrange(groups(report, by), "nbytes", TILES)
     rows = [row for row in rows if row.nbytes]
@@ -188,5 +188,5 @@ def _align(place: int) -> str:
 
 
 def _text(text: str) -> str:
-    """A name or a number, harmless in HTML."""
+    """Return a name or a number, harmless in HTML."""
     return escape(safe(text))

@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 def relative(path: str) -> str:
-    """The path from the current folder with `/`, where the file is below it."""
+    """Return the path from the current folder with `/`, where the file is below it."""
     try:
         short = os.path.relpath(path)
     except ValueError:  # another drive
@@ -30,7 +30,7 @@ def relative(path: str) -> str:
 
 
 def uri(path: str) -> str:
-    """A relative path as a URI reference, an absolute one as a `file:` URI (RFC 3986)."""
+    """Return a relative path as a URI reference, an absolute one as a `file:` URI (RFC 3986)."""
     plain = relative(path)
     escaped = quote(os.fsencode(plain), safe="/")
     if plain.startswith("/"):
@@ -39,7 +39,7 @@ def uri(path: str) -> str:
 
 
 def limit_place(finding: Finding) -> Place | None:
-    """The line of a configuration where the limit is written, if it is in one."""
+    """Return the line of a configuration where the limit is written, if it is in one."""
     limit = finding.where.get("limit")
     if isinstance(limit, dict) and limit.get("file"):
         return Place(str(limit["file"]), int(limit.get("line") or 1))
@@ -47,14 +47,14 @@ def limit_place(finding: Finding) -> Place | None:
 
 
 def fingerprint(path: str, finding: Finding) -> str:
-    """The same for the same finding of the same model, whatever the numbers are today."""
+    """Return the identity of a finding: equal for the same finding with other numbers."""
     where = {key: value for key, value in finding.where.items() if key not in ("limit", "count")}
     text = json.dumps([relative(path), finding.rule, where], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
 def clean(value: Any) -> Any:
-    """Data with every text in it visible and without credentials."""
+    """Return data with every text in it visible and without credentials."""
     if isinstance(value, str):
         return safe(value, None)
     if isinstance(value, dict):

@@ -26,7 +26,7 @@ def render(name: str, plan: Plan, view: View) -> str:
 
 
 def to_dict(plan: Plan) -> dict[str, Any]:
-    """The plan as a JSON object."""
+    """Return the plan as a JSON object."""
     from graphcount.version import __version__
 
     return {
@@ -72,7 +72,7 @@ def _table(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
 
 
 def _sizes(plan: Plan, view: View) -> RenderableType:
-    """One line an element type, then the formulas."""
+    """Return one line an element type, then the formulas."""
     from rich.console import Group
 
     from graphcount.formats.screen import keep_numbers, paragraph
@@ -97,7 +97,7 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
 
 
 def _training(plan: Plan, view: View) -> RenderableType:
-    """One line an optimizer, then where the bytes come from."""
+    """Return one line an optimizer, then where the bytes come from."""
     from rich.console import Group
 
     from graphcount.formats.screen import keep_numbers, paragraph
@@ -136,7 +136,7 @@ def _data(plan: Plan) -> list[RenderableType]:
 
 
 def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
-    """Widths of the same size, or why there are none."""
+    """Return widths of the same size, or why there are none."""
     from rich.text import Text
 
     from graphcount.formats.screen import keep_numbers
@@ -152,7 +152,7 @@ def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
 
 
 def _fact(label: str, text: str) -> RenderableType:
-    """A word and what there is to say about it, wrapped beside it."""
+    """Return a word, and the text about it wrapped beside it."""
     from rich.table import Table
     from rich.text import Text
 

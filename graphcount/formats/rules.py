@@ -38,7 +38,7 @@ INTRODUCTION = """\
 `graphcount audit MODEL` looks for what stands below; budgets are held by `graphcount check MODEL`.
 `graphcount rules ID` prints one of them. `--select` and `--ignore` of an audit take ids and their
 beginnings (`EXT`, `EXT002`). A finding at or above `--fail-on` (high by default) makes the program
-exit with 1. Rules marked *deep* read the numbers of tensors or side files and run by default up to
+exit with 1. Rules marked *deep* read tensor data or external data files and run by default up to
 512 MB of them, or with `--deep`.
 
 This page is made from the documentation of the rules: `graphcount rules --format markdown`.
@@ -46,7 +46,7 @@ This page is made from the documentation of the rules: `graphcount rules --forma
 
 
 def listing(rules: Sequence[RuleInfo], view: View) -> str:
-    """One line a rule, by family."""
+    """Return one line a rule, by family."""
     lines = []
     for family, members in groupby(rules, key=_family):
         lines += ["", FAMILIES.get(family, family)]
@@ -55,12 +55,12 @@ def listing(rules: Sequence[RuleInfo], view: View) -> str:
 
 
 def pages(rules: Sequence[RuleInfo], view: View) -> str:
-    """The whole documentation of each rule."""
+    """Return the whole documentation of each rule."""
     return "\n".join("\n".join(_page(rule, view)) + "\n" for rule in rules)
 
 
 def markdown(rules: Sequence[RuleInfo], view: View) -> str:
-    """All rules as one Markdown page: a table, then a section each."""
+    """Return all rules as one Markdown page: a table, then a section each."""
     lines = [INTRODUCTION]
     for family, members in groupby(rules, key=_family):
         lines += [f"## {FAMILIES.get(family, family)}", ""]
@@ -77,7 +77,7 @@ def markdown(rules: Sequence[RuleInfo], view: View) -> str:
 
 
 def to_json(rules: Sequence[RuleInfo], view: View) -> str:
-    """The records of the rules."""
+    """Return the records of the rules."""
     return dumps([plain(rule) for rule in rules]) + "\n"
 
 
@@ -116,7 +116,7 @@ def _markdown_section(rule: RuleInfo) -> Iterator[str]:
 
 
 def _parts(rule: RuleInfo) -> Iterator[tuple[str, str]]:
-    """Headings of a rule's documentation with their text as one line."""
+    """Yield headings of a rule's documentation with their text as one line."""
     parts = re.split(r"^([A-Z][a-z ]+):\n", rule.help, flags=re.MULTILINE)
     for heading, body in zip(parts[1::2], parts[2::2], strict=True):
         yield heading, " ".join(body.split())

@@ -70,7 +70,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
 
 
 def message(text: str) -> dict[str, str]:
-    """A plain message: brackets would make links (SARIF 3.11.6)."""
+    """Return a plain message without brackets, which would make links (SARIF 3.11.6)."""
     plain = safe(text, None).replace("\\", "\\\\")
     return {"text": plain.replace("[", "\\[").replace("]", "\\]")}
 
@@ -118,7 +118,7 @@ def _result(report: Report, finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _region(finding: Finding) -> dict[str, int]:
-    """The bytes it is about, or the first line: GitHub shows nothing without a region."""
+    """Return the bytes it is about, or the first line: GitHub needs a region."""
     offset = finding.where.get("offset")
     if isinstance(offset, int) and offset >= 0:
         return {"byteOffset": offset}

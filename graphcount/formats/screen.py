@@ -17,12 +17,12 @@ LEAST_WIDTH = 8
 
 
 def paragraph(text: str, style: str = "") -> RenderableType:
-    """Words of any length, indented in every line."""
+    """Return a paragraph of any length, indented in every line."""
     return Padding(Text(text, style=style), (0, 0, 0, 2))
 
 
 def fit(wanted: Sequence[int], room: int) -> list[int]:
-    """Widths of columns of words: as wanted, or the widest narrower until all have room."""
+    """Return widths of word columns: as wanted, or narrowed, widest first, until all fit."""
     widths = list(wanted)
     while sum(widths) > room and max(widths) > LEAST_WIDTH:
         widths[widths.index(max(widths))] -= 1
@@ -30,7 +30,7 @@ def fit(wanted: Sequence[int], room: int) -> list[int]:
 
 
 def keep_numbers(table: Table, width: int | None) -> Table:
-    """Numbers are never cut: where they have no room, columns stand closer to each other."""
+    """Keep numbers whole: where there is no room, move columns closer to each other."""
     natural = (
         max(len(str(cell)) for cell in (column.header, column.footer, *column.cells))
         for column in table.columns

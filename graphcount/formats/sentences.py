@@ -11,7 +11,7 @@ from graphcount.units import Unit, count, exact, nbytes, spelled
 
 
 def quantity(number: int) -> str:
-    """A count, exact, and in human units where that is shorter."""
+    """Return a count, exact, and in human units where that is shorter."""
     return exact(number) if number < 10_000 else f"{exact(number)} ({count(number)})"
 
 
@@ -22,7 +22,8 @@ def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
     size = totals.nbytes
     lines = [("parameters", f"{at_least}{quantity(totals.parameters)}")]
     if totals.parameters_as_used != totals.parameters:
-        lines.append(("as used", quantity(totals.parameters_as_used)))
+        text = f"{quantity(totals.parameters_as_used)}, with shared weights counted per use"
+        lines.append(("per use", text))
     for label, number in (
         ("buffers", totals.buffers),
         ("quantization", totals.quantization),
@@ -43,7 +44,7 @@ def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
 
 
 def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
-    """MACs, element-wise work and activations, as numbers or as formulas in free dimensions."""
+    """Return MACs, element-wise work and activations, as numbers or formulas."""
     totals = report.totals
     if totals.macs is None and totals.macs_expression is None:
         return []
@@ -57,7 +58,7 @@ def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
     elif totals.activation_nbytes is not None:
         text = nbytes(totals.activation_nbytes, binary)
         if report.peak is not None:
-            text += f", at most {nbytes(report.peak.nbytes, binary)} at once ({report.peak.node})"
+            text += f", peak {nbytes(report.peak.nbytes, binary)} ({report.peak.node})"
         lines.append(("activations", at_least + text))
     if report.kv_cache is not None:
         lines.append(("KV cache", kv_cache_words(report.kv_cache, binary)))
@@ -65,7 +66,7 @@ def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
 
 
 def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
-    """Bytes of past keys and values: of a token, and in all."""
+    """Return bytes of past keys and values: of a token, and in all."""
     parts = []
     if cache.nbytes_per_token is not None:
         parts.append(f"{nbytes(cache.nbytes_per_token, binary)} a token")
@@ -86,7 +87,7 @@ def _amount(number: int | None, expression: str | None) -> str:
 
 
 def framework_sentence(report: Report) -> str:
-    """The training framework's count, when it differs from the file's or is only bounded."""
+    """Return the training framework's count, when it differs from the file's or is only bounded."""
     framework, holds = report.framework, report.totals.parameters
     because = f": {framework.evidence[0]}" if framework.evidence else ""
     if framework.parameters is not None and framework.parameters != holds:
@@ -105,7 +106,7 @@ def framework_sentence(report: Report) -> str:
 
 
 def unknown_sentence(report: Report) -> str:
-    """What is unknown, counted; empty when everything is known."""
+    """Return the first unknown and how many there are; empty when everything is known."""
     if not report.unknown:
         return ""
     first = report.unknown[0]
@@ -114,7 +115,7 @@ def unknown_sentence(report: Report) -> str:
 
 
 def contributors_sentence(verdict: VerdictRow) -> str:
-    """Where most of a measure lies; empty when nothing is to be said."""
+    """Return where most of a measure lies; empty without contributors."""
     rows = verdict.contributors
     if not rows or verdict.bound == "allowed":
         return ""
@@ -125,12 +126,12 @@ def contributors_sentence(verdict: VerdictRow) -> str:
 
 
 def at_least(severity: str, fail_on: str) -> bool:
-    """Whether a severity is as grave as another."""
+    """Return whether a severity is as grave as another."""
     return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)
 
 
 def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> str:
-    """How many models failed, passed, and could not be read."""
+    """Return how many models failed, passed, and could not be read."""
     reports = [item for item in outcomes if isinstance(item, Report)]
     graves = [any(at_least(f.severity, fail_on) for f in report.findings) for report in reports]
     counts = {

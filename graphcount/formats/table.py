@@ -36,7 +36,7 @@ from graphcount.units import exact, nbytes, percent
 
 DEFAULT_DEPTH = 3
 DEFAULT_TOP = 40
-SHOWN_UNKNOWNS = 5
+MOST_UNKNOWNS = 5
 SPARK_WIDTH = 48
 DIM, STRONG, WARN = "dim", "bold", "yellow"
 
@@ -123,7 +123,7 @@ class _Line(NamedTuple):
 
 
 def _tree(report: Report, view: View) -> Table:
-    """Modules as a tree."""
+    """Return modules as a tree."""
     top = view.top or DEFAULT_TOP
     rows, rest = tree(report, view.depth or DEFAULT_DEPTH, top)
     if rest is not None:
@@ -143,7 +143,7 @@ def _tree(report: Report, view: View) -> Table:
 
 
 def _flat(report: Report, view: View) -> Table:
-    """Nodes in graph order, for models whose names carry no modules; the largest when many."""
+    """Return nodes in graph order, for models without modules; the largest when many."""
     top = view.top or DEFAULT_TOP
     nodes = report.nodes
     if len(nodes) > top:
@@ -209,7 +209,7 @@ def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
 
 
 def _number_cells(lines: list[_Line], report: Report, view: View) -> dict[str, list[str]]:
-    """Cells of the numeric columns by head; the last of each is the total."""
+    """Return cells of the numeric columns by head; the last of each is the total."""
     totals = report.totals
     cells = {
         "parameters": [exact(line.parameters) if line.parameters else "" for line in lines],
@@ -229,7 +229,7 @@ def _number_cells(lines: list[_Line], report: Report, view: View) -> dict[str, l
 
 
 def _gaps(columns: int) -> int:
-    """Spaces at both ends of a table and between its columns."""
+    """Return spaces at both ends of a table and between its columns."""
     return 2 + 3 * (columns - 1)
 
 
@@ -278,7 +278,7 @@ def _wide(name: str, foot: str) -> int:
 
 
 def _number_columns(whole: RollupGroup, room: int, *, with_macs: bool) -> list[tuple[str, int]]:
-    """Columns of numbers that have something to say and fit: names and places in a row."""
+    """Return names and positions of the number columns that are not empty and fit."""
     columns = [("nodes", 2), ("tensors", 3), ("parameters", 4), ("buffers", 5), ("elements", 6)]
     columns += [("MACs", 8)] if with_macs else []  # not for a formula
     columns = [(name, index) for name, index in columns if whole[index]]
@@ -289,7 +289,7 @@ def _number_columns(whole: RollupGroup, room: int, *, with_macs: bool) -> list[t
 
 
 def _kinds_and_dtypes(report: Report, view: View) -> RenderableType:
-    """Kinds and dtypes side by side, when there is more than one line to say."""
+    """Return kinds and dtypes side by side."""
     kinds = groups(report, "kind")
     table = _new_table(footer=False)
     for name in ("kind", "dtype"):
@@ -332,17 +332,17 @@ def _notes(report: Report) -> list[RenderableType]:
     sentence = framework_sentence(report)
     if sentence:
         notes.append(paragraph(safe(sentence, 600)))
-    for unknown in report.unknown[:SHOWN_UNKNOWNS]:
+    for unknown in report.unknown[:MOST_UNKNOWNS]:
         text = f"unknown: {unknown.where}: {unknown.what}: {unknown.why}"
         notes.append(paragraph(one_line(text), WARN))
-    if len(report.unknown) > SHOWN_UNKNOWNS:
-        more = len(report.unknown) - SHOWN_UNKNOWNS
+    if len(report.unknown) > MOST_UNKNOWNS:
+        more = len(report.unknown) - MOST_UNKNOWNS
         notes.append(paragraph(f"unknown: {more:,} more (--format json has all)", WARN))
     return notes
 
 
 def _models(reports: list[Report], view: View) -> Table:
-    """One line a model, when there are several."""
+    """Return one line a model, when there are several."""
     table = _new_table(footer=False)
     table.add_column("model", no_wrap=True, overflow="ellipsis", ratio=1)
     for name in ("nodes", "parameters", "buffers", "weights", "file"):

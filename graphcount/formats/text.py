@@ -30,14 +30,14 @@ def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
 
 
 def shape(dims: tuple[Dim, ...] | None) -> str:
-    """`[batch, 3, ?]`; empty when no shape is stated."""
+    """Return `[batch, 3, ?]`; empty when no shape is stated."""
     if dims is None:
         return ""
     return f"[{', '.join('?' if dim is None else safe(str(dim), 40) for dim in dims)}]"
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """An error message on one line, harmless, at most `limit` characters."""
+    """Return an error message on one line, harmless, of at most `limit` characters."""
     return safe(text, limit)
 
 
@@ -62,7 +62,7 @@ _ASCII = str.maketrans(
 
 
 def ascii_only(text: str) -> str:
-    """Our signs by similar ASCII ones, everything else that is not ASCII as an escape."""
+    """Replace our signs by similar ASCII ones, and escape everything else beyond ASCII."""
     return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -71,6 +71,6 @@ MARKDOWN_ESCAPES = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()#+-.
 
 
 def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
-    """A name that shows as itself in Markdown, in a table or out of one."""
+    """Escape a name so that Markdown shows it as it is, in a table or out of one."""
     plain = safe(text, limit).translate(MARKDOWN_ESCAPES)
     return plain.replace("&", "&amp;").replace("<", "&lt;")

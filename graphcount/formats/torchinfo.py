@@ -109,7 +109,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render each model as torchinfo does.
 
     Raises:
-        UsageError: A dimension of an input is free.
+        UsageError: A dimension of an input is dynamic.
     """
     reports = [item for item in outcomes if isinstance(item, Report)]
     return "\n".join(_text(report, summarize(report), view) for report in reports)
@@ -119,7 +119,7 @@ def summarize(report: Report) -> Summary:
     """Work the summary out.
 
     Raises:
-        UsageError: A dimension of an input is free.
+        UsageError: A dimension of an input is dynamic.
     """
     _check_inputs(report)
     users = _Users(report)
@@ -137,8 +137,8 @@ def summarize(report: Report) -> Summary:
 
 
 def _check_inputs(report: Report) -> None:
-    """All sizes here are numbers: the shapes of the inputs have to be."""
-    free: set[str] = set()
+    """Refuse inputs without a shape of numbers: all sizes of this format are numbers."""
+    dynamic: set[str] = set()
     for value in report.model.inputs:
         if value.shape is None or None in value.shape:
             hint = f"--shape {safe(value.name, 60)}=1x3x224x224"
@@ -149,13 +149,13 @@ def _check_inputs(report: Report) -> None:
         for dim in value.shape:
             if isinstance(dim, str):
                 expression = parse(dim)
-                free |= expression.symbols() if isinstance(expression, Expr) else {dim}
-    if free:
-        names = sorted(free)
+                dynamic |= expression.symbols() if isinstance(expression, Expr) else {dim}
+    if dynamic:
+        names = sorted(dynamic)
         hint = " ".join(f"--dim {name}=1" for name in names[:4])
         raise UsageError(
             f"torchinfo's sizes need numbers, and {', '.join(names[:4])}"
-            f" {'are' if len(names) > 1 else 'is'} free; try {hint}",
+            f" {'are' if len(names) > 1 else 'is'} dynamic; try {hint}",
             report.model.path,
         )
     if report.totals.input_nbytes is None:
@@ -176,7 +176,7 @@ class _Users:
                     self._of.setdefault(node, {})[index] = tensor
 
     def of(self, nodes: Sequence[NodeRow]) -> list[TensorRow]:
-        """Parameters that operators use, each once."""
+        """Return parameters that operators use, each once."""
         tensors: dict[int, TensorRow] = {}
         for node in nodes:
             tensors.update(self._of.get(node.id, {}))
@@ -199,7 +199,7 @@ def _layer(nodes: Sequence[NodeRow], output: tuple[Dim, ...] | None, users: _Use
 
 
 def _times(nodes: Sequence[NodeRow], sizes: tuple[int, ...] | None, used: list[TensorRow]) -> int:
-    """How often torchinfo takes each parameter of a layer to be multiplied."""
+    """Return how often torchinfo counts each parameter of a layer as multiplied."""
     first = nodes[0]
     if first.op_type in RECURRENT:  # ONNX: [steps, directions, batch, hidden], or batch first
         own = _numbers(first.output_shapes[0]) if first.output_shapes else None
@@ -221,7 +221,7 @@ def _numbers(dims: tuple[Dim, ...] | None) -> tuple[int, ...] | None:
 
 
 def _output(nodes: Sequence[NodeRow]) -> tuple[Dim, ...] | None:
-    """Shape of what the last of some operators makes."""
+    """Return the shape of what the last of some operators makes."""
     for node in reversed(nodes):
         if node.output_shapes and node.op_type not in UNSHAPED:
             return node.output_shapes[0]
@@ -229,7 +229,7 @@ def _output(nodes: Sequence[NodeRow]) -> tuple[Dim, ...] | None:
 
 
 def _groups(nodes: Sequence[NodeRow], users: _Users) -> tuple[list[list[NodeRow]], list[NodeRow]]:
-    """Operators with parameters by the layer they make, and those that make none."""
+    """Return operators with parameters by the layer they make, and those that make none."""
     layers: list[list[NodeRow]] = []
     loose: list[NodeRow] = []
     for node in nodes:
@@ -251,7 +251,7 @@ Found = tuple[Row, Layer | None]
 
 
 def _operator_rows(report: Report, users: _Users) -> Iterator[Found]:
-    """A row for each operator that has parameters or works, below one for the model."""
+    """Yield a row for each operator with parameters or work, below one for the model."""
     operators = [node for node in report.nodes if node.op_type != OUTPUT]
     layers, loose = _groups(report.nodes, users)
     first = {group[0].id: group for group in layers}
@@ -266,7 +266,7 @@ def _operator_rows(report: Report, users: _Users) -> Iterator[Found]:
 
 
 def _module_rows(report: Report, users: _Users) -> Iterator[Found]:
-    """A row for each module, parents first, and for layers directly in modules with others."""
+    """Yield a row for each module, parents first, and for layers beside modules."""
     direct: dict[str, list[NodeRow]] = {}
     for node in report.nodes:
         direct.setdefault(node.module, []).append(node)
@@ -296,7 +296,7 @@ def _module_rows(report: Report, users: _Users) -> Iterator[Found]:
 
 
 def _inside(direct: dict[str, list[NodeRow]]) -> dict[str, tuple[Dim, ...] | None]:
-    """What each module returns: the result of the last module in it, or its own."""
+    """Return what each module returns: the result of the last module in it, or its own."""
     outputs: dict[str, tuple[Dim, ...] | None] = {}
     for path, nodes in direct.items():
         output = _output(nodes)
@@ -321,7 +321,7 @@ def _layer_row(layer: Layer, depth: int) -> Found:
 
 
 def _types(nodes: Sequence[NodeRow]) -> str:
-    """`Conv`, `MatMul + Add`; empty when more operators stand together."""
+    """Return `Conv`, `MatMul + Add`; empty when more operators stand together."""
     names = list(dict.fromkeys(node.op_type for node in nodes))
     return " + ".join(names) if len(names) <= 2 else ""
 
@@ -349,7 +349,7 @@ def _text(report: Report, summary: Summary, view: View) -> str:
 
 
 def _mult_adds(number: int) -> str:
-    """`Units.MEGABYTES): 6.07`, with torchinfo's names of units."""
+    """Return `Units.MEGABYTES): 6.07`, with torchinfo's names of units."""
     units = ((10**12, "TERABYTES"), (10**9, "GIGABYTES"), (10**6, "MEGABYTES"))
     factor, unit = next((pair for pair in units if number >= pair[0]), units[-1])
     whole, rest = divmod(number, factor)
@@ -357,7 +357,7 @@ def _mult_adds(number: int) -> str:
 
 
 def _quotient(number: int, factor: int, grouping: str = "") -> str:
-    """Two digits behind the point, rounded as torchinfo does; of what is no float, none."""
+    """Return two decimals, rounded as torchinfo does; none for what is no float."""
     if number < LARGEST_FLOAT:
         return f"{number / factor:{grouping}.2f}"
     return f"{number // factor:{grouping}}"
@@ -382,7 +382,7 @@ def _table(summary: Summary, depth: int, width: int) -> list[str]:
 
 
 def _labels(rows: Sequence[Row]) -> Iterator[str]:
-    """`│    └─Conv: 2-1`: torchinfo's lines, and the number of the row at its depth."""
+    """Yield `│    └─Conv: 2-1`: torchinfo's lines, and the number of the row at its depth."""
     seen: dict[int, int] = {}
     for row in rows:
         if not row.depth:
@@ -394,7 +394,7 @@ def _labels(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _notes(report: Report, summary: Summary) -> list[str]:
-    """What torchinfo would not say, and a reader has to know."""
+    """Return notes that torchinfo does not print and readers need."""
     notes = []
     macs = report.totals.macs
     if macs is not None and macs > summary.mult_adds:

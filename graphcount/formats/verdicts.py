@@ -66,7 +66,7 @@ def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[Renderable
 
 
 def _block(verdict: VerdictRow) -> RenderableType:
-    """One broken demand: what, by how much, where most of it lies, where the limit is written."""
+    """Return a broken limit: what, by how much, where most of it lies, where it is written."""
     text = Text(one_line(verdict.message, MESSAGE_LIMIT))
     largest = contributors_sentence(verdict)
     origin = f"limit at {one_line(verdict.origin)}" if verdict.origin else ""

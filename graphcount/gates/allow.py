@@ -65,7 +65,7 @@ LISTS: dict[str, ListRow] = {
 def judge_list(
     subject: Subject, allow: AllowList, ignored: Iterable[Ignored], standing: Standing
 ) -> list[VerdictRow]:
-    """One verdict for each name that is not allowed, or one that all are."""
+    """Return one verdict for each name that is not allowed, or one that all are."""
     row = LISTS[allow.key]
     doubts = subject.report.doubts
     patterns = [entry.where for entry in ignored if entry.rule == row.rule]
@@ -87,7 +87,7 @@ def judge_list(
 
 
 def judge_opset(subject: Subject, demand: OpsetRange, standing: Standing) -> VerdictRow:
-    """Whether the opset of the standard operators is within the range."""
+    """Return whether the opset of the standard operators is within the range."""
     opset = subject.report.model.opset_imports.get("")
     low, high = demand.low, demand.high
     written = f"{'' if low is None else low}..{'' if high is None else high}"
@@ -102,7 +102,7 @@ def judge_opset(subject: Subject, demand: OpsetRange, standing: Standing) -> Ver
 
 
 def _named(subject: Subject, key: str) -> Iterable[tuple[str, str]]:
-    """Names the list is about, with the tensor or node that has each."""
+    """Yield the names that the list is about, with the tensor or node that has each."""
     report = subject.report
     if key == "dtypes":
         return ((row.dtype, row.name) for row in report.tensors)

@@ -58,7 +58,7 @@ class Baseline(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What should be said about its age; empty when it is of this version."""
+        """A note about its age; empty when it is of this version."""
         if self.graphcount == __version__:
             return ""
         return (
@@ -75,12 +75,12 @@ def entry(
     asked: Iterable[str] = (),
     conventions: Conventions | None = None,
 ) -> Entry:
-    """What a baseline in `file` remembers of a model: whatever is known exactly.
+    """Return a baseline's entry of a model: the measures that are known exactly.
 
     Args:
         file: Path of the baseline.
         subject: The model; its SHA-256 if it is in the report.
-        dims: Sizes of free dimensions.
+        dims: Sizes of dynamic dimensions.
         shapes: Shapes of inputs.
         asked: Measures that are remembered although they cost more than counting.
         conventions: How was counted, where that is not the usual way.
@@ -101,7 +101,7 @@ def entry(
 
 
 def write_text(entries: Iterable[Entry]) -> str:
-    """The file's text."""
+    """Return the file's text."""
     rows = [row._asdict() for row in sorted(entries, key=_order)]
     data = {"schema": SCHEMA, "graphcount": __version__, "models": rows}
     return json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
@@ -133,7 +133,7 @@ def lookup(
     names: Iterable[str],
     conventions: Conventions | None = None,
 ) -> dict[str, int]:
-    """Values of measures of a model as it was.
+    """Return the values that a baseline has of a model's measures.
 
     Raises:
         UsageError: The baseline is stale: it does not have the model, has it with other sizes of
@@ -202,7 +202,7 @@ def _entry(row: dict[str, Any]) -> Entry:
 
 
 def _conditions(dims: Mapping[str, int], shapes: Shapes, conventions: Conventions) -> str:
-    """What numbers were measured with, as options say it."""
+    """Return the sizes and conventions of a measurement, in the words of the options."""
     parts = [f"{name}={size}" for name, size in dims.items()]
     parts += [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]
     parts += [f"{name}={value}".lower() for name, value in conventions.items()]
@@ -214,7 +214,7 @@ def _order(row: Entry) -> tuple[str, str]:
 
 
 def _key(file: str, path: str) -> str:
-    """The path of a model as a baseline spells it."""
+    """Return the path of a model as a baseline spells it."""
     folder = os.path.dirname(os.path.abspath(file))
     absolute = os.path.abspath(path)
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from graphcount.errors import Unknown, UsageError
 from graphcount.gates.contributors import largest
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
     @property
     def place(self) -> dict[str, object]:
-        """The same for machines."""
+        """The same as a JSON object."""
         return {"file": self.file, "line": self.line} if self.file else {"option": self.option}
 
 
@@ -90,7 +90,7 @@ def parse_budget(text: str, bound: Bound) -> Budget:
 
 
 def make_budget(name: str, text: str, bound: Bound, origin: Origin) -> Budget:
-    """A budget from its two texts.
+    """Return a budget from its two texts.
 
     Raises:
         UsageError: No measure of that name.
@@ -159,7 +159,7 @@ def _judge(
 
 
 def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
-    """The limit as a number, and what the baseline has when it is one on growth."""
+    """Return the limit as a number, and what the baseline has when it is one on growth."""
     if budget.bound != "max_increase":
         return int(budget.limit), None
     base = baseline[budget.measure.name]
@@ -168,7 +168,7 @@ def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
 
 
 def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
-    """Why a number cannot be relied on; empty when it can."""
+    """Return why a number cannot be relied on; empty when it can."""
     report = subject.report
     spoils = SPOILS[measure.depends_on]
     unknown = tuple(item for item in report.unknown if item.affects in spoils)
@@ -184,7 +184,7 @@ def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
     if formula:
         return f"is {formula}; give sizes with --dim"
     if measure.depends_on == "cost" and totals.activation_expression:
-        return "depends on free dimensions; give sizes with --dim"
+        return "depends on dynamic dimensions; give sizes with --dim"
     return f"is not known{f': {measure.missing}' if measure.missing else _because(unknown)}"
 
 
@@ -194,7 +194,7 @@ def _because(unknown: tuple[Unknown, ...]) -> str:
 
 
 def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[str, str]:
-    """Rule and sentence of a limit that is not kept."""
+    """Return the rule and the sentence of a limit that is not kept."""
     name, difference = budget.measure.name, abs(value - limit)
     over = f"{name} {_amount(value, budget)} is {_amount(difference, budget)}"
     if base is not None:
@@ -204,19 +204,19 @@ def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[s
 
 
 def _written(limit: int, budget: Budget) -> str:
-    """The limit as the user wrote it; plain digits are grouped."""
+    """Return the limit as the user wrote it; plain digits are grouped."""
     plain = budget.text.isdecimal()
     return spelled(limit, budget.measure.unit) if plain else budget.text
 
 
 def _grown(limit: int, base: int, budget: Budget) -> str:
-    """What growth allows: `28,272 (baseline 26,926 + 5%)`."""
+    """Return what growth allows: `28,272 (baseline 26,926 + 5%)`."""
     unit = budget.measure.unit
     return f"{spelled(limit, unit)} (baseline {spelled(base, unit)} + {budget.text})"
 
 
 def _amount(number: int, budget: Budget) -> str:
-    """Exact digits, and beside them the number in the unit the user wrote, or a human size."""
+    """Return exact digits, and beside them the number in the user's unit or a human size."""
     unit = budget.measure.unit
     aside = beside(number, unit, budget.text)
     if not aside and unit == "bytes" and abs(number) >= 1000:

@@ -18,7 +18,7 @@ class Check(NamedTuple):
         name: Shown in every message.
         folder: What `paths` and `baseline` are relative to.
         paths: Files, folders or globs; none: every model that is named.
-        dims: Sizes of free dimensions.
+        dims: Sizes of dynamic dimensions.
         ignored: Nodes and tensors that the lists leave alone.
         severity: Of its findings.
         baseline: File with earlier numbers; empty for none.
@@ -45,7 +45,7 @@ class Check(NamedTuple):
 
     @property
     def demands(self) -> int:
-        """How many things it asks for."""
+        """The number of limits it has."""
         return len(self.budgets) + len(self.lists) + (self.opset is not None)
 
     @property
@@ -72,12 +72,12 @@ def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) 
 
 
 def findings(rows: Iterable[CheckRow]) -> tuple[Finding, ...]:
-    """What was not kept, in the order of the checks."""
+    """Return the limits that are broken, in the order of the checks."""
     return tuple(_finding(verdict) for row in rows for verdict in row.verdicts if not verdict.kept)
 
 
 def fails(findings: Sequence[Finding], fail_on: str) -> bool:
-    """Whether a finding is at or above a severity."""
+    """Return whether a finding is at or above a severity."""
     level = SEVERITIES.index(fail_on)
     return any(SEVERITIES.index(finding.severity) >= level for finding in findings)
 

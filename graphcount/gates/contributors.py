@@ -18,7 +18,7 @@ Parts = Callable[[Subject], Iterable[tuple[str, int]]]
 
 
 def largest(parts: Iterable[tuple[str, int]], top: int = TOP) -> tuple[ContributorRow, ...]:
-    """The largest parts, by number and then by name."""
+    """Return the largest parts, by number and then by name."""
     sums: Counter[str] = Counter()
     for name, number in parts:
         sums[name] += number
@@ -27,12 +27,12 @@ def largest(parts: Iterable[tuple[str, int]], top: int = TOP) -> tuple[Contribut
 
 
 def no_parts(subject: Subject) -> Iterable[tuple[str, int]]:
-    """For measures that have none."""
+    """Return no parts, for measures that have none."""
     return ()
 
 
 def modules(read: Callable[[NodeRow], int | None]) -> Parts:
-    """Modules with nodes of their own, or nodes where names carry no modules."""
+    """Return modules with nodes of their own as the parts of a measure, or nodes without them."""
 
     def parts(subject: Subject) -> Iterable[tuple[str, int]]:
         report = subject.report
@@ -46,38 +46,38 @@ def modules(read: Callable[[NodeRow], int | None]) -> Parts:
 
 
 def tensors(read: Callable[[TensorRow], int]) -> Parts:
-    """Stored tensors."""
+    """Return stored tensors as the parts of a measure."""
     return lambda subject: ((row.name, read(row)) for row in subject.report.tensors)
 
 
 def op_types(read: Callable[[NodeRow], int | None]) -> Parts:
-    """Operators."""
+    """Return operators as the parts of a measure."""
     return lambda subject: (
         (operator(node), read(node) or 0) for node in subject.report.nodes if is_node(node)
     )
 
 
 def unknowns(subject: Subject) -> Iterable[tuple[str, int]]:
-    """Things that are not known."""
+    """Yield the unknowns of a report."""
     return ((f"{row.where}: {row.what}", 1) for row in subject.report.unknown)
 
 
 def peak_values(subject: Subject) -> Iterable[tuple[str, int]]:
-    """The largest activations alive at the peak."""
+    """Return the largest activations alive at the peak."""
     peak = subject.report.peak
     return peak.values if peak else ()
 
 
 def operator(node: NodeRow) -> str:
-    """`Conv`, `com.microsoft::Gelu`."""
+    """Return `Conv`, `com.microsoft::Gelu`."""
     return operator_name(node.domain, node.op_type)
 
 
 def is_node(node: NodeRow) -> bool:
-    """Whether a row is a node of the model, not a graph output that is itself a tensor."""
+    """Return whether a row is a node of the model, not a graph output that is itself a tensor."""
     return node.op_type != OUTPUT
 
 
 def nodes_of(report: Report, name: str) -> list[NodeRow]:
-    """Nodes of one operator."""
+    """Return nodes of one operator."""
     return [node for node in report.nodes if is_node(node) and operator(node) == name]

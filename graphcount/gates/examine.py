@@ -41,7 +41,7 @@ class Baselines:
         self._read: dict[str, Baseline] = {}
 
     def values(self, check: Check, path: str) -> dict[str, int]:
-        """Earlier values of what a check limits the growth of.
+        """Return earlier values of what a check limits the growth of.
 
         Raises:
             UsageError: It has no baseline, or a stale one.
@@ -60,7 +60,7 @@ class Baselines:
 
     @property
     def notes(self) -> list[str]:
-        """What should be said about the baselines that were used."""
+        """Notes on the baselines that were used."""
         return [baseline.note for baseline in self._read.values() if baseline.note]
 
 
@@ -99,6 +99,6 @@ def examine(
 
 
 def joined(examined: Sequence[Examined]) -> Report:
-    """One report of a model with all its checks and findings; numbers are of the first."""
+    """Return one report of a model with all its checks and findings; numbers are of the first."""
     rows = tuple(row for item in examined for row in item.rows)
     return replace(examined[0].subject.report, checks=rows, findings=findings(rows))

@@ -12,7 +12,7 @@ from graphcount.report.rows import CheckRow, Finding, VerdictRow
 
 
 def judge_growth(old: Report, new: Report, budgets: Iterable[Budget]) -> tuple[Finding, ...]:
-    """Limits that were broken; what is not known or not exact on either side breaks one.
+    """Return the broken limits; what is not known or not exact on either side breaks one.
 
     Args:
         old: What the growth is measured from.

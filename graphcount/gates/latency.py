@@ -14,7 +14,7 @@ MAX_SECONDS = 10**9
 
 
 def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
-    """Nanoseconds by percentile, by absolute path of the model (None: the file names none).
+    """Return nanoseconds by percentile, by absolute path of the model (None: the file names none).
 
     The file is one object of `graphcount.bench/1` or an array of them:
     `{"schema": "graphcount.bench/1", "model": {"path": "a.onnx"}, "latency": {"p50": 0.012}}`,
@@ -37,7 +37,7 @@ def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
 
 
 def latency_of(latencies: dict[str | None, dict[str, int]], path: str) -> dict[str, int]:
-    """The row of a model; one that names no model stands for any when it is the only one."""
+    """Return the row of a model; one that names no model stands for any when it is the only one."""
     if len(latencies) == 1 and None in latencies:
         return latencies[None]
     return latencies.get(os.path.abspath(path), {})

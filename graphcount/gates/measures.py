@@ -79,13 +79,13 @@ class Family(NamedTuple):
 def _measure(
     name: str, about: str, parts: Parts = no_parts, depends_on: DependsOn = "counts"
 ) -> Measure:
-    """A number of the report."""
+    """Return a measure that is a number of the report."""
     unit, read = NUMBERS[name]
     return Measure(name, unit, lambda s: read(s.report), depends_on, about, parts)
 
 
 def _cost(name: str, about: str, parts: Parts = no_parts) -> Measure:
-    """A part of the cost of a forward pass."""
+    """Return a measure that is a part of the cost of a forward pass."""
     return _measure(name, about, parts, "cost")
 
 
@@ -111,10 +111,10 @@ MEASURES: dict[str, Measure] = {
     for row in (
         _measure(
             "parameters",
-            "learned numbers, each stored tensor once",
+            "learned elements, each stored tensor once",
             modules(lambda node: node.parameters),
         ),
-        _measure("parameters_as_used", "learned numbers, once for each use"),
+        _measure("parameters_as_used", "learned elements, with shared weights counted per use"),
         Measure(
             "framework_parameters",
             "count",
@@ -127,9 +127,9 @@ MEASURES: dict[str, Measure] = {
         _measure("buffers", "state that is not trained", _elements_of("buffer")),
         _measure("quantization", "scales and zero points", _elements_of("quantization")),
         _measure("constants", "shapes, axes, literals", _elements_of("constant")),
-        _measure("unused", "numbers no output needs", _elements_of("unused")),
-        _measure("elements", "all stored numbers", tensors(lambda row: row.elements)),
-        _measure("generated", "numbers made at load", depends_on="generated"),
+        _measure("unused", "elements no output needs", _elements_of("unused")),
+        _measure("elements", "all stored elements", tensors(lambda row: row.elements)),
+        _measure("generated", "elements made at load", depends_on="generated"),
         _measure("nbytes", "all stored tensors", tensors(lambda row: row.nbytes)),
         _measure("parameter_nbytes", "parameters", _bytes_of("parameter")),
         _measure("buffer_nbytes", "buffers", _bytes_of("buffer")),
@@ -152,7 +152,7 @@ MEASURES: dict[str, Measure] = {
             "bytes",
             lambda s: s.compressed_nbytes,
             "counts",
-            "model file and side files as gzip -6 packs them (zlib level 6, without headers)",
+            "model file and external data files as gzip -6 packs them (zlib level 6, no headers)",
             no_parts,
             "a file cannot be read",
         ),
@@ -234,7 +234,7 @@ FAMILIES: dict[str, Family] = {
             BY_NAME,
             True,
             0,
-            "stored numbers of an element type: elements.int8",
+            "stored elements of an element type: elements.int8",
         ),
         Family(
             "nodes",
@@ -262,7 +262,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def find_measure(name: str) -> Measure:
-    """The measure of that name.
+    """Return the measure of that name.
 
     Raises:
         UsageError: There is none; the message names the nearest.

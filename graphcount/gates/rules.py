@@ -8,7 +8,7 @@ from graphcount.report.rows import RuleInfo
 def _rule(
     id: str, name: str, summary: str, does: str, why: str, example: str, todo: str
 ) -> RuleInfo:
-    """A rule whose documentation has the sections of an audit's."""
+    """Return a rule whose documentation has the sections of an audit's."""
     sections = {
         "What it does": does,
         "Why it matters": why,
@@ -37,14 +37,14 @@ RULES: dict[str, RuleInfo] = {
             "BUD002",
             "not-known",
             "A measure or list with a limit is not known, or not exactly",
-            "Reports a limit on what could not be counted: a free dimension, a missing side file,"
-            " an operator without a formula, a damaged field, a benchmark or baseline that does"
-            " not name the model.",
+            "Reports a limit on what could not be counted: a dynamic dimension, a missing external"
+            " data file, an operator without a formula, a damaged field, a benchmark or baseline"
+            " that does not name the model.",
             "A lower bound below a limit proves nothing: a gate that passes what it does not"
             " understand is none.",
-            "`--max macs=1G` and a model whose batch is free.",
-            "Give what is missing: sizes of free dimensions with --dim, the side file, the result"
-            " of a benchmark; or remove the limit.",
+            "`--max macs=1G` and a model whose batch is dynamic.",
+            "Give what is missing: sizes of dynamic dimensions with --dim, the external data file,"
+            " the result of a benchmark; or remove the limit.",
         ),
         _rule(
             "BUD003",

@@ -25,7 +25,7 @@ class Target(NamedTuple):
 def targets(
     models: Sequence[str], checks: Sequence[Check], everywhere: Check | None
 ) -> list[Target]:
-    """Models in the order given, each once, each with all its checks.
+    """Return models in the given order, each once, each with all its checks.
 
     Args:
         models: Files, folders or globs; none: those that the checks choose.
@@ -54,7 +54,7 @@ def targets(
 
 
 def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Target]:
-    """Models that checks choose by their patterns."""
+    """Return models that checks choose by their patterns."""
     held: dict[str, list[Check]] = {}
     for check in checks:
         if not check.paths:
@@ -76,13 +76,13 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Targe
 
 
 def _title(check: Check) -> str:
-    """`graphcount.toml:3: check edge`; one without a name is called `check 1` already."""
+    """Return `graphcount.toml:3: check edge`; a check without a name is `check 1` already."""
     word = "" if check.name.startswith("check ") else "check "
     return f"{check.origin.text}: {word}{check.name}"
 
 
 def _chosen(check: Check, patterns: Iterable[str]) -> set[str]:
-    """Absolute paths that patterns of a check match, without those it excludes."""
+    """Return absolute paths that patterns of a check match, without those it excludes."""
     paths = {path for pattern in patterns for path in _match(check.folder, pattern)}
     if patterns is not check.exclude:
         paths -= _chosen(check, check.exclude)
@@ -90,7 +90,7 @@ def _chosen(check: Check, patterns: Iterable[str]) -> set[str]:
 
 
 def _match(folder: str, pattern: str) -> list[str]:
-    """Absolute paths of the models a pattern matches, sorted."""
+    """Return absolute paths of the models a pattern matches, sorted."""
     plain = os.path.join(folder, pattern)
     if os.path.isdir(plain):
         return [os.path.abspath(path) for path in _walk(plain)]
@@ -121,7 +121,7 @@ def _files(models: Sequence[str]) -> Iterator[str]:
 
 
 def _walk(folder: str) -> list[str]:
-    """Models in a folder and below, sorted; links to folders are not followed."""
+    """Return models in a folder and below, sorted; links to folders are not followed."""
 
     def refuse(error: OSError) -> None:
         raise NotReadableError((error.strerror or "cannot be read").lower(), error.filename)
@@ -134,7 +134,7 @@ def _walk(folder: str) -> list[str]:
 
 
 def _display_path(path: str) -> str:
-    """Relative where the file is below the current folder."""
+    """Return a relative path where the file is below the current folder."""
     try:
         relative = os.path.relpath(path)
     except ValueError:  # another drive

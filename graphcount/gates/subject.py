@@ -52,7 +52,7 @@ class Subject:
 
 
 def _deflated(opening: Callable[[], IO[bytes] | None]) -> int | None:
-    """Bytes of a file after zlib; None when it cannot be opened."""
+    """Return bytes of a file after zlib; None when it cannot be opened."""
     try:
         file = opening()
         if file is None:

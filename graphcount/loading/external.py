@@ -255,7 +255,7 @@ def _resolve(location: str, way: Way) -> ExternalData:
 def _look_elsewhere(location: str, model_path: str, others: int) -> ExternalData:
     """Size an external data file beside a remote model, or in its archive."""
     if others >= REMOTE_FILES:
-        why = f"more than {REMOTE_FILES:,} side files; {location} is not looked at"
+        why = f"more than {REMOTE_FILES:,} external data files; {location} is not looked at"
         return ExternalData(location, problems=(_problem("EXT006", why),))
     if model_path.startswith("zip://"):
         from graphcount.loading.archive import external_member as find

@@ -272,4 +272,4 @@ _FIXED_NBYTES = {
 def packed_remainder(number: int, nbytes: int) -> str:
     """What is wrong with the size of a packed data field; empty where it is whole numbers."""
     size = _FIXED_NBYTES[number]
-    return f"packed numbers of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""
+    return f"packed values of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""

@@ -327,7 +327,7 @@ def occurrences(tensor: Tensor, window: Window) -> Iterator[tuple[int, int]]:
         try:
             tag, size, start = window.header(position, end)
         except GraphcountError:
-            raise UnreadError("its numbers are not where they were") from None
+            raise UnreadError("its data is not where it was") from None
         if tag >> 3 == wanted:
             left -= 1
             yield start, size

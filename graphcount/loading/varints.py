@@ -94,7 +94,7 @@ def fixed_width(blocks: Iterable[bytes], width: int, entries: int) -> Iterator[b
     if rest:
         raise DamagedError(CUT_VARINT)
     if count != entries:
-        raise DamagedError(f"{count} numbers where dims and type ask for {entries}")
+        raise DamagedError(f"{count} elements where dims and type ask for {entries}")
 
 
 _CONTINUED = bytes(range(128, 256))

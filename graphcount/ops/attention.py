@@ -202,7 +202,7 @@ def _linear_text(call: Call) -> str:
     found = _linear(call)
     reads = ", and a read for the delta rule" if "delta" in found.rule else ""
     return (
-        f"{number(found.tokens)} tokens x state of {number(found.state)} numbers a head: one update"
+        f"{number(found.tokens)} tokens x state of {number(found.state)} values a head: one update"
         f" for each of {found.kv_heads} key heads{reads}, one read for each of {found.heads} query"
         f" heads: {number(_linear_macs(call))} MACs"
     )

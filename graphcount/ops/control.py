@@ -12,7 +12,7 @@ from graphcount.ops.formulas import FREE, OUTPUT, Rule
 from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
 from graphcount.ops.operator import Operator, each, family, merge
 
-BODY = Rule("free itself: the operators of its body are counted by themselves")
+BODY = Rule("costs nothing itself: the operators of its body are counted by themselves")
 
 
 def tf_idf(call: Call) -> Shapes:

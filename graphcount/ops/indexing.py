@@ -38,7 +38,7 @@ def _scattered(call: Call) -> Dim:
 
 
 SCATTER = Rule(
-    "a reduction joins each update with an element; writing is free", elementwise=_scattered
+    "a reduction joins each update with an element; writing costs nothing", elementwise=_scattered
 )
 
 
@@ -189,7 +189,7 @@ def check_gather_nd(call: Call) -> str:
         return f"batch_dims is {batch} for {len(data)} and {len(indices)} dimensions"
     width = indices[-1]
     if isinstance(width, int) and width > len(data) - batch:
-        return f"indices of {width} numbers for {len(data) - batch} dimensions"
+        return f"indices of {width} values for {len(data) - batch} dimensions"
     return ""
 
 

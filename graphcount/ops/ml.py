@@ -91,7 +91,7 @@ def _svm_text(call: Call) -> str:
     vectors, numbers = _vectors(call), _length(call, "support_vectors")
     dual = _length(call, "coefficients")
     return (
-        f"{number(numbers)} numbers in {plural(vectors, 'support vector')} (kernel) +"
+        f"{number(numbers)} values in {plural(vectors, 'support vector')} (kernel) +"
         f" {plural(dual, 'coefficient')} (sum of kernels) = {number(numbers + dual)} MACs"
         f" x {plural(_samples(call), 'sample')} = {number(_vector_machine(call))} MACs"
     )
@@ -189,7 +189,7 @@ def encoded_type(call: Call) -> list[int]:
 LINEAR = Rule("samples x coefficients", _linear, _transformed, _intercepts, _linear_text)
 
 SVM = Rule(
-    "samples x (numbers of the support vectors + dual coefficients)",
+    "samples x (values of the support vectors + dual coefficients)",
     _vector_machine,
     _kernels,
     text=_svm_text,

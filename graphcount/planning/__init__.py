@@ -61,11 +61,13 @@ def _check(options: PlanOptions) -> None:
 
 
 def _notes(report: Report, mixed: bool) -> list[str]:
-    """What is not known, or only assumed."""
+    """Return what is not known, or only assumed."""
     notes = []
     totals, framework = report.totals, report.framework
     if totals.activation_nbytes is None and totals.activation_expression is not None:
-        notes.append("activations depend on free dimensions: give their sizes, e.g. --dim batch=8")
+        notes.append(
+            "activations depend on dynamic dimensions: give their sizes, e.g. --dim batch=8"
+        )
     elif totals.activation_nbytes is None:
         notes.append("activations are not known: the cost of a forward pass was not worked out")
     elif mixed:

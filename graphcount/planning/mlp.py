@@ -48,7 +48,7 @@ class _NoMlpError(ValueError):
 
 
 def mlp_plan(report: Report, hidden: tuple[int, ...] = ()) -> MlpPlan:
-    """Networks with the total of the model's own perceptron, and other numbers of layers.
+    """Return networks of the same total as the model's perceptron, with other layer counts.
 
     The model has to be a chain of Gemm, or MatMul and Add, with activations between. That follows
     from the report alone: when every operator takes one activation, and there is one output, what
@@ -77,7 +77,7 @@ def parameters(layers: tuple[int, ...], biases: bool = True) -> int:
 
 
 def width_plan(inputs: int, outputs: int, biases: bool, total: int, hidden: int) -> WidthPlan:
-    """The width d of l hidden layers that gives a total: a·d² + b·d + c with a = l - 1.
+    """Return the width d of l hidden layers that gives a total: a·d² + b·d + c, a = l - 1.
 
     i·d + (l - 1)·d² + d·o weights and l·d + o biases, so b = i + o + l and c = o (without biases
     i + o and 0); d = (-b + √(b² + 4·a·(total - c))) / 2a, and (total - c) / b where l = 1.
@@ -98,25 +98,25 @@ def width_plan(inputs: int, outputs: int, biases: bool, total: int, hidden: int)
     neighbours = []
     for width in widths:
         if width >= 1:
-            layers = (inputs, *[width] * hidden, outputs) if hidden <= _SHOWN else ()
+            layers = (inputs, *[width] * hidden, outputs) if hidden <= _LISTED else ()
             count = a * width * width + b * width + c
             neighbours.append(Neighbour(width, layers, count, count - total))
     return WidthPlan(hidden, formula, tuple(neighbours))
 
 
-_SHOWN = 1000
+_LISTED = 1000
 """Layers listed one by one, at most."""
 
 
 def _root(a: int, b: int, c: int) -> int:
-    """Largest integer d with a·d² + b·d + c <= 0, for a, b >= 0; 0 where there is none."""
+    """Return the largest integer d with a·d² + b·d + c <= 0 (a, b >= 0), or 0 without one."""
     if c >= 0 or b == 0:
         return 0
     return (isqrt(b * b - 4 * a * c) - b) // (2 * a) if a else -c // b
 
 
 def _layers(report: Report) -> tuple[tuple[int, ...], bool]:
-    """Sizes of the layers, input first.
+    """Return sizes of the layers, input first.
 
     Raises:
         _NoMlpError: The model is no plain chain of such layers.
@@ -150,7 +150,9 @@ def _step(
     if node.op_type in ("Gemm", "MatMul"):
         before, after = _matrix(node, stored)
         if sizes and sizes[-1] != before:
-            raise _NoMlpError(f"{node.id} takes {before} numbers, the layer before gives another")
+            raise _NoMlpError(
+                f"{node.id} takes {before} features, the layer before gives another number"
+            )
         sizes += [after] if sizes else [before, after]
         bias = stored.get(2)
         if bias is not None and bias.elements != after:
@@ -166,7 +168,7 @@ def _step(
 
 
 def _matrix(node: NodeRow, stored: dict[int | None, TensorRow]) -> tuple[int, int]:
-    """Inputs and outputs of a layer; its output says which of the weight's dimensions is which."""
+    """Return inputs and outputs of a layer; its output tells the weight's dimensions apart."""
     weight = stored.get(1)
     if weight is None or 0 in stored or len(weight.shape) != 2:
         raise _NoMlpError(f"{node.id} has no weight matrix on its right")

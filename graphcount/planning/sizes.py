@@ -17,8 +17,8 @@ from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 
 FORMULAS: dict[TargetDType, str] = {
-    "float16": "2 bytes x n numbers",
-    "bfloat16": "2 bytes x n numbers",
+    "float16": "2 bytes x n elements",
+    "bfloat16": "2 bytes x n elements",
     "int8": "n bytes + (s + 1) for each scale of s bytes and its zero point",
     "int4": "MatMul [K, N]: N·ceil(K/b)·(b/2 + s) bytes, blocks of b, scales of s bytes",
 }
@@ -63,7 +63,7 @@ class _Bytes(NamedTuple):
 
 
 def size_plan(report: Report, dtype: TargetDType, options: PlanOptions) -> SizePlan:
-    """The model with its weights in another element type.
+    """Return the model with its weights in another element type.
 
     Args:
         report: A report.
@@ -108,7 +108,7 @@ def _stays(reason: str) -> _Bytes:
 
 
 def _half(tensor: TensorRow, nodes: dict[str, NodeRow]) -> _Bytes:
-    """2·n bytes for every float32 tensor, literals included, as `convert_float_to_float16` does.
+    """Return 2·n bytes for each float32 tensor, literals too (`convert_float_to_float16`).
 
     What an operator wants in float32 stays.
     """
@@ -126,7 +126,7 @@ def _half(tensor: TensorRow, nodes: dict[str, NodeRow]) -> _Bytes:
 def _quantized(
     tensor: TensorRow, dtype: TargetDType, nodes: dict[str, NodeRow], options: PlanOptions
 ) -> _Bytes:
-    """Int8 or int4, where the tensor is a weight of a matrix product, convolution or look-up."""
+    """Return int8 or int4 bytes of a weight of a matrix product, convolution or look-up."""
     if tensor.kind != "parameter":
         return _stays(f"{tensor.kind}, no parameter")
     if tensor.dtype not in ("float32", "float16", "bfloat16"):
@@ -156,7 +156,7 @@ def _place(node: str, position: int | None, nodes: dict[str, NodeRow]) -> str | 
 def _int8(
     tensor: TensorRow, places: set[str | None], columns: int | None, per_channel: bool
 ) -> _Bytes:
-    """N bytes, and for each scale s + 1: itself in the tensor's type and an 8-bit zero point.
+    """Return int8 bytes: N, and s + 1 for each scale (s in the tensor's type, zero point 1).
 
     One scale a tensor, or with `per_channel` one a column of a matrix; convolutions and embeddings
     keep one a tensor (`quantize_dynamic` of onnxruntime 1.31: `ConvInteger`, `GatherQuant`).
@@ -173,7 +173,7 @@ def _int8(
 def _int4(
     tensor: TensorRow, places: set[str | None], columns: int | None, options: PlanOptions
 ) -> _Bytes:
-    """Blocks of b numbers share a scale, as in MatMulNBits and GatherBlockQuantized.
+    """Return int4 bytes: b elements share a scale, as in MatMulNBits and GatherBlockQuantized.
 
     MatMul [K, N], blocks along K, padded: N·ceil(K/b)·b/2 bytes, N·ceil(K/b) scales; asymmetric
     N·ceil(ceil(K/b)/2) bytes of zero points. Gather [R, D], blocks along D, not padded: ceil(R·D/2)
@@ -200,7 +200,7 @@ def _int4(
 
 
 def _columns(tensor: TensorRow, nodes: dict[str, NodeRow]) -> int | None:
-    """Output channels of a matrix: the last dimension of what every operator makes of it.
+    """Return output channels of a matrix: the last dimension of what every operator makes of it.
 
     The report does not say whether a Gemm (or an operator before it) transposes, its output does.
     """

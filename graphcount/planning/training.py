@@ -17,7 +17,7 @@ RULE_LOW, RULE_HIGH = 10, 100
 
 
 def training_plan(report: Report, optimizer: Optimizer, mixed_precision: bool) -> TrainingPlan:
-    """Bytes that training holds, with P parameters and m moments for each.
+    """Return bytes that training holds, with P parameters and m moments for each.
 
     float32: 4·P weights + 4·P gradients + 4·m·P moments. Mixed precision: 2·P + 2·P, and in float32
     a master copy and the moments, 4·P + 4·m·P; with Adam that is 2 + 2 + 12 = 16 bytes a parameter
@@ -59,7 +59,7 @@ def _formula(half: int, master: int, moments: int, parameters: int) -> str:
 
 
 def data_plan(parameters: int, samples: int | None) -> DataPlan:
-    """Ten and a hundred samples a parameter: rules of thumb, no law.
+    """Return sample counts for ten and a hundred samples a parameter, which are rules of thumb.
 
     Ten events a variable is the rule of Peduzzi et al. 1996 for logistic regression, carried over
     to networks by custom. Large networks are trained well with far fewer samples than parameters

@@ -264,7 +264,7 @@ class Result(NamedTuple):
 
 
 def to_dict(result: Result) -> dict[str, Any]:
-    """The result as the JSON object of the schema."""
+    """Return the result as the JSON object of the schema."""
     from graphcount.report.serial import plain
 
     fields = plain(result)
@@ -273,7 +273,7 @@ def to_dict(result: Result) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a result, as shipped in the package."""
+    """Return the JSON Schema of a result, as shipped in the package."""
     import json
     from importlib import resources
 

@@ -24,7 +24,7 @@ TENSOR_CHANGES = {
     "reshaped": "another shape",
     "moved": "used by another node",
     "kind": "another kind (parameter, buffer, ...)",
-    "values": "other numbers",
+    "values": "other values",
 }
 """What can change about a tensor that is in both models."""
 
@@ -72,7 +72,7 @@ class SideRow(NamedTuple):
 
 
 class TotalRow(NamedTuple):
-    """One measure of both models; expressions where dimensions are free."""
+    """One measure of both models; expressions where dimensions are dynamic."""
 
     name: str
     unit: str
@@ -234,13 +234,13 @@ class Diff:
 
     @property
     def empty(self) -> bool:
-        """Nothing differs of what was compared (the paths may)."""
+        """Whether all that was compared is equal; the paths may differ."""
         grown = any(row.delta or row.delta_expression not in (None, "0") for row in self.totals)
         rows = (self.facts, self.modules, self.op_types, self.dtypes, self.kinds)
         return not (grown or any(rows) or self.nodes or self.tensors)
 
     def total(self, name: str) -> TotalRow:
-        """The measure of that name.
+        """Return the measure of that name.
 
         Raises:
             KeyError: There is none.
@@ -252,14 +252,14 @@ class Diff:
 
 
 def diff_dict(diff: Diff) -> dict[str, Any]:
-    """The diff as the JSON object of the contract."""
+    """Return the diff as the JSON object of the contract."""
     data: dict[str, Any] = {"schema": DIFF_SCHEMA, "graphcount": __version__}
     data.update({item.name: plain(getattr(diff, item.name)) for item in fields(diff)})
     return data
 
 
 def diff_schema() -> dict[str, Any]:
-    """The JSON Schema of a diff, as shipped in the package."""
+    """Return the JSON Schema of a diff, as shipped in the package."""
     from importlib import resources
 
     text = resources.files("graphcount.report").joinpath("diff.schema.json").read_text("utf-8")

@@ -31,7 +31,7 @@ class DrawnNode(NamedTuple):
         nodes: Operators it stands for.
         parameters: Of the tensors it owns; `nbytes` is the size of all of these.
         macs: None where they are not known, or 0 for what computes nothing.
-        macs_expression: Where dimensions are free.
+        macs_expression: Where dimensions are dynamic.
         shape: Of its first output, or of the input or output itself.
         tensors: What it owns.
     """

@@ -92,7 +92,7 @@ class TrainingPlan(NamedTuple):
         master_nbytes: float32 copy of the weights that mixed precision keeps.
         state_nbytes: Weights, gradients, master copy and moments.
         activation_nbytes: All values of one forward pass at the file's types; None: not known.
-        activation_expression: The same as a formula in free dimensions.
+        activation_expression: The same as a formula in dynamic dimensions.
         total_nbytes: State and activations; None where the activations are not known.
     """
 

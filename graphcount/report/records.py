@@ -91,7 +91,7 @@ class Report:
         return type(self).notebook(self)
 
     def macs(self, **dims: int) -> int:
-        """Multiply-accumulates of one forward pass, with sizes for the dimensions left free.
+        """Return the multiply-accumulates of one forward pass, at sizes of dynamic dimensions.
 
         Raises:
             UsageError: A free dimension has no size, or none that is a whole number from 0, or the
@@ -100,12 +100,12 @@ class Report:
         return _evaluated(self.totals.macs, self.totals.macs_expression, dims)
 
     def activation_nbytes(self, **dims: int) -> int:
-        """Bytes of all activations, with sizes for the dimensions left free; see `macs`."""
+        """Return the bytes of all activations, at sizes of dynamic dimensions; see `macs`."""
         totals = self.totals
         return _evaluated(totals.activation_nbytes, totals.activation_expression, dims)
 
     def kv_cache_nbytes(self, batch: int = 1, length: int = 2048) -> int:
-        """Bytes of the cache of past keys and values, for sequences of some length.
+        """Return bytes of the cache of past keys and values, for sequences of some length.
 
         Raises:
             UsageError: The model has no such inputs, or their sizes are not known.
@@ -113,27 +113,27 @@ class Report:
         if self.kv_cache is None:
             raise UsageError("no input of the model holds past keys and values, or cost was off")
         if self.kv_cache.nbytes_per_token is None:
-            raise UsageError("the bytes of a token depend on dimensions left free (dims, shapes)")
+            raise UsageError("the bytes of a token depend on dynamic dimensions (dims, shapes)")
         return self.kv_cache.nbytes_per_token * batch * length
 
     @property
     def exact(self) -> bool:
-        """Nothing is unknown: every number is what it says."""
+        """Whether nothing is unknown, so that every number is exact."""
         return not self.unknown
 
     @property
     def doubts(self) -> tuple[Unknown, ...]:
-        """What makes the counts of stored numbers lower bounds (not only the cost)."""
+        """Unknowns that make the counts of stored elements lower bounds, not only the cost."""
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
 
 
 def is_lower_bound(unknown: Iterable[Unknown]) -> bool:
-    """Whether what is unknown makes totals lower bounds: all of it but what is only generated."""
+    """Return whether unknowns make totals lower bounds; those of generated elements do not."""
     return any(item.affects != "generated" for item in unknown)
 
 
 def _evaluated(number: int | None, expression: str | None, dims: dict[str, int]) -> int:
-    """A number, or the value of an expression."""
+    """Return a number, or the value of an expression."""
     if number is not None:
         return number
     if expression is None:

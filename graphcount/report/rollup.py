@@ -63,7 +63,7 @@ class TreeRow(NamedTuple):
 
 
 def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
-    """Rows of a grouping in graph order; every column sums to the totals.
+    """Return rows of a grouping in graph order; every column sums to the totals.
 
     Args:
         report: The report.
@@ -116,7 +116,7 @@ def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
 
 
 def total(rows: Iterable[Group], label: str) -> Group:
-    """One row with the sums of rows."""
+    """Return one row with the sums of rows."""
     sums = [0] * 7
     for row in rows:
         for position, number in enumerate(row[2:]):
@@ -125,14 +125,14 @@ def total(rows: Iterable[Group], label: str) -> Group:
 
 
 def default_sort(by: By) -> Sort:
-    """Graph order where there is one, else the largest first."""
+    """Return graph order where there is one, else the largest first."""
     return "graph" if by in ("module", "node", "tensor") else "parameters"
 
 
 def tree(
     report: Report, depth: int, top: int | None = None
 ) -> tuple[list[TreeRow], TreeRow | None]:
-    """The module tree down to `depth` levels, the whole model left out.
+    """Return the module tree down to `depth` levels, the whole model left out.
 
     A module that only wraps one other module takes no level of its own. Nodes are split no deeper
     than the rows that are shown.
@@ -181,7 +181,7 @@ def tree(
 
 
 def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, list[NodeRow]]]:
-    """Nodes directly in a module, and those of each module in it."""
+    """Return nodes directly in a module, and those of each module in it."""
     direct: list[NodeRow] = []
     below: dict[str, list[NodeRow]] = {}
     start = len(path) + 1 if path else 0
@@ -196,7 +196,7 @@ def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, li
 
 
 def has_modules(report: Report) -> bool:
-    """Whether the names in the file tell modules apart."""
+    """Return whether the names in the file tell modules apart."""
     return any(node.module for node in report.nodes)
 
 
@@ -226,7 +226,7 @@ def _operator(node: NodeRow) -> str:
 
 
 def _op_types(nodes: list[NodeRow]) -> str:
-    """`Conv`, `Conv + Relu`, or the most frequent ones and how many more there are."""
+    """Return `Conv`, `Conv + Relu`, or the most frequent operators and how many more there are."""
     weighted = Counter(
         operator_name(node.domain, node.op_type) for node in nodes if node.parameters
     )
@@ -245,7 +245,7 @@ def _last_shape(nodes: list[NodeRow]) -> tuple[Dim, ...] | None:
 
 
 def _loose(report: Report, nodes: list[NodeRow], label: str) -> TreeRow:
-    """Nodes that stand in no row, and the tensors of no node."""
+    """Return nodes that stand in no row, and the tensors of no node."""
     unowned = [tensor for tensor in report.tensors if tensor.owner is None]
     return TreeRow(
         label=label,

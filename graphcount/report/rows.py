@@ -96,7 +96,7 @@ class Totals(NamedTuple):
         stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
         generated: Numbers the graph makes without inputs and nobody stored.
         macs: Multiply-accumulates of matrix work in one forward pass.
-        macs_expression: The same where dimensions are free: a formula in their names.
+        macs_expression: The same where dimensions are dynamic: a formula in their names.
         lower_bound: Something is unknown: read every number as "at least" (`generated` is so, too,
             while an unknown affects only it).
     """

@@ -71,7 +71,7 @@ _SCALARS = frozenset({str, int, bool, float, type(None)})
 
 
 def plain(value: Any) -> Any:
-    """A record as dicts, lists and numbers."""
+    """Return a record as dicts, lists and numbers."""
     if isinstance(value, tuple):
         items = [item if type(item) in _SCALARS else plain(item) for item in value]
         names = getattr(value, "_fields", None)
@@ -82,21 +82,21 @@ def plain(value: Any) -> Any:
 
 
 def to_dict(report: Report) -> dict[str, Any]:
-    """The report as the JSON object of the contract."""
+    """Return the report as the JSON object of the contract."""
     whole = outline(report)
     rows = {key: plain(getattr(report, key)) for key in (*GROUPINGS, "nodes", "tensors")}
     return {key: rows.get(key, whole.get(key)) for key in KEYS}
 
 
 def outline(report: Report) -> dict[str, Any]:
-    """The JSON object without what grows with the model: groupings, nodes, tensors."""
+    """Return the JSON object without what grows with the model: groupings, nodes, tensors."""
     whole = {"schema": SCHEMA, "graphcount": __version__}
     rest = (key for key in KEYS if key not in (*whole, *GROUPINGS, "nodes", "tensors"))
     return {**whole, **{key: plain(getattr(report, key)) for key in rest}}
 
 
 def error_dict(error: GraphcountError) -> dict[str, Any]:
-    """What a model that could not be read becomes in a list of reports."""
+    """Return the object that stands for an unreadable model in a list of reports."""
     return {
         "schema": ERROR_SCHEMA,
         "model": {"path": error.path},
@@ -110,7 +110,7 @@ def error_dict(error: GraphcountError) -> dict[str, Any]:
 
 
 def dumps(data: Any, indent: int | None = 2) -> str:
-    """Strict, ASCII-only JSON; compact without an indent. Credentials are masked."""
+    """Write strict, ASCII-only JSON, compact without an indent; credentials are masked."""
     separators = (",", ":") if indent is None else None
     return _masked(
         data, lambda data: json.dumps(data, indent=indent, separators=separators, allow_nan=False)
@@ -118,7 +118,7 @@ def dumps(data: Any, indent: int | None = 2) -> str:
 
 
 def report_text(data: Any) -> str:
-    """The JSON of a report, or of several: a line a key, and a line a row of a list.
+    """Return the JSON of one or several reports: a line a key, and a line a row of a list.
 
     Python's encoder is ten times slower where it indents, which reports of many nodes would feel.
     """
@@ -165,7 +165,7 @@ def loads(text: str) -> Report:
 
 
 def from_dict(data: Any) -> Report:
-    """The report of a JSON object; keys that this version does not know are dropped.
+    """Return the report of a JSON object; keys that this version does not know are dropped.
 
     Raises:
         DamagedError: Not a report of this version, or one with missing keys.
@@ -208,7 +208,7 @@ def _dims(data: Any) -> dict[str, int]:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a report, as shipped in the package."""
+    """Return the JSON Schema of a report, as shipped in the package."""
     from importlib import resources
 
     text = resources.files("graphcount.report").joinpath("schema.json").read_text("utf-8")
@@ -233,7 +233,7 @@ NESTED: dict[tuple[type, str], type] = {
 
 
 def _record(kind: type, data: dict[str, Any]) -> Any:
-    """A record of that type; every value is what the record says of its field.
+    """Return a record of that type; every value has the type of its field.
 
     Raises:
         TypeError: A value has another type.
@@ -261,12 +261,12 @@ def _record(kind: type, data: dict[str, Any]) -> Any:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    """Types of a record's fields."""
+    """Return types of a record's fields."""
     return get_type_hints(kind)
 
 
 def _conforms(value: Any, hint: Any) -> bool:
-    """Whether a value from JSON is of a type; what `Any` holds may be anything JSON can say."""
+    """Return whether a value from JSON is of a type; `Any` allows all that JSON has."""
     if hint is Any:
         return True
     origin, inner = get_origin(hint), get_args(hint)

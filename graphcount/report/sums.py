@@ -8,7 +8,7 @@ from graphcount.report.rows import OUTPUT, DTypeRow, ModuleRow, NodeRow, OpTypeR
 
 
 def dtype_rows(tensors: Iterable[TensorRow]) -> tuple[DTypeRow, ...]:
-    """Stored tensors by element type, most bytes first."""
+    """Return stored tensors by element type, most bytes first."""
     sums: dict[str, list[int]] = {}
     for tensor in tensors:
         row = sums.setdefault(tensor.dtype, [0, 0, 0])
@@ -20,7 +20,7 @@ def dtype_rows(tensors: Iterable[TensorRow]) -> tuple[DTypeRow, ...]:
 
 
 def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
-    """Nodes by operator, most parameters first."""
+    """Return nodes by operator, most parameters first."""
     members: dict[tuple[str, str], list[NodeRow]] = {}
     for node in nodes:
         members.setdefault((node.op_type, node.domain), []).append(node)
@@ -40,7 +40,7 @@ def op_type_rows(nodes: Iterable[NodeRow]) -> tuple[OpTypeRow, ...]:
 
 
 def module_rows(nodes: Iterable[NodeRow], tensors: Iterable[TensorRow]) -> tuple[ModuleRow, ...]:
-    """Modules as a tree in graph order, each with all below it; the first row is the whole model.
+    """Return modules as a tree in graph order, each with all below it; first the whole model.
 
     Tensors that no node owns belong to the whole model only.
     """
@@ -114,7 +114,7 @@ def _with_parents(sums: dict[str, _Sums], module: str) -> _Sums:
 
 
 def _tree_order(sums: dict[str, _Sums]) -> list[tuple[str, _Sums]]:
-    """Parents before children, children in the order they first appear."""
+    """Return parents before children, children in the order they first appear."""
     children: dict[str, list[str]] = {}
     for path in sums:
         if path:

@@ -18,7 +18,7 @@ class Numbered(Protocol):
 
     @property
     def ordinal(self) -> int:
-        """The place."""
+        """The place of the target."""
         ...
 
 
@@ -38,7 +38,7 @@ class Chunks(Generic[T]):
         return tuple(islice(self._tasks, self._size))
 
     def next(self) -> tuple[T, ...]:
-        """The waiting chunk; the one behind it waits then. Empty at the end."""
+        """Return the waiting chunk, and let the one behind it wait; empty at the end."""
         chunk = self.waiting
         self.waiting = self._take()
         return chunk

@@ -113,14 +113,14 @@ def _again(
 
 
 def _failure(future: Any) -> str:
-    """Why there is no result."""
+    """Return why there is no result."""
     error = future.exception() if future.status == "error" else None
     return type(error).__name__
 
 
 @contextmanager
 def _client(distributed: Any, address: str) -> Iterator[Any]:
-    """A client of an existing cluster, or of one that lives as long as it does."""
+    """Yield a client of an existing cluster, or of one that lives as long as it does."""
     kind, _, count = address.partition(":")
     if kind == "local" and count.isdecimal() and int(count) > 0:
         import dask
@@ -173,7 +173,7 @@ def _threads(client: Any) -> int:
 
 
 def _lost_errors() -> tuple[type[BaseException], ...]:
-    """What Dask raises when the scheduler is gone."""
+    """Return what Dask raises when the scheduler is gone."""
     from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
 

@@ -39,7 +39,7 @@ def export(rows: Rows, path: str, binary: bool) -> None:
 
 
 def suffix(path: str) -> str:
-    """The suffix of a file that an inventory can be written to.
+    """Return the suffix of a file that an inventory can be written to.
 
     Raises:
         UsageError: It says no format.
@@ -52,13 +52,13 @@ def suffix(path: str) -> str:
 
 
 def jsonl_lines(rows: Rows) -> Iterator[str]:
-    """One JSON object a model."""
+    """Yield one JSON object a model."""
     for row in rows:
         yield dumps(row) + "\n"
 
 
 def write_csv(rows: Rows, file: IO[str]) -> None:
-    """RFC 4180; names are harmless to terminals and spreadsheets."""
+    """Write CSV (RFC 4180); names are harmless to terminals and spreadsheets."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(column.name for column in COLUMNS)
     for row in rows:
@@ -89,7 +89,7 @@ def _html(rows: Rows, path: str, binary: bool) -> None:
 
 
 def _parquet(rows: Rows, path: str, binary: bool) -> None:
-    """Integers are int64; those beyond are null there and exact in the column `beyond_int64`."""
+    """Write Parquet: integers are int64; larger ones are null and exact in `beyond_int64`."""
     try:
         import pyarrow
         from pyarrow import parquet

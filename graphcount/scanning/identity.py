@@ -21,7 +21,7 @@ class Identity(NamedTuple):
 
 
 def identify(report: Report) -> Identity:
-    """The identity of a model, from its report.
+    """Return the identity of a model, from its report.
 
     With `--hash` it is the fingerprint of its content, else a digest of operators, shapes and
     element types in order, and nothing is said of the weights.

@@ -127,7 +127,7 @@ class Inventory:
         return ordinal
 
     def tasks(self) -> Iterator[Task]:
-        """What is listed, in order."""
+        """Yield the listed tasks, in order."""
         query = (
             "SELECT ordinal, key, problem, CASE WHEN options = ? THEN known ELSE '' END"
             " FROM models WHERE run = ? AND ordinal > ? ORDER BY ordinal LIMIT ?"
@@ -152,11 +152,11 @@ class Inventory:
             self._db.execute(_PUT, (self.options, done.known, *values, *place))
 
     def finish(self) -> int:
-        """Forget models that are no longer among the targets; returns how many."""
+        """Forget models that are no longer among the targets, and return how many."""
         return self._db.execute("DELETE FROM models WHERE run <> ?", (self._run,)).rowcount
 
     def rows(self) -> Iterator[Row]:
-        """Finished rows, in order."""
+        """Yield finished rows, in order."""
         names = ", ".join(f'"{column.name}"' for column in COLUMNS)
         query = (
             f"SELECT ordinal, {names} FROM models"
@@ -188,7 +188,7 @@ _PUT = (
 
 
 def _key(path: str) -> bytes:
-    """What a model is known by: its path; of a URL with secrets only their hash is kept."""
+    """Return the key of a model: its path; of secrets in a URL only the hash."""
     public = public_path(path)
     if public == path:
         return os.fsencode(path)

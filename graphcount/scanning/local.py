@@ -105,7 +105,7 @@ def _check(pool: ProcessPoolExecutor) -> None:
 def _next(
     chunk: tuple[T, ...], out: dict[Future[Worked[R]], tuple[T, ...]], window: int | None
 ) -> bool:
-    """Whether a chunk is to be given out now."""
+    """Return whether a chunk is to be given out now."""
     if not chunk or window is None or not out:
         return bool(chunk)
     return chunk[-1].ordinal - min(tasks[0].ordinal for tasks in out.values()) < window
@@ -135,7 +135,7 @@ def _one_by_one(call: Callable[[T], R], tasks: list[T], lost: Callable[[T], R]) 
 
 
 def _pool(jobs: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
-    """Fresh processes: neither threads nor open files of this one are in them."""
+    """Return fresh processes, without threads or open files of this one."""
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
@@ -146,7 +146,7 @@ def _pool(jobs: int, preload: Sequence[str] = ()) -> ProcessPoolExecutor:
 
 @contextmanager
 def _interrupts_later() -> Iterator[None]:
-    """Ctrl-C waits: a pool that is asked to work starts a process, and must know it to end it."""
+    """Delay Ctrl-C while a pool starts a process, which it must know to end it."""
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
         yield
@@ -174,7 +174,7 @@ def _start_server() -> None:
 
 
 def _begin() -> None:
-    """In each process: leave Ctrl-C to the parent, and end when the parent is gone."""
+    """Leave Ctrl-C to the parent process, and end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

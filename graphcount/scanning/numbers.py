@@ -9,14 +9,14 @@ ABSURD = 10**15
 
 
 def short(number: int) -> str:
-    """`9,999`, `26.9k`, `4.7e+28`."""
+    """Write a number: `9,999`, `26.9k`, `4.7e+28`."""
     if number < 10_000:
         return exact(number)
     return count(number) if number < ABSURD else _exponent(number)
 
 
 def size(number: int, binary: bool) -> str:
-    """Bytes: `1.50 MB`, `1.8e+29 B`."""
+    """Write bytes: `1.50 MB`, `1.8e+29 B`."""
     return nbytes(number, binary) if number < ABSURD else f"{_exponent(number)} B"
 
 

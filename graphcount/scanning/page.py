@@ -92,7 +92,7 @@ HEADS = (
     ("types", ""),
     ("opset", "n"),
     ("findings", ""),
-    ("alike", "n"),
+    ("same architecture", "n"),
     ("remarks", ""),
 )
 
@@ -102,10 +102,10 @@ def write_page(rows: Iterable[Row], file: IO[str], binary: bool) -> None:
     kept = list(islice(iter(rows := iter(rows)), MOST_ROWS))
     more = Counter(row["status"] for row in rows)
     status = more + Counter(row["status"] for row in kept)
-    alike = Counter(row["architecture"] for row in kept if row["architecture"])
+    architectures = Counter(row["architecture"] for row in kept if row["architecture"])
     file.write(_head(status, sum(more.values())))
     for row in kept:
-        file.write(f"<tr>{''.join(map(_cell, _cells(row, alike, binary)))}</tr>\n")
+        file.write(f"<tr>{''.join(map(_cell, _cells(row, architectures, binary)))}</tr>\n")
     file.write(f"</tbody></table>\n<script>{_SCRIPT}</script>\n</body></html>\n")
 
 
@@ -135,8 +135,8 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _cells(row: Row, alike: Counter[str], binary: bool) -> list[Cell]:
-    same = alike[row["architecture"]] if row["architecture"] else 0
+def _cells(row: Row, architectures: Counter[str], binary: bool) -> list[Cell]:
+    same = architectures[row["architecture"]] if row["architecture"] else 0
     types = " ".join(row["dtypes"] or ())
     findings = f"{row['findings']} {row['severity']}" if row["findings"] else ""
     rules = ", ".join(f"{rule} {times}" for rule, times in (row["rules"] or {}).items())

@@ -19,11 +19,11 @@ class Progress(Protocol):
     """Counts what goes by."""
 
     def listing(self, items: Iterable[T]) -> Iterator[T]:
-        """Targets as they are found."""
+        """Yield targets as they come."""
         ...
 
     def working(self, items: Iterable[T], total: int) -> Iterator[T]:
-        """Results as they come."""
+        """Yield results as they come."""
         ...
 
 
@@ -31,11 +31,11 @@ class Silent:
     """No progress."""
 
     def listing(self, items: Iterable[T]) -> Iterator[T]:
-        """Targets as they are found."""
+        """Yield targets as they come."""
         return iter(items)
 
     def working(self, items: Iterable[T], total: int) -> Iterator[T]:
-        """Results as they come."""
+        """Yield results as they come."""
         return iter(items)
 
 
@@ -46,7 +46,7 @@ class Shown:
         self._bar = bar
 
     def listing(self, items: Iterable[T]) -> Iterator[T]:
-        """Targets as they are found."""
+        """Yield targets as they come."""
         task = self._bar.add_task("listing", total=None)
         for item in items:
             self._bar.advance(task)
@@ -54,7 +54,7 @@ class Shown:
         self._bar.remove_task(task)
 
     def working(self, items: Iterable[T], total: int) -> Iterator[T]:
-        """Results as they come."""
+        """Yield results as they come."""
         task = self._bar.add_task("models", total=total)
         for item in items:
             self._bar.advance(task)
@@ -63,7 +63,7 @@ class Shown:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """Progress for the time of a scan."""
+    """Yield the progress for the time of a scan."""
     if quiet or not sys.stderr.isatty():
         yield Silent()
         return

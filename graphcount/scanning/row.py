@@ -79,7 +79,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def report_row(report: Report, fail_on: str) -> Row:
-    """The row of a model that was read."""
+    """Return the row of a model that was read."""
     row = {column.name: column.read(report) for column in COLUMNS if column.read is not None}
     row.update(identify(report)._asdict())
     worst = row["severity"]
@@ -93,7 +93,7 @@ def report_row(report: Report, fail_on: str) -> Row:
 
 
 def error_row(error: GraphcountError) -> Row:
-    """The row of a model that was not."""
+    """Return the row of a model that was not."""
     return {
         "path": error.path or "",
         "status": ERROR,
@@ -120,10 +120,10 @@ def _messages(report: Report) -> list[str]:
 
 
 def plain(row: Row) -> Row:
-    """A row with all columns, in their order."""
+    """Return a row with all columns, in their order."""
     return {column.name: row.get(column.name) for column in COLUMNS}
 
 
 def dumps(row: Row) -> str:
-    """A row as one line of JSON."""
+    """Return a row as one line of JSON."""
     return to_json(plain(row), None)

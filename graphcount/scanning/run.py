@@ -26,7 +26,7 @@ class Numbered(NamedTuple):
 def stream(
     targets: Iterable[Target], examine: Examine, analysis: Analysis, jobs: int, cluster: str | None
 ) -> Iterator[Outcome]:
-    """Outcomes in the order of targets, each as soon as all before it are there."""
+    """Yield outcomes in the order of targets, each as soon as all before it are there."""
     tasks = (Task(ordinal, *target) for ordinal, target in enumerate(targets))
     call = partial(_outcome, examine=examine, analysis=analysis)
     outcomes: Iterable[Numbered]
@@ -52,7 +52,7 @@ def stream(
 def work(
     tasks: Iterable[Task], examine: Examine, analysis: Analysis, jobs: int, cluster: str | None
 ) -> Iterator[Done]:
-    """Tasks of an inventory, as they are done."""
+    """Yield tasks of an inventory, as they are done."""
     call = partial(do, examine=examine, analysis=analysis)
     if cluster is not None:
         from graphcount.scanning.cluster import run as run_cluster

@@ -1,4 +1,4 @@
-"""What a scan found, on one screen."""
+"""The result of a scan on one screen."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from graphcount.units import exact
 if TYPE_CHECKING:
     from rich.table import Table
 
-SHOWN = 10
+TOP = 10
 """Rows of each table."""
 
 
-class Alike(NamedTuple):
+class SameArchitecture(NamedTuple):
     """Models with one architecture: how many, of how many parameters, and one of them."""
 
     models: int
@@ -33,7 +33,7 @@ class Alike(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Everything the summary says.
+    """The numbers of the summary.
 
     Attributes:
         status: Models by status.
@@ -41,8 +41,8 @@ class Summary(NamedTuple):
         severities: Models by the severity of their worst finding.
         largest: Rows with the most bytes of stored tensors.
         bad: The first rows that failed or were not read.
-        alike: Architectures that several models have, the most frequent first.
-        alike_models: Models that share their architecture with another.
+        shared: Architectures that several models have, the most frequent first.
+        sharing_models: Models that share their architecture with another.
     """
 
     status: Counter[str]
@@ -54,9 +54,9 @@ class Summary(NamedTuple):
     incomplete: int
     largest: tuple[Row, ...]
     bad: tuple[Row, ...]
-    alike: tuple[Alike, ...]
-    alike_groups: int
-    alike_models: int
+    shared: tuple[SameArchitecture, ...]
+    shared_architectures: int
+    sharing_models: int
 
 
 def summarize(inventory: Inventory) -> Summary:
@@ -72,15 +72,15 @@ def summarize(inventory: Inventory) -> Summary:
             errors[row["error"]] += 1
         if row["severity"]:
             severities[row["severity"]] += 1
-        if row["status"] != OK and len(bad) < SHOWN:
+        if row["status"] != OK and len(bad) < TOP:
             bad.append(row)
         for name in ("parameters", "file_nbytes", "external_nbytes"):
             sums[name] += row[name] or 0
         incomplete += bool(row["unknown"])
         if row["nbytes"] is not None:
             entry = (row["nbytes"], -number, row)
-            (heapq.heappush if len(largest) < SHOWN else heapq.heappushpop)(largest, entry)
-    groups, models, alike = _alike(inventory)
+            (heapq.heappush if len(largest) < TOP else heapq.heappushpop)(largest, entry)
+    groups, models, shared = _same_architecture(inventory)
     return Summary(
         status=status,
         errors=errors,
@@ -91,25 +91,25 @@ def summarize(inventory: Inventory) -> Summary:
         incomplete=incomplete,
         largest=tuple(row for _, _, row in sorted(largest, reverse=True, key=lambda e: e[:2])),
         bad=tuple(bad),
-        alike=alike,
-        alike_groups=groups,
-        alike_models=models,
+        shared=shared,
+        shared_architectures=groups,
+        sharing_models=models,
     )
 
 
-def _alike(inventory: Inventory) -> tuple[int, int, tuple[Alike, ...]]:
+def _same_architecture(inventory: Inventory) -> tuple[int, int, tuple[SameArchitecture, ...]]:
     grouped = (
         "SELECT count(*) AS n, max(parameters), min(path), count(DISTINCT weights) FROM inventory"
         " WHERE architecture IS NOT NULL GROUP BY architecture HAVING n > 1"
     )
     ((groups, models),) = inventory.query(f"SELECT count(*), sum(n) FROM ({grouped})")
-    rows = inventory.query(f"{grouped} ORDER BY n DESC, 3 LIMIT ?", SHOWN // 2)
-    alike = tuple(Alike(row[0], int(row[1] or 0), row[2], row[3]) for row in rows)
-    return groups, models or 0, alike
+    rows = inventory.query(f"{grouped} ORDER BY n DESC, 3 LIMIT ?", TOP // 2)
+    shared = tuple(SameArchitecture(row[0], int(row[1] or 0), row[2], row[3]) for row in rows)
+    return groups, models or 0, shared
 
 
 def render(summary: Summary, view: View) -> str:
-    """The summary as text."""
+    """Return the summary as text."""
     from rich.console import Console
     from rich.text import Text
 
@@ -128,11 +128,11 @@ def render(summary: Summary, view: View) -> str:
     total = sum(summary.status.values())
     console.print(Text(_plural(total, "model"), style="bold"))
     for label, text in _lines(summary, view):
-        console.print(Text(f"  {label:<13} {text}"))
+        console.print(Text(f"  {label:<18} {text}"))
     if total > 1:
         console.print(_largest(summary.largest, view))
-    if summary.alike:
-        console.print(_groups(summary.alike, view))
+    if summary.shared:
+        console.print(_groups(summary.shared, view))
     if summary.bad:
         console.print(_bad(summary.bad, summary.status, view))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
@@ -153,10 +153,10 @@ def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
         yield "findings", f"models by their worst: {_counted(Counter(order))}"
     if summary.incomplete:
         yield "unknowns", f"in {_plural(summary.incomplete, 'model')}"
-    if summary.alike_models:
-        some = summary.alike_groups
+    if summary.sharing_models:
+        some = summary.shared_architectures
         which = "one architecture" if some == 1 else f"one of {exact(some)} architectures"
-        yield "alike", f"{exact(summary.alike_models)} models have {which}"
+        yield "same architecture", f"{exact(summary.sharing_models)} models have {which}"
     yield "parameters", _exact(summary.parameters)
     yield "files", size(summary.file_nbytes, view.binary)
     if summary.external_nbytes:
@@ -164,7 +164,7 @@ def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
 
 
 def _exact(number: int) -> str:
-    """Exact, but for sums that only a dimension out of its mind can make."""
+    """Write a sum exactly, and shortened where only an absurd dimension can make it so large."""
     if not 10_000 <= number < ABSURD:
         return short(number)
     return f"{exact(number)} ({short(number)})"
@@ -201,9 +201,9 @@ def _largest(rows: Iterable[Row], view: View) -> Table:
     return table
 
 
-def _groups(alike: Iterable[Alike], view: View) -> Table:
+def _groups(shared: Iterable[SameArchitecture], view: View) -> Table:
     table = _table("one architecture", "models", "different files", "parameters")
-    for group in alike:
+    for group in shared:
         files = exact(group.weights) if group.weights else "?"
         table.add_row(
             _path(group.path, (view.width or 100) - 45),
@@ -236,6 +236,6 @@ def _bad(rows: Iterable[Row], status: Counter[str], view: View) -> Table:
 
 
 def _path(path: str, limit: int) -> str:
-    """The end of a long path tells more than its beginning."""
+    """Return the end of a long path, which says more than its beginning."""
     plain = safe(path, None)
     return plain if len(plain) <= limit else f"...{plain[3 - limit :]}"

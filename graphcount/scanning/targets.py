@@ -62,7 +62,7 @@ def expand(targets: Iterable[str], globs: Sequence[str] = DEFAULT_GLOBS) -> Iter
 
 
 def read_list(path: str) -> Iterator[str]:
-    """Targets of a list, one a line; empty lines and those that begin with `#` say nothing.
+    """Yield the targets of a list, one a line; empty lines and comments (`#`) are skipped.
 
     Args:
         path: A file, or `-` for standard input.
@@ -86,7 +86,7 @@ def _buffered(path: str) -> IO[bytes]:
 
 
 def _plain(target: str) -> str:
-    """A local path without the parts that say nothing: `./models//` is `models`."""
+    """Return a local path without redundant parts: `./models//` is `models`."""
     if has_scheme(target):
         return target
     first, *parts = target.split("/")
@@ -109,7 +109,7 @@ def _one(target: str, matches: Matches) -> Iterator[Target]:
 
 
 def _file(path: str, matches: Matches) -> Iterator[Target]:
-    """A file named or found: itself, or the members of an archive."""
+    """Yield a file itself, or the members of an archive."""
     place = path.partition("?")[0] if has_scheme(path) else path
     if not place.lower().endswith(".zip") or path.startswith("zip://"):
         yield Target(path)
@@ -127,7 +127,7 @@ def _file(path: str, matches: Matches) -> Iterator[Target]:
 
 
 def _glob(target: str) -> Iterator[Target]:
-    """Files below the part without wildcards whose whole path fits; `**` is any folders."""
+    """Yield files below the part without wildcards whose path matches; `**` is any folders."""
     match = re.search(r"[*?\[]", target)
     base = target[: match.start() if match else 0].rpartition("/")[0]
     if not base and target.startswith("/"):
@@ -142,7 +142,7 @@ def _glob(target: str) -> Iterator[Target]:
 
 
 def _regex(pattern: str) -> str:
-    """A glob over whole paths as a regular expression."""
+    """Return a glob over whole paths as a regular expression."""
     parts = []
     for token in re.split(r"(\*\*/|\*\*|\*|\?|\[[^]/]+\])", pattern):
         wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(token)
@@ -154,7 +154,7 @@ def _regex(pattern: str) -> str:
 
 
 def _walk(top: str, below: str, matches: Matches) -> Iterator[Target]:
-    """Files below a folder, local or in a store, names in order."""
+    """Yield files below a folder, local or in a store, names in order."""
     stack = [iter([(below, True)])]
     while stack:
         try:
@@ -180,7 +180,7 @@ def _walk(top: str, below: str, matches: Matches) -> Iterator[Target]:
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:
-    """Names in a folder, sorted, and whether each is a folder (a link to one is not)."""
+    """Return names in a folder, sorted, and whether each is a folder (a link to one is not)."""
     if has_scheme(folder):
         from graphcount.loading.remote import entries
 

@@ -42,7 +42,7 @@ def timebox(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _by_signal(seconds: float) -> Iterator[None]:
-    """Wall clock by SIGALRM; a process busy in C for longer is ended by SIGPROF."""
+    """Limit wall-clock time by SIGALRM; SIGPROF ends a process that stays in C code."""
     before = signal.signal(signal.SIGALRM, _over)
     if multiprocessing.parent_process() is not None:  # a worker may end, a caller may not
         signal.setitimer(signal.ITIMER_PROF, seconds + GRACE_S)
@@ -61,7 +61,7 @@ def _over(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def _by_thread(seconds: float) -> Iterator[None]:
-    """An exception set in this thread by another (workers of Dask run tasks in threads)."""
+    """Raise an exception from another thread (workers of Dask run tasks in threads)."""
     watch = _watch()
     over_at = time.monotonic() + seconds
     limit = watch.begin(threading.get_ident(), over_at)
@@ -94,7 +94,7 @@ class _Watch:
         self._thread: threading.Thread | None = None
 
     def begin(self, thread: int, over_at: float) -> int:
-        """Watch a thread until a time; returns the number of the limit."""
+        """Return watch a thread until a time; returns the number of the limit."""
         with self._lock:
             self._begun += 1
             self._limits[self._begun] = _Limit(thread, over_at)
@@ -104,7 +104,7 @@ class _Watch:
             return self._begun
 
     def end(self, number: int) -> None:
-        """Watch it no longer; nothing is raised after this."""
+        """Stop watching; nothing is raised after this."""
         with self._lock:
             self._limits.pop(number, None)
 
@@ -126,7 +126,7 @@ class _Watch:
 
 @cache
 def _watch() -> _Watch:
-    """The process's own."""
+    """Return the watch of this process."""
     return _Watch()
 
 

@@ -46,7 +46,7 @@ class Analysis:
     limits: Limits = DEFAULT_LIMITS
 
     def fingerprint(self) -> str:
-        """A short text that differs when an answer could: options and version."""
+        """Return a short text that differs when an answer could: options and version."""
         text = f"{__version__} {self!r}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -94,7 +94,7 @@ Outcome = Report | GraphcountError
 
 
 def look_at(path: str, examine: Examine, analysis: Analysis) -> Outcome:
-    """Examine one model; whatever goes wrong becomes an outcome."""
+    """Return examine one model; whatever goes wrong becomes an outcome."""
     public = public_path(path)
     try:
         with timebox(analysis.timeout_s):
@@ -153,7 +153,7 @@ def do(task: Task, examine: Examine, analysis: Analysis) -> Done:
 
 
 def _now(task: Task, analysis: Analysis) -> Known | None:
-    """Stamps as they are now; of external data files only those that the inventory knows of."""
+    """Return current stamps; of external data files only of those the inventory lists."""
     before = _known(task.known)
     try:
         current = stamp(task.path)
@@ -169,7 +169,7 @@ def _now(task: Task, analysis: Analysis) -> Known | None:
 
 
 def _learn(task: Task, now: Known | None, report: Report) -> str:
-    """What to remember of a model that was read; its stamp was taken before."""
+    """Return what to remember of a model; its stamp was taken before it was read."""
     places = (tensor.storage.location for tensor in report.tensors)
     sides = external_stamps(task.path, (place for place in places if place))
     if now is None or sides is None:

@@ -157,7 +157,7 @@ class Expr:
         return f"Expr({self})"
 
     def symbols(self) -> frozenset[str]:
-        """Names it depends on."""
+        """Return names it depends on."""
         return frozenset(_symbols(self))
 
 
@@ -165,12 +165,12 @@ Dim: TypeAlias = "int | Expr"
 
 
 def symbol(name: str) -> Expr:
-    """The dimension called `name`."""
+    """Return the dimension called `name`."""
     return Expr(((((name, 1),), 1),))
 
 
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """floor(a / b); multiplied out where that is exact for every value of the symbols.
+    """Return floor(a / b); multiplied out where that is exact for every value of the symbols.
 
     Raises:
         ZeroDivisionError: b is 0.
@@ -190,7 +190,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
 
 
 def _by_number(a: Expr, b: int) -> Dim:
-    """floor(a / b) in one form for what is equal, so that layers of a network add up.
+    """Return floor(a / b) in one form for what is equal, so that layers of a network add up.
 
     Whole multiples leave the quotient, floor((b*q + r) / b) = q + floor(r / b), until the number
     in it is at least 0 and below b; and a quotient of a quotient is one quotient,
@@ -214,7 +214,7 @@ def _by_number(a: Expr, b: int) -> Dim:
 
 
 def _quotient_and_number(dim: Expr) -> tuple[Dim, int, int] | None:
-    """x, m and c of floor(x / m) + c; None for what is not of that form."""
+    """Return x, m and c of floor(x / m) + c; None for what is not of that form."""
     numbers = [coefficient for monomial, coefficient in dim.terms if not monomial]
     others = [term for term in dim.terms if term[0]]
     if len(others) != 1 or others[0][1] != 1 or len(others[0][0]) != 1:
@@ -227,21 +227,21 @@ def _quotient_and_number(dim: Expr) -> tuple[Dim, int, int] | None:
 
 
 def ceildiv(a: Dim, b: Dim) -> Dim:
-    """ceil(a / b)."""
+    """Return ceil(a / b)."""
     if isinstance(b, int) and b > 0:
         return floordiv(a + (b - 1), b)
     return -floordiv(-a, b)
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
-    """The larger of two dimensions."""
+    """Return the larger of two dimensions."""
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
     return a if a == b else _atom("max", a, b)
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
-    """The smaller of two dimensions."""
+    """Return the smaller of two dimensions."""
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
     return a if a == b else _atom("min", a, b)
@@ -263,7 +263,7 @@ def evaluate(dim: Dim, values: Mapping[str, Dim]) -> Dim:
 
 
 def largest_number(dim: Dim) -> int:
-    """The number itself, or the largest coefficient, without its sign."""
+    """Return the number itself, or the largest coefficient, without its sign."""
     return max((abs(coefficient) for _, coefficient in _terms(dim)), default=0)
 
 
@@ -277,7 +277,7 @@ def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
 
 
 def _order(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
-    """Highest degree first, then by name."""
+    """Return highest degree first, then by name."""
     return -sum(power for _, power in monomial), tuple((str(f), power) for f, power in monomial)
 
 
@@ -318,7 +318,7 @@ def _factor(factor: Factor, power: int) -> str:
 
 
 def _number_in(dim: Dim) -> int:
-    """The term without symbols."""
+    """Return the term without symbols."""
     return next((number for monomial, number in _terms(dim) if not monomial), 0)
 
 
@@ -328,7 +328,7 @@ def _in_quotient(dim: Dim) -> str:
 
 
 def _exact_quotient(a: Dim, b: Dim) -> Dim | None:
-    """The quotient of a and b when b is a single term that divides every term of a."""
+    """Return the quotient of a and b when b is a single term that divides every term of a."""
     divisor = _terms(b)
     if len(divisor) != 1:
         return 1 if a == b else None

@@ -162,7 +162,7 @@ class _Parser:
 
 
 def _times(a: Dim, b: Dim) -> Dim:
-    """The product of two sizes.
+    """Return the product of two sizes.
 
     Raises:
         TooComplexError: It has a number beyond `LARGEST`.

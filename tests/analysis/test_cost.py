@@ -249,7 +249,7 @@ def test_words_and_number_agree_in_bodies(save: Save) -> None:
     assert told == {
         (3 * 5 * PRODUCT, f"{once}; runs 15 times"),
         (PRODUCT, once),
-        (0, f"{once}; not counted: of the branches of an If only the dearest is"),
+        (0, f"{once}; not counted: of the branches of an If only the most expensive one is"),
     }
 
 

@@ -448,7 +448,7 @@ def test_a_scale_stands_behind_every_kind_of_norm(of: Of, op_type: str) -> None:
 def test_a_single_number_needs_a_name_to_be_learned(of: Of, name: str, kind: Kind) -> None:
     row = of([N("Mul", ["x", name], ["y"])], {name: floats()})[name]
     assert (row.kind, row.role) == kind
-    assert row.reason == f"{'named scalar' if kind[1] == 'scale' else 'single number'} of Mul"
+    assert row.reason == f"{'named scalar' if kind[1] == 'scale' else 'single value'} of Mul"
 
 
 def test_a_named_scalar_is_learned_behind_a_function_too(of: Of) -> None:
@@ -640,7 +640,7 @@ def test_an_initial_state_is_learned_when_it_varies(of: Of, filled: bool) -> Non
         "R": ("parameter", "recurrent weight"),
         "B": ("parameter", "bias"),
         "h0": (kind, "initial state"),
-        "c0": ("constant", "initial state"),  # a single number
+        "c0": ("constant", "initial state"),  # a single value
     }
     assert rows["h0"].reason.endswith("initial state of LSTM")
 

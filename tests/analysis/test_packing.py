@@ -71,7 +71,7 @@ def test_sizes_that_a_packed_weight_does_not_have_are_not_believed(
     report = graphcount.count(path, cost=False)
     assert report.totals.parameters == (192 if numbers is None else numbers)
     assert report.totals.lower_bound == (numbers is None)
-    assert [unknown.what for unknown in report.doubts] == ["packed numbers"] * (numbers is None)
+    assert [unknown.what for unknown in report.doubts] == ["packed data"] * (numbers is None)
 
 
 def test_matmul_bnb4(save: Save) -> None:

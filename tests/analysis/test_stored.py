@@ -113,7 +113,7 @@ def test_raw_data_of_another_size_is_unknown(code: int, change: int) -> None:
     right = len(tensor.raw_data)
     tensor.raw_data = (tensor.raw_data + bytes(100))[: right + change]
     found = stored(tensor)
-    assert [unknown.what for unknown in found.unknowns] == ["payload"]
+    assert [unknown.what for unknown in found.unknowns] == ["tensor data"]
     assert str(right) in found.unknowns[0].why
     assert str(right + change) in found.unknowns[0].why
     assert (found.elements, found.nbytes) == (20, right)
@@ -127,7 +127,7 @@ def test_typed_field_with_too_few_numbers_is_unknown(code: int, count: int) -> N
     values: Any = [b"a"] * count if code == TensorProto.STRING else [1] * count
     tensor = helper.make_tensor("w", code, [count], values)
     tensor.dims[0] = count * 12
-    assert [unknown.what for unknown in stored(tensor).unknowns] == ["payload"]
+    assert [unknown.what for unknown in stored(tensor).unknowns] == ["tensor data"]
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -135,7 +135,7 @@ def test_typed_field_with_too_many_numbers_is_unknown(code: int) -> None:
     values: Any = [b"a"] * 40 if code == TensorProto.STRING else [1] * 40
     tensor = helper.make_tensor("w", code, [40], values)
     tensor.dims[0] = 30
-    assert [unknown.what for unknown in stored(tensor).unknowns] == ["payload"]
+    assert [unknown.what for unknown in stored(tensor).unknowns] == ["tensor data"]
 
 
 def test_small_varints_are_counted_one_by_one() -> None:
@@ -157,11 +157,11 @@ def test_large_varints_are_bounded_by_their_bytes() -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"raw_data": bytes(8), "float_data": [1.0, 2.0]}, "more than one payload"),
-        ({"float_data": [1.0, 2.0], "int64_data": [1, 2]}, "more than one payload"),
-        ({}, "no payload: 8 bytes are missing"),
-        ({"int64_data": [1, 2]}, "float32 numbers in int64_data"),
-        ({"string_data": [b"a", b"b"]}, "float32 numbers in string_data"),
+        ({"raw_data": bytes(8), "float_data": [1.0, 2.0]}, "more than one data field"),
+        ({"float_data": [1.0, 2.0], "int64_data": [1, 2]}, "more than one data field"),
+        ({}, "no tensor data: 8 bytes are missing"),
+        ({"int64_data": [1, 2]}, "float32 elements in int64_data"),
+        ({"string_data": [b"a", b"b"]}, "float32 elements in string_data"),
         ({"raw_data": bytes(8), "segment": TensorProto.Segment(begin=0)}, "segments"),
         (
             {
@@ -182,7 +182,7 @@ def test_payload_that_cannot_be_trusted_is_unknown(fields: dict[str, Any], why: 
 
 def test_raw_data_of_strings_is_unknown() -> None:
     found = stored(TensorProto(name="w", data_type=8, dims=[2], raw_data=b"ab"))
-    assert [unknown.why for unknown in found.unknowns] == ["string numbers in raw_data"]
+    assert [unknown.why for unknown in found.unknowns] == ["string elements in raw_data"]
 
 
 @pytest.mark.parametrize("code", [0, 29, 99, -1])
@@ -251,8 +251,8 @@ def side_tensor(**fields: Any) -> TensorProto:
             external(problems=(Problem("EXT006", "external data", "missing"),)),
             ["external data"],
         ),
-        ({"raw_data": bytes(8)}, external(), ["payload"]),
-        ({"float_data": [1.0, 2.0]}, external(), ["payload"]),
+        ({"raw_data": bytes(8)}, external(), ["tensor data"]),
+        ({"float_data": [1.0, 2.0]}, external(), ["tensor data"]),
         ({"data_type": 8}, external(), ["external data"]),
         ({"data_type": 0}, external(), ["element type"]),
         ({"dims": [-2]}, external(), ["tensor size"]),
@@ -391,10 +391,10 @@ def test_sparse_tensor_counts_cells_and_values() -> None:
         (lambda s: s.dims.__setitem__(0, -4), "tensor size"),
         (lambda s: s.dims.__setitem__(slice(None), [2]), "sparse tensor"),
         (lambda s: s.dims.__setitem__(slice(None), [2**40, 2**40]), "tensor size"),
-        (lambda s: s.values.ClearField("float_data"), "payload"),
+        (lambda s: s.values.ClearField("float_data"), "tensor data"),
         (lambda s: s.values.ClearField("data_type"), "element type"),
         (lambda s: s.ClearField("indices"), "element type"),
-        (lambda s: setattr(s.indices, "raw_data", bytes(23)), "payload"),
+        (lambda s: setattr(s.indices, "raw_data", bytes(23)), "tensor data"),
     ],
     ids=["negative", "too many", "overflow", "no values", "no type", "no indices", "short"],
 )
@@ -420,32 +420,32 @@ def raw(data_type: int, dims: list[int], nbytes: int) -> TensorProto:
     [
         (raw(1, [-1, 3], 4), [("TEN001", "tensor size", {"dims": [-1, 3]})]),
         (raw(1, [2**32, 2**31], 4), [("TEN002", "tensor size", {"dims": [2**32, 2**31]})]),
-        (raw(1, [5], 16), [("TEN003", "payload", {"expected": 20, "found": 16})]),
-        (raw(1, [5], 24), [("TEN003", "payload", {"expected": 20, "found": 24})]),
+        (raw(1, [5], 16), [("TEN003", "tensor data", {"expected": 20, "found": 16})]),
+        (raw(1, [5], 24), [("TEN003", "tensor data", {"expected": 20, "found": 24})]),
         (raw(99, [5], 20), [("TEN004", "element type", {})]),
         (raw(0, [5], 20), [("TEN004", "element type", {})]),
         (
             TensorProto(name="w", data_type=1, dims=[2], raw_data=bytes(8), float_data=[1, 2]),
-            [("TEN005", "payload", {})],
+            [("TEN005", "tensor data", {})],
         ),
         (
             TensorProto(name="w", data_type=1, dims=[2], int32_data=[1, 2]),
-            [("TEN006", "payload", {})],
+            [("TEN006", "tensor data", {})],
         ),
         (
             TensorProto(name="w", data_type=1, dims=[3]),
-            [("TEN007", "payload", {"expected": 12, "found": 0})],
+            [("TEN007", "tensor data", {"expected": 12, "found": 0})],
         ),
         (
             TensorProto(name="w", data_type=1, dims=[3], float_data=[1, 2]),
-            [("TEN003", "payload", {"elements": 3, "found": 8})],
+            [("TEN003", "tensor data", {"elements": 3, "found": 8})],
         ),
         (
             TensorProto(
                 name="w", data_type=1, dims=[1], raw_data=bytes(4),
                 segment=TensorProto.Segment(begin=0, end=1),
             ),
-            [("TEN014", "payload", {})],
+            [("TEN014", "tensor data", {})],
         ),
     ],
 )  # fmt: skip
@@ -511,7 +511,7 @@ def test_external_data_has_no_numbers_in_the_file() -> None:
     tensor.data_location = TensorProto.EXTERNAL
     both = stored(tensor)
     assert [problem.rule for problem in both.problems] == ["EXT006", "TEN005"]
-    assert "8 bytes in the file at once" in both.problems[1].why
+    assert "8 bytes in the file as well" in both.problems[1].why
     assert (both.nbytes, both.in_file_nbytes, both.absent_nbytes) == (8, 0, 0)
     words = TensorProto(name="w", data_type=8, dims=[2], data_location=TensorProto.EXTERNAL)
     words.external_data.add(key="location", value="w.bin")

@@ -83,9 +83,9 @@ def test_typed_fields_give_the_bytes_of_raw_data(
         (7, b"\x01" * 99 + b"\xff" * 9 + b"\x01", ""),
         (7, b"\x01" * 50 + b"\xff" * 10 + b"\x01" + b"\x01" * 49, "longer than 10 bytes"),
         (7, b"\xff" * 500 + b"\x01" * 99, "longer than 10 bytes"),
-        (7, b"\x01" * 101, "101 numbers where dims and type ask for 100"),
-        (7, b"\x81\x01" * 99, "99 numbers where dims and type ask for 100"),
-        (5, b"\x81\x01" * 51, "51 numbers where dims and type ask for 50"),  # int4: two a number
+        (7, b"\x01" * 101, "101 elements where dims and type ask for 100"),
+        (7, b"\x81\x01" * 99, "99 elements where dims and type ask for 100"),
+        (5, b"\x81\x01" * 51, "51 elements where dims and type ask for 50"),  # int4: two a number
         (5, b"\x81\x01" * 50, ""),
     ],
 )

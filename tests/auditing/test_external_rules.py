@@ -74,7 +74,7 @@ def test_one_finding_a_cause_not_one_a_tensor(tmp_path: Path, audit: Any) -> Non
     assert finding.evidence["tensors"] == 50
     assert len(finding.evidence["names"]) == 10
     assert finding.where["tensor"] == "w0"
-    assert "2 side files" in finding.message
+    assert "2 external data files" in finding.message
 
 
 @POSIX

@@ -182,7 +182,7 @@ def sparse(indices: list[Any], dims: list[int], values: int = 3) -> Change:
         ([3, 0, 19], [4, 5], "ascend"),
         ([3, 3, 19], [4, 5], "ascend"),
         ([[0, 3], [0, 0], [3, 4]], [4, 5], "ascend"),
-        ([0, 3], [4, 5], "index numbers"),
+        ([0, 3], [4, 5], "indices"),
         ([0, 1, 2], [2], "cells"),
     ],
 )

@@ -81,8 +81,8 @@ def test_matmul(run: Run, fixtures: Path) -> None:
 @pytest.mark.parametrize(
     ("node", "words"),
     [
-        ("node_Reshape_7", "moves or converts numbers: no MACs"),
-        ("node_relu_1", "works on numbers one by one: no MACs"),
+        ("node_Reshape_7", "moves or converts values: no MACs"),
+        ("node_relu_1", "works on values one by one: no MACs"),
     ],
 )
 def test_operators_without_macs(run: Run, fixtures: Path, node: str, words: str) -> None:

@@ -61,7 +61,7 @@ def test_the_largest_come_first_with_their_share(fixtures: Path) -> None:
     assert first.endswith("98.82 kB   91.7%")  # 4·(192·128 + 128) of 107,720 bytes
     conv = next(line for line in lines if line.startswith("  Conv"))
     assert conv.endswith("93.1%")  # 16·(294,000 + 54,000) of 5,981,696 MACs
-    assert "at most 501.76 kB, at node_relu" in text
+    assert "peak 501.76 kB, at node_relu" in text
 
 
 def test_what_is_left_out_is_summed(fixtures: Path) -> None:

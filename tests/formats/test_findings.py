@@ -33,7 +33,7 @@ def report(fixtures: Path) -> Report:
     findings = (
         Finding("EXT002", "critical", "W: leaves", {"path": 'g/i[0]"W"', "offset": 1234}, {}),
         Finding("EXT002", "critical", f"{HOSTILE}: leaves", {"tensor": HOSTILE}, {"n": 1}),
-        Finding("TEN012", "low", "2 tensors " + "of the same numbers " * 12, {}, {}),
+        Finding("TEN012", "low", "2 tensors " + "of the same data " * 12, {}, {}),
     )
     return replace(counted, findings=findings, audit=ROW)
 

@@ -83,7 +83,7 @@ def test_no_format_lets_a_raw_control_character_through(
 def test_no_format_lets_one_through_in_a_dimension_or_the_peak(
     name: str, size: str | int, tmp_path: Path
 ) -> None:
-    """Sizes of free dimensions are in formulas, the largest moment is named by its node."""
+    """Sizes of dynamic dimensions are in formulas, the largest moment is named by its node."""
     node = helper.make_node("Softmax", ["x"], ["y"], "peak\x1b[2J\u202e")
     values = [helper.make_tensor_value_info(v, TensorProto.FLOAT, [size, 2]) for v in "xy"]
     graph = helper.make_graph([node], "g", values[:1], values[1:])

@@ -87,14 +87,14 @@ def test_a_share_is_exact(report: Report) -> None:
 
 
 def test_an_unknown_fails_what_is_only_a_lower_bound(report: Report) -> None:
-    unsure = replace(report, unknown=(Unknown("W", "payload", "it is missing"),))
+    unsure = replace(report, unknown=(Unknown("W", "tensor data", "it is missing"),))
     assert not verdict(unsure, "parameters=1G").kept
-    assert "at least 26,926, not exact: W: payload" in verdict(unsure, "parameters=1G").message
+    assert "at least 26,926, not exact: W: tensor data" in verdict(unsure, "parameters=1G").message
     assert verdict(unsure, "file_nbytes=1GB").kept
 
 
 def test_what_is_surely_over_is_over_although_not_exact(report: Report) -> None:
-    unsure = replace(report, unknown=(Unknown("W", "payload", "it is missing"),))
+    unsure = replace(report, unknown=(Unknown("W", "tensor data", "it is missing"),))
     assert verdict(unsure, "parameters=1").rule == "BUD001"
 
 
@@ -243,8 +243,8 @@ def test_a_formula_asks_for_sizes(fixtures: Path) -> None:
     subject = Subject(report)
     for name, said in (
         ("macs", "macs is 373856*batch; give sizes with --dim (limit 1)"),
-        ("flops", "flops depends on free dimensions; give sizes with --dim (limit 1)"),
-        ("peak_activation_nbytes", "peak_activation_nbytes depends on free dimensions;"),
+        ("flops", "flops depends on dynamic dimensions; give sizes with --dim (limit 1)"),
+        ("peak_activation_nbytes", "peak_activation_nbytes depends on dynamic dimensions;"),
     ):
         row = verdict(report, f"{name}=1")
         assert (row.rule, row.kept, row.value) == ("BUD002", False, None)
@@ -287,8 +287,8 @@ def test_an_unknown_spoils_what_depends_on_it(
 
 
 def test_a_lower_bound_in_bytes_has_a_human_size(report: Report) -> None:
-    unsure = replace(report, unknown=(Unknown("W", "payload", "gone"),))
+    unsure = replace(report, unknown=(Unknown("W", "tensor data", "gone"),))
     assert verdict(unsure, "nbytes=1 MB").message == (
-        "nbytes is at least 107,720 bytes (107.72 kB), not exact: W: payload: gone"
+        "nbytes is at least 107,720 bytes (107.72 kB), not exact: W: tensor data: gone"
         " (limit 1,000,000 bytes (1 MB))"
     )

@@ -443,7 +443,7 @@ def test_side_files_elsewhere_are_looked_at_up_to_a_bound(packed: str) -> None:
     (problem,) = locate(tensor(("location", "./sub/w.bin")), packed, cache).problems
     assert (problem.rule, problem.why) == (
         "EXT006",
-        "more than 1,000 side files; ./sub/w.bin is not looked at",
+        "more than 1,000 external data files; ./sub/w.bin is not looked at",
     )
 
 

@@ -43,5 +43,5 @@ def test_lists_are_decoded_alike(
     mask = (1 << 8 * width) - 1
     expected = b"".join((number & mask).to_bytes(width, "little") for number in NUMBERS)
     assert b"".join(fixed_width(blocks, width, len(NUMBERS))) == expected
-    with pytest.raises(DamagedError, match="11 numbers where dims and type ask for 12"):
+    with pytest.raises(DamagedError, match="11 elements where dims and type ask for 12"):
         list(fixed_width(blocks, width, 12))

@@ -61,5 +61,5 @@ def _dense(
 ) -> Iterator[bytes]:
     six = tensor.dtype is not None and tensor.dtype.bits == 6
     if six and any(field.field == "int32_data" for field in tensor.data_fields):
-        raise UnreadError.of("type", "6-bit numbers in int32_data have no raw form here")
+        raise UnreadError.of("type", "6-bit elements in int32_data have no raw form here")
     yield from reader.chunks(tensor, external)

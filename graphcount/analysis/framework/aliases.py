@@ -53,14 +53,14 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
         names = listed([one.name for one in certain])
         sentence = (
             f"The exporter merged {len(certain)} parameters into equal ones ({names}):"
-            f" {more:,} numbers more than stored."
+            f" {more:,} elements more than stored."
         )
         found.append(Adjustment(more, more, more, sentence))
     if doubtful:
         more = sum(one.elements for one in doubtful)
         names = listed([one.name for one in doubtful])
         sentence = (
-            f"The exporter merged {names} into equal tensors: {more:,} numbers more than stored,"
+            f"The exporter merged {names} into equal tensors: {more:,} elements more than stored,"
             " unless they are buffers."
         )
         found.append(Adjustment(0, more, more, sentence))

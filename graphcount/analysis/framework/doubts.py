@@ -31,7 +31,7 @@ def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
     if _foreign(evidence, signature):
         sizes.doubts.append("Some weights belong to nodes that torch.export did not make.")
     if _tied_by_value(evidence, sizes):
-        sizes.doubts.append("A product may share the numbers of an embedding table.")
+        sizes.doubts.append("A product may share the data of an embedding table.")
     for name in _pairs(evidence, signature):
         sizes.doubts.append(f"{name[:120]} may hold complex numbers as pairs.")
         break

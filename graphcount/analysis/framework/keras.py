@@ -36,7 +36,7 @@ def zero_recurrent_bias(evidence: Evidence) -> Iterable[Adjustment]:
         return []
     sentence = (
         f"The recurrent half of the bias is zeros ({listed(names)}): Keras has one bias, ONNX two,"
-        f" so {removed:,} numbers are no parameters."
+        f" so {removed:,} elements are no parameters."
     )
     return [Adjustment(-removed, 0, -removed, sentence)]
 

@@ -24,7 +24,7 @@ def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
         if rows and len(halves) == len(rows):
             removed = sum(halves)
             sentence = (
-                f"The binary model stores both signs of its coefficients: {removed:,} numbers"
+                f"The binary model stores both signs of its coefficients: {removed:,} elements"
                 " repeat others with the sign changed."
             )
             found.append(Adjustment(-removed, -removed, -removed, sentence))

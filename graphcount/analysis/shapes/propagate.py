@@ -143,7 +143,7 @@ class Propagation:
             return
         given = zip(record.inputs, facts.inputs, strict=True)
         if all(complete(shape) is not None for name, shape in given if name):
-            self.note(node.id, why or "its size depends on the numbers that enter it")
+            self.note(node.id, why or "its size depends on the values that enter it")
 
     def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
         """What a rule makes of the facts, and why not more."""

@@ -1,8 +1,8 @@
-"""A comparison of the input's numbers decides whether the model is asked at all.
+"""A comparison of the input's values decides whether the model is asked at all.
 
 What it does:
-    Looks for choices (Where, If, masks, indices, loops) whose condition compares numbers of an
-    input with stored numbers, and of which one side leaves out a good part of the weights: a stored
+    Looks for choices (Where, If, masks, indices, loops) whose condition compares values of an
+    input with stored values, and of which one side leaves out a good part of the weights: a stored
     answer, or the input itself, in the place of what the model computes. Prints the path from the
     input through the comparison and the choice to the output.
 
@@ -71,7 +71,7 @@ def _other(branch: Branch) -> str:
         return "nothing"
     if branch.select.form == "sum":
         return "is changed"
-    return "stored numbers" if branch.stored else "a way around them"
+    return "stored values" if branch.stored else "a way around them"
 
 
 def _shown(path: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """A branch is decided before any input is seen.
 
 What it does:
-    Reports If nodes, and Where nodes with a condition of one number, whose condition depends on no
+    Reports If nodes, and Where nodes with a condition of one element, whose condition depends on no
     input of the model, not even on its shape; also loops that never run.
 
 Why it matters:

@@ -11,7 +11,7 @@ Example:
     `location: "../../etc/passwd"`
 
 What to do:
-    Do not load the model. Ask for one whose side files lie beside it.
+    Do not load the model. Ask for one whose external data files lie beside it.
 
 References:
     CVE-2022-25882, CVE-2024-27318; onnx/docs/ExternalDataSecurity.md.

@@ -1,9 +1,9 @@
-"""A side file is reached through a symbolic link.
+"""An external data file is reached through a symbolic link.
 
 What it does:
-    Reports side files that are links, or lie behind one. A link that leaves the model's folder (and
-    the folder of the file that the model's own path leads to) is critical and not followed; one
-    that stays inside, as Hugging Face caches keep files, is told as info.
+    Reports external data files that are links, or lie behind one. A link that leaves the model's
+    folder (and the folder of the file that the model's own path leads to) is critical and not
+    followed; one that stays inside, as Hugging Face caches keep files, is reported as info.
 
 Why it matters:
     A link in an unpacked archive makes any file on the machine the weights of a model.

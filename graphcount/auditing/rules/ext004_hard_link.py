@@ -1,7 +1,7 @@
-"""A side file has another name somewhere else.
+"""An external data file has another name somewhere else.
 
 What it does:
-    Reports side files with more than one hard link. They are sized and not read.
+    Reports external data files with more than one hard link. They are sized and not read.
 
 Why it matters:
     A hard link looks like an ordinary file, and can be a name for a file outside of the folder that

@@ -1,7 +1,8 @@
-"""A side file is no regular file.
+"""An external data file is no regular file.
 
 What it does:
-    Reports side files that are a folder, a FIFO, a device or a socket. They are not opened.
+    Reports external data files that are a folder, a FIFO, a device or a socket. They are not
+    opened.
 
 Why it matters:
     Opening a FIFO blocks for ever; a device may never end or have effects.

@@ -1,17 +1,17 @@
-"""A side file is missing.
+"""An external data file is missing.
 
 What it does:
-    Reports side files that are not there or cannot be looked at.
+    Reports external data files that are not there or cannot be looked at.
 
 Why it matters:
-    Without them the model does not load. Dimensions still say how many numbers it has, but nothing
+    Without them the model does not load. Dimensions still say how many elements it has, but nothing
     says that they exist.
 
 Example:
     `model.onnx` was copied, `model.onnx.data` was not.
 
 What to do:
-    Put the side files beside the model, under the names it states.
+    Put the external data files beside the model, under the names it states.
 
 References:
     onnx/docs/ExternalDataSecurity.md.

@@ -1,17 +1,17 @@
 """External data reaches beyond the end of its file.
 
 What it does:
-    Compares offset and length of each tensor with the size of its side file.
+    Compares offset and length of each tensor with the size of its external data file.
 
 Why it matters:
-    The file was cut or exchanged, or the numbers were made up: readers that do not check read past
-    the end.
+    The file was cut or exchanged, or offset and length were made up: readers that do not check read
+    past the end.
 
 Example:
     offset 4096 and 1,024 bytes in a file of 2,048 bytes.
 
 What to do:
-    Get the side file again; compare its SHA-256 with the sender's.
+    Get the external data file again; compare its SHA-256 with the sender's.
 
 References:
     onnx/docs/ExternalDataSecurity.md.

@@ -12,7 +12,7 @@ Example:
     A location with a NUL: `weights.bin`, then what only some readers see.
 
 What to do:
-    Ask for a model whose side files have plain relative names.
+    Ask for a model whose external data files have plain relative names.
 
 References:
     onnx/docs/ExternalDataSecurity.md.

@@ -1,18 +1,18 @@
 """A checksum of external data is wrong.
 
 What it does:
-    Computes the SHA-1 of each side file that states one (the key `checksum`, as onnx.proto defines
-    it) and compares. Files that are too large to be read unasked are named as not compared (info).
-    Text that is no SHA-1 at all is medium. No runtime looks at this key.
+    Computes the SHA-1 of each external data file that states one (the key `checksum`, as onnx.proto
+    defines it) and compares. Files that are too large to be read unasked are named as not compared
+    (info). Text that is no SHA-1 at all is medium. No runtime looks at this key.
 
 Why it matters:
-    The side file is not the one the model was saved with.
+    The external data file is not the one the model was saved with.
 
 Example:
     `checksum` of a file whose last bytes were changed.
 
 What to do:
-    Get model and side files again, together.
+    Get model and external data files again, together.
 
 References:
     onnx.proto, TensorProto.external_data.
@@ -79,7 +79,7 @@ def _compared(
 def _not_compared(context: Context, files: Sequence[External]) -> Finding:
     location = files[0].data.location
     nbytes = sum(file.data.nbytes or 0 for file in files)
-    more = and_more(len(files) - 1, "side file")
+    more = and_more(len(files) - 1, "external data file")
     return RULE.finding(
         f"{location} was not compared with its checksum{more}: {nbytes:,} bytes; --deep does it",
         {"location": location, **place(context, files[0].stored)},

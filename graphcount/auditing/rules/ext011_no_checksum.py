@@ -1,7 +1,7 @@
 """External data without a checksum.
 
 What it does:
-    Says how many tensors lie in side files that no checksum binds to the model.
+    Says how many tensors lie in external data files that no checksum binds to the model.
 
 Why it matters:
     A digest of the model file does not cover its weights then: they can be exchanged and the model
@@ -36,6 +36,6 @@ def check(context: Context) -> Iterable[Finding]:
             RULE,
             context,
             [external.stored for external in bare],
-            f"{counted(len(bare), 'tensor')} in {counted(len(locations), 'side file')} "
+            f"{counted(len(bare), 'tensor')} in {counted(len(locations), 'external data file')} "
             "without a checksum",
         )

@@ -1,8 +1,8 @@
-"""Tensors share bytes of a side file.
+"""Tensors share bytes of an external data file.
 
 What it does:
-    Compares the ranges of all tensors of a side file. Ranges that overlap in part are medium;
-    several tensors that name the same range are told as info.
+    Compares the ranges of all tensors of an external data file. Ranges that overlap in part are
+    medium; several tensors that name the same range are reported as info.
 
 Why it matters:
     Partly shared bytes mean something else to each tensor: at least one of them does not hold what

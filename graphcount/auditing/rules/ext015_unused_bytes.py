@@ -1,8 +1,8 @@
-"""Bytes of a side file that no tensor owns.
+"""Bytes of an external data file that no tensor owns.
 
 What it does:
-    Adds up the ranges of all tensors of a side file and reports gaps of more than 64 KiB, which
-    alignment does not explain. A deep audit also looks whether a gap of any size begins as a
+    Adds up the ranges of all tensors of an external data file and reports gaps of more than 64 KiB,
+    which alignment does not explain. A deep audit also looks whether a gap of any size begins as a
     program, an archive or a pickle.
 
 Why it matters:

@@ -5,14 +5,14 @@ What it does:
     information.
 
 Why it matters:
-    Many tools check and pack the side files of initializers only; the others are loaded without a
-    check, or get lost.
+    Many tools check and pack the external data files of initializers only; the others are loaded
+    without a check, or get lost.
 
 Example:
-    A Constant node whose value lies in a side file.
+    A Constant node whose value lies in an external data file.
 
 What to do:
-    Turn the tensors into initializers, or put their numbers into the model.
+    Turn the tensors into initializers, or put their data into the model.
 
 References:
     onnxruntime pull requests 26776, 29011.
@@ -52,5 +52,5 @@ def check(context: Context) -> Iterable[Finding]:
     if unusual:
         first = unusual[0].name or UNNAMED
         more = and_more(len(unusual) - 1, "tensor")
-        message = f"{first} is no initializer and lies in a side file{more}"
+        message = f"{first} is no initializer and lies in an external data file{more}"
         yield about_tensors(RULE, context, unusual, message)

@@ -4,7 +4,8 @@ What it does:
     Reports tensors with external_data whose data_location is not EXTERNAL.
 
 Why it matters:
-    One reader takes the numbers in the file, another those in the side file: two models in one.
+    One reader takes the data in the model file, another that in the external data file: two models
+    in one.
 
 Example:
     raw_data, and a location beside it, with data_location DEFAULT.

@@ -1,4 +1,4 @@
-"""A side file is the model file itself.
+"""An external data file is the model file itself.
 
 What it does:
     Reports locations that lead back to the model.

@@ -2,7 +2,7 @@
 
 What it does:
     Compares the size of the model file with 2 GiB - 1. Such a file is counted here, since its
-    payload is not read, but standard input and ONNX's text forms are read up to a size only (an
+    tensor data is not read, but standard input and ONNX's text forms are read up to a size only (an
     error).
 
 Why it matters:

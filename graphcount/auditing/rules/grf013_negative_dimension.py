@@ -4,8 +4,8 @@ What it does:
     Reports dimensions below zero in the declared shapes of the model's inputs and outputs.
 
 Why it matters:
-    -1 is a habit of other frameworks, not ONNX: a free dimension has a name or nothing. Tools that
-    multiply dimensions get negative sizes.
+    -1 is a habit of other frameworks, not ONNX: a dynamic dimension has a name or nothing. Tools
+    that multiply dimensions get negative sizes.
 
 Example:
     Input `x` of shape [-1, 3, 224, 224].

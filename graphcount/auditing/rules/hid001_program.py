@@ -1,9 +1,9 @@
 """A program, archive or pickle lies in the model.
 
 What it does:
-    Looks at the beginning of every string, of lists of numbers in attributes (as bytes, as 32- and
+    Looks at the beginning of every string, of lists of values in attributes (as bytes, as 32- and
     as 64-bit numbers), of unknown fields inside the graph and, in a deep audit, of every tensor and
-    side file: ELF, PE, Mach-O, WebAssembly, zip, 7z, gzip, xz, bzip2, RAR,
+    external data file: ELF, PE, Mach-O, WebAssembly, zip, 7z, gzip, xz, bzip2, RAR,
     pickle, script. A magic number is not enough; the header must be whole. Base64 text that decodes
     to one is medium.
 
@@ -115,7 +115,7 @@ def _lists(context: Context) -> Iterator[Finding]:
     if hits:
         place, attribute, kind = hits[0]
         yield RULE.finding(
-            f"the numbers of attribute {attribute.name!r} begin as {kind}"
+            f"the values of attribute {attribute.name!r} begin as {kind}"
             f"{and_more(len(hits) - 1, 'attribute')}",
             {"node": place, "attribute": attribute.name, "offset": attribute.offset},
             looks_like=kind,

@@ -5,7 +5,7 @@ What it does:
     in.
 
 Why it matters:
-    Which version of the operator is meant is not said; runtimes refuse the model or guess.
+    Which version of the operator is meant is not known; runtimes refuse the model or guess.
 
 Example:
     A node of `com.microsoft` in a model that imports `ai.onnx` only.

@@ -3,7 +3,7 @@
 What it does:
     Looks in every string for credentials by their published shapes: keys and tokens of AWS, Azure,
     GitHub, GitLab, Google, Hugging Face, npm, OpenAI, Slack, Stripe; JSON web tokens, private keys,
-    passwords in URLs. They are shown by four characters and their length.
+    passwords in URLs. They appear as four characters and their length.
 
 Why it matters:
     Whoever gets the model gets the key.

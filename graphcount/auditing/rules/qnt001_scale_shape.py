@@ -1,12 +1,12 @@
 """A quantization scale or zero point does not fit its data.
 
 What it does:
-    Checks quantized operators: scale and zero point have the same shape; that is one number, or as
+    Checks quantized operators: scale and zero point have the same shape; that is one value, or as
     many as the axis (or the blocks) ask for; the zero point has the type of the quantized data.
 
 Why it matters:
     Kernels index scales by channel. Where there are too few, they read beyond them; where the type
-    differs, every number is off.
+    differs, every value is off.
 
 Example:
     `DequantizeLinear` of a weight [64, 3, 3, 3] along axis 0 with 63 scales.

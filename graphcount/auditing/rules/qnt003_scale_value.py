@@ -43,7 +43,7 @@ def check(context: Context) -> Iterable[Finding]:
         if bad:
             yield RULE.finding(
                 f"scale {row.stored.name!r} holds {bad[0]!r}"
-                f" ({len(bad)} of {row.stored.elements} numbers cannot be scales)",
+                f" ({len(bad)} of {row.stored.elements} values cannot be scales)",
                 {"tensor": row.stored.name, "node": row.owner},
                 found=str(bad[0]),
                 count=len(bad),

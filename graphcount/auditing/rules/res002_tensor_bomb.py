@@ -1,10 +1,10 @@
 """The graph makes tensors far larger than the file.
 
 What it does:
-    Reports operators whose result has more than 2^40 numbers, inputs that are declared so large,
-    sparse tensors of so many cells, and numbers made from constants alone (ConstantOfShape, Expand,
-    Tile, Range, EyeLike, Resize, Pad and what follows) that take 1 GiB and a hundred times the
-    file.
+    Reports operators whose result has more than 2^40 elements, inputs that are declared so large,
+    sparse tensors of so many cells, and elements made from constants alone (ConstantOfShape,
+    Expand, Tile, Range, EyeLike, Resize, Pad and what follows) that take 1 GiB and a hundred times
+    the file.
 
 Why it matters:
     A few bytes ask for terabytes. Runtimes fold constants when they load a model, so memory ends
@@ -43,8 +43,8 @@ def check(context: Context) -> Iterable[Finding]:
         node, elements = max(large.items(), key=lambda item: item[1])
         how = HOW.get(context.graph.nodes[node].kind, "is")
         yield RULE.finding(
-            f"{node} {how} a tensor of {elements:,} numbers"
-            + (f"; {len(large) - 1} more are alike" if len(large) > 1 else ""),
+            f"{node} {how} a tensor of {elements:,} elements"
+            + (f"; {len(large) - 1} more are as large" if len(large) > 1 else ""),
             {"node": node},
             elements=elements,
             expected=MOST_ELEMENTS,

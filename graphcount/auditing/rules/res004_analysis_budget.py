@@ -3,11 +3,11 @@
 What it does:
     Reports a shape inference that failed, or that stopped because the file computes with more
     small integer tensors than it may; in a deep audit also tensors that are not read because their
-    numbers lie in more than 262,144 pieces.
+    data lies in more than 262,144 pieces.
 
 Why it matters:
     Rules that need shapes (RES002, GRF014, OPS007, QNT001) saw only a part, so their silence says
-    less; so does that of rules on numbers about a tensor that was not read. A file can be made for
+    less; so does that of rules on values about a tensor that was not read. A file can be made for
     that.
 
 Example:
@@ -50,6 +50,6 @@ def check(context: Context) -> Iterable[Finding]:
             RULE,
             context,
             pieces,
-            f"{pieces[0].name or UNNAMED}: its numbers lie in more than {MOST_PIECES:,} pieces and"
+            f"{pieces[0].name or UNNAMED}: its data lies in more than {MOST_PIECES:,} pieces and"
             f" were not read{and_more(len(pieces) - 1, 'tensor')}",
         )

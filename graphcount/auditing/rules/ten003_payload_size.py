@@ -1,7 +1,7 @@
 """A tensor holds more or fewer bytes than its dims say.
 
 What it does:
-    Compares the payload of every tensor with ceil(elements x bits / 8), or with the number of
+    Compares the data of every tensor with ceil(elements x bits / 8), or with the number of
     entries of the typed field. Varints of more than about a thousand bytes are counted one by one
     when tensors are read; one that is cut or too long for protobuf is a finding as well.
 

@@ -1,14 +1,14 @@
-"""A tensor has its numbers twice.
+"""A tensor has its data twice.
 
 What it does:
-    Reports tensors with more than one payload field, or with external data and numbers in the file
-    at once; in functions and Constant nodes too, where onnx.checker does not look.
+    Reports tensors with more than one data field, or with external data beside data in the
+    model file; in functions and Constant nodes too, where onnx.checker does not look.
 
 Why it matters:
     Readers differ in which field they take: two models in one file.
 
 Example:
-    raw_data and float_data with different numbers.
+    raw_data and float_data with different values.
 
 What to do:
     Save the model again from its source.

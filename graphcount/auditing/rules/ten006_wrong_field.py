@@ -1,14 +1,14 @@
-"""Numbers lie in a field that does not fit their type.
+"""Elements lie in a field that does not fit their type.
 
 What it does:
-    Compares the payload field with the one onnx.proto names for the element type; strings may
+    Compares the data field with the one onnx.proto names for the element type; strings may
     neither be raw nor external.
 
 Why it matters:
     Readers take such a tensor as empty, as zeros, or refuse it.
 
 Example:
-    float32 numbers in int64_data.
+    float32 elements in int64_data.
 
 What to do:
     Save the model again from its source.

@@ -1,7 +1,7 @@
-"""A tensor has no numbers.
+"""A tensor has no data.
 
 What it does:
-    Reports tensors whose dims ask for numbers that are stored nowhere.
+    Reports tensors whose dims ask for elements that are stored nowhere.
 
 Why it matters:
     The model does not run, or runs with zeros. Its size on disk says nothing about its size in
@@ -11,7 +11,7 @@ Example:
     A ResNet that was exported without its parameters.
 
 What to do:
-    Get the file with the weights, or their side files.
+    Get the file with the weights, or their external data files.
 
 References:
     onnx.proto, TensorProto.

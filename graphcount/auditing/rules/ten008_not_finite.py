@@ -1,12 +1,12 @@
 """Weights that are not finite.
 
 What it does:
-    Counts NaN, +Inf and -Inf in every float type, in one pass over the numbers. Masks are left out:
-    constants of 0, 1 and infinities of one sign. In other constants it is low. Numbers below the
-    smallest normal one are told as info when they are more than one in a hundred.
+    Counts NaN, +Inf and -Inf in every float type, in one pass over the values. Masks are left out:
+    constants of 0, 1 and infinities of one sign. In other constants it is low. Values below the
+    smallest normal one are reported as info when they are more than one in a hundred.
 
 Why it matters:
-    One NaN in a weight makes every output NaN, often for some inputs only. Subnormal numbers are
+    One NaN in a weight makes every output NaN, often for some inputs only. Subnormal values are
     slow on many processors.
 
 Example:
@@ -57,7 +57,7 @@ def check(context: Context) -> Iterable[Finding]:
         yield _finding(context, fillers, "low")
     if slow:
         numbers = sum(facts.subnormal for _, facts in slow)
-        message = f"{numbers:,} subnormal numbers in {counted(len(slow), 'tensor')}"
+        message = f"{numbers:,} subnormal values in {counted(len(slow), 'tensor')}"
         tensors = [stored for stored, _ in slow]
         yield about_tensors(RULE, context, tensors, message, severity="info", subnormal=numbers)
 
@@ -77,7 +77,7 @@ def _finding(
     infinite = sum(facts.positive_infinite + facts.negative_infinite for _, facts in hits)
     tensors = [stored for stored, _ in hits]
     first = tensors[0].name or UNNAMED
-    message = f"{first}: {nan:,} NaN and {infinite:,} infinite numbers"
+    message = f"{first}: {nan:,} NaN and {infinite:,} infinite values"
     message += and_more(len(tensors) - 1, "tensor")
     return about_tensors(
         RULE, context, tensors, message, severity=severity, nan=nan, infinite=infinite

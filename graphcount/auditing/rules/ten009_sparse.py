@@ -1,7 +1,7 @@
 """A sparse tensor contradicts itself.
 
 What it does:
-    Compares the numbers of values, indices and cells of sparse tensors, and the type of the
+    Compares the counts of values, indices and cells of sparse tensors, and the type of the
     indices, which must be INT64. A deep audit also reads the
     indices: each must lie inside the dims, and they must ascend.
 

@@ -1,4 +1,4 @@
-"""Large tensors that hold one number.
+"""Large tensors that hold one value.
 
 What it does:
     Reports stored tensors of 1,024 elements and more whose elements are all the same.
@@ -46,7 +46,7 @@ def check(context: Context) -> Iterable[Finding]:
             RULE,
             context,
             constant,
-            f"{counted(len(constant), 'tensor')} of one number each, {nbytes:,} bytes; "
+            f"{counted(len(constant), 'tensor')} of one value each, {nbytes:,} bytes; "
             f"first {constant[0].name or UNNAMED}",
             nbytes=nbytes,
         )

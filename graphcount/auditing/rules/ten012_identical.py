@@ -1,4 +1,4 @@
-"""The same numbers are stored more than once.
+"""The same data is stored more than once.
 
 What it does:
     Compares all tensors of 64 bytes and more by a hash of type, shape and bytes, and matrices also
@@ -57,7 +57,7 @@ def check(context: Context) -> Iterable[Finding]:
             context,
             first,
             f"{counted(sum(map(len, same)), 'tensor')} in {counted(len(same), 'group')} of the "
-            f"same numbers, {saved:,} bytes more than needed; largest {shown}",
+            f"same data, {saved:,} bytes more than needed; largest {shown}",
             severity="low" if saved * NOTABLE_SHARE >= whole else None,
             nbytes=saved,
             groups=[names(group) for group in same[:LISTED]],

@@ -4,10 +4,10 @@ What it does:
     Looks at the last byte of tensors of 2-, 4- and 6-bit types whose elements do not fill it.
 
 Why it matters:
-    Readers ignore these bits, so they carry data and make two files with the same numbers differ.
+    Readers ignore these bits, so they carry data and make two files with the same values differ.
 
 Example:
-    Three int4 numbers whose fourth half byte is not zero.
+    Three int4 elements whose fourth half byte is not zero.
 
 What to do:
     Save the model again from its source.

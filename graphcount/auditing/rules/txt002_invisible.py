@@ -5,7 +5,7 @@ What it does:
     metadata for overrides and tags only (low), since other languages need the rest.
 
 Why it matters:
-    Two names that look alike are different ones, a name reads backwards, or a sentence is there
+    Two names that look the same are different ones, a name reads backwards, or a sentence is there
     that no one sees.
 
 Example:

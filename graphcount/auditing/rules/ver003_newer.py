@@ -5,7 +5,7 @@ What it does:
     with.
 
 Why it matters:
-    Stored numbers are counted exactly; operators may have changed their meaning.
+    Stored elements are counted exactly; operators may have changed their meaning.
 
 Example:
     `opset_import { version: 40 }`

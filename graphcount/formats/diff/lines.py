@@ -63,7 +63,7 @@ class HeadLine(NamedTuple):
 
 
 def headline(diff: Diff, binary: bool = False) -> tuple[list[HeadLine], list[tuple[str, str]]]:
-    """Totals as lines of a table, and as label and sentence those that are formulas."""
+    """Return totals as lines of a table, and formulas as label and sentence."""
     lines, sentences = [], []
     for name, label in HEADLINE.items():
         row = diff.total(name)
@@ -83,7 +83,7 @@ def headline(diff: Diff, binary: bool = False) -> tuple[list[HeadLine], list[tup
 
 
 def _formula(row: TotalRow) -> str:
-    """A total in free dimensions."""
+    """Return a total in dynamic dimensions."""
     unit = " bytes" if row.unit == "bytes" else ""
     old, new = row.old_expression or "not known", row.new_expression or "not known"
     if old == new:
@@ -95,7 +95,7 @@ def _formula(row: TotalRow) -> str:
 
 
 def _sides(old: int | None, new: int | None, unit: str, binary: bool) -> tuple[str, str]:
-    """Both numbers, exact where rounding would show them as equal."""
+    """Return both numbers, exact where rounding would make them look equal."""
     texts = [amount(number, unit, binary) for number in (old, new)]
     if texts[0] == texts[1] and old != new and old is not None and new is not None:
         texts = [f"{exact(number)}{' B' if unit == 'bytes' else ''}" for number in (old, new)]
@@ -103,21 +103,21 @@ def _sides(old: int | None, new: int | None, unit: str, binary: bool) -> tuple[s
 
 
 def amount(number: int | None, unit: str, binary: bool = False) -> str:
-    """A count with all digits, or a size in human units."""
+    """Return a count with all digits, or a size in human units."""
     if number is None:
         return "not known"
     return exact(number) if unit == "count" else nbytes(number, binary)
 
 
 def signed(number: int | None, unit: str = "count", binary: bool = False) -> str:
-    """A difference with its sign; empty for none."""
+    """Return a difference with its sign; empty for none."""
     if not number:
         return ""
     return f"{'+' if number > 0 else '-'}{amount(abs(number), unit, binary)}"
 
 
 def percent_of(delta: int, old: int) -> str:
-    """`+3.1%`; empty when there was nothing before. A small change is never 0.0%."""
+    """Return `+3.1%`; empty when there was nothing before. A small change is never 0.0%."""
     if old <= 0 or not delta:
         return ""
     tenths = (2000 * abs(delta) + old) // (2 * old)
@@ -132,12 +132,12 @@ Row = TypeVar("Row")
 
 
 def key_of(row: object, sort: str) -> int:
-    """The difference that rows are sorted by; 0 when it is not known."""
+    """Return the difference that rows are sorted by; 0 when it is not known."""
     return getattr(row.delta, sort, 0) or 0  # type: ignore[attr-defined]
 
 
 def chosen(rows: Sequence[Row], sort: str, top: int) -> tuple[list[Row], list[Row]]:
-    """The rows with the largest differences, growers first, and the others.
+    """Return the rows with the largest differences, growers first, and the others.
 
     What was added or removed and is next to nothing beside the largest difference is not shown
     while other rows are: a scale of 4 bytes beside a weight that lost a megabyte.
@@ -163,7 +163,7 @@ def _growers_first(delta: int) -> tuple[int, int]:
 
 
 def group_rows(diff: Diff, by: By) -> tuple[GroupRow, ...]:
-    """Rows of a grouping."""
+    """Return rows of a grouping."""
     return {
         "module": diff.modules,
         "op_type": diff.op_types,
@@ -173,17 +173,17 @@ def group_rows(diff: Diff, by: By) -> tuple[GroupRow, ...]:
 
 
 def telling_tensors(diff: Diff) -> list[TensorChange]:
-    """Tensors of which more changed than the name."""
+    """Return tensors of which more changed than the name."""
     return [row for row in diff.tensors if row.changes != ("renamed",)]
 
 
 def telling_nodes(diff: Diff) -> list[NodeChange]:
-    """Nodes whose operator or attributes changed."""
+    """Return nodes whose operator or attributes changed."""
     return [row for row in diff.nodes if {"operator", "attributes"} & set(row.changes)]
 
 
 def same_but_names(rows: Iterable[GroupRow]) -> tuple[list[GroupRow], int]:
-    """Groups whose sums differ, and how many differ in their name only."""
+    """Return groups whose sums differ, and how many differ in their name only."""
     pairs = list(rows)
     telling = [row for row in pairs if row.old != row.new]
     return telling, len(pairs) - len(telling)
@@ -193,7 +193,7 @@ def same_but_names(rows: Iterable[GroupRow]) -> tuple[list[GroupRow], int]:
 
 
 def relation_sentence(diff: Diff) -> str:
-    """How the two relate, and how far that was looked at."""
+    """Return how the models relate, and what was compared for it."""
     text = RELATIONS[diff.relation]
     if diff.relation == "structure" and not diff.values_compared:
         text = "same network; weights were not compared (--values does)"
@@ -205,7 +205,7 @@ def relation_sentence(diff: Diff) -> str:
 
 
 def summary(rows: Iterable[TensorChange | NodeChange], same: int) -> str:
-    """`24 added, 8 renamed, 8 retyped, 1 the same`: what changed twice counts twice."""
+    """Return `24 added, 8 renamed, 8 retyped, 1 the same`: what changed twice counts twice."""
     counted: Counter[str] = Counter()
     for row in rows:
         counted.update(row.changes or (row.status,))
@@ -233,7 +233,7 @@ WORDS = {
 
 
 def what(row: TensorChange | NodeChange) -> str:
-    """The first word of a row: its status, or the change that says most."""
+    """Return the first word of a row: its status, or the most important change."""
     if not row.changes:
         return row.status
     order = ("reshaped", "retyped", "operator", "attributes", "values", "kind", "moved")
@@ -246,7 +246,7 @@ def name_of(side: TensorSide | NodeSide) -> str:
 
 
 def tensor_details(row: TensorChange) -> str:
-    """What a tensor was and is."""
+    """Describe what a tensor was and is."""
     old, new = row.old, row.new
     if old is None or new is None:
         side = old or new
@@ -268,7 +268,7 @@ def tensor_details(row: TensorChange) -> str:
 
 
 def node_details(row: NodeChange) -> str:
-    """What a node was and is."""
+    """Describe what a node was and is."""
     old, new = row.old, row.new
     if old is None or new is None:
         side = old or new
@@ -297,18 +297,18 @@ def _macs(side: NodeSide) -> str:
 
 
 def operator(side: NodeSide) -> str:
-    """`Conv`, or `com.microsoft::QGemm`."""
+    """Return `Conv`, or `com.microsoft::QGemm`."""
     return operator_name(side.domain, side.op_type)
 
 
 def shapes(side: NodeSide) -> str:
-    """Shape of the first result."""
+    """Return the shape of the first result."""
     first = side.output_shapes[0] if side.output_shapes else None
     return "" if first is None else dims(first)
 
 
 def dims(shape: tuple[Dim, ...]) -> str:
-    """`[batch, 3, ?]`."""
+    """Return `[batch, 3, ?]`."""
     return f"[{', '.join('?' if dim is None else str(dim) for dim in shape)}]"
 
 
@@ -317,12 +317,12 @@ def _step(old: str, new: str, changed: bool) -> str:
 
 
 def facts(diff: Diff) -> list[str]:
-    """What differs in what is said of the whole models."""
+    """Return the differences of producer, versions, inputs, outputs and metadata."""
     return [f"{row.name}: {row.old or '(none)'} -> {row.new or '(none)'}" for row in diff.facts]
 
 
 def hashes(diff: Diff) -> list[str]:
-    """What fingerprints say, when they were asked for."""
+    """Return the comparison of fingerprints, when there are any."""
     old, new = diff.old.fingerprint, diff.new.fingerprint
     if old is None or new is None:
         return []
@@ -330,7 +330,7 @@ def hashes(diff: Diff) -> list[str]:
     for label in ("architecture", "weights"):
         first, second = getattr(old, label), getattr(new, label)
         if first is None or second is None:
-            lines.append(f"{label}: not known, numbers could not be read")
+            lines.append(f"{label}: not known, tensor data could not be read")
         elif first == second:
             lines.append(f"{label}: the same, {first[:16]}")
         else:
@@ -339,5 +339,5 @@ def hashes(diff: Diff) -> list[str]:
 
 
 def top_of(view: DiffView, default: int) -> int:
-    """Rows to show."""
+    """Return how many rows to list."""
     return view.top or default

@@ -114,7 +114,7 @@ def _listed(
     view: DiffView,
     top: int,
 ) -> list[RenderableType]:
-    """One line a tensor or node; what was only renamed is folded into one."""
+    """Return one line a tensor or node; renamed ones share one line."""
     kept, others = chosen(list(rows), view.sort, top_of(view, top))
     cells: list[tuple[Text | str, ...]] = []
     for row in kept:
@@ -138,7 +138,7 @@ def _listed(
 
 
 def _groups(diff: Diff, view: DiffView, by: By, top: int) -> list[RenderableType]:
-    """One line a group whose sums differ."""
+    """Return one line a group whose sums differ."""
     rows, renamed = same_but_names(group_rows(diff, by))
     kept, others = chosen(rows, view.sort, top_of(view, top))
     columns = [name for name in ("nodes", "tensors", "parameters") if _differs(rows, name)]
@@ -166,7 +166,7 @@ def _groups(diff: Diff, view: DiffView, by: By, top: int) -> list[RenderableType
 def _table(
     heads: Sequence[str], rows: Sequence[Sequence[Text | str]], width: int | None, words: int = 1
 ) -> Table:
-    """A table whose first columns are words and give way; numbers are never cut.
+    """Return a table whose first columns are words and may be cut; numbers never are.
 
     Args:
         heads: Names of the columns.
@@ -209,7 +209,7 @@ def _label(row: GroupRow) -> str:
 
 
 def _between(row: GroupRow, name: str) -> str:
-    """`11 -> 31`, or one number when it is the same."""
+    """Return `11 -> 31`, or one number when it is the same."""
     old, new = (getattr(side, name) if side else 0 for side in (row.old, row.new))
     return exact(new) if old == new else f"{exact(old)} -> {exact(new)}"
 
@@ -226,7 +226,7 @@ def _differs(rows: Iterable[GroupRow], name: str) -> bool:
 
 
 def _change(row: GroupRow | TensorChange | NodeChange, view: DiffView) -> Text:
-    """The difference that rows are sorted by."""
+    """Return the difference that rows are sorted by."""
     return _difference(key_of(row, view.sort), view)
 
 

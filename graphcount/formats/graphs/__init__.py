@@ -31,7 +31,7 @@ EXPORTS: dict[str, tuple[str, str, str]] = {
 
 
 def export(name: str, drawing: Drawing) -> str:
-    """A graph in one of the languages of `EXPORTS`.
+    """Return a graph in one of the languages of `EXPORTS`.
 
     Raises:
         GraphcountError: The graph cannot be drawn (`svg` without Graphviz).

@@ -20,7 +20,7 @@ SVG_SECONDS = 60
 
 
 def dot(drawing: Drawing) -> str:
-    """A digraph with a cluster for each module."""
+    """Return a digraph with a cluster for each module."""
     out = [
         "digraph model {",
         '  graph [rankdir=TB, fontname="Helvetica", style=rounded, color="#8b9197"];',
@@ -35,7 +35,7 @@ def dot(drawing: Drawing) -> str:
 
 
 def svg(drawing: Drawing) -> str:
-    """The picture of the digraph.
+    """Return the picture of the digraph.
 
     Raises:
         UsageError: Graphviz is not installed, or refuses.
@@ -63,13 +63,13 @@ def svg(drawing: Drawing) -> str:
 
 
 def quote(text: str) -> str:
-    """A quoted string of DOT: no escape sequence of its own, no HTML label, no entity."""
+    """Quote a string for DOT: no escape sequence of its own, no HTML label, no entity."""
     escaped = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _clusters(drawing: Drawing) -> Iterator[str]:
-    """Every node in the cluster of its module, clusters inside those of the modules above."""
+    """Yield each node in the cluster of its module; clusters lie inside those above."""
     members: dict[str, list[int]] = {}
     children: dict[str, dict[str, None]] = {}
     for at, node in enumerate(drawing.nodes):

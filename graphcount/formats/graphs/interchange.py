@@ -23,7 +23,7 @@ MAX_LONG = 2**63 - 1
 
 
 def graphml(drawing: Drawing) -> str:
-    """GraphML, as `networkx.read_graphml` reads it."""
+    """Return GraphML, as `networkx.read_graphml` reads it."""
     import networkx as nx
 
     out = io.BytesIO()
@@ -32,7 +32,7 @@ def graphml(drawing: Drawing) -> str:
 
 
 def gexf(drawing: Drawing) -> str:
-    """GEXF 1.2, as `networkx.read_gexf` reads it; without the date of today."""
+    """Return GEXF 1.2, as `networkx.read_gexf` reads it; without the date of today."""
     import networkx as nx
 
     text = "\n".join(nx.generate_gexf(to_networkx(drawing)))
@@ -40,7 +40,7 @@ def gexf(drawing: Drawing) -> str:
 
 
 def node_link(drawing: Drawing) -> str:
-    """JSON, as `networkx.node_link_graph(data, edges="edges")` reads it."""
+    """Return JSON, as `networkx.node_link_graph(data, edges="edges")` reads it."""
     graph = to_networkx(drawing)
     data = {
         "directed": True,
@@ -53,7 +53,7 @@ def node_link(drawing: Drawing) -> str:
 
 
 def to_networkx(drawing: Drawing) -> nx.DiGraph[str]:
-    """The drawing as a networkx graph of plain attributes."""
+    """Return the drawing as a networkx graph of plain attributes."""
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph(name=_text(drawing.name))
@@ -87,5 +87,5 @@ def _number(number: int) -> int | str:
 
 
 def _text(text: str) -> str:
-    """A name as XML can hold it: control characters are not allowed there (XML 1.0, 2.2)."""
+    """Return a name as XML can hold it: control characters are not allowed there (XML 1.0, 2.2)."""
     return safe(text, None)

@@ -10,12 +10,12 @@ from graphcount.units import count, nbytes
 
 
 def name(text: str) -> str:
-    """A name, visible, harmless and short enough to be read in a picture."""
+    """Return a name, visible, harmless and short enough to be read in a picture."""
     return safe(text, 80)
 
 
 def lines(node: DrawnNode) -> Iterator[str]:
-    """Title, name, numbers and shape of a node, where it has them."""
+    """Yield title, name, counts and shape of a node, where it has them."""
     yield name(node.title)
     if node.label != node.title:
         yield name(node.label)
@@ -31,7 +31,7 @@ def lines(node: DrawnNode) -> Iterator[str]:
 
 
 def macs_text(node: DrawnNode) -> str:
-    """MACs as a number or a formula; empty where there are none."""
+    """Return MACs as a number or a formula; empty where there are none."""
     if node.macs is not None:
         return count(node.macs) if node.macs else ""
     return safe(node.macs_expression or "", 60)

@@ -28,7 +28,7 @@ MAX_NESTING = 12
 
 
 def flowchart(drawing: Drawing) -> str:
-    """Nodes with their numbers, modules as boxes around them, values as arrows."""
+    """Return nodes with their numbers, modules as boxes around them, values as arrows."""
     out = ["flowchart TD"]
     out += _boxes(drawing)
     for edge in drawing.edges:
@@ -38,7 +38,7 @@ def flowchart(drawing: Drawing) -> str:
 
 
 def state_diagram(drawing: Drawing) -> str:
-    """Each layer as a state that lists its weight and bias; inputs and outputs are the ends."""
+    """Return each layer as a state with its weight and bias; inputs and outputs are the ends."""
     out = ["stateDiagram-v2"]
     ends = {at for at, node in enumerate(drawing.nodes) if node.kind in ("input", "output")}
     for at, node in enumerate(drawing.nodes):
@@ -56,13 +56,13 @@ def state_diagram(drawing: Drawing) -> str:
 
 
 def escape(text: str) -> str:
-    """A text that Mermaid shows as it is."""
+    """Escape a text so that Mermaid shows it as it is."""
     escaped = _SPECIAL.sub(lambda match: f"#{ord(match.group())};", text)
     return escaped or "#32;"
 
 
 def _boxes(drawing: Drawing) -> Iterator[str]:
-    """Nodes in the boxes of their modules; a module may have several boxes, if its nodes part."""
+    """Yield nodes in boxes of their modules; a module whose nodes part has several boxes."""
     opened: list[str] = []
     boxes = 0
     for at, node in enumerate(drawing.nodes):
@@ -90,7 +90,7 @@ def _indent(opened: list[str]) -> str:
 
 
 def _state(node: DrawnNode) -> Iterator[str]:
-    """Operator and name, then a line for each tensor."""
+    """Yield operator and name, then a line for each tensor."""
     label = node.module if node.kind == "operator" and node.module else node.label
     yield f"{name(label)}: {name(node.title)}"
     for tensor in node.tensors[:8]:

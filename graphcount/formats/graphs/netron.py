@@ -14,7 +14,7 @@ from graphcount.report.serial import dumps
 
 
 def netron(drawing: Drawing) -> str:
-    """Parameters, bytes and MACs of each node that has a name of its own."""
+    """Return JSON: parameters, bytes and MACs of each node that has a name of its own."""
     names = Counter(node.name for node in drawing.nodes)
     metrics = [
         {"kind": "node", "target": node.name.partition("\n")[0], "name": name, "value": value}

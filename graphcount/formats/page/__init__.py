@@ -93,14 +93,14 @@ def _asset(name: str) -> str:
 
 
 def _program() -> str:
-    """The script: the library, then the page's own parts in a scope of their own."""
+    """Return the script: the library, then the page's own parts in a scope of their own."""
     library, *own = (_asset(name) for name in SCRIPTS)
     body = "\n".join(own)
     return f'{library}\n(() => {{\n"use strict";\n{body}\n}})();'
 
 
 def _policy(style: str, program: str) -> str:
-    """What the page may do: this script and this style, by their digests; nothing from anywhere.
+    """Return the page's policy: this script and this style by digest, and no other source.
 
     Content Security Policy Level 3; Trusted Types make markup out of strings impossible.
     """

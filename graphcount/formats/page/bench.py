@@ -11,7 +11,7 @@ SCHEMA = "graphcount.bench/1"
 
 
 def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
-    """Time of each measured node with the nodes of the file it stands for.
+    """Return the time of each measured node with the nodes of the file it stands for.
 
     Args:
         data: A result, or a list of results: the first with times of nodes of the model counts.
@@ -34,7 +34,7 @@ def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
 
 
 def _row(row: Any) -> dict[str, Any] | None:
-    """A row that names its operator and its time; others are left out."""
+    """Return a row that names its operator and its time; others are left out."""
     if not isinstance(row, Mapping):
         return None
     seconds = row.get("time_s")
@@ -51,7 +51,7 @@ def _row(row: Any) -> dict[str, Any] | None:
 
 
 def _note(result: Mapping[str, Any]) -> str:
-    """Who computed, and on what."""
+    """Return who computed, and on what."""
     provider, environment = result.get("provider"), result.get("environment")
     parts = [
         provider.get("requested") if isinstance(provider, Mapping) else None,

@@ -15,7 +15,7 @@ MEASURES = ("parameters", "nbytes", "macs")
 
 
 def changes(diff: Mapping[str, Any]) -> dict[str, Any]:
-    """Rows of what differs, tensors and nodes as the diff orders them, then modules."""
+    """Return rows of differences: tensors and nodes in the diff's order, then modules."""
     rows = [_row("tensor", change) for change in diff["tensors"]]
     rows += [_row("node", change) for change in diff["nodes"]]
     return {"rows": [*rows, *_modules(diff["modules"])], "notes": list(diff.get("notes", ()))}
@@ -37,7 +37,7 @@ def _row(level: str, change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _what(level: str, change: Mapping[str, Any]) -> str:
-    """`retyped: float32 to int8`, `operator: Relu to Gelu`."""
+    """Return `retyped: float32 to int8`, `operator: Relu to Gelu`."""
     old, new = change["old"], change["new"]
     if not (old and new):
         side = old or new

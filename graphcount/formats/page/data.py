@@ -26,7 +26,7 @@ PLAIN_NBYTES = 1_000_000
 
 
 def pack(report: Report) -> dict[str, Any]:
-    """The JSON object of a report without its groupings, nodes and tensors by column."""
+    """Return the JSON object of a report without its groupings, nodes and tensors by column."""
     index = {node.id: position for position, node in enumerate(report.nodes)}
     return {
         **{key: _wide(value) for key, value in outline(report).items()},
@@ -36,7 +36,7 @@ def pack(report: Report) -> dict[str, Any]:
 
 
 def unpack(data: dict[str, Any]) -> dict[str, Any]:
-    """The report's JSON object of what `pack` made."""
+    """Return the report's JSON object of what `pack` made."""
     document = {
         key: _narrow(value) for key, value in data.items() if key not in ("nodes", "tensors")
     }
@@ -52,7 +52,7 @@ def unpack(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def embed(data: Any) -> tuple[str, str]:
-    """Data as the text of a script element, and its encoding: `json` or `deflate`.
+    """Return data as the text of a script element, and its encoding: `json` or `deflate`.
 
     No character of it can end the element, open a comment or be a markup character (HTML Standard,
     "Restrictions for contents of script elements"); JSON escapes mean the same to every reader.
@@ -66,7 +66,7 @@ def embed(data: Any) -> tuple[str, str]:
 
 
 def read(text: str, encoding: str) -> Any:
-    """What `embed` wrote."""
+    """Return what `embed` wrote."""
     if encoding == "deflate":
         text = zlib.decompress(base64.b64decode(text)).decode("ascii")
     return json.loads(text)
@@ -84,7 +84,7 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
 
 
 def _column(values: Iterable[Any]) -> Any:
-    """The values of a field, or its distinct values and where each stands."""
+    """Return the values of a field, or its distinct values and where each stands."""
     values = list(values)
     distinct = dict.fromkeys(values)
     if 2 * len(distinct) > len(values):
@@ -113,7 +113,7 @@ def _values(column: Any) -> list[Any]:
 
 
 def _tensor_columns(tensors: Sequence[TensorRow], index: dict[str, int]) -> dict[str, Any]:
-    """Tensors, with nodes as positions in the list of nodes and storage as columns of its own."""
+    """Return tensors with nodes as positions in their list, and storage in its own columns."""
     names = [name for name in TensorRow._fields if name != "storage"]
     names += [f"storage.{name}" for name in StorageRow._fields]
 
@@ -146,7 +146,7 @@ def _tensor(row: dict[str, Any], nodes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _wide(value: Any) -> Any:
-    """Integers that JavaScript would round become `{"int": digits}`."""
+    """Turn integers that JavaScript would round into `{"int": digits}`."""
     if type(value) is int:
         return value if abs(value) <= MAX_SAFE else {"int": str(value)}
     if isinstance(value, list):

@@ -110,8 +110,8 @@ def _packed_text(call: Call) -> str:
     out, inner = _nbits(call)
     bits = attribute(call, "bits", 4)
     return (
-        f"{factors(inner, out[-1])} = {number(inner * out[-1])} weights of {bits} bits, each made"
-        f" a number again (element-wise) and used for {plural(size(out[:-1]), 'row')}:"
+        f"{factors(inner, out[-1])} = {number(inner * out[-1])} weights of {bits} bits, each"
+        f" dequantized (element-wise) and used for {plural(size(out[:-1]), 'row')}:"
         f" {number(size(out) * inner)} MACs"
     )
 

@@ -97,7 +97,7 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     (MATRIX, "y = Gather<axis = 1>(x, s)", {"s": ints(0, 6)}, "index 6 of 6"),
     (MATRIX, "y = Gather(x, s)", {"s": ints(-5)}, "index -5 of 4"),
     (MATRIX, "y = GatherND<batch_dims = 2>(x, s)", {"s": ints(0)}, "batch_dims is 2"),
-    (MATRIX, "y = GatherND(x, s)", {"s": ints(0, 0, 0)}, "indices of 3 numbers for 2"),
+    (MATRIX, "y = GatherND(x, s)", {"s": ints(0, 0, 0)}, "indices of 3 values for 2"),
     (MATRIX, "y, z = TopK(x, s)", {"s": ints(7)}, "k is 7 of 6"),
     (MATRIX, "y = CumSum(x, s)", {"s": np.int64(2)}, "axis 2 of 2 dimensions"),
     (MATRIX, "y = ReduceSum(x, s)", {"s": ints(-3)}, "axis -3 of 2 dimensions"),

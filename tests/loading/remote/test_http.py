@@ -193,7 +193,7 @@ def test_side_files_asked_for_are_bounded(double: Any, save: Save, monkeypatch: 
     path = Path(save([helper.make_node("Sum", [t.name for t in tensors], ["y"])], tensors))
     report = graphcount.count(f"{double.url}/plain/{path.name}")
     assert len(double.asked()) == 4
-    assert sum("side files" in unknown.why for unknown in report.unknown) == 3
+    assert sum("external data files" in unknown.why for unknown in report.unknown) == 3
 
 
 # -------------------------------------------------------------------------------- misbehaviour

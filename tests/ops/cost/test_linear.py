@@ -216,9 +216,7 @@ def test_words(call: Callable[..., Call]) -> None:
     assert "i·j·k = 2·3·5: 30 MACs" in explain(scores)
     packed = call("MatMulNBits", [(9, 64), None], domain=MS, K=64, N=32, bits=4)
     assert "64·32 = 2,048 weights of 4 bits" in explain(packed)
-    assert "each made a number again (element-wise) and used for 9 rows: 18,432 MACs" in explain(
-        packed
-    )
+    assert "each dequantized (element-wise) and used for 9 rows: 18,432 MACs" in explain(packed)
     one = call("MatMulNBits", [(64,), None], domain=MS, K=64, N=32)
     assert "weights of 4 bits" in explain(one)
     single = call("MatMulNBits", [(1, 64), None], domain=MS, K=64, N=32, bits=8)

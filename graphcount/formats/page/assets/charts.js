@@ -15,13 +15,13 @@ function bars(label, rows, text) {
       el("td", { class: "num soft" }, row.note ?? "")))));
 }
 
-const SHOWN_BARS = 14;
+const MOST_BARS = 14;
 
 function shorten(rows) {
-  if (rows.length <= SHOWN_BARS) return rows;
-  const rest = rows.slice(SHOWN_BARS - 1);
+  if (rows.length <= MOST_BARS) return rows;
+  const rest = rows.slice(MOST_BARS - 1);
   const value = rest.reduce((sum, row) => sum + row.value, 0);
-  return [...rows.slice(0, SHOWN_BARS - 1), { name: `${rest.length} others`, value, note: "" }];
+  return [...rows.slice(0, MOST_BARS - 1), { name: `${rest.length} others`, value, note: "" }];
 }
 
 function drawBars(page, state) {
@@ -74,7 +74,7 @@ function drawMemory(page) {
   const best = timeline.find((moment) => num(moment.nbytes) === most);
   const middle = x(best.step + 0.5);
   const anchor = middle > width * 0.6 ? "end" : middle < width * 0.3 ? "start" : "middle";
-  const words = `at most ${bytes(most)} at step ${exact(best.step + 1)} of ${exact(steps)}, ${safe(best.node, 60)}`;
+  const words = `peak ${bytes(most)} at step ${exact(best.step + 1)} of ${exact(steps)}, ${safe(best.node, 60)}`;
   const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Activations over the run: ${words}`, class: "plot" },
     ...ticks(most, 4, page.binary ? 2 : 10).flatMap((tick) => [
       el("line", { x1: left, x2: width, y1: y(tick), y2: y(tick), class: "gridline" }),
@@ -99,7 +99,7 @@ function drawNoMemory(page) {
   const names = [...(formula(formulaText)?.symbols ?? [])].map((name) => `--dim ${name}=1`).join(" ");
   section("memory", "Activations over the run", null, el("div", { class: "panel" },
     el("p", {}, "All activations together take ", el("code", {}, pretty(formulaText)), " bytes."),
-    el("p", { class: "soft" }, "Which of them live at the same time depends on sizes that the model leaves free; make the page with ",
+    el("p", { class: "soft" }, "Which of them live at the same time depends on dynamic dimensions; make the page with ",
       el("code", {}, names || "--dim NAME=N"), " to see the run and its peak.")));
 }
 

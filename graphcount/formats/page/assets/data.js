@@ -1,4 +1,4 @@
-// Reading the embedded report: columns, exact integers, formulas in free dimensions, safe names.
+// Reading the embedded report: columns, exact integers, formulas in dynamic dimensions, safe names.
 
 /** The object in the data element; deflated when it was long. */
 async function readData() {
@@ -36,13 +36,13 @@ const UNSAFE = new RegExp(
 
 /** A name from a model, visible and harmless: the rule of formats/text.py. */
 function safe(text, limit = 240) {
-  const shown = String(text).replace(UNSAFE, (character) => {
+  const plain = String(text).replace(UNSAFE, (character) => {
     const code = character.codePointAt(0);
     const digits = code.toString(16);
     if (code <= 0xff) return "\\x" + digits.padStart(2, "0");
     return code <= 0xffff ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0");
   });
-  return shown.length > limit ? shown.slice(0, limit - 3) + "..." : shown;
+  return plain.length > limit ? plain.slice(0, limit - 3) + "..." : plain;
 }
 
 // ------------------------------------------------------------------------------------- numbers

@@ -48,7 +48,7 @@ function card(label, value, detail, warn = false) {
   );
 }
 
-/** A section with a heading, shown only when it has something to say. */
+/** A section with a heading, visible only when it has something to say. */
 function section(id, title, note, ...children) {
   const element = byId(id);
   element.hidden = false;

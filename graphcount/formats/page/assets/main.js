@@ -73,10 +73,10 @@ function statCards(page, totals, peak) {
   if (totals.macs !== null) {
     const known = before && before.macs !== null;
     cards.push(card("MACs", least(cost, human(totals.macs)), known ? difference(before.macs, totals.macs, human) : exact(totals.macs), cost));
-  } else if (totals.macs_expression) cards.push(card("MACs", least(cost, pretty(totals.macs_expression)), "a forward pass, in free dimensions", cost));
-  if (peak) cards.push(card("Activations", least(cost, bytes(peak.nbytes)), `at most at once, at ${safe(peak.node, 48)}`, cost));
+  } else if (totals.macs_expression) cards.push(card("MACs", least(cost, pretty(totals.macs_expression)), "a forward pass, in dynamic dimensions", cost));
+  if (peak) cards.push(card("Activations", least(cost, bytes(peak.nbytes)), `peak, at ${safe(peak.node, 48)}`, cost));
   for (const [key, label] of [["buffers", "Buffers"], ["quantization", "Quantization"], ["unused", "Unused"], ["generated", "Generated"]]) {
-    if (num(totals[key])) cards.push(card(label, human(totals[key]), key === "generated" ? "numbers made when it loads" : `${bytes(totals.nbytes[key])}`));
+    if (num(totals[key])) cards.push(card(label, human(totals[key]), key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`));
   }
   return cards;
 }
@@ -118,7 +118,7 @@ function drawMap(page, state) {
   );
   const names = Object.keys(state.dims);
   if (names.length) {
-    byId("map-dims").append(el("span", { class: "choice-label" }, "Free dimensions, at"), ...names.map((name) =>
+    byId("map-dims").append(el("span", { class: "choice-label" }, "Dynamic dimensions, at"), ...names.map((name) =>
       el("label", {}, `${safe(name, 40)} = `, el("input", { type: "number", min: "1", step: "1", value: "1", "data-dim": name,
         oninput: (event) => { state.dims[name] = Math.max(1, Math.floor(Number(event.target.value)) || 1); redo(); } }))));
   }

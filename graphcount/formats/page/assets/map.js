@@ -108,7 +108,7 @@ class TreeMap {
       ? parts(this.zoomed)
       : key === "growth" ? [] : weights(this.root, key).map(([name]) => name);
     const first = order.slice(0, PALETTE).reduce((sum, part) => sum + (part.value ?? Infinity), 0);
-    this.repeats = key === "module" && order.length > PALETTE && first < this.zoomed.value / 2; // many alike
+    this.repeats = key === "module" && order.length > PALETTE && first < this.zoomed.value / 2; // many of one size
     const css = (place) => (place < PALETTE || this.repeats ? `var(--c${place % PALETTE})` : "var(--c-other)");
     return new Map(order.map((name, place) => [name, css(place)]));
   }
@@ -179,8 +179,8 @@ class TreeMap {
   }
 
   onClick(event) {
-    const found = event.target.closest(".tile")?.tile;
-    if (found) this.enter(found);
+    const tile = event.target.closest(".tile")?.tile;
+    if (tile) this.enter(tile);
   }
 
   /** Zoom to what was chosen, or to what holds it. */
@@ -224,14 +224,14 @@ class TreeMap {
 
 /** What colours tell apart: the branches of an item, where one is nearly all, its branches instead. */
 function parts(item) {
-  let found = item.children.filter((child) => child.value > 0);
-  for (let level = 0; level < 8 && found.length; level++) {
-    const [first, ...others] = found;
+  let branches = item.children.filter((child) => child.value > 0);
+  for (let level = 0; level < 8 && branches.length; level++) {
+    const [first, ...others] = branches;
     const inside = first.children.filter((child) => child.value > 0);
     if (first.value < 0.7 * item.value || inside.length < 1 || inside[0].kind === "tensor") break;
-    found = [...inside, ...others].sort((a, b) => b.value - a.value);
+    branches = [...inside, ...others].sort((a, b) => b.value - a.value);
   }
-  return found;
+  return branches;
 }
 
 /** The part of a tree that is large enough to see; what is too small becomes one tile. */
@@ -239,12 +239,12 @@ function outline(item, pixels, deep, whole = false) {
   const drawn = { item, kept: null };
   const room = item.value * pixels;
   if (item.kind === "tensor" || item.kind === "rest" || (room < 900 && !deep)) return drawn;
-  let shown = item.children.filter((child) => child.value * pixels >= SMALLEST);
-  if (!shown.length && whole) shown = item.children.filter((child) => child.value > 0).slice(0, MOST); // many alike
-  if (!shown.length || (shown.length === 1 && item.children.length === 1 && shown[0].kind === "tensor")) return drawn;
-  drawn.kept = shown.map((child) => outline(child, pixels, deep));
-  const left = item.children.filter((child) => child.value > 0).length - shown.length;
-  const rest = item.value - item.own - shown.reduce((sum, child) => sum + child.value, 0);
+  let kept = item.children.filter((child) => child.value * pixels >= SMALLEST);
+  if (!kept.length && whole) kept = item.children.filter((child) => child.value > 0).slice(0, MOST); // many of one size
+  if (!kept.length || (kept.length === 1 && item.children.length === 1 && kept[0].kind === "tensor")) return drawn;
+  drawn.kept = kept.map((child) => outline(child, pixels, deep));
+  const left = item.children.filter((child) => child.value > 0).length - kept.length;
+  const rest = item.value - item.own - kept.reduce((sum, child) => sum + child.value, 0);
   if (rest > 0) {
     const name = `${exact(left)} smaller`;
     drawn.kept.push({ item: { kind: "rest", name, path: "", children: [], value: rest, parent: item, dominant: {} }, kept: null });

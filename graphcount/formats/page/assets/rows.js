@@ -6,7 +6,7 @@ const PRINTED = 1000;
 class RowTable {
   /**
    * `columns`: {key, label, text(row), sort(row)?, num?, name?, minor?, width?};
-   * `details(row)`: lines shown below a row that was chosen.
+   * `details(row)`: lines that appear below a row that was chosen.
    */
   constructor({ label, length, columns, details, search }) {
     Object.assign(this, { label, length, columns, details, query: "", sorted: null, ascending: true, active: -1 });
@@ -99,8 +99,8 @@ class RowTable {
     for (let place = first; place < last; place++) rows.push(this.row(place));
     this.body.style.height = `${(all ? last : this.order.length) * ROW_HEIGHT}px`;
     this.body.replaceChildren(...rows);
-    const found = this.order.length;
-    this.status.textContent = found === this.length ? `${exact(found)} rows` : `${exact(found)} of ${exact(this.length)} rows`;
+    const matches = this.order.length;
+    this.status.textContent = matches === this.length ? `${exact(matches)} rows` : `${exact(matches)} of ${exact(this.length)} rows`;
   }
 
   row(place) {
