@@ -10,7 +10,7 @@ CONTROL = "\x00-\x1f\x7f-\x9f"
 """C0, DEL and C1: they move the cursor, forge lines, ring the bell."""
 
 BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Marks, embeddings, overrides and isolates: they reorder what is shown."""
+"""Marks, embeddings, overrides and isolates: they reorder text on a screen."""
 
 INVISIBLE = (
     "\xad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2028\u2029\u2060-\u2065"

@@ -102,10 +102,10 @@ class Unknown(NamedTuple):
 
     Attributes:
         where: The node, tensor or part of the file it is about.
-        what: What is not known: `tensor size`, `payload`, `operator`, `function`, `value`, …
+        what: What is not known: `tensor size`, `tensor data`, `operator`, `function`, `value`, …
         why: One sentence.
         affects: `counts`: what is stored, and with it everything; `cost`: only MACs, element-wise
-            work, shapes and activations; `generated`: only how many numbers the graph makes.
+            work, shapes and activations; `generated`: only how many elements the graph makes.
     """
 
     where: str
@@ -121,7 +121,7 @@ class Problem(NamedTuple):
         rule: Id of the audit rule that documents it: `TEN003`.
         what: What is not known then; see `Unknown.what`.
         why: One sentence.
-        evidence: What is expected and what was found, for the audit.
+        evidence: Expected and actual values, for the audit.
     """
 
     rule: str

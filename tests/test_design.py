@@ -138,7 +138,7 @@ def test_arrows_of_the_picture_point_down() -> None:
 
 
 def named() -> Iterator[tuple[str, str]]:
-    """`room/module.py` and `room/module.py:name`, also from the root of the project."""
+    """`ROOM/MODULE.py` and `ROOM/MODULE.py:name`, also from the root of the project."""
     yield from re.findall(r"`(\w[\w/]*\.py)(?::([\w.]+))?`", page())
 
 

@@ -104,7 +104,7 @@ def audits(
         models: Paths; a single one, too.
         fail_on: Mildest severity that fails; None: what `config` says of the model, or `high`.
         config: A configuration, or its file; None: none.
-        on_error: Told of a model that cannot be read; None: its error is raised.
+        on_error: Called with the error of a model that cannot be read; None: its error is raised.
         options: Those of `audit`.
 
     Raises:

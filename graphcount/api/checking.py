@@ -30,7 +30,7 @@ class Checked(Judged):
     """What a check comes to; it passes when `exit_code` is 0.
 
     Attributes:
-        notes: What should be said about the baselines that were used.
+        notes: Notes on the baselines that were used.
         written: A baseline was written.
     """
 
@@ -79,7 +79,7 @@ def check(
         write_baseline: File to write today's numbers to; not written unless all models were read.
         bench: File with the result of `graphcount bench --format json`.
         fail_on: Mildest severity that fails.
-        on_error: Told of a model that cannot be read; None: its error is raised.
+        on_error: Called with the error of a model that cannot be read; None: its error is raised.
         progress: Goes over the paths, as `tqdm` does.
         limits: What a file may ask of us; None: what `config` says.
         options: How the models are counted; see `CountOptions`. `dims` and `shapes` win over those

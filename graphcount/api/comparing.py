@@ -31,7 +31,7 @@ def diff(
     Args:
         old: Path of a model or of a saved report (`--format json`), a report, or a model.
         new: The same.
-        values: Compare the numbers of tensors, too: all of them are read.
+        values: Compare tensor data, too: all of it is read.
         max_increase: Largest growth: `{"parameters": "5%"}`; what breaks it is in `findings`.
         limits: What the files may ask of us.
         options: How the models are counted; see `CountOptions`.
@@ -103,5 +103,5 @@ def _subject(
         for node in graph.operators
         if node.record.attributes
     }
-    fed = {node: found for node in graph.nodes if (found := wires(graph, node))}
+    fed = {node: rows for node in graph.nodes if (rows := wires(graph, node))}
     return Subject(report, attributes, fed, digests, "model")

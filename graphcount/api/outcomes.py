@@ -71,7 +71,8 @@ def read_each(
     Args:
         paths: The models.
         read: Reads one.
-        on_error: Told of a model that cannot be read, which then is an outcome; None: it is raised.
+        on_error: Called with the error of a model that cannot be read, which then is an outcome;
+            None: it is raised.
 
     Raises:
         GraphcountError: A model cannot be read, and `on_error` is None.
@@ -103,7 +104,7 @@ def counts(
         models: Paths; a single one, too.
         expect_parameters: Each has exactly so many parameters, and nothing spoils that number.
         strict: Nothing of any model is unknown.
-        on_error: Told of a model that cannot be read; None: its error is raised.
+        on_error: Called with the error of a model that cannot be read; None: its error is raised.
         limits: What a file may ask of us.
         options: How the models are counted; see `CountOptions`.
 

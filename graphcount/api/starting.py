@@ -48,7 +48,7 @@ def init(
         headroom: How much more than today is allowed.
         output: Where the text will be: paths in it are relative to its folder.
         format: `toml`, or `pyproject` for tables of pyproject.toml.
-        on_error: Told of a model that cannot be read; None: its error is raised.
+        on_error: Called with the error of a model that cannot be read; None: its error is raised.
         limits: What a file may ask of us.
         options: How the models are counted; see `CountOptions`.
 

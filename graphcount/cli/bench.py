@@ -177,7 +177,7 @@ fed_options = gathered(
         type=FILE,
         help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
     ),
-    click.option("--trust", is_flag=True, help="Run although the audit found something severe."),
+    click.option("--trust", is_flag=True, help="Run in spite of severe findings of the audit."),
 )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Which rows are shown, and how."""
+    """Options that choose rows and their look."""
 
     by: By | None
     depth: int | None

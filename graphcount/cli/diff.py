@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Table(NamedTuple):
-    """Which rows are shown."""
+    """Options that choose rows."""
 
     by: By | None
     top: int | None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @counting_options(cost_options)
 @output_options(("text", "json"), sizes=False)
 def command(model: str, nodes: tuple[str, ...], options: Counting, output: Output) -> int:
-    """Say where the numbers of nodes come from: shapes, tensors with reasons, formula, MACs.
+    """Say where the counts of nodes come from: shapes, tensors with reasons, formula, MACs.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. NODE is an id, a name, or a
     part of one that no other has; without it, every node with parameters or MACs.

@@ -1,4 +1,4 @@
-"""How results leave the program, and how models that cannot be read are told."""
+"""Results are written here, and errors of models that cannot be read."""
 
 from __future__ import annotations
 

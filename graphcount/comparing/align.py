@@ -80,7 +80,7 @@ def align(
 
 
 def _aligned(a: list[int], b: list[int], score: Callable[[int, int], int]) -> Iterator[Pair]:
-    """Yield the best alignment of two short sequences (Needleman and Wunsch 1970, free gaps)."""
+    """Yield the best alignment of two short sequences (Needleman and Wunsch 1970)."""
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in range(len(a) - 1, -1, -1):
         row, below = best[i], best[i + 1]

@@ -1,7 +1,7 @@
 """From values of a configuration to ours: small parsers, and tables of them.
 
 A parser takes a value and its place, returns what we use, and raises ValueError or UsageError; or
-says what is wrong to its place, so that every mistake of a file is reported at once.
+says what is wrong to its place, so that all mistakes of a file are reported together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A pull-request comment in Markdown: found again by its first line, short enough to be posted."""
+"""A pull-request comment in Markdown: recognised by its first line, short enough to be posted."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""CycloneDX 1.6, a machine-learning bill of materials: models, their side files, findings.
+"""CycloneDX 1.6, a machine-learning bill of materials: models, external data files, findings.
 
-One component a model (`machine-learning-model`) with its SHA-256, its side files as components of
-their own, inputs and outputs in the model card, counts as properties `graphcount:*`; findings are
-vulnerabilities that affect the component. The same report gives the same document: there is no time
-in it and its serial number is made of its content. Specification: cyclonedx.org, ECMA-424.
+One component a model (`machine-learning-model`) with its SHA-256, its external data files as
+components of their own, inputs and outputs in the model card, counts as properties `graphcount:*`;
+findings are vulnerabilities that affect the component. The same report gives the same document:
+there is no time in it and its serial number is made of its content. Specification:
+cyclonedx.org, ECMA-424.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ SCHEMA = "graphcount.explain/1"
 DEFAULT_WIDTH = 100
 LABEL_WIDTH = 14
 
-FREE = "moves or converts values: no MACs"
+NO_WORK = "moves or converts values: no MACs"
 ELEMENTWISE = "works on values one by one: no MACs"
 NO_FORMULA = "its MACs are not known: no formula for this operator, or a shape it needs is missing"
 NOT_ASKED = "not worked out (--cost)"
@@ -31,7 +31,7 @@ def formula(node: NodeRow, report: Report) -> str:
         return NOT_ASKED
     if node.macs is None and node.macs_expression is None:
         return NO_FORMULA
-    return FREE if node.elementwise == 0 else ELEMENTWISE
+    return NO_WORK if node.elementwise == 0 else ELEMENTWISE
 
 
 # ----------------------------------------------------------------------------------------- text

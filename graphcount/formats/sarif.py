@@ -36,7 +36,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render one run.
 
     A model that could not be read is a notification of the tool, and so is what an audit did not
-    look at, or set aside for a reason.
+    look at, or suppressed for a reason.
     """
     from graphcount.version import __version__
 

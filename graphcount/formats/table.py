@@ -178,7 +178,7 @@ def _macs(nodes: Sequence[NodeRow]) -> int:
 
 
 def _lines(name: str, lines: list[_Line], report: Report, view: View) -> Table:
-    """Lay rows out: numbers are never cut, words give way, what is in other columns goes first."""
+    """Lay rows out: numbers are never cut, words are; columns of repeated facts go first."""
     numbers = _number_cells(lines, report, view)
     words = {
         name: [line.label for line in lines],
@@ -234,7 +234,7 @@ def _gaps(columns: int) -> int:
 
 
 _ENOUGH, _LITTLE = 60, 24
-"""Room where three, or two, columns of words are shown even if some words are cut."""
+"""Room where three, or two, columns of words are kept even if some words are cut."""
 
 
 def _group_table(
@@ -270,7 +270,7 @@ def _group_table(
 
 
 _WORDS = 19
-"""Columns that words need to be told apart, with the space beside them."""
+"""Columns that distinguishable words need, with the space beside them."""
 
 
 def _wide(name: str, foot: str) -> int:

@@ -1,6 +1,7 @@
 """The summary that the torchinfo package prints, from the file alone: `--style torchinfo`.
 
-Reproduced from torchinfo 1.8 (layer_info.py, model_statistics.py), which people compare with:
+Reproduced from torchinfo 1.8 (torchinfo/layer_info.py, torchinfo/model_statistics.py), which people
+compare with:
 
 * A *layer* is a module without modules inside that has parameters. Where names tell no modules
   apart, it is an operator that has some, with the additions of its bias.
@@ -10,7 +11,7 @@ Reproduced from torchinfo 1.8 (layer_info.py, model_statistics.py), which people
   batch; where that is less than what graphcount counts, a last line says so.
 * Forward/backward pass: 2 x bytes of the outputs of layers. Input: bytes of the inputs. MB = 10^6.
 * Buffers are no parameters, and every parameter is trainable.
-* A parameter directly in a module with modules inside is shown in that module's row; it is no
+* A parameter directly in a module with modules inside stands in that module's row; it is no
   layer.
 
 Not reproduced: names of classes (operators stand in their place, a container has its own name); a
@@ -247,10 +248,10 @@ def _groups(nodes: Sequence[NodeRow], users: _Users) -> tuple[list[list[NodeRow]
     return layers, loose
 
 
-Found = tuple[Row, Layer | None]
+RowAndLayer = tuple[Row, Layer | None]
 
 
-def _operator_rows(report: Report, users: _Users) -> Iterator[Found]:
+def _operator_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
     """Yield a row for each operator with parameters or work, below one for the model."""
     operators = [node for node in report.nodes if node.op_type != OUTPUT]
     layers, loose = _groups(report.nodes, users)
@@ -265,7 +266,7 @@ def _operator_rows(report: Report, users: _Users) -> Iterator[Found]:
             yield Row(node.op_type, 1, _output([node]), 0, 0, False), None
 
 
-def _module_rows(report: Report, users: _Users) -> Iterator[Found]:
+def _module_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
     """Yield a row for each module, parents first, and for layers beside modules."""
     direct: dict[str, list[NodeRow]] = {}
     for node in report.nodes:
@@ -315,7 +316,7 @@ def _root(report: Report, left: int) -> Row:
     return Row(report.model.graph_name or "model", 0, output, left, totals.parameters, False)
 
 
-def _layer_row(layer: Layer, depth: int) -> Found:
+def _layer_row(layer: Layer, depth: int) -> RowAndLayer:
     own = layer.parameters
     return Row(_types(layer.nodes), depth, layer.shape, own, own, not own), layer
 

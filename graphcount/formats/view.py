@@ -1,4 +1,4 @@
-"""How reports are shown: what every format is given beside them."""
+"""Options of output: what every format takes beside the reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """How a report is shown.
+    """Options that every format takes.
 
     Attributes:
         by: Grouping, or None for the overview.

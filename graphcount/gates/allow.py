@@ -69,11 +69,11 @@ def judge_list(
     row = LISTS[allow.key]
     doubts = subject.report.doubts
     patterns = [entry.where for entry in ignored if entry.rule == row.rule]
-    holders: dict[str, list[str]] = {}
-    for name, holder in _named(subject, allow.key):
-        if (name in allow.names) == allow.forbids and not _matches(holder, patterns):
-            holders.setdefault(name, []).append(holder)
-    verdicts = [_refused(name, owners, allow, standing) for name, owners in sorted(holders.items())]
+    by_name: dict[str, list[str]] = {}
+    for name, owner in _named(subject, allow.key):
+        if (name in allow.names) == allow.forbids and not _matches(owner, patterns):
+            by_name.setdefault(name, []).append(owner)
+    verdicts = [_refused(name, owners, allow, standing) for name, owners in sorted(by_name.items())]
     if verdicts:
         return verdicts
     seen = sorted({name for name, _ in _named(subject, allow.key)})
@@ -115,15 +115,15 @@ def _matches(name: str, patterns: list[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _refused(name: str, holders: list[str], allow: AllowList, standing: Standing) -> VerdictRow:
+def _refused(name: str, owners: list[str], allow: AllowList, standing: Standing) -> VerdictRow:
     row = LISTS[allow.key]
-    more = f" and {exact(len(holders) - 1)} more" if len(holders) > 1 else ""
+    more = f" and {exact(len(owners) - 1)} more" if len(owners) > 1 else ""
     verb = "forbidden" if allow.forbids else "not allowed"
-    message = f"{row.word} {name} is {verb}: {row.about} {holders[0]}{more}"
+    message = f"{row.word} {name} is {verb}: {row.about} {owners[0]}{more}"
     verdict = _row(row.rule, message, allow, standing, kept=False)
-    where = {**verdict.where, row.about: holders[0], "name": name, "count": len(holders)}
-    first = tuple(ContributorRow(holder, 1) for holder in holders[:TOP])
-    return verdict._replace(value=len(holders), where=where, contributors=first)
+    where = {**verdict.where, row.about: owners[0], "name": name, "count": len(owners)}
+    first = tuple(ContributorRow(owner, 1) for owner in owners[:TOP])
+    return verdict._replace(value=len(owners), where=where, contributors=first)
 
 
 def _row(

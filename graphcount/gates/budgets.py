@@ -44,7 +44,7 @@ class Budget(NamedTuple):
         limit: The most or the least; for `max_increase` the growth: a number, or a share (Fraction)
             of what the baseline has.
         text: The limit as the user wrote it.
-        note: What the user wants to be said when it is not kept.
+        note: The user's text for when it is not kept.
     """
 
     measure: Measure

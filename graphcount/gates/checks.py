@@ -15,7 +15,7 @@ class Check(NamedTuple):
     """Demands on models.
 
     Attributes:
-        name: Shown in every message.
+        name: Stands in every message.
         folder: What `paths` and `baseline` are relative to.
         paths: Files, folders or globs; none: every model that is named.
         dims: Sizes of dynamic dimensions.

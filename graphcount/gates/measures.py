@@ -38,7 +38,7 @@ class Measure(NamedTuple):
         unit: What it is a number of.
         read: Takes it; None when it is not known or was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
-            stored numbers, or these and what is `generated`, or the `cost` of a forward pass.
+            stored elements, or these and what is `generated`, or the `cost` of a forward pass.
         about: One line of documentation.
         parts: Where it lies.
         missing: Why it may not be known.

@@ -33,7 +33,7 @@ class Subject:
 
     @cached_property
     def compressed_nbytes(self) -> int | None:
-        """Bytes of the model file and of each side file, deflated one by one at level 6.
+        """Bytes of the model and its external data files, deflated one by one at level 6.
 
         None when a file cannot be read again, or may not be read. Read in chunks, and only when
         someone asks.

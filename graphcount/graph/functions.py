@@ -108,7 +108,7 @@ def _count(nodes: Iterable[Node]) -> int:
 
 
 def bind(node: Node, arguments: dict[str, Attribute]) -> Node:
-    """Replace references to a function's attributes by what the call passes (IR.md, Functions)."""
+    """Replace references to a function's attributes by the call's (onnx/docs/IR.md, Functions)."""
     if not any(attribute.ref_attr_name for attribute in node.attributes):
         return node
     bound = []

@@ -178,7 +178,8 @@ def _int4(
     MatMul [K, N], blocks along K, padded: N·ceil(K/b)·b/2 bytes, N·ceil(K/b) scales; asymmetric
     N·ceil(ceil(K/b)/2) bytes of zero points. Gather [R, D], blocks along D, not padded: ceil(R·D/2)
     bytes, R·ceil(D/b) scales; asymmetric ceil(R·ceil(D/b)/2). Source: contrib operators
-    `com.microsoft.MatMulNBits` and `GatherBlockQuantized`, and `matmul_nbits_quantizer.py`.
+    `com.microsoft.MatMulNBits` and `GatherBlockQuantized`, and
+    onnxruntime/quantization/matmul_nbits_quantizer.py.
     """
     block, each = options.block, BY_NAME[tensor.dtype].bits // 8
     if places == {TABLE}:

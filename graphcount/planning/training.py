@@ -26,7 +26,7 @@ def training_plan(report: Report, optimizer: Optimizer, mixed_precision: bool) -
     declares; frameworks keep some of them, and buffers of their own, so this is no upper bound.
 
     Args:
-        report: A report; with free dimensions the activations stay a formula.
+        report: A report; with dynamic dimensions the activations stay a formula.
         optimizer: Which one.
         mixed_precision: float16 weights and gradients.
     """
@@ -66,7 +66,7 @@ def data_plan(parameters: int, samples: int | None) -> DataPlan:
     (regularization, transfer, augmentation), so the verdict is a hint.
 
     Args:
-        parameters: Learned numbers.
+        parameters: Learned elements.
         samples: Size of the data set to judge, or None.
     """
     low, high = RULE_LOW * parameters, RULE_HIGH * parameters

@@ -85,7 +85,7 @@ class TotalRow(NamedTuple):
 
 
 class FactRow(NamedTuple):
-    """Something said of the whole model that differs; None: it is said on one side only."""
+    """A property of the whole model that differs; None: only one side has it."""
 
     name: str
     old: str | None
@@ -107,7 +107,7 @@ class Amounts(NamedTuple):
 class GroupRow(NamedTuple):
     """A module, operator, dtype or kind whose sums differ; None: not on that side.
 
-    A group has two names when most of its nodes are found under another name.
+    A group has two names when most of its nodes have another name.
     """
 
     old_name: str | None
@@ -204,13 +204,13 @@ class Diff:
     Attributes:
         relation: A key of `RELATIONS`.
         totals: Every measure, changed or not.
-        facts: What differs in what is said of the whole model.
+        facts: Properties of the whole model that differ.
         modules: Modules by full path, each without what is in modules below it.
         nodes: Nodes that are not the same, largest difference of bytes first.
         tensors: The same for tensors.
         same_nodes: Nodes with no difference.
         same_tensors: Tensors with no difference.
-        values_compared: Whether numbers were compared.
+        values_compared: Whether values were compared.
         notes: What could not be compared, and why.
         findings: Limits on growth that were broken.
     """

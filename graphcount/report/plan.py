@@ -45,7 +45,7 @@ class TensorPlan(NamedTuple):
         converted: It changes; else it stays as it is.
         reason: Why.
         nbytes: Bytes now.
-        weight_nbytes: Bytes of its numbers then.
+        weight_nbytes: Bytes of its data in the new type.
         scale_nbytes: Bytes of its scales and zero points then.
     """
 
@@ -63,7 +63,7 @@ class SizePlan(NamedTuple):
     Attributes:
         formula: How the bytes of a converted tensor follow from its shape.
         converted_tensors: Tensors that change.
-        converted_elements: Their numbers.
+        converted_elements: Their elements.
         weight_nbytes: Bytes of the changed tensors.
         scale_nbytes: Bytes of their scales and zero points.
         kept_nbytes: Bytes of everything that stays.

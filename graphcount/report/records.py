@@ -94,7 +94,7 @@ class Report:
         """Return the multiply-accumulates of one forward pass, at sizes of dynamic dimensions.
 
         Raises:
-            UsageError: A free dimension has no size, or none that is a whole number from 0, or the
+            UsageError: A dynamic dimension has no size, or no whole number from 0, or the
                 cost was not computed.
         """
         return _evaluated(self.totals.macs, self.totals.macs_expression, dims)

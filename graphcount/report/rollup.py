@@ -1,4 +1,4 @@
-"""How a report is shown: flat groupings whose rows sum to the totals, and the tree of modules."""
+"""Views of a report: flat groupings whose rows sum to the totals, and the tree of modules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Group(NamedTuple):
         detail: What else tells it apart: op type, or dtype, shape, kind and role of a tensor.
         nodes: Operators in it (0 where the grouping is one of tensors).
         tensors: Stored tensors in it.
-        elements: Logical numbers of its stored tensors, of every kind.
+        elements: Logical elements of its stored tensors, of every kind.
         macs: Of its nodes where they are numbers; 0 where the grouping is one of tensors.
     """
 
@@ -135,7 +135,7 @@ def tree(
     """Return the module tree down to `depth` levels, the whole model left out.
 
     A module that only wraps one other module takes no level of its own. Nodes are split no deeper
-    than the rows that are shown.
+    than the rows that are kept.
 
     Args:
         report: The report.

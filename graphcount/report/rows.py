@@ -26,7 +26,7 @@ class ValueRow(NamedTuple):
 
 
 class FileRow(NamedTuple):
-    """A side file of a model.
+    """An external data file of a model.
 
     Attributes:
         location: As the model states it.
@@ -44,8 +44,8 @@ class ModelInfo(NamedTuple):
 
     Attributes:
         file_nbytes: Size of the model file.
-        external_nbytes: Bytes its tensors ask for in side files.
-        side_files: Each side file once.
+        external_nbytes: Bytes its tensors ask for in external data files.
+        side_files: Each external data file once.
         node_count: Nodes in the file: main graph, subgraphs and function bodies, each once.
     """
 
@@ -90,9 +90,9 @@ class Totals(NamedTuple):
     """Sums over the whole model.
 
     Attributes:
-        parameters: Learned numbers the file holds, each stored tensor once.
+        parameters: Learned elements the file holds, each stored tensor once.
         parameters_as_used: The same, once for each use (tied weights, calls of a function).
-        elements: Logical numbers of all stored tensors.
+        elements: Logical elements of all stored tensors.
         stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
         generated: Numbers the graph makes without inputs and nobody stored.
         macs: Multiply-accumulates of matrix work in one forward pass.
@@ -184,13 +184,13 @@ class UseRow(NamedTuple):
 
 
 class StorageRow(NamedTuple):
-    """Where a tensor's numbers lie.
+    """Where a tensor's data lies.
 
     Attributes:
         where: `initializer`, `constant`, `sparse`, `attribute`, `function`, `external`, or
             `input` for a parameter that the file declares and does not hold.
-        location: Side file of external data.
-        offset: First byte, in the model file or the side file.
+        location: External data file; None when the data is in the model file.
+        offset: First byte, in the model file or the external data file.
         nbytes: Bytes there.
     """
 
@@ -231,13 +231,13 @@ class FrameworkRow(NamedTuple):
 class FingerprintRow(NamedTuple):
     """SHA-256 digests of a model's content, whatever names it uses and however it is stored.
 
-    None where numbers it needs could not be read; see `graphcount.analysis.fingerprint`.
+    None where tensor data it needs could not be read; see `graphcount.analysis.fingerprint`.
 
     Attributes:
-        architecture: Operators, attributes, wiring, types and shapes, numbers that steer.
-        weights: All other numbers, wherever they are used.
+        architecture: Operators, attributes, wiring, types and shapes, shape constants.
+        weights: The data of all other tensors, wherever they are used.
         content: The architecture with every number in its place.
-        unread: Tensors whose numbers could not be read, each with the reason.
+        unread: Tensors whose data could not be read, each with the reason.
     """
 
     architecture: str | None
@@ -247,7 +247,7 @@ class FingerprintRow(NamedTuple):
 
 
 UNKNOWN_FRAMEWORK = FrameworkRow(None, False, None, None, ())
-"""Nothing is said about the framework's count."""
+"""The record of a framework's count that is not known."""
 
 
 class PeakRow(NamedTuple):
@@ -284,10 +284,10 @@ class KVCacheRow(NamedTuple):
     Attributes:
         layers: Pairs of keys and values.
         inputs: Where they enter the graph.
-        nbytes_per_token: Bytes of one token of one sequence; None when that depends on free
+        nbytes_per_token: Bytes of one token of one sequence; None when that depends on dynamic
             dimensions.
-        nbytes: Bytes at the sizes the inputs have; None while dimensions are free.
-        expression: The same as a formula in the dimensions left free.
+        nbytes: Bytes at the sizes the inputs have; None while dimensions are dynamic.
+        expression: The same as a formula in dynamic dimensions.
     """
 
     layers: int
@@ -373,7 +373,7 @@ class AuditRow(NamedTuple):
     Attributes:
         rules: Ids of the rules that ran.
         skipped: Rules that did not.
-        ignored: Rules whose findings were set aside.
+        ignored: Rules whose findings were suppressed.
         complete: No rule failed.
     """
 
@@ -403,7 +403,7 @@ class VerdictRow(NamedTuple):
         limit: The limit in the same unit.
         written: The limit as the user wrote it.
         message: One sentence with exact numbers.
-        note: What the user wants to be said when it fails.
+        note: The user's text for a failure.
         origin: Where the limit lives: `graphcount.toml:12` or `--max`.
         where: The check, the measure, and the node or tensor it is about.
         contributors: The largest parts of the value.

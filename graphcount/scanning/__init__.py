@@ -1,5 +1,5 @@
-"""Many models: found, read by processes or a cluster, kept in an inventory.
+"""Many models: listed, read by processes or a cluster, kept in an inventory.
 
 The road: `targets` lists them, `inventory` remembers which are done, `local` or `cluster` runs
-`work` on the rest, `exports` and `page` write what was found.
+`work` on the rest, `exports` and `page` write the results.
 """

@@ -12,8 +12,8 @@ class Identity(NamedTuple):
     """Two texts that are equal for equal models.
 
     Attributes:
-        architecture: Operators, shapes and element types, whatever the names and the numbers are.
-        weights: The numbers too; None when they were not read.
+        architecture: Operators, shapes and element types, whatever the names and the weights are.
+        weights: The tensor data too; None when it was not read.
     """
 
     architecture: str
@@ -24,7 +24,7 @@ def identify(report: Report) -> Identity:
     """Return the identity of a model, from its report.
 
     With `--hash` it is the fingerprint of its content, else a digest of operators, shapes and
-    element types in order, and nothing is said of the weights.
+    element types in order, and weights are not compared.
     """
     fingerprint = report.fingerprint
     if fingerprint is not None and fingerprint.architecture is not None:

@@ -73,7 +73,7 @@ document.querySelector("input").addEventListener("input", event => {
 
 
 class Cell(NamedTuple):
-    """A cell: what is shown, what it is sorted by when that differs, its class and its hint."""
+    """A cell: its text, its sort key when that differs, its class and its hint."""
 
     text: str
     value: str | None = None

@@ -39,7 +39,7 @@ class Silent:
         return iter(items)
 
 
-class Shown:
+class BarProgress:
     """A line that says what is done, how fast, and how long it will take."""
 
     def __init__(self, bar: RichProgress) -> None:
@@ -82,4 +82,4 @@ def progress(quiet: bool) -> Iterator[Progress]:
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate())
     console = Console(stderr=True)
     with RichProgress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        yield Shown(bar)
+        yield BarProgress(bar)

@@ -1,8 +1,8 @@
 """Dimensions as numbers or expressions: exact integer polynomials in a model's own dim_params.
 
-A dimension is an `int` where it is known and an `Expr` where it depends on names the file left
-free (`batch`, `past + seq`). Both add, subtract, multiply and divide alike, so a formula is written
-once. An expression that is a number is always an `int`, never an `Expr`.
+A dimension is an `int` where it is known and an `Expr` where it is dynamic and has a name
+(`batch`, `past + seq`). Both add, subtract, multiply and divide in the same way, so a formula is
+written once. An expression that is a number is always an `int`, never an `Expr`.
 
     >>> batch, seq = symbol("batch"), symbol("seq")
     >>> str(12 * batch * seq + 768 * batch)

@@ -49,7 +49,7 @@ HEADLINE = {
 """Totals of the headline, in order, and what they are called."""
 
 ALWAYS = frozenset({"parameters", "macs", "nbytes", "file_nbytes", "nodes", "tensors"})
-"""Totals that are shown when they did not change, too."""
+"""Totals that stand in the table even when they did not change."""
 
 
 class HeadLine(NamedTuple):
@@ -125,7 +125,7 @@ def percent_of(delta: int, old: int) -> str:
     return f"{sign}{tenths // 10}.{tenths % 10}%" if tenths else "<0.1%"
 
 
-# ----------------------------------------------------------------------------------- what is shown
+# -------------------------------------------------------------------------------- choice of rows
 
 
 Row = TypeVar("Row")
@@ -139,7 +139,7 @@ def key_of(row: object, sort: str) -> int:
 def chosen(rows: Sequence[Row], sort: str, top: int) -> tuple[list[Row], list[Row]]:
     """Return the rows with the largest differences, growers first, and the others.
 
-    What was added or removed and is next to nothing beside the largest difference is not shown
+    What was added or removed and is next to nothing beside the largest difference is left out
     while other rows are: a scale of 4 bytes beside a weight that lost a megabyte.
     """
     largest = max((abs(key_of(row, sort)) for row in rows), default=0)

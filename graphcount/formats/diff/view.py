@@ -1,4 +1,4 @@
-"""How a diff is shown: what every format is given beside it."""
+"""Options of output: what every format takes beside the diff."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SORT: tuple[Sort, ...] = ("nbytes", "parameters", "macs")
 
 
 class DiffView(NamedTuple):
-    """How a diff is shown.
+    """Options that every format of a diff takes.
 
     Attributes:
         by: One table only, of these rows; None for the overview.
         top: Rows of a table before the rest is folded into one; None: each table's own.
-        sort: Which difference decides what is shown, and in which order.
+        sort: The difference that chooses and orders the rows.
         binary: Sizes in KiB, MiB instead of kB, MB.
         color: Colours allowed.
         width: Columns of the terminal, or None to find out.

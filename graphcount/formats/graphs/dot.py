@@ -11,7 +11,7 @@ from graphcount.formats.graphs.labels import lines, name
 from graphcount.report.drawing import Drawing
 
 COLORS = {"operator": "#ffffff", "module": "#dce9f7", "input": "#e6f3ea", "output": "#f7e6dc"}
-"""Fill of a node by its kind; one that holds numbers is `HOLDING`."""
+"""Fill of a node by its kind; one with parameters is `HOLDING`."""
 
 HOLDING = "#fff3d1"
 

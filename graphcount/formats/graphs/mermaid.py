@@ -28,7 +28,7 @@ MAX_NESTING = 12
 
 
 def flowchart(drawing: Drawing) -> str:
-    """Return nodes with their numbers, modules as boxes around them, values as arrows."""
+    """Return nodes with their counts, modules as boxes around them, values as arrows."""
     out = ["flowchart TD"]
     out += _boxes(drawing)
     for edge in drawing.edges:

@@ -1,7 +1,7 @@
 """One self-contained HTML page: what is in a model, to look at.
 
 The page holds its report as data, its script and its style; it loads nothing, and its policy lets
-nothing else run. Names from a model reach it as data and are shown as text, so markup in them stays
+nothing else run. Names from a model reach it as data and are text on it, so markup in them stays
 text. d3-hierarchy lays out the map; docs/page.md says why and how the page is made.
 """
 
