@@ -196,7 +196,7 @@ class TensorReader:
         if data.problems:
             raise UnreadError.of("refused", data.problem)
         if tensor.data_fields:
-            raise UnreadError.of("ambiguous", "external data and data in the file at once")
+            raise UnreadError.of("ambiguous", "external data and data in the file as well")
         whole = self.external_file(data)
         if whole is None:
             why = f"{data.location} must not be read (another hard link)"
@@ -251,7 +251,7 @@ class TensorReader:
         field = _only(tensor)
         stored_as = dtype.typed_field if dtype.bits == 0 else "raw_data"
         if field.field not in (stored_as, dtype.typed_field):
-            raise UnreadError.of("type", f"{dtype.name} numbers in {field.field}")
+            raise UnreadError.of("type", f"{dtype.name} elements in {field.field}")
         if field.field == "string_data":
             yield from self._strings(tensor, field)
         elif field.field in VARINT_NAMES:
