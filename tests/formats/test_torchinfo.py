@@ -13,7 +13,7 @@ import graphcount
 from graphcount.cli.main import main
 from graphcount.errors import UsageError
 from graphcount.formats import render
-from graphcount.formats.torchinfo import summarize
+from graphcount.formats.layers import summarize
 from graphcount.formats.view import View
 
 Save = Callable[..., str]
