@@ -107,6 +107,9 @@ def audits(
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
         options: Those of `audit`.
 
+    Returns:
+        Reports and errors in the order of the models, and the exit code of `graphcount audit`.
+
     Raises:
         GraphcountError: A model cannot be read, and `on_error` is None, or an option makes no
             sense.

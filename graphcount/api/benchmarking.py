@@ -55,6 +55,9 @@ def bench(
         limits: What the file may ask of us.
         sizes: `dims` and `shapes`; see `Sizes`.
 
+    Returns:
+        Times in seconds, memory in bytes, and the time of each operator beside its cost.
+
     Raises:
         GraphcountError: The model is refused, or cannot be read, fed or run.
         TypeError: There is no such option; runs and the like are fields of `options`.
@@ -106,6 +109,9 @@ def benches(
         shapes: Shapes of graph inputs.
         trust: Run although the audit has findings of high or critical severity.
         words: The others of `bench`.
+
+    Returns:
+        One result for each combination of sizes, and the exit code of `graphcount bench`.
 
     Raises:
         GraphcountError: The model is refused, or cannot be read, fed or run.

@@ -85,6 +85,9 @@ def check(
         options: How the models are counted; see `CountOptions`. `dims` and `shapes` win over those
             of configured checks.
 
+    Returns:
+        Reports with verdicts, findings of broken limits, and the exit code of `graphcount check`.
+
     Raises:
         GraphcountError: A model cannot be read, a measure does not exist, a baseline is stale,
             nothing is asked for, or no model.

@@ -36,6 +36,9 @@ def diff(
         limits: What the files may ask of us.
         options: How the models are counted; see `CountOptions`.
 
+    Returns:
+        Totals, groups, nodes and tensors that differ, each with its old and new side.
+
     Raises:
         GraphcountError: One of them cannot be read, or an option makes no sense.
         ValueError: A limit is no quantity.

@@ -71,6 +71,9 @@ def page(
         limits: What the files may ask of us.
         options: How the models are counted; see `CountOptions`.
 
+    Returns:
+        The HTML of the page.
+
     Raises:
         GraphcountError: A model cannot be read, or `bench` is no benchmark of it.
     """

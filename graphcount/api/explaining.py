@@ -29,6 +29,9 @@ def explain(
         limits: What the file may ask of us.
         options: How the model is counted, with its cost unless `cost=False`; see `CountOptions`.
 
+    Returns:
+        The report, and for each node its inputs, outputs, tensors and formula.
+
     Raises:
         GraphcountError: The model cannot be read, or a name fits no node or several.
     """

@@ -255,7 +255,20 @@ def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
 
 
 def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]) -> Report:
-    """Count a model: `load(path).report(...)`; see `CountOptions`."""
+    """Count a model: `load(path).report(...)`.
+
+    Args:
+        path: `.onnx` file, ONNX text or JSON, or `-` for standard input.
+        limits: What the file may ask of us.
+        options: Fields of `CountOptions`: sizes of dynamic dimensions, what is computed and read.
+
+    Returns:
+        Counts and costs as exact integers. What each counts is in docs/counting.md.
+
+    Raises:
+        GraphcountError: Not a path, not readable, not ONNX, damaged, or beyond the limits; or an
+            option makes no sense.
+    """
     with gc_paused():
         return load(path, limits=limits).report(**options)
 

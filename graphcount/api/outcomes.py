@@ -108,6 +108,9 @@ def counts(
         limits: What a file may ask of us.
         options: How the models are counted; see `CountOptions`.
 
+    Returns:
+        Reports and errors in the order of the models, and the exit code of `graphcount count`.
+
     Raises:
         GraphcountError: A model cannot be read, and `on_error` is None.
     """

@@ -44,6 +44,9 @@ def plan(
         limits: What the file may ask of us.
         sizes: `dims` and `shapes`; see `Sizes`.
 
+    Returns:
+        Bytes in other element types and in training, sizes of data, and other widths.
+
     Raises:
         GraphcountError: The model cannot be read, or an option makes no sense.
     """

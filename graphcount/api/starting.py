@@ -45,12 +45,15 @@ def init(
 
     Args:
         path: A model, a folder or a glob, or several.
-        headroom: How much more than today is allowed.
+        headroom: Headroom over today's values, as a percentage: `10%`.
         output: Where the text will be: paths in it are relative to its folder.
         format: `toml`, or `pyproject` for tables of pyproject.toml.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
         limits: What a file may ask of us.
         options: How the models are counted; see `CountOptions`.
+
+    Returns:
+        The text of the configuration, and the reports it was made from.
 
     Raises:
         GraphcountError: A model cannot be read, or an option makes no sense.

@@ -51,6 +51,16 @@ class BenchOptions:
 
     Attributes:
         provider: A name of `graphcount.benchmarking.providers`.
+        threads: Threads within an operator; None: onnxruntime decides.
+        inter_threads: Operators run in parallel; None: onnxruntime decides.
+        optimization: Optimization level of onnxruntime's graph.
+        warmup: Runs before the clock, after the first.
+        runs: Timed runs; None: 1,000, or as many as 5 seconds take.
+        seconds: Stop after so many seconds, with ten runs at least.
+        concurrency: Threads that call the model in parallel.
+        sessions: Sessions that these threads share.
+        timeout: Seconds until the child process is ended.
+        seed: Seed of the generated inputs.
         memory_limit_nbytes: None for 80 % of the memory available now (no limit off the CPU).
         custom_ops: Library with custom operators; None for none.
         profile: Measure operators too.

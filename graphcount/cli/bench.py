@@ -68,7 +68,12 @@ how_options = gathered(
     "how",
     _how,
     click.option(
-        "--seed", type=int, default=0, show_default=True, metavar="N", help="Of the inputs made up."
+        "--seed",
+        type=int,
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Seed of the generated inputs.",
     ),
     click.option(
         "--save-inputs", metavar="FILE", type=FILE, help="Write the inputs to an .npz file."
@@ -113,7 +118,7 @@ how_options = gathered(
         default=1,
         show_default=True,
         metavar="N",
-        help="Sessions they share.",
+        help="Sessions that these threads share.",
     ),
     click.option("--no-profile", is_flag=True, help="Do not measure single operators."),
     click.option(
@@ -122,16 +127,16 @@ how_options = gathered(
         default="cpu",
         show_default=True,
         metavar="NAME",
-        help=f"Who computes: {', '.join(PROVIDERS)}. Falling back to another is an error.",
+        help=f"Execution provider: {', '.join(PROVIDERS)}. Falling back to another is an error.",
     ),
-    click.option("--threads", type=COUNT, metavar="N", help="Threads of an operator."),
+    click.option("--threads", type=COUNT, metavar="N", help="Threads within an operator."),
     click.option("--inter-threads", type=COUNT, metavar="N", help="Operators run in parallel."),
     click.option(
         "--optimization",
         type=click.Choice(LEVELS),
         default="all",
         show_default=True,
-        help="What onnxruntime may change in the graph.",
+        help="Optimization level of onnxruntime.",
     ),
     click.option(
         "--custom-ops",
@@ -193,7 +198,7 @@ fed_options = gathered(
 @model_argument
 @fed_options
 @top_option
-@click.option("--by-node", is_flag=True, help="CSV: a row an operator.")
+@click.option("--by-node", is_flag=True, help="CSV: one row for each operator.")
 @how_options
 @counting_options()
 @output_options(FORMATS, "How to print the result; report: the count's JSON with a key bench.")

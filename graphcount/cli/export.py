@@ -41,7 +41,7 @@ def _formats() -> str:
 @model_argument
 @click.option("--depth", type=COUNT, metavar="N", help="Fold modules of this depth into one node.")
 @counting_options(cost_options)
-@output_options(EXPORTS, "The language; see below.", sizes=False)
+@output_options(EXPORTS, "Format of the export; see below.", sizes=False)
 def command(model: str, depth: int | None, options: Counting, output: Output) -> int:
     """Write the graph in the language of another tool, with what was counted at each node.
 

@@ -44,7 +44,7 @@ TABLES = ("toml", "pyproject")
     default="10%",
     show_default=True,
     metavar="SHARE",
-    help="How much more than today is allowed.",
+    help="Headroom over today's values.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @gathered("options", dict, cost_option, dim_option, shape_option, deep_option)

@@ -240,7 +240,7 @@ audit_options = together(
         multiple=True,
         metavar="RULE=REASON",
         callback=_parse_reasons,
-        help="Set findings of a rule aside, for a reason. May be repeated.",
+        help="Suppress findings of a rule, for a reason. May be repeated.",
     ),
 )
 

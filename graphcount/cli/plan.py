@@ -54,7 +54,7 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
         "dtypes",
         multiple=True,
         type=click.Choice(DTYPES),
-        help="Store as.  [default: all]",
+        help="Element type of the weights.  [default: all]",
     ),
     click.option(
         "--block",
@@ -71,11 +71,11 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
         "optimizers",
         multiple=True,
         type=click.Choice(OPTIMIZERS),
-        help="Train with.  [default: all]",
+        help="Optimizer.  [default: all]",
     ),
     click.option("--mixed-precision", is_flag=True, help="Train in float16 with float32 masters."),
     click.option(
-        "--samples", type=click.IntRange(0), metavar="N", help="Size of a data set to judge."
+        "--samples", type=click.IntRange(0), metavar="N", help="Samples of a data set to judge."
     ),
     click.option(
         "--layers",

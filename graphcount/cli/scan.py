@@ -56,7 +56,7 @@ def _analysis(timeout: float, **options: Any) -> Analysis:
     multiple=True,
     metavar="FILE",
     type=FILE,
-    help="Targets, one a line; - is stdin. May be repeated.",
+    help="File of targets, one a line; - is stdin. May be repeated.",
 )
 @gathered(
     "how",

@@ -49,7 +49,25 @@ class Report:
     """Everything graphcount says about one model.
 
     Groupings (`dtypes`, `op_types`, `modules`) follow from nodes and tensors, so they are worked
-    out when they are first asked for.
+    out when they are first asked for. Counts are exact integers; None is what is not known or was
+    not computed. What each field counts is in docs/counting.md.
+
+    Attributes:
+        model: The file: its format, versions, inputs, outputs and sizes in bytes.
+        totals: Elements by kind, bytes, and the cost of one forward pass.
+        dims: Sizes that were given for dynamic dimensions.
+        nodes: One row for each operator, in graph order.
+        tensors: One row for each stored tensor, in the order in which the file has them.
+        framework: The parameters that the training framework counted, with evidence.
+        peak: The largest sum of live activations, in bytes; see docs/cost.md, "Memory".
+        kv_cache: Inputs with past keys and values, and their bytes.
+        timeline: Bytes of live activations over the run; None unless asked for.
+        duplicates: Tensors with equal data.
+        unknown: What could not be known; each entry makes a total a lower bound.
+        findings: Findings of the audit and of checks.
+        audit: What the audit did; None without one.
+        fingerprint: Digests of architecture and weights; None unless asked for.
+        checks: Results of budgets.
     """
 
     model: ModelInfo

@@ -26,10 +26,18 @@ class Analysis:
     """What to find out about each model: the options of count, audit and check together.
 
     Attributes:
-        maxima: Budgets as written (`parameters=30M`).
+        cost: Work out shapes, MACs and activations; None: up to a number of nodes.
+        deep: Read tensor data to find copies; None: up to a number of bytes.
+        hash_file: Compute the SHA-256 of the file, and fingerprints of its content.
+        dims: Sizes of dynamic dimensions, by name.
         audit: Run the rules of an audit too.
+        select: Rules of the audit, or families of them; empty for all.
+        ignore: Rules whose findings are suppressed, each with the reason.
+        maxima: Largest allowed values as written (`parameters=30M`).
+        minima: Smallest allowed values as written.
         fail_on: Severity from which a finding makes a model fail.
         timeout_s: Seconds for one model, or None.
+        limits: What a file may ask of us.
     """
 
     cost: bool | None = None
