@@ -234,6 +234,7 @@ TABLE = family(
             roles=("operand", "operand", "operand", "mask", "state", "state", "shape"),
             shape=attention,
             cost=attention_cost(_sizes, mask=(3,)),
+            past={4: 2, 5: 2},
         ),
         "RotaryEmbedding": Operator(
             roles=("operand", "rotary table", "rotary table", "index"), shape=same(0), cost=ROTARY

@@ -10,8 +10,9 @@ from __future__ import annotations
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, OUTPUT, Rule
 from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
-from graphcount.ops.operator import Operator, each, family, merge
+from graphcount.ops.operator import Operator, each, family, merge, traits
 
+RUNS_BODIES = traits("runs bodies")
 BODY = Rule("costs nothing itself: the operators of its body are counted by themselves")
 
 
@@ -33,15 +34,17 @@ TABLE = merge(
         family(
             "control",
             {
-                "If": Operator(roles=("scalar",), cost=BODY),
-                "Loop": Operator(roles=("scalar", "scalar"), rest="state", cost=BODY),
-                "Scan": Operator(rest="state", cost=BODY),
-                "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY),
+                "If": Operator(roles=("scalar",), cost=BODY, traits=RUNS_BODIES),
+                "Loop": Operator(
+                    roles=("scalar", "scalar"), rest="state", cost=BODY, traits=RUNS_BODIES
+                ),
+                "Scan": Operator(rest="state", cost=BODY, traits=RUNS_BODIES),
             },
         ),
         family(
             "sequence",
             {
+                "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY, traits=RUNS_BODIES),
                 **each(
                     "SequenceConstruct SequenceAt SequenceEmpty SequenceErase SequenceInsert"
                     " ConcatFromSequence SplitToSequence Optional OptionalGetElement",

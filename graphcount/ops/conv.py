@@ -32,7 +32,7 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.inference import INT32, add, always, of_input, times
-from graphcount.ops.operator import SCALE, SCALED_DATA, SCALED_WEIGHT, Operator, family
+from graphcount.ops.operator import SCALE, SCALED_DATA, SCALED_WEIGHT, Operator, family, traits
 from graphcount.ops.pool import slid, window_fault, windows
 from graphcount.symbolic import Dim, floordiv
 
@@ -215,6 +215,16 @@ def causal_conv(call: Call) -> Shapes:
     return [data, (data[0], data[1], kept)]
 
 
+def filters(node: Node, weight: tuple[int, ...]) -> int | None:
+    """Return the filters of a weight (M, C/group, k…)."""
+    return weight[0] if weight else None
+
+
+def transposed_filters(node: Node, weight: tuple[int, ...]) -> int | None:
+    """Return the filters of a weight (C, M/group, k…)."""
+    return weight[1] * node.integer("group", 1) if len(weight) > 1 else None
+
+
 # -------------------------------------------------------------------------------------- check
 
 
@@ -259,20 +269,29 @@ TABLE = family(
     "conv",
     {
         "Conv": Operator(
-            roles=("data", "weight", "bias"), shape=conv_at(1), cost=conv_cost(), check=check_conv
+            roles=("data", "weight", "bias"),
+            shape=conv_at(1),
+            cost=conv_cost(),
+            check=check_conv,
+            channels=filters,
         ),
         "ConvTranspose": Operator(
-            roles=("data", "weight", "bias"), shape=conv_transpose, cost=transposed(2)
+            roles=("data", "weight", "bias"),
+            shape=conv_transpose,
+            cost=transposed(2),
+            channels=transposed_filters,
         ),
         "CausalConvWithState": Operator(
             roles=("data", "weight", "bias", "state"),
             shape=causal_conv,
             cost=conv_cost(extra=_causal_activation),
+            channels=filters,
         ),
         "DeformConv": Operator(
             roles=("data", "weight", "operand", "bias", "mask"),
             shape=conv_at(1),
             cost=conv_cost(1, 3, _samples),
+            channels=filters,
         ),
         "ConvInteger": Operator(
             roles=("data", "quantized weight", "zero point", "zero point"),
@@ -280,12 +299,17 @@ TABLE = family(
             dtypes=always(INT32),
             cost=conv_cost(bias=None),
             check=check_conv,
+            channels=filters,
+            form_of="Conv",
+            traits=traits("unscaled"),
         ),
         "QLinearConv": Operator(
             roles=(*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias"),
             shape=conv_at(3),
             dtypes=of_input(7),
             cost=conv_cost(3, 8, outputs),
+            channels=filters,
+            form_of="Conv",
         ),
     },
 )

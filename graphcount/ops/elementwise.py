@@ -22,7 +22,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import FLOATS, each_element, folded, unchanged
 from graphcount.ops.formulas import OUTPUT, UNARY, Rule, outputs
 from graphcount.ops.inference import BOOL, always, broadcast, broadcasting, of_input, same
-from graphcount.ops.operator import FIRST, Operator, each, family
+from graphcount.ops.operator import FIRST, Operator, Trait, each, family, traits
 from graphcount.symbolic import Dim
 
 
@@ -70,26 +70,49 @@ def clipped(number: Number, low: Number = None, high: Number = None) -> Number:
 
 
 def _broadcast(
-    data: DataRule | None = None, *, dtypes: DtypeRule | None = None, cost: Rule = OUTPUT
+    data: DataRule | None = None,
+    *names: Trait,
+    dtypes: DtypeRule | None = None,
+    cost: Rule = OUTPUT,
 ) -> Operator:
     """Return the record of an operator on operands that broadcast."""
-    shape = broadcasting_since_7
-    return Operator(rest="operand", shape=shape, dtypes=dtypes, data=data, cost=cost)
+    return Operator(
+        rest="operand",
+        shape=broadcasting_since_7,
+        dtypes=dtypes,
+        data=data,
+        cost=cost,
+        traits=traits(*names),
+    )
 
 
-def _unary(data: DataRule | None = None, *, dtypes: DtypeRule | None = None) -> Operator:
+def _compares(data: DataRule) -> Operator:
+    """Return the record of a comparison of two operands."""
+    return _broadcast(data, "compares", dtypes=always(BOOL))
+
+
+def _unary(
+    data: DataRule | None = None, *names: Trait, dtypes: DtypeRule | None = None
+) -> Operator:
     """Return the record of a function of one element."""
-    return Operator(rest="operand", shape=same(0), dtypes=dtypes, data=data, cost=UNARY)
+    return Operator(
+        roles=("operand",),
+        shape=same(0),
+        dtypes=dtypes,
+        data=data,
+        cost=UNARY,
+        traits=traits(*names),
+    )
 
 
 TABLE = family(
     "elementwise",
     {
-        "Add": _broadcast(each_element(folded(arithmetic.plus))),
-        "Sub": _broadcast(each_element(arithmetic.minus)),
-        "Mul": _broadcast(each_element(arithmetic.multiplied)),
-        "Div": _broadcast(divided),
-        "Pow": _broadcast(each_element(arithmetic.power)),
+        "Add": _broadcast(each_element(folded(arithmetic.plus)), "arithmetic"),
+        "Sub": _broadcast(each_element(arithmetic.minus), "arithmetic"),
+        "Mul": _broadcast(each_element(arithmetic.multiplied), "arithmetic", "scales"),
+        "Div": _broadcast(divided, "arithmetic", "scales"),
+        "Pow": _broadcast(each_element(arithmetic.power), "arithmetic"),
         "Mod": _broadcast(modulo),
         "Min": _broadcast(each_element(folded(arithmetic.minimum_of)), cost=CHAIN),
         "Max": _broadcast(each_element(folded(arithmetic.maximum_of)), cost=CHAIN),
@@ -99,15 +122,11 @@ TABLE = family(
         "Or": _broadcast(each_element(arithmetic.either), dtypes=always(BOOL)),
         "Xor": _broadcast(dtypes=always(BOOL)),
         **each("BitwiseAnd BitwiseOr BitwiseXor BitShift", _broadcast()),
-        "Equal": _broadcast(each_element(arithmetic.equal), dtypes=always(BOOL)),
-        "Greater": _broadcast(
-            each_element(lambda a, b: arithmetic.below(b, a)), dtypes=always(BOOL)
-        ),
-        "GreaterOrEqual": _broadcast(
-            each_element(lambda a, b: arithmetic.at_most(b, a)), dtypes=always(BOOL)
-        ),
-        "Less": _broadcast(each_element(arithmetic.below), dtypes=always(BOOL)),
-        "LessOrEqual": _broadcast(each_element(arithmetic.at_most), dtypes=always(BOOL)),
+        "Equal": _compares(each_element(arithmetic.equal)),
+        "Greater": _compares(each_element(lambda a, b: arithmetic.below(b, a))),
+        "GreaterOrEqual": _compares(each_element(lambda a, b: arithmetic.at_most(b, a))),
+        "Less": _compares(each_element(arithmetic.below)),
+        "LessOrEqual": _compares(each_element(arithmetic.at_most)),
         "PRelu": Operator(roles=("operand", "slope"), shape=same(0), cost=UNARY),
         "Where": Operator(
             roles=("mask", "operand", "operand"),
@@ -121,6 +140,7 @@ TABLE = family(
             shape=same(0),
             data=each_element(clipped),
             cost=UNARY,
+            traits=traits("overwrites"),
         ),
         "Dropout": Operator(
             roles=("operand", "scalar", "scalar"),
@@ -132,16 +152,18 @@ TABLE = family(
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
         **each(
-            "Acos Acosh Asin Asinh Atan Atanh BitwiseNot Celu Cos Cosh Elu Erf Exp Gelu"
-            " HardSigmoid HardSwish LeakyRelu Log Mish Reciprocal Round Selu Shrink Sigmoid"
-            " Sign Sin Sinh Softplus Softsign Sqrt SwiGLU Swish Tan Tanh ThresholdedRelu",
+            "Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cos Cosh Erf Gelu HardSwish Log Mish"
+            " Reciprocal Round Shrink Sign Sin Sinh Sqrt SwiGLU Swish Tan",
             _unary(),
         ),
+        **each("Celu Elu HardSigmoid LeakyRelu Selu ThresholdedRelu", _unary(None, "overwrites")),
+        **each("Sigmoid Softplus Softsign Tanh", _unary(None, "constrains", "overwrites")),
+        "Exp": _unary(None, "constrains"),
         "Ceil": _unary(each_element(arithmetic.rounded_up)),
         "Floor": _unary(each_element(arithmetic.rounded_down)),
         **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),
         "Not": _unary(each_element(arithmetic.negated), dtypes=always(BOOL)),
-        "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0))),
+        "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0)), "overwrites"),
         "Neg": Operator(
             roles=("operand",),
             passes=FIRST,

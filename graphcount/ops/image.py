@@ -21,7 +21,7 @@ from graphcount.ops.inference import (
     shape_from,
     times,
 )
-from graphcount.ops.operator import Operator, family
+from graphcount.ops.operator import KEEPS_VALUES, Operator, family
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -163,8 +163,12 @@ TABLE = family(
         ),
         "Upsample": Operator(roles=("operand", "literal"), shape=upsample, cost=INTERPOLATION),
         "CenterCropPad": Operator(roles=("operand", "shape"), shape=center_crop_pad, cost=FREE),
-        "DepthToSpace": Operator(roles=("operand",), shape=depth_to_space, cost=FREE),
-        "SpaceToDepth": Operator(roles=("operand",), shape=space_to_depth, cost=FREE),
+        "DepthToSpace": Operator(
+            roles=("operand",), shape=depth_to_space, cost=FREE, traits=KEEPS_VALUES
+        ),
+        "SpaceToDepth": Operator(
+            roles=("operand",), shape=space_to_depth, cost=FREE, traits=KEEPS_VALUES
+        ),
         "AffineGrid": Operator(roles=("operand", "shape"), shape=affine_grid, cost=OUTPUT),
         "GridSample": Operator(
             roles=("operand", "operand"),

@@ -24,7 +24,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
 from graphcount.ops.formulas import FREE, READ, Rule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
-from graphcount.ops.operator import FIRST, Operator, each, family
+from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, each, family
 from graphcount.ops.slicing import check_slice, slice_, sliced
 from graphcount.symbolic import Dim, Expr
 
@@ -221,17 +221,31 @@ TABLE = family(
             reads="picked",
             cost=LOOK_UP,
             check=check_gather,
+            lookups=((1, 0),),
+            traits=KEEPS_VALUES,
         ),
-        "GatherElements": Operator(roles=("embedding", "index"), shape=same(1), cost=LOOK_UP),
+        "GatherElements": Operator(
+            roles=("embedding", "index"),
+            shape=same(1),
+            cost=LOOK_UP,
+            lookups=((1, 0),),
+            traits=KEEPS_VALUES,
+        ),
         "GatherND": Operator(
-            roles=("embedding", "index"), shape=gather_nd, cost=LOOK_UP, check=check_gather_nd
+            roles=("embedding", "index"),
+            shape=gather_nd,
+            cost=LOOK_UP,
+            check=check_gather_nd,
+            traits=KEEPS_VALUES,
         ),
         "Scatter": Operator(roles=("operand", "index", "operand"), shape=same(0), cost=FREE),
         **each(
             "ScatterElements ScatterND",
             Operator(roles=("operand", "index", "operand"), shape=same(0), cost=SCATTER),
         ),
-        "TensorScatter": Operator(roles=("operand", "operand", "index"), shape=same(0), cost=FREE),
+        "TensorScatter": Operator(
+            roles=("operand", "operand", "index"), shape=same(0), cost=FREE, past={0: -2}
+        ),
         "OneHot": Operator(
             roles=("index", "scalar", "literal"),
             shape=one_hot,
@@ -239,7 +253,9 @@ TABLE = family(
             cost=FREE,
             check=check_one_hot,
         ),
-        "Compress": Operator(roles=("operand", "mask"), shape=compress, cost=FREE),
+        "Compress": Operator(
+            roles=("operand", "mask"), shape=compress, cost=FREE, traits=KEEPS_VALUES
+        ),
         "Slice": Operator(
             roles=("operand", "index", "index", "axes", "index"),
             passes=FIRST,
@@ -248,6 +264,7 @@ TABLE = family(
             reads="picked",
             cost=FREE,
             check=check_slice,
+            traits=KEEPS_VALUES,
         ),
         "NonZero": Operator(
             roles=("operand",), shape=non_zero, dtypes=always(INT64), data=coordinates, cost=FREE

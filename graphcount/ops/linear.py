@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Dims, Shape, ShapeRule, Shapes, size
 from graphcount.ops.formulas import (
     Formula,
@@ -29,7 +30,7 @@ from graphcount.ops.formulas import (
     plural,
 )
 from graphcount.ops.inference import INT32, always, broadcast, of_input
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, family
+from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, family, traits
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -194,6 +195,13 @@ def _gemm_text(call: Call) -> str:
     )
 
 
+def columns(node: Node, weight: tuple[int, ...]) -> int | None:
+    """Return the columns of B, which the attribute transB lays as rows."""
+    if len(weight) < 2:
+        return None
+    return weight[-2] if node.integer("transB", 0) else weight[-1]
+
+
 # ------------------------------------------------------------------------- the determinant
 
 
@@ -220,19 +228,31 @@ TABLE = family(
             roles=("weight", "weight"),
             shape=matmul_at(0, 1),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            channels=columns,
         ),
-        "Gemm": Operator(roles=("weight", "weight", "bias"), shape=gemm_at(0, 1), cost=GEMM),
+        "Gemm": Operator(
+            roles=("weight", "weight", "bias"),
+            shape=gemm_at(0, 1),
+            cost=GEMM,
+            channels=columns,
+            form_of="MatMul",
+        ),
         "MatMulInteger": Operator(
             roles=("quantized weight", "quantized weight", "zero point", "zero point"),
             shape=matmul_at(0, 1),
             dtypes=always(INT32),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            channels=columns,
+            form_of="MatMul",
+            traits=traits("unscaled"),
         ),
         "QLinearMatMul": Operator(
             roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
             shape=matmul_at(0, 3),
             dtypes=of_input(7),
             cost=matrix_product(matmul(0, 3), "each output is a sum of integer products", outputs),
+            channels=columns,
+            form_of="MatMul",
         ),
         "Det": Operator(
             roles=("operand",),

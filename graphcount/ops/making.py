@@ -39,7 +39,7 @@ from graphcount.ops.inference import (
     scalar,
     shape_from,
 )
-from graphcount.ops.operator import Operator, each, family
+from graphcount.ops.operator import Operator, each, family, traits
 from graphcount.symbolic import Dim, Expr, ceildiv
 
 
@@ -229,6 +229,7 @@ TABLE = family(
             reads="none",
             cost=FREE,
             check=check_constant_of_shape,
+            traits=traits("generates"),
         ),
         "Range": Operator(
             roles=("scalar", "scalar", "scalar"),
@@ -236,6 +237,7 @@ TABLE = family(
             data=counted,
             cost=OUTPUT,
             check=check_range,
+            traits=traits("generates"),
         ),
         "Constant": Operator(
             shape=constant, dtypes=type_of_constant, data=held, reads="none", cost=FREE
@@ -248,6 +250,7 @@ TABLE = family(
                 dtypes=by_attribute("dtype", FLOAT),
                 cost=OUTPUT,
                 check=check_sizes,
+                traits=traits("generates"),
             ),
         ),
         **each(

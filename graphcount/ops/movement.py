@@ -30,7 +30,7 @@ from graphcount.ops.inference import (
     same,
     times,
 )
-from graphcount.ops.operator import FIRST, Operator, family
+from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, family, traits
 from graphcount.symbolic import Dim, ceildiv, floordiv
 
 
@@ -246,15 +246,25 @@ TABLE = family(
             reads="picked",
             cost=FREE,
             check=check_split,
+            traits=KEEPS_VALUES,
         ),
         "Tile": Operator(
-            roles=("operand", "shape", "axes"), shape=tile, data=tiled, cost=FREE, check=check_tile
+            roles=("operand", "shape", "axes"),
+            shape=tile,
+            data=tiled,
+            cost=FREE,
+            check=check_tile,
+            traits=traits("generates", "keeps values"),
         ),
-        "Concat": Operator(rest="operand", shape=concat, data=concatenated, cost=FREE),
+        "Concat": Operator(
+            rest="operand", shape=concat, data=concatenated, cost=FREE, traits=KEEPS_VALUES
+        ),
         "Pad": Operator(
             roles=("operand", "shape", "literal", "axes"), shape=pad, cost=FREE, check=check_pad
         ),
         "Trilu": Operator(roles=("operand", "scalar"), shape=same(0), cost=FREE),
-        "ReverseSequence": Operator(roles=("operand", "shape"), shape=same(0), cost=FREE),
+        "ReverseSequence": Operator(
+            roles=("operand", "shape"), shape=same(0), cost=FREE, traits=KEEPS_VALUES
+        ),
     },
 )

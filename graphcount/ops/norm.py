@@ -21,7 +21,7 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.inference import FLOAT, always, axis_of, same
-from graphcount.ops.operator import Operator, each, family
+from graphcount.ops.operator import Operator, each, family, merge, traits
 from graphcount.symbolic import Dim
 
 
@@ -79,15 +79,26 @@ def layer_norm(call: Call) -> Shapes:
 PLAIN = Rule("one operation for each element: its own value over what all share", elementwise=alike)
 SOFTMAX = Rule("one operation for each element: its exponential over their sum", elementwise=alike)
 
-TABLE = family(
-    "norm",
+SOFTMAX_TABLE = family(
+    "softmax",
     {
         "Hardmax": Operator(
             rest="operand",
             shape=same(0),
             cost=Rule("one comparison for each element", elementwise=alike),
         ),
-        **each("LogSoftmax Softmax", Operator(rest="operand", shape=same(0), cost=SOFTMAX)),
+        "LogSoftmax": Operator(
+            rest="operand", shape=same(0), cost=SOFTMAX, traits=traits("overwrites")
+        ),
+        "Softmax": Operator(
+            rest="operand", shape=same(0), cost=SOFTMAX, traits=traits("constrains", "overwrites")
+        ),
+    },
+)
+
+NORM_TABLE = family(
+    "norm",
+    {
         "BatchNormalization": Operator(
             roles=("data", "scale", "bias", "running mean", "running variance"),
             shape=same(0, 3, 4, 3, 4),
@@ -109,7 +120,12 @@ TABLE = family(
         ),
         **each(
             "RMSNormalization SimplifiedLayerNormalization",
-            Operator(roles=("data", "scale"), shape=layer_norm, cost=norm_cost(1, None)),
+            Operator(
+                roles=("data", "scale"),
+                shape=layer_norm,
+                cost=norm_cost(1, None),
+                form_of="LayerNormalization",
+            ),
         ),
         **each(
             "LpNormalization MeanVarianceNormalization",
@@ -122,3 +138,5 @@ TABLE = family(
         ),
     },
 )
+
+TABLE = merge([SOFTMAX_TABLE, NORM_TABLE])

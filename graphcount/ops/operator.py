@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from graphcount.loading.model import Node
 from graphcount.ops.call import Check, DataRule, DtypeRule, ShapeRule
 from graphcount.ops.formulas import Rule, nothing
 
@@ -47,14 +48,41 @@ Role = Literal[
 ]
 """What a tensor is to the node that uses it."""
 
-Trait = Literal["renames"]
+Trait = Literal[
+    "arithmetic",
+    "compares",
+    "constrains",
+    "generates",
+    "keeps values",
+    "overwrites",
+    "quantizes",
+    "renames",
+    "runs bodies",
+    "scales",
+    "unscaled",
+]
 """What other rooms ask of an operator and its rules do not say.
 
-`renames`: the result is the first input under another name or shape; it can be the same memory.
+* `arithmetic`: it adds, subtracts, multiplies, divides or raises two operands, element by element.
+* `compares`: it answers for each element whether one operand equals, exceeds or is below the other.
+* `constrains`: it maps all numbers onto a narrower range without losing which is larger, so a
+  parameter can be trained in its argument (exp of a logarithm of a scale).
+* `generates`: it makes its elements from stated sizes; no tensor of them need be stored.
+* `keeps values`: each element of the result is one of an input, moved, repeated or left out.
+* `overwrites`: onnxruntime's CPU kernel writes the result over an input of the same size that
+  nobody reads any more.
+* `quantizes`: floats become the integers that stand for them.
+* `renames`: the result is the first input under another name or shape; it can be the same memory.
+* `runs bodies`: it runs graphs that its attributes hold.
+* `scales`: each element is multiplied with or divided by one of another operand.
+* `unscaled`: sums of integer products come out as integers; what makes them floats follows.
 """
 
 Reads = Literal["all", "picked", "none"]
 """Which elements of its inputs a data rule reads: every one, those it returns, or none."""
+
+ChannelsRule: TypeAlias = "Callable[[Node, tuple[int, ...]], int | None]"
+"""Output channels by a node's attributes and the dimensions of its weight."""
 
 SCALE: tuple[Role, ...] = ("quantization scale", "zero point")
 """How a quantized result, or what precedes it, is scaled."""
@@ -68,7 +96,14 @@ SCALED_WEIGHT: tuple[Role, ...] = ("quantized weight", *SCALE)
 FIRST = frozenset({0})
 """The first input, which most pass-through operators pass on."""
 
-RENAMES: frozenset[Trait] = frozenset({"renames"})
+
+def traits(*names: Trait) -> frozenset[Trait]:
+    """Return a set of traits."""
+    return frozenset(names)
+
+
+RENAMES = traits("renames", "keeps values")
+KEEPS_VALUES = traits("keeps values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +126,11 @@ class Operator:
             the rule `FREE` on purpose.
         check: What is wrong with a call, from its attributes, shapes and constant inputs; None
             where nothing is compared.
+        channels: Output channels of a stored weight; None for what has no such weight.
+        lookups: Inputs that hold indices, each with the input that holds the table they look up.
+        past: Inputs that hold keys and values of earlier tokens, each with the axis of its length.
+        form_of: The operator of ONNX of which this is another form: quantized, fused, with a bias,
+            simplified, of another layout; empty for one that is no form of another.
         traits: What other rooms ask and the rules do not say.
         family: Name of the table of its row.
     """
@@ -105,6 +145,10 @@ class Operator:
     reads: Reads = "all"
     cost: Rule | None = None
     check: Check | None = None
+    channels: ChannelsRule | None = None
+    lookups: tuple[tuple[int, int], ...] = ()
+    past: Mapping[int, int] = field(default_factory=dict)
+    form_of: str = ""
     traits: frozenset[Trait] = frozenset()
     family: str = ""
 
@@ -121,6 +165,37 @@ class Operator:
     def is_convolution(self) -> bool:
         """Whether it lays filters on positions: the matrix work of the family of convolutions."""
         return self.family == "conv" and self.multiplies
+
+    @property
+    def is_matrix_product(self) -> bool:
+        """Whether it multiplies two operands as matrices, whatever is fused with it."""
+        return self.family in ("linear", "einsum") and self.multiplies
+
+    @property
+    def normalises(self) -> bool:
+        """Whether it brings elements to a common mean or scale."""
+        return self.family == "norm"
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it steps through a sequence with weights for its state."""
+        return self.family == "recurrent"
+
+    @property
+    def is_control_flow(self) -> bool:
+        """Whether it decides which of its bodies runs, or how often."""
+        return self.family == "control"
+
+    @property
+    def takes_bias(self) -> bool:
+        """Whether one of its inputs is a bias."""
+        return "bias" in self.roles or "quantized bias" in self.roles
+
+    @property
+    def takes_quantized(self) -> bool:
+        """Whether it takes quantized elements, with a scale, a zero point or packed."""
+        quantized = "quantized weight" in self.roles or "zero point" in self.roles
+        return quantized and "quantizes" not in self.traits
 
 
 Table: TypeAlias = "dict[str, Operator]"

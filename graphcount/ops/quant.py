@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import Rule, alike
 from graphcount.ops.inference import FLOAT, UINT8, always, same
-from graphcount.ops.operator import FIRST, SCALE, Operator, each, family
+from graphcount.ops.operator import FIRST, SCALE, Operator, each, family, traits
 
 
 def quantized_type(call: Call) -> list[int]:
@@ -27,6 +27,7 @@ def dynamic_quantize(call: Call) -> Shapes:
     return [call.input(0), (), ()]
 
 
+QUANTIZES = traits("quantizes")
 QUANTIZE = Rule("one scaling for each element", elementwise=alike)
 
 TABLE = family(
@@ -38,6 +39,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),
@@ -52,6 +54,7 @@ TABLE = family(
             shape=dynamic_quantize,
             dtypes=always(UINT8, FLOAT, UINT8),
             cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
     },
 )
@@ -62,17 +65,26 @@ QONNX = family(
         **each(
             "Quant IntQuant",
             Operator(
-                roles=("operand", *SCALE, "scalar"), passes=FIRST, shape=same(0), cost=QUANTIZE
+                roles=("operand", *SCALE, "scalar"),
+                passes=FIRST,
+                shape=same(0),
+                cost=QUANTIZE,
+                traits=QUANTIZES,
             ),
         ),
         "BipolarQuant": Operator(
-            roles=("operand", "quantization scale"), passes=FIRST, shape=same(0), cost=QUANTIZE
+            roles=("operand", "quantization scale"),
+            passes=FIRST,
+            shape=same(0),
+            cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
         "Trunc": Operator(
             roles=("operand", *SCALE, "scalar", "scalar"),
             passes=FIRST,
             shape=same(0),
             cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
         "FloatQuant": Operator(
             roles=("operand", "quantization scale"),
@@ -80,6 +92,7 @@ QONNX = family(
             passes=FIRST,
             shape=same(0),
             cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
     },
 )

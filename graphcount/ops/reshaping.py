@@ -54,7 +54,16 @@ from graphcount.ops.inference import (
     same,
     shape_from,
 )
-from graphcount.ops.operator import FIRST, RENAMES, Operator, Role, Trait, family
+from graphcount.ops.operator import (
+    FIRST,
+    KEEPS_VALUES,
+    RENAMES,
+    Operator,
+    Role,
+    Trait,
+    family,
+    traits,
+)
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -287,7 +296,7 @@ def _moved(
     dtypes: DtypeRule | None = None,
     data: DataRule | None = None,
     check: Check | None = None,
-    traits: frozenset[Trait] = frozenset(),
+    names: frozenset[Trait] = frozenset(),
 ) -> Operator:
     """Return the record of an operator that passes its first input, maybe told how by a second."""
     return Operator(
@@ -298,24 +307,30 @@ def _moved(
         data=data,
         cost=FREE,
         check=check,
-        traits=traits,
+        traits=names,
     )
 
 
 TABLE = family(
     "reshaping",
     {
-        "Identity": _moved(same(0), data=unchanged, traits=RENAMES),
+        "Identity": _moved(same(0), data=unchanged, names=RENAMES),
         "Cast": _moved(same(0), dtypes=by_attribute("to", 0), data=cast),
         "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
-        "Transpose": _moved(transpose, data=transposed),
-        "Flatten": _moved(flatten, data=unchanged, traits=RENAMES),
+        "Transpose": _moved(transpose, data=transposed, names=KEEPS_VALUES),
+        "Flatten": _moved(flatten, data=unchanged, names=RENAMES),
         "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast),
-        "Reshape": _moved(reshape, "shape", data=unchanged, check=check_reshape, traits=RENAMES),
-        "Expand": _moved(expand, "shape", data=expanded, check=check_expand),
-        "Squeeze": _moved(squeeze, "axes", data=unchanged, check=check_squeeze, traits=RENAMES),
+        "Reshape": _moved(reshape, "shape", data=unchanged, check=check_reshape, names=RENAMES),
+        "Expand": _moved(
+            expand,
+            "shape",
+            data=expanded,
+            check=check_expand,
+            names=traits("generates", "keeps values"),
+        ),
+        "Squeeze": _moved(squeeze, "axes", data=unchanged, check=check_squeeze, names=RENAMES),
         "Unsqueeze": _moved(
-            unsqueeze, "axes", data=unchanged, check=check_unsqueeze, traits=RENAMES
+            unsqueeze, "axes", data=unchanged, check=check_unsqueeze, names=RENAMES
         ),
     },
 )

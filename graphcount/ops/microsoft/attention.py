@@ -83,6 +83,7 @@ TABLE = family(
                 cost=attention_cost(
                     costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias
                 ),
+                past={4: 3},
             ),
         ),
         "PackedAttention": Operator(
@@ -108,12 +109,15 @@ TABLE = family(
             cost=attention_cost(
                 costed(joint(8)), mask=(5,), projection=projection, bias=projection_bias
             ),
+            past={8: 3},
+            form_of="Attention",
         ),
         "MultiHeadAttention": Operator(
             roles=("operand", "operand", "operand", "bias"),
             rest="mask",
             shape=multi_head_attention,
             cost=attention_cost(costed(multi_head(6)), mask=(4, 5), bias=new_key_biases(3, 6)),
+            past={6: 2, 7: 2},
         ),
         "PackedMultiHeadAttention": Operator(
             roles=("operand", "operand", "operand", "bias"),
@@ -125,16 +129,19 @@ TABLE = family(
             roles=(*QKV, "mask", "mask", *CACHE, "shape", "shape", "index", "bias"),
             shape=decoder_attention,
             cost=attention_cost(costed(multi_head(5)), mask=(3, 4), bias=new_key_biases(10, 5)),
+            past={5: 2, 6: 2},
         ),
         "GroupQueryAttention": Operator(
             roles=(*QKV, *CACHE, "shape", "shape", *ROTARY_TABLES, "index", "mask", "weight"),
             shape=grouped_attention(6),
             cost=attention_cost(costed(grouped(6)), mask=(10,), extra=rotations(6)),
+            past={3: 2, 4: 2},
         ),
         "SparseAttention": Operator(
             roles=(*QKV, *CACHE, "index", "index", "shape", "shape", *ROTARY_TABLES),
             shape=grouped_attention(7),
             cost=attention_cost(costed(grouped(7)), extra=rotations(7)),
+            past={3: 2, 4: 2},
         ),
         "RotaryEmbedding": Operator(
             roles=("operand", "index", "rotary table", "rotary table"), shape=same(0), cost=ROTARY

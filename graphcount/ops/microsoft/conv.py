@@ -7,7 +7,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.conv import FUSED, conv_at, conv_cost, transposed
+from graphcount.ops.conv import FUSED, conv_at, conv_cost, filters, transposed, transposed_filters
 from graphcount.ops.formulas import FREE, READ, outputs
 from graphcount.ops.image import upsample
 from graphcount.ops.inference import of_input, same
@@ -42,21 +42,36 @@ TABLE = family(
             roles=("data", "weight", "bias", "operand"),
             shape=conv_at(1),
             cost=conv_cost(extra=FUSED),
+            channels=filters,
+            form_of="Conv",
         ),
         "NhwcFusedConv": Operator(
             roles=("data", "weight", "bias", "operand"),
             shape=nhwc_conv,
             cost=conv_cost(extra=FUSED),
+            channels=filters,
+            form_of="Conv",
         ),
-        "NhwcConv": Operator(roles=("data", "weight", "bias"), shape=nhwc_conv, cost=conv_cost()),
+        "NhwcConv": Operator(
+            roles=("data", "weight", "bias"),
+            shape=nhwc_conv,
+            cost=conv_cost(),
+            channels=filters,
+            form_of="Conv",
+        ),
         "ConvTransposeWithDynamicPads": Operator(
-            roles=("data", "weight", "shape", "bias"), cost=transposed(3)
+            roles=("data", "weight", "shape", "bias"),
+            cost=transposed(3),
+            channels=transposed_filters,
+            form_of="ConvTranspose",
         ),
         "QLinearConv": Operator(
             roles=(*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias"),
             shape=conv_at(3),
             dtypes=of_input(7),
             cost=conv_cost(3, 8, outputs),
+            channels=filters,
+            form_of="Conv",
         ),
     },
 )
@@ -70,6 +85,7 @@ BLOCKED = merge(
                     roles=("data", "weight", "bias", "operand"),
                     shape=conv_at(1),
                     cost=conv_cost(extra=FUSED),
+                    channels=filters,
                 ),
             },
         ),

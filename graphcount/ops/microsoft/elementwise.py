@@ -28,6 +28,7 @@ TABLE = family(
             cost=Rule(
                 "the bias, then the function: two for each element", elementwise=multiple(2, alike)
             ),
+            form_of="Gelu",
         ),
         "BiasSplitGelu": Operator(
             roles=("operand", "bias"),
@@ -41,6 +42,7 @@ TABLE = family(
             roles=("operand", "bias"),
             shape=same(0),
             cost=Rule("Gelu, after the bias if any", elementwise=total(alike, when(1, alike))),
+            form_of="Gelu",
         ),
         "BiasAdd": Operator(
             roles=("operand", "bias"),
@@ -63,7 +65,9 @@ TABLE = family(
                 "the bias, then the function: two for each element", elementwise=multiple(2, alike)
             ),
         ),
-        **each("Gelu QuickGelu", Operator(rest="operand", shape=same(0), cost=UNARY)),
+        **each(
+            "Gelu QuickGelu", Operator(rest="operand", shape=same(0), cost=UNARY, form_of="Gelu")
+        ),
         **each("BitmaskDropout BitmaskBiasDropout", Operator(shape=same(0, 0))),
         **each("ComplexMul ComplexMulConj", Operator(shape=broadcasting)),
     },

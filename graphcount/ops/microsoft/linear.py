@@ -7,6 +7,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from graphcount.loading.model import Node
 from graphcount.ops.call import MAX_RANK, Call, Dims, Shape, Shapes, complete, integers_of, size
 from graphcount.ops.formulas import (
     Rule,
@@ -27,6 +28,7 @@ from graphcount.ops.linear import (
     GEMM,
     PRODUCT_WORDS,
     Product,
+    columns,
     gemm,
     gemm_at,
     matmul,
@@ -35,7 +37,7 @@ from graphcount.ops.linear import (
     matrix_product,
     multiplied,
 )
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family
+from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family, traits
 from graphcount.symbolic import Dim
 
 # ----------------------------------------------------------------------------------- fused
@@ -129,6 +131,11 @@ def matmul_fp_q4(call: Call) -> Shapes:
     return [(*data[:-1], shape[1]) if data is not None and shape else None]
 
 
+def _stated(node: Node, weight: tuple[int, ...]) -> int | None:
+    """Columns of a packed B: the attribute N."""
+    return node.integer("N", 0) or None
+
+
 _PACKED = matrix_product(_nbits, "rows x K·N packed weights", _packed_weights, 5)._replace(
     text=_packed_text
 )
@@ -145,30 +152,44 @@ TABLE = family(
                 roles=("weight", "weight"),
                 shape=fused_matmul,
                 cost=matrix_product(_fused_product, PRODUCT_WORDS),
+                channels=columns,
+                form_of="MatMul",
             ),
         ),
         "FusedMatMulActivation": Operator(
             roles=("weight", "weight"),
             shape=fused_matmul,
             cost=matrix_product(_fused_product, PRODUCT_WORDS, outputs),
+            channels=columns,
+            form_of="MatMul",
         ),
         "FusedGemm": Operator(
             roles=("weight", "weight", "bias"),
             shape=gemm_at(0, 1),
             cost=GEMM._replace(elementwise=outputs),
+            channels=columns,
+            form_of="MatMul",
         ),
         "GemmFastGelu": Operator(
             roles=("weight", "weight", "bias"),
             shape=matmul_at(0, 1),
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 2),
+            channels=columns,
+            form_of="MatMul",
         ),
         "GemmFloat8": Operator(
             roles=("weight", "weight", "bias", *_SCALES, "quantization scale"),
             shape=gemm_at(0, 1),
             cost=GEMM,
+            channels=columns,
+            form_of="MatMul",
         ),
         "MatMulNBits": Operator(
-            roles=("operand", *SCALED_WEIGHT, "index", "bias"), shape=matmul_n_bits, cost=_PACKED
+            roles=("operand", *SCALED_WEIGHT, "index", "bias"),
+            shape=matmul_n_bits,
+            cost=_PACKED,
+            channels=_stated,
+            form_of="MatMul",
         ),
         "MatMulBnb4": Operator(
             roles=("operand", "quantized weight", "quantization scale"),
@@ -176,11 +197,14 @@ TABLE = family(
             cost=matrix_product(_nbits, "rows x K·N packed weights", _packed_weights)._replace(
                 text=_packed_text
             ),
+            channels=_stated,
+            form_of="MatMul",
         ),
         "MatMulFpQ4": Operator(
             roles=("operand", "quantized weight", "shape"),
             shape=matmul_fp_q4,
             cost=matrix_product(_fpq4, "rows x K·N packed weights", _fpq4_weights),
+            form_of="MatMul",
         ),
         "DynamicQuantizeMatMul": Operator(
             roles=("operand", *SCALED_WEIGHT, "bias"),
@@ -188,23 +212,32 @@ TABLE = family(
             cost=matrix_product(
                 matmul(), PRODUCT_WORDS, total(lambda call: size(input_shape(call, 0)), outputs), 4
             ),
+            channels=columns,
+            form_of="MatMul",
         ),
         "MatMulIntegerToFloat": Operator(
             roles=("quantized weight", "quantized weight", *_SCALES, *_ZERO_POINTS, "bias"),
             shape=matmul_at(0, 1),
             dtypes=of_input(2),
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 6),
+            channels=columns,
+            form_of="MatMul",
         ),
         "MatMulInteger16": Operator(
             roles=("quantized weight", "quantized weight"),
             shape=matmul_at(0, 1),
             dtypes=always(INT32),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            channels=columns,
+            form_of="MatMul",
+            traits=traits("unscaled"),
         ),
         "QGemm": Operator(
             roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, "quantized bias", *SCALE),
             shape=gemm_at(0, 3),
             cost=matrix_product(gemm(0, 3), "rows x (inner x columns) of A·B", outputs, 6),
+            channels=columns,
+            form_of="MatMul",
         ),
         "Inverse": Operator(
             rest="operand",
@@ -215,7 +248,7 @@ TABLE = family(
             ),
         ),
         "SparseToDenseMatMul": Operator(
-            shape=fused_matmul, cost=matrix_product(_fused_product, PRODUCT_WORDS)
+            shape=fused_matmul, cost=matrix_product(_fused_product, PRODUCT_WORDS), form_of="MatMul"
         ),
     },
 )

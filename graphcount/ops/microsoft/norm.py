@@ -50,6 +50,9 @@ def skip_layer_norm(call: Call) -> Shapes:
     return [data, statistic, statistic, data]
 
 
+LOOKED_UP = ((0, 2), (1, 4), (8, 3))
+"""Words, segments and positions, each with its table."""
+
 _THREE_TABLES: list[Role] = ["embedding"] * 3
 _FIVE_WEIGHTS: list[Role] = ["quantized weight"] * 5
 _FIVE_SCALES: list[Role] = ["quantization scale"] * 5
@@ -63,25 +66,33 @@ TABLE = family(
             shape=embed_layer_norm,
             dtypes=lambda c: [c.dtype(2), INT32, c.dtype(2)],
             cost=EMBED,
+            lookups=LOOKED_UP,
         ),
         "QEmbedLayerNormalization": Operator(
             roles=("index", "index", *_FIVE_WEIGHTS, "mask", *_FIVE_SCALES, *_FIVE_ZERO_POINTS),
             shape=embed_layer_norm,
             dtypes=always(FLOAT, INT32, FLOAT),
             cost=EMBED,
+            lookups=LOOKED_UP[:2],
+            form_of="EmbedLayerNormalization",
         ),
         "SkipLayerNormalization": Operator(
             roles=("operand", "operand", "scale", "bias", "bias"),
             shape=skip_layer_norm,
             cost=norm_cost(2, 3, (1, 4)),
+            form_of="LayerNormalization",
         ),
         "SkipSimplifiedLayerNormalization": Operator(
             roles=("operand", "operand", "scale", "bias"),
             shape=skip_layer_norm,
             cost=norm_cost(2, None, (1, 3)),
+            form_of="LayerNormalization",
         ),
         "SimplifiedLayerNormalization": Operator(
-            roles=("operand", "scale"), shape=layer_norm, cost=norm_cost(1, None)
+            roles=("operand", "scale"),
+            shape=layer_norm,
+            cost=norm_cost(1, None),
+            form_of="LayerNormalization",
         ),
         "LayerNormalization": Operator(
             roles=("operand", "scale", "bias"), shape=layer_norm, cost=norm_cost(1, 2)

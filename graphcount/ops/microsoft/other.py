@@ -23,7 +23,7 @@ from graphcount.ops.formulas import (
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
 from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
-from graphcount.ops.operator import SCALE, Operator, Role, each, family, merge
+from graphcount.ops.operator import SCALE, Operator, Role, each, family, merge, traits
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
 from graphcount.symbolic import Dim, floordiv, maximum
@@ -184,7 +184,11 @@ TABLE = merge(
             "embedding",
             {
                 "TorchEmbedding": Operator(
-                    roles=("embedding", "index", "scalar", "scalar"), shape=gather, cost=LOOK_UP
+                    roles=("embedding", "index", "scalar", "scalar"),
+                    shape=gather,
+                    cost=LOOK_UP,
+                    lookups=((1, 0),),
+                    form_of="Gather",
                 ),
                 "WordConvEmbedding": Operator(
                     roles=("index", "weight", "bias", "embedding"),
@@ -194,6 +198,7 @@ TABLE = merge(
                         _word_filters,
                         when(2, _word_filters),
                     ),
+                    lookups=((0, 3),),
                 ),
             },
         ),
@@ -205,6 +210,7 @@ TABLE = merge(
                     shape=recurrent(1),
                     dtypes=always(FLOAT, FLOAT, FLOAT),
                     cost=recurrent_cost(4, 9, hidden_axis=1),
+                    form_of="LSTM",
                 ),
                 "AttnLSTM": Operator(
                     roles=(*_LSTM, *_ATTENTION),
@@ -227,9 +233,10 @@ TABLE = merge(
                 "Unique": Operator(rest="operand", shape=unique, cost=READ),
                 "NGramRepeatBlock": Operator(rest="operand", cost=FREE),
                 **each(
-                    "BeamSearch GreedySearch Sampling WhisperBeamSearch EPContext Send Recv Wait",
-                    Operator(shape=unknown),
+                    "BeamSearch GreedySearch Sampling WhisperBeamSearch",
+                    Operator(shape=unknown, traits=traits("runs bodies")),
                 ),
+                **each("EPContext Send Recv Wait", Operator(shape=unknown)),
                 "CDist": Operator(shape=c_dist),
                 "ExpandDims": Operator(shape=expand_dims),
                 "CropAndResize": Operator(shape=crop_and_resize),

@@ -6,12 +6,21 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
-from graphcount.ops.call import Call, Shape, Shapes
+from graphcount.ops.call import Call, Shape, ShapeRule, Shapes
 from graphcount.ops.formulas import READ, Rule, outputs
 from graphcount.ops.inference import add, axis_of, broadcast, of_input, replace, same
-from graphcount.ops.operator import FIRST, SCALE, SCALED_WEIGHT, Operator, each, family
+from graphcount.ops.operator import (
+    FIRST,
+    SCALE,
+    SCALED_WEIGHT,
+    Operator,
+    Trait,
+    each,
+    family,
+    traits,
+)
 from graphcount.ops.pool import POOL, global_pool, pool
-from graphcount.ops.quant import QUANTIZE, dequantized_type, quantized_type
+from graphcount.ops.quant import QUANTIZE, QUANTIZES, dequantized_type, quantized_type
 from graphcount.ops.reduction import reduced
 
 
@@ -74,6 +83,24 @@ def gather_block_quantized(call: Call) -> Shapes:
 
 QLINEAR = Rule("one operation in integers for each output element", elementwise=outputs)
 
+
+def _binary(form_of: str, *names: Trait) -> Operator:
+    """Return the record of arithmetic of two quantized operands."""
+    return Operator(
+        roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
+        shape=qlinear_binary,
+        dtypes=of_input(7),
+        cost=QLINEAR,
+        form_of=form_of,
+        traits=traits(*names),
+    )
+
+
+def _unary(form_of: str, shape: ShapeRule, cost: Rule = QLINEAR) -> Operator:
+    """Return the record of a function of one quantized operand."""
+    return Operator(roles=("operand", *SCALE, *SCALE), shape=shape, cost=cost, form_of=form_of)
+
+
 TABLE = family(
     "quant",
     {
@@ -82,17 +109,21 @@ TABLE = family(
             rest="operand",
             shape=qlinear_concat,
             cost=QLINEAR,
+            form_of="Concat",
         ),
         "QLinearWhere": Operator(
             roles=("mask", *SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
             shape=qlinear_where,
             cost=QLINEAR,
+            form_of="Where",
         ),
         "GatherBlockQuantized": Operator(
             roles=("quantized weight", "index", "quantization scale", "zero point"),
             shape=gather_block_quantized,
             dtypes=of_input(2),
             cost=Rule("each looked-up element is scaled", elementwise=outputs),
+            lookups=((1, 0),),
+            form_of="Gather",
         ),
         "QuantizeLinear": Operator(
             roles=("operand", "quantization scale", "zero point"),
@@ -100,6 +131,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            traits=QUANTIZES,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),
@@ -108,28 +140,14 @@ TABLE = family(
             dtypes=dequantized_type,
             cost=QUANTIZE,
         ),
-        **each(
-            "QLinearAdd QLinearMul",
-            Operator(
-                roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
-                shape=qlinear_binary,
-                dtypes=of_input(7),
-                cost=QLINEAR,
-            ),
-        ),
-        **each(
-            "QLinearSigmoid QLinearLeakyRelu QLinearSoftmax",
-            Operator(roles=("operand", *SCALE, *SCALE), shape=same(0), cost=QLINEAR),
-        ),
-        "QLinearAveragePool": Operator(
-            roles=("operand", *SCALE, *SCALE), shape=qlinear_pool, cost=POOL
-        ),
-        "QLinearGlobalAveragePool": Operator(
-            roles=("operand", *SCALE, *SCALE), shape=qlinear_global_pool, cost=READ
-        ),
-        "QLinearReduceMean": Operator(
-            roles=("operand", *SCALE, *SCALE), shape=qlinear_reduce_mean, cost=READ
-        ),
+        "QLinearAdd": _binary("Add", "arithmetic"),
+        "QLinearMul": _binary("Mul", "arithmetic", "scales"),
+        "QLinearSigmoid": _unary("Sigmoid", same(0)),
+        "QLinearLeakyRelu": _unary("LeakyRelu", same(0)),
+        "QLinearSoftmax": _unary("Softmax", same(0)),
+        "QLinearAveragePool": _unary("AveragePool", qlinear_pool, POOL),
+        "QLinearGlobalAveragePool": _unary("GlobalAveragePool", qlinear_global_pool, READ),
+        "QLinearReduceMean": _unary("ReduceMean", qlinear_reduce_mean, READ),
         **each("QuantizeWithOrder DequantizeWithOrder", Operator(shape=same(0))),
     },
 )
