@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.stored import Stored
 from graphcount.errors import Unknown
-from graphcount.graph import GraphNode, ModelGraph, OperatorNode
+from graphcount.graph import ModelGraph, OperatorNode, is_constant
 from graphcount.graph import Use as Edge
 
 MAX_STEPS_PER_TENSOR = 10_000
@@ -111,7 +111,7 @@ class _Follower:
     def follow(self, holder: str, attribute_name: str) -> list[Use]:
         """Uses of what `holder` holds."""
         node = self.graph.nodes[holder]
-        if node.kind == "operator" and not _is_constant(node):
+        if node.kind == "operator" and not is_constant(node):
             role = node.operator.attributes.get(attribute_name) if node.operator else None
             return [Use(holder, None, role or "literal", ())]
         return self.onward(holder)
@@ -151,8 +151,6 @@ class _Follower:
             return self.result(node, edge, via)
         if operator is not None and index in operator.passes:
             return node.id, None, (*via[-7:], node.op_type)
-        if _enters_body(node, index):
-            return Use(node.id, index, "state", via)
         return Use(node.id, index, operator.role(index) if operator else None, via)
 
     def result(self, node: OperatorNode, edge: Edge, via: tuple[str, ...]) -> Use | Way:
@@ -161,12 +159,3 @@ class _Follower:
         if node.op_type == "If" and node.domain == "" and position < len(node.outputs):
             return node.id, node.outputs[position], (*via[-7:], "If")
         return Use(node.id, None, "state", via)
-
-
-def _is_constant(node: GraphNode) -> bool:
-    return node.op_type == "Constant" and node.domain == ""
-
-
-def _enters_body(node: GraphNode, index: int) -> bool:
-    """Loop and Scan inputs also reach the body, where the real use is found."""
-    return node.domain == "" and node.op_type in ("Loop", "Scan") and index > 1

@@ -12,17 +12,13 @@ from collections.abc import Callable, Iterable
 from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.names import is_buffer, is_dotted, is_learned_scalar, original_name
 from graphcount.analysis.operands import (
-    ARITHMETIC,
-    MATRIX_OPS,
-    NORM_OPS,
-    REPARAMETRISED,
     is_compared,
     is_dequantized_after,
     is_reparametrised,
     is_scale_of_integers,
     is_sinusoidal,
     joins_table,
-    other_side,
+    other_node,
     statistic_of_written_norm,
 )
 from graphcount.analysis.signature import Signature
@@ -41,7 +37,11 @@ from graphcount.analysis.verdict import (
     maker_of,
     role_of,
 )
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, computes, traits_of
+from graphcount.ops import Trait
+
+LEARNED_SCALARS: frozenset[Trait] = frozenset({"arithmetic", "constrains"})
+"""What computes with a single number that may be learned."""
 
 
 def classify(
@@ -157,7 +157,8 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
 
 def _is_made_up(tensor: Attributed, use: Use, context: Context) -> bool:
     """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
-    if use.role != "operand" and context.graph.nodes[use.node].op_type not in ARITHMETIC:
+    node = context.graph.nodes[use.node]
+    if use.role != "operand" and "arithmetic" not in traits_of(node):
         return False
     if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
         return False
@@ -237,7 +238,7 @@ def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | No
                 "mean of a normalisation written as Sub, Mul, Add",
                 "written-norm-mean",
             )
-        added = context.graph.nodes[candidate.node].op_type == "Add"
+        added = computes(context.graph.nodes[candidate.node]) == "Add"
         if added and is_sinusoidal(tensor, context.values):
             return Verdict(
                 "buffer",
@@ -297,11 +298,7 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
     """A left operand filled with one number is a state that a recurrent layer starts from."""
     if is_dotted(tensor.stored.name) or tensor.stored.elements > FEW:
         return None
-    left = [
-        use
-        for use in tensor.uses
-        if use.index == 0 and context.graph.nodes[use.node].op_type in ("MatMul", "Gemm")
-    ]
+    left = [use for use in tensor.uses if use.index == 0 and _is_in_product(use, context)]
     rest = {use.role for use in tensor.uses if use not in left}
     if not left or rest - {"state", "initial state", "operand"}:
         return None
@@ -309,6 +306,11 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
         return None
     what = f"filled with one value: state that {label(left[0], context)} starts from"
     return Verdict("constant", "initial state", what, "filled-operand")
+
+
+def _is_in_product(use: Use, context: Context) -> bool:
+    operator = context.graph.nodes[use.node].operator
+    return operator is not None and operator.is_matrix_product
 
 
 def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
@@ -329,8 +331,8 @@ def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None
         return None
     if any(op_type != "DequantizeLinear" for op_type in use.via):
         return None
-    data = context.graph.nodes[use.node]
-    if "Normalization" not in data.op_type or maker_of(tensor, context) == "author":
+    operator = context.graph.nodes[use.node].operator
+    if operator is None or not operator.normalises or maker_of(tensor, context) == "author":
         return None
     if tensor.stored.elements > FEW:
         return None
@@ -370,27 +372,17 @@ def operand(tensor: Attributed, context: Context) -> Verdict | None:
 
 
 def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
-    named = context.graph.nodes[use.node].op_type
-    op_type = ARITHMETIC.get(named, "")
     name, where = original_name(tensor.stored.name), label(use, context)
-    other = other_side(use, context.graph) if op_type else ""
-    if op_type == "Add" and other in MATRIX_OPS and _is_bias_shape(tensor):
-        return Verdict(
-            "parameter", "bias", f"added to the result of {other} by {where}", "bias-behind-product"
-        )
+    traits = traits_of(context.graph.nodes[use.node])
+    behind = _behind(tensor, use, context)
+    if behind is not None and behind.rule == "bias-behind-product":
+        return behind
     if tensor.stored.elements <= 1:
-        computes = op_type or named in REPARAMETRISED
-        if is_dotted(name) or (computes and is_learned_scalar(name)):
+        if is_dotted(name) or (traits & LEARNED_SCALARS and is_learned_scalar(name)):
             return Verdict("parameter", "scale", f"named scalar of {where}", "named-scalar")
         return Verdict("constant", "literal", f"single value of {where}", "single-number")
-    if op_type in ("Mul", "Add") and other in NORM_OPS and _is_bias_shape(tensor):
-        role = "scale" if op_type == "Mul" else "bias"
-        return Verdict(
-            "parameter",
-            role,
-            f"{role} of a decomposed norm ({other}, then {where})",
-            "decomposed-norm",
-        )
+    if behind is not None:
+        return behind
     if statistic_of_written_norm(tensor, use, context.graph) == "factor":
         return Verdict(
             "parameter",
@@ -410,6 +402,26 @@ def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
             "reparametrised",
         )
     return None
+
+
+def _behind(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
+    """A vector that the result of a product or of a norm is shifted by, or scaled with."""
+    node, where = context.graph.nodes[use.node], label(use, context)
+    if "arithmetic" not in traits_of(node) or not _is_bias_shape(tensor):
+        return None
+    other = other_node(use, context.graph)
+    if other is None or other.operator is None:
+        return None
+    adds, scales = computes(node) == "Add", computes(node) == "Mul"
+    if adds and other.operator.multiplies:
+        what = f"added to the result of {other.op_type} by {where}"
+        return Verdict("parameter", "bias", what, "bias-behind-product")
+    normed = other.operator.normalises or "scales" in other.operator.traits
+    if not normed or not (adds or scales):
+        return None
+    role = "scale" if scales else "bias"
+    what = f"{role} of a decomposed norm ({other.op_type}, then {where})"
+    return Verdict("parameter", role, what, "decomposed-norm")
 
 
 def by_name(tensor: Attributed, context: Context) -> Verdict | None:

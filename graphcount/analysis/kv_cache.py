@@ -1,11 +1,12 @@
 """The keys and values a decoder keeps from one token to the next, found by what the graph does.
 
-An input of the graph is a cache when an attention operator takes it as its past (`PAST`), or when
-it is joined with new keys or values along one axis (Concat) whose result is multiplied as keys and
-values are (`PRODUCTS`) and either leaves the graph again as the present, or has the name of a past
-(`past_key_values.0.key`). Between them only operators that move numbers may stand (`MOVES`); other
-names decide nothing. What an encoder hands over once and nothing is joined to does not grow with
-the tokens and is no cache.
+An input of the graph is a cache when an attention operator takes it as its past (`Operator.past`),
+or when it is joined with new keys or values along one axis (Concat) whose result is multiplied as
+keys and values are (a matrix product, or attention) and either leaves the graph again as the
+present, or has the name of a past (`past_key_values.0.key`). Before they are joined only operators
+may stand of which it is known where each axis goes (`Operator.axes`), behind it what moves, repeats
+or scales elements; other names decide nothing. What an encoder hands over once and nothing is
+joined to does not grow with the tokens and is no cache.
 
 Bytes of a token are the product of all dimensions but batch and length, times those of a number:
 2 x layers x heads x head size x bytes in a plain decoder.
@@ -20,38 +21,9 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import ModelGraph, OperatorNode, reached
-from graphcount.ops.call import Call, Shape, complete, size
-from graphcount.ops.operator import Key
+from graphcount.graph import GraphNode, ModelGraph, OperatorNode, computes, is_constant, reached
+from graphcount.ops.call import Axes, Shape, complete, size
 from graphcount.symbolic import Dim, TooComplexError
-
-MS = "com.microsoft"
-
-PAST: dict[Key, dict[int, int]] = {
-    ("", "Attention"): {4: 2, 5: 2},
-    ("", "TensorScatter"): {0: -2},
-    (MS, "Attention"): {4: 3},
-    (MS, "QAttention"): {8: 3},
-    (MS, "DecoderMaskedSelfAttention"): {4: 3},
-    (MS, "MultiHeadAttention"): {6: 2, 7: 2},
-    (MS, "DecoderMaskedMultiHeadAttention"): {5: 2, 6: 2},
-    (MS, "GroupQueryAttention"): {3: 2, 4: 2},
-    (MS, "SparseAttention"): {3: 2, 4: 2},
-}
-"""Inputs of attention operators that hold the past, and the axis of its length (Operators.md,
-ContribOperators.md)."""
-
-MOVES = frozenset({"Identity", "Cast", "Transpose", "Squeeze", "Unsqueeze", "Gather", "Split"})
-"""Operators between an input and where new keys are joined to it; axes are followed through."""
-
-REPEATS = MOVES | {"Reshape", "Expand", "Tile", "Slice", "Mul", "Div", "Concat"}
-"""Operators between joined keys and their product: moved, scaled, repeated for groups of heads."""
-
-PRODUCTS = frozenset(
-    {"MatMul", "Einsum", "FusedMatMul", "MatMulInteger", "QLinearMatMul"}
-    | {op_type for _, op_type in PAST}
-)
-"""Operators that multiply keys with queries, or scores with values."""
 
 PAST_NAME = re.compile(r"past|cache", re.IGNORECASE)
 """Evidence beside the structure, where a model does not return the present."""
@@ -61,7 +33,6 @@ JOINED_RANK = 5
 """Keys and values in one tensor: [2, batch, heads, length, head size]."""
 
 ValueKey: TypeAlias = "tuple[str, str]"
-Axes: TypeAlias = "tuple[int | None, ...]"
 
 
 class CacheInput(NamedTuple):
@@ -159,7 +130,11 @@ class _Finder:
     @cached_property
     def multiplied(self) -> set[str]:
         """Nodes whose results are multiplied like keys or values."""
-        return self.kept_until(node.id for node in self.graph.operators if node.op_type in PRODUCTS)
+        return self.kept_until(
+            node.id
+            for node in self.graph.operators
+            if node.operator and (node.operator.is_matrix_product or node.operator.past)
+        )
 
     @cached_property
     def returned(self) -> set[str]:
@@ -170,7 +145,7 @@ class _Finder:
         """Nodes whose results reach one of these as they are, or moved and repeated."""
         nodes, producers = self.graph.nodes, self.graph.producers
         last = {source for end in ends for source in producers(end)}
-        return reached(lambda id: producers(id) if nodes[id].op_type in REPEATS else (), last)
+        return reached(lambda id: producers(id) if _hands_on(nodes[id]) else (), last)
 
     def cache(self, source: str, name: str, rank: int) -> CacheInput | None:
         """Where new keys or values are joined to an input, if they are."""
@@ -185,21 +160,21 @@ class _Finder:
                 axis = self.joined(node, use.index, axes, name)
                 if axis is not None:
                     return CacheInput(name, axis, node.id)
-                if node.op_type in MOVES and use.index == 0 and node.id not in seen:
+                rule = node.operator.axes if node.operator is not None else None
+                if rule is not None and use.index == 0 and node.id not in seen:
                     seen.add(node.id)
-                    moved = _moved(self.calls(node.id), axes)
+                    moved = rule(self.calls(node.id), axes)
                     if moved is not None:
                         stack.append((node.id, moved))
         return None
 
     def joined(self, node: OperatorNode, index: int, axes: Axes, name: str) -> int | None:
         """Axis of the graph input along which this operator takes it as a past."""
-        at = PAST.get((node.domain, node.op_type), {}).get(index)
-        if node.domain == "" and node.op_type == "TensorScatter" and at is not None:
-            at = node.record.integer("axis", at)
+        at = node.operator.past.get(index) if node.operator is not None else None
         if at is not None:
+            at = node.record.integer("axis", at)
             return axes[at] if -len(axes) <= at < len(axes) else None
-        if node.domain or node.op_type != "Concat" or not self.adds(node.id, index):
+        if computes(node) != "Concat" or not self.adds(node.id, index):
             return None
         at = node.record.integer("axis", 0)
         if not -len(axes) <= at < len(axes) or axes[at] is None:
@@ -213,33 +188,18 @@ class _Finder:
             self._computed[node] = tuple(
                 use.index
                 for use in self.graph.entering(node)
-                if self.graph.nodes[use.producer].op_type not in ("", "Constant")
+                if _is_computed(self.graph.nodes[use.producer])
             )
         return any(position != index for position in self._computed[node])
 
 
-def _moved(call: Call, axes: Axes) -> Axes | None:
-    """Which axis of the graph input each axis of a result is; None when that is not known."""
-    node, rank = call.node, len(axes)
-    if node.op_type in ("Identity", "Cast", "Split"):
-        return axes
-    if node.op_type == "Transpose":
-        order = node.integers("perm") or tuple(reversed(range(rank)))
-        return tuple(axes[at] for at in order) if sorted(order) == list(range(rank)) else None
-    if node.op_type == "Gather":
-        at, indices = node.integer("axis", 0), call.input(1)
-        if indices is None or len(indices) > 1 or not -rank <= at < rank:
-            return None
-        at %= rank
-        return (*axes[:at], *(None,) * len(indices), *axes[at + 1 :])
-    stated = node.integers("axes") or call.value(1)
-    if stated is None:
-        return None
-    picked = [at for at in stated if isinstance(at, int)]
-    if node.op_type == "Squeeze":
-        gone = {at % rank for at in picked}
-        return tuple(axis for at, axis in enumerate(axes) if at not in gone)
-    result = list(axes)
-    for at in sorted(at % (rank + len(picked)) for at in picked):
-        result.insert(at, None)
-    return tuple(result)
+def _hands_on(node: GraphNode) -> bool:
+    """Whether keys come out of a node: moved, repeated for groups of heads, scaled, converted."""
+    operator = node.operator
+    return operator is not None and bool(
+        operator.passes or operator.traits & {"keeps values", "scales"}
+    )
+
+
+def _is_computed(node: GraphNode) -> bool:
+    return node.kind == "operator" and not is_constant(node)

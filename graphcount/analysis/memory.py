@@ -7,8 +7,8 @@ Rules, stated because every runtime differs:
   the graph lives to the end. Constants and initializers are weights, not activations.
 * While a node runs, its inputs and its outputs live at the same time: nothing is done in place.
 * With `in_place`, as onnxruntime does it, the result of an operator that only renames or reshapes
-  (the trait `renames`) is its input's memory, and the result of an activation function
-  (`OVERWRITES`) takes the memory of an activation of the same size that it is the last to read.
+  (the trait `renames`) is its input's memory, and the result of an activation function (the trait
+  `overwrites`) takes the memory of an activation of the same size that it is the last to read.
 * Bodies of If, Loop and Scan run before the result of their node exists, one after the other.
 
 onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onnxruntime.py).
@@ -23,20 +23,9 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, is_constant, traits_of
 from graphcount.ops.call import Shape, complete, size
 from graphcount.symbolic import Dim, Expr, TooComplexError
-
-OVERWRITES = frozenset(
-    {
-        *("Celu", "Clip", "Elu", "HardSigmoid", "LeakyRelu", "LogSoftmax", "Relu", "Selu"),
-        *("Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh", "ThresholdedRelu"),
-    }
-)
-"""Operators whose result takes the memory of an input: those of onnxruntime 1.31 on a CPU."""
-
-WEIGHTS = frozenset({"Constant"})
-"""Operators whose results are stored in the file."""
 
 
 class Peak(NamedTuple):
@@ -131,7 +120,7 @@ def memory(
         alive = _alive(spans, len(order))
         peak = _peak(spans, alive, order)
         if timeline and peak is not None:
-            makers = {node.id for node in model_graph.operators if node.op_type not in WEIGHTS}
+            makers = {node.id for node in model_graph.operators if not is_constant(node)}
             steps = zip(order, alive, strict=True)
             moments = tuple((node, live) for node, live in steps if node in makers)
     inputs = [nbytes(node.id, node.name) for node in model_graph.inputs]
@@ -200,7 +189,7 @@ def _results(
     for node in graph.operators:
         id = node.id
         readers = every.get(id)
-        if readers is None or node.op_type in WEIGHTS:
+        if readers is None or is_constant(node):
             continue
         outputs, first = node.outputs, position.get(id, -1)
         if len(outputs) == 1:  # whatever they call it, they read this one
@@ -268,8 +257,8 @@ def _home(
 ) -> _Buffer | None:
     """The memory that a result takes over from an input; None: it needs its own."""
     data = graph.nodes[result.node]
-    renames = data.operator is not None and "renames" in data.operator.traits
-    if data.domain or not (renames or data.op_type in OVERWRITES):
+    renames = "renames" in traits_of(data)
+    if not (renames or "overwrites" in traits_of(data)):
         return None
     if result.value != data.outputs[0]:
         return None

@@ -10,42 +10,10 @@ from collections.abc import Sequence
 from graphcount.analysis.attribution import Attributed, Use
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import RuleId
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, OperatorNode, computes, traits_of
 from graphcount.graph import Use as Edge
 from graphcount.ops.operator import SCALE
 
-MATRIX_OPS = frozenset(
-    {
-        *("MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose", "MatMulNBits", "NhwcConv"),
-        *("FusedMatMul", "FusedGemm", "FusedConv", "ConvTransposeWithDynamicPads"),
-        *("MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv"),
-        *("MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
-    }
-)
-"""Operators behind which an added vector is a bias."""
-
-NORM_OPS = frozenset(
-    {
-        *("Div", "Mul", "LpNormalization", "MeanVarianceNormalization", "InstanceNormalization"),
-        *("BatchNormalization", "LayerNormalization", "GroupNormalization"),
-    }
-)
-"""Operators behind which a multiplied or added vector is a norm's scale or shift."""
-
-ARITHMETIC = {
-    **{op_type: op_type for op_type in ("Add", "Sub", "Mul", "Div", "Pow")},
-    "QLinearAdd": "Add",
-    "QLinearMul": "Mul",
-}
-"""Elementwise operators of two operands, and what they compute."""
-
-INTEGER_PRODUCTS = frozenset({"MatMulInteger", "ConvInteger"})
-TAKES_QUANTIZED = INTEGER_PRODUCTS | {"DequantizeLinear"}
-"""What computes with quantized numbers, beside the operators called QLinear...."""
-
-COMPARISONS = frozenset({"Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"})
-TABLE_SOURCES = frozenset({"Gather", "EmbedLayerNormalization", "GatherBlockQuantized"})
-REPARAMETRISED = frozenset({"Exp", "Softplus", "Sigmoid", "Tanh", "Softmax"})
 MAX_LOOK = 16
 
 MAX_OPERANDS = 64
@@ -62,18 +30,8 @@ def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[
     return [edge for edge in graph.operands(node)[:MAX_OPERANDS] if edge.index != skip]
 
 
-def other_side(use: Use, graph: ModelGraph) -> str:
-    """Op type that produces the other operand, seen through operators that pass numbers on.
-
-    Of quantized arithmetic it is what is computed: `Mul` of QLinearMul.
-    """
-    node = other_node(use, graph)
-    op_type = "" if node is None else str(graph.nodes[node].op_type)
-    return ARITHMETIC.get(op_type, op_type)
-
-
-def other_node(use: Use, graph: ModelGraph) -> str | None:
-    """Node that produces the other operand, seen through operators that pass numbers on."""
+def other_node(use: Use, graph: ModelGraph) -> OperatorNode | None:
+    """Return the node that makes the other operand, seen through operators that pass it on."""
     operator = graph.nodes[use.node].operator
     sides = [
         edge.producer
@@ -87,8 +45,8 @@ def other_node(use: Use, graph: ModelGraph) -> str | None:
         if node.kind != "operator":
             return None
         operator = node.operator
-        if operator is None or not operator.passes or node.op_type in NORM_OPS:
-            return node.id
+        if operator is None or not operator.passes:
+            return node
         sides = [
             edge.producer for edge in operands(graph, node.id) if edge.index in operator.passes
         ]
@@ -101,13 +59,14 @@ def is_scale_of_integers(use: Use, graph: ModelGraph) -> bool:
     onnxruntime's dynamic quantizer writes MatMulInteger → Cast → Mul(scale of the input · scale of
     the weight), the first scale being the second output of DynamicQuantizeLinear.
     """
-    if graph.nodes[use.node].op_type != "Mul":
+    if computes(graph.nodes[use.node]) != "Mul":
         return False
     for edge in operands(graph, use.node, use.index):
         node = graph.nodes[edge.producer]
-        if node.op_type == "DynamicQuantizeLinear":
-            return len(node.outputs) > 1 and edge.value == node.outputs[1]
-    return other_side(use, graph) in INTEGER_PRODUCTS
+        if "quantizes" in traits_of(node) and len(node.outputs) > 1:
+            return edge.value == node.outputs[1]
+    other = other_node(use, graph)
+    return other is not None and "unscaled" in traits_of(other)
 
 
 def is_dequantized_after(use: Use, graph: ModelGraph) -> bool:
@@ -119,17 +78,20 @@ def is_dequantized_after(use: Use, graph: ModelGraph) -> bool:
     while stack and seen < MAX_LOOK:
         seen += 1
         node = graph.nodes[stack.pop()]
-        if node.op_type in TAKES_QUANTIZED or node.op_type.startswith("QLinear"):
+        if node.operator is None:
+            continue
+        if node.operator.takes_quantized:
             return True
-        if node.operator and node.operator.passes:
+        if node.operator.passes:
             stack.extend(graph.consumers(node.id))
     return False
 
 
 def is_compared(tensor: Attributed, graph: ModelGraph) -> bool:
     """Whether only comparisons read the numbers, as those of a mask: none learns that way."""
-    op_types = {graph.nodes[use.node].op_type for use in tensor.uses}
-    return bool(op_types) and op_types <= COMPARISONS
+    return bool(tensor.uses) and all(
+        "compares" in traits_of(graph.nodes[use.node]) for use in tensor.uses
+    )
 
 
 def statistic_of_written_norm(tensor: Attributed, use: Use, graph: ModelGraph) -> str:
@@ -145,8 +107,8 @@ def statistic_of_written_norm(tensor: Attributed, use: Use, graph: ModelGraph) -
             return "mean"
     if op_type == "Mul":
         before = other_node(use, graph)
-        if before and graph.nodes[before].op_type == "Sub":
-            stored = _stored_operand(graph, before, 1)
+        if before and before.op_type == "Sub":
+            stored = _stored_operand(graph, before.id, 1)
             if stored and _shifted(graph, use.node):
                 return "factor"
     return ""
@@ -189,8 +151,7 @@ def joins_table(tensor: Attributed, use: Use, graph: ModelGraph, values: Values)
     to the length of the export's example.
     """
     shape = tensor.stored.shape
-    op_type = graph.nodes[use.node].op_type
-    op_type = ARITHMETIC.get(op_type, op_type)
+    op_type = computes(graph.nodes[use.node])
     batch = 1 if op_type == "Resize" else len(shape) - 2
     if len(shape) < 2 or any(dim != 1 for dim in shape[:batch]) or tensor.stored.elements < 2:
         return None
@@ -220,14 +181,15 @@ def _is_embedded(graph: ModelGraph, use: Use) -> bool:
         data = graph.nodes[node]
         if data.kind != "operator":
             continue
-        op_type = data.op_type
-        if op_type in TABLE_SOURCES and _stored_operand(graph, node):
-            return True
-        if op_type == "Concat" and data.record.integer("axis", 0) in (1, -2):
-            return _stored_operand(graph, node)
         operator = data.operator
-        op_type = ARITHMETIC.get(op_type, op_type)
-        if op_type in ("Add", "Mul", "LayerNormalization") or (operator and operator.passes):
+        if operator is None:
+            continue
+        if operator.lookups and _stored_operand(graph, node):
+            return True
+        if computes(data) == "Concat" and data.record.integer("axis", 0) in (1, -2):
+            return _stored_operand(graph, node)
+        added = computes(data) == "Add" or "scales" in operator.traits
+        if added or operator.normalises or operator.passes:
             sides.extend(edge.producer for edge in operands(graph, node))
     return False
 
@@ -266,4 +228,4 @@ def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
 
 def is_reparametrised(tensor: Attributed, use: Use, graph: ModelGraph) -> bool:
     """A function of stored numbers taken at each run: learned in the function's argument."""
-    return tensor.stored.elements > 1 and graph.nodes[use.node].op_type in REPARAMETRISED
+    return tensor.stored.elements > 1 and "constrains" in traits_of(graph.nodes[use.node])

@@ -39,6 +39,9 @@ from graphcount.graph.records import (
     OperatorNode,
     Output,
     Use,
+    computes,
+    is_constant,
+    traits_of,
 )
 from graphcount.graph.walk import all_nodes, bodies_below, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -88,8 +91,11 @@ __all__ = [
     "all_nodes",
     "bodies_below",
     "build_graph",
+    "computes",
     "cycles",
+    "is_constant",
     "reached",
     "shortest_cycle",
     "shortest_path",
+    "traits_of",
 ]

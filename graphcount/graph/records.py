@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from graphcount.loading.model import Graph, Node, SparseTensor, Tensor, ValueInfo
-from graphcount.ops import Operator
+from graphcount.ops import Operator, Trait
 
 
 class Held(NamedTuple):
@@ -129,6 +129,24 @@ class Initializer(NamedTuple):
 
 
 GraphNode: TypeAlias = OperatorNode | Input | Output | Initializer
+
+
+def traits_of(node: GraphNode) -> frozenset[Trait]:
+    """Return the traits of what a node computes; none where nothing is known of it."""
+    return node.operator.traits if node.operator is not None else frozenset()
+
+
+def computes(node: GraphNode) -> str:
+    """Return the operator of ONNX of which a node's is a form: `Add` of a QLinearAdd.
+
+    Empty for what is no operator, or none that is known.
+    """
+    return (node.operator.form_of or node.op_type) if node.operator is not None else ""
+
+
+def is_constant(node: GraphNode) -> bool:
+    """Return whether a node is a Constant: a stored tensor in the form of an operator."""
+    return node.op_type == "Constant" and node.domain == ""
 
 
 class Use(NamedTuple):

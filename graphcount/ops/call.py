@@ -102,6 +102,12 @@ ShapeRule: TypeAlias = "Callable[[Call], Shapes]"
 DtypeRule: TypeAlias = "Callable[[Call], list[int]]"
 """TensorProto.DataType code of each output (0: not known)."""
 
+Axes: TypeAlias = "tuple[int | None, ...]"
+"""Which axis of something else each axis is; None for one that is new or mixed."""
+
+AxesRule: TypeAlias = "Callable[[Call, Axes], Axes | None]"
+"""Axes of the first output from those of input 0; None where it cannot tell."""
+
 DataRule: TypeAlias = "Callable[[Facts, tuple[Shape | None, ...]], Results]"
 """Elements of each output from the facts and the shapes of the outputs."""
 

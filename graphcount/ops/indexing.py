@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from graphcount.ops.call import (
     MAX_RANK,
+    Axes,
     Call,
     Facts,
     Number,
@@ -211,6 +212,15 @@ def check_one_hot(call: Call) -> str:
     return f"depth is {depth[0]}" if depth and depth[0] < 1 else ""
 
 
+def gathered_axes(call: Call, axes: Axes) -> Axes | None:
+    """Gather: the axis gives way to those of the indices, of which there is at most one."""
+    at, indices = call.node.integer("axis", 0), call.input(1)
+    if indices is None or len(indices) > 1 or not -len(axes) <= at < len(axes):
+        return None
+    at %= len(axes)
+    return (*axes[:at], *(None,) * len(indices), *axes[at + 1 :])
+
+
 TABLE = family(
     "indexing",
     {
@@ -218,6 +228,7 @@ TABLE = family(
             roles=("embedding", "index"),
             shape=gather,
             data=gathered,
+            axes=gathered_axes,
             reads="picked",
             cost=LOOK_UP,
             check=check_gather,

@@ -31,6 +31,7 @@ from graphcount.ops.inference import (
     times,
 )
 from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, family, traits
+from graphcount.ops.reshaping import kept_axes
 from graphcount.symbolic import Dim, ceildiv, floordiv
 
 
@@ -243,6 +244,7 @@ TABLE = family(
             passes=FIRST,
             shape=split,
             data=parted,
+            axes=kept_axes,
             reads="picked",
             cost=FREE,
             check=check_split,

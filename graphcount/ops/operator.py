@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from graphcount.loading.model import Node
-from graphcount.ops.call import Check, DataRule, DtypeRule, ShapeRule
+from graphcount.ops.call import AxesRule, Check, DataRule, DtypeRule, ShapeRule
 from graphcount.ops.formulas import Rule, nothing
 
 Key: TypeAlias = "tuple[str, str]"
@@ -122,6 +122,7 @@ class Operator:
         data: Elements of the outputs, for the part of a graph that computes shapes; None for an
             operator whose results are not followed.
         reads: Which elements of the inputs `data` reads.
+        axes: Which axes of input 0 those of the first output are; None where there is no rule.
         cost: What one forward pass costs; None where it is not known. What is free by nature has
             the rule `FREE` on purpose.
         check: What is wrong with a call, from its attributes, shapes and constant inputs; None
@@ -143,6 +144,7 @@ class Operator:
     dtypes: DtypeRule | None = None
     data: DataRule | None = None
     reads: Reads = "all"
+    axes: AxesRule | None = None
     cost: Rule | None = None
     check: Check | None = None
     channels: ChannelsRule | None = None

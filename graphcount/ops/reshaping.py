@@ -11,6 +11,8 @@ from math import prod
 from graphcount.ops import arithmetic
 from graphcount.ops.call import (
     MAX_RANK,
+    Axes,
+    AxesRule,
     Call,
     Check,
     DataRule,
@@ -289,12 +291,53 @@ def check_expand(call: Call) -> str:
     return ""
 
 
+# --------------------------------------------------------------------------------------- axes
+
+
+def kept_axes(call: Call, axes: Axes) -> Axes | None:
+    """Every axis stays where it is."""
+    return axes
+
+
+def transposed_axes(call: Call, axes: Axes) -> Axes | None:
+    """Transpose: as `perm` says, or reversed."""
+    rank = len(axes)
+    order = call.node.integers("perm") or tuple(reversed(range(rank)))
+    return tuple(axes[at] for at in order) if sorted(order) == list(range(rank)) else None
+
+
+def _picked(call: Call) -> list[int] | None:
+    stated = call.node.integers("axes") or call.value(1)
+    return None if stated is None else [at for at in stated if isinstance(at, int)]
+
+
+def squeezed_axes(call: Call, axes: Axes) -> Axes | None:
+    """Squeeze: those that are named go."""
+    picked = _picked(call)
+    if picked is None:
+        return None
+    gone = {at % max(len(axes), 1) for at in picked}
+    return tuple(axis for at, axis in enumerate(axes) if at not in gone)
+
+
+def unsqueezed_axes(call: Call, axes: Axes) -> Axes | None:
+    """Unsqueeze: new ones come where the result has them."""
+    picked = _picked(call)
+    if picked is None:
+        return None
+    result = list(axes)
+    for at in sorted(at % (len(axes) + len(picked)) for at in picked):
+        result.insert(at, None)
+    return tuple(result)
+
+
 def _moved(
     shape: ShapeRule,
     second: Role | None = None,
     *,
     dtypes: DtypeRule | None = None,
     data: DataRule | None = None,
+    axes: AxesRule | None = None,
     check: Check | None = None,
     names: frozenset[Trait] = frozenset(),
 ) -> Operator:
@@ -305,6 +348,7 @@ def _moved(
         shape=shape,
         dtypes=dtypes,
         data=data,
+        axes=axes,
         cost=FREE,
         check=check,
         traits=names,
@@ -314,12 +358,12 @@ def _moved(
 TABLE = family(
     "reshaping",
     {
-        "Identity": _moved(same(0), data=unchanged, names=RENAMES),
-        "Cast": _moved(same(0), dtypes=by_attribute("to", 0), data=cast),
+        "Identity": _moved(same(0), data=unchanged, axes=kept_axes, names=RENAMES),
+        "Cast": _moved(same(0), dtypes=by_attribute("to", 0), data=cast, axes=kept_axes),
         "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
-        "Transpose": _moved(transpose, data=transposed, names=KEEPS_VALUES),
+        "Transpose": _moved(transpose, data=transposed, axes=transposed_axes, names=KEEPS_VALUES),
         "Flatten": _moved(flatten, data=unchanged, names=RENAMES),
-        "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast),
+        "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast, axes=kept_axes),
         "Reshape": _moved(reshape, "shape", data=unchanged, check=check_reshape, names=RENAMES),
         "Expand": _moved(
             expand,
@@ -328,9 +372,16 @@ TABLE = family(
             check=check_expand,
             names=traits("generates", "keeps values"),
         ),
-        "Squeeze": _moved(squeeze, "axes", data=unchanged, check=check_squeeze, names=RENAMES),
+        "Squeeze": _moved(
+            squeeze, "axes", data=unchanged, axes=squeezed_axes, check=check_squeeze, names=RENAMES
+        ),
         "Unsqueeze": _moved(
-            unsqueeze, "axes", data=unchanged, check=check_unsqueeze, names=RENAMES
+            unsqueeze,
+            "axes",
+            data=unchanged,
+            axes=unsqueezed_axes,
+            check=check_unsqueeze,
+            names=RENAMES,
         ),
     },
 )

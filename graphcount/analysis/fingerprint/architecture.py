@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from graphcount.analysis.wiring import attribute_texts, tensor_text, wires
 from graphcount.domains import canonical
 from graphcount.dtypes import dtype_name
-from graphcount.graph import ModelGraph, OperatorNode
+from graphcount.graph import ModelGraph, OperatorNode, is_constant
 from graphcount.loading.model import ModelProto, Numbers, ValueInfo
 
 Values = Callable[[str], tuple[str, str]]
@@ -106,7 +106,7 @@ class Trace:
     def operator(self, node: OperatorNode) -> str:
         """Operator and attributes; a Constant is the tensor it holds."""
         texts = attribute_texts(node.record, self.stored)
-        if node.op_type == "Constant" and node.domain == "" and len(texts) == 1:
+        if is_constant(node) and len(texts) == 1:
             return f"tensor {_constant(node)}"
         kinds = {item.name: item.numbers for item in node.record.attributes}
         attributes = " ".join(

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import Adjustment, Evidence, listed
 from graphcount.analysis.names import is_dotted, maker, original_name
-from graphcount.analysis.operands import TABLE_SOURCES
 from graphcount.analysis.packing import logical_shape
 
 SMALL = 8192
@@ -78,8 +77,11 @@ def is_generated(row: Row) -> bool:
 
 def _is_table(row: Row, evidence: Evidence) -> bool:
     """Whether rows of it are looked up."""
-    ops = {evidence.graph.nodes[use.node].op_type for use in row.tensor.uses}
-    return row.verdict.role == "embedding" or not ops.isdisjoint(TABLE_SOURCES)
+    return row.verdict.role == "embedding" or any(
+        operator is not None and any(table == use.index for _, table in operator.lookups)
+        for use in row.tensor.uses
+        for operator in (evidence.graph.nodes[use.node].operator,)
+    )
 
 
 def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]], list[Row]]:

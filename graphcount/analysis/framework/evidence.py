@@ -14,16 +14,10 @@ from graphcount.analysis.signature import Signature, read_signature
 from graphcount.analysis.values import Values
 from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading import ModelFile
+from graphcount.ops import Operator
 
 FX_NODE = "pkg.torch.onnx.fx_node"
 RULE_NAME = "pkg.onnxscript.rewriter.rule_name"
-
-MATRIX = frozenset({"Conv", "ConvTranspose", "Gemm", "FusedConv", "FusedGemm", "QLinearConv"})
-"""Operators into which exporters and optimisers fold a BatchNormalization."""
-
-
-PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "FusedConv", "ConvInteger", "QLinearConv"})
-"""The same before and after quantization."""
 
 
 class Adjustment(NamedTuple):
@@ -100,8 +94,12 @@ class Evidence:
 
     @cached_property
     def products(self) -> tuple[OperatorNode, ...]:
-        """Operators with a weight into which a norm can be folded, by op type."""
-        return tuple(item for op_type in sorted(PRODUCTS) for item in self.by_op_type[op_type])
+        """Operators into which a norm can be folded, by op type.
+
+        It scales the weights of a convolution or of a matrix product with a bias.
+        """
+        found = [node for node in self.operators if node.operator and _folds(node.operator)]
+        return tuple(sorted(found, key=lambda node: node.op_type))
 
     @cached_property
     def producer(self) -> str:
@@ -135,29 +133,18 @@ class Evidence:
         row = weights[-1] if weights else None  # of two stored operands the right one
         if row is None or len(row.stored.shape) < 2:
             return None
-        operator = self.graph.nodes[node]
-        return channels(operator, row.stored.shape) if operator.kind == "operator" else None
+        user = self.graph.nodes[node]
+        rule = user.operator.channels if user.operator is not None else None
+        return rule(user.record, row.stored.shape) if rule and user.record else None
+
+
+def _folds(operator: Operator) -> bool:
+    return operator.is_convolution or (operator.is_matrix_product and operator.takes_bias)
 
 
 def _is_named_by_dynamo(node: OperatorNode) -> bool:
     rest = node.name.removeprefix("node_")
     return rest in node.outputs or CALL_SUFFIX.sub("", rest) == node.op_type
-
-
-def channels(operator: OperatorNode, shape: tuple[int, ...]) -> int | None:
-    """Output channels by the operator's definition of its weight."""
-    op_type, node = operator.op_type, operator.record
-    if op_type == "ConvTranspose":
-        return shape[1] * node.integer("group", 1)
-    if op_type in ("Conv", "FusedConv", "QLinearConv", "ConvInteger"):
-        return shape[0]
-    if op_type in ("Gemm", "FusedGemm"):
-        return shape[0] if node.integer("transB", 0) else shape[-1]
-    if op_type in ("MatMul", "MatMulInteger", "FusedMatMul", "DynamicQuantizeMatMul"):
-        return shape[-1]
-    if op_type == "MatMulNBits":
-        return node.integer("N", 0) or None
-    return None
 
 
 NUMBERED = re.compile(r"onnx::(\w+)_(\d{1,12})(?:_quantized)?\Z")

@@ -22,7 +22,7 @@ from graphcount.analysis.framework.evidence import (
     listed,
 )
 from graphcount.analysis.names import is_dotted, original_name
-from graphcount.graph import OperatorNode
+from graphcount.graph import OperatorNode, computes, traits_of
 from graphcount.loading.model import Node
 
 VALUE_NUMBERING = True
@@ -43,7 +43,7 @@ def _pairs(evidence: Evidence) -> Iterable[tuple[OperatorNode, Row, Row]]:
     for node in evidence.products:
         weight = evidence.stored(node.id, "weight", "quantized weight")
         bias = evidence.stored(node.id, "bias", "quantized bias")
-        if bias is None and node.op_type == "ConvInteger":
+        if bias is None and "unscaled" in traits_of(node):
             bias = _added(node.id, evidence)
         if weight is not None and bias is not None:
             yield node, weight, bias
@@ -56,7 +56,7 @@ def _added(node: str, evidence: Evidence) -> Row | None:
         if len(following) != 1:
             return None
         node = following[0]
-        if evidence.graph.nodes[node].op_type == "Add":
+        if computes(evidence.graph.nodes[node]) == "Add":
             return next((row for row, _ in evidence.by_node.get(node, ())), None)
     return None
 

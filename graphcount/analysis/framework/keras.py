@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from graphcount.analysis.framework.evidence import Adjustment, Evidence, listed
 
-RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
 FEW = 1 << 20
 
 
@@ -21,8 +20,9 @@ def zero_recurrent_bias(evidence: Evidence) -> Iterable[Adjustment]:
         stored = row.stored
         if row.verdict.role != "bias" or len(stored.shape) != 2 or stored.elements > FEW:
             continue
-        ops = {evidence.graph.nodes[use.node].op_type for use in row.tensor.uses}
-        if not ops or not ops <= RECURRENT or stored.shape[1] % 2:
+        users = [evidence.graph.nodes[use.node].operator for use in row.tensor.uses]
+        recurrent = all(user is not None and user.is_recurrent for user in users)
+        if not users or not recurrent or stored.shape[1] % 2:
             continue
         numbers = evidence.values.numbers(stored)
         half = stored.shape[1] // 2

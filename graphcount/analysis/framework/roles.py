@@ -70,13 +70,11 @@ def _channel_norm(weight: int, bias: int) -> Sizer:
 
 def _norm_channels(node: str, evidence: Evidence) -> int | None:
     """Channels of a norm, or of the product that a BatchNormalization was folded into."""
-    op_type = evidence.graph.nodes[node].op_type
-    if op_type in ("BatchNormalization", "InstanceNormalization", "GroupNormalization"):
+    operator = evidence.graph.nodes[node].operator
+    if operator is not None and operator.normalises:
         row = evidence.stored(node, "scale", "bias", "running mean", "running variance")
         return row.elements if row is not None else None
-    if op_type in ("Conv", "ConvTranspose", "Gemm"):
-        return evidence.channels(node)
-    return None
+    return evidence.channels(node)
 
 
 def _one(position: int, *roles: str) -> Sizer:
@@ -97,11 +95,11 @@ def _one(position: int, *roles: str) -> Sizer:
 def _recurrent(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
     """Of lstm, gru, rnn: weight_ih, weight_hh(, bias_ih, bias_hh) a direction and layer."""
     names = fx.names(call.args[2]) if len(call.args) > 2 else ()
-    layers = [
-        node for node in nodes if evidence.graph.nodes[node].op_type in ("LSTM", "GRU", "RNN")
-    ]
     sizes: list[int] = []
-    for node in layers:
+    for node in nodes:
+        operator = evidence.graph.nodes[node].operator
+        if operator is None or not operator.is_recurrent:
+            continue
         weight = evidence.stored(node, "weight")
         recurrent = evidence.stored(node, "recurrent weight")
         if weight is None or recurrent is None or len(weight.stored.shape) != 3:

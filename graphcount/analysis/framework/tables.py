@@ -11,17 +11,14 @@ from graphcount.analysis.framework.copies import is_generated
 from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
 from graphcount.analysis.names import maker
 from graphcount.analysis.verdict import KNOWN_BY_NAME, Verdict
+from graphcount.graph import GraphNode
 
 LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
-"""Operators that torch's Linear becomes."""
+"""Policy: operators that torch's exporter writes for a Linear."""
 
-PRODUCTS = frozenset(
-    {
-        *("MatMul", "Einsum", "Gemm", "FusedMatMul", "FusedGemm", "MatMulNBits", "MatMulBnb4"),
-        *("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QLinearMatMul"),
-    }
-)
-"""Operators that products of matrices become, before and after quantization."""
+OPERANDS = frozenset({"MatMul", "Einsum"})
+"""Policy: operators after which torch's legacy exporter names what it folded for them, where it
+may be anything but the weight of a layer."""
 
 TABLES = frozenset({"table-added", "table-concatenated", "table-resized"})
 """Rules that found rows of a table."""
@@ -70,7 +67,7 @@ def free_operands(evidence: Evidence) -> list[Row]:
     legacy, dynamo = [], []
     for row in evidence.parameters:
         match = NUMBERED.match(row.stored.name)
-        if match and match[1] in ("MatMul", "Einsum") and row.tensor.uses:
+        if match and match[1] in OPERANDS and row.tensor.uses:
             legacy.append(row)
         elif evidence.is_dynamo and not match and is_generated(row):
             dynamo.append(row)
@@ -96,11 +93,7 @@ def _outside_calls(rows: list[Row], evidence: Evidence) -> list[Row]:
     """The dynamo exporter names nodes after torch calls: products that no linear call ends in."""
     free = []
     for row in rows:
-        nodes = [
-            use.node
-            for use in row.tensor.uses
-            if evidence.graph.nodes[use.node].op_type in PRODUCTS
-        ]
+        nodes = [use.node for use in row.tensor.uses if _is_product(evidence.graph.nodes[use.node])]
         if nodes and not any(_is_linear_call(node, evidence) for node in nodes):
             free.append(row)
     return free
@@ -118,9 +111,13 @@ def _is_linear_call(node: str, evidence: Evidence) -> bool:
         if len(following) != 1:
             return False
         node = following[0]
-        if evidence.graph.nodes[node].op_type in PRODUCTS:
+        if _is_product(evidence.graph.nodes[node]):
             return False
     return False
+
+
+def _is_product(node: GraphNode) -> bool:
+    return node.operator is not None and node.operator.is_matrix_product
 
 
 def named_operands(evidence: Evidence) -> Iterable[Adjustment]:

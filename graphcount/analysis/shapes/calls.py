@@ -14,11 +14,9 @@ from typing import TypeAlias
 from graphcount.analysis.shapes.state import FLOATS, State
 from graphcount.domains import canonical
 from graphcount.loading.model import Node
+from graphcount.ops import lookup
 from graphcount.ops.call import Call, Facts, Numbers, Shape
 from graphcount.symbolic import Dim, Expr
-
-HELD = frozenset({"Constant", "ConstantOfShape"})
-"""Operators of the default domain whose attribute holds a tensor that rules look at."""
 
 COMPARED = 64
 """Longer lists of numbers are told apart by identity, so that comparing them costs nothing."""
@@ -101,8 +99,8 @@ class Calls:
             found = self._shared.get(key)
             if found is not None:
                 return found
-        held = None
-        if node.op_type in HELD and node.domain == "":
+        held, operator = None, lookup(node.domain, node.op_type)
+        if operator is not None and operator.reads == "none":
             held = self.state.literals.of_attributes(node.attributes)
         values = tuple([self._values(row) for row in numbers])
         opset = self.opsets.get(node.domain, 1 << 30)

@@ -184,7 +184,7 @@ def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:
         node = state.graph.nodes[key[0]]
         if node.kind == "input":
             return body.positions.get(node.name) == 1 and node.scope == body.scope
-        if node.op_type not in ("Identity", "Cast"):
+        if node.operator is None or 0 not in node.operator.passes:
             return False
         key = state.sources(key[0], 1)[0]
     return False

@@ -31,8 +31,6 @@ MAX_WORK = 500_000
 
 MAX_UNKNOWNS = 1_000
 
-CONTROL = frozenset({"If", "Loop", "Scan"})
-
 
 class Applied(NamedTuple):
     """What a shape rule made of its facts.
@@ -117,13 +115,12 @@ class Propagation:
 
     def operator(self, node: OperatorNode) -> None:
         """Apply the rule of an operator."""
-        record = node.record
-        if record.domain == "" and record.op_type in CONTROL:
+        record, operator = node.record, node.operator
+        if operator is not None and operator.is_control_flow:
             results = control.outputs(self.state, node.id, record)
             if is_lost(record, self.store(node, results)):
                 self.lost_body(node.id, record)
             return
-        operator = node.operator
         rule = operator.shape if operator is not None else None
         if operator is None or rule is None:
             if is_lost(record, self.store(node, [])):
