@@ -115,6 +115,43 @@ Check: TypeAlias = "Callable[[Call], str]"
 """What is wrong with a call, in words; empty for nothing, and where it is not known."""
 
 
+class Packed(NamedTuple):
+    """A stored tensor as the operator that uses it sees it.
+
+    Attributes:
+        key: Its offset in the file.
+        dtype: Its element type.
+        elements: Its elements as they are stored.
+        nbytes: Their bytes.
+    """
+
+    key: int
+    dtype: str
+    elements: int
+    nbytes: int
+
+    def has(self, nbytes: int) -> bool:
+        """Return whether it has the bytes that attributes ask for."""
+        return 0 < nbytes == self.nbytes
+
+
+Unpack: TypeAlias = "Callable[[Node, int | None, Packed], int | None]"
+"""Elements that the tensor at an input stands for; None where it is not packed."""
+
+
+class Packing(NamedTuple):
+    """How an operator packs tensors.
+
+    Attributes:
+        unpack: Elements of a tensor.
+        nbytes: Bytes of its packed weight, input 1, an N x K matrix whose sizes are attributes, 0
+            when these make no sense; None for an operator without such a weight.
+    """
+
+    unpack: Unpack
+    nbytes: Callable[[Node], int] | None = None
+
+
 def complete(shape: Shape | None) -> tuple[Dim, ...] | None:
     """Return the shape when every dimension is known."""
     if shape is None or any(dim is None for dim in shape):

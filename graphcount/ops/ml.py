@@ -17,6 +17,7 @@ from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import FREE, UNARY, Rule, UnknownDimError, input_shape, number, plural
 from graphcount.ops.inference import FLOAT, INT64, STRING, always, same, unknown
 from graphcount.ops.operator import Operator, Role, each, family
+from graphcount.ops.packing import TREE
 from graphcount.ops.trees import longest_path
 from graphcount.symbolic import Dim
 
@@ -246,7 +247,12 @@ TABLE = family(
             roles=("operand",), attributes=_SVM, shape=svm_regressor, dtypes=always(FLOAT), cost=SVM
         ),
         "TreeEnsembleClassifier": Operator(
-            roles=("operand",), attributes=_TREE, shape=classifier, dtypes=label_type, cost=TREES
+            roles=("operand",),
+            attributes=_TREE,
+            shape=classifier,
+            dtypes=label_type,
+            cost=TREES,
+            packing=TREE,
         ),
         "TreeEnsembleRegressor": Operator(
             roles=("operand",),
@@ -254,6 +260,7 @@ TABLE = family(
             shape=tree_regressor,
             dtypes=always(FLOAT),
             cost=TREES,
+            packing=TREE,
         ),
         "TreeEnsemble": Operator(
             roles=("operand",), attributes=_TREE, shape=tree_regressor, cost=TREES

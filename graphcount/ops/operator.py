@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from graphcount.loading.model import Node
-from graphcount.ops.call import AxesRule, Check, DataRule, DtypeRule, ShapeRule
+from graphcount.ops.call import AxesRule, Check, DataRule, DtypeRule, Packing, ShapeRule
 from graphcount.ops.formulas import Rule, nothing
 
 Key: TypeAlias = "tuple[str, str]"
@@ -130,6 +130,7 @@ class Operator:
         channels: Output channels of a stored weight; None for what has no such weight.
         lookups: Inputs that hold indices, each with the input that holds the table they look up.
         past: Inputs that hold keys and values of earlier tokens, each with the axis of its length.
+        packing: How it packs several elements into one; None for an operator that packs nothing.
         form_of: The operator of ONNX of which this is another form: quantized, fused, with a bias,
             simplified, of another layout; empty for one that is no form of another.
         traits: What other rooms ask and the rules do not say.
@@ -150,6 +151,7 @@ class Operator:
     channels: ChannelsRule | None = None
     lookups: tuple[tuple[int, int], ...] = ()
     past: Mapping[int, int] = field(default_factory=dict)
+    packing: Packing | None = None
     form_of: str = ""
     traits: frozenset[Trait] = frozenset()
     family: str = ""

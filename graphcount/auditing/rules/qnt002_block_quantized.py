@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.analysis.packing import nbits_nbytes
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.sizes import elements_of
 from graphcount.ops.call import Call
+from graphcount.ops.packing import nbits_nbytes
 from graphcount.report.rows import Finding
 
 RULE = Rule("QNT002", "block-quantized", "medium")

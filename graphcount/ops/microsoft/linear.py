@@ -38,6 +38,7 @@ from graphcount.ops.linear import (
     multiplied,
 )
 from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family, traits
+from graphcount.ops.packing import BNB4, N_BITS
 from graphcount.symbolic import Dim
 
 # ----------------------------------------------------------------------------------- fused
@@ -190,6 +191,7 @@ TABLE = family(
             cost=_PACKED,
             channels=_stated,
             form_of="MatMul",
+            packing=N_BITS,
         ),
         "MatMulBnb4": Operator(
             roles=("operand", "quantized weight", "quantization scale"),
@@ -199,6 +201,7 @@ TABLE = family(
             ),
             channels=_stated,
             form_of="MatMul",
+            packing=BNB4,
         ),
         "MatMulFpQ4": Operator(
             roles=("operand", "quantized weight", "shape"),

@@ -24,6 +24,7 @@ from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
 from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import SCALE, Operator, Role, each, family, merge, traits
+from graphcount.ops.packing import per_byte
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
 from graphcount.symbolic import Dim, floordiv, maximum
@@ -177,6 +178,7 @@ TABLE = merge(
                     roles=("operand", "operand", *3 * _QUANTIZED, *_ZERO_POINTS),
                     shape=same(0),
                     cost=_experts((2, 5, 8), (4, 7, 10), is_packed=True),
+                    packing=per_byte("expert_weight_bits", frozenset({2, 5, 8, 11, 12, 13})),
                 ),
             },
         ),

@@ -19,6 +19,7 @@ from graphcount.ops.operator import (
     family,
     traits,
 )
+from graphcount.ops.packing import per_byte
 from graphcount.ops.pool import POOL, global_pool, pool
 from graphcount.ops.quant import QUANTIZE, QUANTIZES, dequantized_type, quantized_type
 from graphcount.ops.reduction import reduced
@@ -124,6 +125,7 @@ TABLE = family(
             cost=Rule("each looked-up element is scaled", elementwise=outputs),
             lookups=((1, 0),),
             form_of="Gather",
+            packing=per_byte("bits", frozenset({0, 3})),
         ),
         "QuantizeLinear": Operator(
             roles=("operand", "quantization scale", "zero point"),
