@@ -15,16 +15,8 @@ from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, OperatorNode
+from graphcount.graph import ModelGraph, OperatorNode, is_constant, traits_of
 from graphcount.ops.call import Call, size
-
-FROM_SHAPE_INPUT = {"ConstantOfShape": 0, "Expand": 1}
-"""Operators whose result has the shape given by an input."""
-
-FROM_SHAPE_ATTRIBUTE = frozenset({"RandomNormal", "RandomUniform"})
-"""Operators whose result has the shape given by the attribute `shape`."""
-
-MAKERS = frozenset({*FROM_SHAPE_INPUT, *FROM_SHAPE_ATTRIBUTE, "Range", "Tile"})
 
 MAX_RANK = 64
 """Dimensions of a tensor (`Limits.rank`)."""
@@ -51,7 +43,9 @@ def find_generated(
     model_graph: ModelGraph, rows: tuple[Row, ...], values: Values
 ) -> tuple[Generated, ...]:
     """Every node that makes numbers without depending on a graph input."""
-    if not any(("", op_type) in model_graph.by_operator for op_type in MAKERS):
+    groups = model_graph.by_operator.values()
+    makers = {node.id for nodes in groups if "generates" in traits_of(nodes[0]) for node in nodes}
+    if not makers:
         return ()
     starts = [
         id
@@ -62,7 +56,7 @@ def find_generated(
     constants = _constants(rows)
     found = []
     for node in model_graph.operators:
-        if node.domain or node.op_type not in MAKERS or node.id in dependent:
+        if node.id not in makers or node.id in dependent:
             continue
         elements = _elements(model_graph, node, constants, values)
         found.append(Generated(node.id, elements or 0, elements is None))
@@ -98,7 +92,7 @@ def settled(
 def _beyond_stored(elements: int, node: str, call: Call, graph: ModelGraph) -> int:
     """An Expand that leaves a stored tensor as it is makes nothing."""
     data = graph.nodes.get(graph.producer(node, 0) or "")
-    stored = data is not None and (data.kind == "initializer" or data.op_type == "Constant")
+    stored = data is not None and (data.kind == "initializer" or is_constant(data))
     held = call.known(0)
     if call.node.op_type == "Expand" and stored and held is not None and size(held) == elements:
         return 0
@@ -118,22 +112,20 @@ def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
 def _elements(
     graph: ModelGraph, node: OperatorNode, constants: Mapping[str, Row], values: Values
 ) -> int | None:
-    op_type = node.op_type
     inputs = {use.index: use.producer for use in graph.operands(node.id)}
-    if op_type in FROM_SHAPE_ATTRIBUTE:
+    roles = node.operator.roles if node.operator is not None else ()
+    if node.op_type == "Range":
+        bounds = [_numbers(inputs, index, constants, values) for index in range(3)]
+        if any(bound is None or len(bound) != 1 for bound in bounds):
+            return None
+        return _steps(*(bound[0] for bound in bounds if bound))
+    if "shape" not in roles:
         return _product(node.record.integers("shape"))
-    if op_type in FROM_SHAPE_INPUT:
-        made = _product(_numbers(inputs, FROM_SHAPE_INPUT[op_type], constants, values))
-        held = constants.get(inputs.get(0, "")) if op_type == "Expand" else None
-        return made if held is None or made is None or made > held.elements else 0
-    if op_type == "Tile":
-        repeats = _product(_numbers(inputs, 1, constants, values))
-        held = constants.get(inputs.get(0, ""))
-        return None if repeats is None or held is None else held.elements * repeats
-    bounds = [_numbers(inputs, index, constants, values) for index in range(3)]
-    if any(bound is None or len(bound) != 1 for bound in bounds):
-        return None
-    return _steps(*(bound[0] for bound in bounds if bound))
+    made = _product(_numbers(inputs, roles.index("shape"), constants, values))
+    held = constants.get(inputs.get(0, "")) if roles[0] != "shape" else None
+    if node.op_type == "Tile":
+        return None if made is None or held is None else held.elements * made
+    return made if held is None or made is None or made > held.elements else 0
 
 
 def _steps(start: float, limit: float, delta: float) -> int | None:

@@ -17,18 +17,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from graphcount.benchmarking.trace import Step
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, is_constant
 from graphcount.loading.model import Node
 
 INSERTED = frozenset({"MemcpyFromHost", "MemcpyToHost", "ReorderInput", "ReorderOutput"})
-"""Operators that are never in a file for a computation of their own."""
+"""Policy: operators of onnxruntime that are never in a file for a computation of their own."""
 
 NCHWC = re.compile(r"(.+)_nchwc(?:_token_\d+)?\Z", re.S)
 RENAMED = re.compile(r"(?:fused )?(.+?)(?:/\w+/)?(?:_token_\d+)?\Z", re.S)
 """What optimizers make of a name: `fused NAME`, `NAME/MatMulScaleFusion/`, `NAME_token_3`."""
 
 PLUMBING = INSERTED | {"Cast", "Gather", "Identity", "Reshape", "Shape", "Squeeze", "Transpose"}
-"""What onnxruntime inserts; other operators without a value of the file are parts of a node."""
+"""Policy: what onnxruntime inserts; others without a value of the file are parts of a node."""
+
+SUMS = ("Add", "Sum")
+"""Policy: additions that onnxruntime folds into a convolution (`nchwc_transformer.cc`)."""
 
 MAX_NAME = 1000
 """Longer names are not taken apart."""
@@ -158,7 +161,7 @@ class _Level:
         self.other = other
         self.operators: list[_Operator] = []
         nodes = ours.graph.nodes
-        self.indexed = [n for n in self.members if nodes[n].op_type != "Constant"]
+        self.indexed = [n for n in self.members if not is_constant(nodes[n])]
         self.by_name = {nodes[n].name: n for n in reversed(self.members) if nodes[n].name}
 
     def fitting(self, paths: list[tuple[Step, ...]]) -> int:
@@ -270,7 +273,7 @@ class _Level:
         record = operator.record
         if record is None or record.op_type != "Conv" or not operator.anchors:
             return
-        wanted = [("Add", "Sum")] if len(record.inputs) > 3 and record.inputs[3] else []
+        wanted = [SUMS] if len(record.inputs) > 3 and record.inputs[3] else []
         activation = record.text("activation")
         if activation:
             wanted.append((activation, activation))

@@ -9,21 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from graphcount.graph import GraphNode, ModelGraph
+from graphcount.graph import GraphNode, ModelGraph, is_constant
 from graphcount.loading.model import ValueInfo
-
-INDEX_INPUTS: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {
-    ("", "Gather"): ((1, 0),),
-    ("", "GatherElements"): ((1, 0),),
-    ("com.microsoft", "GatherBlockQuantized"): ((1, 0),),
-    ("com.microsoft", "EmbedLayerNormalization"): ((0, 2), (1, 4)),
-}
-"""(domain, op_type) → pairs of input indices: indices, and the table they look up."""
-
-PASSES = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
-"""Operators whose first output holds the numbers of their first input."""
-
-TABLE_PASSES = PASSES | {"DequantizeLinear"}
+from graphcount.ops import NEWEST_OPSET
+from graphcount.ops.call import Call, whole
+from graphcount.ops.inference import CANNOT
 
 NAMES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"mask", re.I), "ones"),
@@ -33,6 +23,7 @@ NAMES: tuple[tuple[re.Pattern[str], str], ...] = (
 """Usual names → how such an input is filled."""
 
 MAX_STEPS = 10_000
+MAX_LOOK = 16
 
 
 def fill_of(name: str, info: ValueInfo, family: str, graph: ModelGraph) -> str:
@@ -70,15 +61,17 @@ def _bounds(source: str, graph: ModelGraph) -> Iterator[int]:
         for use in graph.readers(stack.pop()):
             reader = graph.nodes[use.node]
             yield from _rows(reader, use.index, graph)
-            passes = reader.op_type in PASSES and use.index == 0
+            passes = reader.operator is not None and use.index in reader.operator.passes
             if (passes or reader.kind == "input") and reader.id not in seen:  # an input: of a body
                 seen.add(reader.id)
                 stack.append(reader.id)
 
 
 def _rows(node: GraphNode, index: int | None, graph: ModelGraph) -> Iterator[int]:
-    for indices, table in INDEX_INPUTS.get((node.domain, node.op_type), ()):
-        if index != indices or node.record is None:
+    if node.operator is None or node.record is None:
+        return
+    for indices, table in node.operator.lookups:
+        if index != indices:
             continue
         dims = _stored_dims(node.id, table, graph)
         axis = node.record.integer("axis", node.record.integer("gather_axis", 0))
@@ -86,18 +79,28 @@ def _rows(node: GraphNode, index: int | None, graph: ModelGraph) -> Iterator[int
             yield dims[axis]
 
 
-def _stored_dims(node: str, index: int, graph: ModelGraph) -> tuple[int, ...] | None:
-    """Dimensions of an operand, when it is stored or made from a stored tensor of that shape."""
-    for _ in range(16):
-        producer = graph.nodes.get(graph.producer(node, index) or "")
-        if producer is None:
-            return None
-        if producer.kind == "initializer":
-            return producer.tensor.dims
-        if producer.kind == "operator" and producer.op_type == "Constant":
-            attribute = producer.record.attribute("value")
-            return attribute.tensors[0].dims if attribute and attribute.tensors else None
-        if producer.op_type not in TABLE_PASSES - {"Reshape", "Transpose", "Flatten"}:
-            return None
-        node, index = producer.id, 0
-    return None
+def _stored_dims(
+    node: str, index: int, graph: ModelGraph, steps: int = MAX_LOOK
+) -> tuple[int, ...] | None:
+    """Dimensions of an operand that is stored, or only moved or converted on its way."""
+    producer = graph.nodes.get(graph.producer(node, index) or "")
+    if producer is None or not steps:
+        return None
+    if producer.kind == "initializer":
+        return producer.tensor.dims
+    if producer.kind != "operator" or producer.operator is None:
+        return None
+    if is_constant(producer):
+        attribute = producer.record.attribute("value")
+        return attribute.tensors[0].dims if attribute and attribute.tensors else None
+    rule = producer.operator.shape
+    if rule is None or 0 not in producer.operator.passes or len(producer.outputs) != 1:
+        return None
+    dims = _stored_dims(producer.id, 0, graph, steps - 1)
+    if dims is None:
+        return None
+    try:
+        (shape,) = rule(Call(producer.record, NEWEST_OPSET[""], (dims,)))
+    except CANNOT:
+        return None
+    return whole(shape)

@@ -28,7 +28,7 @@ from graphcount.comparing.side import Link, Side, own_name
 Key = Callable[[int], Hashable | None]
 
 REPLACED = frozenset({"MatMul", "Conv", "Gather", "LSTM", "Attention"})
-"""Families whose operators a quantizer replaces under the old name and a suffix."""
+"""Policy: operators that a quantizer replaces under the old name and a suffix."""
 
 _COUNTED = re.compile(r"(^|.*[_#~./])\d+$")
 """Names that a counter may have made: another node has the name when one is inserted before."""

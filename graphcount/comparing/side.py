@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from graphcount.analysis.names import maker, original_name
 from graphcount.analysis.wiring import Place, Wire
+from graphcount.ops import lookup
 from graphcount.report.records import Report
 
 BODY_INPUTS = 100
@@ -44,7 +46,7 @@ class Side:
     Attributes:
         ids: Node ids.
         operators: Domain and op type.
-        families: What the operator is at heart; see `FAMILIES`.
+        families: What the operator is at heart; see `family`.
         stored: Tensors each node uses, as (input index or None, tensor number), in order.
         before: Producers of each node's inputs.
         after: Consumers of each node's results.
@@ -58,7 +60,7 @@ class Side:
         self.tensors = report.tensors
         self.ids = [node.id for node in report.nodes]
         self.operators = [(node.domain, node.op_type) for node in report.nodes]
-        self.families = [family(node.op_type) for node in report.nodes]
+        self.families = [family(node.domain, node.op_type) for node in report.nodes]
         self.number = {node: number for number, node in enumerate(self.ids)}
         self.attributes: list[tuple[tuple[str, str], ...]] = [()] * len(self.ids)
         self.stored = self._stored()
@@ -117,28 +119,13 @@ def own_name(name: str) -> str:
     return name if maker(name) == "author" else ""
 
 
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "MatMul": (
-        *("MatMul", "Gemm", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
-        *("QLinearMatMul", "QGemm", "MatMulNBits", "MatMulBnb4", "MatMulFpQ4", "FusedMatMul"),
-        *("FusedGemm", "TransposeMatMul", "GemmFloat8", "FusedMatMulActivation"),
-    ),
-    "Conv": ("Conv", "ConvInteger", "QLinearConv", "FusedConv", "NhwcConv", "NhwcFusedConv"),
-    "Gather": ("Gather", "GatherBlockQuantized", "QGather"),
-    "LSTM": ("LSTM", "DynamicQuantizeLSTM"),
-    "Attention": ("Attention", "QAttention", "QOrderedAttention"),
-    "LayerNormalization": (
-        *("LayerNormalization", "SimplifiedLayerNormalization", "SkipLayerNormalization"),
-        *("SkipSimplifiedLayerNormalization", "RMSNormalization"),
-    ),
-    "Gelu": ("Gelu", "FastGelu", "BiasGelu", "QuickGelu"),
-}
-"""Operators that quantizers and optimisers put in each other's place, by the plain one."""
-
-_FAMILY = {op_type: name for name, members in FAMILIES.items() for op_type in members}
+def family(domain: str, op_type: str) -> str:
+    """Return what an operator is at heart: `Add` of a QLinearAdd, of one that is not known, too."""
+    operator = lookup(domain, op_type)
+    if operator is not None:
+        return operator.form_of or op_type
+    return QUANTIZED.sub("", op_type)
 
 
-def family(op_type: str) -> str:
-    """Return the family of an operator: `QLinearAdd` is an Add."""
-    known = _FAMILY.get(op_type)
-    return known if known is not None else op_type.removeprefix("QLinear") or op_type
+QUANTIZED = re.compile(r"\AQ(Linear|Ordered)?(?=[A-Z])")
+"""Prefix of the names of quantized operators."""

@@ -28,21 +28,18 @@ from typing import NamedTuple
 
 from graphcount.errors import UsageError
 from graphcount.formats.text import safe
+from graphcount.ops import lookup
 from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 from graphcount.symbolic import Expr
 from graphcount.symbolic.text import parse
 
-CONVOLUTIONS = frozenset(
-    ("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "FusedConv", "NhwcConv", "DeformConv")
-)
-RECURRENT = frozenset(("LSTM", "GRU", "RNN", "DynamicQuantizeLSTM"))
 JOINED = frozenset(("Add", "Sub", "Mul", "Div", "Concat", "Where", OUTPUT))
-"""Operators that make no layer of their own: they finish one before them (its bias, its scale)."""
+"""Policy: operators that make no layer of their own: they finish one before them (bias, scale)."""
 
 UNSHAPED = frozenset(("Shape", "Size", "Constant", OUTPUT))
-"""Operators whose result is not what a module returns."""
+"""Policy: operators whose result is not what a module returns."""
 
 _ITEM_NBYTES = {"float16": 2, "bfloat16": 2, "float64": 8, "double": 8}
 
@@ -181,14 +178,16 @@ def _layer(nodes: Sequence[NodeRow], output: tuple[Dim, ...] | None, users: _Use
 def _times(nodes: Sequence[NodeRow], sizes: tuple[int, ...] | None, used: list[TensorRow]) -> int:
     """Return how often torchinfo counts each parameter of a layer as multiplied."""
     first = nodes[0]
-    if first.op_type in RECURRENT:  # ONNX: [steps, directions, batch, hidden], or batch first
+    operator = lookup(first.domain, first.op_type)
+    if operator is not None and operator.is_recurrent:
+        # ONNX: [steps, directions, batch, hidden], or batch first
         own = _numbers(first.output_shapes[0]) if first.output_shapes else None
         stacks = [tensor.shape[0] for tensor in used if len(tensor.shape) == 3]
         if own and own[-1] and stacks and stacks[0]:
             return prod(own) // (own[-1] * stacks[0])
     if not sizes:
         return 0 if sizes is None else 1
-    if first.op_type in CONVOLUTIONS:
+    if operator is not None and operator.is_convolution:
         return sizes[0] * prod(sizes[2:])
     return sizes[0]
 
@@ -216,7 +215,9 @@ def _groups(nodes: Sequence[NodeRow], users: _Users) -> tuple[list[list[NodeRow]
         if not users.of([node]):
             continue
         last = layers[-1] if layers else None
-        stacked = node.op_type in RECURRENT and last and last[0].op_type == node.op_type
+        operator = lookup(node.domain, node.op_type)
+        recurrent = operator is not None and operator.is_recurrent
+        stacked = recurrent and last and last[0].op_type == node.op_type
         finishes = node.op_type in JOINED and last and _output(last) == _output([node])
         if last is not None and (stacked or finishes):
             last.append(node)

@@ -83,15 +83,18 @@ SOFTMAX_TABLE = family(
     "softmax",
     {
         "Hardmax": Operator(
-            rest="operand",
+            roles=("operand",),
             shape=same(0),
             cost=Rule("one comparison for each element", elementwise=alike),
         ),
         "LogSoftmax": Operator(
-            rest="operand", shape=same(0), cost=SOFTMAX, traits=traits("overwrites")
+            roles=("operand",), shape=same(0), cost=SOFTMAX, traits=traits("overwrites")
         ),
         "Softmax": Operator(
-            rest="operand", shape=same(0), cost=SOFTMAX, traits=traits("constrains", "overwrites")
+            roles=("operand",),
+            shape=same(0),
+            cost=SOFTMAX,
+            traits=traits("constrains", "overwrites"),
         ),
     },
 )

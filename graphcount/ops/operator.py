@@ -166,6 +166,13 @@ class Operator:
         return self.cost is not None and self.cost.macs is not nothing
 
     @property
+    def takes_one(self) -> bool:
+        """Whether its first input alone is data; others, if any, say what is done with it."""
+        first, more = self.roles[:1], set(self.roles[1:])
+        one = first in (("operand",), ("data",)) and self.rest is None
+        return one and more <= {"literal", "shape", "axes", "scalar"}
+
+    @property
     def is_convolution(self) -> bool:
         """Whether it lays filters on positions: the matrix work of the family of convolutions."""
         return self.family == "conv" and self.multiplies

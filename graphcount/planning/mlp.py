@@ -5,42 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from math import isqrt
 
+from graphcount.ops import lookup
 from graphcount.report.plan import MlpPlan, Neighbour, WidthPlan
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.units import exact
-
-UNARY = frozenset(
-    [
-        "Cast",
-        "Celu",
-        "Clip",
-        "Dropout",
-        "Elu",
-        "Erf",
-        "Flatten",
-        "Gelu",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "LogSoftmax",
-        "Mish",
-        "Relu",
-        "Reshape",
-        "Selu",
-        "Sigmoid",
-        "Softmax",
-        "Softplus",
-        "Softsign",
-        "Squeeze",
-        "Swish",
-        "Tanh",
-        "ThresholdedRelu",
-        "Unsqueeze",
-    ]
-)
-"""Operators with one activation as input: between layers they form no branches."""
 
 
 class _NoMlpError(ValueError):
@@ -147,7 +116,7 @@ def _step(
     node: NodeRow, stored: dict[int | None, TensorRow], sizes: list[int], biased: list[bool]
 ) -> None:
     """Add what a node is: a layer, the bias of the last one, or an activation."""
-    if node.op_type in ("Gemm", "MatMul"):
+    if _is_layer(node):
         before, after = _matrix(node, stored)
         if sizes and sizes[-1] != before:
             raise _NoMlpError(
@@ -163,8 +132,25 @@ def _step(
         if bias.elements != sizes[-1]:
             raise _NoMlpError(f"{node.id} adds something else than a bias")
         biased[-1] = True
-    elif node.op_type not in UNARY or stored:
+    elif stored or not _is_activation(node):
         raise _NoMlpError(f"{node.id} is {node.op_type}, no layer and no activation")
+
+
+def _is_layer(node: NodeRow) -> bool:
+    """Whether it is a product with weights as they are, whatever is fused with it."""
+    operator = lookup(node.domain, node.op_type)
+    if operator is None or not operator.is_matrix_product:
+        return False
+    return operator.roles[:2] == ("weight", "weight")
+
+
+def _is_activation(node: NodeRow) -> bool:
+    """Whether one activation enters it and comes out element by element, or in another shape."""
+    operator = lookup(node.domain, node.op_type)
+    if operator is None or not operator.takes_one:
+        return False
+    by_element = operator.family in ("elementwise", "softmax") or node.op_type == "Cast"
+    return by_element or "renames" in operator.traits
 
 
 def _matrix(node: NodeRow, stored: dict[int | None, TensorRow]) -> tuple[int, int]:

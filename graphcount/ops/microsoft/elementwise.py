@@ -66,7 +66,8 @@ TABLE = family(
             ),
         ),
         **each(
-            "Gelu QuickGelu", Operator(rest="operand", shape=same(0), cost=UNARY, form_of="Gelu")
+            "Gelu QuickGelu",
+            Operator(roles=("operand",), shape=same(0), cost=UNARY, form_of="Gelu"),
         ),
         **each("BitmaskDropout BitmaskBiasDropout", Operator(shape=same(0, 0))),
         **each("ComplexMul ComplexMulConj", Operator(shape=broadcasting)),
