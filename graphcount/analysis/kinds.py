@@ -412,7 +412,8 @@ def _behind(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
     other = other_node(use, context.graph)
     if other is None or other.operator is None:
         return None
-    adds, scales = computes(node) == "Add", computes(node) == "Mul"
+    adds = computes(node) == "Add"
+    scales = computes(node) == "Mul"
     if adds and other.operator.multiplies:
         what = f"added to the result of {other.op_type} by {where}"
         return Verdict("parameter", "bias", what, "bias-behind-product")

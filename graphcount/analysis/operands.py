@@ -63,8 +63,8 @@ def is_scale_of_integers(use: Use, graph: ModelGraph) -> bool:
         return False
     for edge in operands(graph, use.node, use.index):
         node = graph.nodes[edge.producer]
-        if "quantizes" in traits_of(node) and len(node.outputs) > 1:
-            return edge.value == node.outputs[1]
+        if node.op_type == "DynamicQuantizeLinear":
+            return len(node.outputs) > 1 and edge.value == node.outputs[1]
     other = other_node(use, graph)
     return other is not None and "unscaled" in traits_of(other)
 

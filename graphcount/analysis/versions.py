@@ -30,7 +30,7 @@ STILL_ACCEPTED = frozenset(
         *("PyramidROIAlign_TRT", "BatchedNMS_TRT", "BatchedNMSDynamic_TRT"),
     }
 )
-"""Of the default domain: experimental operators of 2018, and onnxruntime's own additions."""
+"""Policy: in the default domain runtimes accept experimental operators of 2018, and their own."""
 
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:

@@ -29,7 +29,7 @@ from graphcount.ops.formulas import (
     total,
 )
 from graphcount.ops.inference import add, over, same, times
-from graphcount.ops.operator import Operator, family
+from graphcount.ops.operator import Operator, family, traits
 from graphcount.symbolic import Dim
 
 Find = Callable[[Call], "Sizes"]
@@ -256,6 +256,6 @@ TABLE = family(
 PREVIEW = family(
     "attention",
     {
-        "FlexAttention": Operator(shape=flex_attention),
+        "FlexAttention": Operator(shape=flex_attention, traits=traits("runs bodies")),
     },
 )

@@ -152,13 +152,16 @@ TABLE = family(
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
         **each(
-            "Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cos Cosh Erf Gelu HardSwish Log Mish"
-            " Reciprocal Round Shrink Sign Sin Sinh Sqrt SwiGLU Swish Tan",
+            "Acos Acosh Asin Asinh Atanh BitwiseNot Cos Cosh Gelu HardSwish Log Mish Reciprocal"
+            " Round Shrink Sign Sin Sinh Sqrt SwiGLU Swish Tan",
             _unary(),
         ),
-        **each("Celu Elu HardSigmoid LeakyRelu Selu ThresholdedRelu", _unary(None, "overwrites")),
-        **each("Sigmoid Softplus Softsign Tanh", _unary(None, "constrains", "overwrites")),
-        "Exp": _unary(None, "constrains"),
+        **each("HardSigmoid LeakyRelu ThresholdedRelu", _unary(None, "overwrites")),
+        **each("Atan Erf Exp", _unary(None, "constrains")),
+        **each(
+            "Celu Elu Selu Sigmoid Softplus Softsign Tanh",
+            _unary(None, "constrains", "overwrites"),
+        ),
         "Ceil": _unary(each_element(arithmetic.rounded_up)),
         "Floor": _unary(each_element(arithmetic.rounded_down)),
         **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),

@@ -55,7 +55,6 @@ Trait = Literal[
     "generates",
     "keeps values",
     "overwrites",
-    "quantizes",
     "renames",
     "runs bodies",
     "scales",
@@ -65,13 +64,12 @@ Trait = Literal[
 
 * `arithmetic`: it adds, subtracts, multiplies, divides or raises two operands, element by element.
 * `compares`: it answers for each element whether one operand equals, exceeds or is below the other.
-* `constrains`: it maps all numbers onto a narrower range without losing which is larger, so a
-  parameter can be trained in its argument (exp of a logarithm of a scale).
+* `constrains`: it maps all numbers onto a narrower range and keeps their order, so a parameter can
+  be trained in its argument (the logarithm of a scale, before Exp).
 * `generates`: it makes its elements from stated sizes; no tensor of them need be stored.
 * `keeps values`: each element of the result is one of an input, moved, repeated or left out.
 * `overwrites`: onnxruntime's CPU kernel writes the result over an input of the same size that
   nobody reads any more.
-* `quantizes`: floats become the integers that stand for them.
 * `renames`: the result is the first input under another name or shape; it can be the same memory.
 * `runs bodies`: it runs graphs that its attributes hold.
 * `scales`: each element is multiplied with or divided by one of another operand.
@@ -205,8 +203,9 @@ class Operator:
     @property
     def takes_quantized(self) -> bool:
         """Whether it takes quantized elements, with a scale, a zero point or packed."""
-        quantized = "quantized weight" in self.roles or "zero point" in self.roles
-        return quantized and "quantizes" not in self.traits
+        if "quantized weight" in self.roles:
+            return True
+        return "zero point" in self.roles and not self.passes
 
 
 Table: TypeAlias = "dict[str, Operator]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import Rule, alike
 from graphcount.ops.inference import FLOAT, UINT8, always, same
-from graphcount.ops.operator import FIRST, SCALE, Operator, each, family, traits
+from graphcount.ops.operator import FIRST, SCALE, Operator, each, family
 
 
 def quantized_type(call: Call) -> list[int]:
@@ -27,7 +27,6 @@ def dynamic_quantize(call: Call) -> Shapes:
     return [call.input(0), (), ()]
 
 
-QUANTIZES = traits("quantizes")
 QUANTIZE = Rule("one scaling for each element", elementwise=alike)
 
 TABLE = family(
@@ -39,7 +38,6 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),
@@ -54,7 +52,6 @@ TABLE = family(
             shape=dynamic_quantize,
             dtypes=always(UINT8, FLOAT, UINT8),
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
     },
 )
@@ -69,7 +66,6 @@ QONNX = family(
                 passes=FIRST,
                 shape=same(0),
                 cost=QUANTIZE,
-                traits=QUANTIZES,
             ),
         ),
         "BipolarQuant": Operator(
@@ -77,14 +73,12 @@ QONNX = family(
             passes=FIRST,
             shape=same(0),
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
         "Trunc": Operator(
             roles=("operand", *SCALE, "scalar", "scalar"),
             passes=FIRST,
             shape=same(0),
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
         "FloatQuant": Operator(
             roles=("operand", "quantization scale"),
@@ -92,7 +86,6 @@ QONNX = family(
             passes=FIRST,
             shape=same(0),
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
     },
 )

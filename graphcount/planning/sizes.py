@@ -36,7 +36,7 @@ STAYS_FLOAT = frozenset(
         "RandomUniformLike",
     ]
 )
-"""Operators of ai.onnx in `DEFAULT_OP_BLOCK_LIST` of onnxruntime.transformers.float16."""
+"""Policy: ai.onnx's part of `DEFAULT_OP_BLOCK_LIST` of onnxruntime.transformers.float16."""
 
 STAYS_FLOAT_INPUTS = {
     ("Resize", 2),
@@ -45,12 +45,12 @@ STAYS_FLOAT_INPUTS = {
     ("SkipGroupNorm", 1),
     ("SkipGroupNorm", 2),
 }
-"""`ALWAYS_FLOAT_INPUTS` of the same module."""
+"""Policy: `ALWAYS_FLOAT_INPUTS` of the same module."""
 
 MATRIX, CONV, TABLE = "matrix", "convolution", "embedding"
 
 PLACES = {("MatMul", 1): MATRIX, ("Gemm", 1): MATRIX, ("Conv", 1): CONV, ("Gather", 0): TABLE}
-"""Operator and input where a tensor is a weight that int8 (`IntegerOpsRegistry`) can hold."""
+"""Policy: operator and input where int8 (`IntegerOpsRegistry`) can hold a weight."""
 
 
 class _Bytes(NamedTuple):

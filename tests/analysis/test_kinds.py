@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
+from graphcount import ops
 from graphcount.analysis.signature import KEY
+from graphcount.ops import NEWEST_OPSET, Key, operators
+from graphcount.ops.schemas import schema
 from graphcount.report.rows import TensorRow
 
 Save = Callable[..., str]
@@ -19,7 +23,7 @@ Of = Callable[..., dict[str, TensorRow]]
 Kind = tuple[str, str]
 N = helper.make_node
 MS, ML = "com.microsoft", "ai.onnx.ml"
-OPSETS = [("", 20), (MS, 1), (ML, 3), ("com.acme", 1)]
+OPSETS = [("", 20), (MS, 1), (ML, 3), ("com.acme", 1), ("com.microsoft.nchwc", 1)]
 RANDOM = np.random.default_rng(7)
 
 
@@ -393,41 +397,64 @@ def test_a_vector_added_behind_a_product_is_a_bias(
     assert matrix.kind == "constant"
 
 
-@pytest.mark.parametrize(
-    ("op_type", "domain"),
-    [
-        *((name, "") for name in ("MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose")),
-        *((name, "") for name in ("MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv")),
-        *((name, MS) for name in ("MatMulNBits", "NhwcConv", "FusedMatMul", "FusedGemm")),
-        *((name, MS) for name in ("FusedConv", "ConvTransposeWithDynamicPads")),
-        *((name, MS) for name in ("MatMulIntegerToFloat", "DynamicQuantizeMatMul")),
-    ],
-)
-def test_a_bias_stands_behind_every_kind_of_product(of: Of, op_type: str, domain: str) -> None:
-    nodes = [
-        N(op_type, ["x", "x"], ["h"], domain=domain),
-        N("Add", ["h", "onnx::Add_1"], ["y"]),
-    ]
-    row = of(nodes, {"onnx::Add_1": floats(5)})["onnx::Add_1"]
+def _fed(key: Key) -> tuple[onnx.NodeProto, dict[str, np.ndarray]]:
+    """A node x → h with a stored tensor at every input behind the first that is a weight."""
+    (domain, op_type), row = key, operators()[key]
+    stored: dict[str, np.ndarray] = {}
+    opset = {**NEWEST_OPSET, MS: 1, "com.microsoft.nchwc": 1}[domain]
+    found = schema(domain, op_type, opset)
+    assert found is not None
+    inputs = ["x"]
+    for index in range(1, len(found.inputs.letters.rstrip("v")) or 2):
+        if WEIGHTS.get(row.role(index) or ""):
+            stored[f"w{index}"] = WEIGHTS[row.role(index) or ""](4, 5)
+        inputs.append(f"w{index}" if f"w{index}" in stored else "x" * found.inputs.required(index))
+    attributes: dict[str, Any]
+    attributes = {name: [0.5] * 20 for name, role in row.attributes.items() if role == "weight"}
+    number = 1 if op_type.startswith("Linear") and domain == ML else 0
+    outputs = ["", "h"] if op_type.endswith("Classifier") and number else ["h"]
+    return N(op_type, inputs, outputs, domain=domain, **attributes), stored
+
+
+WEIGHTS = {
+    "weight": floats,
+    "recurrent weight": floats,
+    "embedding": floats,
+    "quantized weight": ints,
+}
+"""Roles of stored operands, with what makes one."""
+
+PRODUCTS = [key for key, row in operators().items() if row.multiplies]
+
+
+@pytest.mark.parametrize("key", PRODUCTS, ids="-".join)
+def test_a_bias_stands_behind_every_product(of: Of, key: Key) -> None:
+    node, stored = _fed(key)
+    nodes = [node, N("Add", ["h", "onnx::Add_7"], ["y"])]
+    row = of(nodes, {**stored, "onnx::Add_7": floats(5)})["onnx::Add_7"]
     assert (row.kind, row.role) == ("parameter", "bias")
-    assert row.reason == f"added to the result of {op_type} by Add"
+    assert row.reason == f"added to the result of {key[1]} by Add"
+
+
+@pytest.mark.parametrize("key", PRODUCTS, ids="-".join)
+def test_no_bias_stands_behind_what_does_not_multiply(
+    of: Of, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same operators, had their records no cost."""
+    monkeypatch.setitem(ops.table(key[0]), key[1], replace(operators()[key], cost=None))
+    node, stored = _fed(key)
+    nodes = [node, N("Add", ["h", "onnx::Add_7"], ["y"])]
+    assert of(nodes, {**stored, "onnx::Add_7": floats(5)})["onnx::Add_7"].kind == "constant"
 
 
 @pytest.mark.parametrize(
-    "op_type",
-    [
-        "Div",
-        "Mul",
-        "LpNormalization",
-        "MeanVarianceNormalization",
-        "InstanceNormalization",
-        "BatchNormalization",
-        "LayerNormalization",
-        "GroupNormalization",
-    ],
+    "key",
+    [key for key, row in operators().items() if row.normalises or "scales" in row.traits],
+    ids="-".join,
 )
-def test_a_scale_stands_behind_every_kind_of_norm(of: Of, op_type: str) -> None:
-    nodes = [N(op_type, ["x", "x"], ["h"]), N("Mul", ["h", "onnx::Mul_1"], ["y"])]
+def test_a_scale_stands_behind_every_norm(of: Of, key: Key) -> None:
+    domain, op_type = key
+    nodes = [N(op_type, ["x", "x"], ["h"], domain=domain), N("Mul", ["h", "onnx::Mul_1"], ["y"])]
     row = of(nodes, {"onnx::Mul_1": floats(5)})["onnx::Mul_1"]
     assert (row.kind, row.role) == ("parameter", "scale")
 

@@ -74,7 +74,6 @@ TABLE = family(
             dtypes=always(FLOAT, INT32, FLOAT),
             cost=EMBED,
             lookups=LOOKED_UP[:2],
-            form_of="EmbedLayerNormalization",
         ),
         "SkipLayerNormalization": Operator(
             roles=("operand", "operand", "scale", "bias", "bias"),

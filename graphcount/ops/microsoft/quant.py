@@ -21,7 +21,7 @@ from graphcount.ops.operator import (
 )
 from graphcount.ops.packing import per_byte
 from graphcount.ops.pool import POOL, global_pool, pool
-from graphcount.ops.quant import QUANTIZE, QUANTIZES, dequantized_type, quantized_type
+from graphcount.ops.quant import QUANTIZE, dequantized_type, quantized_type
 from graphcount.ops.reduction import reduced
 
 
@@ -133,7 +133,6 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
-            traits=QUANTIZES,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),

@@ -1,0 +1,296 @@
+"""What records say beside their rules, compared with definitions: schemas, and onnx's reference.
+
+onnx.reference computes what Operators.md defines, so a trait is tried on numbers where it can be.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from graphcount.ops import NEWEST_OPSET, Key, Operator, lookup, operators
+from graphcount.ops.call import Call
+from graphcount.ops.schemas import schema, versions
+from tests.ops.cost.conftest import make
+
+ALL = operators()
+STANDARD = {op_type: row for (domain, op_type), row in ALL.items() if not domain}
+WEIGHTS = {"weight", "recurrent weight", "quantized weight"}
+MATMUL_FPQ4 = "com.microsoft", "MatMulFpQ4"
+INT8, INT32 = 3, 6
+
+
+def named(*traits: str) -> set[str]:
+    """Operators of ONNX with one of these traits."""
+    return {op_type for op_type, row in STANDARD.items() if not row.traits.isdisjoint(traits)}
+
+
+def computed(op_type: str, *values: np.ndarray, **attributes: Any) -> np.ndarray | None:
+    """First result of an operator by onnx's reference; None where it has none for such inputs."""
+    names = [f"x{number}" for number in range(len(values))]
+    node = helper.make_node(op_type, names, ["y"], **attributes)
+    infos = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), None)
+        for name, value in zip(names, values, strict=True)
+    ]
+    graph = helper.make_graph([node], "g", infos, [onnx.ValueInfoProto(name="y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)])
+    try:
+        with np.errstate(all="ignore"):
+            (found,) = ReferenceEvaluator(model).run(None, dict(zip(names, values, strict=True)))
+    except Exception:  # whatever it raises: the operator takes something else
+        return None
+    return found if isinstance(found, np.ndarray) else None
+
+
+def places(op_type: str) -> tuple[int, str]:
+    """Fewest inputs, and a letter for each."""
+    found = schema("", op_type, NEWEST_OPSET[""])
+    return (found.inputs.fewest, found.inputs.letters) if found else (0, "")
+
+
+ELEMENTWISE = [op_type for op_type, row in STANDARD.items() if row.family == "elementwise"]
+UNARY = [name for name in ELEMENTWISE if places(name)[0] == 1 and "v" not in places(name)[1]]
+BINARY = [name for name in ELEMENTWISE if places(name) == (2, "rr")]
+A = np.array([0.5, 1.5, 3.0, 3.5, 5.0], np.float32)
+B = np.array([2.0, 4.0, 2.5, 3.5, 0.25], np.float32)
+
+
+def of_two(op_type: str, a: np.ndarray = A, b: np.ndarray = B) -> np.ndarray | None:
+    return computed(op_type, a, b)
+
+
+# -------------------------------------------------------------------------------- element-wise
+
+
+def test_arithmetic_is_that_of_numpy() -> None:
+    functions = (np.add, np.subtract, np.multiply, np.divide, np.power)
+    found = {
+        op_type
+        for op_type in BINARY
+        if (result := of_two(op_type)) is not None
+        and any(np.allclose(result, function(A, B)) for function in functions)
+    }
+    assert found == named("arithmetic")
+    assert len(found) == len(functions)
+
+
+def test_what_scales_is_odd_and_grows_with_its_first_operand() -> None:
+    found = set()
+    for op_type in BINARY:
+        once, twice, other = of_two(op_type), of_two(op_type, 2 * A), of_two(op_type, -A)
+        if once is None or twice is None or other is None or once.dtype == bool:
+            continue
+        if np.allclose(twice, 2 * once) and np.allclose(other, -once):
+            found.add(op_type)
+    assert found == named("scales")
+
+
+def test_what_compares_makes_truths_of_floats() -> None:
+    """And of both kinds: And, Or and Xor say the same of all floats that are not 0."""
+    results = {name: of_two(name) for name in BINARY}
+    found = {
+        name
+        for name, result in results.items()
+        if result is not None and result.dtype.kind == "b" and 0 < result.mean() < 1
+    }
+    assert found == named("compares")
+
+
+def test_what_constrains_keeps_the_order_of_all_numbers_in_a_narrower_range() -> None:
+    """On one side at least nothing changes any more from -1e6 to -1e30, or from 1e6 to 1e30."""
+    grid = np.linspace(-3, 3, 61, dtype=np.float32)
+    far = np.array([[-1e6, 1e6], [-1e30, 1e30]], np.float32)
+    found = set()
+    for op_type in UNARY:
+        near, ends = computed(op_type, grid), computed(op_type, far)
+        if near is None or ends is None or near.dtype != np.float32:
+            continue
+        settled = np.isclose(ends[0], ends[1]) & np.isfinite(ends[1])
+        if (np.diff(near) > 0).all() and settled.any():
+            found.add(op_type)
+    assert found == named("constrains") - {"Softmax"}
+    softmax = computed("Softmax", grid)
+    assert softmax is not None
+    assert (np.diff(softmax) > 0).all()
+    assert 0 < softmax.max() < 1
+
+
+# ------------------------------------------------------------------------------------ movement
+
+NUMBERS = np.arange(1, 25, dtype=np.float32).reshape(2, 12, 1, 1)
+
+
+def index(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+MOVED: dict[str, tuple[tuple[np.ndarray, ...], dict[str, Any]]] = {
+    "Identity": ((), {}),
+    "Transpose": ((), {}),
+    "Flatten": ((), {}),
+    "Reshape": ((index(4, 6),), {}),
+    "Expand": ((index(2, 12, 3, 2),), {}),
+    "Squeeze": ((index(3),), {}),
+    "Unsqueeze": ((index(0),), {}),
+    "Split": ((), {"num_outputs": 1}),
+    "Tile": ((index(2, 1, 1, 1),), {}),
+    "Concat": ((NUMBERS,), {"axis": 1}),
+    "ReverseSequence": ((index(*[2] * 12),), {}),
+    "Gather": ((index(1, 0, 1),), {}),
+    "GatherElements": ((np.zeros((1, 12, 1, 1), np.int64),), {}),
+    "GatherND": ((index(1, 3),), {}),
+    "Compress": ((np.array([False, True]),), {"axis": 0}),
+    "Slice": ((index(1), index(5), index(1)), {}),
+    "DepthToSpace": ((), {"blocksize": 2}),
+    "SpaceToDepth": ((), {"blocksize": 1}),
+}
+"""Inputs behind the first and attributes, for each operator that keeps values."""
+
+
+def test_every_operator_that_keeps_values_is_tried() -> None:
+    assert set(MOVED) == named("keeps values")
+
+
+@pytest.mark.parametrize("op_type", MOVED)
+def test_what_keeps_values_makes_no_new_ones(op_type: str) -> None:
+    more, attributes = MOVED[op_type]
+    found = computed(op_type, NUMBERS, *more, **attributes)
+    assert found is not None
+    assert found.size
+    assert set(found.ravel().tolist()) <= set(NUMBERS.ravel().tolist())
+
+
+# ------------------------------------------------------------------------ products and their forms
+
+
+def is_by_element(row: Operator) -> bool:
+    plain = lookup("", row.form_of)
+    return plain is not None and plain.family == "elementwise"
+
+
+def test_what_takes_weights_multiplies() -> None:
+    """By their roles; what looks rows up, passes on, or computes element by element does not."""
+    takes = {
+        key
+        for key, row in ALL.items()
+        if WEIGHTS & {*row.roles, row.rest, *row.attributes.values()}
+        and not (row.lookups or row.passes or is_by_element(row))
+    }
+    takes |= {key for key, row in ALL.items() if row.lookups and "weight" in row.roles}
+    takes |= {key for key in ALL if "Attention" in key[1] and key[0] != "ai.onnx.preview"}
+    takes |= {key for key, row in ALL.items() if row.form_of == "MatMul"}
+    assert takes == {key for key, row in ALL.items() if row.multiplies}
+
+
+@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.form_of], ids="-".join)
+def test_a_form_is_one_of_an_operator_of_onnx(key: Key) -> None:
+    row = ALL[key]
+    plain = lookup("", row.form_of)
+    assert plain is not None
+    assert not plain.form_of or key[1] == row.form_of
+    assert row.multiplies == plain.multiplies
+    assert row.is_convolution == plain.is_convolution
+    assert row.is_recurrent == plain.is_recurrent
+    if "QLinear" in key[1]:
+        assert key[1] == f"QLinear{row.form_of}"
+        assert row.traits >= plain.traits & {"arithmetic", "scales"}
+
+
+def test_every_linear_operator_is_a_form_of_matmul() -> None:
+    assert {key[1] for key, row in ALL.items() if row.family == "linear" and row.multiplies} == {
+        "MatMul",
+        *(key[1] for key, row in ALL.items() if row.form_of == "MatMul"),
+    }
+
+
+@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.multiplies], ids="-".join)
+def test_integer_products_are_unscaled_where_int32_comes_out(key: Key) -> None:
+    row = ALL[key]
+    found = schema(*key, NEWEST_OPSET.get(key[0], 1))
+    assert found is not None
+    count = len(found.inputs.letters)
+    call = Call(make(key[1], [None] * count).node, 23, (None,) * count, dtypes=(INT8,) * count)
+    dtypes = row.dtypes(call) if row.dtypes is not None else [INT8]
+    assert ("unscaled" in row.traits) == (dtypes == [INT32])
+
+
+def test_norms_are_called_so() -> None:
+    called = {key for key in ALL if re.search(r"Norm(alization)?$|^LRN$", key[1])}
+    assert called == {key for key, row in ALL.items() if row.normalises}
+
+
+WEIGHT_SHAPES: dict[str, tuple[dict[str, Any], tuple[int, ...], int]] = {
+    "MatMul": ({}, (4, 6), 6),
+    "Gemm": ({"transB": 1}, (6, 4), 6),
+    "FusedMatMul": ({"transB": 1}, (6, 4), 6),
+    "Conv": ({"group": 2}, (6, 2, 3, 3), 6),
+    "ConvTranspose": ({"group": 2}, (4, 3, 3, 3), 6),
+    "NhwcConv": ({}, (6, 3, 3, 4), 6),
+    "MatMulNBits": ({"N": 6, "K": 4}, (6, 1, 2), 6),
+}
+
+
+@pytest.mark.parametrize("op_type", WEIGHT_SHAPES)
+def test_output_channels_of_a_weight(op_type: str) -> None:
+    attributes, shape, channels = WEIGHT_SHAPES[op_type]
+    domain = "" if op_type in STANDARD else "com.microsoft"
+    row = ALL[domain, op_type]
+    assert row.channels is not None
+    assert row.channels(make(op_type, [], **attributes).node, shape) == channels
+
+
+def test_weights_of_layers_have_output_channels() -> None:
+    """All with a place for a weight but MatMulFpQ4, whose sizes are an input."""
+    layers = {
+        key
+        for key, row in ALL.items()
+        if row.family in ("conv", "linear") and WEIGHTS & {*row.roles}
+    }
+    assert {key for key, row in ALL.items() if row.channels} == layers - {MATMUL_FPQ4}
+
+
+# ----------------------------------------------------------------------- inputs of a kind
+
+
+@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.lookups], ids="-".join)
+def test_indices_look_up_tables(key: Key) -> None:
+    row = ALL[key]
+    for index, table in row.lookups:
+        assert row.role(index) == "index"
+        assert row.role(table) in ("embedding", "quantized weight")
+    tables = {index for index, role in enumerate(row.roles) if role == "embedding"}
+    assert tables <= {table for _, table in row.lookups}
+
+
+@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.past], ids="-".join)
+def test_the_past_has_an_input_of_that_name(key: Key) -> None:
+    """By the names of inputs in onnx.defs, or in onnxruntime's ContribOperators.md."""
+    row = ALL[key]
+    found = schema(*key, NEWEST_OPSET.get(key[0], 1))
+    assert found is not None
+    assert all(index < len(found.inputs.letters) for index in row.past)
+    assert all(row.role(index) in ("state", "mask", "operand") for index in row.past)
+    if not key[0]:
+        names = [one.name for one in onnx.defs.get_schema(key[1]).inputs]
+        assert {names[index] for index in row.past} in ({"past_key", "past_value"}, {"past_cache"})
+
+
+def test_what_holds_graphs_runs_bodies() -> None:
+    """By the types of attributes: GRAPH is 5, GRAPHS 10."""
+    holds = {
+        key for key in ALL if any({5, 10} & set(one.attributes.values()) for one in versions(*key))
+    }
+    assert holds == {key for key, row in ALL.items() if "runs bodies" in row.traits}
+
+
+def test_control_flow_runs_a_body_at_will() -> None:
+    assert {op_type for op_type, row in STANDARD.items() if row.is_control_flow} == {
+        name for name in named("runs bodies") if name != "SequenceMap"
+    }
