@@ -153,10 +153,10 @@ TABLE = family(
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
         **each(
             "Acos Acosh Asin Asinh Atanh BitwiseNot Cos Cosh Gelu HardSwish Log Mish Reciprocal"
-            " Round Shrink Sign Sin Sinh Sqrt SwiGLU Swish Tan",
+            " Round Sign Sin Sinh Sqrt SwiGLU Swish Tan",
             _unary(),
         ),
-        **each("HardSigmoid LeakyRelu ThresholdedRelu", _unary(None, "overwrites")),
+        **each("HardSigmoid LeakyRelu Shrink ThresholdedRelu", _unary(None, "overwrites")),
         **each("Atan Erf Exp", _unary(None, "constrains")),
         **each(
             "Celu Elu Selu Sigmoid Softplus Softsign Tanh",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper, parser
+from onnx import TensorProto, helper, numpy_helper, parser
 
 from graphcount.benchmarking.fill import array, value
 from graphcount.benchmarking.plan import InputPlan, InputsPlan, cases, plan_inputs
@@ -88,6 +88,36 @@ def test_indices_stay_below_the_rows_of_their_tables(plan: Plan) -> None:
         " z = Gather <axis = -1> (b, other) w = Add (free, free) }"
     )
     assert fills(plan(text)) == {"ids": "indices < 10", "other": "indices < 7", "free": "ones"}
+
+
+def test_tables_are_seen_through_what_moves_them(plan: Plan) -> None:
+    text = (
+        "g (int64[1, 4] columns, int64[4] rows) => (float[1, 4, 10] y, float[4, 2] z)"
+        f"<float[10, 2] a = {{{', '.join('0' * 20)}}}>"
+        "{ t = Transpose (a) j = Slice (columns, o, f) y = Gather (t, j)"
+        " c = Cast <to = 10> (a) z = Gather (c, rows)"
+        " o = Constant <value = int64[1] {0}> () f = Constant <value = int64[1] {4}> () }"
+    )
+    assert fills(plan(text)) == {"columns": "indices < 2", "rows": "indices < 10"}
+
+
+def test_positions_stay_below_the_rows_of_their_table(tmp_path: Path) -> None:
+    """EmbedLayerNormalization: words, segments and positions, each with its table."""
+    inputs = ["ids", "segments", "w", "p", "s", "g", "b", "", "places"]
+    shapes = {"w": (30, 4), "p": (9, 4), "s": (2, 4), "g": (4,), "b": (4,)}
+    graph = helper.make_graph(
+        [helper.make_node("EmbedLayerNormalization", inputs, ["y"], domain="com.microsoft")],
+        "g",
+        [helper.make_tensor_value_info(name, 6, [1, 5]) for name in ("ids", "segments", "places")],
+        [helper.make_tensor_value_info("y", 1, [1, 5, 4])],
+        [numpy_helper.from_array(np.ones(dims, np.float32), name) for name, dims in shapes.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    path = tmp_path / "embed.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    proto = read_model(str(path)).proto
+    found = fills(plan_inputs(proto, build_graph(proto), {}, {}, ()))
+    assert found == {"ids": "indices < 30", "segments": "zeros", "places": "indices < 9"}
 
 
 def test_usual_names(plan: Plan) -> None:

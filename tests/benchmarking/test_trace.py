@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from graphcount.benchmarking import trace
 
 
@@ -49,6 +51,17 @@ def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
         (outer,): 9,
     }
     assert sum(own.values()) == 1 + 20
+
+
+@pytest.mark.parametrize("op_type", ["If", "SequenceMap", "BeamSearch", "WhisperBeamSearch"])
+def test_whatever_runs_bodies_covers_what_runs_in_them(op_type: str) -> None:
+    events: list[trace.Event] = [
+        node("x", "Sin", 12, 3, 1),
+        node("outer", op_type, 10, 20, 5),
+        end(7, 30),
+    ]
+    (run,) = trace.runs(events)
+    assert [(len(item.path), item.micros) for item in run.executions] == [(2, 3), (1, 17)]
 
 
 def test_the_executor_is_told_from_the_call() -> None:

@@ -15,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
+from graphcount.comparing.side import family
 from graphcount.report.diff import Diff, NodeChange, TensorChange
 
 Change = Callable[[onnx.ModelProto], None]
@@ -398,3 +399,32 @@ def test_rows_sum_to_the_totals(fixtures: Path) -> None:
     paths = sorted(fixtures.glob("*.onnx"))
     for old, new in pairwise(paths):
         assert_sums(graphcount.diff(str(old), str(new)))
+
+
+@pytest.mark.parametrize(
+    ("domain", "op_type", "kin"),
+    [
+        ("", "Gemm", "MatMul"),
+        ("", "ConvInteger", "Conv"),
+        ("", "RMSNormalization", "LayerNormalization"),
+        ("", "ConvTranspose", "ConvTranspose"),
+        ("com.microsoft", "MatMulNBits", "MatMul"),
+        ("com.microsoft", "NhwcFusedConv", "Conv"),
+        ("com.microsoft", "GatherBlockQuantized", "Gather"),
+        ("com.microsoft", "DynamicQuantizeLSTM", "LSTM"),
+        ("com.microsoft", "QAttention", "Attention"),
+        ("com.microsoft", "SkipSimplifiedLayerNormalization", "LayerNormalization"),
+        ("com.microsoft", "BiasGelu", "Gelu"),
+        ("com.microsoft", "QLinearAveragePool", "AveragePool"),
+        ("com.microsoft", "MultiHeadAttention", "MultiHeadAttention"),
+        ("acme", "QLinearAdd", "Add"),
+        ("com.microsoft", "QOrderedAttention", "Attention"),
+        ("com.microsoft", "QGather", "Gather"),
+        ("acme", "QuickGelu", "QuickGelu"),
+        ("acme", "Q", "Q"),
+    ],
+)
+def test_operators_that_stand_for_each_other_are_one_family(
+    domain: str, op_type: str, kin: str
+) -> None:
+    assert family(domain, op_type) == kin

@@ -203,11 +203,28 @@ def test_a_form_is_one_of_an_operator_of_onnx(key: Key) -> None:
         assert row.traits >= plain.traits & {"arithmetic", "scales"}
 
 
-def test_every_linear_operator_is_a_form_of_matmul() -> None:
-    assert {key[1] for key, row in ALL.items() if row.family == "linear" and row.multiplies} == {
-        "MatMul",
-        *(key[1] for key, row in ALL.items() if row.form_of == "MatMul"),
-    }
+FORMS = {
+    "MatMul": "Gemm MatMulInteger QLinearMatMul FusedMatMul TransposeMatMul FusedMatMulActivation"
+    " FusedGemm GemmFastGelu GemmFloat8 MatMulNBits MatMulBnb4 MatMulFpQ4 DynamicQuantizeMatMul"
+    " MatMulIntegerToFloat MatMulInteger16 QGemm SparseToDenseMatMul",
+    "Conv": "ConvInteger QLinearConv FusedConv NhwcConv NhwcFusedConv",
+    "ConvTranspose": "ConvTransposeWithDynamicPads",
+    "LayerNormalization": "RMSNormalization SimplifiedLayerNormalization SkipLayerNormalization"
+    " SkipSimplifiedLayerNormalization",
+    "Gelu": "BiasGelu FastGelu Gelu QuickGelu",
+    "Gather": "GatherBlockQuantized TorchEmbedding",
+    "LSTM": "DynamicQuantizeLSTM",
+    "Attention": "QAttention",
+}
+"""Forms of operators beside QLinearX of X (ContribOperators.md)."""
+
+
+def test_forms_by_what_they_are_forms_of() -> None:
+    for key, row in ALL.items():
+        plain = next((name for name, forms in FORMS.items() if key[1] in forms.split()), "")
+        if key == ("", "Gelu"):
+            plain = ""
+        assert row.form_of == (plain or key[1].partition("QLinear")[2]), key
 
 
 @pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.multiplies], ids="-".join)

@@ -246,6 +246,25 @@ def test_matmul_and_add_without_biases(save: Save, weights: Weights) -> None:
     assert [(n.width, n.parameters) for n in found.widths[1].neighbours] == [(4, 44), (5, 60)]
 
 
+def test_functions_of_one_element_are_activations(save: Save, weights: Weights) -> None:
+    """Whatever they are; a fused one, too. What moves elements to other rows is none."""
+    nodes = [
+        helper.make_node("FusedGemm", ["x", "a"], ["h"], domain="com.microsoft"),
+        helper.make_node("Sin", ["h"], ["s"]),
+        helper.make_node("Gelu", ["s"], ["t"]),
+        helper.make_node("MatMul", ["t", "b"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [6, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [6, 3])
+    tensors, opsets = [weights("a", 4, 6), weights("b", 6, 3)], [("", 20), ("com.microsoft", 1)]
+    path = save(nodes, tensors, inputs=[x], outputs=[y], opsets=opsets)
+    assert mlp_plan(graphcount.count(path)).layers == (4, 6, 3)
+    for op_type in ("Transpose", "CumSum", "Add"):
+        nodes[1] = helper.make_node(op_type, ["h", "h"][: 1 + (op_type == "Add")], ["s"])
+        path = save(nodes, tensors, inputs=[x], outputs=[y], opsets=opsets)
+        assert op_type in mlp_plan(graphcount.count(path)).reason
+
+
 def test_a_skip_connection_is_no_chain(save: Save, weights: Weights) -> None:
     nodes = [
         helper.make_node("MatMul", ["x", "a"], ["h"]),
