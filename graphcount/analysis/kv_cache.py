@@ -132,8 +132,9 @@ class _Finder:
         """Nodes whose results are multiplied like keys or values."""
         return self.kept_until(
             node.id
-            for node in self.graph.operators
-            if node.operator and (node.operator.is_matrix_product or node.operator.past)
+            for nodes in self.graph.by_operator.values()
+            if (operator := nodes[0].operator) and (operator.is_matrix_product or operator.past)
+            for node in nodes
         )
 
     @cached_property

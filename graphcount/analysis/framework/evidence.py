@@ -98,7 +98,8 @@ class Evidence:
 
         It scales the weights of a convolution or of a matrix product with a bias.
         """
-        found = [node for node in self.operators if node.operator and _folds(node.operator)]
+        groups = self.model_graph.by_operator.values()
+        found = [node for nodes in groups if _folds(nodes[0].operator) for node in nodes]
         return tuple(sorted(found, key=lambda node: node.op_type))
 
     @cached_property
@@ -138,7 +139,9 @@ class Evidence:
         return rule(user.record, row.stored.shape) if rule and user.record else None
 
 
-def _folds(operator: Operator) -> bool:
+def _folds(operator: Operator | None) -> bool:
+    if operator is None:
+        return False
     return operator.is_convolution or (operator.is_matrix_product and operator.takes_bias)
 
 
