@@ -19,16 +19,19 @@ from graphcount.ops.call import Call
 from graphcount.ops.schemas import schema, versions
 from tests.ops.cost.conftest import make
 
-ALL = operators()
-STANDARD = {op_type: row for (domain, op_type), row in ALL.items() if not domain}
 WEIGHTS = {"weight", "recurrent weight", "quantized weight"}
 MATMUL_FPQ4 = "com.microsoft", "MatMulFpQ4"
 INT8, INT32 = 3, 6
 
 
+def standard() -> dict[str, Operator]:
+    """Records of ONNX's own operators."""
+    return {op_type: row for (_, op_type), row in operators("").items()}
+
+
 def named(*traits: str) -> set[str]:
     """Operators of ONNX with one of these traits."""
-    return {op_type for op_type, row in STANDARD.items() if not row.traits.isdisjoint(traits)}
+    return {op_type for op_type, row in standard().items() if not row.traits.isdisjoint(traits)}
 
 
 def computed(op_type: str, *values: np.ndarray, **attributes: Any) -> np.ndarray | None:
@@ -55,7 +58,7 @@ def places(op_type: str) -> tuple[int, str]:
     return (found.inputs.fewest, found.inputs.letters) if found else (0, "")
 
 
-ELEMENTWISE = [op_type for op_type, row in STANDARD.items() if row.family == "elementwise"]
+ELEMENTWISE = [op_type for op_type, row in standard().items() if row.family == "elementwise"]
 UNARY = [name for name in ELEMENTWISE if places(name)[0] == 1 and "v" not in places(name)[1]]
 BINARY = [name for name in ELEMENTWISE if places(name) == (2, "rr")]
 A = np.array([0.5, 1.5, 3.0, 3.5, 5.0], np.float32)
@@ -179,19 +182,21 @@ def test_what_takes_weights_multiplies() -> None:
     """By their roles; what looks rows up, passes on, or computes element by element does not."""
     takes = {
         key
-        for key, row in ALL.items()
+        for key, row in operators().items()
         if WEIGHTS & {*row.roles, row.rest, *row.attributes.values()}
         and not (row.lookups or row.passes or is_by_element(row))
     }
-    takes |= {key for key, row in ALL.items() if row.lookups and "weight" in row.roles}
-    takes |= {key for key in ALL if "Attention" in key[1] and key[0] != "ai.onnx.preview"}
-    takes |= {key for key, row in ALL.items() if row.form_of == "MatMul"}
-    assert takes == {key for key, row in ALL.items() if row.multiplies}
+    takes |= {key for key, row in operators().items() if row.lookups and "weight" in row.roles}
+    takes |= {key for key in operators() if "Attention" in key[1] and key[0] != "ai.onnx.preview"}
+    takes |= {key for key, row in operators().items() if row.form_of == "MatMul"}
+    assert takes == {key for key, row in operators().items() if row.multiplies}
 
 
-@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.form_of], ids="-".join)
+@pytest.mark.parametrize(
+    "key", [key for key, row in operators().items() if row.form_of], ids="-".join
+)
 def test_a_form_is_one_of_an_operator_of_onnx(key: Key) -> None:
-    row = ALL[key]
+    row = operators()[key]
     plain = lookup("", row.form_of)
     assert plain is not None
     assert not plain.form_of or key[1] == row.form_of
@@ -220,16 +225,18 @@ FORMS = {
 
 
 def test_forms_by_what_they_are_forms_of() -> None:
-    for key, row in ALL.items():
+    for key, row in operators().items():
         plain = next((name for name, forms in FORMS.items() if key[1] in forms.split()), "")
         if key == ("", "Gelu"):
             plain = ""
         assert row.form_of == (plain or key[1].partition("QLinear")[2]), key
 
 
-@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.multiplies], ids="-".join)
+@pytest.mark.parametrize(
+    "key", [key for key, row in operators().items() if row.multiplies], ids="-".join
+)
 def test_integer_products_are_unscaled_where_int32_comes_out(key: Key) -> None:
-    row = ALL[key]
+    row = operators()[key]
     found = schema(*key, NEWEST_OPSET.get(key[0], 1))
     assert found is not None
     count = len(found.inputs.letters)
@@ -239,8 +246,8 @@ def test_integer_products_are_unscaled_where_int32_comes_out(key: Key) -> None:
 
 
 def test_norms_are_called_so() -> None:
-    called = {key for key in ALL if re.search(r"Norm(alization)?$|^LRN$", key[1])}
-    assert called == {key for key, row in ALL.items() if row.normalises}
+    called = {key for key in operators() if re.search(r"Norm(alization)?$|^LRN$", key[1])}
+    assert called == {key for key, row in operators().items() if row.normalises}
 
 
 WEIGHT_SHAPES: dict[str, tuple[dict[str, Any], tuple[int, ...], int]] = {
@@ -257,8 +264,8 @@ WEIGHT_SHAPES: dict[str, tuple[dict[str, Any], tuple[int, ...], int]] = {
 @pytest.mark.parametrize("op_type", WEIGHT_SHAPES)
 def test_output_channels_of_a_weight(op_type: str) -> None:
     attributes, shape, channels = WEIGHT_SHAPES[op_type]
-    domain = "" if op_type in STANDARD else "com.microsoft"
-    row = ALL[domain, op_type]
+    domain = "" if op_type in standard() else "com.microsoft"
+    row = operators()[domain, op_type]
     assert row.channels is not None
     assert row.channels(make(op_type, [], **attributes).node, shape) == channels
 
@@ -267,18 +274,20 @@ def test_weights_of_layers_have_output_channels() -> None:
     """All with a place for a weight but MatMulFpQ4, whose sizes are an input."""
     layers = {
         key
-        for key, row in ALL.items()
+        for key, row in operators().items()
         if row.family in ("conv", "linear") and WEIGHTS & {*row.roles}
     }
-    assert {key for key, row in ALL.items() if row.channels} == layers - {MATMUL_FPQ4}
+    assert {key for key, row in operators().items() if row.channels} == layers - {MATMUL_FPQ4}
 
 
 # ----------------------------------------------------------------------- inputs of a kind
 
 
-@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.lookups], ids="-".join)
+@pytest.mark.parametrize(
+    "key", [key for key, row in operators().items() if row.lookups], ids="-".join
+)
 def test_indices_look_up_tables(key: Key) -> None:
-    row = ALL[key]
+    row = operators()[key]
     for index, table in row.lookups:
         assert row.role(index) == "index"
         assert row.role(table) in ("embedding", "quantized weight")
@@ -286,10 +295,10 @@ def test_indices_look_up_tables(key: Key) -> None:
     assert tables <= {table for _, table in row.lookups}
 
 
-@pytest.mark.parametrize("key", [key for key, row in ALL.items() if row.past], ids="-".join)
+@pytest.mark.parametrize("key", [key for key, row in operators().items() if row.past], ids="-".join)
 def test_the_past_has_an_input_of_that_name(key: Key) -> None:
     """By the names of inputs in onnx.defs, or in onnxruntime's ContribOperators.md."""
-    row = ALL[key]
+    row = operators()[key]
     found = schema(*key, NEWEST_OPSET.get(key[0], 1))
     assert found is not None
     assert all(index < len(found.inputs.letters) for index in row.past)
@@ -302,12 +311,14 @@ def test_the_past_has_an_input_of_that_name(key: Key) -> None:
 def test_what_holds_graphs_runs_bodies() -> None:
     """By the types of attributes: GRAPH is 5, GRAPHS 10."""
     holds = {
-        key for key in ALL if any({5, 10} & set(one.attributes.values()) for one in versions(*key))
+        key
+        for key in operators()
+        if any({5, 10} & set(one.attributes.values()) for one in versions(*key))
     }
-    assert holds == {key for key, row in ALL.items() if "runs bodies" in row.traits}
+    assert holds == {key for key, row in operators().items() if "runs bodies" in row.traits}
 
 
 def test_control_flow_runs_a_body_at_will() -> None:
-    assert {op_type for op_type, row in STANDARD.items() if row.is_control_flow} == {
+    assert {op_type for op_type, row in standard().items() if row.is_control_flow} == {
         name for name in named("runs bodies") if name != "SequenceMap"
     }
