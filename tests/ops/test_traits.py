@@ -170,6 +170,40 @@ def test_what_keeps_values_makes_no_new_ones(op_type: str) -> None:
     assert set(found.ravel().tolist()) <= set(NUMBERS.ravel().tolist())
 
 
+AXES: dict[str, tuple[tuple[np.ndarray, ...], dict[str, Any]]] = {
+    "Identity": ((), {}),
+    "Cast": ((), {"to": 11}),
+    "CastLike": ((np.zeros(1),), {}),
+    "Transpose": ((), {"perm": [2, 0, 3, 1]}),
+    "Squeeze": ((index(-2),), {}),
+    "Unsqueeze": ((index(0, -1),), {}),
+    "Gather": ((index(1),), {"axis": -1}),
+    "Split": ((index(2),), {}),
+}
+
+
+def test_every_rule_for_axes_is_tried() -> None:
+    assert {op_type for op_type, row in standard().items() if row.axes is not None} == set(AXES)
+
+
+@pytest.mark.parametrize("op_type", AXES)
+def test_axes_go_where_the_reference_moves_them(op_type: str) -> None:
+    """Axes of 2, 3, 1 and 7: each length tells which one it is."""
+    more, attributes = AXES[op_type]
+    data = np.zeros((2, 3, 1, 7), np.float32)
+    found, rule = computed(op_type, data, *more, **attributes), standard()[op_type].axes
+    assert found is not None
+    assert rule is not None
+    shapes = [one.shape for one in (data, *more)]
+    values = [None, *(tuple(one.tolist()) if one.dtype == np.int64 else None for one in more)]
+    axes = rule(make(op_type, shapes, values=values, **attributes), (0, 1, 2, 3))
+    assert axes is not None
+    assert len(axes) == found.ndim
+    kept = [(axis, size) for axis, size in zip(axes, found.shape, strict=True) if axis is not None]
+    assert all(data.shape[axis] == size for axis, size in kept)
+    assert len(kept) == 4 - (op_type in ["Squeeze", "Gather"])
+
+
 # ------------------------------------------------------------------------ products and their forms
 
 
@@ -295,17 +329,17 @@ def test_indices_look_up_tables(key: Key) -> None:
     assert tables <= {table for _, table in row.lookups}
 
 
-@pytest.mark.parametrize("key", [key for key, row in operators().items() if row.past], ids="-".join)
-def test_the_past_has_an_input_of_that_name(key: Key) -> None:
-    """By the names of inputs in onnx.defs, or in onnxruntime's ContribOperators.md."""
-    row = operators()[key]
-    found = schema(*key, NEWEST_OPSET.get(key[0], 1))
-    assert found is not None
-    assert all(index < len(found.inputs.letters) for index in row.past)
-    assert all(row.role(index) in ("state", "mask", "operand") for index in row.past)
-    if not key[0]:
-        names = [one.name for one in onnx.defs.get_schema(key[1]).inputs]
-        assert {names[index] for index in row.past} in ({"past_key", "past_value"}, {"past_cache"})
+def test_the_past_has_inputs_of_that_name() -> None:
+    """By the names of inputs in onnx.defs, and in the schemas of onnxruntime."""
+    state = pytest.importorskip("onnxruntime.capi.onnxruntime_pybind11_state")
+    inputs = {("", one.name): one.inputs for one in onnx.defs.get_all_schemas()}
+    for one in state.get_all_operator_schema():
+        if one.domain == "com.microsoft":
+            inputs[one.domain, one.name] = one.inputs
+    names = {"past", "past_key", "past_value", "past_cache"}
+    for key, row in operators("", "com.microsoft").items():
+        places = enumerate(inputs.get(key, ()))
+        assert set(row.past) == {place for place, one in places if one.name in names}, key
 
 
 def test_what_holds_graphs_runs_bodies() -> None:
