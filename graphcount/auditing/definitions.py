@@ -1,13 +1,16 @@
-"""A node against its operator's definition: inputs, outputs, attributes (onnx's checker)."""
+"""A node against its operator: the definition (as onnx's checker does), and what it can take."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+from graphcount.analysis.shapes import ValueShapes
 from graphcount.auditing.operators import Use
-from graphcount.loading.model import Attribute
+from graphcount.graph import ModelGraph
+from graphcount.loading.model import Attribute, Node
 from graphcount.ops import NEWEST_OPSET
-from graphcount.ops.schemas import ATTRIBUTE_TYPES, Places, Schema, schema
+from graphcount.ops.call import Call
+from graphcount.ops.schemas import ATTRIBUTE_TYPES, EXACTLY_ONE, Places, Schema, schema
 
 KIND_NAMES = {
     1: "a float",
@@ -30,17 +33,9 @@ KIND_NAMES = {
 COMPLETE_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Domains where an attribute outside the definition is wrong; runtimes add to their own."""
 
-ONE_OF = {
-    ("", "Constant"): frozenset(
-        {"value", "sparse_value"}
-        | {f"value_{kind}{s}" for kind in ("float", "int", "string") for s in ("", "s")}
-    )
-}
-"""Attributes of which a node has exactly one (Operators.md, Constant)."""
 
-
-def alike(use: Use) -> Hashable:
-    """What `misfits` looks at: nodes with the same key have the same misfits."""
+def checked(use: Use) -> Hashable:
+    """Return all that `mismatches` looks at: nodes with the same have the same mismatches."""
     node = use.node
     return (
         use.key,
@@ -51,8 +46,8 @@ def alike(use: Use) -> Hashable:
     )
 
 
-def misfits(use: Use) -> Iterator[str]:
-    """Everything about a node that its definition forbids; nothing where there is none."""
+def mismatches(use: Use) -> Iterator[str]:
+    """Yield everything about a node that its definition forbids; nothing where there is none."""
     if use.opset is None or use.opset > NEWEST_OPSET.get(use.node.domain, 1 << 30):
         return
     known = schema(*use.key, use.opset)
@@ -86,22 +81,22 @@ def _attributes(use: Use, known: Schema) -> Iterator[str]:
             if use.node.domain in COMPLETE_DOMAINS and not attribute.name.startswith("__"):
                 yield f"attribute {attribute.name!r} is not defined"
             continue
-        found = _kind(attribute)
-        if found and found != expected:
+        kind = _kind(attribute)
+        if kind and kind != expected:
             yield (
-                f"attribute {attribute.name!r} is {KIND_NAMES.get(found, 'of no kind')},"
+                f"attribute {attribute.name!r} is {KIND_NAMES.get(kind, 'of no kind')},"
                 f" not {KIND_NAMES[expected]}"
             )
     for name in sorted(known.required - names):
         yield f"attribute {name!r} is missing"
-    choices = ONE_OF.get(use.key, frozenset()) & set(known.attributes)
+    choices = EXACTLY_ONE.get(use.key, frozenset()) & set(known.attributes)
     given = sorted(names & choices)
     if len(choices) > 1 and len(given) != 1:
         yield f"{' and '.join(given) or 'no value'} where there is exactly one"
 
 
 def _kind(attribute: Attribute) -> int:
-    """The kind an attribute holds, whatever it says; 0 when that cannot be told."""
+    """Return the kind an attribute holds, whatever it states; 0 when that is not known."""
     if attribute.ref_attr_name:
         return attribute.type
     numbers = attribute.numbers
@@ -109,3 +104,36 @@ def _kind(attribute: Attribute) -> int:
         letter = {"float": "f", "int": "i", "string": "s"}[numbers.kind]
         return ATTRIBUTE_TYPES[letter.upper() if numbers.is_list else letter]
     return attribute.type
+
+
+def refused(graph: ModelGraph, shapes: ValueShapes | None) -> Iterator[tuple[str, Node, str]]:
+    """Yield id and record of every node that asks for what its operator cannot take, and why.
+
+    The records of operators have the checks: of attributes by themselves, and of a call, with the
+    shapes and constants that are known. Calls are shared, since a network repeats its layers: each
+    is looked at once.
+    """
+    faults: dict[Call, str] = {}
+    for node in graph.operators:
+        operator = node.operator
+        if operator is None:
+            continue
+        check, why = operator.check, ""
+        if operator.attribute_check is not None and node.record.attributes:
+            why = operator.attribute_check(node.record)
+        if not why and check is not None and shapes is not None:
+            call = shapes.calls(node.id)
+            if call not in faults:
+                faults[call] = check(call)
+            if faults[call] and not _in_branch(graph, node.scope):
+                why = faults[call]
+        if why:
+            yield node.id, node.record, why
+
+
+def _in_branch(graph: ModelGraph, scope: str) -> bool:
+    """Return whether nodes of a scope stand in a branch, which need not be the one taken.
+
+    Exporters write `If(dim == 1, Squeeze(x), x)`: the Squeeze is wrong wherever it is not reached.
+    """
+    return any(body.node.op_type == "If" for body in graph.around(scope))

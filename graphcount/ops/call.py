@@ -114,6 +114,9 @@ DataRule: TypeAlias = "Callable[[Facts, tuple[Shape | None, ...]], Results]"
 Check: TypeAlias = "Callable[[Call], str]"
 """What is wrong with a call, in words; empty for nothing, and where it is not known."""
 
+AttributeCheck: TypeAlias = "Callable[[Node], str]"
+"""What is wrong with the attributes of a node by themselves; empty for nothing."""
+
 
 class Packed(NamedTuple):
     """A stored tensor as the operator that uses it sees it.

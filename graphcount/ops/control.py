@@ -7,6 +7,7 @@ Source: ONNX Operators.md.
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import scans_inputs
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, OUTPUT, Rule
 from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
@@ -38,7 +39,12 @@ TABLE = merge(
                 "Loop": Operator(
                     roles=("scalar", "scalar"), rest="state", cost=BODY, traits=RUNS_BODIES
                 ),
-                "Scan": Operator(rest="state", cost=BODY, traits=RUNS_BODIES),
+                "Scan": Operator(
+                    rest="state",
+                    cost=BODY,
+                    attribute_check=scans_inputs,
+                    traits=RUNS_BODIES,
+                ),
             },
         ),
         family(

@@ -12,6 +12,7 @@ Sources: ONNX Operators.md; Dumoulin and Visin, "A guide to convolution arithmet
 from __future__ import annotations
 
 from graphcount.loading.model import Node
+from graphcount.ops.attributes import WINDOW
 from graphcount.ops.call import Call, Dims, Shape, ShapeRule, Shapes, listed, size
 from graphcount.ops.formulas import (
     Formula,
@@ -274,12 +275,14 @@ TABLE = family(
             cost=conv_cost(),
             check=check_conv,
             channels=filters,
+            attribute_check=WINDOW,
         ),
         "ConvTranspose": Operator(
             roles=("data", "weight", "bias"),
             shape=conv_transpose,
             cost=transposed(2),
             channels=transposed_filters,
+            attribute_check=WINDOW,
         ),
         "CausalConvWithState": Operator(
             roles=("data", "weight", "bias", "state"),
@@ -292,6 +295,7 @@ TABLE = family(
             shape=conv_at(1),
             cost=conv_cost(1, 3, _samples),
             channels=filters,
+            attribute_check=WINDOW,
         ),
         "ConvInteger": Operator(
             roles=("data", "quantized weight", "zero point", "zero point"),
@@ -302,6 +306,7 @@ TABLE = family(
             channels=filters,
             form_of="Conv",
             traits=traits("unscaled"),
+            attribute_check=WINDOW,
         ),
         "QLinearConv": Operator(
             roles=(*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias"),
@@ -310,6 +315,7 @@ TABLE = family(
             cost=conv_cost(3, 8, outputs),
             channels=filters,
             form_of="Conv",
+            attribute_check=WINDOW,
         ),
     },
 )

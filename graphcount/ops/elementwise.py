@@ -8,7 +8,10 @@ Source: ONNX Operators.md; Broadcasting.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphcount.ops import arithmetic
+from graphcount.ops.attributes import one_of
 from graphcount.ops.call import (
     Call,
     DataRule,
@@ -121,7 +124,8 @@ TABLE = family(
         "And": _broadcast(each_element(arithmetic.both), dtypes=always(BOOL)),
         "Or": _broadcast(each_element(arithmetic.either), dtypes=always(BOOL)),
         "Xor": _broadcast(dtypes=always(BOOL)),
-        **each("BitwiseAnd BitwiseOr BitwiseXor BitShift", _broadcast()),
+        **each("BitwiseAnd BitwiseOr BitwiseXor", _broadcast()),
+        "BitShift": replace(_broadcast(), attribute_check=one_of("direction", "LEFT", "RIGHT")),
         "Equal": _compares(each_element(arithmetic.equal)),
         "Greater": _compares(each_element(lambda a, b: arithmetic.below(b, a))),
         "GreaterOrEqual": _compares(each_element(lambda a, b: arithmetic.at_most(b, a))),

@@ -6,6 +6,7 @@ Source: ONNX Operators.md (Resize, GridSample, NonMaxSuppression, …).
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import BLOCKS, first_fault, one_of
 from graphcount.ops.call import MAX_RANK, Call, Ratio, Shape, Shapes, numbers_of, size
 from graphcount.ops.formulas import FREE, OUTPUT, Rule, input_shape, outputs
 from graphcount.ops.inference import (
@@ -159,15 +160,26 @@ TABLE = family(
     "image",
     {
         "Resize": Operator(
-            roles=("operand", "literal", "literal", "shape"), shape=resize, cost=INTERPOLATION
+            roles=("operand", "literal", "literal", "shape"),
+            shape=resize,
+            cost=INTERPOLATION,
+            attribute_check=one_of("mode", "nearest", "linear", "cubic"),
         ),
         "Upsample": Operator(roles=("operand", "literal"), shape=upsample, cost=INTERPOLATION),
         "CenterCropPad": Operator(roles=("operand", "shape"), shape=center_crop_pad, cost=FREE),
         "DepthToSpace": Operator(
-            roles=("operand",), shape=depth_to_space, cost=FREE, traits=KEEPS_VALUES
+            roles=("operand",),
+            shape=depth_to_space,
+            cost=FREE,
+            attribute_check=first_fault(BLOCKS, one_of("mode", "DCR", "CRD")),
+            traits=KEEPS_VALUES,
         ),
         "SpaceToDepth": Operator(
-            roles=("operand",), shape=space_to_depth, cost=FREE, traits=KEEPS_VALUES
+            roles=("operand",),
+            shape=space_to_depth,
+            cost=FREE,
+            attribute_check=BLOCKS,
+            traits=KEEPS_VALUES,
         ),
         "AffineGrid": Operator(roles=("operand", "shape"), shape=affine_grid, cost=OUTPUT),
         "GridSample": Operator(

@@ -8,6 +8,7 @@ Source: ONNX Operators.md (Gather, GatherND, TopK, …).
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import AXIS, REDUCES_UPDATES, first_fault
 from graphcount.ops.call import (
     MAX_RANK,
     Axes,
@@ -25,7 +26,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
 from graphcount.ops.formulas import FREE, READ, Rule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
-from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, each, family
+from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, family
 from graphcount.ops.slicing import check_slice, slice_, sliced
 from graphcount.symbolic import Dim, Expr
 
@@ -231,7 +232,7 @@ TABLE = family(
             axes=gathered_axes,
             reads="picked",
             cost=LOOK_UP,
-            check=check_gather,
+            check=first_fault(AXIS, check_gather),
             lookups=((1, 0),),
             traits=KEEPS_VALUES,
         ),
@@ -239,6 +240,7 @@ TABLE = family(
             roles=("embedding", "index"),
             shape=same(1),
             cost=LOOK_UP,
+            check=AXIS,
             lookups=((1, 0),),
             traits=KEEPS_VALUES,
         ),
@@ -250,9 +252,18 @@ TABLE = family(
             traits=KEEPS_VALUES,
         ),
         "Scatter": Operator(roles=("operand", "index", "operand"), shape=same(0), cost=FREE),
-        **each(
-            "ScatterElements ScatterND",
-            Operator(roles=("operand", "index", "operand"), shape=same(0), cost=SCATTER),
+        "ScatterElements": Operator(
+            roles=("operand", "index", "operand"),
+            shape=same(0),
+            cost=SCATTER,
+            check=AXIS,
+            attribute_check=REDUCES_UPDATES,
+        ),
+        "ScatterND": Operator(
+            roles=("operand", "index", "operand"),
+            shape=same(0),
+            cost=SCATTER,
+            attribute_check=REDUCES_UPDATES,
         ),
         "TensorScatter": Operator(
             roles=("operand", "operand", "index"), shape=same(0), cost=FREE, past={0: -2}
@@ -265,7 +276,11 @@ TABLE = family(
             check=check_one_hot,
         ),
         "Compress": Operator(
-            roles=("operand", "mask"), shape=compress, cost=FREE, traits=KEEPS_VALUES
+            roles=("operand", "mask"),
+            shape=compress,
+            cost=FREE,
+            check=AXIS,
+            traits=KEEPS_VALUES,
         ),
         "Slice": Operator(
             roles=("operand", "index", "index", "axes", "index"),
@@ -288,7 +303,7 @@ TABLE = family(
             shape=top_k,
             dtypes=always(0, INT64),
             cost=READ,
-            check=check_top_k,
+            check=first_fault(AXIS, check_top_k),
         ),
     },
 )

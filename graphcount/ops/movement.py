@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import AXIS, counts_outputs, first_fault, one_of
 from graphcount.ops.call import (
     Call,
     Facts,
@@ -247,7 +248,8 @@ TABLE = family(
             axes=kept_axes,
             reads="picked",
             cost=FREE,
-            check=check_split,
+            check=first_fault(AXIS, check_split),
+            attribute_check=counts_outputs,
             traits=KEEPS_VALUES,
         ),
         "Tile": Operator(
@@ -259,10 +261,19 @@ TABLE = family(
             traits=traits("generates", "keeps values"),
         ),
         "Concat": Operator(
-            rest="operand", shape=concat, data=concatenated, cost=FREE, traits=KEEPS_VALUES
+            rest="operand",
+            shape=concat,
+            data=concatenated,
+            cost=FREE,
+            check=AXIS,
+            traits=KEEPS_VALUES,
         ),
         "Pad": Operator(
-            roles=("operand", "shape", "literal", "axes"), shape=pad, cost=FREE, check=check_pad
+            roles=("operand", "shape", "literal", "axes"),
+            shape=pad,
+            cost=FREE,
+            check=check_pad,
+            attribute_check=one_of("mode", "constant", "reflect", "edge", "wrap"),
         ),
         "Trilu": Operator(roles=("operand", "scalar"), shape=same(0), cost=FREE),
         "ReverseSequence": Operator(

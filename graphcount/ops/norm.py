@@ -8,6 +8,7 @@ Sources: ONNX Operators.md; Ioffe and Szegedy 2015; Ba et al. 2016; Zhang and Se
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import AXIS, positive
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import (
     Rule,
@@ -86,14 +87,20 @@ SOFTMAX_TABLE = family(
             roles=("operand",),
             shape=same(0),
             cost=Rule("one comparison for each element", elementwise=alike),
+            check=AXIS,
         ),
         "LogSoftmax": Operator(
-            roles=("operand",), shape=same(0), cost=SOFTMAX, traits=traits("overwrites")
+            roles=("operand",),
+            shape=same(0),
+            cost=SOFTMAX,
+            check=AXIS,
+            traits=traits("overwrites"),
         ),
         "Softmax": Operator(
             roles=("operand",),
             shape=same(0),
             cost=SOFTMAX,
+            check=AXIS,
             traits=traits("constrains", "overwrites"),
         ),
     },
@@ -111,15 +118,21 @@ NORM_TABLE = family(
                 text=_batch_text,
             ),
         ),
-        **each(
-            "InstanceNormalization GroupNormalization",
-            Operator(roles=("data", "scale", "bias"), shape=same(0), cost=norm_cost(1, 2)),
+        "InstanceNormalization": Operator(
+            roles=("data", "scale", "bias"), shape=same(0), cost=norm_cost(1, 2)
+        ),
+        "GroupNormalization": Operator(
+            roles=("data", "scale", "bias"),
+            shape=same(0),
+            cost=norm_cost(1, 2),
+            attribute_check=positive("num_groups"),
         ),
         "LayerNormalization": Operator(
             roles=("data", "scale", "bias"),
             shape=layer_norm,
             dtypes=always(0, FLOAT, FLOAT),
             cost=norm_cost(1, 2),
+            check=AXIS,
         ),
         **each(
             "RMSNormalization SimplifiedLayerNormalization",
@@ -127,17 +140,17 @@ NORM_TABLE = family(
                 roles=("data", "scale"),
                 shape=layer_norm,
                 cost=norm_cost(1, None),
+                check=AXIS,
                 form_of="LayerNormalization",
             ),
         ),
-        **each(
-            "LpNormalization MeanVarianceNormalization",
-            Operator(roles=("data",), shape=same(0), cost=PLAIN),
-        ),
+        "LpNormalization": Operator(roles=("data",), shape=same(0), cost=PLAIN, check=AXIS),
+        "MeanVarianceNormalization": Operator(roles=("data",), shape=same(0), cost=PLAIN),
         "LRN": Operator(
             roles=("data",),
             shape=same(0),
             cost=Rule("`size` channels are read for each element", elementwise=_neighbours),
+            attribute_check=positive("size"),
         ),
     },
 )

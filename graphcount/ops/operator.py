@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from graphcount.loading.model import Node
-from graphcount.ops.call import AxesRule, Check, DataRule, DtypeRule, Packing, ShapeRule
+from graphcount.ops.call import (
+    AttributeCheck,
+    AxesRule,
+    Check,
+    DataRule,
+    DtypeRule,
+    Packing,
+    ShapeRule,
+)
 from graphcount.ops.formulas import Rule, nothing
 
 Key: TypeAlias = "tuple[str, str]"
@@ -131,6 +139,8 @@ class Operator:
         packing: How it packs several elements into one; None for an operator that packs nothing.
         form_of: The operator of ONNX of which this is another form: quantized, fused, with a bias,
             simplified, of another layout; empty for one that is no form of another.
+        attribute_check: What is wrong with the attributes of a node, whatever enters it: numbers
+            and words that the specification does not allow; None where nothing is compared.
         traits: What other rooms ask and the rules do not say.
         family: Name of the table of its row.
     """
@@ -151,6 +161,7 @@ class Operator:
     past: Mapping[int, int] = field(default_factory=dict)
     packing: Packing | None = None
     form_of: str = ""
+    attribute_check: AttributeCheck | None = None
     traits: frozenset[Trait] = frozenset()
     family: str = ""
 

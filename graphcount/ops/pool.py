@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from graphcount.loading.model import Node
+from graphcount.ops.attributes import WINDOW
 from graphcount.ops.call import Call, Shape, Shapes, integers_of, listed, size
 from graphcount.ops.formulas import (
     FREE,
@@ -202,16 +203,26 @@ TABLE = family(
     "pool",
     {
         **each(
-            "AveragePool LpPool", Operator(roles=("data",), shape=pool, cost=POOL, check=check_pool)
+            "AveragePool LpPool",
+            Operator(
+                roles=("data",), shape=pool, cost=POOL, check=check_pool, attribute_check=WINDOW
+            ),
         ),
         **each(
             "GlobalAveragePool GlobalLpPool GlobalMaxPool",
             Operator(roles=("data",), shape=global_pool, cost=READ),
         ),
         "MaxPool": Operator(
-            roles=("data",), shape=pool, dtypes=always(0, INT64), cost=POOL, check=check_pool
+            roles=("data",),
+            shape=pool,
+            dtypes=always(0, INT64),
+            cost=POOL,
+            check=check_pool,
+            attribute_check=WINDOW,
         ),
-        "MaxUnpool": Operator(roles=("data", "index", "shape"), shape=max_unpool, cost=FREE),
+        "MaxUnpool": Operator(
+            roles=("data", "index", "shape"), shape=max_unpool, cost=FREE, attribute_check=WINDOW
+        ),
         "MaxRoiPool": Operator(
             roles=("data", "operand"),
             shape=max_roi_pool,

@@ -6,6 +6,7 @@ Sources: ONNX Operators.md; the qonnx operator definitions.
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import not_negative
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import Rule, alike
 from graphcount.ops.inference import FLOAT, UINT8, always, same
@@ -27,6 +28,7 @@ def dynamic_quantize(call: Call) -> Shapes:
     return [call.input(0), (), ()]
 
 
+BLOCK_SIZE = not_negative("block_size")
 QUANTIZE = Rule("one scaling for each element", elementwise=alike)
 
 TABLE = family(
@@ -38,6 +40,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            attribute_check=BLOCK_SIZE,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),
@@ -45,6 +48,7 @@ TABLE = family(
             shape=same(0),
             dtypes=dequantized_type,
             cost=QUANTIZE,
+            attribute_check=BLOCK_SIZE,
         ),
         "DynamicQuantizeLinear": Operator(
             roles=("operand",),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
+from graphcount.ops.attributes import RECURRENT
 from graphcount.ops.call import Call, ShapeRule, Shapes
 from graphcount.ops.formulas import (
     Formula,
@@ -152,8 +153,19 @@ TABLE = family(
             roles=(*ROLES, "initial state", "peephole weight"),
             shape=recurrent(2),
             cost=LSTM_COST,
+            attribute_check=RECURRENT,
         ),
-        "GRU": Operator(roles=ROLES, shape=recurrent(2), cost=recurrent_cost(3, 8)),
-        "RNN": Operator(roles=ROLES, shape=recurrent(2), cost=recurrent_cost(1, 1)),
+        "GRU": Operator(
+            roles=ROLES,
+            shape=recurrent(2),
+            cost=recurrent_cost(3, 8),
+            attribute_check=RECURRENT,
+        ),
+        "RNN": Operator(
+            roles=ROLES,
+            shape=recurrent(2),
+            cost=recurrent_cost(1, 1),
+            attribute_check=RECURRENT,
+        ),
     },
 )

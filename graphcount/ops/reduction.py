@@ -7,6 +7,7 @@ Source: ONNX Operators.md (ReduceSum, ArgMax, SoftmaxCrossEntropyLoss, DFT, STFT
 from __future__ import annotations
 
 from graphcount.ops import arithmetic
+from graphcount.ops.attributes import AXIS
 from graphcount.ops.call import (
     Call,
     DataRule,
@@ -171,7 +172,7 @@ TABLE = family(
         "ReduceSum": _reduction(folded_to_one(folded(arithmetic.plus), 0)),
         **each(
             "ArgMax ArgMin",
-            Operator(roles=("operand",), shape=arg, dtypes=always(INT64), cost=READ),
+            Operator(roles=("operand",), shape=arg, dtypes=always(INT64), cost=READ, check=AXIS),
         ),
         "CumSum": Operator(
             roles=("operand", "axes"),

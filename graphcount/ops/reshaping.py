@@ -9,8 +9,10 @@ from itertools import zip_longest
 from math import prod
 
 from graphcount.ops import arithmetic
+from graphcount.ops.attributes import axis_within, is_element_type, permutes, permutes_all
 from graphcount.ops.call import (
     MAX_RANK,
+    AttributeCheck,
     Axes,
     AxesRule,
     Call,
@@ -339,6 +341,7 @@ def _moved(
     data: DataRule | None = None,
     axes: AxesRule | None = None,
     check: Check | None = None,
+    attribute_check: AttributeCheck | None = None,
     names: frozenset[Trait] = frozenset(),
 ) -> Operator:
     """Return the record of an operator that passes its first input, maybe told how by a second."""
@@ -351,6 +354,7 @@ def _moved(
         axes=axes,
         cost=FREE,
         check=check,
+        attribute_check=attribute_check,
         traits=names,
     )
 
@@ -359,10 +363,23 @@ TABLE = family(
     "reshaping",
     {
         "Identity": _moved(same(0), data=unchanged, axes=kept_axes, names=RENAMES),
-        "Cast": _moved(same(0), dtypes=by_attribute("to", 0), data=cast, axes=kept_axes),
+        "Cast": _moved(
+            same(0),
+            dtypes=by_attribute("to", 0),
+            data=cast,
+            axes=kept_axes,
+            attribute_check=is_element_type,
+        ),
         "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
-        "Transpose": _moved(transpose, data=transposed, axes=transposed_axes, names=KEEPS_VALUES),
-        "Flatten": _moved(flatten, data=unchanged, names=RENAMES),
+        "Transpose": _moved(
+            transpose,
+            data=transposed,
+            axes=transposed_axes,
+            check=permutes_all,
+            attribute_check=permutes,
+            names=KEEPS_VALUES,
+        ),
+        "Flatten": _moved(flatten, data=unchanged, check=axis_within(1), names=RENAMES),
         "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast, axes=kept_axes),
         "Reshape": _moved(reshape, "shape", data=unchanged, check=check_reshape, names=RENAMES),
         "Expand": _moved(

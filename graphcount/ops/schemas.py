@@ -45,6 +45,14 @@ DOMAINS = frozenset(
 )
 """Domains whose operators are all in the table."""
 
+EXACTLY_ONE = {
+    ("", "Constant"): frozenset(
+        {"value", "sparse_value"}
+        | {f"value_{kind}{s}" for kind in ("float", "int", "string") for s in ("", "s")}
+    )
+}
+"""Attributes of which a node has exactly one; `onnx.defs` has it in words (Operators.md)."""
+
 
 class Places(NamedTuple):
     """The inputs or the outputs of an operator.

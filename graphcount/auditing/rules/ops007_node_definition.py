@@ -26,8 +26,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.definitions import alike, misfits
-from graphcount.auditing.ranges import out_of_range
+from graphcount.auditing.definitions import checked, mismatches, refused
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
@@ -37,14 +36,14 @@ RULE = Rule("OPS007", "node-definition", "medium")
 def check(context: Context) -> Iterable[Finding]:
     """One finding an operator and cause, with its first node."""
     places: dict[tuple[str, str, str], list[str]] = {}
-    known: dict[Hashable, tuple[str, ...]] = {}  # nodes alike are wrong alike
+    known: dict[Hashable, tuple[str, ...]] = {}
     for use in context.uses:
-        key = alike(use)
+        key = checked(use)
         if key not in known:
-            known[key] = tuple(misfits(use))
+            known[key] = tuple(mismatches(use))
         for why in known[key]:
             places.setdefault((*use.key, why), []).append(use.place)
-    for node_id, node, why in out_of_range(context.graph, context.shapes):
+    for node_id, node, why in refused(context.graph, context.shapes):
         places.setdefault((node.domain, node.op_type, why), []).append(node_id)
     for (domain, op_type, why), where in places.items():
         also = f" ({len(where)} nodes)" if len(where) > 1 else ""

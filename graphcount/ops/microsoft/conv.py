@@ -6,6 +6,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import WINDOW
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.conv import FUSED, conv_at, conv_cost, filters, transposed, transposed_filters
 from graphcount.ops.formulas import FREE, READ, outputs
@@ -44,6 +45,7 @@ TABLE = family(
             cost=conv_cost(extra=FUSED),
             channels=filters,
             form_of="Conv",
+            attribute_check=WINDOW,
         ),
         "NhwcFusedConv": Operator(
             roles=("data", "weight", "bias", "operand"),
@@ -51,6 +53,7 @@ TABLE = family(
             cost=conv_cost(extra=FUSED),
             channels=filters,
             form_of="Conv",
+            attribute_check=WINDOW,
         ),
         "NhwcConv": Operator(
             roles=("data", "weight", "bias"),
@@ -58,12 +61,14 @@ TABLE = family(
             cost=conv_cost(),
             channels=filters,
             form_of="Conv",
+            attribute_check=WINDOW,
         ),
         "ConvTransposeWithDynamicPads": Operator(
             roles=("data", "weight", "shape", "bias"),
             cost=transposed(3),
             channels=transposed_filters,
             form_of="ConvTranspose",
+            attribute_check=WINDOW,
         ),
         "QLinearConv": Operator(
             roles=(*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias"),
@@ -72,6 +77,7 @@ TABLE = family(
             cost=conv_cost(3, 8, outputs),
             channels=filters,
             form_of="Conv",
+            attribute_check=WINDOW,
         ),
     },
 )
@@ -86,13 +92,16 @@ BLOCKED = merge(
                     shape=conv_at(1),
                     cost=conv_cost(extra=FUSED),
                     channels=filters,
+                    attribute_check=WINDOW,
                 ),
             },
         ),
         family(
             "pool",
             {
-                **each("AveragePool MaxPool", Operator(shape=pool, cost=POOL)),
+                **each(
+                    "AveragePool MaxPool", Operator(shape=pool, cost=POOL, attribute_check=WINDOW)
+                ),
                 **each("GlobalAveragePool GlobalMaxPool", Operator(shape=global_pool, cost=READ)),
             },
         ),

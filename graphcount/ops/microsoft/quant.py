@@ -21,7 +21,7 @@ from graphcount.ops.operator import (
 )
 from graphcount.ops.packing import per_byte
 from graphcount.ops.pool import POOL, global_pool, pool
-from graphcount.ops.quant import QUANTIZE, dequantized_type, quantized_type
+from graphcount.ops.quant import BLOCK_SIZE, QUANTIZE, dequantized_type, quantized_type
 from graphcount.ops.reduction import reduced
 
 
@@ -133,6 +133,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            attribute_check=BLOCK_SIZE,
         ),
         "DequantizeLinear": Operator(
             roles=("quantized weight", "quantization scale", "zero point"),
@@ -140,6 +141,7 @@ TABLE = family(
             shape=same(0),
             dtypes=dequantized_type,
             cost=QUANTIZE,
+            attribute_check=BLOCK_SIZE,
         ),
         "QLinearAdd": _binary("Add", "arithmetic"),
         "QLinearMul": _binary("Mul", "arithmetic", "scales"),
