@@ -3,70 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from math import prod
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph
-from graphcount.ops.call import Call, Shape
-
-
-class Triple(NamedTuple):
-    """Input positions of data, scale and zero point; None where the data is an output."""
-
-    data: int | None
-    scale: int
-    zero: int
-    per_axis: bool = True
-
-
-_QLINEAR_BINARY = (Triple(0, 1, 2, False), Triple(3, 4, 5, False), Triple(None, 6, 7, False))
-
-TRIPLES: dict[tuple[str, str], tuple[Triple, ...]] = {
-    ("", "QLinearConv"): (Triple(0, 1, 2, False), Triple(3, 4, 5), Triple(None, 6, 7, False)),
-    ("", "QLinearMatMul"): (Triple(0, 1, 2), Triple(3, 4, 5), Triple(None, 6, 7)),
-    ("com.microsoft", "QLinearAdd"): _QLINEAR_BINARY,
-    ("com.microsoft", "QLinearMul"): _QLINEAR_BINARY,
-    **{(domain, "DequantizeLinear"): (Triple(0, 1, 2),) for domain in ("", "com.microsoft")},
-    **{(domain, "QuantizeLinear"): (Triple(None, 1, 2),) for domain in ("", "com.microsoft")},
-}
-"""Operators with quantized operands."""
-
-LINEAR = frozenset({"QuantizeLinear", "DequantizeLinear"})
+from graphcount.ops.call import Call, Shape, whole
+from graphcount.ops.operator import Scaled
 
 
 def mismatches(graph: ModelGraph, shapes: ValueShapes) -> Iterator[tuple[str, str, str, str]]:
-    """Node id, operator, kind of mismatch, and what is wrong."""
+    """Yield node id, operator, kind of mismatch, and what is wrong."""
     for node in graph.operators:
-        triples = TRIPLES.get((node.domain, node.op_type))
-        if not triples:
+        operator = node.operator
+        if operator is None or not operator.scaled:
             continue
         call = shapes.calls(node.id)
-        for triple in triples:
-            for kind, why in _of_triple(call, triple):
+        for scaled in operator.scaled:
+            for kind, why in _mismatches(call, scaled):
                 yield node.id, node.op_type, kind, why
 
 
-def _of_triple(call: Call, triple: Triple) -> Iterator[tuple[str, str]]:
-    scale, zero = call.input(triple.scale), call.input(triple.zero)
+def _mismatches(call: Call, scaled: Scaled) -> Iterator[tuple[str, str]]:
+    scale, zero = call.input(scaled.scale), call.input(scaled.zero)
     if scale is not None and zero is not None and _differ(scale, zero):
         yield "pair", f"scale {_text(scale)} and zero point {_text(zero)} differ in shape"
-    if triple.data is not None and call.has(triple.zero):
-        data, point = call.dtype(triple.data), call.dtype(triple.zero)
+    if scaled.data is not None and call.has(scaled.zero):
+        data, point = call.dtype(scaled.data), call.dtype(scaled.zero)
         if data and point and data != point:
             yield "type", f"the zero point has type {point}, its data type {data}"
-    if scale is None or any(not isinstance(dim, int) for dim in scale):
+    sizes = whole(scale)
+    if sizes is None or prod(sizes) == 1:
         return
-    count = 1
-    for dim in scale:
-        count *= dim if isinstance(dim, int) else 1
-    if count == 1:
-        return
-    if not triple.per_axis:
+    count = prod(sizes)
+    if scaled.scales == "one":
         yield "length", f"{count} scales where one value is wanted"
-    elif call.node.op_type in LINEAR:
-        yield from _along_axis(call, scale, count)
-    elif call.node.op_type == "QLinearConv":
-        weight = call.input(3)
+    elif scaled.scales == "axis":
+        yield from _along_axis(call, sizes, count)
+    elif scaled.scales == "filters" and scaled.data is not None:
+        weight = call.input(scaled.data)
         filters = weight[0] if weight else None
         if isinstance(filters, int) and filters != count:
             yield "length", f"{count} scales for {filters} filters"

@@ -33,7 +33,15 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.inference import INT32, add, always, of_input, times
-from graphcount.ops.operator import SCALE, SCALED_DATA, SCALED_WEIGHT, Operator, family, traits
+from graphcount.ops.operator import (
+    SCALE,
+    SCALED_DATA,
+    SCALED_WEIGHT,
+    Operator,
+    Scaled,
+    family,
+    traits,
+)
 from graphcount.ops.pool import slid, window_fault, windows
 from graphcount.symbolic import Dim, floordiv
 
@@ -315,6 +323,7 @@ TABLE = family(
             cost=conv_cost(3, 8, outputs),
             channels=filters,
             form_of="Conv",
+            scaled=(Scaled(1, 2, 0), Scaled(4, 5, 3, "filters"), Scaled(6, 7)),
             attribute_check=WINDOW,
         ),
     },

@@ -30,7 +30,7 @@ from graphcount.ops.formulas import (
     plural,
 )
 from graphcount.ops.inference import INT32, always, broadcast, of_input
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, family, traits
+from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Scaled, family, traits
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -253,6 +253,7 @@ TABLE = family(
             cost=matrix_product(matmul(0, 3), "each output is a sum of integer products", outputs),
             channels=columns,
             form_of="MatMul",
+            scaled=(Scaled(1, 2, 0, "rows"), Scaled(4, 5, 3, "rows"), Scaled(6, 7, None, "rows")),
         ),
         "Det": Operator(
             roles=("operand",),

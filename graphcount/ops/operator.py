@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from graphcount.loading.model import Node
 from graphcount.ops.call import (
@@ -112,6 +112,23 @@ RENAMES = traits("renames", "keeps values")
 KEEPS_VALUES = traits("keeps values")
 
 
+class Scaled(NamedTuple):
+    """A quantized operand or result, by the inputs it has.
+
+    Attributes:
+        scale: Input with its scale.
+        zero: Input with its zero point.
+        data: Input with its data; None where it is a result.
+        scales: How many scales it may have: one; one a row or column, which is not compared; one a
+            filter; one an element of the attribute `axis`, or one a block along it.
+    """
+
+    scale: int
+    zero: int
+    data: int | None = None
+    scales: Literal["one", "rows", "filters", "axis"] = "one"
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What is known of one operator; a row of the table of its family.
@@ -141,6 +158,7 @@ class Operator:
             simplified, of another layout; empty for one that is no form of another.
         attribute_check: What is wrong with the attributes of a node, whatever enters it: numbers
             and words that the specification does not allow; None where nothing is compared.
+        scaled: Quantized operands and results that have a scale and a zero point beside them.
         traits: What other rooms ask and the rules do not say.
         family: Name of the table of its row.
     """
@@ -162,6 +180,7 @@ class Operator:
     packing: Packing | None = None
     form_of: str = ""
     attribute_check: AttributeCheck | None = None
+    scaled: tuple[Scaled, ...] = ()
     traits: frozenset[Trait] = frozenset()
     family: str = ""
 

@@ -10,7 +10,7 @@ from graphcount.ops.attributes import not_negative
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import Rule, alike
 from graphcount.ops.inference import FLOAT, UINT8, always, same
-from graphcount.ops.operator import FIRST, SCALE, Operator, each, family
+from graphcount.ops.operator import FIRST, SCALE, Operator, Scaled, each, family
 
 
 def quantized_type(call: Call) -> list[int]:
@@ -40,6 +40,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            scaled=(Scaled(1, 2, scales="axis"),),
             attribute_check=BLOCK_SIZE,
         ),
         "DequantizeLinear": Operator(
@@ -48,6 +49,7 @@ TABLE = family(
             shape=same(0),
             dtypes=dequantized_type,
             cost=QUANTIZE,
+            scaled=(Scaled(1, 2, 0, "axis"),),
             attribute_check=BLOCK_SIZE,
         ),
         "DynamicQuantizeLinear": Operator(

@@ -12,7 +12,16 @@ from graphcount.ops.conv import FUSED, conv_at, conv_cost, filters, transposed, 
 from graphcount.ops.formulas import FREE, READ, outputs
 from graphcount.ops.image import upsample
 from graphcount.ops.inference import of_input, same
-from graphcount.ops.operator import SCALE, SCALED_DATA, SCALED_WEIGHT, Operator, each, family, merge
+from graphcount.ops.operator import (
+    SCALE,
+    SCALED_DATA,
+    SCALED_WEIGHT,
+    Operator,
+    Scaled,
+    each,
+    family,
+    merge,
+)
 from graphcount.ops.pool import POOL, global_pool, pool, slid
 
 
@@ -77,6 +86,7 @@ TABLE = family(
             cost=conv_cost(3, 8, outputs),
             channels=filters,
             form_of="Conv",
+            scaled=(Scaled(1, 2, 0), Scaled(4, 5, 3, "filters"), Scaled(6, 7)),
             attribute_check=WINDOW,
         ),
     },

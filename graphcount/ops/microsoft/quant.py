@@ -14,6 +14,7 @@ from graphcount.ops.operator import (
     SCALE,
     SCALED_WEIGHT,
     Operator,
+    Scaled,
     Trait,
     each,
     family,
@@ -93,6 +94,7 @@ def _binary(form_of: str, *names: Trait) -> Operator:
         dtypes=of_input(7),
         cost=QLINEAR,
         form_of=form_of,
+        scaled=(Scaled(1, 2, 0), Scaled(4, 5, 3), Scaled(6, 7)),
         traits=traits(*names),
     )
 
@@ -133,6 +135,7 @@ TABLE = family(
             shape=same(0),
             dtypes=quantized_type,
             cost=QUANTIZE,
+            scaled=(Scaled(1, 2, scales="axis"),),
             attribute_check=BLOCK_SIZE,
         ),
         "DequantizeLinear": Operator(
@@ -141,6 +144,7 @@ TABLE = family(
             shape=same(0),
             dtypes=dequantized_type,
             cost=QUANTIZE,
+            scaled=(Scaled(1, 2, 0, "axis"),),
             attribute_check=BLOCK_SIZE,
         ),
         "QLinearAdd": _binary("Add", "arithmetic"),
