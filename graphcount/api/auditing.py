@@ -83,11 +83,21 @@ def audit(
     settings = configured(config)
     asked = _asked_of(settings, path)
     bounds = limits or settings.limits
-    with gc_paused():
-        model = Model(read_model(path_text(path), bounds, keep_thin=True), bounds)
-    measured = model.measured(deep=False, hash_file=hash_file, cost=False)
     how = AuditOptions(deep, select or asked.select, {**asked.ignore, **(ignore or {})})
-    return audited(model, measured, how, progress, bounds)
+    with gc_paused():  # over the call: what it made and does not return is gone before it ends
+        return _audit(path_text(path), how, hash_file, progress, bounds)
+
+
+def _audit(
+    path: str,
+    how: AuditOptions,
+    hash_file: bool,
+    progress: Callable[[str], None],
+    limits: Limits,
+) -> Report:
+    model = Model(read_model(path, limits, keep_thin=True), limits)
+    measured = model.measured(deep=False, hash_file=hash_file, cost=False)
+    return audited(model, measured, how, progress, limits)
 
 
 def audits(

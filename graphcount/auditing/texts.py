@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -12,9 +12,6 @@ from graphcount.loading.strings import Strings
 
 SCANNED_NBYTES = 1 << 20
 """So much of a string is looked at; a longer one is a finding by itself."""
-
-KINDS = ("name", "doc", "value", "data")
-"""What strings are for; see `graphcount.loading.messages.Field`."""
 
 SEARCHED_NBYTES = 8 << 20
 """So much text of a kind is searched for patterns (about half a second a MiB)."""
@@ -41,7 +38,7 @@ class _Joined(NamedTuple):
 
     data: bytes
     starts: list[int]
-    places: list[Place]
+    firsts: list[tuple[bytes, int]]
 
 
 class Wanted(NamedTuple):
@@ -62,35 +59,31 @@ class Texts:
 
     def __init__(self, strings: Strings) -> None:
         self.strings = strings
-        self._distinct: dict[str, dict[bytes, int]] = {kind: {} for kind in KINDS}
-        for at, field, raw in strings:
-            self._distinct[field.text].setdefault(raw, at)
-        self._odd: dict[str, list[Place]] = {}
+        self._distinct = strings.distinct()
+        self._unexpected: dict[str, list[Place]] = {}
         self._joined: dict[str, _Joined] = {}
 
-    def distinct(self, *kinds: str) -> Iterator[Place]:
-        """Every different string of these kinds, in file order within a kind."""
-        for kind in kinds:
-            for raw, at in self._distinct[kind].items():
-                yield Place(kind, raw, at)
+    def distinct(
+        self, *kinds: str, that: Callable[[bytes], object] | None = None
+    ) -> Iterator[Place]:
+        """Yield the different strings of these kinds, in file order within a kind.
 
-    def longer_than(self, nbytes: int, *kinds: str) -> Iterator[Place]:
-        """Those of more bytes."""
+        Args:
+            kinds: What they are for.
+            that: A test of the bytes; None for all of them.
+        """
         for kind in kinds:
-            for raw, at in self._distinct[kind].items():
-                if len(raw) > nbytes:
+            for raw, at in self._distinct.get(kind, {}).items():
+                if that is None or that(raw):
                     yield Place(kind, raw, at)
 
-    def odd(self, *kinds: str) -> Iterator[Place]:
-        """Those that are not printable ASCII from end to end."""
+    def unexpected(self, *kinds: str) -> Iterator[Place]:
+        """Yield those that are not printable ASCII from end to end."""
         for kind in kinds:
-            if kind not in self._odd:
-                self._odd[kind] = [
-                    Place(kind, raw, at)
-                    for raw, at in self._distinct[kind].items()
-                    if not _PLAIN.fullmatch(raw)
-                ]
-            yield from self._odd[kind]
+            if kind not in self._unexpected:
+                places = self.distinct(kind, that=lambda raw: not _PLAIN.fullmatch(raw))
+                self._unexpected[kind] = list(places)
+            yield from self._unexpected[kind]
 
     def matching(self, wanted: Wanted, *kinds: str) -> Iterator[tuple[Place, bytes]]:
         """Strings in which a pattern is found, with what it found first.
@@ -109,29 +102,30 @@ class Texts:
                 number = bisect_right(joined.starts, match.start()) - 1
                 if number > seen:
                     seen = number
-                    yield joined.places[number], match.group()
+                    yield Place(kind, *joined.firsts[number]), match.group()
 
     def unsearched_nbytes(self, *kinds: str) -> int:
         """Bytes of text beyond what is searched for patterns."""
         total = 0
         for kind in kinds:
-            size = sum(min(len(raw), SCANNED_NBYTES) for raw in self._distinct[kind])
+            size = sum(min(len(raw), SCANNED_NBYTES) for raw in self._distinct.get(kind, ()))
             total += max(0, size - SEARCHED_NBYTES)
         return total
 
     def _join(self, kind: str) -> _Joined:
         joined = self._joined.get(kind)
         if joined is None:
-            places, pieces, left = [], [], SEARCHED_NBYTES
-            for place in self.distinct(kind):
-                piece = place.raw[: min(SCANNED_NBYTES, left)].replace(b"\0", b"\1")
+            pieces, left = [], SEARCHED_NBYTES
+            firsts = self._distinct.get(kind, {})
+            for raw in firsts:
+                piece = raw[: min(SCANNED_NBYTES, left)].replace(b"\0", b"\1")
                 left -= len(piece)
                 if not piece:
                     break
-                places.append(place)
                 pieces.append(piece)
             starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
-            joined = self._joined[kind] = _Joined(b"\0".join(pieces), starts, places)
+            joined = _Joined(b"\0".join(pieces), starts, list(firsts.items()))
+            self._joined[kind] = joined
         return joined
 
     def where(self, place: Place) -> dict[str, object]:

@@ -129,6 +129,21 @@ class Strings:
         for index, (frame, number, start, stop) in enumerate(found):
             yield Text(index, rows[kinds[frame]][number], data[start:stop])
 
+    def distinct(self) -> dict[str, dict[bytes, int]]:
+        """Return the different strings by what they are for, each with the number of its first."""
+        different: dict[str, dict[bytes, int]] = {}
+        note = {
+            kind << 8 | number: different.setdefault(row.text, {}).setdefault
+            for kind, message in enumerate(MESSAGES.values())
+            for number, row in message.items()
+            if row.text
+        }
+        data, kinds = self.thin.data, self._kinds
+        fields = zip(self._frames, self._fields, self._starts, self._stops, strict=True)
+        for index, (frame, number, start, stop) in enumerate(fields):
+            note[kinds[frame] << 8 | number](data[start:stop], index)
+        return different
+
     def within(self, message: str) -> Iterator[Text]:
         """The strings that stand in messages of one type."""
         kind, rows = _NAMES.index(message), MESSAGES[message]

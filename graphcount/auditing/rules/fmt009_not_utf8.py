@@ -32,7 +32,9 @@ RULE = Rule("FMT009", "not-utf8", "medium")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all strings."""
-    bad = [place for place in context.texts.odd("name", "doc", "value") if not _valid(place.raw)]
+    bad = [
+        place for place in context.texts.unexpected("name", "doc", "value") if not _valid(place.raw)
+    ]
     if bad:
         first = bad[0]
         yield RULE.finding(

@@ -70,7 +70,8 @@ def check(context: Context) -> Iterable[Finding]:
 def _strings(context: Context) -> Iterator[Finding]:
     whole: dict[str, list[Place]] = {}
     encoded: dict[str, list[Place]] = {}
-    for place in context.texts.distinct("name", "doc", "value", "data"):
+    every = "name", "doc", "value", "data"
+    for place in context.texts.distinct(*every, that=lambda raw: len(raw) >= 64 or likely(raw)):
         kind = identify(BytesSource(place.raw, "")) if likely(place.raw) else None
         if kind:
             whole.setdefault(kind, []).append(place)

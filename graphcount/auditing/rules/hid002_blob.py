@@ -42,7 +42,7 @@ def check(context: Context) -> Iterable[Finding]:
     texts = context.texts
     large = [
         (len(p.raw), texts.where(p))
-        for p in texts.longer_than(SCANNED_NBYTES, "name", "doc", "value")
+        for p in texts.distinct("name", "doc", "value", that=lambda raw: len(raw) > SCANNED_NBYTES)
     ]
     for cut in context.strings.left_out:
         field = MESSAGES[cut.message][cut.number].name
@@ -76,7 +76,7 @@ def check(context: Context) -> Iterable[Finding]:
 def _blobs(texts: Texts) -> Iterator[tuple[Place, bytes]]:
     """Strings with a run that is no filler, with the first one."""
     left = SEARCHED_NBYTES
-    for place in texts.longer_than(1024, "name", "doc", "value"):
+    for place in texts.distinct("name", "doc", "value", that=lambda raw: len(raw) > 1024):
         raw = place.raw[: min(SCANNED_NBYTES, left)]
         left -= len(raw)
         for match in BLOB.finditer(raw):

@@ -40,9 +40,11 @@ SEQUENCE = re.compile("\x1b[\\[\\]P]|\x9b")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for names and text, one for the strings of the model."""
-    hits = [place for place in context.texts.odd("name") if IN_NAMES.search(place.text)]
-    hits += [place for place in context.texts.odd("doc", "value") if IN_TEXT.search(place.text)]
-    data = [place for place in context.texts.odd("data") if SEQUENCE.search(place.text)]
+    hits = [place for place in context.texts.unexpected("name") if IN_NAMES.search(place.text)]
+    hits += [
+        place for place in context.texts.unexpected("doc", "value") if IN_TEXT.search(place.text)
+    ]
+    data = [place for place in context.texts.unexpected("data") if SEQUENCE.search(place.text)]
     for places, severity in ((hits, RULE.severity), (data, "low")):
         if places:
             first = places[0]

@@ -42,7 +42,7 @@ def check(context: Context) -> Iterable[Finding]:
         (("name",), IN_NAMES, RULE.severity),
         (("doc", "value"), IN_TEXT, "low"),
     ):
-        places = [place for place in context.texts.odd(*kinds) if pattern.search(place.text)]
+        places = [place for place in context.texts.unexpected(*kinds) if pattern.search(place.text)]
         if places:
             first = places[0]
             code = ord(pattern.findall(first.text)[0])

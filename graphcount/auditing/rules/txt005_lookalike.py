@@ -37,7 +37,7 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding for operators, one for all other names."""
     suspects = [
         (place, skeleton(place.text))
-        for place in context.texts.odd("name")
+        for place in context.texts.unexpected("name")
         if not place.raw.isascii()
     ]
     if not suspects:
