@@ -11,7 +11,7 @@ from graphcount.ops.attributes import scans_inputs
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, OUTPUT, Rule
 from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
-from graphcount.ops.operator import Operator, each, family, merge, traits
+from graphcount.ops.operator import FOLDS, PICKS, Operator, each, family, merge, traits
 
 RUNS_BODIES = traits("runs bodies")
 BODY = Rule("costs nothing itself: the operators of its body are counted by themselves")
@@ -37,13 +37,13 @@ TABLE = merge(
             {
                 "If": Operator(roles=("scalar",), cost=BODY, traits=RUNS_BODIES),
                 "Loop": Operator(
-                    roles=("scalar", "scalar"), rest="state", cost=BODY, traits=RUNS_BODIES
+                    roles=("scalar", "scalar"), rest="state", cost=BODY, traits=RUNS_BODIES | FOLDS
                 ),
                 "Scan": Operator(
                     rest="state",
                     cost=BODY,
                     attribute_check=scans_inputs,
-                    traits=RUNS_BODIES,
+                    traits=RUNS_BODIES | FOLDS,
                 ),
             },
         ),
@@ -51,8 +51,9 @@ TABLE = merge(
             "sequence",
             {
                 "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY, traits=RUNS_BODIES),
+                "SequenceAt": Operator(rest="operand", shape=unknown, cost=FREE, traits=PICKS),
                 **each(
-                    "SequenceConstruct SequenceAt SequenceEmpty SequenceErase SequenceInsert"
+                    "SequenceConstruct SequenceEmpty SequenceErase SequenceInsert"
                     " ConcatFromSequence SplitToSequence Optional OptionalGetElement",
                     Operator(rest="operand", shape=unknown, cost=FREE),
                 ),
@@ -74,6 +75,7 @@ TABLE = merge(
                     shape=split_text,
                     dtypes=always(0, INT64),
                     cost=FREE,
+                    traits=traits("sized by data"),
                 ),
                 "RegexFullMatch": Operator(
                     rest="literal", shape=same(0), dtypes=always(BOOL), cost=FREE

@@ -89,9 +89,9 @@ def _broadcast(
     )
 
 
-def _compares(data: DataRule) -> Operator:
+def _compares(data: DataRule, *names: Trait) -> Operator:
     """Return the record of a comparison of two operands."""
-    return _broadcast(data, "compares", dtypes=always(BOOL))
+    return _broadcast(data, "compares", *names, dtypes=always(BOOL))
 
 
 def _unary(
@@ -129,8 +129,8 @@ TABLE = family(
         "Equal": _compares(each_element(arithmetic.equal)),
         "Greater": _compares(each_element(lambda a, b: arithmetic.below(b, a))),
         "GreaterOrEqual": _compares(each_element(lambda a, b: arithmetic.at_most(b, a))),
-        "Less": _compares(each_element(arithmetic.below)),
-        "LessOrEqual": _compares(each_element(arithmetic.at_most)),
+        "Less": _compares(each_element(arithmetic.below), "falls"),
+        "LessOrEqual": _compares(each_element(arithmetic.at_most), "falls"),
         "PRelu": Operator(roles=("operand", "slope"), shape=same(0), cost=UNARY),
         "Where": Operator(
             roles=("mask", "operand", "operand"),
@@ -169,7 +169,7 @@ TABLE = family(
         "Ceil": _unary(each_element(arithmetic.rounded_up)),
         "Floor": _unary(each_element(arithmetic.rounded_down)),
         **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),
-        "Not": _unary(each_element(arithmetic.negated), dtypes=always(BOOL)),
+        "Not": _unary(each_element(arithmetic.negated), "falls", dtypes=always(BOOL)),
         "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0)), "overwrites"),
         "Neg": Operator(
             roles=("operand",),
@@ -177,6 +177,7 @@ TABLE = family(
             shape=same(0),
             data=each_element(lambda a: arithmetic.multiplied(a, -1)),
             cost=UNARY,
+            traits=traits("falls"),
         ),
         **each("Scale ScaledTanh ParametricSoftplus", Operator(shape=same(0))),
     },

@@ -22,7 +22,7 @@ from graphcount.ops.inference import (
     shape_from,
     times,
 )
-from graphcount.ops.operator import KEEPS_VALUES, Operator, family
+from graphcount.ops.operator import KEEPS_VALUES, Operator, family, traits
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -203,6 +203,7 @@ TABLE = family(
                 "one comparison for each score; how many boxes are compared is data, left out",
                 elementwise=_second,
             ),
+            traits=traits("sized by data"),
         ),
         "ImageScaler": Operator(shape=same(0)),
     },

@@ -26,7 +26,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
 from graphcount.ops.formulas import FREE, READ, Rule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
-from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, family
+from graphcount.ops.operator import FIRST, PICKS, Operator, family, traits
 from graphcount.ops.slicing import check_slice, slice_, sliced
 from graphcount.symbolic import Dim, Expr
 
@@ -234,7 +234,7 @@ TABLE = family(
             cost=LOOK_UP,
             check=first_fault(AXIS, check_gather),
             lookups=((1, 0),),
-            traits=KEEPS_VALUES,
+            traits=PICKS,
         ),
         "GatherElements": Operator(
             roles=("embedding", "index"),
@@ -242,31 +242,42 @@ TABLE = family(
             cost=LOOK_UP,
             check=AXIS,
             lookups=((1, 0),),
-            traits=KEEPS_VALUES,
+            traits=PICKS,
         ),
         "GatherND": Operator(
             roles=("embedding", "index"),
             shape=gather_nd,
             cost=LOOK_UP,
             check=check_gather_nd,
-            traits=KEEPS_VALUES,
+            traits=PICKS,
         ),
-        "Scatter": Operator(roles=("operand", "index", "operand"), shape=same(0), cost=FREE),
+        "Scatter": Operator(
+            roles=("operand", "index", "operand"),
+            shape=same(0),
+            cost=FREE,
+            traits=traits("writes"),
+        ),
         "ScatterElements": Operator(
             roles=("operand", "index", "operand"),
             shape=same(0),
             cost=SCATTER,
             check=AXIS,
             attribute_check=REDUCES_UPDATES,
+            traits=traits("writes"),
         ),
         "ScatterND": Operator(
             roles=("operand", "index", "operand"),
             shape=same(0),
             cost=SCATTER,
             attribute_check=REDUCES_UPDATES,
+            traits=traits("writes"),
         ),
         "TensorScatter": Operator(
-            roles=("operand", "operand", "index"), shape=same(0), cost=FREE, past={0: -2}
+            roles=("operand", "operand", "index"),
+            shape=same(0),
+            cost=FREE,
+            past={0: -2},
+            traits=traits("writes"),
         ),
         "OneHot": Operator(
             roles=("index", "scalar", "literal"),
@@ -280,7 +291,7 @@ TABLE = family(
             shape=compress,
             cost=FREE,
             check=AXIS,
-            traits=KEEPS_VALUES,
+            traits=PICKS | traits("sized by data"),
         ),
         "Slice": Operator(
             roles=("operand", "index", "index", "axes", "index"),
@@ -290,13 +301,22 @@ TABLE = family(
             reads="picked",
             cost=FREE,
             check=check_slice,
-            traits=KEEPS_VALUES,
+            traits=PICKS,
         ),
         "NonZero": Operator(
-            roles=("operand",), shape=non_zero, dtypes=always(INT64), data=coordinates, cost=FREE
+            roles=("operand",),
+            shape=non_zero,
+            dtypes=always(INT64),
+            data=coordinates,
+            cost=FREE,
+            traits=traits("sized by data"),
         ),
         "Unique": Operator(
-            roles=("operand",), shape=unique, dtypes=always(0, INT64, INT64, INT64), cost=READ
+            roles=("operand",),
+            shape=unique,
+            dtypes=always(0, INT64, INT64, INT64),
+            cost=READ,
+            traits=traits("sized by data"),
         ),
         "TopK": Operator(
             roles=("operand", "scalar"),
@@ -304,6 +324,7 @@ TABLE = family(
             dtypes=always(0, INT64),
             cost=READ,
             check=first_fault(AXIS, check_top_k),
+            traits=traits("folds"),
         ),
     },
 )

@@ -39,7 +39,7 @@ from graphcount.ops.inference import (
     scalar,
     shape_from,
 )
-from graphcount.ops.operator import Operator, each, family, traits
+from graphcount.ops.operator import Operator, Trait, each, family, traits
 from graphcount.symbolic import Dim, Expr, ceildiv
 
 
@@ -198,6 +198,17 @@ def check_range(call: Call) -> str:
     return "delta is 0" if given(call, 2) == (0,) else ""
 
 
+def _drawn_like(*names: Trait) -> Operator:
+    """Return the record of an operator that draws as many elements as its input has."""
+    return Operator(
+        rest="operand",
+        shape=same(0),
+        dtypes=by_attribute("dtype", 0),
+        cost=UNARY,
+        traits=traits(*names),
+    )
+
+
 TABLE = family(
     "making",
     {
@@ -208,6 +219,7 @@ TABLE = family(
             data=shape_of,
             reads="none",
             cost=FREE,
+            traits=traits("shape only"),
         ),
         "Size": Operator(
             roles=("operand",),
@@ -216,9 +228,14 @@ TABLE = family(
             data=size_of,
             reads="none",
             cost=FREE,
+            traits=traits("folds", "shape only"),
         ),
         "EyeLike": Operator(
-            roles=("operand",), shape=same(0), dtypes=by_attribute("dtype", 0), cost=FREE
+            roles=("operand",),
+            shape=same(0),
+            dtypes=by_attribute("dtype", 0),
+            cost=FREE,
+            traits=traits("shape only"),
         ),
         "ConstantOfShape": Operator(
             roles=("shape",),
@@ -250,15 +267,17 @@ TABLE = family(
                 dtypes=by_attribute("dtype", FLOAT),
                 cost=OUTPUT,
                 check=check_sizes,
-                traits=traits("generates"),
+                traits=traits("generates", "random"),
             ),
         ),
-        **each(
-            "RandomNormalLike RandomUniformLike Bernoulli",
-            Operator(rest="operand", shape=same(0), dtypes=by_attribute("dtype", 0), cost=UNARY),
-        ),
+        **each("RandomNormalLike RandomUniformLike", _drawn_like("random", "shape only")),
+        "Bernoulli": _drawn_like("random"),
         "Multinomial": Operator(
-            rest="operand", shape=multinomial, dtypes=by_attribute("dtype", INT32), cost=OUTPUT
+            rest="operand",
+            shape=multinomial,
+            dtypes=by_attribute("dtype", INT32),
+            cost=OUTPUT,
+            traits=traits("random"),
         ),
         **each(
             "BlackmanWindow HammingWindow HannWindow",

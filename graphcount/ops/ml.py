@@ -16,7 +16,7 @@ from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import FREE, UNARY, Rule, UnknownDimError, input_shape, number, plural
 from graphcount.ops.inference import FLOAT, INT64, STRING, always, same, unknown
-from graphcount.ops.operator import Operator, Role, each, family
+from graphcount.ops.operator import PICKS, Operator, Role, each, family
 from graphcount.ops.packing import TREE
 from graphcount.ops.trees import longest_path
 from graphcount.symbolic import Dim
@@ -278,7 +278,9 @@ TABLE = family(
             shape=same(0),
             cost=UNARY,
         ),
-        "ArrayFeatureExtractor": Operator(roles=("operand", "index"), shape=extract, cost=FREE),
+        "ArrayFeatureExtractor": Operator(
+            roles=("operand", "index"), shape=extract, cost=FREE, traits=PICKS
+        ),
         "Binarizer": Operator(rest="operand", shape=same(0), cost=UNARY),
         **each("CastMap CategoryMapper", Operator(rest="operand", shape=same(0), cost=FREE)),
         **each("DictVectorizer ZipMap", Operator(rest="operand", shape=unknown, cost=FREE)),

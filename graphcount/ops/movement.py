@@ -31,7 +31,7 @@ from graphcount.ops.inference import (
     same,
     times,
 )
-from graphcount.ops.operator import FIRST, KEEPS_VALUES, Operator, family, traits
+from graphcount.ops.operator import FIRST, KEEPS_VALUES, PICKS, Operator, family, traits
 from graphcount.ops.reshaping import kept_axes
 from graphcount.symbolic import Dim, ceildiv, floordiv
 
@@ -250,7 +250,7 @@ TABLE = family(
             cost=FREE,
             check=first_fault(AXIS, check_split),
             attribute_check=counts_outputs,
-            traits=KEEPS_VALUES,
+            traits=PICKS,
         ),
         "Tile": Operator(
             roles=("operand", "shape", "axes"),

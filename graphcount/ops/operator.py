@@ -60,13 +60,20 @@ Trait = Literal[
     "arithmetic",
     "compares",
     "constrains",
+    "falls",
+    "folds",
     "generates",
     "keeps values",
     "overwrites",
+    "picks",
+    "random",
     "renames",
     "runs bodies",
     "scales",
+    "shape only",
+    "sized by data",
     "unscaled",
+    "writes",
 ]
 """What other rooms ask of an operator and its rules do not say.
 
@@ -74,14 +81,21 @@ Trait = Literal[
 * `compares`: it answers for each element whether one operand equals, exceeds or is below the other.
 * `constrains`: it maps all numbers onto a narrower range and keeps their order, so a parameter can
   be trained in its argument (the logarithm of a scale, before Exp).
+* `falls`: a larger first operand makes the result smaller, or no longer true.
+* `folds`: each element of the result is made of many of an input, or chosen among them.
 * `generates`: it makes its elements from stated sizes; no tensor of them need be stored.
 * `keeps values`: each element of the result is one of an input, moved, repeated or left out.
 * `overwrites`: onnxruntime's CPU kernel writes the result over an input of the same size that
   nobody reads any more.
+* `picks`: the result is a part of the first input: elements that their places choose.
+* `random`: its elements are drawn, from the attribute `seed` on where there is one.
 * `renames`: the result is the first input under another name or shape; it can be the same memory.
 * `runs bodies`: it runs graphs that its attributes hold.
 * `scales`: each element is multiplied with or divided by one of another operand.
+* `shape only`: the result depends on the shape of its input, not on its elements.
+* `sized by data`: how many elements the result has depends on elements of an input.
 * `unscaled`: sums of integer products come out as integers; what makes them floats follows.
+* `writes`: the result is the first input with elements of another one at some of its places.
 """
 
 Reads = Literal["all", "picked", "none"]
@@ -110,6 +124,8 @@ def traits(*names: Trait) -> frozenset[Trait]:
 
 RENAMES = traits("renames", "keeps values")
 KEEPS_VALUES = traits("keeps values")
+FOLDS = traits("folds")
+PICKS = traits("keeps values", "picks")
 
 
 class Scaled(NamedTuple):

@@ -24,7 +24,7 @@ from graphcount.ops.formulas import (
     outputs,
 )
 from graphcount.ops.inference import INT64, add, always, ceil_over, over, product, shape_from, times
-from graphcount.ops.operator import Operator, each, family
+from graphcount.ops.operator import FOLDS, Operator, each, family
 from graphcount.symbolic import Dim
 
 
@@ -205,12 +205,17 @@ TABLE = family(
         **each(
             "AveragePool LpPool",
             Operator(
-                roles=("data",), shape=pool, cost=POOL, check=check_pool, attribute_check=WINDOW
+                roles=("data",),
+                shape=pool,
+                cost=POOL,
+                check=check_pool,
+                attribute_check=WINDOW,
+                traits=FOLDS,
             ),
         ),
         **each(
             "GlobalAveragePool GlobalLpPool GlobalMaxPool",
-            Operator(roles=("data",), shape=global_pool, cost=READ),
+            Operator(roles=("data",), shape=global_pool, cost=READ, traits=FOLDS),
         ),
         "MaxPool": Operator(
             roles=("data",),
@@ -219,6 +224,7 @@ TABLE = family(
             cost=POOL,
             check=check_pool,
             attribute_check=WINDOW,
+            traits=FOLDS,
         ),
         "MaxUnpool": Operator(
             roles=("data", "index", "shape"), shape=max_unpool, cost=FREE, attribute_check=WINDOW

@@ -25,7 +25,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import first_input, folded, folded_to_one
 from graphcount.ops.formulas import OUTPUT, READ, UNARY, Rule, input_shape
 from graphcount.ops.inference import INT64, add, always, axes_of, axis_of, dim, of_rank, over, same
-from graphcount.ops.operator import Operator, each, family
+from graphcount.ops.operator import FOLDS, Operator, each, family
 from graphcount.symbolic import Dim, Expr, floordiv
 
 
@@ -152,7 +152,14 @@ def _axes(call: Call, axes: tuple[int, ...] | None) -> str:
 
 def _reduction(data: DataRule | None = None) -> Operator:
     """Return the record of a reduction over axes."""
-    return Operator(roles=("operand", "axes"), shape=reduce, data=data, cost=READ, check=check_axes)
+    return Operator(
+        roles=("operand", "axes"),
+        shape=reduce,
+        data=data,
+        cost=READ,
+        check=check_axes,
+        traits=FOLDS,
+    )
 
 
 TABLE = family(
@@ -172,7 +179,14 @@ TABLE = family(
         "ReduceSum": _reduction(folded_to_one(folded(arithmetic.plus), 0)),
         **each(
             "ArgMax ArgMin",
-            Operator(roles=("operand",), shape=arg, dtypes=always(INT64), cost=READ, check=AXIS),
+            Operator(
+                roles=("operand",),
+                shape=arg,
+                dtypes=always(INT64),
+                cost=READ,
+                check=AXIS,
+                traits=FOLDS,
+            ),
         ),
         "CumSum": Operator(
             roles=("operand", "axes"),

@@ -23,7 +23,7 @@ from graphcount.ops.formulas import (
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
 from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
-from graphcount.ops.operator import SCALE, Operator, Role, each, family, merge, traits
+from graphcount.ops.operator import PICKS, SCALE, Operator, Role, each, family, merge, traits
 from graphcount.ops.packing import per_byte
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
@@ -232,7 +232,9 @@ TABLE = merge(
                 "Trilu": Operator(rest="operand", shape=same(0), cost=FREE),
                 "Rfft": Operator(rest="operand", shape=rfft, cost=OUTPUT),
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
-                "Unique": Operator(rest="operand", shape=unique, cost=READ),
+                "Unique": Operator(
+                    rest="operand", shape=unique, cost=READ, traits=traits("sized by data")
+                ),
                 "NGramRepeatBlock": Operator(rest="operand", cost=FREE),
                 **each(
                     "BeamSearch GreedySearch Sampling WhisperBeamSearch",
@@ -242,7 +244,7 @@ TABLE = merge(
                 "CDist": Operator(shape=c_dist),
                 "ExpandDims": Operator(shape=expand_dims),
                 "CropAndResize": Operator(shape=crop_and_resize),
-                "GatherND": Operator(shape=gather_nd),
+                "GatherND": Operator(shape=gather_nd, traits=PICKS),
                 "Pad": Operator(shape=pad),
                 "Expand": Operator(shape=expand),
             },
