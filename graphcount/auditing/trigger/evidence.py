@@ -1,4 +1,4 @@
-"""What a predicate compares, and what is put in the place of the model's answer."""
+"""What a predicate compares, what stands in for the model's answer, and when it does."""
 
 from __future__ import annotations
 
@@ -9,25 +9,12 @@ from typing import NamedTuple
 from graphcount.analysis.counts import Row
 from graphcount.auditing.context import Context
 from graphcount.auditing.trigger.flow import LAYER_ROLES, Flow
-from graphcount.auditing.trigger.predicates import COMPARISONS, STEPS
-
-NARROWING = frozenset(
-    {"Slice", "Gather", "GatherND", "GatherElements", "Split", "ArrayFeatureExtractor"}
-)
-"""Operators that look at a part of a value."""
-
-REDUCING = frozenset(
-    {
-        *("ArgMax", "ArgMin", "GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool", "MatMul"),
-        *("Gemm", "Einsum", "Conv", "MaxPool", "AveragePool", "ReduceMax", "ReduceMin"),
-        *("ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare"),
-        *("ReduceLogSum", "ReduceLogSumExp", "Size", "Loop", "Scan", "TopK"),
-    }
-)
-"""Operators that make one number of many."""
+from graphcount.auditing.trigger.predicates import STEPS
+from graphcount.auditing.trigger.selects import Select
+from graphcount.graph import reached
 
 COUNTING = frozenset({"Range", "CumSum", "NonZero", "EyeLike", "Trilu"})
-"""Operators that make positions: a comparison with them is a mask of positions."""
+"""Policy: what makes positions; a comparison with them is a mask of positions."""
 
 NO_PATTERN = LAYER_ROLES | {
     *("shape", "axes", "index", "bias", "embedding", "running mean", "running variance"),
@@ -36,7 +23,13 @@ NO_PATTERN = LAYER_ROLES | {
 """Roles of stored tensors that are parts of layers or say where, and are compared with nothing."""
 
 PATTERN_NUMBERS = 5
+"""Fewer numbers are no pattern."""
+
 LARGEST_READ = 65_536
+"""Stored tensors of more elements are not read."""
+
+MAX_STEPS = 64
+"""Nodes followed from a predicate to its comparison."""
 
 
 class Trigger(NamedTuple):
@@ -81,9 +74,9 @@ class Evidence:
         """What a predicate looks at."""
         flow = self.flow
         cone = flow.cone([predicate])
-        ops = flow.ops(cone & flow.values)
+        varying = cone & flow.values
         inside = sorted(atoms & cone, key=flow.position.__getitem__)
-        narrow = bool(ops & NARROWING)
+        narrow = flow.has("picks", varying)
         exact = any(self._is_pattern(node) for node in cone - flow.values)
         valid, compared = [], []
         particular = narrow or exact
@@ -96,8 +89,26 @@ class Evidence:
             wanted = flow.op(atom) == "Equal" and any(number != 0 for number in stored or ())
             exact |= wanted
         inputs = tuple(node for node in flow.inputs if node in cone)
-        return Trigger(
-            inputs, tuple(valid), narrow, bool(ops & REDUCING), exact, tuple(compared[:8])
+        reduced = flow.has("folds", varying) or any(
+            flow.operator(node).multiplies for node in varying
+        )
+        return Trigger(inputs, tuple(valid), narrow, reduced, exact, tuple(compared[:8]))
+
+    def telling(self, predicates: Iterable[str], atoms: set[str]) -> set[str]:
+        """Return what depends on something that can make a predicate a trigger.
+
+        It looks for that in all cones at once: most choices of a model have nothing of it.
+        """
+        flow = self.flow
+        cone = flow.cone(predicates)
+        starts = [
+            node
+            for node in cone
+            if (node in atoms and self.compared(node) is not None)
+            or (flow.has("picks", [node]) if node in flow.values else self._is_pattern(node))
+        ]
+        return reached(
+            lambda node: [reader for reader in flow.after(node) if reader in cone], starts
         )
 
     def compared(self, atom: str) -> Sequence[float] | None:
@@ -107,7 +118,7 @@ class Evidence:
         return self._compared[atom]
 
     def _read_compared(self, atom: str) -> Sequence[float] | None:
-        if self.flow.op(atom) not in COMPARISONS:
+        if "compares" not in self.flow.operator(atom).traits:
             return None if self.flow.op(atom) in STEPS else ()
         found: list[float] = []
         constants = [
@@ -153,3 +164,45 @@ def _is_counting(numbers: Sequence[float]) -> bool:
         return False
     step = numbers[1] - numbers[0]
     return step != 0 and all(b - a == step for a, b in pairwise(numbers))
+
+
+def answers_to_much(evidence: Evidence, select: Select, trigger: Trigger) -> bool:
+    """Return whether the other side of a choice clearly goes on when the input has much."""
+    if select.when is None or len(trigger.atoms) != 1:
+        return False
+    truth = _at_atom(evidence, select.predicate, trigger.atoms[0], select.when)
+    if truth is None:
+        return False
+    flow, atom = evidence.flow, trigger.atoms[0]
+    first_varies = flow.sources(atom).get(0) in flow.values
+    traits = flow.operator(atom).traits
+    if "compares" not in traits:
+        return False
+    if flow.op(atom) == "Equal":  # with zero: else the trigger is an exact one
+        return not truth
+    return (truth == first_varies) != ("falls" in traits)
+
+
+def _at_atom(evidence: Evidence, predicate: str, atom: str, truth: bool) -> bool | None:
+    """Return the comparison's answer where the predicate's is `truth`; None where ways meet."""
+    flow = evidence.flow
+    node = predicate
+    for _ in range(MAX_STEPS):
+        if node == atom:
+            return truth
+        deciding = [source for source in flow.graph.producers(node) if source in flow.values]
+        if len(deciding) != 1:
+            return None
+        op_type, traits, sources = flow.op(node), flow.operator(node).traits, flow.sources(node)
+        if op_type == "Equal":
+            others = [source for source in sources.values() if source != deciding[0]]
+            numbers = evidence.constant(others)
+            if not numbers or len(set(numbers)) != 1:
+                return None
+            truth = truth if numbers[0] else not truth
+        elif op_type == "Sub":
+            truth = truth if sources.get(0) == deciding[0] else not truth
+        elif "falls" in traits:
+            truth = truth if sources.get(0) != deciding[0] else not truth
+        node = deciding[0]
+    return None

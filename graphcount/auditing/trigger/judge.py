@@ -23,11 +23,10 @@ from typing import NamedTuple
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.trigger.cut import PostDominators
-from graphcount.auditing.trigger.evidence import Evidence, Trigger
+from graphcount.auditing.trigger.evidence import Evidence, Trigger, answers_to_much
 from graphcount.auditing.trigger.flow import Flow
-from graphcount.auditing.trigger.polarity import answers_to_much
 from graphcount.auditing.trigger.predicates import find_predicates
-from graphcount.auditing.trigger.selects import ADDING, CHOOSING, MULTIPLYING, Select, find_selects
+from graphcount.auditing.trigger.selects import ADDING, MULTIPLYING, Select, find_selects
 from graphcount.graph import shortest_path
 
 TRUNK_SHARE = 0.1
@@ -37,7 +36,7 @@ LIGHT_SHARE = 0.05
 """The other side and the predicate may have so many weights of their own, against the trunk."""
 
 BROADCASTING = frozenset({*MULTIPLYING, *ADDING, "Where", "Expand", "Cast", "Identity", "Neg"})
-"""Operators whose result is as wide as the stored numbers that a predicate meets."""
+"""Policy: what makes a predicate as wide as the stored numbers it meets, and decides nothing."""
 
 VERY_NEGATIVE = -1e4
 
@@ -70,8 +69,7 @@ def find_branches(context: Context) -> list[Branch]:
     Raises:
         LimitError: The model asks for too much work.
     """
-    op_types = {op_type for _, op_type in context.graph.by_operator}
-    if context.graph.cyclic or not op_types & CHOOSING:
+    if context.graph.cyclic:
         return []
     flow = Flow(context)
     atoms, predicates = find_predicates(flow)
@@ -91,7 +89,12 @@ class _Judge:
 
     def branches(self, selects: list[Select]) -> list[Branch]:
         """The last choice of each trigger before each output."""
-        likely = [select for select in selects if self.decides_samples(select)]
+        telling = self.evidence.telling((select.predicate for select in selects), self.atoms)
+        likely = [
+            select
+            for select in selects
+            if select.predicate in telling and self.decides_samples(select)
+        ]
         found: dict[tuple[str, ...], Branch] = {}
         taken = {select.node: self.flow.branches(select.node) for select in likely}
         for output in [output.id for output in self.flow.graph.outputs] if likely else ():

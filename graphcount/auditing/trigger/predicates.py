@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphcount.auditing.trigger.flow import Flow
-
-COMPARISONS = frozenset({"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"})
+from graphcount.auditing.trigger.flow import UNKNOWN, Flow
+from graphcount.ops import Operator
 
 BOOL = 9
 
 TESTS = frozenset({"IsNaN", "IsInf", "Sign", "RegexFullMatch", "Binarizer", "LabelEncoder"})
-"""Operators that make a yes or no, a sign or a code of one operand."""
+"""Policy: what makes a yes or no, a sign or a code of one operand can stand for a comparison."""
 
 STEPS = frozenset(
     {
@@ -19,28 +18,8 @@ STEPS = frozenset(
         *("Shrink", "Sigmoid"),
     }
 )
-"""Operators that make steps of numbers: enough to write a comparison without one."""
+"""Policy: what makes steps of numbers is enough to write a comparison without one."""
 
-PASSING = frozenset(
-    {
-        *("Cast", "CastLike", "Not", "And", "Or", "Xor", "Identity", "Squeeze", "Unsqueeze"),
-        *("Reshape", "Flatten", "Transpose", "Expand", "Tile", "Slice", "Gather", "GatherND"),
-        *("GatherElements", "Split", "Concat", "ArgMax", "ArgMin", "CumSum", "Min", "Max", "Clip"),
-        *("Sign", "Abs", "Neg", "Ceil", "Floor", "Round", "Relu", "Sub", "Add", "Mul", "Div"),
-        *("Pow", "Sum", "Mean", "Where", "Pad", "Trilu", "BitwiseAnd", "BitwiseOr", "BitwiseNot"),
-        *("BitwiseXor", "BitShift", "Mod", "Hardmax", "OneHot", "TopK", "Dropout", "Sigmoid"),
-        *("ScatterElements", "ScatterND", "Compress", "NonZero", "Shape", "Size", "Einsum"),
-        *("GlobalMaxPool", "GlobalAveragePool", "MaxPool", "AveragePool", "Sqrt", "Exp", "Log"),
-        *("ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean", "ReduceProd", "ReduceL1"),
-        *("ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "If", "Loop", "Scan"),
-        *COMPARISONS,
-        *TESTS,
-        *STEPS,
-    }
-)
-"""Operators that make a yes or no (or a count of them) of others and of constants alone."""
-
-CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 MAX_ROUNDS = 8
 
 
@@ -76,7 +55,7 @@ def find_predicates(flow: Flow) -> tuple[set[str], set[str]]:
 
 def _is_atom(flow: Flow, node: str) -> bool:
     op_type = flow.op(node)
-    if op_type in COMPARISONS or op_type in TESTS or op_type in STEPS:
+    if "compares" in flow.operator(node).traits or op_type in TESTS or op_type in STEPS:
         return True
     if op_type == "Gather":  # a stored table of yes and no
         table = flow.nodes[flow.sources(node).get(0, node)]
@@ -97,14 +76,22 @@ def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]
             sources = flow.graph.producers(node)
             if sources and all(source in found for source in sources) and node not in states:
                 found.add(node)
-        elif flow.op(node) in PASSING and _fed_by(flow, node, found):
+        elif _passes_on(flow.operator(node)) and _fed_by(flow, node, found):
             found.add(node)
     return found
 
 
+def _passes_on(operator: Operator) -> bool:
+    """Return whether what predicates and constants alone decide is a predicate behind an operator.
+
+    It is behind every one that is known, but for layers: what these make is the model's answer.
+    """
+    return operator is not UNKNOWN and (not operator.multiplies or operator.family == "einsum")
+
+
 def _fed_by(flow: Flow, node: str, found: set[str]) -> bool:
     """Whether only predicates and constants decide a node; of a state, where it begins."""
-    if flow.op(node) in CONTROL_FLOW:
+    if flow.operator(node).is_control_flow:
         sources: Sequence[str] = list(flow.results(node).values())
         if flow.op(node) == "If":
             sources = [

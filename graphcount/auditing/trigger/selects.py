@@ -6,26 +6,27 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from graphcount.auditing.trigger.flow import Flow
+from graphcount.ops import Operator, Role
 
 MULTIPLYING = frozenset({"Mul", "Div", "Pow", "And", "BitwiseAnd"})
-"""A predicate here keeps the other operand or wipes it out."""
+"""Policy: a predicate here keeps the other operand or wipes it out."""
 
-ADDING = frozenset({"Add", "Sub", "Sum", "Max", "Min", "Mean", "Or", "Xor", "BitwiseOr"})
-ADDING |= {"BitwiseXor", "Mod", "Clip"}
-"""Something that a predicate decides is put on top of the other operand here."""
+ADDING = frozenset(
+    {
+        *("Add", "Sub", "Sum", "Max", "Min", "Mean", "Or", "Xor", "BitwiseOr", "BitwiseXor"),
+        *("Mod", "Clip"),
+    }
+)
+"""Policy: something that a predicate decides is put on top of the other operand here."""
 
-INDEXING = frozenset({"Gather", "GatherND", "GatherElements", "Slice", "Compress", "SequenceAt"})
-"""A predicate here says which part of the data goes on."""
+JOINING = frozenset({"Concat", "SequenceConstruct"})
+"""Policy: values that are joined here can be chosen among by an index."""
 
-SUMMANDS = {"Gemm": 2, "Conv": 2, "PRelu": 1, "LayerNormalization": 2}
-"""Input at which an operator adds something to what it makes (or turns it down)."""
+ADDENDS: frozenset[Role] = frozenset({"bias", "quantized bias", "slope"})
+"""Roles of inputs that are added to what an operator makes (or turn it down)."""
 
-SCATTERING = frozenset({"ScatterElements", "ScatterND", "Scatter"})
-CHOOSING = frozenset({"Where", "If", "Loop", "Scan"}) | MULTIPLYING | ADDING | INDEXING | SCATTERING
-CHOOSING |= SUMMANDS.keys()
-"""Operators at which a choice can be made; without one there is nothing to look for."""
-
-JOINING = frozenset({"Concat", "Unsqueeze", "Reshape", "Identity", "Cast", "SequenceConstruct"})
+MAX_MOVES = 8
+"""Operators that may stand between values that are joined and the choice among them."""
 
 
 class Select(NamedTuple):
@@ -55,37 +56,46 @@ def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
     Where two values can go on, each of them is once the one that is kept.
     """
     gated: dict[str, str] = {}
+    reading = {use.node for node in predicates for use in flow.graph.readers(node)}
     for node in flow.order:
-        if node in predicates or node not in flow.values:
+        if node not in reading or node in predicates or node not in flow.values:
             continue
-        op_type = flow.op(node)
-        if not op_type:
-            continue
-        sources = flow.sources(node)
-        if op_type == "Where" and sources.get(0) in predicates:
-            yield from _both_ways(node, sources[0], (sources.get(1),), (sources.get(2),))
-            if any(_is_stored(flow, sources.get(index)) for index in (1, 2)):
-                gated[node] = sources[0]
-        elif op_type == "If" and sources.get(0) in predicates:
-            bodies: dict[str, list[str | None]] = {}
-            for (body, _), producer in flow.results(node).items():
-                bodies.setdefault(body, []).append(producer)
-            then, other = bodies.get("then_branch", []), bodies.get("else_branch", [])
-            yield from _both_ways(node, sources[0], tuple(then), tuple(other))
-        elif op_type == "Loop" and (sources.get(0) in predicates or sources.get(1) in predicates):
-            yield from _looped(flow, node, predicates)
-        elif op_type in MULTIPLYING or op_type in ADDING:
-            yield from _arithmetic(flow, node, op_type, predicates, gated)
-        elif sources.get(SUMMANDS.get(op_type, -1)) in predicates:
-            put = sources[SUMMANDS[op_type]]
-            kept = tuple(source for source in sources.values() if source != put)
-            yield Select(node, "sum", put, kept, (put,))
-        elif op_type in INDEXING:
-            yield from _indexed(flow, node, predicates)
-        elif op_type in SCATTERING and 0 in sources:
-            deciding = [source for i, source in sources.items() if i and source in predicates]
-            if deciding:
-                yield Select(node, "sum", deciding[0], (sources[0],), tuple(deciding))
+        yield from _at(flow, node, predicates, gated)
+        if node in gated:  # what a mask gave can be put on top of something
+            reading.update(use.node for use in flow.graph.readers(node))
+
+
+def _at(flow: Flow, node: str, predicates: set[str], gated: dict[str, str]) -> Iterator[Select]:
+    """Yield the choices at one node."""
+    op_type, operator, sources = flow.op(node), flow.operator(node), flow.sources(node)
+    if op_type == "Where" and sources.get(0) in predicates:
+        yield from _both_ways(node, sources[0], (sources.get(1),), (sources.get(2),))
+        if any(_is_stored(flow, sources.get(index)) for index in (1, 2)):
+            gated[node] = sources[0]
+    elif op_type == "If" and sources.get(0) in predicates:
+        bodies: dict[str, list[str | None]] = {}
+        for (body, _), producer in flow.results(node).items():
+            bodies.setdefault(body, []).append(producer)
+        then, other = bodies.get("then_branch", []), bodies.get("else_branch", [])
+        yield from _both_ways(node, sources[0], tuple(then), tuple(other))
+    elif op_type == "Loop" and (sources.get(0) in predicates or sources.get(1) in predicates):
+        yield from _looped(flow, node, predicates)
+    elif op_type in MULTIPLYING or op_type in ADDING:
+        yield from _arithmetic(flow, node, op_type, predicates, gated)
+    elif (put := sources.get(_addend(operator))) in predicates and put is not None:
+        kept = tuple(source for source in sources.values() if source != put)
+        yield Select(node, "sum", put, kept, (put,))
+    elif "picks" in operator.traits:
+        yield from _indexed(flow, node, predicates)
+    elif "writes" in operator.traits and 0 in sources:
+        deciding = [source for i, source in sources.items() if i and source in predicates]
+        if deciding:
+            yield Select(node, "sum", deciding[0], (sources[0],), tuple(deciding))
+
+
+def _addend(operator: Operator) -> int:
+    """Return the input that an operator adds to what it makes; -1 for none."""
+    return next((i for i, role in enumerate(operator.roles) if role in ADDENDS), -1)
 
 
 def _both_ways(
@@ -135,14 +145,11 @@ def _indexed(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
     sources = flow.sources(node)
     deciding = [source for index, source in sources.items() if index and source in predicates]
     data = sources.get(0)
-    for _ in range(8):
-        if data is None or flow.op(data) not in JOINING:
-            return
-        joined = flow.graph.producers(data)
-        if flow.op(data) in ("Concat", "SequenceConstruct") or len(joined) > 1:
+    for _ in range(MAX_MOVES):
+        if not deciding or data is None or flow.op(data) in JOINING:
             break
-        data = joined[0] if joined else None
-    if not deciding or data is None:
+        data = flow.sources(data).get(0) if 0 in flow.operator(data).passes else None
+    if not deciding or data is None or flow.op(data) not in JOINING:
         return
     joined = flow.graph.producers(data)
     for kept in joined:

@@ -9,8 +9,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from graphcount.auditing.trigger.budget import Budget
 from graphcount.auditing.trigger.cut import PostDominators
+from graphcount.auditing.trigger.flow import Budget
 from graphcount.errors import LimitError
 from graphcount.graph import ModelGraph, Use
 from graphcount.graph.model_graph import Edges
