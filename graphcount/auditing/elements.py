@@ -176,7 +176,8 @@ class _Pass:
             return
         if self.first is None:
             self.first = words[0]
-        self.constant = self.constant and bool((words == self.first).all())
+        if self.constant:  # the last one alone tells most apart
+            self.constant = bool(words[-1] == self.first and (words == self.first).all())
         self.mixture = (self.mixture + int(words.sum(dtype=np.uint64))) % (1 << 64)
         if self.layout is not None:
             self.floats(np.frombuffer(chunk, f"<u{self.layout.width}"), self.layout)
@@ -200,6 +201,8 @@ class _Pass:
         tiny = words[exponents == 0]
         if len(tiny):
             self.counts[3] += int(np.count_nonzero(tiny & words.dtype.type(layout.mantissa)))
+        if not self.others:
+            self.others = _is_other(int(words[0]), layout)  # as the first nearly always is
         if not self.others:
             zero_or_extreme = len(extreme) + len(tiny)
             one = words.dtype.type(_ONES[layout.exponent])
@@ -228,6 +231,12 @@ _ONES = {
     0x7C: 0x3C,
 }
 """The number one, by the mask of the exponent."""
+
+
+def _is_other(word: int, layout: Layout) -> bool:
+    """Return whether one element is finite, normal and not 1."""
+    exponent = word & layout.exponent
+    return exponent not in (0, layout.exponent) and word != _ONES[layout.exponent]
 
 
 def entropy(data: bytes) -> float:

@@ -19,7 +19,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from graphcount.auditing.bodies import Body
 from graphcount.auditing.context import Context
@@ -33,12 +33,7 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding a model; a cycle is GRF001."""
     if context.graph.cyclic:
         return
-    early = [
-        (body.place(index), name)
-        for body in context.bodies
-        for index, node in enumerate(body.nodes)
-        if (name := _made_later(body, index, node.inputs))
-    ]
+    early = [early for body in context.bodies for early in _early(body)]
     if early:
         node, value = early[0]
         yield RULE.finding(
@@ -48,8 +43,17 @@ def check(context: Context) -> Iterable[Finding]:
         )
 
 
+def _early(body: Body) -> Iterator[tuple[str, str]]:
+    """Yield the nodes of a body that stand before what they read, with its name."""
+    made = set(body.given)
+    for index, node in enumerate(body.nodes):
+        if not made.issuperset(node.inputs) and (name := _made_later(body, index, node.inputs)):
+            yield body.place(index), name
+        made.update(node.outputs)
+
+
 def _made_later(body: Body, index: int, names: Iterable[str]) -> str:
-    """The first input that a node at or behind `index` makes, or empty."""
+    """Return the first input that a node at or behind `index` makes, or empty."""
     for name in names:
         scope: Body | None = body
         place = index
