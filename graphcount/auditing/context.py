@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -130,6 +130,14 @@ class Context:
     def uses(self) -> tuple[Use, ...]:
         """Every stored node that calls an operator and no local function."""
         return tuple(uses(self.proto, self.bodies))
+
+    @cached_property
+    def by_operator(self) -> Mapping[tuple[str, str], Sequence[Use]]:
+        """`uses` by domain and operator, in the order of the first of each."""
+        groups: dict[tuple[str, str], list[Use]] = {}
+        for use in self.uses:
+            groups.setdefault((use.node.domain, use.node.op_type), []).append(use)
+        return groups
 
     @cached_property
     def dependent(self) -> set[str]:

@@ -32,14 +32,13 @@ EXTENSIONS = "ai.onnx.contrib"
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a domain."""
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     first: dict[str, str] = {}
-    for use in context.uses:
-        domain = use.node.domain
+    for (domain, op_type), uses in context.by_operator.items():
         if not is_known(domain) or domain == EXTENSIONS:
-            found.setdefault(domain, Counter())[use.node.op_type] += 1
-            first.setdefault(domain, use.place)
-    for domain, operators in sorted(found.items()):
+            counts.setdefault(domain, Counter())[op_type] = len(uses)
+            first.setdefault(domain, uses[0].place)
+    for domain, operators in sorted(counts.items()):
         named = ", ".join(f"{count} {op}" for op, count in operators.most_common(5))
         known = domain == EXTENSIONS
         what = "onnxruntime-extensions" if known else "a custom domain"

@@ -20,7 +20,6 @@ References:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
@@ -35,18 +34,14 @@ DOMAINS = ("org.pytorch", "torch.ops", "pyop")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding an operator."""
-    counts: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], str] = {}
-    for use in context.uses:
-        domain = use.node.domain
+    for (domain, op_type), uses in sorted(context.by_operator.items()):
         named = any(domain == known or domain.startswith(f"{known}.") for known in DOMAINS)
-        if named or use.node.op_type in OPERATORS:
-            counts[use.key] += 1
-            first.setdefault(use.key, use.place)
-    for (domain, op_type), count in sorted(counts.items()):
+        if not named and op_type not in OPERATORS:
+            continue
+        count = len(uses)
         yield RULE.finding(
             f"{domain or 'ai.onnx'}::{op_type} runs code of the host, not of the model"
             f" ({count} node{'s' if count > 1 else ''})",
-            {"node": first[domain, op_type], "op_type": op_type, "domain": domain},
+            {"node": uses[0].place, "op_type": op_type, "domain": domain},
             nodes=count,
         )

@@ -21,7 +21,6 @@ References:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from graphcount.analysis.versions import STILL_ACCEPTED, no_operator
@@ -33,30 +32,27 @@ from graphcount.report.rows import Finding
 
 RULE = Rule("OPS003", "unknown-operator", "high")
 IN_USE = frozenset({("", "SimplifiedLayerNormalization")})
-"""onnxruntime's additions to the default domain that sound models of today hold."""
+"""Policy: onnxruntime's additions to the default domain that sound models of today hold."""
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding an operator."""
-    counts: Counter[tuple[str, str]] = Counter()
-    first: dict[tuple[str, str], str] = {}
-    newer: set[tuple[str, str]] = set()
-    for use in context.uses:
-        if use.node.domain in DOMAINS and not versions(*use.key):
-            counts[use.key] += 1
-            first.setdefault(use.key, use.place)
-            if (use.opset or 0) > NEWEST_OPSET.get(use.node.domain, 1 << 30):
-                newer.add(use.key)
-    for key, count in sorted(counts.items()):
-        domain, op_type = key
+    for (domain, op_type), uses in sorted(context.by_operator.items()):
+        if domain not in DOMAINS or versions(domain, op_type):
+            continue
+        newest = NEWEST_OPSET.get(domain, 1 << 30)
         severity: Severity = "high"
-        if key in IN_USE:
+        if (domain, op_type) in IN_USE:
             severity = "info"
-        elif key in newer or domain.startswith("com.") or op_type in STILL_ACCEPTED:
+        elif (
+            domain.startswith("com.")
+            or op_type in STILL_ACCEPTED
+            or any((use.opset or 0) > newest for use in uses)
+        ):
             severity = "medium"
         yield RULE.finding(
-            no_operator(domain, op_type, count),
-            {"node": first[key], "op_type": op_type, "domain": domain},
+            no_operator(domain, op_type, len(uses)),
+            {"node": uses[0].place, "op_type": op_type, "domain": domain},
             severity=severity,
-            nodes=count,
+            nodes=len(uses),
         )

@@ -34,6 +34,8 @@ def check(context: Context) -> Iterable[Finding]:
     places: dict[tuple[str, str], list[str]] = {}
     for body in context.bodies:
         for index, node in enumerate(body.nodes):
+            if len(node.attributes) < 2:
+                continue
             names = Counter(attribute.name for attribute in node.attributes)
             if len(names) < len(node.attributes):
                 twice = next(name for name, times in names.items() if times > 1)

@@ -36,6 +36,8 @@ ENGINES = frozenset(
         *("TvmModule", "TVMRuntime", "OpenVINOBlob", "RknnOp", "QnnContext", "VitisAIContext"),
     }
 )
+"""Policy: what carries a compiled engine, whatever its domain; most of them have no definition."""
+
 FILE_ATTRIBUTE = re.compile(r"(^|_)(file|path|filename|filepath|library|dll|so)(_?name)?$", re.I)
 PATH = re.compile(
     r"^~?[/\\]|^[A-Za-z]:[/\\]|\.\.[/\\]"  # absolute, on a drive, above

@@ -21,23 +21,27 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
+from graphcount.ops import lookup
 from graphcount.report.rows import Finding
 
 RULE = Rule("OPS010", "unseeded-random", "info")
-RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
-RANDOM |= {"Multinomial", "Bernoulli"}
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a model."""
-    counts: Counter[str] = Counter()
-    first = ""
-    for use in context.uses:
-        if use.node.domain == "" and use.node.op_type in RANDOM and not use.node.attribute("seed"):
-            counts[use.node.op_type] += 1
-            first = first or use.place
-    if counts:
+    random = {
+        key
+        for key in context.by_operator
+        if (operator := lookup(*key)) is not None and "random" in operator.traits
+    }
+    if not random:
+        return
+    unseeded = [use for use in context.uses if use.key in random and not use.node.attribute("seed")]
+    if unseeded:
+        counts = Counter(use.node.op_type for use in unseeded)
         named = ", ".join(f"{count} {op_type}" for op_type, count in sorted(counts.items()))
         yield RULE.finding(
-            f"random numbers without a seed: {named}", {"node": first}, nodes=counts.total()
+            f"random numbers without a seed: {named}",
+            {"node": unseeded[0].place},
+            nodes=len(unseeded),
         )
