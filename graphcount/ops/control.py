@@ -11,7 +11,7 @@ from graphcount.ops.attributes import scans_inputs
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, OUTPUT, Rule
 from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
-from graphcount.ops.operator import FOLDS, PICKS, Operator, each, family, merge, traits
+from graphcount.ops.operator import FOLDS, Operator, each, family, merge, traits
 
 RUNS_BODIES = traits("runs bodies")
 BODY = Rule("costs nothing itself: the operators of its body are counted by themselves")
@@ -51,7 +51,9 @@ TABLE = merge(
             "sequence",
             {
                 "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY, traits=RUNS_BODIES),
-                "SequenceAt": Operator(rest="operand", shape=unknown, cost=FREE, traits=PICKS),
+                "SequenceAt": Operator(
+                    rest="operand", shape=unknown, cost=FREE, traits=traits("picks")
+                ),
                 **each(
                     "SequenceConstruct SequenceEmpty SequenceErase SequenceInsert"
                     " ConcatFromSequence SplitToSequence Optional OptionalGetElement",

@@ -155,8 +155,9 @@ TABLE = family(
             cost=Rule("does nothing at inference"),
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
+        **each("Acos BitwiseNot", _unary(None, "falls")),
         **each(
-            "Acos Acosh Asin Asinh Atanh BitwiseNot Cos Cosh Gelu HardSwish Log Mish Reciprocal"
+            "Acosh Asin Asinh Atanh Cos Cosh Gelu HardSwish Log Mish Reciprocal"
             " Round Sign Sin Sinh Sqrt SwiGLU Swish Tan",
             _unary(),
         ),

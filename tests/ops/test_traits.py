@@ -6,6 +6,7 @@ onnx.reference computes what Operators.md defines, so a trait is tried on number
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,16 +35,22 @@ def named(*traits: str) -> set[str]:
     return {op_type for op_type, row in standard().items() if not row.traits.isdisjoint(traits)}
 
 
-def computed(op_type: str, *values: np.ndarray, **attributes: Any) -> np.ndarray | None:
+def computed(
+    op_type: str,
+    *values: np.ndarray,
+    opset: int = 23,
+    outputs: Sequence[str] = ("y",),
+    **attributes: Any,
+) -> np.ndarray | None:
     """First result of an operator by onnx's reference; None where it has none for such inputs."""
     names = [f"x{number}" for number in range(len(values))]
-    node = helper.make_node(op_type, names, ["y"], **attributes)
+    node = helper.make_node(op_type, names, outputs, **attributes)
     infos = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), None)
         for name, value in zip(names, values, strict=True)
     ]
     graph = helper.make_graph([node], "g", infos, [onnx.ValueInfoProto(name="y")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     try:
         with np.errstate(all="ignore"):
             (found,) = ReferenceEvaluator(model).run(None, dict(zip(names, values, strict=True)))
@@ -202,6 +209,159 @@ def test_axes_go_where_the_reference_moves_them(op_type: str) -> None:
     kept = [(axis, size) for axis, size in zip(axes, found.shape, strict=True) if axis is not None]
     assert all(data.shape[axis] == size for axis, size in kept)
     assert len(kept) == 4 - (op_type in ["Squeeze", "Gather"])
+
+
+PARTS: dict[str, tuple[tuple[np.ndarray, ...], dict[str, Any]]] = {
+    **{name: MOVED[name] for name in ("Compress", "Slice")},
+    "Gather": ((index(1),), {}),
+    "GatherElements": ((np.zeros((1, 12, 1, 1), np.int64),), {}),
+    "GatherND": ((index(1, 2).reshape(1, 2),), {}),
+    "Split": ((), {"num_outputs": 2}),
+}
+"""Inputs and attributes by which an operator returns a part of the first input."""
+
+
+def test_what_picks_returns_a_part_and_all_else_that_keeps_values_returns_all() -> None:
+    for op_type, (more, attributes) in {**MOVED, **PARTS}.items():
+        node_outputs = ["y", ""][: attributes.get("num_outputs", 1)]
+        found = computed(op_type, NUMBERS, *more, outputs=node_outputs, **attributes)
+        assert found is not None, op_type
+        whole = set(found.ravel().tolist()) == set(NUMBERS.ravel().tolist())
+        assert whole == (op_type not in PARTS), op_type
+    of_sequences = {"SequenceAt"}
+    assert named("picks") == PARTS.keys() | of_sequences
+
+
+def test_what_falls_falls_with_its_first_operand() -> None:
+    grids = {
+        "tensor(float)": np.linspace(-1, 1, 20, dtype=np.float32),
+        "tensor(bool)": np.array([False, True]),
+        "tensor(int64)": np.arange(-3, 4),
+    }
+    found = set()
+    for op_type in (*UNARY, *BINARY):
+        types = onnx.defs.get_schema(op_type).inputs[0].types
+        for grid in [grid for name, grid in grids.items() if name in types]:
+            seconds = [()] if op_type in UNARY else [(np.full_like(grid, k),) for k in (0, 0.5)]
+            results = [computed(op_type, grid, *second) for second in seconds]
+            steps = [
+                np.diff(result.astype(np.float64))
+                for result in results
+                if result is not None and result.dtype.kind in "bfi" and np.isfinite(result).all()
+            ]
+            falling = [(step <= 0).all() and (step < 0).any() for step in steps]
+            if falling and all(falling):
+                found.add(op_type)
+    assert found == named("falls")
+
+
+FOLDED = np.arange(1, 25, dtype=np.float32).reshape(1, 1, 4, 6)
+KERNEL = {"kernel_shape": [4, 6]}
+FOLDING: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("AveragePool", "LpPool", "MaxPool"), KERNEL),
+    **{name: {"axis": 3} for name in ("ArgMax", "ArgMin")},
+}
+"""Attributes of operators that fold, where they have to be given."""
+
+
+def test_what_folds_makes_fewer_elements_and_each_of_the_input_can_matter() -> None:
+    found = set()
+    for op_type, row in standard().items():
+        if row.family not in ("reduction", "pool"):
+            continue
+        attributes = FOLDING.get(op_type, {})
+        plain = computed(op_type, FOLDED, **attributes)
+        if plain is None or plain.size >= FOLDED.size:
+            continue
+        for place in range(FOLDED.size):
+            results = []
+            for extreme in (-1000, 1000):
+                changed = FOLDED.copy()
+                changed.flat[place] = extreme
+                results.append(computed(op_type, changed, **attributes))
+            same = [result is not None and np.array_equal(result, plain) for result in results]
+            assert not all(same), op_type
+        found.add(op_type)
+    assert found == named("folds") - {
+        "GlobalLpPool",
+        "Size",
+        "TopK",
+        "Loop",
+        "Scan",
+    }  # not computed so
+
+
+def test_what_is_random_has_a_seed_but_for_dropout() -> None:
+    seeded = {item.name for item in onnx.defs.get_all_schemas() if "seed" in item.attributes}
+    assert named("random") == seeded - {"Dropout"}
+
+
+ONE_INPUT = [op_type for op_type in standard() if places(op_type)[0] == 1]
+SEED: dict[str, Any] = {"seed": 1.0}
+
+
+def test_what_depends_on_shapes_only_says_the_same_of_other_elements() -> None:
+    """Of operators that have a result for a matrix without any attribute but a seed."""
+    one = np.array([[np.nan, -1, 0], [np.inf, 2, 3]], np.float32)
+    two, longer = np.array([[1, 9, 9], [2, 3, 4]], np.float32), np.ones((4, 5), np.float32)
+    found = set()
+    for op_type in ONE_INPUT:
+        seed = SEED if op_type in named("random") else NOTHING
+        first, second, third = (computed(op_type, x, **seed) for x in (one, two, longer))
+        if first is None or second is None or third is None or op_type == "Bernoulli":
+            continue
+        if np.array_equal(first, second) and not np.array_equal(first, third):
+            found.add(op_type)
+    assert found == named("shape only")
+
+
+NOTHING: dict[str, Any] = {}
+
+
+def boxes(score: float) -> tuple[np.ndarray, ...]:
+    """Return the inputs of NonMaxSuppression for one box with a score; 0.5 is wanted."""
+    corners = np.array([[[0, 0, 1, 1]]], np.float32)
+    limits = (index(2), np.array([1.0], np.float32), np.array([0.5], np.float32))
+    return corners, np.array([[[score]]], np.float32), *limits
+
+
+SIZED: dict[str, tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]] = {
+    "NonZero": ((index(0, 1),), (index(1, 1),)),
+    "Unique": ((index(0, 1),), (index(1, 1),)),
+    "Compress": ((A, np.array([True])), (A, np.array([False]))),
+    "StringSplit": ((np.array(["a b"], object),), (np.array(["a"], object),)),
+    "NonMaxSuppression": (boxes(0), boxes(1)),
+}
+"""Two calls with inputs of the same shapes, by operator whose result they size."""
+
+
+@pytest.mark.parametrize("op_type", SIZED)
+def test_what_is_sized_by_data_has_results_of_several_sizes(op_type: str) -> None:
+    one, two = (computed(op_type, *values) for values in SIZED[op_type])
+    assert one is not None
+    assert two is not None
+    assert one.shape != two.shape
+
+
+def test_every_operator_that_is_sized_by_data_is_tried() -> None:
+    assert named("sized by data") == SIZED.keys()
+
+
+def test_what_writes_changes_one_place_of_its_first_input() -> None:
+    zeros, one = np.zeros((1, 1, 4, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    at = index(2).reshape(1, 1, 1, 1)
+    calls: dict[str, tuple[np.ndarray, ...]] = {
+        "ScatterElements": (zeros, at, one),
+        "ScatterND": (zeros, index(0, 0, 2, 0).reshape(1, 4), one.ravel()),
+        "TensorScatter": (zeros, one, index(2)),
+    }
+    for op_type, values in calls.items():
+        opset = 24 if op_type == "TensorScatter" else 23
+        attributes: dict[str, Any] = {"axis": 2} if op_type == "ScatterElements" else {}
+        found = computed(op_type, *values, opset=opset, **attributes)
+        assert found is not None, op_type
+        assert found.ravel().tolist() == [0, 0, 1, 0], op_type
+    assert named("writes") == calls.keys() | {"Scatter"}  # which ScatterElements replaced
 
 
 # ------------------------------------------------------------------------ products and their forms
