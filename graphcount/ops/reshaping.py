@@ -5,6 +5,7 @@ Source: ONNX Operators.md, by operator name.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import zip_longest
 from math import prod
 
@@ -12,7 +13,6 @@ from graphcount.ops import arithmetic
 from graphcount.ops.attributes import axis_within, is_element_type, permutes, permutes_all
 from graphcount.ops.call import (
     MAX_RANK,
-    AttributeCheck,
     Axes,
     AxesRule,
     Call,
@@ -341,7 +341,6 @@ def _moved(
     data: DataRule | None = None,
     axes: AxesRule | None = None,
     check: Check | None = None,
-    attribute_check: AttributeCheck | None = None,
     names: frozenset[Trait] = frozenset(),
 ) -> Operator:
     """Return the record of an operator that passes its first input, maybe told how by a second."""
@@ -354,7 +353,6 @@ def _moved(
         axes=axes,
         cost=FREE,
         check=check,
-        attribute_check=attribute_check,
         traits=names,
     )
 
@@ -363,21 +361,15 @@ TABLE = family(
     "reshaping",
     {
         "Identity": _moved(same(0), data=unchanged, axes=kept_axes, names=RENAMES),
-        "Cast": _moved(
-            same(0),
-            dtypes=by_attribute("to", 0),
-            data=cast,
-            axes=kept_axes,
+        "Cast": replace(
+            _moved(same(0), dtypes=by_attribute("to", 0), data=cast, axes=kept_axes),
             attribute_check=is_element_type,
         ),
         "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
-        "Transpose": _moved(
-            transpose,
-            data=transposed,
-            axes=transposed_axes,
+        "Transpose": replace(
+            _moved(transpose, data=transposed, axes=transposed_axes, names=KEEPS_VALUES),
             check=permutes_all,
             attribute_check=permutes,
-            names=KEEPS_VALUES,
         ),
         "Flatten": _moved(flatten, data=unchanged, check=axis_within(1), names=RENAMES),
         "CastLike": _moved(same(0), "literal", dtypes=of_input(1), data=cast, axes=kept_axes),
