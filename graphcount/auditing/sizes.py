@@ -6,6 +6,7 @@ from math import prod
 
 from graphcount.auditing.context import Context
 from graphcount.dtypes import DTYPES
+from graphcount.graph import is_constant
 from graphcount.ops.call import Shape
 from graphcount.symbolic import Dim
 
@@ -72,7 +73,7 @@ def made_nbytes(context: Context) -> tuple[int, list[str]]:
         return 0, []
     for operator in context.graph.operators:
         node = operator.id
-        if node in context.dependent or operator.op_type == "Constant":
+        if node in context.dependent or is_constant(operator):
             continue
         sizes = [
             _nbytes(shapes.shapes.get((node, name)), shapes.dtypes.get((node, name), 1))

@@ -20,9 +20,6 @@ from graphcount.ops import operators
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "graphcount"
 NAMES = {op_type for _, op_type in operators()}
-NOT_YET = "auditing/"
-"""A folder whose tables are being moved; to be removed with the last of them."""
-
 FILES = sorted(
     path.relative_to(PACKAGE).as_posix()
     for path in PACKAGE.rglob("*.py")
@@ -81,7 +78,7 @@ def tables(file: str) -> Iterator[tuple[int, str]]:
                     break
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith(NOT_YET)])
+@pytest.mark.parametrize("file", FILES)
 def test_a_table_of_operator_names_is_policy_and_listed(file: str) -> None:
     allowed = listed().get(file, set())
     found = [f"{file}:{line} {name}" for line, name in tables(file) if name not in allowed]

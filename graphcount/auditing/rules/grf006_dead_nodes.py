@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.shares import dead_nbytes, severity_of_share
+from graphcount.graph import is_constant
 from graphcount.report.rows import Finding
 
 RULE = Rule("GRF006", "dead-nodes", "low")
@@ -36,7 +37,7 @@ def check(context: Context) -> Iterable[Finding]:
         node.id
         for node in graph.operators
         if node.id in graph.dead
-        and node.op_type != "Constant"
+        and not is_constant(node)
         and not node.scope.startswith("function:")
     ]
     if not dead:

@@ -199,8 +199,8 @@ def _back_edges(graph: ModelGraph) -> dict[str, list[str]]:
     states_of: defaultdict[str, list[str]] = defaultdict(list)
     for body in graph.bodies:
         node = body.node
-        if node.op_type not in ("Loop", "Scan") or body.name != "body":
-            continue
+        if not (node.operator or UNKNOWN).is_control_flow or body.name != "body":
+            continue  # a branch
         shift = 1 if node.op_type == "Loop" else 0
         states = len(body.inputs) - (0 if shift else node.record.integer("num_scan_inputs", 0))
         for use in graph.results(node.id, body.name):

@@ -140,7 +140,7 @@ class _Judge:
 
     def is_one_decision(self, select: Select, trigger: Trigger) -> bool:
         """Whether the predicate says the same for every number of a sample."""
-        if self.flow.op(select.node) in ("If", "Loop"):
+        if self.flow.operator(select.node).is_control_flow:
             return True
         shapes = self.context.shapes
         condition = self.shape(self.root(select.predicate))
