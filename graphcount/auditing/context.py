@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from math import prod
 from typing import NamedTuple
 
 from graphcount.analysis.counts import Counted, Row, count
@@ -12,10 +13,9 @@ from graphcount.analysis.generated import Generated, find_generated
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
-from graphcount.auditing.bodies import Body, find_bodies
+from graphcount.auditing.bodies import OperatorUse, StoredBody, find_bodies, uses
 from graphcount.auditing.elements import Facts, Scanned, scan
 from graphcount.auditing.files import Files
-from graphcount.auditing.operators import Use, uses
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, bodies_below
 from graphcount.loading import ModelFile, read_model
@@ -26,11 +26,20 @@ from graphcount.loading.strings import Strings, walk
 
 
 class External(NamedTuple):
-    """A tensor (or the values or indices of a sparse one) that lies in a side file."""
+    """A tensor (or the values or indices of a sparse one) that lies in an external data file."""
 
     stored: Stored
     tensor: Tensor
     data: ExternalData
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Bytes begin..end of the file: by its dims and type, else by the stated length."""
+        tensor, data = self.tensor, self.data
+        nbytes = data.length or 0
+        if tensor.dtype is not None and all(dim >= 0 for dim in tensor.dims):
+            nbytes = tensor.dtype.nbytes(prod(tensor.dims))
+        return data.offset, data.offset + nbytes
 
 
 class Context:
@@ -122,19 +131,19 @@ class Context:
         return self.scanned.facts
 
     @cached_property
-    def bodies(self) -> tuple[Body, ...]:
+    def bodies(self) -> tuple[StoredBody, ...]:
         """Main graph, subgraphs and functions as the file stores them."""
         return tuple(find_bodies(self.proto))
 
     @cached_property
-    def uses(self) -> tuple[Use, ...]:
+    def uses(self) -> tuple[OperatorUse, ...]:
         """Every stored node that calls an operator and no local function."""
         return tuple(uses(self.proto, self.bodies))
 
     @cached_property
-    def by_operator(self) -> Mapping[tuple[str, str], Sequence[Use]]:
+    def by_operator(self) -> Mapping[tuple[str, str], Sequence[OperatorUse]]:
         """`uses` by domain and operator, in the order of the first of each."""
-        groups: dict[tuple[str, str], list[Use]] = {}
+        groups: dict[tuple[str, str], list[OperatorUse]] = {}
         for use in self.uses:
             groups.setdefault((use.node.domain, use.node.op_type), []).append(use)
         return groups

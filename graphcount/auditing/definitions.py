@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.auditing.operators import Use
+from graphcount.auditing.bodies import OperatorUse
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import Attribute, Node
 from graphcount.ops import NEWEST_OPSET
@@ -34,7 +34,7 @@ COMPLETE_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Domains where an attribute outside the definition is wrong; runtimes add to their own."""
 
 
-def checked(use: Use) -> Hashable:
+def checked(use: OperatorUse) -> Hashable:
     """Return all that `mismatches` looks at: nodes with the same have the same mismatches."""
     node = use.node
     return (
@@ -46,7 +46,7 @@ def checked(use: Use) -> Hashable:
     )
 
 
-def mismatches(use: Use) -> Iterator[str]:
+def mismatches(use: OperatorUse) -> Iterator[str]:
     """Yield everything about a node that its definition forbids; nothing where there is none."""
     if use.opset is None or use.opset > NEWEST_OPSET.get(use.node.domain, 1 << 30):
         return
@@ -72,7 +72,7 @@ def _places(what: str, names: tuple[str, ...], places: Places) -> Iterator[str]:
                 yield f"input {index} is required and left out"
 
 
-def _attributes(use: Use, known: Schema) -> Iterator[str]:
+def _attributes(use: OperatorUse, known: Schema) -> Iterator[str]:
     names = set()
     for attribute in use.node.attributes:
         names.add(attribute.name)

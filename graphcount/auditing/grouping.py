@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from graphcount.analysis.counts import Row
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context, External
 from graphcount.auditing.rule import Rule, Severity
@@ -13,6 +14,10 @@ from graphcount.report.rows import Finding
 
 LISTED = 10
 """Names that evidence lists; the number beside them is complete."""
+
+MATTERS_SHARE = 0.1
+MATTERS_NBYTES = 1024
+"""Less than this share, or than this many bytes, is only low."""
 
 
 def place(context: Context, stored: Stored) -> dict[str, object]:
@@ -108,3 +113,26 @@ def external_findings(
         )
         where = {"location": external.data.location, **finding.where}
         yield finding._replace(where=where)
+
+
+def dead_nbytes(rows: Iterable[Row], *, used: bool) -> tuple[int, int, list[Row]]:
+    """Return the bytes of dead tensors, those of all, and the dead tensors, largest first.
+
+    Args:
+        rows: Stored tensors.
+        used: Those that dead nodes read; else those that nothing reads at all.
+    """
+    total, dead = 0, []
+    for row in rows:
+        total += row.stored.nbytes
+        tensor = row.tensor
+        counts = not (tensor.live or row.stored.in_training or row.stored.in_function)
+        if counts and bool(tensor.uses) == used:
+            dead.append(row)
+    dead.sort(key=lambda row: (-row.stored.nbytes, row.stored.name))
+    return sum(row.stored.nbytes for row in dead), total, dead
+
+
+def severity_of_share(nbytes: int, total: int) -> Severity:
+    """Return medium from a tenth of all bytes (and a kilobyte) on, else low."""
+    return "medium" if nbytes >= max(MATTERS_NBYTES, total * MATTERS_SHARE) else "low"

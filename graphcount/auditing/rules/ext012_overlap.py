@@ -19,32 +19,35 @@ What to do:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
-from graphcount.auditing.context import Context
-from graphcount.auditing.external_ranges import Used, used_range
+from graphcount.auditing.context import Context, External
 from graphcount.auditing.grouping import about_tensors, counted
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.report.rows import Finding
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")
 
+Used: TypeAlias = "tuple[int, int, External]"
+"""Bytes begin..end of a file, and the tensor they belong to."""
+
+Pair: TypeAlias = "tuple[Used, Used]"
+
 
 def check(context: Context) -> Iterable[Finding]:
     """At most two findings a file: ranges that overlap, ranges that are the same."""
     for tensors in context.side_files.values():
-        ranges = sorted(
-            (used_range(external) for external in tensors if not external.data.problems),
-            key=lambda used: (used.begin, used.end),
-        )
-        ranges = [used for used in ranges if used.end > used.begin]
-        partly: list[tuple[Used, Used]] = []
-        same: list[tuple[Used, Used]] = []
-        widest = None
-        for used in ranges:
-            if widest is not None and used.begin < widest.end:
-                alike = (used.begin, used.end) == (widest.begin, widest.end)
-                (same if alike else partly).append((widest, used))
-            if widest is None or used.end > widest.end:
+        sound = [(*external.range, external) for external in tensors if not external.data.problems]
+        partly: list[Pair] = []
+        same: list[Pair] = []
+        widest: Used | None = None
+        for used in sorted(sound, key=lambda used: used[:2]):
+            begin, end, _ = used
+            if begin == end:
+                continue
+            if widest is not None and begin < widest[1]:
+                (same if widest[:2] == (begin, end) else partly).append((widest, used))
+            if widest is None or end > widest[1]:
                 widest = used
         if partly:
             yield _finding(context, partly, "share bytes with another tensor", None)
@@ -54,18 +57,18 @@ def check(context: Context) -> Iterable[Finding]:
 
 def _finding(
     context: Context,
-    pairs: Sequence[tuple[Used, Used]],
+    pairs: Sequence[Pair],
     what: str,
     severity: Severity | None,
 ) -> Finding:
-    first, second = pairs[0]
-    location = second.external.data.location
-    names = f"{second.external.stored.name}, {first.external.stored.name}"
+    (*first, wider), (*second, external) = pairs[0]
+    location = external.data.location
+    names = f"{external.stored.name}, {wider.stored.name}"
     return about_tensors(
         RULE,
         context,
-        [used.external.stored for _, used in pairs],
+        [external.stored for _, (_, _, external) in pairs],
         f"{counted(len(pairs), 'tensor')} of {location} {what}; first {names}",
         severity=severity,
-        ranges=[[first.begin, first.end], [second.begin, second.end]],
+        ranges=[first, second],
     )

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context, External
-from graphcount.auditing.external_ranges import unused
 from graphcount.auditing.magic import identify
 from graphcount.auditing.rule import Rule
 from graphcount.loading.tensor_data import Part
@@ -38,7 +37,7 @@ def check(context: Context) -> Iterable[Finding]:
         size = tensors[0].data.nbytes or 0
         if any(external.data.problems for external in tensors):
             continue  # its ranges are not known
-        gaps = unused(tensors, size)
+        gaps = _unused(tensors, size)
         large = [gap for gap in gaps if gap[1] - gap[0] > ALIGNMENT_NBYTES]
         hidden = _hidden(context, tensors[0], gaps) if context.deep else None
         if large or hidden:
@@ -55,6 +54,18 @@ def check(context: Context) -> Iterable[Finding]:
                 size=size,
                 gaps=len(gaps),
             )
+
+
+def _unused(tensors: Iterable[External], size: int) -> list[tuple[int, int]]:
+    """Return the gaps of a file of `size` bytes that no tensor owns, in order."""
+    gaps, position = [], 0
+    for begin, end in sorted(external.range for external in tensors):
+        if begin > position:
+            gaps.append((position, min(begin, size)))
+        position = max(position, end)
+    if position < size:
+        gaps.append((position, size))
+    return gaps
 
 
 def _hidden(

@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import dead_nbytes, severity_of_share
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.shares import dead_nbytes, severity_of_share
 from graphcount.graph import is_constant
 from graphcount.report.rows import Finding
 

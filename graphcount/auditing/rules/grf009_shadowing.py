@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.auditing.bodies import Body
+from graphcount.auditing.bodies import StoredBody
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
@@ -40,13 +40,13 @@ def check(context: Context) -> Iterable[Finding]:
             yield RULE.finding(
                 f"{body.label} defines {again[0]!r} again, a name of the graph around it"
                 + (f" ({len(again)} names in all)" if len(again) > 1 else ""),
-                {"node": body.parent.place(body.holder), "value": again[0]},
+                {"node": body.parent.place(body.owner), "value": again[0]},
                 names=again[:20],
                 count=len(again),
             )
 
 
-def _outside(body: Body | None, name: str) -> bool:
+def _outside(body: StoredBody | None, name: str) -> bool:
     while body is not None:
         if name in body.given or name in body.producers:
             return True

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphcount.auditing.bodies import Body
+from graphcount.auditing.bodies import StoredBody
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterable[Finding]:
         )
 
 
-def _early(body: Body) -> Iterator[tuple[str, str]]:
+def _early(body: StoredBody) -> Iterator[tuple[str, str]]:
     """Yield the nodes of a body that stand before what they read, with its name."""
     made = set(body.given)
     for index, node in enumerate(body.nodes):
@@ -52,10 +52,10 @@ def _early(body: Body) -> Iterator[tuple[str, str]]:
         made.update(node.outputs)
 
 
-def _made_later(body: Body, index: int, names: Iterable[str]) -> str:
+def _made_later(body: StoredBody, index: int, names: Iterable[str]) -> str:
     """Return the first input that a node at or behind `index` makes, or empty."""
     for name in names:
-        scope: Body | None = body
+        scope: StoredBody | None = body
         place = index
         while scope is not None and name and name not in scope.given:
             made = scope.producers.get(name)
@@ -63,5 +63,5 @@ def _made_later(body: Body, index: int, names: Iterable[str]) -> str:
                 if made >= place:
                     return name
                 break
-            place, scope = scope.holder, scope.parent
+            place, scope = scope.owner, scope.parent
     return ""

@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from graphcount.auditing.bodies import is_known
 from graphcount.auditing.context import Context
-from graphcount.auditing.operators import is_known
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
