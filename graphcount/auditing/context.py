@@ -14,7 +14,7 @@ from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import OperatorUse, StoredBody, find_bodies, uses
-from graphcount.auditing.elements import Facts, Scanned, scan
+from graphcount.auditing.elements import ElementFacts, Scanned, scan
 from graphcount.auditing.files import Files
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, bodies_below
@@ -48,11 +48,11 @@ class Context:
     Attributes:
         file: The model that was read.
         graph: Its graph: subgraphs and functions included.
-        deep: Rules may read payload.
+        deep: Rules may read tensor data.
         whole_files_nbytes: Bytes of whole side files that a deep audit may read, all together.
         limits: What the file may ask of us.
         progress: Told what is being done when it takes long.
-        files: The model file and its side files, for positioned reads of payload.
+        files: The model file and its side files, for reads by position.
         values: Numbers of small tensors.
     """
 
@@ -82,7 +82,7 @@ class Context:
 
     @property
     def proto(self) -> ModelProto:
-        """The ONNX messages without their payload."""
+        """The ONNX messages without tensor data."""
         return self.file.proto
 
     @cached_property
@@ -126,8 +126,8 @@ class Context:
         return scan(self.stored, self.files, self.progress) if self.deep else Scanned({}, {})
 
     @property
-    def facts(self) -> Mapping[int, Facts]:
-        """What the pass over the numbers told, by `Stored.key`."""
+    def facts(self) -> Mapping[int, ElementFacts]:
+        """What the pass over the elements says, by `Stored.key`."""
         return self.scanned.facts
 
     @cached_property
@@ -174,27 +174,27 @@ class Context:
     @cached_property
     def external(self) -> tuple[External, ...]:
         """Tensors that lie in side files, with where that is (parts of sparse ones too)."""
-        found = []
+        external = []
         looked_at: dict[str, ExternalData] = {}
         way = Way(self.file.path)
         for stored in self.stored:
             if stored.tensor is not None and stored.external is not None:
-                found.append(External(stored, stored.tensor, stored.external))
+                external.append(External(stored, stored.tensor, stored.external))
             parts = (stored.sparse.values, stored.sparse.indices) if stored.sparse else ()
             for tensor in parts:
                 if tensor.is_external:
                     data = locate(tensor, self.file.path, looked_at, way)
-                    found.append(External(stored, tensor, data))
-        return tuple(found)
+                    external.append(External(stored, tensor, data))
+        return tuple(external)
 
     @cached_property
     def side_files(self) -> Mapping[str, list[External]]:
         """Tensors by the side file they lie in; files that must not be touched are left out."""
-        found: defaultdict[str, list[External]] = defaultdict(list)
+        by_path: defaultdict[str, list[External]] = defaultdict(list)
         for external in self.external:
             if external.data.path is not None:
-                found[external.data.path].append(external)
-        return found
+                by_path[external.data.path].append(external)
+        return by_path
 
     def close(self) -> None:
         """Close what was opened."""

@@ -55,8 +55,8 @@ NAN_CODES: dict[str, tuple[int, ...]] = {
 """Types without infinities: the bytes that are no numbers."""
 
 
-class Facts(NamedTuple):
-    """What one pass over a tensor's numbers told.
+class ElementFacts(NamedTuple):
+    """What one pass over the elements of a tensor says.
 
     Attributes:
         nan: Elements that are not a number.
@@ -80,7 +80,7 @@ class Facts(NamedTuple):
 
 
 def digest_of(data: bytes) -> bytes:
-    """`Facts.digest` of a tensor that holds these bytes."""
+    """`ElementFacts.digest` of a tensor that holds these bytes."""
     return hashlib.blake2b(data, digest_size=DIGEST_NBYTES).digest()
 
 
@@ -88,11 +88,11 @@ class Scanned(NamedTuple):
     """One pass over all tensors, by `Stored.key`.
 
     Attributes:
-        facts: What it told of those that could be read.
+        facts: What it says of those that could be read.
         damaged: Why others hold no such numbers as their dims say.
     """
 
-    facts: Mapping[int, Facts]
+    facts: Mapping[int, ElementFacts]
     damaged: Mapping[int, str]
 
 
@@ -100,9 +100,9 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
     """One pass over the numbers of all sound tensors (values of sparse ones)."""
     readable = [item for item in stored if dense_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
-    found: dict[int, Facts] = {}
+    by_key: dict[int, ElementFacts] = {}
     damaged: dict[int, str] = {}
-    same: dict[Hashable, Facts] = {}
+    same: dict[Hashable, ElementFacts] = {}
     done = 0
     for item in readable:
         if done // CHUNK_NBYTES != (done + item.nbytes) // CHUNK_NBYTES:
@@ -122,8 +122,8 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
                 continue
             if content:
                 same[content] = facts
-        found[item.key] = facts
-    return Scanned(found, damaged)
+        by_key[item.key] = facts
+    return Scanned(by_key, damaged)
 
 
 def _content(stored: Stored) -> Hashable:
@@ -142,7 +142,7 @@ def _content(stored: Stored) -> Hashable:
     return (field.field, field.data, stored.elements, stored.dtype)
 
 
-def _facts(stored: Stored, files: Files) -> Facts | None:
+def _facts(stored: Stored, files: Files) -> ElementFacts | None:
     tensor = dense_of(stored)
     if tensor is None or tensor.dtype is None or tensor.dtype.family == "string":
         return None
@@ -208,10 +208,10 @@ class _Pass:
             one = words.dtype.type(_ONES[layout.exponent])
             self.others = zero_or_extreme + int((words == one).sum()) < len(words)
 
-    def facts(self) -> Facts:
-        """What was found."""
+    def facts(self) -> ElementFacts:
+        """Return what the pass says."""
         nan, positive, negative, subnormal = self.counts
-        return Facts(
+        return ElementFacts(
             nan=nan,
             positive_infinite=positive,
             negative_infinite=negative,

@@ -13,12 +13,12 @@ from graphcount.auditing.rules import int001_rule_failed, load_rules
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.report.rows import SEVERITIES, AuditRow, Finding, IgnoredRow, SkippedRow
 
-SHOWN_PER_RULE = 20
+KEPT_PER_RULE = 20
 """Findings of one rule that are kept; the last one tells how many more there were."""
 
 
 class Selection(NamedTuple):
-    """Which rules run, and which findings are set aside.
+    """Which rules run, and which findings are suppressed.
 
     Attributes:
         select: Ids or beginnings of ids (`EXT`, `EXT002`); empty for all.
@@ -30,7 +30,7 @@ class Selection(NamedTuple):
 
 
 class Audited(NamedTuple):
-    """What an audit found, worst first, and what it did."""
+    """Findings of an audit, worst first, and what it did."""
 
     findings: tuple[Finding, ...]
     audit: AuditRow
@@ -53,9 +53,9 @@ def audit(
     """
     modules = load_rules()
     refuse_unknown((*selection.select, *selection.ignore), [m.RULE.id for m in modules])
-    found: list[Finding] = []
+    kept: list[Finding] = []
     ran, skipped = [], []
-    set_aside: Counter[str] = Counter()
+    suppressed: Counter[str] = Counter()
     failed = False
     for module in modules:
         rule = module.RULE
@@ -70,15 +70,15 @@ def audit(
         ran.append(rule.id)
         pattern = _match(rule.id, selection.ignore)
         if pattern is None:
-            found += findings
+            kept += findings
         else:
-            set_aside[pattern] += len(findings)
+            suppressed[pattern] += len(findings)
     ignored = tuple(
-        IgnoredRow(pattern, reason, set_aside[pattern])
+        IgnoredRow(pattern, reason, suppressed[pattern])
         for pattern, reason in selection.ignore.items()
     )
     row = AuditRow(tuple(ran), tuple(skipped), ignored, not failed)
-    return Audited(tuple(sorted(found, key=_order)), row)
+    return Audited(tuple(sorted(kept, key=_order)), row)
 
 
 def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
@@ -87,7 +87,7 @@ def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
     more = 0
     try:
         for finding in module.check(context):
-            if len(findings) < SHOWN_PER_RULE:
+            if len(findings) < KEPT_PER_RULE:
                 findings.append(finding)
             else:
                 more += 1

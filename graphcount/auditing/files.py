@@ -1,4 +1,4 @@
-"""The files of a model under audit: data of tensors, whole external files, odd fields."""
+"""The files of a model under audit: data of tensors, whole external files, unexpected fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphcount.loading.external import ExternalData
 from graphcount.loading.model import Tensor
 from graphcount.loading.opening import open_source
 from graphcount.loading.source import BytesSource, Source
-from graphcount.loading.strings import Odd
+from graphcount.loading.strings import UnexpectedField
 from graphcount.loading.tensor_data import MOST_PIECES, Part, TensorReader, UnreadError
 
 
@@ -45,12 +45,12 @@ class Files:
         """A whole external data file, or None when it must not be read."""
         return self.reader.external_file(data)
 
-    def odd(self, odd: Odd) -> Part:
+    def field(self, field: UnexpectedField) -> Part:
         """Content of a field that should not be there."""
         thin = self._thin
-        if thin is None or odd.at < 0:
-            return Part(self.reader.model_bytes, odd.offset, odd.nbytes)
-        return Part(BytesSource(thin.data, "").read, odd.at, odd.nbytes)
+        if thin is None or field.at < 0:
+            return Part(self.reader.model_bytes, field.offset, field.nbytes)
+        return Part(BytesSource(thin.data, "").read, field.at, field.nbytes)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -47,11 +47,11 @@ class Rule(NamedTuple):
         """A finding of this rule.
 
         Args:
-            message: What was found, one sentence without a full stop; names as they are in the
+            message: What is wrong, one sentence without a full stop; names as they are in the
                 model (formats make them safe). Credentials are masked here.
             where: The place: `node`, `tensor`, `value`, `function`, `path`, `offset`, `field`, …
             severity: When it differs from the rule's.
-            evidence: Expected and found numbers, counts, bytes; JSON values only.
+            evidence: Expected and actual numbers, counts, bytes; JSON values only.
         """
         return Finding(
             self.id,
@@ -82,7 +82,7 @@ class RuleModule(Protocol):
     __doc__: str | None
 
     def check(self, context: Context) -> Iterable[Finding]:
-        """Look at a model and tell what was found."""
+        """Look at a model and yield findings."""
         ...
 
 

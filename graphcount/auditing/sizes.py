@@ -12,7 +12,7 @@ from graphcount.symbolic import Dim
 
 
 def elements_of(shape: Shape | None) -> int | None:
-    """Numbers in a tensor; None where a dimension is free or not known."""
+    """Return the elements of a tensor; None where a dimension is dynamic or not known."""
     if shape is None:
         return None
     dims = [dim for dim in shape if isinstance(dim, int)]
@@ -20,12 +20,12 @@ def elements_of(shape: Shape | None) -> int | None:
 
 
 def fewest_elements(shape: Shape) -> int:
-    """Numbers in a tensor when each free dimension is 1; 0 where that cannot be told."""
+    """Return the elements of a tensor when each dynamic dimension is 1; 0 where it is not known."""
     return prod(map(_fewest, shape))
 
 
 def _fewest(dim: Dim | None) -> int:
-    """A number, or the sum of what free dimensions are multiplied with."""
+    """Return a number, or the sum of what dynamic dimensions are multiplied with."""
     if isinstance(dim, int):
         return dim
     if dim is None:
@@ -38,12 +38,12 @@ def _fewest(dim: Dim | None) -> int:
 
 
 def largest_results(context: Context, limit: int) -> dict[str, int]:
-    """What first makes or brings a tensor above a limit: nodes, inputs and sparse initializers."""
-    found = {made.node: made.elements for made in context.generated if made.elements > limit}
+    """Return the nodes, inputs and sparse initializers that first bring a tensor above a limit."""
+    makers = {made.node: made.elements for made in context.generated if made.elements > limit}
     shapes = context.shapes
     if shapes is None:
-        return found
-    large = found | shapes.beyond
+        return makers
+    large = makers | shapes.beyond
     free: set[str] = set()
     for (node, _), shape in shapes.shapes.items():
         elements = elements_of(shape)
@@ -62,7 +62,7 @@ def largest_results(context: Context, limit: int) -> dict[str, int]:
 
 
 def made_nbytes(context: Context) -> tuple[int, list[str]]:
-    """Bytes of results that depend on no input and are not stored; the nodes, largest first.
+    """Return bytes of results that depend on no input and are not stored; the nodes, largest first.
 
     Results that only pass a stored tensor on are not counted: what is not larger than everything
     that enters.

@@ -86,7 +86,7 @@ class Texts:
             yield from self._unexpected[kind]
 
     def matching(self, wanted: Wanted, *kinds: str) -> Iterator[tuple[Place, bytes]]:
-        """Strings in which a pattern is found, with what it found first.
+        """Yield strings in which a pattern matches, with its first match.
 
         All strings are searched at once, joined by a NUL, which no pattern may match.
         """

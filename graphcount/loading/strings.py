@@ -52,7 +52,7 @@ def _plan(message: dict[int, Field]) -> dict[int, _Step]:
 _PLANS = tuple(_plan(message) for message in MESSAGES.values())
 
 
-class Odd(NamedTuple):
+class UnexpectedField(NamedTuple):
     """A field that should not be there: unknown, repeated, or beginning a broken message.
 
     Attributes:
@@ -104,11 +104,11 @@ class Strings:
 
     def __init__(self, thin: Thin) -> None:
         self.thin = thin
-        self.unknown: list[Odd] = []
+        self.unknown: list[UnexpectedField] = []
         self.unknown_count = 0
         self.unknown_nbytes = 0
-        self.repeated: list[Odd] = []
-        self.broken: list[Odd] = []
+        self.repeated: list[UnexpectedField] = []
+        self.broken: list[UnexpectedField] = []
         self.left_out: list[Cut] = []
         code = "I" if len(thin.data) < 1 << 32 else "Q"
         self._parents, self._numbers = array("I"), array("I")
@@ -244,7 +244,7 @@ class Strings:
 
 
 def walk(thin: Thin, limits: Limits) -> Strings:
-    """Find every string and every odd field of a model.
+    """Find every string and every unexpected field of a model.
 
     Args:
         thin: Its bytes; they were decoded before, so their wire format is mostly sound.
@@ -257,7 +257,7 @@ def walk(thin: Thin, limits: Limits) -> Strings:
         if row is None:
             strings.unknown_count += 1
             strings.unknown_nbytes += cut.nbytes
-            strings.unknown.append(Odd(0, cut.number, LEN, cut.offset, cut.nbytes))
+            strings.unknown.append(UnexpectedField(0, cut.number, LEN, cut.offset, cut.nbytes))
         elif row.text and not (cut.message == "TensorProto" and row.text == "data"):
             strings.left_out.append(cut)
     return strings
@@ -327,25 +327,27 @@ class _Walker:
     def unknown(self, frame: int, tag: int, a: int, b: int) -> None:
         """Note a field that the table does not have."""
         strings = self.strings
-        odd = self.odd(frame, tag, a, b)
+        field = self.unexpected(frame, tag, a, b)
         strings.unknown_count += 1
-        strings.unknown_nbytes += odd.nbytes
+        strings.unknown_nbytes += field.nbytes
         if len(strings.unknown) < KEPT:
-            strings.unknown.append(odd)
+            strings.unknown.append(field)
 
     def repeated(self, frame: int, tag: int, a: int, b: int) -> None:
         """Note a singular field that was there before."""
         if len(self.strings.repeated) < KEPT:
-            self.strings.repeated.append(self.odd(frame, tag, a, b))
+            self.strings.repeated.append(self.unexpected(frame, tag, a, b))
 
     def damage(self, frame: int, position: int, why: str, rule: str) -> None:
         """Note a message that cannot be read."""
         if len(self.strings.broken) < KEPT:
             offset = self.strings.thin.origin(position)
-            self.strings.broken.append(Odd(frame, 0, LEN, offset, 0, position, why, rule))
+            self.strings.broken.append(
+                UnexpectedField(frame, 0, LEN, offset, 0, position, why, rule)
+            )
 
-    def odd(self, frame: int, tag: int, a: int, b: int) -> Odd:
+    def unexpected(self, frame: int, tag: int, a: int, b: int) -> UnexpectedField:
         """A field with its place in the file."""
         is_varint = tag & 7 == VARINT
         offset = self.strings.thin.origin(b - 1 if is_varint else a)
-        return Odd(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a, a)
+        return UnexpectedField(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a, a)

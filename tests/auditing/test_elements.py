@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from graphcount import api
 from graphcount.auditing import elements
 from graphcount.auditing.context import Context
-from graphcount.auditing.elements import Facts, entropy
+from graphcount.auditing.elements import ElementFacts, entropy
 from graphcount.errors import GraphcountError
 from graphcount.graph import build_graph
 from graphcount.loading import read_model, tensor_data
@@ -22,7 +22,7 @@ from graphcount.loading.limits import Limits
 SMALL = Limits(whole_file_nbytes=0, kept_payload_nbytes=16)
 
 
-def facts(path: str, limits: Limits = SMALL) -> dict[str, Facts]:
+def facts(path: str, limits: Limits = SMALL) -> dict[str, ElementFacts]:
     file = read_model(path, limits, keep_thin=True)
     context = Context(file, build_graph(file.proto), deep=True, limits=limits)
     try:

@@ -11,7 +11,7 @@ import pytest
 import graphcount
 from graphcount.auditing import engine
 from graphcount.auditing.context import Context
-from graphcount.auditing.engine import SHOWN_PER_RULE, Selection, audit
+from graphcount.auditing.engine import KEPT_PER_RULE, Selection, audit
 from graphcount.auditing.rule import HEADINGS, Rule, info, sections
 from graphcount.auditing.rules import RULES, load_rules
 from graphcount.errors import UsageError
@@ -80,8 +80,8 @@ def test_many_findings_of_a_rule_are_counted_not_shown(
 ) -> None:
     use(monkeypatch, rule(A, lambda c: (A.finding(f"number {i:04}", {}) for i in range(1000))))
     findings = audit(context).findings
-    assert len(findings) == SHOWN_PER_RULE
-    assert findings[-1].evidence == {"more": 1000 - SHOWN_PER_RULE}
+    assert len(findings) == KEPT_PER_RULE
+    assert findings[-1].evidence == {"more": 1000 - KEPT_PER_RULE}
 
 
 def test_worst_first(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,14 +33,14 @@ from graphcount.auditing.trigger import Branch, find_branches
 from graphcount.report.rows import Finding
 
 RULE = Rule("BKD001", "input-trigger", "medium")
-SHOWN = 12
+LONGEST = 12
 
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding a trigger."""
     for branch in find_branches(context):
         select = branch.select
-        path, output = " -> ".join(_shown(branch.path)), branch.outputs[0]
+        path, output = " -> ".join(_shortened(branch.path)), branch.outputs[0]
         yield RULE.finding(
             f"{_input(branch)} decides at {select.node} whether output {output!r} comes from"
             f" {_trunk(branch)} or {_other(branch)}: {path}",
@@ -74,7 +74,7 @@ def _other(branch: Branch) -> str:
     return "stored values" if branch.stored else "a way around them"
 
 
-def _shown(path: tuple[str, ...]) -> list[str]:
-    if len(path) <= SHOWN:
+def _shortened(path: tuple[str, ...]) -> list[str]:
+    if len(path) <= LONGEST:
         return list(path)
-    return [*path[: SHOWN // 2], "...", *path[-SHOWN // 2 :]]
+    return [*path[: LONGEST // 2], "...", *path[-LONGEST // 2 :]]

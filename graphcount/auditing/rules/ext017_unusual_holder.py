@@ -44,8 +44,8 @@ def check(context: Context) -> Iterable[Finding]:
     unusual = []
     for external in context.external:
         frame = frames.get(external.tensor.offset)
-        holder, number = strings.parent(frame) if frame is not None else (0, 0)
-        is_initializer = strings.message(holder) == "GraphProto" and number == INITIALIZER
+        owner, number = strings.parent(frame) if frame is not None else (0, 0)
+        is_initializer = strings.message(owner) == "GraphProto" and number == INITIALIZER
         stored = external.stored
         if not is_initializer or stored.in_function or stored.in_training:
             unusual.append(stored)

@@ -33,7 +33,7 @@ RULE = Rule("FMT002", "damaged", "high")
 
 def check(context: Context) -> Iterable[Finding]:
     """Messages that counting does not need and that cannot be read."""
-    broken = [odd for odd in context.strings.broken if odd.rule == RULE.id]
+    broken = [field for field in context.strings.broken if field.rule == RULE.id]
     if broken:
         first = broken[0]
         path = context.strings.frame_path(first.frame)

@@ -30,7 +30,7 @@ RULE = Rule("FMT003", "nested-too-deep", "high")
 
 def check(context: Context) -> Iterable[Finding]:
     """Messages that counting does not follow."""
-    deep = [odd for odd in context.strings.broken if odd.rule == RULE.id]
+    deep = [field for field in context.strings.broken if field.rule == RULE.id]
     if deep:
         path = context.strings.frame_path(deep[0].frame)
         yield RULE.finding(deep[0].why, {"path": path, "offset": deep[0].offset})

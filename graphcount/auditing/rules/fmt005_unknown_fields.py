@@ -36,9 +36,9 @@ def check(context: Context) -> Iterable[Finding]:
     strings = context.strings
     if not strings.unknown:
         return
-    first = max(strings.unknown, key=lambda odd: odd.nbytes)
+    first = max(strings.unknown, key=lambda field: field.nbytes)
     message = strings.message(first.frame)
-    kinds = sorted({(strings.message(odd.frame), odd.number) for odd in strings.unknown})
+    kinds = sorted({(strings.message(field.frame), field.number) for field in strings.unknown})
     yield RULE.finding(
         f"{counted(strings.unknown_count, 'field')} that ONNX does not define, "
         f"{strings.unknown_nbytes:,} bytes; the largest is field {first.number} of {message}",

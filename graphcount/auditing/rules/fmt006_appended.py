@@ -29,12 +29,13 @@ RULE = Rule("FMT006", "appended-payload", "high")
 
 def check(context: Context) -> Iterable[Finding]:
     """Fields of the model itself; HID001 looks everywhere else."""
-    for odd in context.strings.unknown:
-        kind = identify(context.files.odd(odd)) if odd.frame == 0 else None
+    for field in context.strings.unknown:
+        kind = identify(context.files.field(field)) if field.frame == 0 else None
         if kind:
             yield RULE.finding(
-                f"unknown field {odd.number} of the model begins as {kind}, {odd.nbytes:,} bytes",
-                {"field": odd.number, "offset": odd.offset},
-                nbytes=odd.nbytes,
+                f"unknown field {field.number} of the model begins as {kind},"
+                f" {field.nbytes:,} bytes",
+                {"field": field.number, "offset": field.offset},
+                nbytes=field.nbytes,
                 looks_like=kind,
             )

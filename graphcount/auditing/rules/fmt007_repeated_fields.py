@@ -34,12 +34,12 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding for graphs, one for everything else."""
     strings = context.strings
     hits = {
-        odd.offset: (
-            strings.message(odd.frame),
-            MESSAGES[strings.message(odd.frame)][odd.number].name,
-            strings.frame_path(odd.frame),
+        field.offset: (
+            strings.message(field.frame),
+            MESSAGES[strings.message(field.frame)][field.number].name,
+            strings.frame_path(field.frame),
         )
-        for odd in strings.repeated
+        for field in strings.repeated
     }
     for message, field, offset in context.proto.repeated_fields:
         hits.setdefault(offset, (message, field, ""))

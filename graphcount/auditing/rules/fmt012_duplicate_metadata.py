@@ -39,12 +39,12 @@ def check(context: Context) -> Iterable[Finding]:
     for text in strings.within("StringStringEntryProto"):
         if text.field.name != "key":
             continue
-        holder, number = strings.parent(strings.frame(text.at))
-        if MESSAGES[strings.message(holder)][number].name != "metadata_props":
+        owner, number = strings.parent(strings.frame(text.at))
+        if MESSAGES[strings.message(owner)][number].name != "metadata_props":
             continue
-        if (holder, text.raw) in seen:
+        if (owner, text.raw) in seen:
             again.append(text)
-        seen.add((holder, text.raw))
+        seen.add((owner, text.raw))
     if again:
         first = again[0]
         key = first.raw.decode("utf-8", "backslashreplace")[:80]

@@ -35,10 +35,10 @@ CODES = ("functions large", "function large", "function deep")
 def check(context: Context) -> Iterable[Finding]:
     """One finding for size and one for depth: the callers of a function share its cause."""
     for code in CODES:
-        found = [problem for problem in context.graph.problems if problem.code == code]
-        if not found:
+        problems = [problem for problem in context.graph.problems if problem.code == code]
+        if not problems:
             continue
-        worst = max(found, key=lambda problem: problem.found)
+        worst = max(problems, key=lambda problem: problem.found)
         what = "calls go" if code == "function deep" else "expanding makes"
         unit = "functions deep" if code == "function deep" else "nodes and calls"
         where = f"function {worst.where}: " if worst.name else ""
@@ -47,5 +47,5 @@ def check(context: Context) -> Iterable[Finding]:
             {"function": worst.where} if worst.name else {},
             found=worst.found,
             limit=worst.limit,
-            functions=len(found),
+            functions=len(problems),
         )

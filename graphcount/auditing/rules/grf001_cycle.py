@@ -27,7 +27,7 @@ from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
 
 RULE = Rule("GRF001", "cycle", "high")
-SHOWN = 20
+LONGEST = 20
 
 
 def check(context: Context) -> Iterable[Finding]:
@@ -47,9 +47,9 @@ def check(context: Context) -> Iterable[Finding]:
         }
         if not twice.isdisjoint(values):
             continue  # which definition is meant decides whether it is a cycle: GRF002
-        shown = path if len(path) <= SHOWN else [*path[: SHOWN - 1], "...", path[-1]]
+        short = path if len(path) <= LONGEST else [*path[: LONGEST - 1], "...", path[-1]]
         yield RULE.finding(
-            f"{len(path) - 1} nodes form a cycle: {' -> '.join(shown)}",
+            f"{len(path) - 1} nodes form a cycle: {' -> '.join(short)}",
             {"node": path[0]},
             cycle=path[:1000],
             nodes=len(component),

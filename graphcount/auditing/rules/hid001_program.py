@@ -55,12 +55,12 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding a kind and place: strings, lists, unknown fields, tensors, side files."""
     yield from _strings(context)
     yield from _lists(context)
-    for odd in context.strings.unknown:
-        kind = identify(context.files.odd(odd)) if odd.frame else None
+    for field in context.strings.unknown:
+        kind = identify(context.files.field(field)) if field.frame else None
         if kind:
-            where = {"path": context.strings.frame_path(odd.frame), "offset": odd.offset}
+            where = {"path": context.strings.frame_path(field.frame), "offset": field.offset}
             yield RULE.finding(
-                f"unknown field {odd.number} begins as {kind}", where, nbytes=odd.nbytes
+                f"unknown field {field.number} begins as {kind}", where, nbytes=field.nbytes
             )
     if context.deep:
         yield from _tensors(context)
@@ -77,13 +77,13 @@ def _strings(context: Context) -> Iterator[Finding]:
             whole.setdefault(kind, []).append(place)
         elif len(place.raw) >= 64 and (kind := _decoded(place.raw)):
             encoded.setdefault(kind, []).append(place)
-    for found, how in ((whole, "begins as"), (encoded, "decodes to")):
-        for kind, places in found.items():
+    for by_kind, how in ((whole, "begins as"), (encoded, "decodes to")):
+        for kind, places in by_kind.items():
             yield RULE.finding(
                 f"a string {how} {kind}, {len(places[0].raw):,} bytes"
                 f"{and_more(len(places) - 1, 'string')}",
                 context.texts.where(places[0]),
-                severity="medium" if found is encoded else None,
+                severity="medium" if by_kind is encoded else None,
                 nbytes=len(places[0].raw),
                 looks_like=kind,
             )
@@ -169,7 +169,7 @@ def _tensors(context: Context) -> Iterator[Finding]:
 
 
 def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
-    """The payload of a tensor, and what lies behind its last number."""
+    """Look at the data of tensors, and at what lies behind the last element."""
     part = context.files.part(stored)
     if part is None or part.nbytes < SMALLEST_NBYTES:
         return

@@ -35,10 +35,10 @@ SAMPLE_NBYTES = 64 * 1024
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all, about the largest."""
     strings = context.strings
-    large = [odd for odd in strings.unknown if odd.nbytes > LARGE_NBYTES]
+    large = [field for field in strings.unknown if field.nbytes > LARGE_NBYTES]
     if large:
-        largest = max(large, key=lambda odd: odd.nbytes)
-        part = context.files.odd(largest)
+        largest = max(large, key=lambda field: field.nbytes)
+        part = context.files.field(largest)
         bits = entropy(part.read(0, SAMPLE_NBYTES))
         message = strings.message(largest.frame)
         yield RULE.finding(
@@ -46,6 +46,6 @@ def check(context: Context) -> Iterable[Finding]:
             f"{identify(part) or 'something'}, {bits:.1f} bits a byte"
             f"{and_more(len(large) - 1, 'field')}",
             {"path": strings.frame_path(largest.frame), "offset": largest.offset},
-            nbytes=sum(odd.nbytes for odd in large),
+            nbytes=sum(field.nbytes for field in large),
             bits_per_byte=round(bits, 2),
         )

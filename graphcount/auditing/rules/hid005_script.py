@@ -54,9 +54,9 @@ def check(context: Context) -> Iterable[Finding]:
     """One finding for all."""
     hits = list(context.texts.matching(Wanted(SCRIPT, NEEDS), "doc", "value", "name"))
     if hits:
-        place, shown = hits[0]
+        place, match = hits[0]
         yield RULE.finding(
-            f"{shown[:80].decode('utf-8', 'replace')!r}{and_more(len(hits) - 1, 'string')}",
+            f"{match[:80].decode('utf-8', 'replace')!r}{and_more(len(hits) - 1, 'string')}",
             context.texts.where(place),
             strings=len(hits),
         )

@@ -32,7 +32,7 @@ RULE = Rule("OPS006", "opset-mismatch", "medium")
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding an operator."""
-    found: Counter[tuple[str, str, int]] = Counter()
+    counts: Counter[tuple[str, str, int]] = Counter()
     first: dict[tuple[str, str, int], str] = {}
     for use in context.uses:
         if use.opset is None or use.opset < 1:
@@ -40,9 +40,9 @@ def check(context: Context) -> Iterable[Finding]:
         known = schema(*use.key, use.opset)
         if (known is None and versions(*use.key)) or (known is not None and known.withdrawn):
             key = (*use.key, use.opset)
-            found[key] += 1
+            counts[key] += 1
             first.setdefault(key, use.place)
-    for (domain, op_type, opset), count in sorted(found.items()):
+    for (domain, op_type, opset), count in sorted(counts.items()):
         since = versions(domain, op_type)
         known = schema(domain, op_type, opset)
         text = f"was withdrawn in {known.since}" if known else f"came with {since[0].since}"

@@ -68,13 +68,13 @@ def check(context: Context) -> Iterable[Finding]:
                 severity="high",
                 path=text[:LONGEST_PATH],
             )
-    for (domain, op_type), found in blobs.items():
-        nbytes = sum(size for _, size in found)
+    for (domain, op_type), carriers in blobs.items():
+        nbytes = sum(size for _, size in carriers)
         yield RULE.finding(
             f"{domain or 'ai.onnx'}::{op_type} carries compiled code of {nbytes:,} bytes"
-            f" ({len(found)} nodes)",
-            {"node": found[0][0]},
-            nodes=len(found),
+            f" ({len(carriers)} nodes)",
+            {"node": carriers[0][0]},
+            nodes=len(carriers),
             nbytes=nbytes,
         )
 

@@ -39,10 +39,10 @@ def check(context: Context) -> Iterable[Finding]:
         wanted = Wanted(re.compile(pattern.encode()), tuple(start.encode() for start in starts))
         hits = list(context.texts.matching(wanted, "name", "doc", "value", "data"))
         if hits:
-            place, found = hits[0]
-            shown = masked(found.decode("utf-8", "replace"))
+            place, match = hits[0]
+            credential = masked(match.decode("utf-8", "replace"))
             yield RULE.finding(
-                f"{what}: {shown}{and_more(len(hits) - 1, 'string')}",
+                f"{what}: {credential}{and_more(len(hits) - 1, 'string')}",
                 context.texts.where(place),
                 strings=len(hits),
             )

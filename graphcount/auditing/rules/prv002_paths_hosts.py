@@ -60,16 +60,16 @@ PATTERNS = (
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for each kind of thing."""
-    found: dict[str, list[tuple[Place, bytes]]] = {}
+    by_kind: dict[str, list[tuple[Place, bytes]]] = {}
     for what, pattern, needs in PATTERNS:
         wanted = Wanted(re.compile(pattern), needs)
         hits = context.texts.matching(wanted, "name", "doc", "value")
-        found.setdefault(what, []).extend(hits)
-    for what, places in found.items():
+        by_kind.setdefault(what, []).extend(hits)
+    for what, places in by_kind.items():
         if places:
-            place, shown = places[0]
+            place, match = places[0]
             yield RULE.finding(
-                f"{what}: {shown.decode('utf-8', 'replace')}{and_more(len(places) - 1, 'string')}",
+                f"{what}: {match.decode('utf-8', 'replace')}{and_more(len(places) - 1, 'string')}",
                 context.texts.where(place),
                 strings=len(places),
             )

@@ -46,20 +46,20 @@ def check(context: Context) -> Iterable[Finding]:
         wanted = Wanted(re.compile(pattern), needs)
         hits = list(_hits(context, wanted))
         if hits:
-            place, shown = hits[0]
+            place, match = hits[0]
             yield RULE.finding(
-                f"{what} {shown.decode('utf-8', 'replace')}{and_more(len(hits) - 1, 'string')}",
+                f"{what} {match.decode('utf-8', 'replace')}{and_more(len(hits) - 1, 'string')}",
                 context.texts.where(place),
                 strings=len(hits),
             )
 
 
 def _hits(context: Context, wanted: Wanted) -> Iterator[tuple[Place, bytes]]:
-    """What is found where credentials are masked: `user:password@host` is no e-mail address."""
-    for place, found in context.texts.matching(wanted, "name", "doc", "value"):
+    """Yield what stands where credentials are masked: `user:password@host` is no e-mail address."""
+    for place, first in context.texts.matching(wanted, "name", "doc", "value"):
         text = place.raw[:SCANNED_NBYTES].decode("utf-8", "surrogateescape")
         if not may_hold(text):
-            yield place, found
+            yield place, first
             continue
         match = wanted.pattern.search(mask(text).encode("utf-8", "surrogateescape"))
         if match is not None:

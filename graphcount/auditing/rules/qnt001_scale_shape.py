@@ -37,7 +37,7 @@ def check(context: Context) -> Iterable[Finding]:
     places: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for node, op_type, kind, why in mismatches(context.graph, context.shapes):
         places.setdefault((op_type, kind), []).append((node, why))
-    for (op_type, _), found in places.items():
-        node, why = found[0]
-        also = f" ({len(found)} nodes)" if len(found) > 1 else ""
-        yield RULE.finding(f"{op_type} {node!r}: {why}{also}", {"node": node}, nodes=len(found))
+    for (op_type, _), nodes in places.items():
+        node, why = nodes[0]
+        also = f" ({len(nodes)} nodes)" if len(nodes) > 1 else ""
+        yield RULE.finding(f"{op_type} {node!r}: {why}{also}", {"node": node}, nodes=len(nodes))

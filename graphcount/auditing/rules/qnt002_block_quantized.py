@@ -39,15 +39,17 @@ def check(context: Context) -> Iterable[Finding]:
     shapes: ValueShapes | None = context.shapes
     if shapes is None:
         return
-    found = [
+    mismatched = [
         (node.id, why)
         for node in context.graph.operators
         if node.op_type == "MatMulNBits" and (why := _mismatch(shapes.calls(node.id)))
     ]
-    if found:
-        node, why = found[0]
-        also = f" ({len(found)} nodes)" if len(found) > 1 else ""
-        yield RULE.finding(f"MatMulNBits {node!r}: {why}{also}", {"node": node}, nodes=len(found))
+    if mismatched:
+        node, why = mismatched[0]
+        also = f" ({len(mismatched)} nodes)" if len(mismatched) > 1 else ""
+        yield RULE.finding(
+            f"MatMulNBits {node!r}: {why}{also}", {"node": node}, nodes=len(mismatched)
+        )
 
 
 def _mismatch(call: Call) -> str:

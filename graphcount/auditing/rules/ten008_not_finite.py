@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context
-from graphcount.auditing.elements import Facts
+from graphcount.auditing.elements import ElementFacts
 from graphcount.auditing.grouping import about_tensors, and_more, counted
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.report.rows import Finding
@@ -39,9 +39,9 @@ SUBNORMAL_SHARE = 100
 def check(context: Context) -> Iterable[Finding]:
     """One finding for weights, one for what is no weight, one for subnormal numbers."""
     kinds = {row.stored.key: row.verdict.kind for row in context.rows}
-    weights: list[tuple[Stored, Facts]] = []
-    fillers: list[tuple[Stored, Facts]] = []
-    slow: list[tuple[Stored, Facts]] = []
+    weights: list[tuple[Stored, ElementFacts]] = []
+    fillers: list[tuple[Stored, ElementFacts]] = []
+    slow: list[tuple[Stored, ElementFacts]] = []
     for stored in context.stored:
         facts = context.facts.get(stored.key)
         if facts is None:
@@ -62,7 +62,7 @@ def check(context: Context) -> Iterable[Finding]:
         yield about_tensors(RULE, context, tensors, message, severity="info", subnormal=numbers)
 
 
-def _is_mask(facts: Facts, kind: str | None) -> bool:
+def _is_mask(facts: ElementFacts, kind: str | None) -> bool:
     """Infinities of one sign, among 0 and 1 or in a constant: what a mask is made of."""
     one_sign = not (facts.positive_infinite and facts.negative_infinite)
     return not facts.nan and one_sign and (not facts.others or kind in ("constant", "buffer"))
@@ -70,7 +70,7 @@ def _is_mask(facts: Facts, kind: str | None) -> bool:
 
 def _finding(
     context: Context,
-    hits: Sequence[tuple[Stored, Facts]],
+    hits: Sequence[tuple[Stored, ElementFacts]],
     severity: Severity | None,
 ) -> Finding:
     nan = sum(facts.nan for _, facts in hits)

@@ -51,13 +51,13 @@ def check(context: Context) -> Iterable[Finding]:
         saved = sum(group[0].nbytes * (len(group) - 1) for group in same)
         whole = sum(stored.nbytes for stored in context.stored) or 1
         first = max(same, key=lambda group: group[0].nbytes)
-        shown = ", ".join(names(first)[:3])
+        largest = ", ".join(names(first)[:3])
         yield about_tensors(
             RULE,
             context,
             first,
             f"{counted(sum(map(len, same)), 'tensor')} in {counted(len(same), 'group')} of the "
-            f"same data, {saved:,} bytes more than needed; largest {shown}",
+            f"same data, {saved:,} bytes more than needed; largest {largest}",
             severity="low" if saved * NOTABLE_SHARE >= whole else None,
             nbytes=saved,
             groups=[names(group) for group in same[:LISTED]],

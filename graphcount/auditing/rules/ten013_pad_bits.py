@@ -31,7 +31,7 @@ RULE = Rule("TEN013", "pad-bits", "low", reads_payload=True)
 
 def check(context: Context) -> Iterable[Finding]:
     """One finding for all tensors."""
-    odd = []
+    padded = []
     for stored in context.stored:
         tensor = stored.tensor
         if tensor is None or tensor.dtype is None or tensor.dtype.bits not in (2, 4, 6):
@@ -41,8 +41,8 @@ def check(context: Context) -> Iterable[Finding]:
         part = context.files.part(stored) if used and as_bytes and not stored.problems else None
         last = part.read(part.nbytes - 1, 1) if part is not None else b""
         if last and last[0] >> used:
-            odd.append(stored)
-    if odd:
-        first = odd[0].name or UNNAMED
-        more = and_more(len(odd) - 1, "tensor")
-        yield about_tensors(RULE, context, odd, f"{first}: pad bits are not zero{more}")
+            padded.append(stored)
+    if padded:
+        first = padded[0].name or UNNAMED
+        more = and_more(len(padded) - 1, "tensor")
+        yield about_tensors(RULE, context, padded, f"{first}: pad bits are not zero{more}")

@@ -83,7 +83,7 @@ class PostDominators:
     def only_through(self, gate: str, nodes: Iterable[str]) -> set[str]:
         """Those of some nodes from which every path to the output passes `gate`."""
         inside: dict[str, bool] = {gate: True}
-        found = set()
+        inside_only = set()
         for node in nodes:
             path = []
             at: str | None = node
@@ -93,8 +93,8 @@ class PostDominators:
             passes = inside[at] if at is not None else False
             inside.update(dict.fromkeys(path, passes))
             if passes and node in self.parent:
-                found.add(node)
-        return found
+                inside_only.add(node)
+        return inside_only
 
 
 def _elsewhere(use: Use, taken: str) -> bool:

@@ -59,7 +59,7 @@ class Evidence:
         self.context = context
         self.flow = flow
         self.rows: dict[str, Row] = {
-            holder: row for row in context.rows for holder in row.tensor.holders
+            node: row for row in context.rows for node in row.tensor.holders
         }
         self._compared: dict[str, Sequence[float] | None] = {}
 
@@ -120,7 +120,7 @@ class Evidence:
     def _read_compared(self, atom: str) -> Sequence[float] | None:
         if "compares" not in self.flow.operator(atom).traits:
             return None if self.flow.op(atom) in STEPS else ()
-        found: list[float] = []
+        read: list[float] = []
         constants = [
             node for node in self.flow.graph.producers(atom) if node not in self.flow.values
         ]
@@ -132,8 +132,8 @@ class Evidence:
             numbers = self.numbers(node)
             if numbers is not None and _is_counting(numbers):
                 return None
-            found += list(numbers or ())[:64]
-        return found
+            read += list(numbers or ())[:64]
+        return read
 
     def _is_pattern(self, node: str) -> bool:
         """Whether a constant holds several different numbers that are no positions."""
@@ -150,12 +150,12 @@ class Evidence:
         nodes = tuple(nodes)
         if any(node in self.flow.values for node in nodes):
             return None
-        found: list[float] = []
+        read: list[float] = []
         for node in self.flow.cone(nodes):
             row = self.rows.get(node)
             if row is not None and row.verdict.role not in ("shape", "axes"):
-                found += list(self.numbers(node) or ())[:4096]
-        return tuple(found)
+                read += list(self.numbers(node) or ())[:4096]
+        return tuple(read)
 
 
 def _is_counting(numbers: Sequence[float]) -> bool:

@@ -95,7 +95,7 @@ class _Judge:
             for select in selects
             if select.predicate in telling and self.decides_samples(select)
         ]
-        found: dict[tuple[str, ...], Branch] = {}
+        by_trigger: dict[tuple[str, ...], Branch] = {}
         taken = {select.node: self.flow.branches(select.node) for select in likely}
         for output in [output.id for output in self.flow.graph.outputs] if likely else ():
             cuts: dict[frozenset[tuple[str, str]], PostDominators] = {}
@@ -109,10 +109,10 @@ class _Judge:
                 if branch is not None:
                     last[branch.trigger.atoms] = branch
             for atoms, branch in last.items():
-                before = found.get(atoms)
+                before = by_trigger.get(atoms)
                 outputs = (*before.outputs, *branch.outputs) if before else branch.outputs
-                found[atoms] = (before or branch)._replace(outputs=outputs)
-        return list(found.values())
+                by_trigger[atoms] = (before or branch)._replace(outputs=outputs)
+        return list(by_trigger.values())
 
     def trigger(self, select: Select) -> Trigger:
         """What a choice's predicate looks at."""

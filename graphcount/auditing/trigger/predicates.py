@@ -32,13 +32,13 @@ def find_predicates(flow: Flow) -> tuple[set[str], set[str]]:
     atoms = {node for node in shallow if _is_atom(flow, node)}
     if not atoms:
         return set(), set()
-    states = {state for found in flow.back.values() for state in found} & shallow
+    states = {state for fed in flow.back.values() for state in fed} & shallow
     for _ in range(MAX_ROUNDS):
         predicates = _propagated(flow, shallow, atoms, states)
         wrong = {
             state
-            for producer, found in flow.back.items()
-            for state in found
+            for producer, fed in flow.back.items()
+            for state in fed
             if state in states and producer in flow.values and producer not in predicates
         }
         if not wrong:
@@ -66,19 +66,19 @@ def _is_atom(flow: Flow, node: str) -> bool:
 
 
 def _propagated(flow: Flow, shallow: set[str], atoms: set[str], states: set[str]) -> set[str]:
-    found: set[str] = set()
+    predicates: set[str] = set()
     for node in flow.order:
         if node not in shallow:
             continue
-        if node in atoms or (node in states and _fed_by(flow, node, found)):
-            found.add(node)
+        if node in atoms or (node in states and _fed_by(flow, node, predicates)):
+            predicates.add(node)
         elif flow.nodes[node].kind == "input":
             sources = flow.graph.producers(node)
-            if sources and all(source in found for source in sources) and node not in states:
-                found.add(node)
-        elif _passes_on(flow.operator(node)) and _fed_by(flow, node, found):
-            found.add(node)
-    return found
+            if sources and all(source in predicates for source in sources) and node not in states:
+                predicates.add(node)
+        elif _passes_on(flow.operator(node)) and _fed_by(flow, node, predicates):
+            predicates.add(node)
+    return predicates
 
 
 def _passes_on(operator: Operator) -> bool:
@@ -89,7 +89,7 @@ def _passes_on(operator: Operator) -> bool:
     return operator is not UNKNOWN and (not operator.multiplies or operator.family == "einsum")
 
 
-def _fed_by(flow: Flow, node: str, found: set[str]) -> bool:
+def _fed_by(flow: Flow, node: str, predicates: set[str]) -> bool:
     """Whether only predicates and constants decide a node; of a state, where it begins."""
     if flow.operator(node).is_control_flow:
         sources: Sequence[str] = list(flow.results(node).values())
@@ -102,5 +102,5 @@ def _fed_by(flow: Flow, node: str, found: set[str]) -> bool:
         sources = flow.graph.producers(node)
     deciding = [source for source in sources if source in flow.values]
     if flow.nodes[node].kind == "input":  # a state: its beginning may be a constant
-        return all(source in found for source in deciding)
-    return bool(deciding) and all(source in found for source in deciding)
+        return all(source in predicates for source in deciding)
+    return bool(deciding) and all(source in predicates for source in deciding)
