@@ -49,10 +49,10 @@ class Context:
         file: The model that was read.
         graph: Its graph: subgraphs and functions included.
         deep: Rules may read tensor data.
-        whole_files_nbytes: Bytes of whole side files that a deep audit may read, all together.
+        whole_files_nbytes: Bytes of whole external data files that may be read, all together.
         limits: What the file may ask of us.
         progress: Told what is being done when it takes long.
-        files: The model file and its side files, for reads by position.
+        files: The model file and its external data files, for reads by position.
         values: Numbers of small tensors.
     """
 
@@ -173,7 +173,7 @@ class Context:
 
     @cached_property
     def external(self) -> tuple[External, ...]:
-        """Tensors that lie in side files, with where that is (parts of sparse ones too)."""
+        """Tensors that lie in external data files, and where (parts of sparse ones too)."""
         external = []
         looked_at: dict[str, ExternalData] = {}
         way = Way(self.file.path)
@@ -188,8 +188,8 @@ class Context:
         return tuple(external)
 
     @cached_property
-    def side_files(self) -> Mapping[str, list[External]]:
-        """Tensors by the side file they lie in; files that must not be touched are left out."""
+    def external_files(self) -> Mapping[str, list[External]]:
+        """Tensors by the external data file they lie in; files not to be touched are left out."""
         by_path: defaultdict[str, list[External]] = defaultdict(list)
         for external in self.external:
             if external.data.path is not None:

@@ -80,7 +80,7 @@ class ElementFacts(NamedTuple):
 
 
 def digest_of(data: bytes) -> bytes:
-    """`ElementFacts.digest` of a tensor that holds these bytes."""
+    """Return `ElementFacts.digest` of a tensor that holds these bytes."""
     return hashlib.blake2b(data, digest_size=DIGEST_NBYTES).digest()
 
 
@@ -97,7 +97,7 @@ class Scanned(NamedTuple):
 
 
 def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> Scanned:
-    """One pass over the numbers of all sound tensors (values of sparse ones)."""
+    """Return what one pass over all sound tensors (values of sparse ones) says."""
     readable = [item for item in stored if dense_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
     by_key: dict[int, ElementFacts] = {}
@@ -127,7 +127,7 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
 
 
 def _content(stored: Stored) -> Hashable:
-    """What tensors of the same numbers share and is known without reading; None for nothing.
+    """Return what tensors of the same data share and is known unread; None for nothing.
 
     Models hold thousands of scalars, most of them equal.
     """
@@ -240,7 +240,7 @@ def _is_other(word: int, layout: Layout) -> bool:
 
 
 def entropy(data: bytes) -> float:
-    """Bits of information a byte: 8 for noise, encrypted or compressed data; 0 for a constant."""
+    """Return bits of information a byte: 8 for noise or compressed data; 0 for a constant."""
     from collections import Counter
     from math import log2
 

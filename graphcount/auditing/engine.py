@@ -82,7 +82,7 @@ def audit(
 
 
 def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
-    """Findings of one rule, and whether it came to its end; a failing rule is a finding too."""
+    """Return the findings of a rule, and whether it came to its end; that it failed is one, too."""
     findings: list[Finding] = []
     more = 0
     try:

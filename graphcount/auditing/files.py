@@ -32,7 +32,7 @@ class Files:
         self.reader = TensorReader(model.path, opening, MOST_PIECES)
 
     def part(self, stored: Stored) -> Part | None:
-        """Bytes of a tensor (the values of a sparse one), or None when they are not to be had."""
+        """Return the bytes of a tensor (the values of a sparse one); None if it has none."""
         tensor = dense_of(stored)
         try:
             return self.reader.part(tensor, located(stored)) if tensor is not None else None
@@ -42,11 +42,11 @@ class Files:
             return None
 
     def whole(self, data: ExternalData) -> Part | None:
-        """A whole external data file, or None when it must not be read."""
+        """Return a whole external data file, or None when it must not be read."""
         return self.reader.external_file(data)
 
     def field(self, field: UnexpectedField) -> Part:
-        """Content of a field that should not be there."""
+        """Return the content of a field that should not be there."""
         thin = self._thin
         if thin is None or field.at < 0:
             return Part(self.reader.model_bytes, field.offset, field.nbytes)
@@ -58,22 +58,22 @@ class Files:
 
 
 def dense_of(stored: Stored) -> Tensor | None:
-    """The dense tensor that holds the data of a stored one: the values of a sparse one."""
+    """Return the dense tensor that holds the data of a stored one: the values of a sparse one."""
     return stored.sparse.values if stored.sparse is not None else stored.tensor
 
 
 def located(stored: Stored) -> ExternalData | None:
-    """The external data of `dense_of`, as far as it is known already."""
+    """Return the external data of `dense_of`, as far as it is known already."""
     return stored.external if stored.sparse is None else None
 
 
 def is_fatal(error: UnreadError) -> bool:
-    """Whether an audit ends here: files change, or data that it was asked to read is gone."""
+    """Return whether an audit ends here: files change, or data that it has to read is gone."""
     return error.cause in ("changed", "unkept")
 
 
 def in_too_many_pieces(stored: Stored) -> bool:
-    """Whether the data of a tensor is not read because it lies in too many pieces."""
+    """Return whether the data of a tensor is not read because it lies in too many pieces."""
     tensor = dense_of(stored)
     return tensor is not None and any(
         field.occurrences > MOST_PIECES and field.data is None

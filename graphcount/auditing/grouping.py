@@ -21,24 +21,24 @@ MATTERS_NBYTES = 1024
 
 
 def place(context: Context, stored: Stored) -> dict[str, object]:
-    """Where a tensor stands: its name, its path in the file, its byte."""
+    """Return where a tensor stands: its name, its path in the file, its byte."""
     frame = context.strings.frames_at([stored.key]).get(stored.key)
     path = context.strings.frame_path(frame) if frame is not None else ""
     return {"tensor": stored.name or UNNAMED, "path": path, "offset": stored.key}
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 tensor`, `12 tensors`."""
+    """Return `1 tensor`, `12 tensors`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def and_more(number: int, noun: str) -> str:
-    """What follows the first of several things: `; and 11 more tensors`."""
+    """Return what follows the first of several things: `; and 11 more tensors`."""
     return f"; and {counted(number, f'more {noun}')}" if number else ""
 
 
 def names(tensors: Iterable[Stored]) -> list[str]:
-    """The first different names, for evidence."""
+    """Return the first different names, for evidence."""
     return list(dict.fromkeys(stored.name or UNNAMED for stored in tensors))[:LISTED]
 
 
@@ -51,7 +51,7 @@ def about_tensors(
     severity: Severity | None = None,
     **evidence: object,
 ) -> Finding:
-    """A finding about one or more tensors: the place is that of the first."""
+    """Return a finding about one or more tensors: the place is that of the first."""
     return rule.finding(
         message,
         place(context, tensors[0]),
@@ -63,7 +63,7 @@ def about_tensors(
 
 
 def tensor_findings(rule: Rule, context: Context) -> Iterator[Finding]:
-    """One finding for all tensors that have the rule's problem."""
+    """Yield one finding for all tensors that have the rule's problem."""
     hits = [
         (stored, problem)
         for stored in context.stored
@@ -86,7 +86,7 @@ def external_findings(
     per_location: bool = False,
     severity: Severity | None = None,
 ) -> Iterator[Finding]:
-    """One finding for all external tensors that have the rule's problem.
+    """Yield one finding for all external tensors that have the rule's problem.
 
     Args:
         rule: The rule.

@@ -55,12 +55,12 @@ _MAGIC = re.compile(
 
 
 def likely(head: bytes) -> bool:
-    """Whether bytes begin with a magic number at all: a quick look before `identify`."""
+    """Return whether bytes begin with a magic number at all: a quick look before `identify`."""
     return _MAGIC.match(head) is not None
 
 
 def identify(content: Readable) -> str | None:
-    """What the bytes begin as, or None for nothing known."""
+    """Return what the bytes begin as, or None for nothing known."""
     head = content.read(0, HEAD)
     if len(head) < 8 or not likely(head):
         return None
@@ -99,7 +99,7 @@ MOST_ARCHITECTURES = 30
 
 
 def _fat(head: bytes, content: Readable) -> bool:
-    """A universal Mach-O: a table of architectures, each a range of the bytes behind it."""
+    """Return whether it is a universal Mach-O: architectures, each a range of what is behind."""
     entry = FAT.get(head[:4])
     count = int.from_bytes(head[4:8], "big")
     if entry is None or not 1 <= count <= MOST_ARCHITECTURES:
@@ -131,7 +131,7 @@ def _wasm(head: bytes, content: Readable) -> bool:
 
 
 def _zip(head: bytes, content: Readable) -> bool:
-    """A local file header, and the end of a directory that lies inside the bytes."""
+    """Return whether a local header comes first, and a directory's end lies inside the bytes."""
     if head[:4] != b"PK\x03\x04" or len(head) < 30:
         return False
     fields: tuple[int, ...] = struct.unpack("<HHHHHIIIHH", head[4:30])
@@ -180,7 +180,7 @@ def _rar(head: bytes, content: Readable) -> bool:
 
 
 def _pickle(head: bytes, content: Readable) -> bool:
-    """Opcodes up to STOP, followed by name only: `pickletools` never builds an object."""
+    """Return whether opcodes lead to STOP, by their names: `pickletools` builds no object."""
     binary = head[0] == 0x80 and 2 <= head[1] <= 5
     if not binary and not re.match(rb"(?:\(|[\])}]q?)*c[\w.]{1,80}\n[\w.]{1,80}\n", head):
         return False
@@ -204,7 +204,7 @@ def _pickle(head: bytes, content: Readable) -> bool:
 
 
 def _fits_stack(opcode: pickletools.OpcodeInfo, marks: list[bool]) -> bool:
-    """Whether the stack has what an opcode takes; leaves what it puts there."""
+    """Return whether the stack has what an opcode takes; leave what it puts there."""
     import pickletools
 
     takes = opcode.stack_before

@@ -27,8 +27,8 @@ class Rule(NamedTuple):
         id: Family and number: `EXT002`.
         name: Kebab-case name: `external-data-traversal`.
         severity: Of its findings, unless a finding says otherwise.
-        reads_payload: It reads the numbers of tensors or the bytes of side files, so it runs only
-            in a deep audit.
+        reads_payload: It reads the numbers of tensors or the bytes of external data files, so it
+            runs only in a deep audit.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Rule(NamedTuple):
         severity: Severity | None = None,
         **evidence: object,
     ) -> Finding:
-        """A finding of this rule.
+        """Return a finding of this rule.
 
         Args:
             message: What is wrong, one sentence without a full stop; names as they are in the
@@ -87,7 +87,7 @@ class RuleModule(Protocol):
 
 
 def info(module: ModuleType | RuleModule) -> RuleInfo:
-    """What formats and `graphcount rules` say of a rule: its first line, and the whole text."""
+    """Return what formats and `graphcount rules` say of a rule: its first line, the whole text."""
     rule: Rule = module.RULE
     text = (module.__doc__ or "").strip()
     summary = text.split("\n", 1)[0].rstrip(".")
@@ -98,7 +98,7 @@ def info(module: ModuleType | RuleModule) -> RuleInfo:
 
 
 def sections(text: str) -> dict[str, str]:
-    """The sections of a rule's docstring by heading; see `HEADINGS`."""
+    """Return the sections of a rule's docstring by heading; see `HEADINGS`."""
     parts = re.split(rf"^({'|'.join(HEADINGS)}):\s*$", text, flags=re.MULTILINE)
     return {
         heading: re.sub(r"^ {4}", "", body, flags=re.MULTILINE).strip()

@@ -105,7 +105,7 @@ class Texts:
                     yield Place(kind, *joined.firsts[number]), match.group()
 
     def unsearched_nbytes(self, *kinds: str) -> int:
-        """Bytes of text beyond what is searched for patterns."""
+        """Return bytes of text beyond what is searched for patterns."""
         total = 0
         for kind in kinds:
             size = sum(min(len(raw), SCANNED_NBYTES) for raw in self._distinct.get(kind, ()))
@@ -129,5 +129,5 @@ class Texts:
         return joined
 
     def where(self, place: Place) -> dict[str, object]:
-        """The place of a finding: path in the file and byte offset."""
+        """Return the place of a finding: path in the file and byte offset."""
         return {"path": self.strings.path(place.at), "offset": self.strings.offset(place.at)}

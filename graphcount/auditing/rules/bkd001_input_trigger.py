@@ -37,7 +37,7 @@ LONGEST = 12
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a trigger."""
+    """Yield one finding a trigger."""
     for branch in find_branches(context):
         select = branch.select
         path, output = " -> ".join(_shortened(branch.path)), branch.outputs[0]

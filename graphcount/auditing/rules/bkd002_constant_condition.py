@@ -27,7 +27,7 @@ RULE = Rule("BKD002", "constant-condition", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     graph, shapes = context.graph, context.shapes
     decided = []
     for node in graph.operators:

@@ -27,7 +27,7 @@ RULE = Rule("BKD003", "independent-output", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for outputs, one for inputs."""
+    """Yield one finding for outputs, one for inputs."""
     graph = context.graph
     outputs = [output for output in graph.outputs if graph.operands(output.id)]
     if graph.inputs and outputs:

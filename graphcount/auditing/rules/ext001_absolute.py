@@ -30,5 +30,5 @@ RULE = Rule("EXT001", "external-data-absolute", "critical")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a location."""
+    """Yield one finding a location."""
     return external_findings(RULE, context, per_location=True)

@@ -31,6 +31,6 @@ RULE = Rule("EXT003", "external-data-link", "critical")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Links out, one finding each, and links inside, one for all."""
+    """Yield links out, one finding each, and links inside, one for all."""
     yield from external_findings(RULE, context, per_location=True)
     yield from external_findings(RULE, context, notes=True, severity="info")

@@ -30,5 +30,5 @@ RULE = Rule("EXT007", "external-data-beyond-end", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Tensors whose external data has this problem."""
+    """Yield a finding for tensors whose external data has this problem."""
     return external_findings(RULE, context)

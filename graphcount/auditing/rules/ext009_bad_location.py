@@ -31,5 +31,5 @@ RULE = Rule("EXT009", "external-data-bad-location", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a location."""
+    """Yield one finding a location."""
     return external_findings(RULE, context, per_location=True)

@@ -35,10 +35,10 @@ SHA1_DIGITS = 40
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for each file whose digest differs, one for what is no digest or not compared."""
+    """Yield one finding for each file whose digest differs, one for what cannot be compared."""
     left = context.whole_files_nbytes
     passed_over = []
-    for tensors in context.side_files.values():
+    for tensors in context.external_files.values():
         stated = _stated(tensors)
         nbytes = tensors[0].data.nbytes or 0
         if stated and nbytes > left:
@@ -52,7 +52,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _stated(tensors: Iterable[External]) -> dict[str, External]:
-    """The different digests that are stated for a file, each with the first tensor that does."""
+    """Return the different digests stated for a file, each with the first tensor that does."""
     stated: dict[str, External] = {}
     for external in tensors:
         text = (external.data.checksum or "").lower()

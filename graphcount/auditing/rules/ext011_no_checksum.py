@@ -27,7 +27,7 @@ RULE = Rule("EXT011", "external-data-no-checksum", "info")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all."""
+    """Yield one finding for all."""
     readable = [external for external in context.external if external.data.path is not None]
     bare = [external for external in readable if external.data.checksum is None]
     if bare:

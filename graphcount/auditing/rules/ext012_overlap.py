@@ -35,8 +35,8 @@ Pair: TypeAlias = "tuple[Used, Used]"
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """At most two findings a file: ranges that overlap, ranges that are the same."""
-    for tensors in context.side_files.values():
+    """Yield at most two findings a file: ranges that overlap, ranges that are the same."""
+    for tensors in context.external_files.values():
         sound = [(*external.range, external) for external in tensors if not external.data.problems]
         partly: list[Pair] = []
         same: list[Pair] = []

@@ -31,6 +31,6 @@ RULE = Rule("EXT013", "external-data-keys", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Keys given twice, and unknown ones."""
+    """Yield keys given twice, and unknown ones."""
     yield from external_findings(RULE, context)
     yield from external_findings(RULE, context, notes=True, severity="medium")

@@ -32,8 +32,8 @@ ALIGNMENT_NBYTES = 64 * 1024
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a file."""
-    for tensors in context.side_files.values():
+    """Yield one finding a file."""
+    for tensors in context.external_files.values():
         size = tensors[0].data.nbytes or 0
         if any(external.data.problems for external in tensors):
             continue  # its ranges are not known

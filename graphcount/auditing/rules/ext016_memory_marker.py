@@ -29,5 +29,5 @@ RULE = Rule("EXT016", "external-data-memory-marker", "critical")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a location."""
+    """Yield one finding a location."""
     return external_findings(RULE, context, per_location=True)

@@ -36,7 +36,7 @@ INITIALIZER = 5
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all."""
+    """Yield one finding for all."""
     if not context.external:
         return
     strings = context.strings

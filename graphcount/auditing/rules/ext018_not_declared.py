@@ -27,5 +27,5 @@ RULE = Rule("EXT018", "external-data-not-declared", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors."""
+    """Yield one finding for all tensors."""
     return tensor_findings(RULE, context)

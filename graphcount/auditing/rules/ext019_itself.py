@@ -29,5 +29,5 @@ RULE = Rule("EXT019", "external-data-itself", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Tensors whose external data has this problem."""
+    """Yield a finding for tensors whose external data has this problem."""
     return external_findings(RULE, context, notes=True)

@@ -28,5 +28,5 @@ RULE = Rule("FMT001", "not-onnx", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Nothing: the error itself tells it."""
+    """Yield nothing: the error itself says it."""
     return ()

@@ -32,7 +32,7 @@ RULE = Rule("FMT002", "damaged", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Messages that counting does not need and that cannot be read."""
+    """Yield messages that counting does not need and that cannot be read."""
     broken = [field for field in context.strings.broken if field.rule == RULE.id]
     if broken:
         first = broken[0]

@@ -29,7 +29,7 @@ RULE = Rule("FMT003", "nested-too-deep", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Messages that counting does not follow."""
+    """Yield messages that counting does not follow."""
     deep = [field for field in context.strings.broken if field.rule == RULE.id]
     if deep:
         path = context.strings.frame_path(deep[0].frame)

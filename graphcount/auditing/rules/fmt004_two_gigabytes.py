@@ -34,7 +34,7 @@ PROTOBUF_NBYTES = 2**31 - 1
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """The size of the file."""
+    """Yield a finding where the file is too large."""
     size = context.file.file_nbytes
     if context.file.format == "onnx" and size > PROTOBUF_NBYTES:
         yield RULE.finding(

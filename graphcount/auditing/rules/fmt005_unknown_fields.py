@@ -32,7 +32,7 @@ SMALL_NBYTES = 64
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all of them."""
+    """Yield one finding for all of them."""
     strings = context.strings
     if not strings.unknown:
         return

@@ -28,7 +28,7 @@ RULE = Rule("FMT006", "appended-payload", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Fields of the model itself; HID001 looks everywhere else."""
+    """Yield fields of the model itself; HID001 looks everywhere else."""
     for field in context.strings.unknown:
         kind = identify(context.files.field(field)) if field.frame == 0 else None
         if kind:

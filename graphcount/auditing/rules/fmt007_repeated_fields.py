@@ -31,7 +31,7 @@ RULE = Rule("FMT007", "repeated-fields", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for graphs, one for everything else."""
+    """Yield one finding for graphs, one for everything else."""
     strings = context.strings
     hits = {
         field.offset: (

@@ -31,7 +31,7 @@ RULE = Rule("FMT009", "not-utf8", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all strings."""
+    """Yield one finding for all strings."""
     bad = [
         place for place in context.texts.unexpected("name", "doc", "value") if not _valid(place.raw)
     ]

@@ -26,5 +26,5 @@ RULE = Rule("FMT011", "not-a-file", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Nothing: the error itself tells it."""
+    """Yield nothing: the error itself says it."""
     return ()

@@ -32,7 +32,7 @@ RULE = Rule("FMT012", "duplicate-metadata-keys", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all of them."""
+    """Yield one finding for all of them."""
     strings = context.strings
     seen: set[tuple[int, bytes]] = set()
     again = []

@@ -32,7 +32,7 @@ RULE = Rule("FUN001", "recursion", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a circle of functions."""
+    """Yield one finding a circle of functions."""
     if all(problem.code != "function recursive" for problem in context.graph.problems):
         return
     graph = call_graph(by_id(context.proto.functions)[0])

@@ -32,7 +32,7 @@ RULE = Rule("FUN002", "shadowed-operator", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a function."""
+    """Yield one finding a function."""
     for key, function in by_id(context.proto.functions)[0].items():
         domain, name, _ = key
         if versions(domain, name):

@@ -29,7 +29,7 @@ RULE = Rule("FUN003", "duplicate-function", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a function."""
+    """Yield one finding a function."""
     again: dict[str, int] = {}
     for problem in context.graph.problems:
         if problem.code == "function twice":

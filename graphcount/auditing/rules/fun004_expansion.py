@@ -33,7 +33,7 @@ CODES = ("functions large", "function large", "function deep")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for size and one for depth: the callers of a function share its cause."""
+    """Yield one finding for size and one for depth: the callers of a function share its cause."""
     for code in CODES:
         problems = [problem for problem in context.graph.problems if problem.code == code]
         if not problems:

@@ -29,7 +29,7 @@ RULE = Rule("FUN005", "unused-function", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     functions = by_id(context.proto.functions)[0]
     called = {
         (node.domain, node.op_type, node.overload)

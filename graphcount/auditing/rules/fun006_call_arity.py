@@ -31,7 +31,7 @@ RULE = Rule("FUN006", "call-arity", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a function, with its first call that does not fit."""
+    """Yield one finding a function, with its first call that does not fit."""
     functions = by_id(context.proto.functions)[0]
     wrong: dict[tuple[str, str], list[str]] = {}
     if functions:

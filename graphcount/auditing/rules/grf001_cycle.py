@@ -31,7 +31,7 @@ LONGEST = 20
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a strongly connected component."""
+    """Yield one finding a strongly connected component."""
     graph = context.graph
     if not graph.cyclic:
         return

@@ -30,7 +30,7 @@ RULE = Rule("GRF002", "duplicate-value", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a name; two initializers of one name are TEN010."""
+    """Yield one finding a name; two initializers of one name are TEN010."""
     places: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for problem in context.graph.problems:
         if problem.code == "value twice" and set(problem.kinds) != {"initializer"}:

@@ -30,7 +30,7 @@ RULE = Rule("GRF003", "missing-input", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a name, with the nodes that read it."""
+    """Yield one finding a name, with the nodes that read it."""
     readers: dict[str, list[str]] = {}
     nodes = context.graph.nodes
     for problem in context.graph.problems:

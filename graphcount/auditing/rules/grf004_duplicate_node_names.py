@@ -30,7 +30,7 @@ RULE = Rule("GRF004", "duplicate-node-names", "info")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     shared = {
         (body.label, name): times
         for body in context.bodies

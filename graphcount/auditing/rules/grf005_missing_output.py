@@ -28,7 +28,7 @@ RULE = Rule("GRF005", "missing-output", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an output."""
+    """Yield one finding an output."""
     nodes = context.graph.nodes
     for problem in context.graph.problems:
         if problem.code != "value undefined":

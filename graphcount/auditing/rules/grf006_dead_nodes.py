@@ -29,7 +29,7 @@ RULE = Rule("GRF006", "dead-nodes", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model; silent where a missing output is the cause."""
+    """Yield one finding a model; silent where a missing output is the cause."""
     graph = context.graph
     if any(not graph.operands(output.id) for output in graph.outputs):
         return

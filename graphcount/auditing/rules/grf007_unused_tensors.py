@@ -28,7 +28,7 @@ RULE = Rule("GRF007", "unused-tensors", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     nbytes, total, tensors = dead_nbytes(context.rows, used=False)
     if tensors:
         share = nbytes / total if total else 0.0

@@ -30,7 +30,7 @@ RULE = Rule("GRF008", "overridable-weights", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     if context.proto.ir_version < 4:
         return
     inputs = {info.name for info in context.proto.graph.inputs}

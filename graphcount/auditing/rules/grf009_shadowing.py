@@ -30,7 +30,7 @@ RULE = Rule("GRF009", "shadowing", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a body, with the names."""
+    """Yield one finding a body, with the names."""
     for body in context.bodies:
         if body.parent is None:
             continue

@@ -25,7 +25,7 @@ RULE = Rule("GRF010", "empty-graph", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """At most one finding."""
+    """Yield at most one finding."""
     graph = context.proto.graph
     missing = [
         name for name, there in (("nodes", graph.nodes), ("outputs", graph.outputs)) if not there

@@ -30,7 +30,7 @@ RULE = Rule("GRF012", "unsorted", "low")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model; a cycle is GRF001."""
+    """Yield one finding a model; a cycle is GRF001."""
     if context.graph.cyclic:
         return
     early = [early for body in context.bodies for early in _early(body)]

@@ -29,7 +29,7 @@ RULE = Rule("GRF013", "negative-input-dimension", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model, with the values."""
+    """Yield one finding a model, with the values."""
     graph = context.proto.graph
     wrong = [
         info

@@ -31,7 +31,7 @@ RULE = Rule("GRF014", "declared-shape", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model: the first contradiction in graph order, and how many values."""
+    """Yield one finding a model: the first contradiction in graph order, and how many values."""
     conflicts = context.shapes.conflicts if context.shapes else ()
     values = dict.fromkeys((conflict.node, conflict.value) for conflict in conflicts)
     if conflicts:

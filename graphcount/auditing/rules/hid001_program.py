@@ -52,7 +52,7 @@ FORMS = {"float": "f", "int": "BIq"}
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a kind and place: strings, lists, unknown fields, tensors, side files."""
+    """Yield one finding a kind and place: strings, lists, unknown fields, tensors, files."""
     yield from _strings(context)
     yield from _lists(context)
     for field in context.strings.unknown:
@@ -64,7 +64,7 @@ def check(context: Context) -> Iterable[Finding]:
             )
     if context.deep:
         yield from _tensors(context)
-        yield from _side_files(context)
+        yield from _external_files(context)
 
 
 def _strings(context: Context) -> Iterator[Finding]:
@@ -90,7 +90,7 @@ def _strings(context: Context) -> Iterator[Finding]:
 
 
 def _decoded(raw: bytes) -> str | None:
-    """What a long base64 run in a string decodes to."""
+    """Return what a long base64 run in a string decodes to."""
     match = BASE64.search(raw[:SCANNED_NBYTES])
     if match is None:
         return None
@@ -124,7 +124,7 @@ def _lists(context: Context) -> Iterator[Finding]:
 
 
 def _attributes(context: Context) -> Iterator[tuple[str, Attribute]]:
-    """Every attribute of the file, with the node (or the function whose default it is)."""
+    """Yield every attribute of the file, with the node (or the function whose default it is)."""
     for function in context.proto.functions:
         for attribute in function.attribute_protos:
             yield f"function:{function.domain}:{function.name}", attribute
@@ -135,7 +135,7 @@ def _attributes(context: Context) -> Iterator[tuple[str, Attribute]]:
 
 
 def _packed(values: Sequence[object], code: str) -> bytes:
-    """Numbers as bytes; empty where one of them does not fit."""
+    """Return numbers as bytes; empty where one of them does not fit."""
     try:
         return struct.pack(f"<{len(values)}{code}", *values)
     except struct.error:
@@ -144,7 +144,7 @@ def _packed(values: Sequence[object], code: str) -> bytes:
 
 def _tensors(context: Context) -> Iterator[Finding]:
     hits = []
-    known: dict[Hashable, str | None] = {}  # many tensors may name the same bytes of a side file
+    known: dict[Hashable, str | None] = {}  # many tensors may name the same bytes of a file
     for stored in context.stored:
         shared = stored.external.path if stored.external and not stored.sparse else None
         for part in _beginnings(context, stored):
@@ -181,8 +181,8 @@ def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
 SMALLEST_NBYTES = 32
 
 
-def _side_files(context: Context) -> Iterator[Finding]:
-    for tensors in context.side_files.values():
+def _external_files(context: Context) -> Iterator[Finding]:
+    for tensors in context.external_files.values():
         whole = context.files.whole(tensors[0].data)
         owned = any(external.data.offset == 0 for external in tensors)
         kind = identify(whole) if whole and not owned else None

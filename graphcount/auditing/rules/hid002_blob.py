@@ -38,7 +38,7 @@ VARIETY = 12
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for large text, one for blobs."""
+    """Yield one finding for large text, one for blobs."""
     texts = context.texts
     large = [
         (len(p.raw), texts.where(p))
@@ -74,7 +74,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _blobs(texts: Texts) -> Iterator[tuple[Place, bytes]]:
-    """Strings with a run that is no filler, with the first one."""
+    """Return the strings with a run that is no filler, each with its first one."""
     left = SEARCHED_NBYTES
     for place in texts.distinct("name", "doc", "value", that=lambda raw: len(raw) > 1024):
         raw = place.raw[: min(SCANNED_NBYTES, left)]

@@ -33,7 +33,7 @@ SAMPLE_NBYTES = 64 * 1024
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all, about the largest."""
+    """Yield one finding for all, about the largest."""
     strings = context.strings
     large = [field for field in strings.unknown if field.nbytes > LARGE_NBYTES]
     if large:

@@ -51,7 +51,7 @@ NEEDS = (
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all."""
+    """Yield one finding for all."""
     hits = list(context.texts.matching(Wanted(SCRIPT, NEEDS), "doc", "value", "name"))
     if hits:
         place, match = hits[0]

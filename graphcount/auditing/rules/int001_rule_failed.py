@@ -26,10 +26,10 @@ RULE = Rule("INT001", "rule-failed", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Nothing: the engine makes this finding."""
+    """Yield nothing: the engine makes this finding."""
     return ()
 
 
 def not_finished(rule: Rule, why: str) -> Finding:
-    """The finding of a rule that did not come to its end."""
+    """Return the finding of a rule that did not come to its end."""
     return RULE.finding(f"rule {rule.id} did not finish: {why}", {"rule": rule.id})

@@ -31,7 +31,7 @@ EXTENSIONS = "ai.onnx.contrib"
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a domain."""
+    """Yield one finding a domain."""
     counts: dict[str, Counter[str]] = {}
     first: dict[str, str] = {}
     for (domain, op_type), uses in context.by_operator.items():

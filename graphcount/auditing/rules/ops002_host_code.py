@@ -33,7 +33,7 @@ DOMAINS = ("org.pytorch", "torch.ops", "pyop")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator."""
+    """Yield one finding an operator."""
     for (domain, op_type), uses in sorted(context.by_operator.items()):
         named = any(domain == known or domain.startswith(f"{known}.") for known in DOMAINS)
         if not named and op_type not in OPERATORS:

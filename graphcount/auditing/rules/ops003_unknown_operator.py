@@ -36,7 +36,7 @@ IN_USE = frozenset({("", "SimplifiedLayerNormalization")})
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator."""
+    """Yield one finding an operator."""
     for (domain, op_type), uses in sorted(context.by_operator.items()):
         if domain not in DOMAINS or versions(domain, op_type):
             continue

@@ -30,7 +30,7 @@ RULE = Rule("OPS005", "domain-not-imported", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a domain; where nothing at all is imported it is VER002."""
+    """Yield one finding a domain; where nothing at all is imported it is VER002."""
     counts: Counter[tuple[str, str]] = Counter()
     first: dict[tuple[str, str], str] = {}
     for use in context.uses:

@@ -31,7 +31,7 @@ RULE = Rule("OPS006", "opset-mismatch", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator."""
+    """Yield one finding an operator."""
     counts: Counter[tuple[str, str, int]] = Counter()
     first: dict[tuple[str, str, int], str] = {}
     for use in context.uses:

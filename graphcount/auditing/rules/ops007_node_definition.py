@@ -34,7 +34,7 @@ RULE = Rule("OPS007", "node-definition", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator and cause, with its first node."""
+    """Yield one finding an operator and cause, with its first node."""
     places: dict[tuple[str, str, str], list[str]] = {}
     known: dict[Hashable, tuple[str, ...]] = {}
     for use in context.uses:

@@ -30,7 +30,7 @@ RULE = Rule("OPS008", "attribute-twice", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator and attribute."""
+    """Yield one finding an operator and attribute."""
     places: dict[tuple[str, str], list[str]] = {}
     for body in context.bodies:
         for index, node in enumerate(body.nodes):

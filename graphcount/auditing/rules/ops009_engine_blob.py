@@ -48,7 +48,7 @@ LONGEST_PATH = 4096
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a node that names a file; one an operator for blobs."""
+    """Yield one finding a node that names a file; one an operator for blobs."""
     blobs: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for use in context.uses:
         node = use.node
@@ -80,7 +80,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _engine_path(node: Node) -> tuple[str, str] | None:
-    """The file an engine node names: EPContext says by embed_mode that it is one."""
+    """Return the file an engine node names: EPContext says by embed_mode that it is one."""
     if node.op_type == "EPContext" and node.integer("embed_mode", 1) == 0:
         return "ep_cache_context", node.text("ep_cache_context")
     return _named_path(node)

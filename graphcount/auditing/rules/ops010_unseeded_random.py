@@ -28,7 +28,7 @@ RULE = Rule("OPS010", "unseeded-random", "info")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model."""
+    """Yield one finding a model."""
     random = {
         key
         for key in context.by_operator

@@ -34,7 +34,7 @@ RULE = Rule("PRV001", "credentials", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for each kind of credential."""
+    """Yield one finding for each kind of credential."""
     for what, pattern, starts in CREDENTIALS:
         wanted = Wanted(re.compile(pattern.encode()), tuple(start.encode() for start in starts))
         hits = list(context.texts.matching(wanted, "name", "doc", "value", "data"))

@@ -59,7 +59,7 @@ PATTERNS = (
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for each kind of thing."""
+    """Yield one finding for each kind of thing."""
     by_kind: dict[str, list[tuple[Place, bytes]]] = {}
     for what, pattern, needs in PATTERNS:
         wanted = Wanted(re.compile(pattern), needs)

@@ -41,7 +41,7 @@ PATTERNS = (
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for each kind."""
+    """Yield one finding for each kind."""
     for what, pattern, needs in PATTERNS:
         wanted = Wanted(re.compile(pattern), needs)
         hits = list(_hits(context, wanted))

@@ -31,7 +31,7 @@ RULE = Rule("QNT001", "scale-shape", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding an operator and kind of mismatch, with its first node."""
+    """Yield one finding an operator and kind of mismatch, with its first node."""
     if context.shapes is None:
         return
     places: dict[tuple[str, str], list[tuple[str, str]]] = {}

@@ -35,7 +35,7 @@ RULE = Rule("QNT002", "block-quantized", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a model, with its first node."""
+    """Yield one finding a model, with its first node."""
     shapes: ValueShapes | None = context.shapes
     if shapes is None:
         return

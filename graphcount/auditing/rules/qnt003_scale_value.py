@@ -29,7 +29,7 @@ RULE = Rule("QNT003", "scale-value", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding a tensor."""
+    """Yield one finding a tensor."""
     for row in context.rows:
         if not row.verdict.role.startswith("quantization scale") or not row.tensor.uses:
             continue
@@ -52,7 +52,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _is_blocked(node: GraphNode) -> bool:
-    """Whether a node scales blocks: its scales may have either sign."""
+    """Return whether a node scales blocks: its scales may have either sign."""
     if node.kind != "operator":
         return False
     named = node.op_type.endswith(("NBits", "Bnb4", "BlockQuantized"))

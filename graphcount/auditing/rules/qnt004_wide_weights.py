@@ -31,7 +31,7 @@ SHARE = 0.1
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """At most one finding."""
+    """Yield at most one finding."""
     quantized, total, wide = 0, 0, []
     for row in context.rows:
         total += row.stored.nbytes

@@ -27,5 +27,5 @@ RULE = Rule("RES001", "limits", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Nothing: the error itself tells it."""
+    """Yield nothing: the error itself says it."""
     return ()

@@ -37,7 +37,7 @@ HOW = {"operator": "makes", "input": "is declared as"}
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for single results that are too large, one for the sum of what is made."""
+    """Yield one finding for single results that are too large, one for the sum of what is made."""
     large = largest_results(context, MOST_ELEMENTS)
     if large:
         node, elements = max(large.items(), key=lambda item: item[1])

@@ -28,7 +28,7 @@ MOST_EXECUTIONS = 10**9
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding: the loop with the most executions."""
+    """Yield one finding: the loop with the most executions."""
     if context.shapes is None or not context.shapes.trips:
         return
     trips = {id: trip for id, trip in context.shapes.trips.items() if isinstance(trip, int)}
@@ -50,7 +50,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _body_nodes(context: Context, trips: Iterable[str]) -> dict[str, int]:
-    """Operators directly in the bodies of each loop, and in branches and functions inside them."""
+    """Return operators right in the bodies of each loop, and in branches and functions there."""
     counts = dict.fromkeys(trips, 0)
     scopes = Counter(node.scope for node in context.graph.operators if node.scope)
     for scope, count in scopes.items():

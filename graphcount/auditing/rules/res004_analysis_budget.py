@@ -33,7 +33,7 @@ RULE = Rule("RES004", "analysis-budget", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """At most one finding."""
+    """Yield at most one finding."""
     inference = context.inference
     if isinstance(inference, Exception):
         why = f"{type(inference).__name__}: {inference}"[:300]

@@ -33,7 +33,7 @@ RULE = Rule("TEN003", "payload-size", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors by their sizes, one for those whose varints were read."""
+    """Yield one finding for all tensors by their sizes, one for those whose varints were read."""
     yield from tensor_findings(RULE, context)
     damaged = context.scanned.damaged
     tensors = [stored for stored in context.stored if stored.key in damaged]

@@ -29,5 +29,5 @@ RULE = Rule("TEN004", "undefined-element-type", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors."""
+    """Yield one finding for all tensors."""
     return tensor_findings(RULE, context)

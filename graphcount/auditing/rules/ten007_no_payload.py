@@ -30,5 +30,5 @@ RULE = Rule("TEN007", "no-payload", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors."""
+    """Yield one finding for all tensors."""
     return tensor_findings(RULE, context)

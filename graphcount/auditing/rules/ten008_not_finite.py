@@ -37,7 +37,7 @@ SUBNORMAL_SHARE = 100
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for weights, one for what is no weight, one for subnormal numbers."""
+    """Yield one finding for weights, one for what is no weight, one for subnormal numbers."""
     kinds = {row.stored.key: row.verdict.kind for row in context.rows}
     weights: list[tuple[Stored, ElementFacts]] = []
     fillers: list[tuple[Stored, ElementFacts]] = []
@@ -63,7 +63,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _is_mask(facts: ElementFacts, kind: str | None) -> bool:
-    """Infinities of one sign, among 0 and 1 or in a constant: what a mask is made of."""
+    """Return whether infinities have one sign, among 0 and 1 or in a constant, as in a mask."""
     one_sign = not (facts.positive_infinite and facts.negative_infinite)
     return not facts.nan and one_sign and (not facts.others or kind in ("constant", "buffer"))
 

@@ -40,7 +40,7 @@ INT64 = 7
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Numbers that do not fit, and indices that are wrong."""
+    """Yield numbers that do not fit, and indices that are wrong."""
     yield from tensor_findings(RULE, context)
     typed = [stored for stored in context.stored if _index_type(stored) not in (None, INT64)]
     if typed:
@@ -66,7 +66,7 @@ def _index_type(stored: Stored) -> int | None:
 
 
 def _wrong_index(context: Context, stored: Stored) -> str:
-    """What is wrong with the indices of a sparse tensor; empty when nothing is, or unread."""
+    """Return what is wrong with the indices of a sparse tensor; empty for nothing, or unread."""
     sparse = stored.sparse
     if sparse is None or sparse.indices.is_external or not sparse.indices.data_fields:
         return ""

@@ -30,7 +30,7 @@ RULE = Rule("TEN010", "duplicate-initializer", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all."""
+    """Yield one finding for all."""
     again = []
     for graph in context.graphs:
         seen = set()

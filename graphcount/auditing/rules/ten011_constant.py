@@ -31,7 +31,7 @@ LARGE = 1024
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all."""
+    """Yield one finding for all."""
     constant = [
         stored
         for stored in context.stored

@@ -35,7 +35,7 @@ NOTABLE_SHARE = 10
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all groups."""
+    """Yield one finding for all groups."""
     tensors = [
         stored
         for stored in context.stored
@@ -65,13 +65,13 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _one_place(group: list[Stored]) -> bool:
-    """All in the same bytes of a side file: EXT012 tells that."""
+    """Return whether all are the same bytes of an external data file: EXT012 says that."""
     places = {(s.external.path, s.external.offset) if s.external else s.key for s in group}
     return len(places) == 1
 
 
 def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
-    """Pairs of matrices that are each other's transpose; a sum tells which may be one."""
+    """Yield pairs of matrices that are each other's transpose; a sum says which may be one."""
     sums: set[tuple[object, ...]] = set()
     seen: dict[tuple[object, ...], Stored] = {}
     pairs = []
@@ -92,7 +92,7 @@ def _transposed(context: Context, tensors: list[Stored]) -> list[list[Stored]]:
 
 
 def _turned_digest(context: Context, stored: Stored) -> bytes | None:
-    """Digest that the transpose of a matrix would have; None where it is not worked out."""
+    """Return the digest that the transpose of a matrix would have; None if not worked out."""
     if stored.tensor is None or stored.nbytes > TRANSPOSED_NBYTES:
         return None
     width = stored.tensor.dtype.bits // 8 if stored.tensor.dtype else 0

@@ -30,7 +30,7 @@ RULE = Rule("TEN013", "pad-bits", "low", reads_payload=True)
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors."""
+    """Yield one finding for all tensors."""
     padded = []
     for stored in context.stored:
         tensor = stored.tensor

@@ -29,7 +29,7 @@ RULE = Rule("TEN015", "unnamed-initializer", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all tensors."""
+    """Yield one finding for all tensors."""
     unnamed = []
     for graph in context.graphs:
         tensors = [*graph.initializers, *(sparse.values for sparse in graph.sparse_initializers)]

@@ -30,7 +30,7 @@ RULE = Rule("TRN001", "training-info", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """At most one finding."""
+    """Yield at most one finding."""
     graphs = context.proto.training_graphs
     if graphs:
         tensors = [row.stored for row in context.rows if row.stored.in_training]

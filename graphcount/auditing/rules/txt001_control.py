@@ -39,7 +39,7 @@ SEQUENCE = re.compile("\x1b[\\[\\]P]|\x9b")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for names and text, one for the strings of the model."""
+    """Yield one finding for names and text, one for the strings of the model."""
     hits = [place for place in context.texts.unexpected("name") if IN_NAMES.search(place.text)]
     hits += [
         place for place in context.texts.unexpected("doc", "value") if IN_TEXT.search(place.text)

@@ -37,7 +37,7 @@ IN_TEXT = re.compile(f"[\u202a-\u202e\u2066-\u2069{TAG}]")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for names, one for text."""
+    """Yield one finding for names, one for text."""
     for kinds, pattern, severity in (
         (("name",), IN_NAMES, RULE.severity),
         (("doc", "value"), IN_TEXT, "low"),

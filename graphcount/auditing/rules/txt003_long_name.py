@@ -29,7 +29,7 @@ LONG_NBYTES = 1024
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for all names."""
+    """Yield one finding for all names."""
     long = list(context.texts.distinct("name", that=lambda raw: len(raw) > LONG_NBYTES))
     if long:
         longest = max(long, key=lambda place: len(place.raw))

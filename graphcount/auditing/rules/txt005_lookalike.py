@@ -55,7 +55,7 @@ def skeleton(text: str) -> str:
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """One finding for operators, one for all other names."""
+    """Yield one finding for operators, one for all other names."""
     suspects = [
         (place, skeleton(place.text))
         for place in context.texts.unexpected("name")

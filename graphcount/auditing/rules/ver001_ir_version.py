@@ -31,7 +31,7 @@ RULE = Rule("VER001", "ir-version", "high")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """What the versions of the model tell."""
+    """Yield what the versions of the model say."""
     problems, notes = version_problems(context.proto), version_notes(context.proto)
     for problem in (*problems, *notes):
         if problem.rule == RULE.id:

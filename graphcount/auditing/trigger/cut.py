@@ -77,11 +77,11 @@ class PostDominators:
         return common
 
     def above(self, node: str) -> bool:
-        """Whether the output depends on a node at all."""
+        """Return whether the output depends on a node at all."""
         return node in self.parent
 
     def only_through(self, gate: str, nodes: Iterable[str]) -> set[str]:
-        """Those of some nodes from which every path to the output passes `gate`."""
+        """Return those of some nodes from which every path to the output passes `gate`."""
         inside: dict[str, bool] = {gate: True}
         inside_only = set()
         for node in nodes:
@@ -98,5 +98,5 @@ class PostDominators:
 
 
 def _elsewhere(use: Use, taken: str) -> bool:
-    """Whether a value enters an If as the result of a branch that is not taken."""
+    """Return whether a value enters an If as the result of a branch that is not taken."""
     return use.index is None and use.body != taken

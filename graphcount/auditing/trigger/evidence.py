@@ -64,14 +64,14 @@ class Evidence:
         self._compared: dict[str, Sequence[float] | None] = {}
 
     def numbers(self, node: str) -> Sequence[float] | None:
-        """Numbers of the stored tensor a node holds, or None."""
+        """Return numbers of the stored tensor a node holds, or None."""
         row = self.rows.get(node)
         if row is None or row.stored.elements > LARGEST_READ:
             return None
         return self.context.values.numbers(row.stored)
 
     def trigger(self, predicate: str, atoms: set[str]) -> Trigger:
-        """What a predicate looks at."""
+        """Return what a predicate looks at."""
         flow = self.flow
         cone = flow.cone([predicate])
         varying = cone & flow.values
@@ -112,7 +112,7 @@ class Evidence:
         )
 
     def compared(self, atom: str) -> Sequence[float] | None:
-        """Stored numbers that an atom compares with; None where there are none, or positions."""
+        """Return stored numbers an atom compares with; None where there are none, or positions."""
         if atom not in self._compared:
             self._compared[atom] = self._read_compared(atom)
         return self._compared[atom]
@@ -136,7 +136,7 @@ class Evidence:
         return read
 
     def _is_pattern(self, node: str) -> bool:
-        """Whether a constant holds several different numbers that are no positions."""
+        """Return whether a constant holds several different numbers that are no positions."""
         row = self.rows.get(node)
         if row is None or row.stored.elements < PATTERN_NUMBERS:
             return False
@@ -146,7 +146,7 @@ class Evidence:
         return numbers is None or (len(set(numbers)) > 1 and not _is_counting(numbers))
 
     def constant(self, nodes: Iterable[str]) -> tuple[float, ...] | None:
-        """Numbers behind nodes that no input decides; empty where there are none to read."""
+        """Return numbers behind nodes that no input decides; empty where there are none to read."""
         nodes = tuple(nodes)
         if any(node in self.flow.values for node in nodes):
             return None
@@ -159,7 +159,7 @@ class Evidence:
 
 
 def _is_counting(numbers: Sequence[float]) -> bool:
-    """Whether numbers go up by the same step: positions, not a pattern."""
+    """Return whether numbers go up by the same step: positions, not a pattern."""
     if len(numbers) < PATTERN_NUMBERS - 1:
         return False
     step = numbers[1] - numbers[0]

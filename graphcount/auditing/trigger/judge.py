@@ -64,7 +64,7 @@ class Branch(NamedTuple):
 
 
 def find_branches(context: Context) -> list[Branch]:
-    """Input-triggered branches of a model, one for each trigger.
+    """Return input-triggered branches of a model, one for each trigger.
 
     Raises:
         LimitError: The model asks for too much work.
@@ -88,7 +88,7 @@ class _Judge:
         self._triggers: dict[str, Trigger] = {}
 
     def branches(self, selects: list[Select]) -> list[Branch]:
-        """The last choice of each trigger before each output."""
+        """Return the last choice of each trigger before each output."""
         telling = self.evidence.telling((select.predicate for select in selects), self.atoms)
         likely = [
             select
@@ -115,7 +115,7 @@ class _Judge:
         return list(by_trigger.values())
 
     def trigger(self, select: Select) -> Trigger:
-        """What a choice's predicate looks at."""
+        """Return what a choice's predicate looks at."""
         if select.predicate not in self._triggers:
             self._triggers[select.predicate] = self.evidence.trigger(select.predicate, self.atoms)
         return self._triggers[select.predicate]
@@ -123,7 +123,7 @@ class _Judge:
     # ------------------------------------------------------------------------- whole samples
 
     def decides_samples(self, select: Select) -> bool:
-        """Points 1 (a comparison with stored numbers), 5 and 6, which need no paths."""
+        """Return whether points 1 (a comparison with stored numbers), 5 and 6 hold: no paths."""
         trigger = self.trigger(select)
         if not trigger.atoms:
             return False
@@ -139,7 +139,7 @@ class _Judge:
         return select.form == "select" and numbers is not None and len(set(numbers)) > 1
 
     def is_one_decision(self, select: Select, trigger: Trigger) -> bool:
-        """Whether the predicate says the same for every number of a sample."""
+        """Return whether the predicate says the same for every number of a sample."""
         if self.flow.operator(select.node).is_control_flow:
             return True
         shapes = self.context.shapes
@@ -156,7 +156,7 @@ class _Judge:
         return trigger.narrow or trigger.reduced or self.has_single_numbers(trigger)
 
     def root(self, predicate: str) -> str:
-        """The predicate itself, before stored numbers were multiplied with it or added to it."""
+        """Return the predicate before stored numbers were multiplied with it or added to it."""
         flow = self.flow
         for _ in range(64):
             deciding = [
@@ -168,7 +168,7 @@ class _Judge:
         return predicate
 
     def has_single_numbers(self, trigger: Trigger) -> bool:
-        """Whether the inputs of a trigger have one number a sample."""
+        """Return whether the inputs of a trigger have one number a sample."""
         shapes = [self.shape(node) for node in trigger.inputs]
         return all(
             shape is not None and len(shape) > 1 and all(dim == 1 for dim in shape[1:])
@@ -176,7 +176,7 @@ class _Judge:
         )
 
     def shape(self, node: str) -> tuple[object, ...] | None:
-        """Shape of a node's first result."""
+        """Return the shape of a node's first result."""
         shapes = self.context.shapes
         if shapes is None:
             return None
@@ -186,7 +186,7 @@ class _Judge:
     # ------------------------------------------------------------------------------- the trunk
 
     def judged(self, select: Select, output: str, cut: PostDominators) -> Branch | None:
-        """Points 1 to 4 for one output."""
+        """Return the branch where points 1 to 4 hold for one output."""
         if not cut.above(select.node):
             return None
         flow, total = self.flow, cut.total
@@ -219,7 +219,7 @@ class _Judge:
     def substituted(
         self, select: Select, trigger: Trigger, output: str, cut: PostDominators, fixed: bool
     ) -> Branch | None:
-        """A stored value instead of the input itself: all that enters goes through the choice."""
+        """Return a branch with a stored value for the input itself: all goes through the choice."""
         flow, total = self.flow, cut.total
         if select.form == "select":
             counts = fixed and self.is_one_decision(select, trigger)
@@ -243,7 +243,7 @@ class _Judge:
         trunk: set[str],
         stored: bool,
     ) -> Branch:
-        """The branch with its path."""
+        """Return the branch with its path."""
         path: list[str] = []
         stops = (trigger.inputs[0], trigger.atoms[0], select.node, output)
         for start, goal in pairwise(stops):

@@ -24,7 +24,7 @@ MAX_ROUNDS = 8
 
 
 def find_predicates(flow: Flow) -> tuple[set[str], set[str]]:
-    """Comparisons of input numbers, and everything that they and constants alone decide.
+    """Return comparisons of input numbers, and everything that they and constants alone decide.
 
     Nodes behind a layer are left out: they judge what the model computed, not what it was given.
     """
@@ -90,7 +90,7 @@ def _passes_on(operator: Operator) -> bool:
 
 
 def _fed_by(flow: Flow, node: str, predicates: set[str]) -> bool:
-    """Whether only predicates and constants decide a node; of a state, where it begins."""
+    """Return whether only predicates and constants decide a node; of a state, where it begins."""
     if flow.operator(node).is_control_flow:
         sources: Sequence[str] = list(flow.results(node).values())
         if flow.op(node) == "If":

@@ -51,7 +51,7 @@ class Select(NamedTuple):
 
 
 def find_selects(flow: Flow, predicates: set[str]) -> Iterator[Select]:
-    """Every place where a predicate meets a value that it does not decide alone, in graph order.
+    """Yield every place where a predicate meets a value it does not decide alone, in order.
 
     Where two values can go on, each of them is once the one that is kept.
     """
@@ -108,7 +108,7 @@ def _both_ways(
 
 
 def _looped(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
-    """What the trips make, or what was there before; and what was there, or stored numbers."""
+    """Yield what the trips make or what was before; and what was before, or stored numbers."""
     sources, results = flow.sources(node), flow.results(node)
     predicate = sources[0] if sources.get(0) in predicates else sources[1]
     begin = tuple(source for index, source in sources.items() if index > 1)
@@ -122,7 +122,7 @@ def _looped(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
 def _arithmetic(
     flow: Flow, node: str, op_type: str, predicates: set[str], gated: dict[str, str]
 ) -> Iterator[Select]:
-    """A mask, or something put on top; what a mask gives is `gated` by its predicate."""
+    """Yield a mask, or something put on top; what a mask gives is `gated` by its predicate."""
     operands = flow.graph.producers(node)
     deciding = [operand for operand in operands if operand in predicates]
     others = tuple(
@@ -141,7 +141,7 @@ def _arithmetic(
 
 
 def _indexed(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
-    """A choice by index: among values that were joined before."""
+    """Yield choices by index: among values that were joined before."""
     sources = flow.sources(node)
     deciding = [source for index, source in sources.items() if index and source in predicates]
     data = sources.get(0)
@@ -159,5 +159,5 @@ def _indexed(flow: Flow, node: str, predicates: set[str]) -> Iterator[Select]:
 
 
 def _is_stored(flow: Flow, node: str | None) -> bool:
-    """Whether no input decides a value."""
+    """Return whether no input decides a value."""
     return node is not None and node not in flow.values
