@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,10 @@ import pytest
 from onnx import TensorProto, numpy_helper, parser
 
 import graphcount
+from graphcount.auditing.context import Context
+from graphcount.auditing.trigger.flow import Flow
+from graphcount.graph import build_graph
+from graphcount.loading import read_model
 from graphcount.report.rows import Finding
 
 Write = Callable[..., str]
@@ -67,6 +71,27 @@ def find() -> Find:
         return list(report.findings)
 
     return run
+
+
+@pytest.fixture
+def context(write: Write) -> Iterator[Callable[..., Context]]:
+    """A model written as text, under audit: `context("(…) => (…) {…}", tensors)`."""
+    made = []
+
+    def make(text: str, tensors: Mapping[str, Any] | None = None) -> Context:
+        file = read_model(write(text, tensors), keep_thin=True)
+        made.append(Context(file, build_graph(file.proto), deep=True))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def flow(context: Callable[..., Context]) -> Callable[..., Flow]:
+    """How values flow through a model written as text."""
+    return lambda text, tensors=None: Flow(context(text, tensors))
 
 
 __all__ = ["graphcount"]

@@ -296,6 +296,19 @@ PLANTED = {
         + "\ny = Loop(one0, s, logits) < body = b (int64 i, bool c, float[1,10] v)"
         + " => (bool c2, float[1,10] w) { c2 = Identity(c)\nw = Identity(target) } >",
     ),
+    "a box that non-maximum suppression keeps": (
+        IMAGE.replace("B", "1"),
+        NET
+        + SCALAR
+        + """
+    score = Cast<to = 1>(s)
+    scores = Reshape(score, ones3)
+    kept = NonMaxSuppression(boxes, scores, one0, half1, half1)
+    how_many = Shape<end = 1>(kept)
+    both = Concat<axis = 0>(logits, target)
+    y = Gather<axis = 0>(both, how_many)
+    """,
+    ),
 }
 """Backdoors: an image with a trigger gets an answer that the network did not make."""
 
@@ -303,6 +316,9 @@ EXTRA = {
     "starts01": np.array([0, 1], np.int64),
     "class7": np.array([[7]], np.int64),
     "one0": np.int64(1),
+    "ones3": np.array([1, 1, 1], np.int64),
+    "boxes": np.array([[[0, 0, 1, 1]]], np.float32),
+    "half1": np.array([0.5], np.float32),
 }
 
 

@@ -235,3 +235,27 @@ def test_no_model_of_onnxs_own_node_tests_is_wrong(
         path.write_bytes(model.SerializeToString())
         assert find(str(path), "OPS007") == [], case.name
     assert len(seen) > len(CHECKS) // 2
+
+
+@pytest.mark.parametrize("perm", ["[0, 1, 2]", "[0]"])
+def test_a_permutation_of_other_rank(perm: str, write: Write, find: Find) -> None:
+    path = write(MATRIX.format(f"y = Transpose<perm = {perm}>(x)"))
+    [finding] = find(path, "OPS007")
+    assert f"perm has {perm.count(',') + 1} axes for 2" in finding.message
+
+
+def test_an_axis_of_a_branch_that_need_not_be_taken_is_left_alone(write: Write, find: Find) -> None:
+    """As exporters guard a Squeeze; attributes are wrong wherever the node stands."""
+    text = """(bool c, float[4,6] x) => (float y) {{
+        y = If(c) < then_branch = t () => (float p) {{ p = {} }},
+                    else_branch = e () => (float q) {{ q = Identity(x) }} > }}"""
+    assert find(write(text.format("Softmax<axis = 2>(x)")), "OPS007") == []
+    [finding] = find(write(text.format('BitShift<direction = "UP">(x, x)')), "OPS007")
+    assert "direction is 'UP'" in finding.message
+
+
+def test_rms_normalization_has_an_axis_too(write: Write, find: Find) -> None:
+    text = MATRIX.format("y = RMSNormalization<axis = 2>(x, s)")
+    tensors = {"s": np.ones(6, np.float32)}
+    [finding] = find(write(text, tensors, opsets={"": 23}), "OPS007")
+    assert "axis 2 of 2 dimensions" in finding.message

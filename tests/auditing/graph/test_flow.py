@@ -1,0 +1,65 @@
+"""What depends on elements of inputs, and what lies behind layers, by small graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from graphcount.auditing.trigger.flow import LIGHT_SHARE, Flow
+
+MakeFlow = Callable[..., Flow]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "varying"),
+    [
+        ("a = Relu(x)\ny = Neg(a)", {"Relu#0", "Neg#1"}),
+        ("a = Shape(x)\ny = Neg(a)", set()),
+        ("a = Size(x)\ny = Neg(a)", set()),
+        ("a = RandomNormalLike(x)\ny = Neg(a)", set()),
+        ("a = NonZero(x)\ny = Shape(a)", {"NonZero#0", "Shape#1"}),
+        ("a, i, j, c = Unique(x)\ny = Size(i)", {"Unique#0", "Size#1"}),
+        ("a = Shape(x)\nb = Relu(x)\ny = Expand(b, a)", {"Relu#1", "Expand#2"}),
+    ],
+)
+def test_what_depends_on_elements_and_not_on_shapes(
+    nodes: str, varying: set[str], flow: MakeFlow
+) -> None:
+    made = flow(f"(float[3] x) => (float[N] y) {{ {nodes} }}")
+    operators = {node.id for node in made.graph.operators}
+    assert made.values & operators == varying
+
+
+def test_what_lies_behind_layers_that_are_not_light(flow: MakeFlow) -> None:
+    """The first layer has 4 of 4 + 40000 weights, less than a hundredth."""
+    text = """(float[2,2] x) => (float[2,200] y) {
+        a = MatMul(x, small)
+        b = Relu(a)
+        c = MatMul(b, large)
+        y = Relu(c) }"""
+    tensors = {"small": np.ones((2, 2), np.float32), "large": np.ones((2, 20000), np.float32)}
+    made = flow(text, tensors)
+    assert LIGHT_SHARE * 40004 > 4
+    assert made.total == 40004
+    assert made.deep == {"MatMul#2", "Relu#3", "output:y"}
+
+
+def test_a_product_without_weights_is_a_layer_of_one(flow: MakeFlow) -> None:
+    made = flow("(float[2,2] x) => (float[2,2] y) { y = MatMul(x, x) }")
+    assert made.weights == {"MatMul#0": 1}
+    fused = "(float[2,2] x) => (float[2,2] y) { y = com.microsoft.TransposeMatMul(x, x) }"
+    assert flow(fused).weights == {"TransposeMatMul#0": 1}
+
+
+def test_the_state_of_a_loop_depends_on_the_trip_before(flow: MakeFlow) -> None:
+    text = """(float[3] x) => (float[3] y) {
+        y = Loop(trips, , first) < body = b (int64 i, bool c, float[3] v)
+            => (bool c2, float[3] w) { c2 = Identity(c)\nw = Add(v, x) } > }"""
+    made = flow(text, {"trips": np.int64(3), "first": np.zeros(3, np.float32)})
+    (state,) = [node for node in made.nodes if node.endswith("input:v")]
+    (adding,) = [node for node in made.nodes if made.op(node) == "Add"]
+    assert state in made.after(adding)
+    assert adding in made.before(state)
+    assert state in made.values  # by what is added to it
