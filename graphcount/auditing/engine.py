@@ -54,12 +54,11 @@ def audit(
     modules = load_rules()
     refuse_unknown((*selection.select, *selection.ignore), [m.RULE.id for m in modules])
     kept: list[Finding] = []
-    ran, skipped = [], []
+    ran, skipped, failed = [], [], False
     suppressed: Counter[str] = Counter()
-    failed = False
     for module in modules:
         rule = module.RULE
-        if selection.select and not rule.id.startswith(selection.select):
+        if not rule.id.startswith(selection.select or ""):
             continue
         if rule.reads_payload and not context.deep:
             skipped.append(SkippedRow(rule.id, "tensors were not read; --deep reads them"))
@@ -68,8 +67,7 @@ def audit(
         findings, whole = _run(module, context)
         failed |= not whole
         ran.append(rule.id)
-        pattern = _match(rule.id, selection.ignore)
-        if pattern is None:
+        if (pattern := _match(rule.id, selection.ignore)) is None:
             kept += findings
         else:
             suppressed[pattern] += len(findings)

@@ -268,8 +268,12 @@ class _Walker:
 
     def __init__(self, strings: Strings, limits: Limits) -> None:
         self.strings = strings
-        self.limits = limits
+        self.depth = limits.message_depth
         self.stack: list[tuple[Iterator[tuple[int, int, int]], int, int, int]] = []
+        columns = (strings._frames, strings._fields, strings._starts, strings._stops)
+        self.add_string = tuple(column.append for column in columns)
+        messages = (strings._parents, strings._numbers, strings._kinds)
+        self.add_message = tuple(c.append for c in (*messages, strings._begins, strings._ends))
 
     def run(self) -> None:
         """Walk from the model down; a broken message ends itself, not its siblings."""
@@ -285,9 +289,8 @@ class _Walker:
         self, iterator: Iterator[tuple[int, int, int]], frame: int, kind: int, seen: int
     ) -> None:
         """Go on in a message, until it ends or a message in it is entered."""
-        strings, plan = self.strings, _PLANS[kind]
-        add_frame, add_field = strings._frames.append, strings._fields.append
-        add_start, add_stop = strings._starts.append, strings._stops.append
+        plan = _PLANS[kind]
+        add_frame, add_field, add_start, add_stop = self.add_string
         for tag, a, b in iterator:
             step = plan.get(tag)
             if step is None:
@@ -305,8 +308,8 @@ class _Walker:
                 add_field(number)
                 add_start(a)
                 add_stop(b)
-            elif len(self.stack) >= self.limits.message_depth:
-                deep = f"messages are nested deeper than {self.limits.message_depth}"
+            elif len(self.stack) >= self.depth:
+                deep = f"messages are nested deeper than {self.depth}"
                 self.damage(frame, a, deep, "FMT003")
             else:
                 self.stack.append((iterator, frame, kind, seen))
@@ -317,11 +320,12 @@ class _Walker:
         """Go into a message."""
         strings = self.strings
         frame = len(strings._parents)
-        strings._parents.append(parent)
-        strings._numbers.append(number)
-        strings._kinds.append(kind)
-        strings._begins.append(a)
-        strings._ends.append(b)
+        add_parent, add_number, add_kind, add_begin, add_end = self.add_message
+        add_parent(parent)
+        add_number(number)
+        add_kind(kind)
+        add_begin(a)
+        add_end(b)
         self.stack.append((fields(strings.thin.data, a, b), frame, kind, 0))
 
     def unknown(self, frame: int, tag: int, a: int, b: int) -> None:
