@@ -1,22 +1,24 @@
 """Can a record of an operator lose something that no test misses?
 
-    python tests/mutation/records.py                  # every entry of every record: an hour
-    python tests/mutation/records.py --sample 200 --seed 1
-    python tests/mutation/records.py Conv MatMulNBits
+    python tests/mutation/records.py                       # every entry of every record
+    python tests/mutation/records.py --sample 600 --seed 1 --jobs 2
+    python tests/mutation/records.py Conv MatMulNBits --fields roles cost
 
-Each mutant is one entry taken out of one record: a role, a pass-through input, a rule, a trait,
-the whole row. The tests are collected once; a forked process takes the entry out of the loaded
-table and runs those that name the operator first, then the others. Results lie in
-build/mutation/records.json.
+Each mutant is one entry taken out of one record: a role, a pass-through input, a rule, a trait, the
+family, the whole row. The tests are collected once; a forked process takes the entry out of the
+loaded table and runs those that name the operator, then those that noticed most of what the same
+field had lost so far, then the others, until one fails. Results lie in build/mutation/records.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,13 +29,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from graphcount.ops import Key, Operator, lookup, operators, tables
-from tests.mutation.trial import OPTIONS, STATE, in_child, run_items, save
+from tests.mutation.trial import OPTIONS, STATE, in_child, load, run_items, save
 
-TESTS = (
-    *("tests/ops", "tests/analysis", "tests/auditing", "tests/functional/test_costs.py"),
+NEAR = ("tests/ops",)
+FAR = (
+    *("tests/analysis", "tests/auditing", "tests/functional/test_costs.py"),
     *("tests/functional/test_textbook.py", "tests/benchmarking", "tests/comparing"),
 )
-"""Where an operator's record may be missed, nearest first."""
+"""Where else an operator's record may be missed."""
 
 SECONDS = 120
 """How long one mutant's tests may run."""
@@ -44,37 +47,51 @@ class Mutant(NamedTuple):
 
     Attributes:
         key: Domain and op_type.
-        what: The entry, in words.
+        field: The field of the record; "row" for all of it.
+        entry: Which entry of the field; empty for the whole field.
         record: The record without it; None where the whole row goes.
     """
 
     key: Key
-    what: str
+    field: str
+    entry: str
     record: Operator | None
 
     @property
     def name(self) -> str:
         """Return what it is called in the results."""
-        return f"{self.key[0] or 'ai.onnx'}::{self.key[1]} without {self.what}"
+        return f"{self.key[0] or 'ai.onnx'}::{self.key[1]} without {self.field}{self.entry}"
+
+
+class Result(NamedTuple):
+    """What became of a mutant: its outcome and the first test that failed."""
+
+    outcome: str
+    test: str
 
 
 def mutants(key: Key, record: Operator) -> Iterator[Mutant]:
     """Return every way in which one record can lose one entry."""
-    yield Mutant(key, "its row", None)
+    yield Mutant(key, "row", "", None)
     plain = Operator()
     for field in dataclasses.fields(Operator):
-        value = getattr(record, field.name)
-        if value == getattr(plain, field.name):
+        value, default = getattr(record, field.name), getattr(plain, field.name)
+        if value == default:
             continue
-        for what, rest in _shortened(value):
+        for what, rest in _shortened(value, default):
             entry: dict[str, Any] = {field.name: rest}
-            changed = dataclasses.replace(record, **entry)
-            yield Mutant(key, f"{field.name}{what}", changed)
+            yield Mutant(key, field.name, what, dataclasses.replace(record, **entry))
 
 
-def _shortened(value: object) -> Iterator[tuple[str, object]]:
-    """Return a field's value without each of its entries; a rule or a name goes as a whole."""
-    if isinstance(value, tuple):
+def _shortened(value: object, default: object) -> Iterator[tuple[str, object]]:
+    """Return a field's value without each of its entries; a function or a name goes as a whole."""
+    if isinstance(value, tuple) and hasattr(value, "_field_defaults"):
+        yield "", default
+        for name in value._fields:  # type: ignore[attr-defined]
+            without = value._field_defaults.get(name, "")
+            if getattr(value, name) != without:
+                yield f".{name}", value._replace(**{name: without})  # type: ignore[attr-defined]
+    elif isinstance(value, tuple):
         for place, entry in enumerate(value):
             if entry is not None:
                 yield f"[{place}]", (*value[:place], None, *value[place + 1 :])
@@ -85,7 +102,7 @@ def _shortened(value: object) -> Iterator[tuple[str, object]]:
         for name in value:
             yield f"[{name}]", {key: entry for key, entry in value.items() if key != name}
     else:
-        yield "", "" if isinstance(value, str) else None
+        yield "", default
 
 
 def take_out(mutant: Mutant) -> None:
@@ -99,58 +116,129 @@ def take_out(mutant: Mutant) -> None:
         rows[op_type] = mutant.record
 
 
-def ordered(items: list[pytest.Item], op_type: str) -> list[pytest.Item]:
-    """Return tests that name the operator before the others, otherwise in the order of `TESTS`."""
-    word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(op_type)}(?![A-Za-z0-9])")
-    return sorted(items, key=lambda item: word.search(item.nodeid) is None)
+class Witness:
+    """A pytest plugin of a forked process: writes down the first test that fails."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the name of a test that failed."""
+        if report.failed:
+            self.path.write_text(report.nodeid, "utf-8")
 
 
 class Trial:
-    """A pytest plugin: instead of running the tests once, run them for every mutant."""
+    """A pytest plugin: instead of running the tests once, run them for every mutant.
 
-    def __init__(self, work: list[Mutant]) -> None:
-        self.work = work
-        self.outcomes: dict[str, str] = {}
+    Args:
+        work: The mutants.
+        jobs: How many processes share them.
+    """
+
+    def __init__(self, work: list[Mutant], jobs: int) -> None:
+        self.work, self.jobs = work, jobs
+        self.kills: dict[str, Counter[str]] = {}
+        self.results: dict[str, Result] = {}
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try each mutant in a forked process."""
         if in_child(partial(run_items, session.items[::20]), SECONDS) != "survived":
             raise SystemExit("tests fail without a mutant")
-        for number, mutant in enumerate(self.work, 1):
-            items = ordered(session.items, mutant.key[1])
-            outcome = in_child(partial(self.child, mutant, items), SECONDS)
-            self.outcomes[mutant.name] = outcome
-            if outcome != "killed":
-                print(f"{number} of {len(self.work)}: {outcome}: {mutant.name}", flush=True)
+        workers: list[int] = []
+        for job in range(self.jobs):
+            child = os.fork()
+            if child == 0:
+                try:
+                    self.share(session.items, job)
+                finally:
+                    os._exit(0)
+            workers.append(child)
+        for child in workers:
+            os.waitpid(child, 0)
+        for job in range(self.jobs):
+            rows = load(f"records-{job}.json").items()
+            self.results |= {name: Result(*row) for name, row in rows}
         return True
 
-    def child(self, mutant: Mutant, items: list[pytest.Item]) -> int:
+    def share(self, items: list[pytest.Item], job: int) -> None:
+        """Try every so-and-so-manyth mutant."""
+        note = STATE / f"records-{job}.txt"
+        for mutant in self.work[job :: self.jobs]:
+            note.unlink(missing_ok=True)
+            outcome = in_child(partial(self.child, mutant, items, note), SECONDS)
+            test = note.read_text("utf-8") if note.exists() else ""
+            self.kills.setdefault(mutant.field, Counter())[test] += 1
+            self.results[mutant.name] = Result(outcome, test)
+            if outcome != "killed":
+                print(f"{outcome}: {mutant.name}", flush=True)
+            save(f"records-{job}.json", self.results)
+
+    def child(self, mutant: Mutant, items: list[pytest.Item], note: Path) -> int:
         """Take the entry out and run the tests until one fails."""
         take_out(mutant)
-        return run_items(items)
+        items[0].config.pluginmanager.register(Witness(note))
+        return run_items(self.ordered(items, mutant))
+
+    def ordered(self, items: list[pytest.Item], mutant: Mutant) -> list[pytest.Item]:
+        """Return tests that name the operator, those that noticed most, and the others."""
+        word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(mutant.key[1])}(?![A-Za-z0-9])")
+        kills = self.kills.get(mutant.field, Counter())
+
+        def place(item: pytest.Item) -> tuple[bool, int]:
+            return word.search(item.nodeid) is None, -kills[item.nodeid]
+
+        return sorted(items, key=place)
+
+
+def summary(work: list[Mutant], results: dict[str, Result]) -> Iterator[str]:
+    """Return one line a field: mutants, those noticed, those that survived."""
+    rows: dict[str, Counter[str]] = {}
+    for mutant in work:
+        outcome = results[mutant.name].outcome if mutant.name in results else "not tried"
+        rows.setdefault(mutant.field, Counter())[outcome] += 1
+    rows["all"] = sum(rows.values(), Counter())
+    yield "| field | mutants | killed | timeouts | survived |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for field, row in rows.items():
+        numbers = [row.total(), row["killed"], row["timeout"], row["survived"]]
+        yield f"| {field} | " + " | ".join(map(str, numbers)) + " |"
+
+
+def chosen(options: argparse.Namespace) -> list[Mutant]:
+    """Return the mutants that the command line asks for."""
+    work = [
+        mutant
+        for key, record in operators().items()
+        if not options.op_types or key[1] in options.op_types
+        for mutant in mutants(key, record)
+        if not options.fields or mutant.field in options.fields
+    ]
+    if options.again:
+        known = load("records.json")
+        work = [mutant for mutant in work if known.get(mutant.name, ["survived"])[0] != "killed"]
+    if options.sample is not None and options.sample < len(work):
+        work = random.Random(options.seed).sample(work, options.sample)
+    return work
 
 
 def main() -> None:
     """Read the command line and try the mutants it asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("op_types", nargs="*", help="only these operators")
+    parser.add_argument("--fields", nargs="+", help='only these fields; "row" for whole rows')
     parser.add_argument("--sample", type=int, help="so many mutants, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", action="store_true", help="those not killed by the last run")
+    parser.add_argument("--near", action="store_true", help="with the tests of tests/ops only")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
-    work = [
-        mutant
-        for key, record in operators().items()
-        if not options.op_types or key[1] in options.op_types
-        for mutant in mutants(key, record)
-    ]
-    if options.sample is not None and options.sample < len(work):
-        work = random.Random(options.seed).sample(work, options.sample)
     STATE.mkdir(parents=True, exist_ok=True)
-    trial = Trial(work)
-    pytest.main([*OPTIONS, *TESTS], [trial])
-    save("records.json", trial.outcomes)
-    killed = sum(outcome != "survived" for outcome in trial.outcomes.values())
-    print(f"{killed} of {len(trial.outcomes)} noticed")
+    trial = Trial(chosen(options), options.jobs)
+    pytest.main([*OPTIONS, *NEAR, *(() if options.near else FAR)], [trial])
+    save("records.json", trial.results)
+    print("\n".join(summary(trial.work, trial.results)))
 
 
 if __name__ == "__main__":

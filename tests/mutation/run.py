@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import random
 import sys
@@ -30,7 +29,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from tests.mutation.mutants import compiles, mutants
-from tests.mutation.trial import LIMIT_S, OPTIONS, ROOT, STATE, Hot, Recorder, run_tests, save
+from tests.mutation.trial import LIMIT_S, OPTIONS, ROOT, STATE, Hot, Recorder, load, run_tests, save
 
 BUDGET_S = 3.0
 """Seconds of tests, as recorded, that one mutant is given: the nearest and fastest come first."""
@@ -77,7 +76,7 @@ def record(paths: Sequence[str]) -> None:
     for test in recorder.failed:
         print(f"left out, since it fails: {test}")
         recorder.lines.pop(test, None)
-    known = _load("lines.json") if paths and (STATE / "lines.json").exists() else {}
+    known = load("lines.json") if paths and (STATE / "lines.json").exists() else {}
     known = {test: row for test, row in known.items() if not test.startswith(tuple(paths))}
     for test, lines in recorder.lines.items():
         files: dict[str, list[int]] = defaultdict(list)
@@ -139,10 +138,10 @@ def prepare() -> None:
 
 def mutate(area: str, options: argparse.Namespace) -> None:
     """Try a random sample of an area's mutants, or those that survived the last time."""
-    known = _load("lines.json")
+    known = load("lines.json")
     everything = [mutant for file in AREAS[area] for mutant in mutants(ROOT, file)]
     if options.command == "again":
-        results = _load(f"{area}.json")
+        results = load(f"{area}.json")
         rows = results["mutants"]
         keys = {key for key, row in rows.items() if row["outcome"] == "survived"}
         chosen = [mutant for mutant in everything if mutant.key in keys]
@@ -158,7 +157,7 @@ def mutate(area: str, options: argparse.Namespace) -> None:
         control(work)
         if options.command != "again":
             hot(area, work)
-    left = _load(f"{area}.json")["mutants"] if options.command != "again" else {}
+    left = load(f"{area}.json")["mutants"] if options.command != "again" else {}
     for mutant, tests in work:
         if mutant.key not in left:
             outcome = run_tests(mutant.file, mutant.source(), tests) if tests else "survived"
@@ -168,7 +167,7 @@ def mutate(area: str, options: argparse.Namespace) -> None:
 
 def done(area: str, mutant: Any, tests: Sequence[str], outcome: str) -> None:
     """Keep what became of a mutant, and tell it."""
-    results = _load(f"{area}.json")
+    results = load(f"{area}.json")
     row = {"outcome": outcome, "tests": len(tests), "before": mutant.before, "after": mutant.after}
     results["mutants"][mutant.key] = row
     results["date"] = date.today().isoformat()
@@ -208,7 +207,7 @@ def table(areas: Sequence[str]) -> None:
     """The score of each area."""
     print("| area | mutants | tried | killed | timeouts | survived | score | seed | date |")
     for area in areas:
-        results = _load(f"{area}.json")
+        results = load(f"{area}.json")
         rows = list(results["mutants"].values())
         count = {word: sum(row["outcome"] == word for row in rows) for word in OUTCOMES}
         score = 1 - count["survived"] / len(rows)
@@ -226,10 +225,6 @@ def _here() -> None:
     os.chdir(ROOT)
     os.environ["PYTHONPATH"] = str(ROOT)
     sys.path.insert(0, str(ROOT))
-
-
-def _load(name: str) -> Any:
-    return json.loads((STATE / name).read_text("utf-8"))
 
 
 def main() -> None:

@@ -42,6 +42,11 @@ def save(name: str, data: object) -> None:
     (STATE / name).write_text(json.dumps(data, indent=1), "utf-8")
 
 
+def load(name: str) -> Any:
+    """Return what an earlier run kept."""
+    return json.loads((STATE / name).read_text("utf-8"))
+
+
 class Recorder:
     """A pytest plugin: the lines of the areas that each test runs, and how long it takes."""
 

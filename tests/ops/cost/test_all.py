@@ -12,14 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import defs
 
-from graphcount.ops import Operator, operators
+from graphcount.ops import Key, Operator, lookup, operators
 from graphcount.ops.call import Call
 from graphcount.ops.cost import Cost, Rule, cost, explain
 from graphcount.symbolic import Dim, evaluate, symbol
 
 Make = Callable[..., Call]
-OPERATORS = operators()
-RULES = {key: row.cost for key, row in OPERATORS.items() if row.cost is not None}
 MATRIX = (
     "Conv ConvTranspose DeformConv ConvInteger QLinearConv CausalConvWithState MatMul Gemm"
     " Einsum MatMulInteger QLinearMatMul LSTM GRU RNN Attention LinearAttention"
@@ -27,27 +25,31 @@ MATRIX = (
 """Operators of the default domain whose work is matrix work."""
 
 
+def rules() -> dict[Key, Rule]:
+    return {key: row.cost for key, row in operators().items() if row.cost is not None}
+
+
 def has_roles(row: Operator) -> bool:
     return bool(row.roles or row.rest or row.attributes)
 
 
 def test_every_operator_with_roles_has_a_cost() -> None:
-    assert {key for key, row in OPERATORS.items() if has_roles(row)} - set(RULES) == set()
+    assert {key for key, row in operators().items() if has_roles(row)} - set(rules()) == set()
 
 
 def test_only_free_operators_have_nothing_to_say() -> None:
-    for key, rule in RULES.items():
+    for key, rule in rules().items():
         assert rule.words or rule == Rule(""), key
 
 
 def test_every_operator_of_onnx_has_a_cost() -> None:
     schemas = defs.get_all_schemas_with_history()
     known = {(s.domain, s.name) for s in schemas if not s.domain.startswith("ai.onnx.preview")}
-    assert known - set(RULES) == set()
+    assert known - set(rules()) == set()
 
 
 def test_what_multiplies_matrices_is_decided_on_purpose() -> None:
-    matrix = {name for (domain, name), row in OPERATORS.items() if row.multiplies and not domain}
+    matrix = {name for (domain, name), row in operators().items() if row.multiplies and not domain}
     assert matrix == set(MATRIX.split())
 
 
@@ -60,15 +62,15 @@ def roles(row: Operator) -> set[str | None]:
 
 
 def test_an_operator_with_a_weight_multiplies() -> None:
-    weighted = {key for key, row in OPERATORS.items() if roles(row) & MATRICES}
+    weighted = {key for key, row in operators().items() if roles(row) & MATRICES}
     assert len(weighted) > 30
-    assert {key for key in weighted if not OPERATORS[key].multiplies} == set()
+    assert {key for key in weighted if not operators()[key].multiplies} == set()
 
 
 def test_an_operator_that_multiplies_has_a_weight_or_two_computed_operands() -> None:
     rest = {
         key: row
-        for key, row in OPERATORS.items()
+        for key, row in operators().items()
         if row.multiplies and not roles(row) & {*MATRICES, "quantized weight"}
     }
     assert {row.family for row in rest.values()} == {"attention", "linear"}
@@ -77,7 +79,7 @@ def test_an_operator_that_multiplies_has_a_weight_or_two_computed_operands() -> 
 def test_convolutions_are_those_that_lay_filters(call: Make) -> None:
     """A filter of twice the width costs twice as much at as many positions."""
     data, out = (1, 6, 8, 8), (1, 4, 6, 6)
-    for (domain, op_type), row in OPERATORS.items():
+    for (domain, op_type), row in operators().items():
         if not row.is_convolution:
             continue
         index = row.roles.index("weight" if "weight" in row.roles else "quantized weight")
@@ -171,26 +173,28 @@ def is_dim(found: object) -> bool:
     return found is None or not isinstance(found, int) or found >= 0
 
 
-@pytest.mark.parametrize("key", sorted(RULES), ids=lambda key: "::".join(key))
-def test_garbage_never_raises(call: Make, key: tuple[str, str]) -> None:
-    start = time.process_time()
-    for seed in range(40):
-        one = garbage(call, key, seed)
-        found = cost(one)
-        assert found is not None
-        assert all(is_dim(part) for part in found)
-        assert isinstance(explain(one), str)
-    assert time.process_time() - start < 5
+def test_garbage_never_raises(call: Make) -> None:
+    for key in rules():
+        start = time.process_time()
+        for seed in range(40):
+            one = garbage(call, key, seed)
+            found = cost(one)
+            assert found is not None
+            assert all(is_dim(part) for part in found), key
+            assert isinstance(explain(one), str)
+        assert time.process_time() - start < 5, key
 
 
 @pytest.mark.parametrize("rank", [10**4])
 def test_a_huge_rank_is_refused_at_once(call: Make, rank: int) -> None:
     shape = (2,) * rank
     start = time.process_time()
-    for domain, op_type in RULES:
+    for domain, op_type in rules():
         found = cost(call(op_type, [shape] * 3, [shape], domain=domain))
         assert found is not None
-        if OPERATORS[domain, op_type].multiplies:
+        row = lookup(domain, op_type)
+        assert row is not None
+        if row.multiplies:
             assert found.macs is None, op_type
     assert time.process_time() - start < 20
 
