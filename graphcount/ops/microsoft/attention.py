@@ -65,6 +65,7 @@ def gated_relative_position_bias(call: Call) -> Shapes:
 
 
 QKV: tuple[Role, ...] = ("operand", "operand", "operand")
+PROJECTED: tuple[Role, ...] = ("operand", "weight", "bias")
 SCALES: tuple[Role, ...] = ("quantization scale", "quantization scale")
 ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
 CACHE: tuple[Role, ...] = ("state", "state")
@@ -77,8 +78,7 @@ TABLE = family(
         **each(
             "Attention DecoderMaskedSelfAttention",
             Operator(
-                roles=("operand", "weight", "bias"),
-                rest="mask",
+                roles=(*PROJECTED, "mask", "state", "mask", "shape", "shape", "index"),
                 shape=self_attention(4),
                 cost=attention_cost(
                     costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias
@@ -87,16 +87,14 @@ TABLE = family(
             ),
         ),
         "PackedAttention": Operator(
-            roles=("operand", "weight", "bias"),
-            rest="mask",
+            roles=(*PROJECTED, "mask", "mask", "mask"),
             shape=packed_attention,
             cost=attention_cost(
                 costed(packed), mask=(5,), projection=projection, bias=projection_bias
             ),
         ),
         "LongformerAttention": Operator(
-            roles=("operand", "weight", "bias"),
-            rest="mask",
+            roles=(*PROJECTED, "mask", "weight", "bias", "mask"),
             shape=same(0),
             cost=attention_cost(
                 costed(windowed), mask=(3,), projection=twice_projected, bias=projection_bias
@@ -113,15 +111,13 @@ TABLE = family(
             form_of="Attention",
         ),
         "MultiHeadAttention": Operator(
-            roles=("operand", "operand", "operand", "bias"),
-            rest="mask",
+            roles=(*QKV, "bias", "mask", "mask", *CACHE, "shape", "index"),
             shape=multi_head_attention,
             cost=attention_cost(costed(multi_head(6)), mask=(4, 5), bias=new_key_biases(3, 6)),
             past={6: 2, 7: 2},
         ),
         "PackedMultiHeadAttention": Operator(
-            roles=("operand", "operand", "operand", "bias"),
-            rest="mask",
+            roles=(*QKV, "bias", "mask", "mask", "mask"),
             shape=packed_multi_head_attention,
             cost=attention_cost(costed(packed_multi_head), mask=(6,), bias=packed_biases),
         ),
@@ -132,7 +128,10 @@ TABLE = family(
             past={5: 2, 6: 2},
         ),
         "GroupQueryAttention": Operator(
-            roles=(*QKV, *CACHE, "shape", "shape", *ROTARY_TABLES, "index", "mask", "weight"),
+            roles=(
+                *(*QKV, *CACHE, "shape", "shape", *ROTARY_TABLES, "index", "mask", "weight"),
+                *(*SCALES, "scale", "scale", "shape"),
+            ),
             shape=grouped_attention(6),
             cost=attention_cost(costed(grouped(6)), mask=(10,), extra=rotations(6)),
             past={3: 2, 4: 2},
@@ -159,7 +158,7 @@ TABLE = family(
             cost=OUTPUT,
         ),
         "GatedRelativePositionBias": Operator(
-            roles=("operand", "bias", "operand", "weight", "bias", "weight"),
+            roles=("operand", "bias", "operand", "weight", "bias", "weight", "mask"),
             shape=gated_relative_position_bias,
             cost=Rule("tokens x heads x head size x gate width", _gate, outputs, _gate_bias),
         ),

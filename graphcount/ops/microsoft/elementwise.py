@@ -45,12 +45,12 @@ TABLE = family(
             form_of="Gelu",
         ),
         "BiasAdd": Operator(
-            roles=("operand", "bias"),
+            roles=("operand", "bias", "operand"),
             shape=same(0),
             cost=Rule("bias and residual: two for each element", elementwise=multiple(2, alike)),
         ),
         "BiasDropout": Operator(
-            roles=("operand", "bias"),
+            roles=("operand", "bias", "operand", "scalar", "scalar"),
             shape=same(0, 0),
             dtypes=always(0, BOOL),
             cost=Rule(

@@ -175,7 +175,8 @@ TABLE = merge(
                     cost=_experts((2, 4, 6), (3, 5, 7), is_packed=False),
                 ),
                 "QMoE": Operator(
-                    roles=("operand", "operand", *3 * _QUANTIZED, *_ZERO_POINTS),
+                    roles=("operand", "operand", *3 * _QUANTIZED, *_ZERO_POINTS, "operand"),
+                    rest="quantization scale",
                     shape=same(0),
                     cost=_experts((2, 5, 8), (4, 7, 10), is_packed=True),
                     packing=per_byte("expert_weight_bits", frozenset({2, 5, 8, 11, 12, 13})),
@@ -229,7 +230,7 @@ TABLE = merge(
         family(
             "other",
             {
-                "Trilu": Operator(rest="operand", shape=same(0), cost=FREE),
+                "Trilu": Operator(roles=("operand", "scalar"), shape=same(0), cost=FREE),
                 "Rfft": Operator(rest="operand", shape=rfft, cost=OUTPUT),
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
                 "Unique": Operator(
