@@ -28,7 +28,7 @@ from graphcount.ops.formulas import (
     ranked,
     total,
 )
-from graphcount.ops.inference import add, over, same, times
+from graphcount.ops.inference import add, of_input, over, same, times
 from graphcount.ops.operator import Operator, family, traits
 from graphcount.symbolic import Dim
 
@@ -233,6 +233,7 @@ TABLE = family(
         "Attention": Operator(
             roles=("operand", "operand", "operand", "mask", "state", "state", "shape"),
             shape=attention,
+            dtypes=of_input(0, 1, 2, 0),
             cost=attention_cost(_sizes, mask=(3,)),
             past={4: 2, 5: 2},
         ),
@@ -242,6 +243,7 @@ TABLE = family(
         "LinearAttention": Operator(
             rest="operand",
             shape=linear_attention,
+            dtypes=of_input(0, 3),
             cost=Rule(
                 "tokens x heads x state (key size x value size), once for the update and once to"
                 " read",

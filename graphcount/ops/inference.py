@@ -264,7 +264,7 @@ def shape_from(call: Call, index: int) -> Shape | None:
 
 # ----------------------------------------------------------------------------------- element types
 
-FLOAT, UINT8, INT32, INT64, STRING, BOOL = 1, 2, 6, 7, 8, 9
+FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, UINT32 = 1, 2, 3, 6, 7, 8, 9, 12
 
 
 def always(*codes: int) -> DtypeRule:
@@ -272,9 +272,9 @@ def always(*codes: int) -> DtypeRule:
     return lambda call: [code or call.dtype(0) for code in codes]
 
 
-def of_input(index: int) -> DtypeRule:
-    """Return the rule of the type of an input."""
-    return lambda call: [call.dtype(index)]
+def of_input(*indices: int) -> DtypeRule:
+    """Return the rule of the types of these inputs; one that is left out has that of input 0."""
+    return lambda call: [call.dtype(index if call.has(index) else 0) for index in indices]
 
 
 def by_attribute(name: str, default: int) -> DtypeRule:

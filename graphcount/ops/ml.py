@@ -187,6 +187,16 @@ def encoded_type(call: Call) -> list[int]:
     return [held.tensors[0].data_type if held is not None and held.tensors else 0]
 
 
+def cast_type(call: Call) -> list[int]:
+    """CastMap: of `cast_to`, float by default."""
+    return [{"TO_INT64": INT64, "TO_STRING": STRING}.get(call.node.text("cast_to"), FLOAT)]
+
+
+def mapped_type(call: Call) -> list[int]:
+    """CategoryMapper: strings become integers, and integers strings."""
+    return [{INT64: STRING, STRING: INT64}.get(call.dtype(0), 0)]
+
+
 LINEAR = Rule("samples x coefficients", _linear, _transformed, _intercepts, _linear_text)
 
 SVM = Rule(
@@ -282,7 +292,8 @@ TABLE = family(
             roles=("operand", "index"), shape=extract, cost=FREE, traits=PICKS
         ),
         "Binarizer": Operator(rest="operand", shape=same(0), cost=UNARY),
-        **each("CastMap CategoryMapper", Operator(rest="operand", shape=same(0), cost=FREE)),
+        "CastMap": Operator(rest="operand", shape=same(0), dtypes=cast_type, cost=FREE),
+        "CategoryMapper": Operator(rest="operand", shape=same(0), dtypes=mapped_type, cost=FREE),
         **each("DictVectorizer ZipMap", Operator(rest="operand", shape=unknown, cost=FREE)),
         "FeatureVectorizer": Operator(
             rest="operand", shape=feature_vector, dtypes=always(FLOAT), cost=FREE

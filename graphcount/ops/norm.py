@@ -21,7 +21,7 @@ from graphcount.ops.formulas import (
     total,
     when,
 )
-from graphcount.ops.inference import FLOAT, always, axis_of, same
+from graphcount.ops.inference import FLOAT, always, axis_of, of_input, same
 from graphcount.ops.operator import Operator, each, family, merge, traits
 from graphcount.symbolic import Dim
 
@@ -112,6 +112,7 @@ NORM_TABLE = family(
         "BatchNormalization": Operator(
             roles=("data", "scale", "bias", "running mean", "running variance"),
             shape=same(0, 3, 4, 3, 4),
+            dtypes=of_input(0, 3, 4, 3, 4),
             cost=Rule(
                 "one operation for each element; running mean and variance are buffers",
                 elementwise=alike,
@@ -139,6 +140,7 @@ NORM_TABLE = family(
             Operator(
                 roles=("data", "scale"),
                 shape=layer_norm,
+                dtypes=of_input(1),
                 cost=norm_cost(1, None),
                 check=AXIS,
                 form_of="LayerNormalization",

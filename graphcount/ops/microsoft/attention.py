@@ -133,6 +133,7 @@ TABLE = family(
                 *(*SCALES, "scale", "scale", "shape"),
             ),
             shape=grouped_attention(6),
+            dtypes=of_input(0, 3, 4),
             cost=attention_cost(costed(grouped(6)), mask=(10,), extra=rotations(6)),
             past={3: 2, 4: 2},
         ),

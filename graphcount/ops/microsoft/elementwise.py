@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import UNARY, Rule, alike, multiple, outputs, total, when
-from graphcount.ops.inference import BOOL, always, broadcasting, over, replace, same
+from graphcount.ops.inference import BOOL, UINT32, always, broadcasting, over, replace, same
 from graphcount.ops.operator import Operator, each, family
 from graphcount.symbolic import Dim
 
@@ -69,7 +69,10 @@ TABLE = family(
             "Gelu QuickGelu",
             Operator(roles=("operand",), shape=same(0), cost=UNARY, form_of="Gelu"),
         ),
-        **each("BitmaskDropout BitmaskBiasDropout", Operator(shape=same(0, 0))),
+        **each(
+            "BitmaskDropout BitmaskBiasDropout",
+            Operator(shape=same(0, 0), dtypes=always(0, UINT32)),
+        ),
         **each("ComplexMul ComplexMulConj", Operator(shape=broadcasting)),
     },
 )

@@ -23,7 +23,7 @@ from graphcount.ops.formulas import (
     plural,
     total,
 )
-from graphcount.ops.inference import INT32, always, of_input, same
+from graphcount.ops.inference import FLOAT, INT32, always, by_attribute, of_input, same
 from graphcount.ops.linear import (
     GEMM,
     PRODUCT_WORDS,
@@ -181,6 +181,7 @@ TABLE = family(
         "GemmFloat8": Operator(
             roles=("weight", "weight", "bias", *_SCALES, "quantization scale"),
             shape=gemm_at(0, 1),
+            dtypes=by_attribute("dtype", FLOAT),
             cost=GEMM,
             channels=columns,
             form_of="MatMul",
@@ -238,6 +239,7 @@ TABLE = family(
         "QGemm": Operator(
             roles=(*SCALED_WEIGHT, *SCALED_WEIGHT, "quantized bias", *SCALE),
             shape=gemm_at(0, 3),
+            dtypes=lambda call: [call.dtype(8) if call.has(8) else FLOAT],
             cost=matrix_product(gemm(0, 3), "rows x (inner x columns) of A·B", outputs, 6),
             channels=columns,
             form_of="MatMul",
@@ -251,7 +253,10 @@ TABLE = family(
             ),
         ),
         "SparseToDenseMatMul": Operator(
-            shape=fused_matmul, cost=matrix_product(_fused_product, PRODUCT_WORDS), form_of="MatMul"
+            shape=fused_matmul,
+            dtypes=of_input(1),
+            cost=matrix_product(_fused_product, PRODUCT_WORDS),
+            form_of="MatMul",
         ),
     },
 )

@@ -78,12 +78,14 @@ TABLE = family(
         "SkipLayerNormalization": Operator(
             roles=("operand", "operand", "scale", "bias", "bias"),
             shape=skip_layer_norm,
+            dtypes=always(0, FLOAT, FLOAT, 0),
             cost=norm_cost(2, 3, (1, 4)),
             form_of="LayerNormalization",
         ),
         "SkipSimplifiedLayerNormalization": Operator(
             roles=("operand", "operand", "scale", "bias"),
             shape=skip_layer_norm,
+            dtypes=always(0, FLOAT, FLOAT, 0),
             cost=norm_cost(2, None, (1, 3)),
             form_of="LayerNormalization",
         ),

@@ -21,7 +21,7 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
-from graphcount.ops.inference import FLOAT, add, always, axis_of, over, same, times, unknown
+from graphcount.ops.inference import FLOAT, INT64, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import PICKS, SCALE, Operator, Role, each, family, merge, traits
 from graphcount.ops.packing import per_byte
@@ -234,7 +234,11 @@ TABLE = merge(
                 "Rfft": Operator(rest="operand", shape=rfft, cost=OUTPUT),
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
                 "Unique": Operator(
-                    rest="operand", shape=unique, cost=READ, traits=traits("sized by data")
+                    rest="operand",
+                    shape=unique,
+                    dtypes=always(0, INT64, INT64),
+                    cost=READ,
+                    traits=traits("sized by data"),
                 ),
                 "NGramRepeatBlock": Operator(rest="operand", cost=FREE),
                 **each(

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape, ShapeRule, Shapes
 from graphcount.ops.formulas import READ, Rule, outputs
-from graphcount.ops.inference import add, axis_of, broadcast, of_input, replace, same
+from graphcount.ops.inference import (
+    INT8,
+    add,
+    always,
+    axis_of,
+    broadcast,
+    by_attribute,
+    of_input,
+    replace,
+    same,
+)
 from graphcount.ops.operator import (
     FIRST,
     SCALE,
@@ -111,12 +121,14 @@ TABLE = family(
             roles=("quantization scale", "zero point"),
             rest="operand",
             shape=qlinear_concat,
+            dtypes=of_input(1),
             cost=QLINEAR,
             form_of="Concat",
         ),
         "QLinearWhere": Operator(
             roles=("mask", *SCALED_WEIGHT, *SCALED_WEIGHT, *SCALE),
             shape=qlinear_where,
+            dtypes=of_input(1),
             cost=QLINEAR,
             form_of="Where",
         ),
@@ -155,6 +167,7 @@ TABLE = family(
         "QLinearAveragePool": _unary("AveragePool", qlinear_pool, POOL),
         "QLinearGlobalAveragePool": _unary("GlobalAveragePool", qlinear_global_pool, READ),
         "QLinearReduceMean": _unary("ReduceMean", qlinear_reduce_mean, READ),
-        **each("QuantizeWithOrder DequantizeWithOrder", Operator(shape=same(0))),
+        "QuantizeWithOrder": Operator(shape=same(0), dtypes=always(INT8)),
+        "DequantizeWithOrder": Operator(shape=same(0), dtypes=by_attribute("to", 0)),
     },
 )
