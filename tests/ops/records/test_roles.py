@@ -1,0 +1,167 @@
+"""Roles by the names that the definitions of onnx and onnxruntime give to their inputs.
+
+What an input is called is the definition's word for what it is; `NAMES` says which role that word
+means. Every input of every definition has to be understood, so none can lack a role.
+"""
+
+from __future__ import annotations
+
+import re
+
+from graphcount.ops import lookup
+from tests.ops.records.definitions import Definition, definitions
+
+NAMES = """
+# Quantization: scales and zero points are called so
+.* | .*_zero_points? | zero point
+QEmbedLayerNormalization | .*_scale | quantization scale
+.* | fc\\d_(act_block_|act_|global_)?scales? | quantization scale
+.* | [a-z]+_scales?|scale[aby]|absmax | quantization scale
+MatMulNBits|GatherBlockQuantized | scales | quantization scale
+.* | zero_points | zero point
+QGemm | c | quantized bias
+QLinearConv | b | quantized bias
+QEmbedLayerNormalization | .*_quant|segment_embedding | quantized weight
+QLinearConv|ConvInteger|DynamicQuantizeLSTM | [wr] | quantized weight
+MatMulInteger.*|Q(Linear)?(MatMul|Gemm|Add|Mul) | [ab] | quantized weight
+MatMulNBits|MatMulBnb4|MatMulFpQ4|DynamicQuantizeMatMul | b | quantized weight
+DequantizeLinear|QLinearWhere | [xy] | quantized weight
+GatherBlockQuantized | data | quantized weight
+QAttention | weight | quantized weight
+QMoE | fc\\d_experts_weights | quantized weight
+# Norms
+.*Norm(alization)? | gamma|scale | scale
+.*Norm(alization)? | beta|b|bias | bias
+BatchNormalization | (input_)?mean | running mean
+BatchNormalization | (input_)?var | running variance
+# What is learned and multiplied, and what is added to it
+MatMul|.*Gemm|GemmF.*|FusedMatMul.*|TransposeMatMul | [abw] | weight
+GemmFastGelu | x | weight
+Einsum | inputs | weight
+.*Conv.* | w|weight | weight
+.*Conv.* | b|bias | bias
+LSTM|GRU|RNN|AttnLSTM | w|[qam]w | weight
+AttnLSTM | v | weight
+LSTM|GRU|RNN|AttnLSTM | r | recurrent weight
+.*LSTM|GRU|RNN | b | bias
+.*LSTM | p | peephole weight
+.*LSTM|GRU|RNN | initial_[hc] | initial state
+.*Attention | (global_)?weights? | weight
+.*Attention | (global_)?bias | bias
+GroupQueryAttention | head_sink | weight
+GroupQueryAttention | [qk]_norm_weight | scale
+GatedRelativePositionBias | weight|eco_a | weight
+.* | fc\\d_experts_weights | weight
+.* | fc\\d_experts_bias|query_bias | bias
+BiasSoftmax | bias | mask
+.* | bias | bias
+.*Gemm.* | c | bias
+BiasGelu | b | bias
+PRelu | slope | slope
+# What is looked up, and where
+Gather.* | data | embedding
+TorchEmbedding | weight | embedding
+WordConvEmbedding | c | embedding
+.* | .*_embedding|bias_table | embedding
+.* | .*indices|position_ids|segment_ids|cache_indirection|g_idx | index
+Slice | starts|ends|steps | index
+MaxUnpool | i | index
+ArrayFeatureExtractor | y | index
+WordConvEmbedding | sequence | index
+.*EmbedLayerNormalization | input_ids | index
+# Attention
+.*RotaryEmbedding | cos_cache|sin_cache|emb|[qk](_rot)? | rotary table
+.*Attention | (cos|sin)_cache | rotary table
+LinearAttention | past_state | operand
+.*Attention|CausalConvWithState | past(_key|_value|_state)? | state
+.*Attention | attention_bias|attn_mask|mask_index | mask
+.*Attention | key_padding_mask|mask|global | mask
+Packed.*Attention|GatedRelativePositionBias | token_offset|cumulative_sequence_length | mask
+.*Attention | query_seqlens|beam_width|.*_kv_seqlen|seqlens_k|.*sequence_lengths? | shape
+# Sizes, axes and numbers on the way
+.* | axes|axis | axes
+SequenceMap|Scan|Loop | .*_inputs|.*_initial|input_sequence|sequence_lens | state
+.* | condition|mask | mask
+.* | memory_seq_lens|sequence_lens | shape
+ConstantOfShape | input | shape
+AffineGrid | size | shape
+SplitToSequence | split | operand
+.* | .*shape|split|repeats|tiles|sizes|pads | shape
+Clip | min|max | literal
+Resize|Upsample | roi|scales | literal
+Pad|OneHot|CastLike|ImageDecoder | constant_value|values|target_type|encoded_stream | literal
+String.*|RegexFullMatch|TfIdfVectorizer | x|y | literal
+Range | start|limit|delta | scalar
+TopK|Trilu | k | scalar
+Loop | m | scalar
+STFT | window | window
+.* | cond|size|depth|ratio|training_mode|padding_idx|scale_grad_by_freq | scalar
+.* | .*_threshold|max_output_boxes.*|frame_(step|length)|(query|key|dft)_length | scalar
+MelWeightMatrix | num_mel_bins|sample_rate|(lower|upper)_edge_hertz | scalar
+# What flows
+.* | x|input|m | data operand
+.* | [abyz]|data(_0)?|inputs?(_data|_ids|_sequence)?|query|key|value | operand
+.* | [qkv]|skip|residual|sum | operand
+.* | boxes|grid|rois|signal|theta|tensor|offset|scores|labels|target|weights? | operand
+.* | decay|beta|position|past_cache|updates?|rel_pos|query_layer|router_(probs|weights) | operand
+"""
+"""Op_types, names of inputs (patterns both) and the role they mean; the first line that fits."""
+
+
+def lines() -> list[tuple[str, str, set[str]]]:
+    rows = [line for line in NAMES.strip().splitlines() if not line.startswith("#")]
+    split = [row.split(" | ") for row in rows]
+    return [
+        (op_types, names, set(role.split()) if role == "data operand" else {role})
+        for op_types, names, role in split
+    ]
+
+
+LINES = lines()
+
+
+def wanted(op_type: str, name: str) -> int | None:
+    """Return which line fits an input."""
+    fits = (
+        number
+        for number, (op_types, names, _) in enumerate(LINES)
+        if re.fullmatch(op_types, op_type) and re.fullmatch(names, name)
+    )
+    return next(fits, None)
+
+
+OPEN = """
+    ai.onnx.preview::FlexAttention com.microsoft.nchwc::Upsample com.microsoft.nchwc::ReorderInput
+    com.microsoft.nchwc::ReorderOutput com.microsoft.nchwc::AveragePool
+    com.microsoft.nchwc::MaxPool com.microsoft.nchwc::GlobalAveragePool
+    com.microsoft.nchwc::GlobalMaxPool com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout
+    com.microsoft::BitmaskDropout com.microsoft::CDist com.microsoft::ComplexMul
+    com.microsoft::ComplexMulConj com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder
+    com.microsoft::EPContext com.microsoft::ExpandDims com.microsoft::GatherND
+    com.microsoft::GreedySearch com.microsoft::Pad com.microsoft::QuantizeWithOrder
+    com.microsoft::Sampling com.microsoft::SparseToDenseMatMul com.microsoft::WhisperBeamSearch
+"""
+"""Operators whose inputs have no roles."""
+
+
+def known() -> list[Definition]:
+    """Return definitions of the operators that have roles: all that are not open on purpose."""
+    rows = [one for one in definitions() if lookup(*one.key) is not None]
+    return [one for one in rows if f"{one.domain}::{one.name}" not in OPEN.split()]
+
+
+def test_every_input_has_the_role_that_its_name_means() -> None:
+    wrong, used = [], set()
+    for one in known():
+        row = lookup(*one.key)
+        assert row is not None
+        for index, parameter in enumerate(one.inputs):
+            line = wanted(one.name, parameter.name)
+            roles = LINES[line][2] if line is not None else set()
+            used.add(line)
+            if row.role(index) not in roles:
+                wrong.append((*one.key, one.since, parameter.name, row.role(index), roles))
+        if one.variadic and row.role(len(one.inputs) + 9) != row.role(len(one.inputs) - 1):
+            wrong.append((*one.key, one.since, "variadic", row.rest, set()))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert used == set(range(len(LINES))), [LINES[i] for i in set(range(len(LINES))) - used]
