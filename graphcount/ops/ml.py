@@ -212,30 +212,18 @@ TREES = Rule(
     text=_trees_text,
 )
 
-_TREE: dict[str, Role] = {
+_NODES: dict[str, Role] = {
     "nodes_values": "threshold",
     "nodes_values_as_tensor": "threshold",
-    "nodes_splits": "threshold",
     "nodes_hitrates": "statistic",
     "nodes_hitrates_as_tensor": "statistic",
-    "class_weights": "leaf value",
-    "class_weights_as_tensor": "leaf value",
-    "target_weights": "leaf value",
-    "target_weights_as_tensor": "leaf value",
-    "leaf_weights": "leaf value",
     "base_values": "statistic",
     "base_values_as_tensor": "statistic",
 }
 
 _LINEAR: dict[str, Role] = {"coefficients": "weight", "intercepts": "bias"}
 
-_SVM: dict[str, Role] = {
-    "support_vectors": "weight",
-    "coefficients": "weight",
-    "rho": "bias",
-    "prob_a": "weight",
-    "prob_b": "bias",
-}
+_SVM: dict[str, Role] = {"support_vectors": "weight", "coefficients": "weight", "rho": "bias"}
 
 TABLE = family(
     "ml",
@@ -251,14 +239,22 @@ TABLE = family(
             cost=LINEAR,
         ),
         "SVMClassifier": Operator(
-            roles=("operand",), attributes=_SVM, shape=classifier, dtypes=label_type, cost=SVM
+            roles=("operand",),
+            attributes={**_SVM, "prob_a": "weight", "prob_b": "bias"},
+            shape=classifier,
+            dtypes=label_type,
+            cost=SVM,
         ),
         "SVMRegressor": Operator(
             roles=("operand",), attributes=_SVM, shape=svm_regressor, dtypes=always(FLOAT), cost=SVM
         ),
         "TreeEnsembleClassifier": Operator(
             roles=("operand",),
-            attributes=_TREE,
+            attributes={
+                **_NODES,
+                "class_weights": "leaf value",
+                "class_weights_as_tensor": "leaf value",
+            },
             shape=classifier,
             dtypes=label_type,
             cost=TREES,
@@ -266,14 +262,25 @@ TABLE = family(
         ),
         "TreeEnsembleRegressor": Operator(
             roles=("operand",),
-            attributes=_TREE,
+            attributes={
+                **_NODES,
+                "target_weights": "leaf value",
+                "target_weights_as_tensor": "leaf value",
+            },
             shape=tree_regressor,
             dtypes=always(FLOAT),
             cost=TREES,
             packing=TREE,
         ),
         "TreeEnsemble": Operator(
-            roles=("operand",), attributes=_TREE, shape=tree_regressor, cost=TREES
+            roles=("operand",),
+            attributes={
+                "nodes_splits": "threshold",
+                "nodes_hitrates": "statistic",
+                "leaf_weights": "leaf value",
+            },
+            shape=tree_regressor,
+            cost=TREES,
         ),
         "Scaler": Operator(
             roles=("operand",),

@@ -129,17 +129,6 @@ def test_no_role_stands_behind_the_last_input() -> None:
             assert all(index < inputs for index in spec.passes), op_type
 
 
-def test_ml_attributes_exist_in_the_schemas() -> None:
-    for (domain, op_type), spec in operators().items():
-        if domain == "ai.onnx.ml":
-            known: set[str] = set()
-            for schema in SCHEMAS:
-                if schema.name == op_type and schema.domain == domain:
-                    known |= set(schema.attributes)
-            names = set(spec.attributes)
-            assert not names or names & known, op_type
-
-
 def test_the_newest_versions_are_those_of_the_installed_onnx_or_later() -> None:
     for domain, known in NEWEST_OPSET.items():
         assert known >= max(s.since_version for s in SCHEMAS if s.domain == domain)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from graphcount.ops import lookup
-from tests.ops.records.definitions import Definition, definitions
+from tests.ops.records.definitions import Definition, definitions, newest
 
 NAMES = """
 # Quantization: scales and zero points are called so
@@ -165,3 +165,45 @@ def test_every_input_has_the_role_that_its_name_means() -> None:
             wrong.append((*one.key, one.since, "variadic", row.rest, set()))
     assert not wrong, "\n".join(map(str, wrong))
     assert used == set(range(len(LINES))), [LINES[i] for i in set(range(len(LINES))) - used]
+
+
+LEARNED = """
+coefficients|support_vectors|prob_a | weight
+intercepts|rho|prob_b | bias
+nodes_values(_as_tensor)?|nodes_splits | threshold
+nodes_hitrates(_as_tensor)?|base_values(_as_tensor)? | statistic
+(class|target|leaf)_weights(_as_tensor)? | leaf value
+offset|scale|imputed_value_(floats|int64s) | statistic
+kernel_params|(keys|values|default)_.*|membership_values |
+"""
+"""Attributes of ai.onnx.ml that hold numbers and what they are; nothing for what is not learned."""
+
+
+def test_learned_attributes_have_the_roles_that_their_names_mean() -> None:
+    """Lists of floats and tensors, and integers that stand for missing values."""
+    seen = set()
+    for key, one in newest().items():
+        row = lookup(*key)
+        if row is None or key[0] != "ai.onnx.ml":
+            continue
+        wanted: dict[str, str] = {}
+        for name, kind in one.attributes.items():
+            if (kind in ("FLOATS", "TENSOR") and name != "nodes_modes") or "imputed" in name:
+                fits = [line for line in LEARNED.strip().splitlines() if _fits(line, name)]
+                assert len(fits) == 1, name
+                seen.add(fits[0])
+                if fits[0].partition(" |")[2]:
+                    wanted[name] = fits[0].partition(" | ")[2]
+        assert dict(row.attributes) == wanted, key
+    assert seen == set(LEARNED.strip().splitlines())
+
+
+def _fits(line: str, name: str) -> bool:
+    return re.fullmatch(line.partition(" |")[0], name) is not None
+
+
+def test_a_constant_of_a_shape_is_a_literal() -> None:
+    """Its `value` is the one element that fills the tensor (Operators.md)."""
+    row = lookup("", "ConstantOfShape")
+    assert row is not None
+    assert row.attributes == {"value": "literal"}
