@@ -10,7 +10,17 @@ from __future__ import annotations
 from graphcount.ops.attributes import scans_inputs
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, OUTPUT, Rule
-from graphcount.ops.inference import BOOL, FLOAT, INT64, always, broadcasting, same, scalar, unknown
+from graphcount.ops.inference import (
+    BOOL,
+    FLOAT,
+    INT64,
+    STRING,
+    always,
+    broadcasting,
+    same,
+    scalar,
+    unknown,
+)
 from graphcount.ops.operator import FOLDS, Operator, each, family, merge, traits
 
 RUNS_BODIES = traits("runs bodies")
@@ -55,10 +65,11 @@ TABLE = merge(
                     rest="operand", shape=unknown, cost=FREE, traits=traits("picks")
                 ),
                 **each(
-                    "SequenceConstruct SequenceEmpty SequenceErase SequenceInsert"
+                    "SequenceConstruct SequenceErase SequenceInsert"
                     " ConcatFromSequence SplitToSequence Optional OptionalGetElement",
                     Operator(rest="operand", shape=unknown, cost=FREE),
                 ),
+                "SequenceEmpty": Operator(shape=unknown, cost=FREE),
                 "SequenceLength": Operator(
                     rest="operand", shape=scalar, dtypes=always(INT64), cost=FREE
                 ),
@@ -75,7 +86,7 @@ TABLE = merge(
                 "StringSplit": Operator(
                     rest="literal",
                     shape=split_text,
-                    dtypes=always(0, INT64),
+                    dtypes=always(STRING, INT64),
                     cost=FREE,
                     traits=traits("sized by data"),
                 ),

@@ -28,6 +28,7 @@ from graphcount.ops.formulas import (
     output_shape,
     outputs,
     plural,
+    when,
 )
 from graphcount.ops.inference import INT32, always, broadcast, of_input
 from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Scaled, family, traits
@@ -53,9 +54,7 @@ def matrix_product(
         found = find(call)
         return size(found.out) * found.inner
 
-    def added(call: Call) -> Dim:
-        return size(find(call).out) if bias is not None and call.has(bias) else 0
-
+    added = nothing if bias is None else when(bias, lambda call: size(find(call).out))
     return Rule(words, macs, extra, added, _text(find, bias))
 
 

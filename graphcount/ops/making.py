@@ -262,7 +262,6 @@ TABLE = family(
         **each(
             "RandomNormal RandomUniform",
             Operator(
-                rest="operand",
                 shape=given_shape,
                 dtypes=by_attribute("dtype", FLOAT),
                 cost=OUTPUT,

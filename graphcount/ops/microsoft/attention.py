@@ -5,10 +5,12 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphcount.ops.attention import ROTARY, attention_cost
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import OUTPUT, Rule, attribute, input_shape, output_shape, outputs
-from graphcount.ops.inference import always, of_input, same
+from graphcount.ops.inference import of_input, same
 from graphcount.ops.microsoft.projections import (
     costed,
     decoder_attention,
@@ -30,7 +32,7 @@ from graphcount.ops.microsoft.projections import (
     twice_projected,
     windowed,
 )
-from graphcount.ops.operator import Operator, Role, each, family
+from graphcount.ops.operator import Operator, Role, family
 from graphcount.symbolic import Dim
 
 
@@ -71,20 +73,18 @@ ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
 CACHE: tuple[Role, ...] = ("state", "state")
 ROTARY_TABLES: tuple[Role, ...] = ("rotary table", "rotary table")
 
+_ATTENTION = Operator(
+    roles=(*PROJECTED, "mask", "state", "mask", "shape"),
+    shape=self_attention(4),
+    cost=attention_cost(costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias),
+)
 
 TABLE = family(
     "attention",
     {
-        **each(
-            "Attention DecoderMaskedSelfAttention",
-            Operator(
-                roles=(*PROJECTED, "mask", "state", "mask", "shape", "shape", "index"),
-                shape=self_attention(4),
-                cost=attention_cost(
-                    costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias
-                ),
-                past={4: 3},
-            ),
+        "Attention": _ATTENTION,
+        "DecoderMaskedSelfAttention": replace(
+            _ATTENTION, roles=(*_ATTENTION.roles, "shape", "index")
         ),
         "PackedAttention": Operator(
             roles=(*PROJECTED, "mask", "mask", "mask"),
@@ -155,7 +155,6 @@ TABLE = family(
         "RelativePositionBias": Operator(
             roles=("embedding", "scalar", "scalar"),
             shape=relative_position_bias,
-            dtypes=always(0),
             cost=OUTPUT,
         ),
         "GatedRelativePositionBias": Operator(
