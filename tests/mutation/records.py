@@ -236,7 +236,7 @@ def main() -> None:
     options = parser.parse_args()
     STATE.mkdir(parents=True, exist_ok=True)
     trial = Trial(chosen(options), options.jobs)
-    pytest.main([*OPTIONS, *NEAR, *(() if options.near else FAR)], [trial])
+    pytest.main([*OPTIONS, "-s", *NEAR, *(() if options.near else FAR)], [trial])
     save("records.json", trial.results)
     print("\n".join(summary(trial.work, trial.results)))
 

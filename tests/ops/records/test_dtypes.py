@@ -78,6 +78,21 @@ def test_outputs_have_the_type_that_the_definition_says() -> None:
     assert seen > 250
 
 
+def test_an_output_of_one_type_has_it_whatever_the_inputs_are() -> None:
+    wrong = []
+    for key, one in newest().items():
+        row = lookup(*key)
+        if row is None or row.shape in (None, unknown):
+            continue
+        found = inferred(key, [0] * len(one.inputs), len(one.outputs))
+        for index, output in enumerate(one.outputs):
+            fixed = sorted(CODES[name] for name in output.types if name in CODES)
+            shared = bool(one.inputs) and output.type == one.inputs[0].type
+            if len(output.types) == 1 and not shared and found[index] != fixed[0]:
+                wrong.append((*key, output.name, found[index], fixed))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
 ML, MS = "ai.onnx.ml", "com.microsoft"
 Case = tuple[str, str, Types, dict[str, Any], Types]
 STATED: list[Case] = [
