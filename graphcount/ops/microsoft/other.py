@@ -20,7 +20,7 @@ from graphcount.ops.formulas import (
     plural,
     when,
 )
-from graphcount.ops.indexing import LOOK_UP, gather, gather_nd, unique
+from graphcount.ops.indexing import LOOK_UP, gather, gather_nd
 from graphcount.ops.inference import FLOAT, INT64, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import PICKS, SCALE, Operator, Role, each, family, merge, traits
@@ -133,6 +133,11 @@ def irfft(call: Call) -> Shapes:
     return [(*data[:-2], times(add(data[-2], -1), 2)) if data else None]
 
 
+def found_once(call: Call) -> Shapes:
+    """Unique: its elements, for each element which of them it is, and how often they are there."""
+    return [(None,), call.input(0), (None,)]
+
+
 def c_dist(call: Call) -> Shapes:
     """CDist: (rows of A, rows of B)."""
     a, b = call.input(0), call.input(1)
@@ -235,7 +240,7 @@ TABLE = merge(
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
                 "Unique": Operator(
                     rest="operand",
-                    shape=unique,
+                    shape=found_once,
                     dtypes=always(0, INT64, INT64),
                     cost=READ,
                     traits=traits("sized by data"),
