@@ -22,7 +22,7 @@ from graphcount.ops.call import (
     Shape,
     Shapes,
 )
-from graphcount.ops.elements import FLOATS, each_element, folded, unchanged
+from graphcount.ops.elements import FLOATS, each_element, folded
 from graphcount.ops.formulas import OUTPUT, UNARY, Rule, outputs
 from graphcount.ops.inference import BOOL, always, broadcast, broadcasting, of_input, same
 from graphcount.ops.operator import FIRST, Operator, Trait, each, family, traits
@@ -151,7 +151,6 @@ TABLE = family(
             passes=FIRST,
             shape=same(0, 0),
             dtypes=always(0, BOOL),
-            data=unchanged,
             cost=Rule("does nothing at inference"),
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),

@@ -166,7 +166,6 @@ def test_a_record_is_whole_or_left_open_on_purpose() -> None:
 
 def test_what_computes_elements_has_a_shape() -> None:
     computing = {key: row for key, row in operators().items() if row.data is not None}
-    assert len(computing) == 50
     assert all(row.shape is not None for row in computing.values())
     picking = {name for (_, name), row in computing.items() if row.reads == "picked"}
     assert picking == {"Slice", "Gather", "Split"}
