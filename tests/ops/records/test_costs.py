@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphcount.ops import operators
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import cost, explain
 from tests.ops.cost.conftest import make
+from tests.ops.records.matrix_work import ML, MS, Case, cases
 
-MS, ML, NCHWC = "com.microsoft", "ai.onnx.ml", "com.microsoft.nchwc"
-QONNX = ("qonnx.custom_op.general", "onnx.brevitas")
 X = (2, 6, 4, 5)
 N = prod(X)
 
@@ -126,299 +125,6 @@ def test_regions_of_unknown_size_are_not_free() -> None:
 # ---------------------------------------------------------------------------------- matrix work
 
 
-class Case(NamedTuple):
-    """A call of an operator that multiplies.
-
-    Attributes:
-        domain: Its domain.
-        op_type: Its op_type.
-        inputs: Shape of each input; None for one that is left out.
-        outputs: Shapes of outputs.
-        macs: Products.
-        elementwise: Elements computed one by one.
-        bias: Additions of a bias.
-        factors: Numbers that the explanation must name.
-        attributes: Attributes.
-    """
-
-    domain: str
-    op_type: str
-    inputs: Sequence[Shape | None]
-    outputs: Sequence[Shape | None]
-    macs: int
-    elementwise: int
-    bias: int
-    factors: tuple[int, ...]
-    attributes: dict[str, Any] | None = None
-
-
-A, B, OUT, C = (3, 7), (7, 11), (3, 11), (11,)
-M = 3 * 7 * 11
-S = ()
-
-
-def products() -> list[Case]:
-    """Return matrix products of 3 x 7 and 7 x 11."""
-    made: list[tuple[str, str, list[Shape | None], int, int]] = [
-        ("", "MatMul", [A, B], 0, 0),
-        ("", "Gemm", [A, B, C], 0, 33),
-        ("", "MatMulInteger", [A, B], 0, 0),
-        ("", "QLinearMatMul", [A, S, S, B, S, S, S, S], 33, 0),
-        (MS, "FusedMatMul", [A, B], 0, 0),
-        (MS, "TransposeMatMul", [A, B], 0, 0),
-        (MS, "SparseToDenseMatMul", [A, B], 0, 0),
-        (MS, "FusedMatMulActivation", [A, B], 33, 0),
-        (MS, "FusedGemm", [A, B, C], 33, 33),
-        (MS, "GemmFastGelu", [A, B, C], 33, 33),
-        (MS, "GemmFloat8", [A, B, C], 0, 33),
-        (MS, "DynamicQuantizeMatMul", [A, B, S, S, C], 21 + 33, 33),
-        (MS, "MatMulIntegerToFloat", [A, B, S, S, S, S, C], 33, 33),
-        (MS, "MatMulInteger16", [A, B], 0, 0),
-        (MS, "QGemm", [A, S, S, B, S, S, C], 33, 33),
-    ]
-    rows = [Case(d, op, inputs, [OUT], M, e, b, (7, 11)) for d, op, inputs, e, b in made]
-    packed = {"K": 7, "N": 11}
-    return [
-        *rows,
-        Case(MS, "MatMulNBits", [A, B, C, None, None, C], [OUT], M, 77, 33, (7, 11), packed),
-        Case(MS, "MatMulBnb4", [A, B, C], [OUT], M, 77, 0, (7, 11), packed),
-        Case(MS, "MatMulFpQ4", [A, B], [OUT], M, 77, 0, (7, 11)),
-        Case("", "Einsum", [A, B], [OUT], M, 0, 0, (7, 11), {"equation": "ij,jk->ik"}),
-    ]
-
-
-def convolutions() -> list[Case]:
-    """Return convolutions of 13 filters of 3 x 5 x 5 over 7 x 9 positions."""
-    data, filters, bias, out = (1, 3, 11, 13), (13, 3, 5, 5), (13,), (1, 13, 7, 9)
-    macs, outs, one = 7 * 9 * 13 * 75, 7 * 9 * 13, (13, 5)
-    quantized: list[Shape | None] = [data, S, S, filters, S, S, S, S, bias]
-    last, laid = (1, 7, 9, 13), [(1, 11, 13, 3), filters, bias]
-    fused = {"activation": "Relu"}
-    back = [(1, 3, 7, 9), (3, 13, 5, 5)]
-    spread = 7 * 9 * 3 * 13 * 25
-    return [
-        Case("", "Conv", [data, filters, bias], [out], macs, 0, outs, one),
-        Case("", "ConvInteger", [data, filters], [out], macs, 0, 0, one),
-        *[Case(d, "QLinearConv", quantized, [out], macs, outs, outs, one) for d in ("", MS)],
-        Case(MS, "FusedConv", [data, filters, bias], [out], macs, outs, outs, one, fused),
-        Case(MS, "NhwcFusedConv", laid, [last], macs, outs, outs, one, fused),
-        Case(MS, "NhwcConv", laid, [last], macs, 0, outs, one),
-        Case(NCHWC, "Conv", [data, filters, bias], [out], macs, outs, outs, one, fused),
-        Case("", "ConvTranspose", [*back, bias], [(1, 13, 11, 13)], spread, 0, 1859, one),
-        Case(
-            MS,
-            "ConvTransposeWithDynamicPads",
-            [*back, None, bias],
-            [(1, 13, 11, 13)],
-            spread,
-            0,
-            1859,
-            one,
-        ),
-        Case(
-            "",
-            "DeformConv",
-            [data, filters, (1, 50, 7, 9), bias],
-            [out],
-            macs,
-            7 * 9 * 3 * 25,
-            outs,
-            one,
-        ),
-        Case(
-            "",
-            "CausalConvWithState",
-            [(2, 13, 9), (13, 1, 5), (13,)],
-            [(2, 13, 9)],
-            2 * 9 * 13 * 5,
-            2 * 9 * 13,
-            2 * 9 * 13,
-            (5, 13),
-            {"group": 13, "activation": "silu"},
-        ),
-    ]
-
-
-def attentions() -> list[Case]:
-    """Return attention of 2 sequences of 5 tokens, 3 heads of size 7 on 11 features."""
-    scores = 2 * 3 * 5 * 5
-    two, tokens, width = 2 * scores * 7, (2, 5, 11), 3 * 21
-    weights: list[Shape | None] = [(11, width), (width,)]
-    projected, biases = 2 * 5 * 11 * width, 2 * 5 * width
-    heads = {"num_heads": 3}
-    q = (2, 5, 21)
-    own: list[Shape | None] = [tokens, *weights]
-    step: list[Shape | None] = [(2, 1, 21)] * 3
-    past: list[Shape | None] = [(2, 3, 4, 7)] * 2
-    grouped = {"num_heads": 3, "kv_num_heads": 3}
-    long: list[Shape | None] = [(2, 64, 11), *weights, (2, 64), *weights, (2, 64)]
-    return [
-        Case("", "Attention", [(2, 3, 5, 7)] * 3, [(2, 3, 5, 7)], two, scores, 0, (5,)),
-        Case(
-            "",
-            "LinearAttention",
-            [q, q, q],
-            [q],
-            2 * 5 * 3 * 49 * 2,
-            0,
-            0,
-            (49,),
-            {"q_num_heads": 3, "kv_num_heads": 3, "update_rule": "linear"},
-        ),
-        *[
-            Case(MS, name, own, [q], projected + two, scores, biases, (5,), heads)
-            for name in ("Attention", "DecoderMaskedSelfAttention")
-        ],
-        Case(MS, "QAttention", [*own, S, S], [q], projected + two, scores, biases, (5,), heads),
-        Case(
-            MS,
-            "PackedAttention",
-            [(10, 11), *weights, (2, 5), (3,)],
-            [(10, 21)],
-            projected + two,
-            scores,
-            biases,
-            (5,),
-            heads,
-        ),
-        Case(
-            MS,
-            "LongformerAttention",
-            long,
-            [(2, 64, 21)],
-            2 * (2 * 64 * 11 * width) + 2 * 2 * 3 * 64 * 16 * 7,
-            2 * (2 * 3 * 64 * 16),
-            2 * 64 * width,
-            (64,),
-            {"num_heads": 3, "window": 8},
-        ),
-        Case(MS, "MultiHeadAttention", [q, q, q, (63,)], [q], two, scores, 630, (5,), heads),
-        Case(
-            MS,
-            "PackedMultiHeadAttention",
-            [(10, 21)] * 3 + [(63,), (2, 5), (3,)],
-            [(10, 21)],
-            two,
-            scores,
-            630,
-            (5,),
-            heads,
-        ),
-        Case(
-            MS,
-            "DecoderMaskedMultiHeadAttention",
-            [*step, None, None, *past, None, None, None, (63,)],
-            [(2, 1, 21)],
-            2 * 2 * 3 * 5 * 7,
-            2 * 3 * 5,
-            2 * 63,
-            (5,),
-            heads,
-        ),
-        Case(MS, "GroupQueryAttention", [q, q, q], [q], two, scores, 0, (5,), grouped),
-        Case(MS, "SparseAttention", [q, q, q], [q], two, scores, 0, (5,), grouped),
-        Case(
-            MS,
-            "GatedRelativePositionBias",
-            [q, (21,), (1, 3, 5, 5), (7, 8), (8,), (1, 3, 1, 1)],
-            [(2, 3, 5, 5)],
-            2 * 5 * 3 * 7 * 8,
-            scores,
-            2 * 5 * (21 + 3 * 8),
-            (),
-            heads,
-        ),
-    ]
-
-
-def recurrences() -> list[Case]:
-    """Return layers of 5 steps, 2 sequences of 3 features, 7 hidden."""
-    cases = []
-    for op_type, gates, domain in (
-        ("LSTM", 4, ""),
-        ("GRU", 3, ""),
-        ("RNN", 1, ""),
-        ("DynamicQuantizeLSTM", 4, MS),
-    ):
-        wide = gates * 7
-        w: list[Shape | None] = (
-            [(1, wide, 3), (1, wide, 7)] if not domain else [(1, 3, wide), (1, 7, wide)]
-        )
-        cases.append(
-            Case(
-                domain,
-                op_type,
-                [(5, 2, 3), *w, (1, 2 * wide)],
-                [(5, 1, 2, 7)],
-                5 * 2 * wide * (3 + 7),
-                5 * 2 * 7 * {4: 9, 3: 8, 1: 1}[gates],
-                5 * 2 * 2 * wide,
-                (3, 7),
-                {"hidden_size": 7},
-            )
-        )
-    return cases
-
-
-def learned() -> list[Case]:
-    """Return models of ai.onnx.ml on 5 samples of 3 features, experts, words."""
-    x: list[Shape | None] = [(5, 3)]
-    linear = {"coefficients": [0.5] * 6, "intercepts": [0.5] * 2, "post_transform": "SOFTMAX"}
-    vectors = {"support_vectors": [0.5] * 12, "kernel_type": "RBF"}
-    several = {**vectors, "coefficients": [0.5] * 4, "vectors_per_class": [2, 2]}
-    single = {**vectors, "coefficients": [0.5] * 4, "n_supports": 4}
-    experts: list[Shape | None] = [(10, 64), (10, 8), (8, 128, 64), (8, 128), (8, 64, 128), (8, 64)]
-    packed: list[Shape | None] = [
-        *((10, 64), (10, 8), (8, 128, 32), (8, 128), (8, 128), (8, 64, 64), (8, 64), (8, 64)),
-    ]
-    both = 10 * 2 * (2 * 128 * 64)
-    added = 10 * 2 * (128 + 64)
-    letters: list[Shape | None] = [(7, 20), (50, 1, 5, 16), (50,), (99, 16)]
-    return [
-        Case(ML, "LinearClassifier", x, [], 5 * 6, 10, 10, (6,), linear),
-        Case(ML, "LinearRegressor", x, [], 5 * 6, 10, 10, (6,), linear),
-        Case(ML, "SVMClassifier", x, [], 5 * (12 + 4), 5 * 4, 0, (12,), several),
-        Case(ML, "SVMRegressor", x, [], 5 * (12 + 4), 5 * 4, 0, (12,), single),
-        Case(MS, "MoE", experts, [], both, 10 * 2 * 128 + 80, added, (8,), {"k": 2}),
-        Case(MS, "QMoE", packed, [], both, 10 * 2 * 128 + 80, added, (8,), {"k": 2}),
-        Case(MS, "WordConvEmbedding", letters, [], 7 * 16 * 4000, 5600, 5600, ()),
-    ]
-
-
-def memory() -> Case:
-    """Return an LSTM of 3 steps that reads a memory of 5 rows of 4, by the paper's formulas."""
-    inputs: list[Shape | None] = [
-        *((3, 2, 6), (1, 28, 10), (1, 28, 7), (1, 56), None, None, None, None),
-        *((1, 7, 8), (1, 4, 8), (1, 8), (2, 5, 4), None),
-    ]
-    inputs.insert(8, None)
-    a_step = 28 * 10 + 28 * 7 + 7 * 8 + 5 * (8 + 4)
-    macs = 3 * 2 * a_step + 2 * 5 * (4 * 8)
-    return Case(
-        MS,
-        "AttnLSTM",
-        inputs,
-        [(3, 1, 2, 7)],
-        macs,
-        3 * 2 * 7 * 9,
-        3 * 2 * 56,
-        (),
-        {"hidden_size": 7},
-    )
-
-
-def cases() -> list[Case]:
-    """Return a call of every operator that multiplies."""
-    return [
-        *products(),
-        *convolutions(),
-        *attentions(),
-        *recurrences(),
-        *learned(),
-        memory(),
-    ]
-
-
 def called(case: Case) -> Call:
     """Return the call of a case."""
     left_out = [index for index, shape in enumerate(case.inputs) if shape is None]
@@ -455,3 +161,70 @@ def test_every_operator_that_multiplies_is_tried() -> None:
     assert {(case.domain, case.op_type) for case in cases()} == {
         key for key, row in operators().items() if row.multiplies
     }
+
+
+# -------------------------------------------------------------------------------------- in words
+
+FREE_FOR_A_REASON = {
+    "Gather GatherElements GatherND com.microsoft::TorchEmbedding": "look-up",
+    "If Loop Scan SequenceMap": "body",
+    "Dropout": "inference",
+}
+POOLS = """
+    AveragePool MaxPool LpPool com.microsoft::QLinearAveragePool com.microsoft.nchwc::AveragePool
+    com.microsoft.nchwc::MaxPool
+"""
+NORMS = """
+    BatchNormalization InstanceNormalization GroupNormalization LayerNormalization RMSNormalization
+    SimplifiedLayerNormalization com.microsoft::LayerNormalization
+    com.microsoft::SimplifiedLayerNormalization
+"""
+SKIPPED = "com.microsoft::SkipLayerNormalization com.microsoft::SkipSimplifiedLayerNormalization"
+
+
+def test_what_is_free_says_why() -> None:
+    for names, word in FREE_FOR_A_REASON.items():
+        for domain, op_type in keys(names):
+            one = make(op_type, [X, X], [X], domain=domain)
+            assert cost(one) == (0, 0, 0)
+            assert word in explain(one), op_type
+
+
+def test_windows_are_explained() -> None:
+    for domain, op_type in keys(POOLS):
+        one = make(op_type, [X], [(2, 6, 2, 2)], domain=domain, kernel_shape=[3, 5])
+        assert {"15", "48", "720"} <= set(re.findall(r"\d+", explain(one))), op_type
+
+
+def test_norms_are_explained_with_what_they_learned() -> None:
+    for domain, op_type in keys(NORMS):
+        one = make(op_type, [(2, 13, 4), *[(13,)] * 4], [(2, 13, 4)], domain=domain)
+        assert "13 scales" in explain(one), op_type
+    for domain, op_type in keys(SKIPPED):
+        one = make(op_type, [(2, 4, 13)] * 2 + [(13,)] * 3, [(2, 4, 13)], domain=domain)
+        assert "13 scales" in explain(one), op_type
+
+
+def test_trees_are_explained_with_their_longest_path() -> None:
+    stump: dict[str, Any] = {
+        "nodes_treeids": [0, 0, 0],
+        "nodes_nodeids": [0, 1, 2],
+        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+        "nodes_truenodeids": [1, 0, 0],
+        "nodes_falsenodeids": [2, 0, 0],
+    }
+    flat: dict[str, Any] = {
+        "tree_roots": [0],
+        "nodes_truenodeids": [0],
+        "nodes_falsenodeids": [1],
+        "nodes_trueleafs": [1],
+        "nodes_falseleafs": [1],
+    }
+    for op_type, tree in (
+        ("TreeEnsembleClassifier", stump),
+        ("TreeEnsembleRegressor", stump),
+        ("TreeEnsemble", flat),
+    ):
+        one = make(op_type, [(9, 4)], domain=ML, **tree)
+        assert cost(one) == (0, 9, 0)
+        assert "1 comparison" in explain(one), op_type
