@@ -6,8 +6,8 @@
 
 Each mutant is one entry taken out of one record: a role, a pass-through input, a rule, a trait, the
 family, the whole row. The tests are collected once; a forked process takes the entry out of the
-loaded table and runs those that name the operator, then those that noticed most of what the same
-field had lost so far, then the others, until one fails. Results lie in build/mutation/records.json.
+loaded table and runs those that noticed most of what the same field had lost so far, those that
+name the operator, then the others, until one fails. Results lie in build/mutation/records.json.
 """
 
 from __future__ import annotations
@@ -182,12 +182,13 @@ class Trial:
         return run_items(self.ordered(items, mutant))
 
     def ordered(self, items: list[pytest.Item], mutant: Mutant) -> list[pytest.Item]:
-        """Return tests that name the operator, those that noticed most, and the others."""
+        """Return the few tests that noticed most, those that name the operator, and the others."""
         word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(mutant.key[1])}(?![A-Za-z0-9])")
         kills = self.kills.get(mutant.field, Counter())
+        best = [test for test, _ in kills.most_common(5)]
 
-        def place(item: pytest.Item) -> tuple[bool, int]:
-            return word.search(item.nodeid) is None, -kills[item.nodeid]
+        def place(item: pytest.Item) -> tuple[bool, bool, int]:
+            return item.nodeid not in best, word.search(item.nodeid) is None, -kills[item.nodeid]
 
         return sorted(items, key=place)
 
