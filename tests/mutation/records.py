@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from graphcount.ops import Key, Operator, lookup, operators, tables
 from tests.mutation.trial import OPTIONS, STATE, in_child, load, run_items, save
+from tests.ops.records.definitions import newest
 
 NEAR = ("tests/ops",)
 FAR = (
@@ -237,7 +238,9 @@ def main() -> None:
     options = parser.parse_args()
     STATE.mkdir(parents=True, exist_ok=True)
     trial = Trial(chosen(options), options.jobs)
-    pytest.main([*OPTIONS, "-s", *NEAR, *(() if options.near else FAR)], [trial])
+    newest()  # read once, before forking
+    quick = ("-s", "--assert=plain", "--tb=line")
+    pytest.main([*OPTIONS, *quick, *NEAR, *(() if options.near else FAR)], [trial])
     save("records.json", trial.results)
     print("\n".join(summary(trial.work, trial.results)))
 
