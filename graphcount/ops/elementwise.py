@@ -169,7 +169,7 @@ TABLE = family(
         "Ceil": _unary(each_element(arithmetic.rounded_up)),
         "Floor": _unary(each_element(arithmetic.rounded_down)),
         **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),
-        "Not": _unary(each_element(arithmetic.negated), "falls", dtypes=always(BOOL)),
+        "Not": _unary(each_element(arithmetic.negated), "falls"),
         "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0)), "overwrites"),
         "Neg": Operator(
             roles=("operand",),

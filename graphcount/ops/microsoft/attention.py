@@ -13,7 +13,6 @@ from graphcount.ops.formulas import OUTPUT, Rule, attribute, input_shape, output
 from graphcount.ops.inference import of_input, same
 from graphcount.ops.microsoft.projections import (
     costed,
-    decoder_attention,
     grouped,
     grouped_attention,
     joint,
@@ -112,7 +111,7 @@ TABLE = family(
         ),
         "MultiHeadAttention": Operator(
             roles=(*QKV, "bias", "mask", "mask", *CACHE, "shape", "index"),
-            shape=multi_head_attention,
+            shape=multi_head_attention(6),
             cost=attention_cost(costed(multi_head(6)), mask=(4, 5), bias=new_key_biases(3, 6)),
             past={6: 2, 7: 2},
         ),
@@ -123,7 +122,7 @@ TABLE = family(
         ),
         "DecoderMaskedMultiHeadAttention": Operator(
             roles=(*QKV, "mask", "mask", *CACHE, "shape", "shape", "index", "bias"),
-            shape=decoder_attention,
+            shape=multi_head_attention(5),
             cost=attention_cost(costed(multi_head(5)), mask=(3, 4), bias=new_key_biases(10, 5)),
             past={5: 2, 6: 2},
         ),

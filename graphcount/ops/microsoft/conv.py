@@ -7,7 +7,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.attributes import WINDOW
-from graphcount.ops.call import Call, Shapes
+from graphcount.ops.call import Call, ShapeRule, Shapes
 from graphcount.ops.conv import FUSED, conv_at, conv_cost, filters, transposed, transposed_filters
 from graphcount.ops.formulas import FREE, READ, outputs
 from graphcount.ops.image import upsample
@@ -25,13 +25,20 @@ from graphcount.ops.operator import (
 from graphcount.ops.pool import POOL, global_pool, pool, slid
 
 
-def nhwc_conv(call: Call) -> Shapes:
-    """NhwcConv (ContribOperators.md): channels last, weight (M, k…, C/group)."""
-    data, weight = call.input(0), call.input(1)
-    if data is None or weight is None:
-        return [None]
-    kernels = call.node.integers("kernel_shape") or weight[1:-1]
-    return [(data[0], *slid(call.node, data[1:-1], kernels), weight[0])]
+def nhwc_conv(kernel: slice) -> ShapeRule:
+    """Return the rule of a convolution with channels last; `kernel` is what its weight has of one.
+
+    NhwcConv keeps (M, k…, C/group), NhwcFusedConv (M, C/group, k…) as Conv does.
+    """
+
+    def rule(call: Call) -> Shapes:
+        data, weight = call.input(0), call.input(1)
+        if data is None or weight is None:
+            return [None]
+        kernels = call.node.integers("kernel_shape") or weight[kernel]
+        return [(data[0], *slid(call.node, data[1:-1], kernels), weight[0])]
+
+    return rule
 
 
 def reorder_output(call: Call) -> Shapes:
@@ -58,7 +65,7 @@ TABLE = family(
         ),
         "NhwcFusedConv": Operator(
             roles=("data", "weight", "bias", "operand"),
-            shape=nhwc_conv,
+            shape=nhwc_conv(slice(2, None)),
             cost=conv_cost(extra=FUSED),
             channels=filters,
             form_of="Conv",
@@ -66,7 +73,7 @@ TABLE = family(
         ),
         "NhwcConv": Operator(
             roles=("data", "weight", "bias"),
-            shape=nhwc_conv,
+            shape=nhwc_conv(slice(1, -1)),
             cost=conv_cost(),
             channels=filters,
             form_of="Conv",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape, Shapes
 from graphcount.ops.formulas import Rule, attribute, multiple, outputs, total, when
-from graphcount.ops.inference import FLOAT, INT32, always, replace, same
+from graphcount.ops.inference import FLOAT, INT32, always, of_input, replace, same
 from graphcount.ops.norm import layer_norm, norm_cost
 from graphcount.ops.operator import Operator, Role, family
 from graphcount.symbolic import Dim
@@ -92,6 +92,7 @@ TABLE = family(
         "SimplifiedLayerNormalization": Operator(
             roles=("operand", "scale"),
             shape=layer_norm,
+            dtypes=of_input(1),
             cost=norm_cost(1, None),
             form_of="LayerNormalization",
         ),

@@ -211,21 +211,18 @@ def _new_keys(
     return new, value[2] if len(value) == 3 else times(value[3], count)
 
 
-def multi_head_attention(call: Call) -> Shapes:
-    """MultiHeadAttention: the result, present keys and present values."""
-    found = multi_head(6)(call)
-    if call.input(0) is None:
-        return [None, None, None]
-    head = (found.batch, found.heads, found.keys)
-    result = (found.batch, found.queries, found.v_width)
-    return [result, (*head, found.size), (*head, found.v_size)]
+def multi_head_attention(past: int) -> ShapeRule:
+    """Return the rule of the result, present keys and present values; `past` keys are an input."""
 
+    def rule(call: Call) -> Shapes:
+        found = multi_head(past)(call)
+        if call.input(0) is None:
+            return [None, None, None]
+        head = (found.batch, found.heads, found.keys)
+        result = (found.batch, found.queries, found.v_width)
+        return [result, (*head, found.size), (*head, found.v_size)]
 
-def decoder_attention(call: Call) -> Shapes:
-    """DecoderMaskedMultiHeadAttention: query (B, 1, hidden); the cache keeps its shape."""
-    found = multi_head(5)(call)
-    result = (found.batch, found.queries, found.v_width)
-    return [result if call.input(0) is not None else None, call.input(5), call.input(6)]
+    return rule
 
 
 def new_key_biases(index: int, past: int) -> Callable[[Call], Dim]:
