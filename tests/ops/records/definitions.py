@@ -98,6 +98,14 @@ PUBLISHED = """
 onnxruntime/docs/OperatorKernels.md, qonnx/docs/qonnx-custom-ops (bit widths are plain numbers)."""
 
 
+FLOATS = frozenset({"tensor(float)", "tensor(float16)", "tensor(double)"})
+
+
+def _variable(op_type: str, parameter: str) -> str:
+    """Return the type variable: results of simplified norms have the type of the scale."""
+    return "V" if (op_type, parameter) == ("SimplifiedLayerNormalization", "scale") else "T"
+
+
 def _published() -> list[Definition]:
     rows = [
         line.format(domain).split()
@@ -110,8 +118,8 @@ def _published() -> list[Definition]:
             domain,
             name,
             1,
-            tuple(Parameter(word, "T", frozenset({"tensor(float)"})) for word in row[1:]),
-            (Parameter("y", "T", frozenset({"tensor(float)"})),),
+            tuple(Parameter(word, _variable(name, word), FLOATS) for word in row[1:]),
+            (Parameter("y", _variable(name, "scale"), FLOATS),),
             False,
             "quantization" if "." in domain and "microsoft" not in domain else "nn",
             {},
