@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -9,25 +10,26 @@ import onnx
 from onnx import TensorProto, defs, helper
 
 from graphcount.ops import Key, lookup, operators
-from graphcount.ops.call import Shape
 from graphcount.ops.inference import unknown
 from tests.ops.cost.conftest import make
 from tests.ops.records.definitions import Definition, newest
 from tests.ops.records.test_runs import CONTRIB, ELEMENTS, rows
 from tests.ops.shape.test_against_onnx import CASES
 
-SIZES = (2, 3, 4, 5)
+Sizes = tuple[int, ...]
+SIZES: Sizes = (2, 3, 4, 5)
 
 
-def inferred(one: Definition, shapes: list[Shape], outputs: int) -> list[Any]:
+def inferred(one: Definition, shapes: Sequence[Sizes], outputs: int) -> list[Any]:
     """Return the shapes that onnx infers; None where it does not tell."""
     codes = dict(TensorProto.DataType.items())
-    infos, types = [], {}
+    infos: list[onnx.ValueInfoProto] = []
+    types: dict[str, int] = {}
     for index, parameter in enumerate(one.inputs[: len(shapes)]):
         names = sorted(name[7:-1].upper() for name in parameter.types if name.startswith("tensor("))
         kinds = [codes[name] for name in names if name in codes]
         code = types.setdefault(parameter.type, 1 if 1 in kinds else (kinds or [1])[0])
-        infos.append(helper.make_tensor_value_info(f"x{index}", code, shapes[index]))
+        infos.append(helper.make_tensor_value_info(f"x{index}", code, [*shapes[index]]))
     made = [f"y{index}" for index in range(outputs)]
     node = helper.make_node(one.name, [info.name for info in infos], made, domain=one.domain)
     empty = [onnx.ValueInfoProto(name=name) for name in made]
@@ -43,7 +45,7 @@ def inferred(one: Definition, shapes: list[Shape], outputs: int) -> list[Any]:
     return found
 
 
-PLAIN: list[list[Shape]] = [
+PLAIN: list[list[Sizes]] = [
     [SIZES] * 9,
     [(3, 3)] * 9,
     [SIZES, (3,), (3,), (3,), (3,)],
@@ -58,9 +60,9 @@ OTHERS = """
 
 
 @cache
-def told() -> dict[Key, list[tuple[list[Shape], list[Any]]]]:
+def told() -> dict[Key, list[tuple[list[Sizes], list[Any]]]]:
     """Return calls with the shapes that onnx infers for them."""
-    found: dict[Key, list[tuple[list[Shape], list[Any]]]] = {}
+    found: dict[Key, list[tuple[list[Sizes], list[Any]]]] = {}
     for key, one in newest().items():
         if key[0] not in ("", "ai.onnx.ml") or "::".join(filter(None, key)) in OTHERS.split():
             continue
