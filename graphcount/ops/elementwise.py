@@ -157,9 +157,10 @@ TABLE = family(
         **each("Acos BitwiseNot", _unary(None, "falls")),
         **each(
             "Acosh Asin Asinh Atanh Cos Cosh Gelu HardSwish Log Mish Reciprocal"
-            " Round Sign Sin Sinh Sqrt SwiGLU Swish Tan",
+            " Round Sign Sin Sinh Sqrt Swish Tan",
             _unary(),
         ),
+        "SwiGLU": Operator(roles=("operand", "operand"), shape=same(0), cost=UNARY),
         **each("HardSigmoid LeakyRelu Shrink ThresholdedRelu", _unary(None, "overwrites")),
         **each("Atan Erf Exp", _unary(None, "constrains")),
         **each(

@@ -76,6 +76,7 @@ _ATTENTION = Operator(
     roles=(*PROJECTED, "mask", "state", "mask", "shape"),
     shape=self_attention(4),
     cost=attention_cost(costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias),
+    past={4: 3},
 )
 
 TABLE = family(

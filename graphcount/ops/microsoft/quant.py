@@ -26,7 +26,6 @@ from graphcount.ops.operator import (
     Operator,
     Scaled,
     Trait,
-    each,
     family,
     traits,
 )
