@@ -10,14 +10,14 @@ from graphcount.ops import operators
 from tests.ops.records.definitions import definitions, newest
 
 FOLDERS = {
-    "math": "elementwise linear einsum norm reduction reshaping making indexing",
+    "math": "elementwise linear einsum norm softmax reduction reshaping making indexing",
     "logical": "elementwise",
     "nn": "conv pool norm attention elementwise reshaping text",
     "tensor": "reshaping movement indexing image elementwise making",
     "reduction": "reduction",
     "generator": "making",
     "controlflow": "control",
-    "sequence": "sequence control",
+    "sequence": "sequence",
     "optional": "sequence",
     "text": "text",
     "rnn": "recurrent",
