@@ -95,7 +95,8 @@ def _shortened(value: object, default: object) -> Iterator[tuple[str, object]]:
     elif isinstance(value, tuple):
         for place, entry in enumerate(value):
             if entry is not None:
-                yield f"[{place}]", (*value[:place], None, *value[place + 1 :])
+                gap = () if isinstance(entry, tuple) else (None,)
+                yield f"[{place}]", (*value[:place], *gap, *value[place + 1 :])
     elif isinstance(value, frozenset):
         for entry in sorted(value, key=str):
             yield f" {entry}", value - {entry}
