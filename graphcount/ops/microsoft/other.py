@@ -21,7 +21,7 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd
-from graphcount.ops.inference import FLOAT, INT64, add, always, axis_of, over, same, times, unknown
+from graphcount.ops.inference import INT64, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import PICKS, SCALE, Operator, Role, each, family, merge, traits
 from graphcount.ops.packing import per_byte
@@ -216,7 +216,6 @@ TABLE = merge(
                 "DynamicQuantizeLSTM": Operator(
                     roles=("data", *_WEIGHTS, *_STATES, "peephole weight", *SCALE, *SCALE),
                     shape=recurrent(1),
-                    dtypes=always(FLOAT, FLOAT, FLOAT),
                     cost=recurrent_cost(4, 9, hidden_axis=1),
                     form_of="LSTM",
                 ),
