@@ -131,6 +131,7 @@ STATED: list[Case] = [
     (MS, "QuantizeLinear", [FLOAT, FLOAT], {}, [UINT8]),
     (MS, "DequantizeLinear", [INT8, HALF, INT8], {}, [HALF]),
     (MS, "MatMulInteger16", [INT32, INT32], {}, [INT32]),
+    (MS, "DequantizeWithOrder", [INT8, FLOAT], {"to": HALF}, [HALF]),
     (MS, "GemmFloat8", [17, 17], {}, [FLOAT]),
     (MS, "GemmFloat8", [17, 17], {"dtype": HALF}, [HALF]),
     (MS, "QGemm", [UINT8, FLOAT, UINT8, INT8, FLOAT, INT8], {}, [FLOAT]),
