@@ -1,7 +1,9 @@
 """Can a record of an operator lose something that no test misses?
 
     python tests/mutation/records.py                       # every entry of every record
-    python tests/mutation/records.py --sample 600 --seed 1 --jobs 2
+    python tests/mutation/records.py --near --jobs 2       # with tests/ops only: ten minutes
+    python tests/mutation/records.py --again               # what survived, with all tests
+    python tests/mutation/records.py --sample 600 --seed 1
     python tests/mutation/records.py Conv MatMulNBits --fields roles cost
 
 Each mutant is one entry taken out of one record: a role, a pass-through input, a rule, a trait, the
@@ -160,8 +162,8 @@ class Trial:
         for child in workers:
             os.waitpid(child, 0)
         for job in range(self.jobs):
-            rows = load(f"records-{job}.json").items()
-            self.results |= {name: Result(*row) for name, row in rows}
+            shared = load(f"records-{job}.json").items()
+            self.results |= {name: Result(*row) for name, row in shared}
         return True
 
     def share(self, items: list[pytest.Item], job: int) -> None:
@@ -192,15 +194,26 @@ class Trial:
         def place(item: pytest.Item) -> tuple[bool, bool, int]:
             return item.nodeid not in best, word.search(item.nodeid) is None, -kills[item.nodeid]
 
-        return sorted(items, key=place)
+        return sorted([item for item in items if not _is_of(item, mutant.key)], key=place)
 
 
-def summary(work: list[Mutant], results: dict[str, Result]) -> Iterator[str]:
+def _is_of(item: pytest.Item, key: Key) -> bool:
+    """Whether a test is made of this row of the table: without it, it would not be collected."""
+    call = getattr(item, "callspec", None)
+    return call is not None and key in call.params.values()
+
+
+def earlier() -> dict[str, Result]:
+    """Return what the last run found out."""
+    return {name: Result(*row) for name, row in load("records.json").items()}
+
+
+def summary(results: dict[str, Result]) -> Iterator[str]:
     """Return one line a field: mutants, those noticed, those that survived."""
     rows: dict[str, Counter[str]] = {}
-    for mutant in work:
-        outcome = results[mutant.name].outcome if mutant.name in results else "not tried"
-        rows.setdefault(mutant.field, Counter())[outcome] += 1
+    for name, result in results.items():
+        field = re.split(r"[\[. ]", name.rpartition(" without ")[2])[0]
+        rows.setdefault(field, Counter())[result.outcome] += 1
     rows["all"] = sum(rows.values(), Counter())
     yield "| field | mutants | killed | timeouts | survived |"
     yield "| --- | ---: | ---: | ---: | ---: |"
@@ -219,8 +232,8 @@ def chosen(options: argparse.Namespace) -> list[Mutant]:
         if not options.fields or mutant.field in options.fields
     ]
     if options.again:
-        known = load("records.json")
-        work = [mutant for mutant in work if known.get(mutant.name, ["survived"])[0] != "killed"]
+        known = earlier()
+        work = [one for one in work if one.name in known and known[one.name].outcome != "killed"]
     if options.sample is not None and options.sample < len(work):
         work = random.Random(options.seed).sample(work, options.sample)
     return work
@@ -242,8 +255,9 @@ def main() -> None:
     newest()  # read once, before forking
     quick = ("-s", "--assert=plain", "--tb=line")
     pytest.main([*OPTIONS, *quick, *NEAR, *(() if options.near else FAR)], [trial])
-    save("records.json", trial.results)
-    print("\n".join(summary(trial.work, trial.results)))
+    results = {**(earlier() if options.again else {}), **trial.results}
+    save("records.json", results)
+    print("\n".join(summary(results)))
 
 
 if __name__ == "__main__":
