@@ -37,7 +37,8 @@ from tests.ops.records.definitions import newest
 NEAR = ("tests/ops",)
 FAR = (
     *("tests/analysis", "tests/auditing", "tests/functional/test_costs.py"),
-    *("tests/functional/test_textbook.py", "tests/benchmarking", "tests/comparing"),
+    *("tests/functional/test_textbook.py", "tests/functional/test_memory_onnxruntime.py"),
+    *("tests/benchmarking", "tests/comparing"),
 )
 """Where else an operator's record may be missed."""
 

@@ -207,3 +207,30 @@ def test_a_constant_of_a_shape_is_a_literal() -> None:
     row = lookup("", "ConstantOfShape")
     assert row is not None
     assert row.attributes == {"value": "literal"}
+
+
+LOOKED_UP = {
+    "indices": "data|weight",
+    "input_ids": "word_embedding.*",
+    "segment_ids": "segment_embedding",
+    "position_ids": "position_embedding.*",
+    "sequence": "c",
+}
+"""Names of indices and of the tables whose rows they choose."""
+
+
+def test_indices_choose_rows_of_the_table_that_goes_with_their_name() -> None:
+    """GatherND looks up no rows but elements, by several axes at once."""
+    for key, one in newest().items():
+        row = lookup(*key)
+        if row is None or one.name == "GatherND":
+            continue
+        names = [parameter.name for parameter in one.inputs]
+        pairs = {
+            (at, table)
+            for at, index in enumerate(names)
+            for table, name in enumerate(names)
+            if re.fullmatch(LOOKED_UP.get(index, "-"), name)
+            and row.role(table) in ("embedding", "quantized weight")
+        }
+        assert set(row.lookups) == pairs, key
