@@ -174,6 +174,8 @@ class Trial:
             note.unlink(missing_ok=True)
             outcome = in_child(partial(self.child, mutant, items, note), SECONDS)
             test = note.read_text("utf-8") if note.exists() else ""
+            if outcome == "killed" and not test:
+                outcome = "broken"  # it ended by itself: no test has said anything
             self.kills.setdefault(mutant.field, Counter())[test] += 1
             self.results[mutant.name] = Result(outcome, test)
             if outcome != "killed":
@@ -201,7 +203,8 @@ class Trial:
 def _is_of(item: pytest.Item, key: Key) -> bool:
     """Whether a test is made of this row of the table: without it, it would not be collected."""
     call = getattr(item, "callspec", None)
-    return call is not None and key in call.params.values()
+    values = [] if call is None else call.params.values()
+    return any(isinstance(value, tuple) and list(map(str, value)) == [*key] for value in values)
 
 
 def earlier() -> dict[str, Result]:
