@@ -110,7 +110,13 @@ def _binary(form_of: str, *names: Trait) -> Operator:
 
 def _unary(form_of: str, shape: ShapeRule, cost: Rule = QLINEAR) -> Operator:
     """Return the record of a function of one quantized operand."""
-    return Operator(roles=("operand", *SCALE, *SCALE), shape=shape, cost=cost, form_of=form_of)
+    return Operator(
+        roles=("operand", *SCALE, *SCALE),
+        shape=shape,
+        cost=cost,
+        form_of=form_of,
+        scaled=(Scaled(1, 2, 0), Scaled(3, 4)),
+    )
 
 
 TABLE = family(
@@ -130,6 +136,7 @@ TABLE = family(
             dtypes=of_input(1),
             cost=QLINEAR,
             form_of="Where",
+            scaled=(Scaled(2, 3, 1), Scaled(5, 6, 4), Scaled(7, 8)),
         ),
         "GatherBlockQuantized": Operator(
             roles=("quantized weight", "index", "quantization scale", "zero point"),
