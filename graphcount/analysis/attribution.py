@@ -13,8 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.stored import Stored
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, OperatorNode, is_constant
-from graphcount.graph import Use as Edge
+from graphcount.graph import ModelGraph, OperatorNode, Use, is_constant
 
 MAX_STEPS_PER_TENSOR = 10_000
 MAX_STEPS = 10_000_000
@@ -22,7 +21,7 @@ MAX_USES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class TensorUse:
     """One use of a stored tensor.
 
     Attributes:
@@ -50,7 +49,7 @@ class Attributed(NamedTuple):
 
     stored: Stored
     holders: tuple[str, ...]
-    uses: tuple[Use, ...]
+    uses: tuple[TensorUse, ...]
     live: bool
 
 
@@ -64,7 +63,7 @@ def attribute(
     found = []
     for tensor in stored:
         held_by = tuple(node for node, _ in holders.get(tensor.key, ()))
-        uses: list[Use] = []
+        uses: list[TensorUse] = []
         for node, attribute_name in holders.get(tensor.key, ()):
             uses.extend(follower.follow(node, attribute_name))
         if len(uses) > 1:
@@ -76,13 +75,13 @@ def attribute(
     return tuple(found), tuple(follower.unknowns)
 
 
-def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[Use, ...]]:
+def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[TensorUse, ...]]:
     """Uses of the results of each of these nodes, without repetition; fewer when they are many."""
     follower = _Follower(graph)
     return {node: tuple(dict.fromkeys(follower.onward(node))) for node in nodes}
 
 
-def _in_order(uses: list[Use], order: dict[str, int]) -> list[Use]:
+def _in_order(uses: list[TensorUse], order: dict[str, int]) -> list[TensorUse]:
     """Uses in graph order, each once."""
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
 
@@ -96,7 +95,7 @@ def _holders(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
     return holders
 
 
-Way: TypeAlias = "tuple[str, str | None, tuple[str, ...]]"
+Continuation: TypeAlias = "tuple[str, str | None, tuple[str, ...]]"
 """Where to go on from: a node, the only value of it that is followed, op types looked through."""
 
 
@@ -108,26 +107,26 @@ class _Follower:
         self.steps = 0
         self.unknowns: list[Unknown] = []
 
-    def follow(self, holder: str, attribute_name: str) -> list[Use]:
+    def follow(self, holder: str, attribute_name: str) -> list[TensorUse]:
         """Uses of what `holder` holds."""
         node = self.graph.nodes[holder]
         if node.kind == "operator" and not is_constant(node):
             role = node.operator.attributes.get(attribute_name) if node.operator else None
-            return [Use(holder, None, role or "literal", ())]
+            return [TensorUse(holder, None, role or "literal", ())]
         return self.onward(holder)
 
-    def onward(self, holder: str) -> list[Use]:
+    def onward(self, holder: str) -> list[TensorUse]:
         """Uses of the results of `holder`."""
-        uses: list[Use] = []
+        uses: list[TensorUse] = []
         seen: set[tuple[str, str | None]] = {(holder, None)}
-        stack: list[Way] = [(holder, None, ())]
+        stack: list[Continuation] = [(holder, None, ())]
         steps = 0
         while stack:
             node, only, via = stack.pop()
             for edge in self.graph.readers(node, only):
                 steps += 1
                 way = self.passes(edge, via)
-                if isinstance(way, Use):
+                if isinstance(way, TensorUse):
                     uses.append(way)
                 elif (way[0], way[1]) not in seen:
                     seen.add((way[0], way[1]))
@@ -139,11 +138,11 @@ class _Follower:
         self.steps += steps
         return uses
 
-    def passes(self, edge: Edge, via: tuple[str, ...]) -> Use | Way:
+    def passes(self, edge: Use, via: tuple[str, ...]) -> TensorUse | Continuation:
         """What becomes of a value at one consumer: a use, or where to go on from."""
         node = self.graph.nodes[edge.node]
         if node.kind == "output":
-            return Use(node.id, 0, "output", via)
+            return TensorUse(node.id, 0, "output", via)
         if node.kind != "operator":
             return node.id, None, via
         index, operator = edge.index, node.operator
@@ -151,11 +150,13 @@ class _Follower:
             return self.result(node, edge, via)
         if operator is not None and index in operator.passes:
             return node.id, None, (*via[-7:], node.op_type)
-        return Use(node.id, index, operator.role(index) if operator else None, via)
+        return TensorUse(node.id, index, operator.role(index) if operator else None, via)
 
-    def result(self, node: OperatorNode, edge: Edge, via: tuple[str, ...]) -> Use | Way:
+    def result(
+        self, node: OperatorNode, edge: Use, via: tuple[str, ...]
+    ) -> TensorUse | Continuation:
         """A value that leaves a body becomes the operator's output, when we know which."""
         position = edge.result
         if node.op_type == "If" and node.domain == "" and position < len(node.outputs):
             return node.id, node.outputs[position], (*via[-7:], "If")
-        return Use(node.id, None, "state", via)
+        return TensorUse(node.id, None, "state", via)

@@ -17,7 +17,7 @@ from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.ops.call import Call
-from graphcount.ops.cost import NO_RULES, Cost, Rule, cost
+from graphcount.ops.cost import NO_RULES, Cost, CostRule, cost
 from graphcount.ops.operator import Key
 from graphcount.symbolic import Dim, TooComplexError, evaluate
 
@@ -58,7 +58,7 @@ class ModelCost(NamedTuple):
 def model_cost(
     model_graph: ModelGraph,
     shapes: ValueShapes,
-    more: Mapping[Key, Rule] = NO_RULES,
+    more: Mapping[Key, CostRule] = NO_RULES,
     *,
     with_bias: bool = False,
 ) -> ModelCost:
@@ -137,14 +137,14 @@ def _sum(a: Dim, b: Dim) -> Dim | None:
 # --------------------------------------------------------------------------- how often things run
 
 
-Place: TypeAlias = "tuple[Call, str]"
+BodyCall: TypeAlias = "tuple[Call, str]"
 """What runs and in which body: nodes that share both contribute the same."""
 
 
 def _times(
     graph: ModelGraph,
     shapes: ValueShapes,
-    uses: Mapping[Place, int],
+    uses: Mapping[BodyCall, int],
     single: Mapping[Call, Cost | None],
 ) -> tuple[dict[str, Dim], list[Unknown]]:
     """How often each body runs, by its scope; the main graph runs once."""
@@ -170,7 +170,7 @@ def _times(
 def _body_totals(
     graph: ModelGraph,
     shapes: ValueShapes,
-    uses: Mapping[Place, int],
+    uses: Mapping[BodyCall, int],
     single: Mapping[Call, Cost | None],
 ) -> dict[str, Dim]:
     """MACs of one run of each body, bodies inside included, to find the dearest branches."""
@@ -213,7 +213,7 @@ def _probe(dim: Dim) -> int:
 
 
 def _unknown_operators(
-    uses: Mapping[Place, int], single: Mapping[Call, Cost | None]
+    uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None]
 ) -> list[Unknown]:
     """Operators without a formula, each type once with its number of nodes."""
     missing: Counter[Key] = Counter()
@@ -232,8 +232,8 @@ def _unknown_operators(
 
 
 def _unknown_shapes(
-    places: Mapping[str, Place],
-    made: Mapping[Place, NodeCost],
+    places: Mapping[str, BodyCall],
+    made: Mapping[BodyCall, NodeCost],
     single: Mapping[Call, Cost | None],
 ) -> list[Unknown]:
     """Nodes whose MACs depend on a shape that is not known."""

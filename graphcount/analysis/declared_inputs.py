@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
-from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.names import is_buffer
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.verdict import Verdict
@@ -55,7 +55,7 @@ def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdi
 
 
 def _row(
-    info: ValueInfo, dims: tuple[int, ...], node: str, use: Use, position: int
+    info: ValueInfo, dims: tuple[int, ...], node: str, use: TensorUse, position: int
 ) -> tuple[Attributed, Verdict]:
     stored = Stored(
         key=-1 - position,
@@ -89,9 +89,9 @@ class _Ways:
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
-        self._known: dict[str, Use | tuple[str, ...]] = {}
+        self._known: dict[str, TensorUse | tuple[str, ...]] = {}
 
-    def weight_use(self, node: str) -> Use | None:
+    def weight_use(self, node: str) -> TensorUse | None:
         """Where a value is used as a weight."""
         stack: list[tuple[str, tuple[str, ...]]] = [(node, ())]
         for _ in range(MAX_STEPS):
@@ -101,13 +101,13 @@ class _Ways:
             if at not in self._known:
                 self._known[at] = self.readers(at)
             found = self._known[at]
-            if isinstance(found, Use):
+            if isinstance(found, TensorUse):
                 return replace(found, via=via)
             op_types = (self.graph.nodes[reader].op_type for reader in found)
             stack += zip(found, ((*via, op_type) for op_type in op_types), strict=True)
         return None
 
-    def readers(self, node: str) -> Use | tuple[str, ...]:
+    def readers(self, node: str) -> TensorUse | tuple[str, ...]:
         """The first reader for which a value is a weight, else the last few that pass it on."""
         passing: list[str] = []
         for edge in self.graph.readers(node):
@@ -118,9 +118,9 @@ class _Ways:
             role = operator.role(index)
             learned = role in WEIGHT_ROLES and (index > 0 or role == "embedding")
             if learned or role in STATISTICS:
-                return Use(reader.id, index, role, ())
+                return TensorUse(reader.id, index, role, ())
             if index in operator.passes or reader.op_type == "Concat":
                 passing.append(reader.id)
             elif reader.op_type == "Add":
-                return Use(reader.id, index, "bias", ())
+                return TensorUse(reader.id, index, "bias", ())
         return tuple(passing[-MAX_STEPS:])

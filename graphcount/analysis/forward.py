@@ -21,7 +21,7 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
-from graphcount.ops.cost import NO_RULES, Rule, explain
+from graphcount.ops.cost import NO_RULES, CostRule, explain
 from graphcount.ops.formulas import number
 from graphcount.ops.operator import Key
 from graphcount.report.records import Report, is_lower_bound
@@ -56,7 +56,7 @@ class CostOptions(NamedTuple):
     with_bias: bool = False
     in_place: bool = False
     timeline: bool = False
-    operators: Mapping[Key, Rule] = NO_RULES
+    operators: Mapping[Key, CostRule] = NO_RULES
 
 
 def add_cost(

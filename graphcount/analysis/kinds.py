@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.names import is_buffer, is_dotted, is_learned_scalar, original_name
 from graphcount.analysis.operands import (
     is_compared,
@@ -28,8 +28,8 @@ from graphcount.analysis.verdict import (
     LEARNED_ROLES,
     MASK_MAGNITUDE,
     QUANTIZED_ROLES,
-    Context,
     Kind,
+    KindContext,
     Verdict,
     family,
     first_use,
@@ -56,7 +56,7 @@ def classify(
         tensor.stored.name in declared.parameters for tensor in tensors
     ):
         declared = None  # renamed since: the names say nothing any more
-    context = Context(graph, values, has_weights=False, declared=declared)
+    context = KindContext(graph, values, has_weights=False, declared=declared)
     verdicts = {
         tensor.stored.key: decide(tensor, context)
         for tensor in tensors
@@ -70,7 +70,7 @@ def classify(
     return [verdicts.get(tensor.stored.key) or decide(tensor, context) for tensor in tensors]
 
 
-def decide(tensor: Attributed, context: Context) -> Verdict:
+def decide(tensor: Attributed, context: KindContext) -> Verdict:
     """Return the verdict of the first rule that knows."""
     for rule in RULES:
         verdict = rule(tensor, context)
@@ -82,7 +82,7 @@ def decide(tensor: Attributed, context: Context) -> Verdict:
 # ---------------------------------------------------------------------------------------- rules
 
 
-def not_used(tensor: Attributed, context: Context) -> Verdict | None:
+def not_used(tensor: Attributed, context: KindContext) -> Verdict | None:
     """No output of the model depends on it."""
     if tensor.stored.in_training:
         return Verdict(
@@ -101,7 +101,7 @@ def not_used(tensor: Attributed, context: Context) -> Verdict | None:
     return Verdict("unused", "none", f"read by {user}, but no output depends on it", "dead")
 
 
-def not_numeric(tensor: Attributed, context: Context) -> Verdict | None:
+def not_numeric(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Booleans and strings are never learned."""
     if family(tensor) not in ("bool", "string"):
         return None
@@ -114,7 +114,7 @@ def not_numeric(tensor: Attributed, context: Context) -> Verdict | None:
     )
 
 
-def quantization(tensor: Attributed, context: Context) -> Verdict | None:
+def quantization(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Scales and zero points, whatever their type."""
     for use in tensor.uses:
         if use.role in ("quantization scale", "zero point"):
@@ -130,7 +130,7 @@ def quantization(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
+def quantized_weight(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Integers in a weight's place: data of DequantizeLinear, packed and integer products."""
     if family(tensor) != "int":
         return None
@@ -155,7 +155,7 @@ def quantized_weight(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def _is_made_up(tensor: Attributed, use: Use, context: Context) -> bool:
+def _is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool:
     """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
     node = context.graph.nodes[use.node]
     if use.role != "operand" and "arithmetic" not in traits_of(node):
@@ -166,7 +166,7 @@ def _is_made_up(tensor: Attributed, use: Use, context: Context) -> bool:
     return verdict is None or verdict.kind != "parameter"
 
 
-def integer(tensor: Attributed, context: Context) -> Verdict | None:
+def integer(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Other integers: shapes, axes, indices, masks, tables."""
     if family(tensor) not in ("int", "complex"):
         return None
@@ -186,7 +186,7 @@ def integer(tensor: Attributed, context: Context) -> Verdict | None:
     )
 
 
-def batch_statistics(tensor: Attributed, context: Context) -> Verdict | None:
+def batch_statistics(tensor: Attributed, context: KindContext) -> Verdict | None:
     """BatchNormalization's mean and variance, unless an equal tensor was merged into it."""
     roles = {use.role for use in tensor.uses}
     for role in ("running mean", "running variance"):
@@ -201,7 +201,7 @@ def batch_statistics(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def declared_by_export(tensor: Attributed, context: Context) -> Verdict | None:
+def declared_by_export(tensor: Attributed, context: KindContext) -> Verdict | None:
     """torch.export said which names are parameters and which are buffers."""
     name = original_name(tensor.stored.name)
     if context.declared is None or tensor.stored.constant:
@@ -217,7 +217,7 @@ def declared_by_export(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | None:
+def buffer_by_role_or_name(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Rotary tables, windows, statistics, and names frameworks give to buffers."""
     use = first_use(tensor)
     for candidate in tensor.uses:
@@ -249,7 +249,7 @@ def buffer_by_role_or_name(tensor: Attributed, context: Context) -> Verdict | No
     return None
 
 
-def literal_beside_weights(tensor: Attributed, context: Context) -> Verdict | None:
+def literal_beside_weights(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Float Constant nodes are literals where the file keeps its weights as initializers."""
     if not (tensor.stored.constant and context.has_weights):
         return None
@@ -258,7 +258,7 @@ def literal_beside_weights(tensor: Attributed, context: Context) -> Verdict | No
     return Verdict("constant", role_of(use), what, "literal-constant")
 
 
-def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
+def mask_values(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Tensors holding -inf, NaN or magnitudes from 1e9 on are masks."""
     if tensor.stored.elements > FEW or any(use.role in LEARNED_ROLES for use in tensor.uses):
         return None
@@ -270,7 +270,7 @@ def mask_values(tensor: Attributed, context: Context) -> Verdict | None:
     return Verdict("constant", "mask", what, "mask-values")
 
 
-def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
+def initial_state(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Initial states of recurrent layers, and Loop states, are learned only when they vary.
 
     The operators of a body that compute with a Loop's state count as its uses, too.
@@ -294,7 +294,7 @@ def initial_state(tensor: Attributed, context: Context) -> Verdict | None:
     )
 
 
-def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
+def filled_left_operand(tensor: Attributed, context: KindContext) -> Verdict | None:
     """A left operand filled with one number is a state that a recurrent layer starts from."""
     if is_dotted(tensor.stored.name) or tensor.stored.elements > FEW:
         return None
@@ -308,12 +308,12 @@ def filled_left_operand(tensor: Attributed, context: Context) -> Verdict | None:
     return Verdict("constant", "initial state", what, "filled-operand")
 
 
-def _is_in_product(use: Use, context: Context) -> bool:
+def _is_in_product(use: TensorUse, context: KindContext) -> bool:
     operator = context.graph.nodes[use.node].operator
     return operator is not None and operator.is_matrix_product
 
 
-def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
+def constant_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Every use is one that learned numbers do not have."""
     plain = {"shape", "axes", "index", "scalar", "literal", "mask", "table"}
     if not tensor.uses or any(use.role not in plain for use in tensor.uses):
@@ -324,7 +324,7 @@ def constant_by_role(tensor: Attributed, context: Context) -> Verdict | None:
     )
 
 
-def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None:
+def affine_of_plain_norm(tensor: Attributed, context: KindContext) -> Verdict | None:
     """A norm without affine parameters gets ones and zeros of the exporter's making."""
     use = first_use(tensor)
     if use is None or use.role not in ("scale", "bias"):
@@ -345,7 +345,7 @@ def affine_of_plain_norm(tensor: Attributed, context: Context) -> Verdict | None
     return Verdict("constant", use.role, what, "plain-norm-affine")
 
 
-def learned_by_role(tensor: Attributed, context: Context) -> Verdict | None:
+def learned_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
     """A weight's place is a weight."""
     for use in tensor.uses:
         if use.role not in LEARNED_ROLES:
@@ -360,7 +360,7 @@ def learned_by_role(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def operand(tensor: Attributed, context: Context) -> Verdict | None:
+def operand(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
     for use in tensor.uses:
         if use.role != "operand":
@@ -371,7 +371,7 @@ def operand(tensor: Attributed, context: Context) -> Verdict | None:
     return None
 
 
-def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
+def _operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
     name, where = original_name(tensor.stored.name), label(use, context)
     traits = traits_of(context.graph.nodes[use.node])
     behind = _behind(tensor, use, context)
@@ -404,7 +404,7 @@ def _operand(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
     return None
 
 
-def _behind(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
+def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
     """A vector that the result of a product or of a norm is shifted by, or scaled with."""
     node, where = context.graph.nodes[use.node], label(use, context)
     if "arithmetic" not in traits_of(node) or not _is_bias_shape(tensor):
@@ -425,7 +425,7 @@ def _behind(tensor: Attributed, use: Use, context: Context) -> Verdict | None:
     return Verdict("parameter", role, what, "decomposed-norm")
 
 
-def by_name(tensor: Attributed, context: Context) -> Verdict | None:
+def by_name(tensor: Attributed, context: KindContext) -> Verdict | None:
     """What is left: a name of the author's making is a parameter, an exporter's is a constant."""
     use = first_use(tensor)
     name, where = tensor.stored.name, label(use, context)
@@ -443,9 +443,9 @@ def by_name(tensor: Attributed, context: Context) -> Verdict | None:
     )
 
 
-Rule = Callable[[Attributed, Context], Verdict | None]
+KindRule = Callable[[Attributed, KindContext], Verdict | None]
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[KindRule, ...] = (
     not_used,
     not_numeric,
     quantization,
@@ -473,4 +473,4 @@ def _is_bias_shape(tensor: Attributed) -> bool:
     return bool(shape) and max(shape) == tensor.stored.elements
 
 
-__all__ = ["LEARNED_ROLES", "RULES", "Context", "Kind", "Verdict", "classify"]
+__all__ = ["LEARNED_ROLES", "RULES", "Kind", "KindContext", "Verdict", "classify"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import DTYPES
@@ -31,8 +31,6 @@ PAST_NAME = re.compile(r"past|cache", re.IGNORECASE)
 RANKS = (3, 4, 5)
 JOINED_RANK = 5
 """Keys and values in one tensor: [2, batch, heads, length, head size]."""
-
-ValueKey: TypeAlias = "tuple[str, str]"
 
 
 class CacheInput(NamedTuple):
@@ -67,7 +65,7 @@ class KVCache(NamedTuple):
 
 def find_kv_cache(graph: ModelGraph, shapes: ValueShapes) -> KVCache | None:
     """The cache of a model; None when it keeps none among its inputs."""
-    finder = _Finder(graph, shapes)
+    finder = _CacheFinder(graph, shapes)
     found = []
     for node in graph.inputs:
         shape = shapes.shapes.get((node.id, node.name))
@@ -119,7 +117,7 @@ def _sum(parts: Iterable[Dim | None]) -> Dim | None:
     return total
 
 
-class _Finder:
+class _CacheFinder:
     """Follows values through the graph."""
 
     def __init__(self, graph: ModelGraph, shapes: ValueShapes) -> None:

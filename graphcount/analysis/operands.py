@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import RuleId
-from graphcount.graph import ModelGraph, OperatorNode, computes, traits_of
-from graphcount.graph import Use as Edge
+from graphcount.graph import ModelGraph, OperatorNode, Use, computes, traits_of
 from graphcount.ops.operator import SCALE
 
 MAX_LOOK = 16
@@ -22,7 +21,7 @@ MAX_OPERANDS = 64
 FEW_ROWS = 1 << 18
 
 
-def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[Edge]:
+def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[Use]:
     """Return what enters a node at its first inputs, without input `skip`.
 
     A stored tensor asks for the others beside it, so all of a node's would be work without a bound.
@@ -30,7 +29,7 @@ def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[
     return [edge for edge in graph.operands(node)[:MAX_OPERANDS] if edge.index != skip]
 
 
-def other_node(use: Use, graph: ModelGraph) -> OperatorNode | None:
+def other_node(use: TensorUse, graph: ModelGraph) -> OperatorNode | None:
     """Return the node that makes the other operand, seen through operators that pass it on."""
     operator = graph.nodes[use.node].operator
     sides = [
@@ -53,7 +52,7 @@ def other_node(use: Use, graph: ModelGraph) -> OperatorNode | None:
     return None
 
 
-def is_scale_of_integers(use: Use, graph: ModelGraph) -> bool:
+def is_scale_of_integers(use: TensorUse, graph: ModelGraph) -> bool:
     """A factor of the scale that turns an integer product back into floats.
 
     onnxruntime's dynamic quantizer writes MatMulInteger → Cast → Mul(scale of the input · scale of
@@ -69,7 +68,7 @@ def is_scale_of_integers(use: Use, graph: ModelGraph) -> bool:
     return other is not None and "unscaled" in traits_of(other)
 
 
-def is_dequantized_after(use: Use, graph: ModelGraph) -> bool:
+def is_dequantized_after(use: TensorUse, graph: ModelGraph) -> bool:
     """Whether what a node gives are quantized numbers: a quantizer may look up integers first.
 
     They are dequantized or computed with as such, at once or after they were moved.
@@ -94,7 +93,7 @@ def is_compared(tensor: Attributed, graph: ModelGraph) -> bool:
     )
 
 
-def statistic_of_written_norm(tensor: Attributed, use: Use, graph: ModelGraph) -> str:
+def statistic_of_written_norm(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> str:
     """Part a vector has in (x - mean) * factor + shift: `mean`, `factor`, or empty.
 
     Keras writes BatchNormalization this way. A subtracted and multiplied constant without a stored
@@ -144,7 +143,9 @@ def _next(graph: ModelGraph, node: str, op_type: str) -> str | None:
     return following[0]
 
 
-def joins_table(tensor: Attributed, use: Use, graph: ModelGraph, values: Values) -> RuleId | None:
+def joins_table(
+    tensor: Attributed, use: TensorUse, graph: ModelGraph, values: Values
+) -> RuleId | None:
     """Return how rows are added to embedded tokens or joined to a sequence, or None.
 
     Such rows are positions or class tokens. Constant folding leaves them under generated names, cut
@@ -171,7 +172,7 @@ def _joins_rows(graph: ModelGraph, node: str, rank: int) -> bool:
     return data.kind == "operator" and data.record.integer("axis", 0) in (-2, rank - 2)
 
 
-def _is_embedded(graph: ModelGraph, use: Use) -> bool:
+def _is_embedded(graph: ModelGraph, use: TensorUse) -> bool:
     """Whether the other operand comes from an embedding table, or from rows joined before."""
     sides = [edge.producer for edge in operands(graph, use.node, use.index)]
     for _ in range(MAX_LOOK):
@@ -226,6 +227,6 @@ def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
     return all(-1.0 <= number <= 1.0 for number in numbers)
 
 
-def is_reparametrised(tensor: Attributed, use: Use, graph: ModelGraph) -> bool:
+def is_reparametrised(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> bool:
     """A function of stored numbers taken at each run: learned in the function's argument."""
     return tensor.stored.elements > 1 and "constrains" in traits_of(graph.nodes[use.node])

@@ -17,12 +17,12 @@ from graphcount.graph import all_nodes
 from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.model import (
     Attribute,
+    AttributeValues,
     DataField,
     Function,
     Graph,
     ModelProto,
     Node,
-    Numbers,
     SparseTensor,
     Tensor,
 )
@@ -80,7 +80,7 @@ class Stored(NamedTuple):
     constant: bool
     tensor: Tensor | None
     sparse: SparseTensor | None
-    numbers: Numbers | None
+    numbers: AttributeValues | None
     external: ExternalData | None
     problems: tuple[Problem, ...]
 
@@ -248,7 +248,9 @@ class _Finder:
             )
         )
 
-    def numbers(self, name: str, attribute: Attribute, numbers: Numbers, *, constant: bool) -> None:
+    def numbers(
+        self, name: str, attribute: Attribute, numbers: AttributeValues, *, constant: bool
+    ) -> None:
         count = len(numbers.values)
         self.found.append(
             Stored(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from graphcount.analysis.attribution import Attributed, Use
+from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.names import Maker, is_dotted, maker, original_name
 from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
@@ -104,7 +104,7 @@ class Verdict(NamedTuple):
     rule: RuleId
 
 
-class Context(NamedTuple):
+class KindContext(NamedTuple):
     """What the rules may look at.
 
     Attributes:
@@ -127,12 +127,12 @@ def family(tensor: Attributed) -> str:
     return row.family if row else "float"
 
 
-def first_use(tensor: Attributed) -> Use | None:
+def first_use(tensor: Attributed) -> TensorUse | None:
     """The first use in graph order."""
     return tensor.uses[0] if tensor.uses else None
 
 
-def maker_of(tensor: Attributed, context: Context) -> Maker:
+def maker_of(tensor: Attributed, context: KindContext) -> Maker:
     """Who made the name up; an undotted name that torch.export did not declare is a value's."""
     name = original_name(tensor.stored.name)
     if context.declared is not None and not is_dotted(name):
@@ -141,12 +141,12 @@ def maker_of(tensor: Attributed, context: Context) -> Maker:
     return maker(name)
 
 
-def role_of(use: Use | None) -> str:
+def role_of(use: TensorUse | None) -> str:
     """Role of a use, in words."""
     return (use.role if use else None) or "operand"
 
 
-def label(use: Use | None, context: Context) -> str:
+def label(use: TensorUse | None, context: KindContext) -> str:
     """How a reason names a node: its op type, with the domain where that is not the default."""
     if use is None:
         return "nothing"

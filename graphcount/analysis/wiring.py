@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.dtypes import dtype_name
 from graphcount.graph import GraphNode, ModelGraph
-from graphcount.loading.model import Attribute, Node, Numbers, SparseTensor, Tensor
+from graphcount.loading.model import Attribute, AttributeValues, Node, SparseTensor, Tensor
 
 LONGEST = 200
 """Characters of an attribute's value; a longer one is replaced by its beginning and a digest."""
@@ -119,7 +119,7 @@ def tensor_text(tensor: Tensor | SparseTensor) -> str:
     return f"{dtype_name(code)}[{','.join(map(str, tensor.dims))}]"
 
 
-def _number_text(numbers: Numbers) -> str:
+def _number_text(numbers: AttributeValues) -> str:
     """`7`, `0.5`, `same_upper`, `[1, 1]`; text keeps quotes inside lists only."""
     values = numbers.values
     if not numbers.is_list:

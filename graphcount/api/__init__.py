@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         MacsConvention,
         Model,
         Operators,
-        Sizes,
+        SizeOptions,
         count,
         load,
     )
@@ -57,7 +57,7 @@ __all__ = [
     "Model",
     "Operators",
     "Scanned",
-    "Sizes",
+    "SizeOptions",
     "audit",
     "audits",
     "bench",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from graphcount.api.arguments import configured, path_text, path_texts, several, silent
-from graphcount.api.model import Measured, Model, gc_paused
+from graphcount.api.model import CountedReport, Model, gc_paused
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
@@ -150,7 +150,7 @@ def _asked_of(settings: Config, path: str) -> Asked:
 
 def audited(
     model: Model,
-    measured: Measured,
+    measured: CountedReport,
     how: AuditOptions,
     progress: Callable[[str], None] = silent,
     limits: Limits = DEFAULT_LIMITS,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from graphcount.api.arguments import refuse_others, several, silent
 from graphcount.api.auditing import audit
-from graphcount.api.model import Counting, Operators, Sizes, count, load
+from graphcount.api.model import Counting, Operators, SizeOptions, count, load
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.benchmarking.measure import BenchOptions, Subject
-    from graphcount.report.bench import Result
+    from graphcount.benchmarking.measure import BenchedModel, BenchOptions
+    from graphcount.report.bench import BenchResult
     from graphcount.report.records import Report
 
 
@@ -38,8 +38,8 @@ def bench(
     operators: Operators | None = None,
     progress: Callable[[str], None] = silent,
     limits: Limits = DEFAULT_LIMITS,
-    **sizes: Unpack[Sizes],
-) -> Result:
+    **sizes: Unpack[SizeOptions],
+) -> BenchResult:
     """Run a model with onnxruntime and measure it; see `graphcount.benchmarking`.
 
     The model is executed, in a child process with limits. A structural audit comes first.
@@ -53,7 +53,7 @@ def bench(
         operators: Costs of custom operators; see `CountOptions`.
         progress: Called with what is being done.
         limits: What the file may ask of us.
-        sizes: `dims` and `shapes`; see `Sizes`.
+        sizes: `dims` and `shapes`; see `SizeOptions`.
 
     Returns:
         Times in seconds, memory in bytes, and the time of each operator beside its cost.
@@ -64,9 +64,9 @@ def bench(
     """
     from graphcount.benchmarking.measure import BenchOptions, measure
 
-    refuse_others(sizes, Sizes)
+    refuse_others(sizes, SizeOptions)
     how = options or BenchOptions()
-    subjects: list[Subject] = []
+    subjects: list[BenchedModel] = []
     for one in (path, versus):
         if one is None:
             continue
@@ -82,7 +82,7 @@ def bench(
 class Benched:
     """Results of a model for each combination of sizes."""
 
-    results: tuple[Result, ...]
+    results: tuple[BenchResult, ...]
 
     @property
     def exit_code(self) -> int:
@@ -135,7 +135,7 @@ def benches(
     return Benched(tuple(results))
 
 
-def bench_report(result: Result, **options: Unpack[Counting]) -> str:
+def bench_report(result: BenchResult, **options: Unpack[Counting]) -> str:
     """Return the JSON of a model's report with a key `bench`: its count at the measured sizes."""
     from graphcount.dtypes import BY_NAME
     from graphcount.report.bench import to_dict
@@ -170,10 +170,10 @@ def _subject(
     inputs: Sequence[str],
     operators: Operators | None,
     limits: Limits,
-    sizes: Sizes,
-) -> Subject:
+    sizes: SizeOptions,
+) -> BenchedModel:
     """Return a model, what it is fed, and what its nodes should cost at these sizes."""
-    from graphcount.benchmarking.measure import Subject
+    from graphcount.benchmarking.measure import BenchedModel
     from graphcount.benchmarking.plan import plan_inputs
 
     dims, shapes = sizes.get("dims") or {}, sizes.get("shapes") or {}
@@ -189,4 +189,4 @@ def _subject(
     report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed, operators=operators)
     rows = {row.id: row for row in report.nodes}
     nbytes = report.totals.nbytes.total
-    return Subject(path, plan, model.model_graph, rows, nbytes)
+    return BenchedModel(path, plan, model.model_graph, rows, nbytes)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from graphcount.gates.budgets import Bound
     from graphcount.gates.checks import Check
     from graphcount.gates.examine import Baselines, Examined
-    from graphcount.gates.select import Target
+    from graphcount.gates.select import ModelChecks
 
-Progress = Callable[[Sequence[str]], Iterable[str]]
+ProgressBar = Callable[[Sequence[str]], Iterable[str]]
 """Goes over the paths while their models are read, as `tqdm` does."""
 
 
@@ -61,7 +61,7 @@ def check(
     bench: str | None = None,
     fail_on: str = "high",
     on_error: OnError | None = None,
-    progress: Progress | None = None,
+    progress: ProgressBar | None = None,
     limits: Limits | None = None,
     **options: Unpack[CountOptions],
 ) -> Checked:
@@ -156,7 +156,10 @@ def _conventions(options: CountOptions) -> dict[str, str | bool]:
 
 
 def _examined(
-    chosen: Sequence[Target], asked: _Asked, on_error: OnError | None, progress: Progress | None
+    chosen: Sequence[ModelChecks],
+    asked: _Asked,
+    on_error: OnError | None,
+    progress: ProgressBar | None,
 ) -> list[list[Examined] | GraphcountError]:
     """Return what each model comes to: read once, counted for each set of sizes."""
     from graphcount.gates.examine import examine

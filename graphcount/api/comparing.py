@@ -12,7 +12,7 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from graphcount.api.arguments import Demands
-    from graphcount.comparing.side import Subject
+    from graphcount.comparing.side import ComparedModel
     from graphcount.report.diff import Diff
     from graphcount.report.records import Report
 
@@ -80,9 +80,9 @@ def _subject(
     values: bool,
     limits: Limits,
     options: CountOptions,
-) -> Subject:
+) -> ComparedModel:
     """Return one side of a diff: a model with its wiring, or a report without."""
-    from graphcount.comparing.side import Subject
+    from graphcount.comparing.side import ComparedModel
     from graphcount.report.records import Report as Counted
 
     if not isinstance(model, Counted | Model):
@@ -91,7 +91,7 @@ def _subject(
         path = path_text(model)
         model = read_report(path) or load(path, limits=limits)
     if isinstance(model, Counted):
-        return Subject(model, None, None, None, "report")
+        return ComparedModel(model, None, None, None, "report")
     from graphcount.analysis.wiring import attribute_texts, wires
 
     structure: CountOptions = {**options, "deep": False}
@@ -107,4 +107,4 @@ def _subject(
         if node.record.attributes
     }
     fed = {node: rows for node in graph.nodes if (rows := wires(graph, node))}
-    return Subject(report, attributes, fed, digests, "model")
+    return ComparedModel(report, attributes, fed, digests, "model")

@@ -37,7 +37,7 @@ DEEP_BUDGET_NBYTES = 64 * 2**20
 """Tensor data compared by default; `deep=True` lifts it, `deep=False` makes it zero."""
 
 
-class Sizes(TypedDict, total=False):
+class SizeOptions(TypedDict, total=False):
     """Sizes of what is dynamic in a model.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sizes(TypedDict, total=False):
     shapes: Mapping[str, Sequence[int | str | None]] | None
 
 
-class CountOptions(Sizes, total=False):
+class CountOptions(SizeOptions, total=False):
     """How a model is counted.
 
     Attributes:
@@ -82,7 +82,7 @@ class Counting(CountOptions, total=False):
     limits: Limits
 
 
-class Measured(NamedTuple):
+class CountedReport(NamedTuple):
     """A report, and the stored tensors that it was made of."""
 
     report: Report
@@ -171,7 +171,7 @@ class Model:
         """
         return self.measured(**options).report
 
-    def measured(self, **options: Unpack[CountOptions]) -> Measured:
+    def measured(self, **options: Unpack[CountOptions]) -> CountedReport:
         """Count the model, and return what the report was made of, too; see `report`."""
         refuse_others(options, CountOptions)
         from graphcount.analysis.counts import count
@@ -193,7 +193,7 @@ class Model:
             values.close()
         if hash_file:
             report = replace(report, fingerprint=self.hashes().fingerprint)
-        return Measured(report, counted)
+        return CountedReport(report, counted)
 
     def _cost_options(self, options: CountOptions) -> CostOptions | None:
         """Return how to measure a forward pass; None: not at all."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from graphcount.api.arguments import several
-from graphcount.api.model import Sizes, count
+from graphcount.api.model import SizeOptions, count
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -27,7 +27,7 @@ def plan(
     samples: int | None = None,
     layers: Sequence[int] = (),
     limits: Limits = DEFAULT_LIMITS,
-    **sizes: Unpack[Sizes],
+    **sizes: Unpack[SizeOptions],
 ) -> Plan:
     """Work out what a model would take in other circumstances; see `graphcount.planning`.
 
@@ -42,7 +42,7 @@ def plan(
         samples: Size of a data set to judge.
         layers: Hidden layers of networks of the same size; empty for those around the model's.
         limits: What the file may ask of us.
-        sizes: `dims` and `shapes`; see `Sizes`.
+        sizes: `dims` and `shapes`; see `SizeOptions`.
 
     Returns:
         Bytes in other element types and in training, sizes of data, and other widths.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from graphcount.gates.budgets import Budget
     from graphcount.report.records import Report
     from graphcount.scanning.inventory import Inventory
-    from graphcount.scanning.row import Row
+    from graphcount.scanning.row import InventoryRow
     from graphcount.scanning.summary import Summary
     from graphcount.scanning.targets import Target
     from graphcount.scanning.work import Analysis
@@ -49,7 +49,7 @@ class Scanned:
     unknown: int
     strict: bool
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[InventoryRow]:
         """Yield a row a model, in order."""
         return self.inventory.rows()
 
@@ -257,7 +257,7 @@ def _work(
     quiet: bool,
 ) -> None:
     """List the models and look at each."""
-    from graphcount.scanning.progress import progress
+    from graphcount.formats.progress import progress
     from graphcount.scanning.run import work
 
     with progress(quiet) as watch:

@@ -14,7 +14,7 @@ from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.auditing.bodies import OperatorUse, StoredBody, find_bodies, uses
-from graphcount.auditing.elements import ElementFacts, Scanned, scan
+from graphcount.auditing.elements import ElementFacts, ElementScan, scan
 from graphcount.auditing.files import Files
 from graphcount.auditing.texts import Texts
 from graphcount.graph import ModelGraph, bodies_below
@@ -121,9 +121,9 @@ class Context:
         return Texts(self.strings)
 
     @cached_property
-    def scanned(self) -> Scanned:
+    def scanned(self) -> ElementScan:
         """One pass over the numbers; only in a deep audit."""
-        return scan(self.stored, self.files, self.progress) if self.deep else Scanned({}, {})
+        return scan(self.stored, self.files, self.progress) if self.deep else ElementScan({}, {})
 
     @property
     def facts(self) -> Mapping[int, ElementFacts]:

@@ -84,7 +84,7 @@ def digest_of(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST_NBYTES).digest()
 
 
-class Scanned(NamedTuple):
+class ElementScan(NamedTuple):
     """One pass over all tensors, by `Stored.key`.
 
     Attributes:
@@ -96,7 +96,7 @@ class Scanned(NamedTuple):
     damaged: Mapping[int, str]
 
 
-def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> Scanned:
+def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]) -> ElementScan:
     """Return what one pass over all sound tensors (values of sparse ones) says."""
     readable = [item for item in stored if dense_of(item) is not None and not item.problems]
     total = sum(item.nbytes for item in readable) or 1
@@ -123,7 +123,7 @@ def scan(stored: Iterable[Stored], files: Files, progress: Callable[[str], None]
             if content:
                 same[content] = facts
         by_key[item.key] = facts
-    return Scanned(by_key, damaged)
+    return ElementScan(by_key, damaged)
 
 
 def _content(stored: Stored) -> Hashable:

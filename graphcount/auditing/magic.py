@@ -35,7 +35,7 @@ FEWEST_OPCODES, SHORTEST = 3, 10
 """A pickle has at least so many opcodes, and bytes before the last: chance makes shorter ones."""
 
 
-class Kind(NamedTuple):
+class FileKind(NamedTuple):
     """A format that does not belong into a model.
 
     Attributes:
@@ -224,19 +224,19 @@ def _script(head: bytes, content: Readable) -> bool:
     return re.match(rb"#! ?/(?:usr/)?(?:local/)?bin/[\w/. -]{2,60}\r?\n", head) is not None
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind("an ELF program or library", _elf),
-    Kind("a Windows program or library", _pe),
-    Kind("a Mach-O program or library", _macho),
-    Kind("a universal Mach-O program or library", _fat),
-    Kind("a WebAssembly program", _wasm),
-    Kind("a zip archive", _zip),
-    Kind("a 7z archive", _seven_zip),
-    Kind("a gzip file", _gzip),
-    Kind("an xz file", _xz),
-    Kind("a bzip2 file", _bzip2),
-    Kind("a RAR archive", _rar),
-    Kind("a pickle", _pickle),
-    Kind("a script", _script),
+KINDS: tuple[FileKind, ...] = (
+    FileKind("an ELF program or library", _elf),
+    FileKind("a Windows program or library", _pe),
+    FileKind("a Mach-O program or library", _macho),
+    FileKind("a universal Mach-O program or library", _fat),
+    FileKind("a WebAssembly program", _wasm),
+    FileKind("a zip archive", _zip),
+    FileKind("a 7z archive", _seven_zip),
+    FileKind("a gzip file", _gzip),
+    FileKind("an xz file", _xz),
+    FileKind("a bzip2 file", _bzip2),
+    FileKind("a RAR archive", _rar),
+    FileKind("a pickle", _pickle),
+    FileKind("a script", _script),
 )
 """Formats, looked at in this order."""

@@ -20,7 +20,7 @@ _PLAIN = re.compile(rb"[ -~]*")
 """Printable ASCII, as nearly all names are."""
 
 
-class Place(NamedTuple):
+class StoredString(NamedTuple):
     """One string: what it is for, its bytes, and where it stands first."""
 
     kind: str
@@ -33,7 +33,7 @@ class Place(NamedTuple):
         return self.raw[:SCANNED_NBYTES].decode("utf-8", "backslashreplace")
 
 
-class _Joined(NamedTuple):
+class _JoinedStrings(NamedTuple):
     """Strings behind each other with a NUL between them, and where each begins."""
 
     data: bytes
@@ -60,12 +60,12 @@ class Texts:
     def __init__(self, strings: Strings) -> None:
         self.strings = strings
         self._distinct = strings.distinct()
-        self._unexpected: dict[str, list[Place]] = {}
-        self._joined: dict[str, _Joined] = {}
+        self._unexpected: dict[str, list[StoredString]] = {}
+        self._joined: dict[str, _JoinedStrings] = {}
 
     def distinct(
         self, *kinds: str, that: Callable[[bytes], object] | None = None
-    ) -> Iterator[Place]:
+    ) -> Iterator[StoredString]:
         """Yield the different strings of these kinds, in file order within a kind.
 
         Args:
@@ -75,9 +75,9 @@ class Texts:
         for kind in kinds:
             for raw, at in self._distinct.get(kind, {}).items():
                 if that is None or that(raw):
-                    yield Place(kind, raw, at)
+                    yield StoredString(kind, raw, at)
 
-    def unexpected(self, *kinds: str) -> Iterator[Place]:
+    def unexpected(self, *kinds: str) -> Iterator[StoredString]:
         """Yield those that are not printable ASCII from end to end."""
         for kind in kinds:
             if kind not in self._unexpected:
@@ -85,7 +85,7 @@ class Texts:
                 self._unexpected[kind] = list(places)
             yield from self._unexpected[kind]
 
-    def matching(self, wanted: Wanted, *kinds: str) -> Iterator[tuple[Place, bytes]]:
+    def matching(self, wanted: Wanted, *kinds: str) -> Iterator[tuple[StoredString, bytes]]:
         """Yield strings in which a pattern matches, with its first match.
 
         All strings are searched at once, joined by a NUL, which no pattern may match.
@@ -102,7 +102,7 @@ class Texts:
                 number = bisect_right(joined.starts, match.start()) - 1
                 if number > seen:
                     seen = number
-                    yield Place(kind, *joined.firsts[number]), match.group()
+                    yield StoredString(kind, *joined.firsts[number]), match.group()
 
     def unsearched_nbytes(self, *kinds: str) -> int:
         """Return bytes of text beyond what is searched for patterns."""
@@ -112,7 +112,7 @@ class Texts:
             total += max(0, size - SEARCHED_NBYTES)
         return total
 
-    def _join(self, kind: str) -> _Joined:
+    def _join(self, kind: str) -> _JoinedStrings:
         joined = self._joined.get(kind)
         if joined is None:
             pieces, left = [], SEARCHED_NBYTES
@@ -124,10 +124,10 @@ class Texts:
                     break
                 pieces.append(piece)
             starts = list(accumulate((len(piece) + 1 for piece in pieces), initial=0))
-            joined = _Joined(b"\0".join(pieces), starts, list(firsts.items()))
+            joined = _JoinedStrings(b"\0".join(pieces), starts, list(firsts.items()))
             self._joined[kind] = joined
         return joined
 
-    def where(self, place: Place) -> dict[str, object]:
+    def where(self, place: StoredString) -> dict[str, object]:
         """Return the place of a finding: path in the file and byte offset."""
         return {"path": self.strings.path(place.at), "offset": self.strings.offset(place.at)}

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from graphcount.benchmarking.trace import Step
+from graphcount.benchmarking.trace import OrtNode
 from graphcount.graph import ModelGraph, is_constant
 from graphcount.loading.model import Node
 
@@ -51,7 +51,7 @@ class Attribution(NamedTuple):
 class _Operator:
     """One operator that onnxruntime ran, with its node in the optimized graph if that is known."""
 
-    def __init__(self, path: tuple[Step, ...], node: str | None, record: Node | None) -> None:
+    def __init__(self, path: tuple[OrtNode, ...], node: str | None, record: Node | None) -> None:
         self.path = path
         self.node = node
         self.record = record
@@ -62,8 +62,8 @@ class _Operator:
 
 
 def attribute(
-    paths: Iterable[tuple[Step, ...]], original: ModelGraph, optimized: ModelGraph | None
-) -> dict[tuple[Step, ...], Attribution]:
+    paths: Iterable[tuple[OrtNode, ...]], original: ModelGraph, optimized: ModelGraph | None
+) -> dict[tuple[OrtNode, ...], Attribution]:
     """Attribute every operator of a profile.
 
     Args:
@@ -71,11 +71,11 @@ def attribute(
         original: The graph of the file.
         optimized: The graph onnxruntime made of it; None when it did not write it.
     """
-    found: dict[tuple[Step, ...], Attribution] = {}
-    levels: dict[tuple[Step, ...], list[tuple[Step, ...]]] = {}
+    found: dict[tuple[OrtNode, ...], Attribution] = {}
+    levels: dict[tuple[OrtNode, ...], list[tuple[OrtNode, ...]]] = {}
     for path in paths:
         levels.setdefault(path[:-1], []).append(path)
-    scopes: dict[tuple[Step, ...], list[tuple[str, str]]] = {(): [("", "")]}
+    scopes: dict[tuple[OrtNode, ...], list[tuple[str, str]]] = {(): [("", "")]}
     order = {node: number for number, node in enumerate(original.nodes)}
     ours, theirs = _Bodies(original), _Bodies(optimized) if optimized is not None else None
     for outer_path in sorted(levels, key=len):
@@ -164,12 +164,12 @@ class _Level:
         self.indexed = [n for n in self.members if not is_constant(nodes[n])]
         self.by_name = {nodes[n].name: n for n in reversed(self.members) if nodes[n].name}
 
-    def fitting(self, paths: list[tuple[Step, ...]]) -> int:
+    def fitting(self, paths: list[tuple[OrtNode, ...]]) -> int:
         """How many operators look like nodes of this body: of both branches of an If, one ran."""
         named = (self.by_name.get(path[-1][0]) or self._by_index(path[-1]) for path in paths)
         return sum(node is not None for node in named)
 
-    def link(self, paths: list[tuple[Step, ...]]) -> set[tuple[Step, ...]]:
+    def link(self, paths: list[tuple[OrtNode, ...]]) -> set[tuple[OrtNode, ...]]:
         """Find the optimized node of every operator; return the operators that belong here."""
         waiting: dict[str, list[str]] = {}
         named: dict[tuple[str, str], list[str]] = {}
@@ -204,7 +204,7 @@ class _Level:
                 self._keep(path, None)
         return {operator.path for operator in self.operators}
 
-    def _keep(self, path: tuple[Step, ...], node: str | None) -> None:
+    def _keep(self, path: tuple[OrtNode, ...], node: str | None) -> None:
         record = self._optimized(node) if node is not None else None
         self.operators.append(_Operator(path, node, record))
 
@@ -213,7 +213,7 @@ class _Level:
         assert self.theirs is not None
         return self.theirs.graph.operator(node).record
 
-    def _by_index(self, step: Step) -> str | None:
+    def _by_index(self, step: OrtNode) -> str | None:
         """The node of the file that onnxruntime gave this index: its position without Constants."""
         if 0 <= step[2] < len(self.indexed):
             node = self.indexed[step[2]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphcount.benchmarking import statistics
@@ -15,7 +15,6 @@ from graphcount.benchmarking.plan import InputPlan, InputsPlan
 from graphcount.benchmarking.process import (
     DEFAULT_SHARE,
     BenchError,
-    Progress,
     available_memory,
     run_child,
 )
@@ -24,6 +23,7 @@ from graphcount.errors import GraphcountError, UsageError, not_writable
 from graphcount.graph import ModelGraph, build_graph
 from graphcount.loading import read_model
 from graphcount.report.bench import (
+    BenchResult,
     Environment,
     InputRow,
     NodeTime,
@@ -31,7 +31,6 @@ from graphcount.report.bench import (
     Options,
     Profile,
     Provider,
-    Result,
     Versus,
 )
 from graphcount.report.rows import NodeRow
@@ -87,7 +86,7 @@ class BenchOptions:
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchedModel:
     """A model that is measured.
 
     Attributes:
@@ -106,11 +105,11 @@ class Subject:
 
 
 def measure(
-    subject: Subject,
+    subject: BenchedModel,
     options: BenchOptions,
-    progress: Progress = lambda text: None,
-    versus: Subject | None = None,
-) -> Result:
+    progress: Callable[[str], None] = lambda text: None,
+    versus: BenchedModel | None = None,
+) -> BenchResult:
     """Measure one model, or two in turns.
 
     Raises:
@@ -131,7 +130,7 @@ def measure(
     return _result(subject, versus, options, job, answer, profile, nodes)
 
 
-def _check(options: BenchOptions, versus: Subject | None) -> None:
+def _check(options: BenchOptions, versus: BenchedModel | None) -> None:
     if versus is not None and (options.concurrency > 1 or options.sessions > 1):
         raise UsageError("a comparison takes turns in one thread: no --concurrency, --sessions")
     if options.max_ratio is not None and versus is None:
@@ -142,7 +141,9 @@ def _check(options: BenchOptions, versus: Subject | None) -> None:
         raise UsageError("no such library", options.custom_ops)
 
 
-def _job(subject: Subject, versus: Subject | None, options: BenchOptions, folder: str) -> Job:
+def _job(
+    subject: BenchedModel, versus: BenchedModel | None, options: BenchOptions, folder: str
+) -> Job:
     """What the child needs; see `graphcount.benchmarking.worker`."""
     row = provider(options.provider)
     limit = options.memory_limit_nbytes
@@ -178,7 +179,7 @@ def _job(subject: Subject, versus: Subject | None, options: BenchOptions, folder
     }
 
 
-def _model(subject: Subject) -> ModelJob:
+def _model(subject: BenchedModel) -> ModelJob:
     inputs = [_fed(item) for item in subject.plan.inputs]
     return {"path": os.path.abspath(subject.path), "inputs": inputs}
 
@@ -211,14 +212,14 @@ def _move(source: str, target: str) -> None:
 
 
 def _result(
-    subject: Subject,
-    versus: Subject | None,
+    subject: BenchedModel,
+    versus: BenchedModel | None,
     options: BenchOptions,
     job: Job,
     answer: Measured,
     profile: Profile | None,
     nodes: tuple[NodeTime, ...],
-) -> Result:
+) -> BenchResult:
     ours = answer["models"][0]
     times = ours["times"]
     latency = statistics.latency(times)
@@ -231,7 +232,7 @@ def _result(
         raise BenchError(f"onnxruntime fell back: {why}", subject.path)
     environment = Environment(**answer["environment"])
     alone = versus is None
-    return Result(
+    return BenchResult(
         path=subject.path,
         environment=environment,
         provider=Provider(job["provider"], tuple(ours["providers"]), ran, ours["io_binding"]),
@@ -279,7 +280,7 @@ def _input(item: InputPlan) -> InputRow:
 
 
 def _versus(
-    subject: Subject, options: BenchOptions, times: Sequence[float], row: ModelTimes
+    subject: BenchedModel, options: BenchOptions, times: Sequence[float], row: ModelTimes
 ) -> Versus:
     others = row["times"]
     latency = statistics.latency(others)

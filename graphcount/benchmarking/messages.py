@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, TypedDict
 
-from graphcount.benchmarking.trace import Step
+from graphcount.benchmarking.trace import OrtNode
 
 
 class FedInput(TypedDict):
@@ -82,7 +82,7 @@ class Machine(TypedDict):
     load_average: float | None
 
 
-OperatorRow: TypeAlias = tuple[Sequence[Step], str, float, float, float, float]
+OperatorRow: TypeAlias = tuple[Sequence[OrtNode], str, float, float, float, float]
 """An operator's time; see `graphcount.benchmarking.trace.OperatorTime`."""
 
 
@@ -123,11 +123,11 @@ class Failed(TypedDict):
     message: str
 
 
-class Done(TypedDict):
+class Finished(TypedDict):
     """The result."""
 
     event: Literal["result"]
     measured: Measured
 
 
-Message: TypeAlias = Progressed | Failed | Done
+Message: TypeAlias = Progressed | Failed | Finished

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from graphcount.benchmarking.attribute import Attribution, attribute
 from graphcount.benchmarking.messages import OperatorRow, Profiled
-from graphcount.benchmarking.trace import OperatorTime, Step
+from graphcount.benchmarking.trace import OperatorTime, OrtNode
 from graphcount.graph import ModelGraph
 from graphcount.report.bench import Ceiling, NodeTime, Profile
 from graphcount.report.rows import NodeRow
@@ -58,7 +58,7 @@ def join(
 
 
 def _time(row: OperatorRow) -> OperatorTime:
-    path: tuple[Step, ...] = tuple((step[0], step[1], step[2]) for step in row[0])
+    path: tuple[OrtNode, ...] = tuple((step[0], step[1], step[2]) for step in row[0])
     return OperatorTime(path, *row[1:])
 
 

@@ -53,7 +53,7 @@ class InputsPlan(NamedTuple):
     assumed: dict[str, int]
 
 
-Shapes = Mapping[str, Sequence[int | str | None]]
+GivenShapes = Mapping[str, Sequence[int | str | None]]
 
 
 def cases(dims: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:
@@ -72,7 +72,7 @@ def plan_inputs(
     proto: ModelProto,
     model_graph: ModelGraph,
     dims: Mapping[str, int],
-    shapes: Shapes,
+    shapes: GivenShapes,
     files: Sequence[str] = (),
 ) -> InputsPlan:
     """Decide what every input of the main graph is fed.
@@ -138,7 +138,7 @@ def _symbols(dim: Dim | None) -> Iterator[str]:
 def _numbers(
     name: str,
     shape: tuple[Dim | None, ...] | None,
-    given: Shapes,
+    given: GivenShapes,
     info: ValueInfo,
 ) -> tuple[int, ...]:
     """The shape as numbers.

@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from graphcount.benchmarking.messages import Done, Failed, Job, Measured, Message
+from graphcount.benchmarking.messages import Failed, Finished, Job, Measured, Message
 from graphcount.errors import GraphcountError
 from graphcount.units import nbytes
 
 NOT_INHERITED = frozenset({"ORT_LOAD_CONFIG_FROM_MODEL"})
 """Variables that would let a model choose how it is run."""
 
-Progress = Callable[[str], None]
 
 KEPT_STDERR = 4096
 """Bytes of the child's last words that are kept."""
@@ -37,7 +36,7 @@ class BenchError(GraphcountError):
     slug = "bench"
 
 
-def run_child(job: Job, path: str, folder: str, progress: Progress) -> Measured:
+def run_child(job: Job, path: str, folder: str, progress: Callable[[str], None]) -> Measured:
     """Run one job in a child process and return its result.
 
     Args:
@@ -78,14 +77,14 @@ def run_child(job: Job, path: str, folder: str, progress: Progress) -> Measured:
 
 
 def _converse(
-    child: subprocess.Popen[bytes], job: Job, progress: Progress
-) -> tuple[Failed | Done | None, str]:
+    child: subprocess.Popen[bytes], job: Job, progress: Callable[[str], None]
+) -> tuple[Failed | Finished | None, str]:
     """Hand over the job and listen to the end: the result, if there was one, and the last words."""
     assert child.stdin is not None
     assert child.stdout is not None
     assert child.stderr is not None
     last = _Tail(child.stderr)
-    result: Failed | Done | None = None
+    result: Failed | Finished | None = None
     try:
         try:
             child.stdin.write(json.dumps(job).encode() + b"\n")

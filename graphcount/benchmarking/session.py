@@ -34,7 +34,7 @@ LACKING |= {"uint4", "int4", "uint2", "int2", "float4e2m1"}
 MIN_RUNS = 10
 MAX_RUNS = 1_000_000
 
-Call = Callable[[], object]
+ModelRun = Callable[[], object]
 Feeds: TypeAlias = Mapping[str, object]
 """Values of the inputs by name."""
 
@@ -128,7 +128,7 @@ def feeds_of(session: ort.InferenceSession, inputs: Sequence[FedInput], seed: in
 
 def bind(
     session: ort.InferenceSession, feeds: Feeds, inputs: Sequence[FedInput], device: str | None
-) -> tuple[Call, bool]:
+) -> tuple[ModelRun, bool]:
     """What one run calls, and whether inputs and outputs stay on the device.
 
     On the host this is `session.run`, as everyone calls it.
@@ -168,7 +168,7 @@ def _element(ort_type: str) -> str:
     return ort_type.removeprefix("tensor(").removesuffix(")")
 
 
-def timed(calls: Sequence[Call], job: Job, tell: Tell) -> list[list[float]]:
+def timed(calls: Sequence[ModelRun], job: Job, tell: Tell) -> list[list[float]]:
     """Seconds of each run of each call; several calls take turns: A B, B A, A B."""
     wanted, limit = job["runs"] or MAX_RUNS, job["seconds"]
     clock = time.perf_counter_ns
@@ -198,7 +198,7 @@ def timed(calls: Sequence[Call], job: Job, tell: Tell) -> list[list[float]]:
 
 
 def concurrent(
-    calls: Sequence[Call], threads: int, job: Job, tell: Tell
+    calls: Sequence[ModelRun], threads: int, job: Job, tell: Tell
 ) -> tuple[list[float], float]:
     """Seconds of all runs of so many threads that share the calls, and of all of it."""
     share: Job = {**job, "runs": -(-job["runs"] // threads) if job["runs"] else None}

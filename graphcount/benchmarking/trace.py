@@ -17,7 +17,7 @@ from graphcount import ops
 SUFFIX = "_kernel_time"
 EXECUTOR = "SequentialExecutor::Execute"
 
-Step = tuple[str, str, int]
+OrtNode = tuple[str, str, int]
 """Name, op type and index of a node, as onnxruntime has them."""
 
 
@@ -42,7 +42,7 @@ class Execution(NamedTuple):
         moved_nbytes: Activations read and results written.
     """
 
-    path: tuple[Step, ...]
+    path: tuple[OrtNode, ...]
     provider: str
     micros: int
     elapsed_micros: int
@@ -65,7 +65,7 @@ class Run(NamedTuple):
 class OperatorTime(NamedTuple):
     """An operator over the runs that were kept: means for one run."""
 
-    path: tuple[Step, ...]
+    path: tuple[OrtNode, ...]
     provider: str
     calls: float
     seconds: float
@@ -95,7 +95,7 @@ def _add(waiting: list[tuple[int, int, Execution]], event: Event) -> None:
     start, micros = int(event["ts"]), int(event["dur"])
     op_type = str(args.get("op_name", ""))
     name = str(event["name"]).removesuffix(SUFFIX)
-    step: Step = (name, op_type, _number(args.get("node_index"), -1))
+    step: OrtNode = (name, op_type, _number(args.get("node_index"), -1))
     inside = 0
     if op_type in _runs_bodies():
         for position in range(len(waiting) - 1, -1, -1):
@@ -140,7 +140,7 @@ def faster_half(found: list[Run]) -> list[Run]:
 
 def operators(kept: list[Run]) -> list[OperatorTime]:
     """Mean times of operators, in the order in which they first ran."""
-    sums: dict[tuple[tuple[Step, ...], str], list[int]] = {}
+    sums: dict[tuple[tuple[OrtNode, ...], str], list[int]] = {}
     for run in kept:
         for item in run.executions:
             total = sums.setdefault((item.path, item.provider), [0, 0, 0, 0])

@@ -31,7 +31,7 @@ from graphcount.errors import GraphcountError
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-    from graphcount.benchmarking.session import Call, Feeds
+    from graphcount.benchmarking.session import Feeds, ModelRun
 
 PROFILE_SECONDS = 1.0
 PROFILE_RUNS = 200
@@ -102,7 +102,7 @@ def measure(job: Job, answer: Answer) -> Measured:
         answer({"event": "progress", "text": text})
 
     base = peak_rss()
-    calls: list[Call] = []
+    calls: list[ModelRun] = []
     models: list[ModelTimes] = []
     fed: list[Feeds] = []
     for model in job["models"]:
@@ -152,7 +152,7 @@ def _environment() -> Machine:
 
 
 def _timed(
-    calls: Sequence[Call], job: Job, tell: Callable[[str], None]
+    calls: Sequence[ModelRun], job: Job, tell: Callable[[str], None]
 ) -> tuple[list[list[float]], float]:
     """Seconds of the runs of each model, and of all of it."""
     from graphcount.benchmarking.session import concurrent, guarded, timed
@@ -165,7 +165,7 @@ def _timed(
     return times, time.perf_counter() - start
 
 
-def _prepare(model: ModelJob, job: Job) -> tuple[Call, ModelTimes, Feeds]:
+def _prepare(model: ModelJob, job: Job) -> tuple[ModelRun, ModelTimes, Feeds]:
     """Session, inputs and the first run of a model."""
     from graphcount.benchmarking import session as onnx_session
 

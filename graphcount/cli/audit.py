@@ -16,9 +16,10 @@ from graphcount.cli.options import (
     models_argument,
     output_options,
 )
-from graphcount.cli.output import Output, Progress, complain
+from graphcount.cli.output import OutputOptions, complain
 from graphcount.errors import GraphcountError
 from graphcount.formats import AUDIT_FORMATS
+from graphcount.formats.progress import StatusLine
 
 if TYPE_CHECKING:
     from graphcount.api.auditing import AuditWords
@@ -55,7 +56,7 @@ def command(
     fail_on: str | None,
     options: AuditWords,
     config: Config,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Look for what a stranger's model hides.
 
@@ -64,18 +65,15 @@ def command(
     """
     from graphcount.api import audits, rules
 
-    progress = Progress(output.quiet)
-
-    def on_error(error: GraphcountError) -> None:
-        progress.clear()
-        complain(error, show_rule=True)
-
-    options["progress"] = progress
     options["hash_file"] = options.get("hash_file", False) or output.format_name == "cyclonedx"
-    try:
+    with StatusLine(output.quiet) as status:
+
+        def on_error(error: GraphcountError) -> None:
+            status.clear()
+            complain(error, show_rule=True)
+
+        options["progress"] = status
         audited = audits(models, fail_on=fail_on, config=config, on_error=on_error, **options)
-    finally:
-        progress.clear()
     view = output.view(rules={rule.id: rule for rule in rules()})
     output.emit(audited.outcomes, view, AUDIT_FORMATS)
     return audited.exit_code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +19,9 @@ from graphcount.cli.options import (
     shape_option,
     top_option,
 )
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 from graphcount.errors import UsageError
+from graphcount.formats.progress import StatusLine
 from graphcount.units import parse, parse_size
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ def command(
     by_node: bool,
     how: BenchOptions,
     options: dict[str, Any],
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Run MODEL with onnxruntime and measure it: latency, throughput, memory, operators.
 
@@ -224,9 +223,8 @@ def command(
         raise UsageError(ONE_SIZE)
     if several and not (by_node or output.format_name == "json"):
         how = replace(how, profile=how.provider != "cpu" and how.profile)
-    show = _progress(output.quiet)
-    benched = benches(model, how, progress=show, **fed, **options)
-    show("")
+    with StatusLine(output.quiet) as status:
+        benched = benches(model, how, progress=status, **fed, **options)
     if output.format_name == "report":
         text = bench_report(benched.results[0], shapes=fed["shapes"], **options)
     else:
@@ -234,18 +232,3 @@ def command(
         text = render(output.format_name, benched.results, view)
     output.write(text)
     return benched.exit_code
-
-
-def _progress(quiet: bool) -> Callable[[str], None]:
-    """Return what shows what is being done, on one line of a terminal; an empty text clears it."""
-    try:
-        enabled = not quiet and sys.stderr.isatty()
-    except ValueError:
-        enabled = False
-
-    def show(text: str) -> None:
-        if enabled:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-
-    return show

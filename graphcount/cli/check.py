@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import click
@@ -22,9 +21,10 @@ from graphcount.cli.options import (
     min_option,
     output_options,
 )
-from graphcount.cli.output import Output, complain, say, write
+from graphcount.cli.output import OutputOptions, complain, say, write
 from graphcount.errors import GraphcountError, not_writable
 from graphcount.formats import CHECK_FORMATS, render
+from graphcount.formats.progress import progress
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 
@@ -141,7 +141,7 @@ def command(
     options: CountOptions,
     also: tuple[tuple[str, str], ...],
     marker: str,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Pass or fail against budgets, given as options or in a configuration.
 
@@ -151,10 +151,8 @@ def command(
     from graphcount.api import check
     from graphcount.gates.rules import RULES
 
-    progress = None if output.quiet else _progress
-    checked = check(
-        models, config=config, on_error=complain, progress=progress, **demanded, **options
-    )
+    watch = None if output.quiet else _progress
+    checked = check(models, config=config, on_error=complain, progress=watch, **demanded, **options)
     for note in () if output.quiet else checked.notes:
         say(note)
     file = demanded["write_baseline"]
@@ -166,19 +164,15 @@ def command(
 
 
 def _progress(paths: Sequence[str]) -> Iterator[str]:
-    """Go over the paths, with a bar on stderr when there are several and it is a terminal."""
-    if len(paths) < 2 or not sys.stderr.isatty():
-        yield from paths
-        return
-    bar: Iterable[str]
-    with click.progressbar(paths, label="models", file=sys.stderr, show_pos=True, width=0) as bar:
-        yield from bar
+    """Go over the paths, with a bar when there are several."""
+    with progress(quiet=len(paths) < 2) as bar:
+        yield from bar.working(paths, len(paths))
 
 
 def _print(
     outcomes: Sequence[Report | GraphcountError],
     view: View,
-    output: Output,
+    output: OutputOptions,
     also: tuple[tuple[str, str], ...],
 ) -> None:
     """Write the result in every format asked for; errors alone are no table."""

@@ -165,7 +165,7 @@ class File(StringParamType):
         return [CompletionItem(incomplete, type="file")]
 
 
-class Rule(StringParamType):
+class RuleParam(StringParamType):
     """The id of a rule, or the letters that a family begins with.
 
     Args:
@@ -207,4 +207,4 @@ class Rule(StringParamType):
         return audit_rules() if self.audits else rules()
 
 
-FILE, RULE, AUDIT_RULE = File(), Rule(), Rule(audits=True)
+FILE, RULE, AUDIT_RULE = File(), RuleParam(), RuleParam(audits=True)

@@ -20,7 +20,7 @@ from graphcount.cli.options import (
     strict_option,
     top_option,
 )
-from graphcount.cli.output import Output, complain, say
+from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.formats import STYLES
 from graphcount.report.rollup import BY, SORT, By, Sort
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableOptions:
     """Options that choose rows and their look."""
 
     by: By | None
@@ -62,7 +62,7 @@ class Table:
 
 table_options = gathered(
     "table",
-    Table,
+    TableOptions,
     click.option(
         "--by", type=click.Choice(BY), help="One table: a row a module, node, operator, ..."
     ),
@@ -102,11 +102,11 @@ table_options = gathered(
 @output_options()
 def command(
     models: tuple[str, ...],
-    table: Table,
+    table: TableOptions,
     expect_parameters: int | None,
     strict: bool,
     options: Counting,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Count what is in a model: parameters, bytes by type, operators, shapes, MACs, memory.
 

@@ -15,20 +15,21 @@ from graphcount.cli.options import (
     output_options,
     top_option,
 )
-from graphcount.cli.output import Output, say
+from graphcount.cli.output import OutputOptions, say
 from graphcount.formats.diff import FORMATS
-from graphcount.formats.diff.view import BY, SORT, By, DiffView, Sort
+from graphcount.formats.diff.view import SORT, DiffSort, DiffView
+from graphcount.report.rollup import BY, By
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
 
 
-class Table(NamedTuple):
+class RowOptions(NamedTuple):
     """Options that choose rows."""
 
     by: By | None
     top: int | None
-    sort: Sort
+    sort: DiffSort
 
 
 @click.command(
@@ -44,7 +45,7 @@ class Table(NamedTuple):
 @click.argument("new", metavar="NEW", type=FILE)
 @gathered(
     "table",
-    Table,
+    RowOptions,
     click.option(
         "--by", type=click.Choice(BY), help="One table: a row a module, node, operator, ..."
     ),
@@ -68,12 +69,12 @@ class Table(NamedTuple):
 def command(
     old: str,
     new: str,
-    table: Table,
+    table: RowOptions,
     values: bool,
     increases: tuple[str, ...],
     fail_on_change: bool,
     options: Counting,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Show what changed: totals, operators, modules and tensors.
 

@@ -8,7 +8,7 @@ import click
 
 from graphcount.cli.command import Command
 from graphcount.cli.options import cost_options, counting_options, model_argument, output_options
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 from graphcount.formats.explain import to_json, to_text
 from graphcount.formats.text import ascii_only
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @counting_options(cost_options)
 @output_options(("text", "json"), sizes=False)
-def command(model: str, nodes: tuple[str, ...], options: Counting, output: Output) -> int:
+def command(model: str, nodes: tuple[str, ...], options: Counting, output: OutputOptions) -> int:
     """Say where the counts of nodes come from: shapes, tensors with reasons, formula, MACs.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. NODE is an id, a name, or a

@@ -14,7 +14,7 @@ from graphcount.cli.options import (
     model_argument,
     output_options,
 )
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 from graphcount.formats.graphs import EXPORTS
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _formats() -> str:
 @click.option("--depth", type=COUNT, metavar="N", help="Fold modules of this depth into one node.")
 @counting_options(cost_options)
 @output_options(EXPORTS, "Format of the export; see below.", sizes=False)
-def command(model: str, depth: int | None, options: Counting, output: Output) -> int:
+def command(model: str, depth: int | None, options: Counting, output: OutputOptions) -> int:
     """Write the graph in the language of another tool, with what was counted at each node.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.

@@ -20,7 +20,7 @@ from graphcount.cli.options import (
     quiet_option,
     shape_option,
 )
-from graphcount.cli.output import Output, complain, say
+from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.errors import NotReadableError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ TABLES = ("toml", "pyproject")
 @gathered("options", dict, cost_option, dim_option, shape_option, deep_option)
 @gathered(
     "output",
-    Output,
+    OutputOptions,
     format_option(TABLES, "pyproject: tables for pyproject.toml, on stdout."),
     click.option(
         "-o",
@@ -66,7 +66,11 @@ TABLES = ("toml", "pyproject")
     no_color_option,
 )
 def command(
-    models: tuple[str, ...], headroom: str, force: bool, options: CountOptions, output: Output
+    models: tuple[str, ...],
+    headroom: str,
+    force: bool,
+    options: CountOptions,
+    output: OutputOptions,
 ) -> int:
     """Write a configuration with today's numbers and headroom; graphcount check then passes.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
 from graphcount.units import parse_shape, parse_size
@@ -320,4 +320,4 @@ def output_options(
 ) -> Decorator[Any]:
     """Make the argument `output`: --format, -o, --quiet, --no-color and, for sizes, --binary."""
     shared = (format_option(formats, text), output_option, quiet_option, no_color_option)
-    return gathered("output", Output, *shared, *((binary_option,) if sizes else ()))
+    return gathered("output", OutputOptions, *shared, *((binary_option,) if sizes else ()))

@@ -7,12 +7,13 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, STYLES, render
+from graphcount.formats.progress import is_terminal
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View
 from graphcount.report.records import Report
@@ -25,7 +26,7 @@ SHOW_ERRORS = frozenset({"json", "jsonl", "sarif", "github", "gitlab"})
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputOptions:
     """What is asked of a command's output.
 
     Attributes:
@@ -44,7 +45,7 @@ class Output:
 
     def view(self, **view: Any) -> View:
         """Return how to show results, given the terminal (or its absence)."""
-        terminal = self.file is None and _is_terminal(sys.stdout)
+        terminal = self.file is None and is_terminal(sys.stdout)
         width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
         return View(
             color=terminal and not self.no_color and not os.environ.get("NO_COLOR"),
@@ -112,33 +113,3 @@ def write(text: str, file: str | None) -> None:
     from graphcount.loading.writing import write_file
 
     write_file(text, file)
-
-
-class Progress:
-    """One line on the terminal about what takes long; nothing where there is no terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.width = 0
-        self.enabled = not quiet and _is_terminal(sys.stderr)
-
-    def __call__(self, text: str) -> None:
-        """Replace the line."""
-        if self.enabled:
-            line = one_line(text, 70)
-            sys.stderr.write(f"\r{line:<{self.width}}")
-            sys.stderr.flush()
-            self.width = len(line)
-
-    def clear(self) -> None:
-        """Take the line away."""
-        if self.width:
-            sys.stderr.write(f"\r{'':<{self.width}}\r")
-            sys.stderr.flush()
-            self.width = 0
-
-
-def _is_terminal(stream: IO[str]) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False

@@ -20,7 +20,7 @@ from graphcount.cli.options import (
     output_option,
     quiet_option,
 )
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 from graphcount.units import nbytes
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ if TYPE_CHECKING:
 @click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
 @counting_options(cost_options, deep_option)
-@gathered("output", Output, output_option, quiet_option, no_color_option, binary_option)
+@gathered("output", OutputOptions, output_option, quiet_option, no_color_option, binary_option)
 def command(
     model: str,
     against: str | None,
     bench: str | None,
     audit: bool,
     options: Counting,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Make one self-contained HTML page: map, tables, memory over the run, findings.
 

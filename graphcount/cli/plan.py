@@ -17,7 +17,7 @@ from graphcount.cli.options import (
     read_config,
     shape_option,
 )
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 
 if TYPE_CHECKING:
     from graphcount.report.plan import Optimizer, TargetDType
@@ -87,7 +87,9 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
 )
 @gathered("options", _sizes, config_options, dim_option, shape_option)
 @output_options(("table", "json"))
-def command(model: str, changes: dict[str, Any], options: dict[str, Any], output: Output) -> int:
+def command(
+    model: str, changes: dict[str, Any], options: dict[str, Any], output: OutputOptions
+) -> int:
     """Estimate the size in other types, training memory, data and widths of the same size.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.

@@ -6,7 +6,7 @@ import click
 
 from graphcount.cli.command import RULE, Command
 from graphcount.cli.options import output_options
-from graphcount.cli.output import Output
+from graphcount.cli.output import OutputOptions
 
 
 @click.command(
@@ -16,7 +16,7 @@ from graphcount.cli.output import Output
 )
 @click.argument("names", nargs=-1, metavar="[RULE]...", type=RULE)
 @output_options(("text", "json", "markdown"), sizes=False)
-def command(names: tuple[str, ...], output: Output) -> int:
+def command(names: tuple[str, ...], output: OutputOptions) -> int:
     """List the rules of audits and checks, or document some: EXT002, or all of EXT."""
     from graphcount.api import rules
     from graphcount.formats import rules as pages

@@ -27,7 +27,7 @@ from graphcount.cli.options import (
     quiet_option,
     strict_option,
 )
-from graphcount.cli.output import Output, say
+from graphcount.cli.output import OutputOptions, say
 
 if TYPE_CHECKING:
     from graphcount.api import Scanned
@@ -102,7 +102,7 @@ def _analysis(timeout: float, **options: Any) -> Analysis:
 )
 @gathered(
     "output",
-    Output,
+    OutputOptions,
     format_option(("table", "jsonl", "csv"), "What stdout shows: a summary, or all rows."),
     quiet_option,
     no_color_option,
@@ -123,7 +123,7 @@ def command(
     outputs: tuple[str, ...],
     how: dict[str, Any],
     analysis: Analysis,
-    output: Output,
+    output: OutputOptions,
 ) -> int:
     """Count many models, and audit them or hold them against budgets.
 
@@ -147,7 +147,7 @@ def command(
         return 130
 
 
-def _show(scanned: Scanned, output: Output) -> None:
+def _show(scanned: Scanned, output: OutputOptions) -> None:
     """Write a summary, or all rows, one at a time."""
     from graphcount.scanning.exports import jsonl_lines, write_csv
 

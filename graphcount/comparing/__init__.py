@@ -12,7 +12,7 @@ from graphcount.comparing.match_nodes import match_nodes
 from graphcount.comparing.match_tensors import match_tensors
 from graphcount.comparing.relation import relation
 from graphcount.comparing.rows import Matching, node_rows, pair_modules, tensor_rows
-from graphcount.comparing.side import Side, Subject
+from graphcount.comparing.side import ComparedModel, Side
 from graphcount.comparing.totals import (
     fact_rows,
     module_rows,
@@ -23,7 +23,7 @@ from graphcount.comparing.totals import (
 from graphcount.report.diff import Diff, SideRow
 
 
-def compare(old: Subject, new: Subject) -> Diff:
+def compare(old: ComparedModel, new: ComparedModel) -> Diff:
     """Compare two models and return what changed."""
     with_wires = old.wires is not None and new.wires is not None
     sides = tuple(Side(subject, with_wires=with_wires) for subject in (old, new))
@@ -94,7 +94,7 @@ def _part(side: Side, name: str) -> Sequence[object]:
     return part
 
 
-def _side_row(subject: Subject) -> SideRow:
+def _side_row(subject: ComparedModel) -> SideRow:
     report, model = subject.report, subject.report.model
     return SideRow(
         path=model.path,
@@ -110,7 +110,7 @@ def _side_row(subject: Subject) -> SideRow:
     )
 
 
-def _notes(old: Subject, new: Subject) -> tuple[str, ...]:
+def _notes(old: ComparedModel, new: ComparedModel) -> tuple[str, ...]:
     """Return what could not be compared, and why."""
     notes = []
     saved = [side for side in (old, new) if side.wires is None]
@@ -133,7 +133,7 @@ def _notes(old: Subject, new: Subject) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _has_cost(subject: Subject) -> bool:
+def _has_cost(subject: ComparedModel) -> bool:
     totals = subject.report.totals
     return totals.macs is not None or totals.macs_expression is not None
 

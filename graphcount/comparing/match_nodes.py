@@ -25,7 +25,7 @@ from graphcount.comparing.align import align, backbone
 from graphcount.comparing.labels import ROUNDS, LabelTable, plain_labels, refined
 from graphcount.comparing.side import Link, Side, own_name
 
-Key = Callable[[int], Hashable | None]
+NodeKey = Callable[[int], Hashable | None]
 
 REPLACED = frozenset({"MatMul", "Conv", "Gather", "LSTM", "Attention"})
 """Policy: operators that a quantizer replaces under the old name and a suffix."""
@@ -58,7 +58,7 @@ class NodePairs:
         self.fresh.append((i, j))
         return True
 
-    def add_equal(self, ours: Key, theirs: Key, by: str, *, repeated: bool = False) -> None:
+    def add_equal(self, ours: NodeKey, theirs: NodeKey, by: str, *, repeated: bool = False) -> None:
         """Pair nodes with equal keys: those that are alone, or with `repeated` all, in order.
 
         Args:
@@ -138,7 +138,7 @@ def match_nodes(a: Side, b: Side) -> NodePairs:
     return pairs
 
 
-def _grouped(key_of: Key, taken: list[int | None]) -> dict[Hashable, list[int]]:
+def _grouped(key_of: NodeKey, taken: list[int | None]) -> dict[Hashable, list[int]]:
     """Return nodes without partner by key; None is no key."""
     groups: defaultdict[Hashable, list[int]] = defaultdict(list)
     for node, partner in enumerate(taken):
@@ -147,7 +147,7 @@ def _grouped(key_of: Key, taken: list[int | None]) -> dict[Hashable, list[int]]:
     return groups
 
 
-def _named(side: Side, labels: Sequence[Hashable]) -> Key:
+def _named(side: Side, labels: Sequence[Hashable]) -> NodeKey:
     """Return a key: the id of a node together with its label."""
     return lambda node: (side.ids[node], labels[node])
 

@@ -17,7 +17,7 @@ from graphcount.report.rows import TensorRow
 PLAIN_ROLES = {"quantized weight": "weight", "quantized bias": "bias"}
 """Roles that quantization exchanges, by the plain one."""
 
-Key = Hashable | None
+TensorKey = Hashable | None
 
 
 class TensorPairs:
@@ -28,7 +28,7 @@ class TensorPairs:
         self.right: list[int | None] = [None] * second
         self.by: dict[int, str] = {}
 
-    def add_equal(self, ours: Sequence[Key], theirs: Sequence[Key], by: str) -> None:
+    def add_equal(self, ours: Sequence[TensorKey], theirs: Sequence[TensorKey], by: str) -> None:
         """Pair tensors with equal keys in order, where both sides have equally many."""
         groups: tuple[dict[Hashable, list[int]], dict[Hashable, list[int]]] = ({}, {})
         for group, keys, taken in zip(groups, (ours, theirs), (self.left, self.right), strict=True):
@@ -48,7 +48,7 @@ def match_tensors(nodes: NodePairs) -> TensorPairs:
     pairs = TensorPairs(len(a.tensors), len(b.tensors))
     places = _places(a, nodes), _places(b, nodes)
 
-    def step(key: Callable[[TensorRow, Key], Key], by: str) -> None:
+    def step(key: Callable[[TensorRow, TensorKey], TensorKey], by: str) -> None:
         ours, theirs = (
             [key(tensor, place) for tensor, place in zip(side.tensors, own, strict=True)]
             for side, own in zip((a, b), places, strict=True)
@@ -71,26 +71,26 @@ def match_tensors(nodes: NodePairs) -> TensorPairs:
     return pairs
 
 
-def _padded(digests: tuple[str | None, ...], length: int) -> list[Key]:
+def _padded(digests: tuple[str | None, ...], length: int) -> list[TensorKey]:
     """Return digests of all tensors; those declared and not stored come last and have none."""
     return [*digests, *([None] * (length - len(digests)))]
 
 
-def _places(side: Side, nodes: NodePairs) -> list[Key]:
+def _places(side: Side, nodes: NodePairs) -> list[TensorKey]:
     """Return where each tensor is used: the first matched node, as a first-side number, and how.
 
     The input counts where both nodes are the same operator, else the role: a quantized operator has
     its weight at another input.
     """
-    keys: list[Key] = [None] * len(side.tensors)
+    keys: list[TensorKey] = [None] * len(side.tensors)
     first = side is nodes.a
     for i, j in enumerate(nodes.left):
         if j is None:
             continue
         same = nodes.a.operators[i] == nodes.b.operators[j]
-        counted: dict[Key, int] = {}
+        counted: dict[TensorKey, int] = {}
         for place, index in side.stored[i if first else j]:
-            how: Key = place if same else plain_role(side.tensors[index].role)
+            how: TensorKey = place if same else plain_role(side.tensors[index].role)
             counted[how] = order = counted.get(how, -1) + 1
             if keys[index] is None:
                 keys[index] = (i, how, order)
@@ -102,9 +102,9 @@ def plain_role(role: str) -> str:
     return PLAIN_ROLES.get(role, role)
 
 
-def _operators(side: Side) -> list[Key]:
+def _operators(side: Side) -> list[TensorKey]:
     """Return the role, type, shape and the operator that owns each tensor."""
-    keys: list[Key] = []
+    keys: list[TensorKey] = []
     for tensor in side.tensors:
         owner = side.number.get(tensor.owner or "")
         operator = side.operators[owner] if owner is not None else None

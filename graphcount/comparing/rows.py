@@ -22,7 +22,7 @@ from graphcount.report.diff import (
 )
 from graphcount.report.rows import NodeRow
 
-Numbers = list[int | None]
+Partners = list[int | None]
 Row = TypeVar("Row", NodeChange, TensorChange)
 
 
@@ -33,26 +33,26 @@ class Matching(NamedTuple):
         by: What paired each row of the old side.
     """
 
-    to_new: Numbers
-    to_old: Numbers
+    to_new: Partners
+    to_old: Partners
     by: dict[int, str]
 
 
-class Modules(NamedTuple):
+class ModulePairs(NamedTuple):
     """Which module of the new side each module of the old side is, where most nodes agree."""
 
     to_new: dict[str, str]
     to_old: dict[str, str]
 
 
-def pair_modules(old: Side, new: Side, nodes: Matching) -> Modules:
+def pair_modules(old: Side, new: Side, nodes: Matching) -> ModulePairs:
     """Return modules that choose each other: by the nodes they share, then by the name."""
     votes: Counter[tuple[str, str]] = Counter()
     for i, j in enumerate(nodes.to_new):
         if j is not None:
             votes[old.nodes[i].module, new.nodes[j].module] += 1
     order = sorted(votes, key=lambda pair: (-votes[pair], pair[0] != pair[1], *sorted(pair), pair))
-    modules = Modules({}, {})
+    modules = ModulePairs({}, {})
     for first, second in order:
         if first not in modules.to_new and second not in modules.to_old:
             modules.to_new[first] = second
@@ -63,7 +63,9 @@ def pair_modules(old: Side, new: Side, nodes: Matching) -> Modules:
 # ---------------------------------------------------------------------------------------- nodes
 
 
-def node_rows(old: Side, new: Side, nodes: Matching, modules: Modules) -> tuple[NodeChange, ...]:
+def node_rows(
+    old: Side, new: Side, nodes: Matching, modules: ModulePairs
+) -> tuple[NodeChange, ...]:
     """Return every node that is not the same on both sides."""
     rows = []
     for i, j in enumerate(nodes.to_new):
@@ -84,7 +86,7 @@ def node_rows(old: Side, new: Side, nodes: Matching, modules: Modules) -> tuple[
 
 
 def _node_changes(
-    old: Side, new: Side, i: int, j: int, nodes: Matching, modules: Modules
+    old: Side, new: Side, i: int, j: int, nodes: Matching, modules: ModulePairs
 ) -> tuple[str, ...]:
     first, second = old.nodes[i], new.nodes[j]
     reshaped = first.output_shapes != second.output_shapes
@@ -101,12 +103,12 @@ def _node_changes(
     return tuple(name for name, changed in differs.items() if changed)
 
 
-def _changed_module(old: str, new: str, modules: Modules) -> bool:
+def _changed_module(old: str, new: str, modules: ModulePairs) -> bool:
     """Return whether a node is in another module; False where names tell no module on one side."""
     return bool(old and new) and old != new and modules.to_new.get(old) != new
 
 
-def _inputs(side: Side, node: int, names: Numbers | None) -> list[tuple[object, ...]]:
+def _inputs(side: Side, node: int, names: Partners | None) -> list[tuple[object, ...]]:
     """Return what feeds a node, in the numbers of the new side."""
     made: list[tuple[object, ...]] = [
         (link.place, link.output, link.node if names is None else names[link.node])

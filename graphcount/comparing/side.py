@@ -14,7 +14,7 @@ BODY_INPUTS = 100
 """Inputs of bodies looked through on the way to the node that makes a value."""
 
 
-class Subject(NamedTuple):
+class ComparedModel(NamedTuple):
     """What is compared.
 
     Attributes:
@@ -53,7 +53,7 @@ class Side:
         sources: For each node what feeds the inputs that no node makes: graph input or tensor.
     """
 
-    def __init__(self, subject: Subject, *, with_wires: bool) -> None:
+    def __init__(self, subject: ComparedModel, *, with_wires: bool) -> None:
         report = subject.report
         self.subject = subject
         self.nodes = report.nodes

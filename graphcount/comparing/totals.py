@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 
-from graphcount.comparing.rows import Modules
+from graphcount.comparing.rows import ModulePairs
 from graphcount.domains import operator_name
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
 from graphcount.report.numbers import NUMBERS
@@ -94,7 +94,7 @@ def _facts(report: Report) -> dict[str, str]:
 # --------------------------------------------------------------------------------------- groups
 
 
-class _Sums:
+class _GroupSums:
     """Running sums of a group."""
 
     def __init__(self) -> None:
@@ -119,7 +119,7 @@ def operator_of(node: NodeRow) -> str:
     return operator_name(node.domain, node.op_type)
 
 
-def module_rows(old: Report, new: Report, modules: Modules) -> tuple[GroupRow, ...]:
+def module_rows(old: Report, new: Report, modules: ModulePairs) -> tuple[GroupRow, ...]:
     """Return modules whose own sums differ, or whose name does."""
     first, second = (_by_node(report, lambda node: node.module) for report in (old, new))
     return _paired(first, second, modules)
@@ -134,18 +134,18 @@ def tensor_group_rows(
     old: Report, new: Report, label: Callable[[TensorRow], str]
 ) -> tuple[GroupRow, ...]:
     """Return groups of tensors whose sums differ."""
-    sums: list[dict[str, _Sums]] = []
+    sums: list[dict[str, _GroupSums]] = []
     for report in (old, new):
-        groups: defaultdict[str, _Sums] = defaultdict(_Sums)
+        groups: defaultdict[str, _GroupSums] = defaultdict(_GroupSums)
         for tensor in report.tensors:
             _add(groups[label(tensor)], tensor)
         sums.append(groups)
     return _paired(sums[0], sums[1], None)
 
 
-def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _Sums]:
+def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _GroupSums]:
     """Return sums over nodes and their tensors; tensors without owner have the empty label."""
-    groups: defaultdict[str, _Sums] = defaultdict(_Sums)
+    groups: defaultdict[str, _GroupSums] = defaultdict(_GroupSums)
     labels = {}
     for node in report.nodes:
         labels[node.id] = name = label(node)
@@ -158,7 +158,7 @@ def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _Sums
     return groups
 
 
-def _add(row: _Sums, tensor: TensorRow) -> None:
+def _add(row: _GroupSums, tensor: TensorRow) -> None:
     row.tensors += 1
     row.parameters += tensor.elements if tensor.kind == "parameter" else 0
     row.buffers += tensor.elements if tensor.kind == "buffer" else 0
@@ -167,7 +167,7 @@ def _add(row: _Sums, tensor: TensorRow) -> None:
 
 
 def _paired(
-    old: dict[str, _Sums], new: dict[str, _Sums], modules: Modules | None
+    old: dict[str, _GroupSums], new: dict[str, _GroupSums], modules: ModulePairs | None
 ) -> tuple[GroupRow, ...]:
     """Return rows of both sides, by name or as modules were paired; equal ones are left out."""
     partner = {name: name for name in old if name in new}
@@ -185,14 +185,14 @@ def _paired(
     return tuple(sorted(changed, key=_order))
 
 
-def _unpaired(name: str, modules: Modules) -> bool:
+def _unpaired(name: str, modules: ModulePairs) -> bool:
     return name not in modules.to_new and name not in modules.to_old
 
 
 def _group(
-    old_name: str | None, new_name: str | None, old: _Sums | None, new: _Sums | None
+    old_name: str | None, new_name: str | None, old: _GroupSums | None, new: _GroupSums | None
 ) -> GroupRow:
-    nothing = _Sums().amounts()._replace(macs=0)
+    nothing = _GroupSums().amounts()._replace(macs=0)
     before, after = old.amounts() if old else None, new.amounts() if new else None
     delta = Amounts(
         *(

@@ -112,12 +112,12 @@ def _made(
     document: Any, path: str, public: str, lines: dict[Any, int], prefix: tuple[str, ...]
 ) -> Config:
     from graphcount.config.sections import sections
-    from graphcount.config.values import Place
+    from graphcount.config.values import KeyPlace
 
     known = {
         key[len(prefix) :]: line for key, line in lines.items() if key[: len(prefix)] == prefix
     }
-    place = Place(public, known)
+    place = KeyPlace(public, known)
     made = sections(document, place)
     if place.problems:
         raise ConfigError(

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _TOKEN = re.compile(
     r"(?P<skip>[ \t\r]+|\#[^\n]*)"
@@ -29,13 +29,13 @@ class _Token(NamedTuple):
     line: int
 
 
-def positions(text: str) -> dict[Path, int]:
+def positions(text: str) -> dict[KeyPath, int]:
     """Return the line (from 1) of every key, table and element of an array.
 
     Args:
         text: Valid TOML.
     """
-    walk = _Walk(list(_tokens(text)))
+    walk = _TokenWalk(list(_tokens(text)))
     walk.document()
     return walk.lines
 
@@ -49,14 +49,14 @@ def _tokens(text: str) -> Iterator[_Token]:
         line += match.group().count("\n")
 
 
-class _Walk:
+class _TokenWalk:
     """A walk over the tokens, one method a construct of the grammar."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self.tokens = tokens
         self.at = 0
-        self.lines: dict[Path, int] = {(): 1}
-        self.lengths: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {(): 1}
+        self.lengths: dict[KeyPath, int] = {}
 
     def peek(self) -> str:
         return self.tokens[self.at].text if self.at < len(self.tokens) else ""
@@ -70,7 +70,7 @@ class _Walk:
             self.at += 1
 
     def document(self) -> None:
-        table: Path = ()
+        table: KeyPath = ()
         self.skip_newlines()
         while self.at < len(self.tokens):
             if self.peek() == "[":
@@ -79,11 +79,11 @@ class _Walk:
                 self.pair(table)
             self.skip_newlines()
 
-    def header(self) -> Path:
+    def header(self) -> KeyPath:
         line = self.take().line
         array = self.peek() == "["
         self.at += array
-        path: Path = ()
+        path: KeyPath = ()
         keys = self.key()
         for key in keys:
             path = self.inside((*path, key))
@@ -97,7 +97,7 @@ class _Walk:
         self.lines[path] = line
         return path
 
-    def inside(self, path: Path) -> Path:
+    def inside(self, path: KeyPath) -> KeyPath:
         """Return the last table of an array of tables, or the path itself."""
         count = self.lengths.get(path, 0)
         return (*path, count - 1) if count else path
@@ -116,7 +116,7 @@ class _Walk:
         name: str = tomllib.loads(f"key = {token.text}")["key"]
         return name
 
-    def pair(self, table: Path) -> None:
+    def pair(self, table: KeyPath) -> None:
         line = self.tokens[self.at].line
         path = table
         for part in self.key():
@@ -125,7 +125,7 @@ class _Walk:
         self.at += 1  # =
         self.value(path)
 
-    def value(self, path: Path) -> None:
+    def value(self, path: KeyPath) -> None:
         if self.peek() == "[":
             self.array(path)
         elif self.peek() == "{":
@@ -134,7 +134,7 @@ class _Walk:
             while self.peek() not in ("\n", ",", "]", "}", ""):
                 self.at += 1
 
-    def array(self, path: Path) -> None:
+    def array(self, path: KeyPath) -> None:
         self.at += 1
         self.skip_newlines()
         index = 0
@@ -147,7 +147,7 @@ class _Walk:
             self.skip_newlines()
         self.at += 1
 
-    def inline(self, path: Path) -> None:
+    def inline(self, path: KeyPath) -> None:
         self.at += 1
         self.skip_newlines()
         while self.peek() != "}":

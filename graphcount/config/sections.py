@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from graphcount.auditing.rules import RULES
 from graphcount.config.values import (
+    KeyPlace,
     Parse,
-    Place,
     array,
     choice,
     mapping,
@@ -62,10 +62,10 @@ class AuditSettings(NamedTuple):
 def _budgets(bound: Bound) -> Parse:
     """Return a parser of `max = {parameters = "30M"}`."""
 
-    def one(value: Any, place: Place) -> Budget:
+    def one(value: Any, place: KeyPlace) -> Budget:
         return make_budget(str(place.path[-1]), quantity(value, place), bound, place.origin)
 
-    def read(value: Any, place: Place) -> tuple[Budget, ...]:
+    def read(value: Any, place: KeyPlace) -> tuple[Budget, ...]:
         return tuple(mapping(one)(_dotted(value), place).values())
 
     return read
@@ -88,7 +88,7 @@ def _dotted(value: Any) -> Any:
 def _list(key: str) -> Parse:
     """Return a parser of `dtypes = ["float32"]`."""
 
-    def one(value: Any, place: Place) -> str:
+    def one(value: Any, place: KeyPlace) -> str:
         name = text(value, place)
         if key == "dtypes" and name not in BY_NAME:
             raise ValueError(f"{name!r} is no element type{nearest(name, BY_NAME)}")
@@ -96,14 +96,14 @@ def _list(key: str) -> Parse:
             require_operator(name)
         return name
 
-    def read(value: Any, place: Place) -> AllowList:
+    def read(value: Any, place: KeyPlace) -> AllowList:
         names = frozenset(array(one)(value, place))
         return AllowList(key, names, place.origin, forbids=key == "forbidden_operators")
 
     return read
 
 
-def _opset(value: Any, place: Place) -> OpsetRange:
+def _opset(value: Any, place: KeyPlace) -> OpsetRange:
     """Parse `opset = {min = 13, max = 21}`, or one number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return OpsetRange(value, value, place.origin)
@@ -121,7 +121,7 @@ _IGNORE = table(
 )
 
 
-def _ignore(value: Any, place: Place) -> tuple[Ignored, ...]:
+def _ignore(value: Any, place: KeyPlace) -> tuple[Ignored, ...]:
     rows = array(_IGNORE)(value, place)
     return tuple(Ignored(**row) for row in rows if len(row) == len(Ignored._fields))
 
@@ -148,7 +148,7 @@ CHECK: dict[str, Parse] = {
 """Keys of a check."""
 
 
-def _check(value: Any, place: Place) -> Check:
+def _check(value: Any, place: KeyPlace) -> Check:
     before = len(place.problems)
     section = table(CHECK)(value, place)
     messages = section.get("messages", {})
@@ -185,7 +185,7 @@ def _check(value: Any, place: Place) -> Check:
 # ------------------------------------------------------------------------------------- the rest
 
 
-def _rule(value: Any, place: Place) -> str:
+def _rule(value: Any, place: KeyPlace) -> str:
     """Parse a rule or a family of rules."""
     name = text(value, place)
     if not re.fullmatch(r"[A-Z]{3}([0-9]{3})?", name):
@@ -201,7 +201,7 @@ _AUDIT_IGNORE = table(
 )
 
 
-def _audit_ignore(value: Any, place: Place) -> tuple[AuditIgnore, ...]:
+def _audit_ignore(value: Any, place: KeyPlace) -> tuple[AuditIgnore, ...]:
     rows = array(_AUDIT_IGNORE)(value, place)
     return tuple(AuditIgnore(**row) for row in rows if {"rule", "reason"} <= row.keys())
 
@@ -213,7 +213,7 @@ _AUDIT: dict[str, Parse] = {
 }
 
 
-def _audit_of_model(value: Any, place: Place) -> AuditSettings:
+def _audit_of_model(value: Any, place: KeyPlace) -> AuditSettings:
     return AuditSettings(**table(_AUDIT)(value, place))
 
 
@@ -221,11 +221,11 @@ AUDIT: dict[str, Parse] = {**_AUDIT, "models": mapping(_audit_of_model)}
 """Keys of the audit."""
 
 
-def _audit(value: Any, place: Place) -> AuditSettings:
+def _audit(value: Any, place: KeyPlace) -> AuditSettings:
     return AuditSettings(**table(AUDIT)(value, place))
 
 
-def _formula(value: Any, place: Place) -> str:
+def _formula(value: Any, place: KeyPlace) -> str:
     """Parse an expression of the language of costs; see `graphcount.ops.user`."""
     from graphcount.ops.user import parse
 
@@ -238,7 +238,7 @@ OPERATOR: dict[str, Parse] = {"macs": _formula, "elementwise": _formula}
 """Keys of an operator's cost."""
 
 
-def _operator(value: Any, place: Place) -> dict[str, str]:
+def _operator(value: Any, place: KeyPlace) -> dict[str, str]:
     from graphcount.ops.cost import user_rules
 
     name = str(place.path[-1])
@@ -254,7 +254,7 @@ def _operator(value: Any, place: Place) -> dict[str, str]:
     return formulas
 
 
-def _limits(value: Any, place: Place) -> Limits:
+def _limits(value: Any, place: KeyPlace) -> Limits:
     return Limits(**table({field.name: whole for field in fields(Limits)})(value, place))
 
 
@@ -267,7 +267,7 @@ SECTIONS: dict[str, Parse] = {
 """Keys at the top of `graphcount.toml`, or of `[tool.graphcount]`."""
 
 
-def sections(value: Any, place: Place) -> dict[str, Any]:
+def sections(value: Any, place: KeyPlace) -> dict[str, Any]:
     """Parse a whole configuration."""
     values: dict[str, Any] = parsed(table(SECTIONS), value, place) or {}
     return values

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from graphcount.config.positions import KeyPath
 from graphcount.errors import UsageError
 from graphcount.gates.budgets import Origin
 from graphcount.report.rows import Dim
 from graphcount.units import parse_shape
 
-Path = tuple[str | int, ...]
-
 
 @dataclass(frozen=True)
-class Place:
+class KeyPlace:
     """A value's place in a file, and where mistakes are collected.
 
     Attributes:
@@ -29,13 +28,13 @@ class Place:
     """
 
     file: str
-    lines: Mapping[Path, int]
-    path: Path = ()
+    lines: Mapping[KeyPath, int]
+    path: KeyPath = ()
     problems: list[tuple[int, str]] = field(default_factory=list)
 
-    def inside(self, key: str | int) -> Place:
+    def inside(self, key: str | int) -> KeyPlace:
         """Return the place of a key or an element."""
-        return Place(self.file, self.lines, (*self.path, key), self.problems)
+        return KeyPlace(self.file, self.lines, (*self.path, key), self.problems)
 
     @property
     def line(self) -> int:
@@ -67,10 +66,10 @@ class Place:
         self.problems.append((self.line, f"{self.name}: {message}" if self.path else message))
 
 
-Parse = Callable[[Any, Place], Any]
+Parse = Callable[[Any, KeyPlace], Any]
 
 
-def parsed(parse: Parse, value: Any, place: Place) -> Any:
+def parsed(parse: Parse, value: Any, place: KeyPlace) -> Any:
     """Return the parsed value, or None after noting what is wrong."""
     try:
         return parse(value, place)
@@ -82,7 +81,7 @@ def parsed(parse: Parse, value: Any, place: Place) -> Any:
 def table(keys: Mapping[str, Parse], required: Iterable[str] = ()) -> Parse:
     """Return a parser of a table with known keys; it keeps those that are right."""
 
-    def parse(value: Any, place: Place) -> dict[str, Any]:
+    def parse(value: Any, place: KeyPlace) -> dict[str, Any]:
         items = {}
         for key, item in _table(value).items():
             if key in keys:
@@ -100,7 +99,7 @@ def table(keys: Mapping[str, Parse], required: Iterable[str] = ()) -> Parse:
 def mapping(parse: Parse) -> Parse:
     """Return a parser of a table whose keys are the user's names."""
 
-    def read(value: Any, place: Place) -> dict[str, Any]:
+    def read(value: Any, place: KeyPlace) -> dict[str, Any]:
         items = {k: parsed(parse, item, place.inside(k)) for k, item in _table(value).items()}
         return {key: item for key, item in items.items() if item is not None}
 
@@ -110,7 +109,7 @@ def mapping(parse: Parse) -> Parse:
 def array(parse: Parse) -> Parse:
     """Return a parser of a list of one kind."""
 
-    def read(value: Any, place: Place) -> tuple[Any, ...]:
+    def read(value: Any, place: KeyPlace) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise ValueError(f"must be a list, not {_kind(value)}")
         items = [parsed(parse, item, place.inside(i)) for i, item in enumerate(value)]
@@ -119,21 +118,21 @@ def array(parse: Parse) -> Parse:
     return read
 
 
-def text(value: Any, place: Place) -> str:
+def text(value: Any, place: KeyPlace) -> str:
     """Parse a string that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"must be a text, not {_kind(value)}")
     return value
 
 
-def whole(value: Any, place: Place) -> int:
+def whole(value: Any, place: KeyPlace) -> int:
     """Parse a whole number from 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"must be a whole number, not {_kind(value)}")
     return value
 
 
-def quantity(value: Any, place: Place) -> str:
+def quantity(value: Any, place: KeyPlace) -> str:
     """Parse a limit: `30M`, `5%`, or a whole number."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return str(value)
@@ -145,7 +144,7 @@ def quantity(value: Any, place: Place) -> str:
 def choice(*names: str) -> Parse:
     """Return a parser of one of some words."""
 
-    def parse(value: Any, place: Place) -> str:
+    def parse(value: Any, place: KeyPlace) -> str:
         if value not in names:
             listed = ", ".join(names)
             raise ValueError(f"{value!r} is none of {listed}{nearest(value, names)}")
@@ -155,7 +154,7 @@ def choice(*names: str) -> Parse:
     return parse
 
 
-def shape(value: Any, place: Place) -> tuple[Dim, ...]:
+def shape(value: Any, place: KeyPlace) -> tuple[Dim, ...]:
     """Parse a shape: `1x3x224x224`, `[1, 3, 224, 224]`; `?` is not known."""
     if isinstance(value, list):
         value = ",".join(map(str, value))

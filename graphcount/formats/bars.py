@@ -19,7 +19,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 LEVELS = "▁▂▃▄▅▆▇█"
 BAR_COLOR, DIM, STRONG, RESET = "\x1b[34m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
-Row = tuple[str, int]
+Bar = tuple[str, int]
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
@@ -71,7 +71,7 @@ def _block(report: Report, view: View) -> Iterator[str]:
         yield f"  peak {peak}, at {safe(report.peak.node, 60)}"
 
 
-def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Row], Callable[[int], str]]]:
+def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Bar], Callable[[int], str]]]:
     """Yield title, rows and number format of each chart that has rows."""
 
     def size(number: int) -> str:
@@ -90,12 +90,12 @@ def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Row], Callab
         yield f"MACs by {words if view.by else 'operator'}", macs, count
 
 
-def _stored(report: Report, by: By, measure: str) -> list[Row]:
+def _stored(report: Report, by: By, measure: str) -> list[Bar]:
     rows = groups(report, by)
     return [(row.label or "(no module)", getattr(row, measure)) for row in rows]
 
 
-def _macs(report: Report, by: By) -> list[Row]:
+def _macs(report: Report, by: By) -> list[Bar]:
     """Return MACs of nodes by module, node or operator, where they are numbers."""
     keys: dict[str, Callable[..., str]] = {
         "module": lambda node: node.module or "(no module)",
@@ -112,7 +112,7 @@ def _macs(report: Report, by: By) -> list[Row]:
     return list(sums.items())
 
 
-def _chart(rows: list[Row], text: Callable[[int], str], view: View) -> Iterator[str]:
+def _chart(rows: list[Bar], text: Callable[[int], str], view: View) -> Iterator[str]:
     """Yield bars of the largest rows; the others together are the last."""
     top = view.top or DEFAULT_TOP
     rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from graphcount.report.bench import NodeTime, Result
+    from graphcount.report.bench import BenchResult, NodeTime
 
 FORMATS = ("table", "json", "csv")
 
@@ -58,7 +58,7 @@ COLUMNS = (
 )
 
 
-def render(name: str, results: Sequence[Result], view: View) -> str:
+def render(name: str, results: Sequence[BenchResult], view: View) -> str:
     """Render measurements in one of `FORMATS`; `view.by == "node"` asks CSV for operators."""
     if name == "json":
         from graphcount.report.bench import to_dict
@@ -83,7 +83,7 @@ def seconds(value: float) -> str:
 # ------------------------------------------------------------------------------------- CSV
 
 
-def _csv(results: Sequence[Result], view: View) -> str:
+def _csv(results: Sequence[BenchResult], view: View) -> str:
     """Return a CSV row for each measurement, or for each operator."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -108,7 +108,7 @@ def _csv(results: Sequence[Result], view: View) -> str:
 # ------------------------------------------------------------------------------------ text
 
 
-def _text(results: Sequence[Result], view: View) -> str:
+def _text(results: Sequence[BenchResult], view: View) -> str:
     from rich.console import Console
     from rich.text import Text
 
@@ -140,7 +140,7 @@ def _text(results: Sequence[Result], view: View) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
 
 
-def _circumstances(result: Result) -> list[str]:
+def _circumstances(result: BenchResult) -> list[str]:
     """Return where, how and with what the latency was measured."""
     options, environment = result.options, result.environment
     threads = "threads by default" if options.threads is None else f"threads {options.threads}"
@@ -160,7 +160,7 @@ def _circumstances(result: Result) -> list[str]:
     return lines
 
 
-def _numbers(result: Result, view: View) -> RenderableType:
+def _numbers(result: BenchResult, view: View) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
@@ -195,7 +195,7 @@ def _numbers(result: Result, view: View) -> RenderableType:
     return table
 
 
-def _warmup(result: Result) -> str:
+def _warmup(result: BenchResult) -> str:
     return f"after {result.options.warmup + 1} to warm up"
 
 
@@ -208,7 +208,7 @@ def _rate(rate: float) -> str:
     return f"{rate:.3g}" if rate < 1000 else count(round(rate))
 
 
-def _histogram(result: Result) -> RenderableType:
+def _histogram(result: BenchResult) -> RenderableType:
     from rich.text import Text
 
     highest = max((row.runs for row in result.histogram), default=0)
@@ -221,7 +221,7 @@ def _histogram(result: Result) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def _versus(result: Result) -> list[RenderableType]:
+def _versus(result: BenchResult) -> list[RenderableType]:
     from rich.text import Text
 
     other = result.versus
@@ -242,7 +242,7 @@ VERDICTS = {
 }
 
 
-def _sweep(results: Sequence[Result], view: View) -> Table:
+def _sweep(results: Sequence[BenchResult], view: View) -> Table:
     """Return a table with a line for each measurement."""
     names = sorted({name for result in results for name in result.dims})
     moving = [name for name in names if len({result.dims.get(name) for result in results}) > 1]
@@ -278,7 +278,7 @@ def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
     return table
 
 
-def _operators(result: Result, view: View) -> list[RenderableType]:
+def _operators(result: BenchResult, view: View) -> list[RenderableType]:
     """Return the slowest operators and the sum of the others."""
     from rich.text import Text
 
@@ -327,7 +327,7 @@ def _sources(node: NodeTime) -> str:
     return f"{prefix}{safe(node.sources[0])}{more}"
 
 
-def _profiled(result: Result) -> list[str]:
+def _profiled(result: BenchResult) -> list[str]:
     profile = result.profile
     if profile is None:
         return []
@@ -349,7 +349,7 @@ def _profiled(result: Result) -> list[str]:
     return lines
 
 
-def _notes(result: Result) -> list[str]:
+def _notes(result: BenchResult) -> list[str]:
     notes = []
     if result.assumed:
         sizes = ", ".join(f"{safe(name, 40)} = {size}" for name, size in result.assumed.items())

@@ -22,7 +22,7 @@ from graphcount.report.records import Report
 from graphcount.report.rows import Finding, ValueRow
 from graphcount.report.serial import dumps
 
-SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+CYCLONEDX_SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 
 PROPERTIES = (
     "parameters",
@@ -42,7 +42,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     reports = [item for item in outcomes if isinstance(item, Report)]
     refs = [f"model-{number}" for number in range(1, len(reports) + 1)]
     document: dict[str, Any] = {
-        "$schema": SCHEMA,
+        "$schema": CYCLONEDX_SCHEMA,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,

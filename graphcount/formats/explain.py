@@ -13,7 +13,7 @@ from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps
 from graphcount.units import exact
 
-SCHEMA = "graphcount.explain/1"
+EXPLAIN_SCHEMA = "graphcount.explain/1"
 DEFAULT_WIDTH = 100
 LABEL_WIDTH = 14
 
@@ -105,7 +105,7 @@ def to_json(explained: Explained) -> str:
     """Return the explanations as one JSON object, ASCII only."""
     report = explained.report
     whole = {
-        "schema": SCHEMA,
+        "schema": EXPLAIN_SCHEMA,
         "model": report.model.path,
         "dims": report.dims,
         "nodes": [_node_dict(report, explanation) for explanation in explained.nodes],

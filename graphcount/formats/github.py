@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.places import Place, limit_place, relative
+from graphcount.formats.places import Location, limit_place, relative
 from graphcount.formats.sentences import verdicts_sentence
 from graphcount.formats.text import one_line, safe
 from graphcount.formats.view import View
@@ -35,20 +35,20 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         if isinstance(outcome, Report):
             lines += [_annotation(outcome, finding, view) for finding in outcome.findings]
         else:
-            place = Place(outcome.path or "", 0)
+            place = Location(outcome.path or "", 0)
             lines.append(_command("error", place, "could not be read", outcome.message))
     return "\n".join([*lines, f"graphcount: {verdicts_sentence(outcomes, view.fail_on)}"]) + "\n"
 
 
 def _annotation(report: Report, finding: Finding, view: View) -> str:
     path = report.model.path
-    place = limit_place(finding) or Place(path, 0)
+    place = limit_place(finding) or Location(path, 0)
     rule = view.rules.get(finding.rule)
     title = f"{finding.rule} {rule.name}" if rule else finding.rule
     return _command(COMMANDS[finding.severity], place, title, f"{path}: {finding.message}")
 
 
-def _command(name: str, place: Place, title: str, message: str) -> str:
+def _command(name: str, place: Location, title: str, message: str) -> str:
     properties = {"file": safe(relative(place.path), None) if place.path else ""}
     properties["line"] = str(place.line) if place.line else ""
     properties["title"] = title

@@ -69,7 +69,7 @@ class Layer(NamedTuple):
         return prod(self.shape) * self.item_nbytes if self.shape is not None else 0
 
 
-class Row(NamedTuple):
+class LayerRow(NamedTuple):
     """A line of the table; `below` counts the parameters of everything in it."""
 
     label: str
@@ -80,10 +80,10 @@ class Row(NamedTuple):
     recursive: bool
 
 
-class Summary(NamedTuple):
+class LayerSummary(NamedTuple):
     """What torchinfo says about a model: rows, layers, and the numbers below the table."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[LayerRow, ...]
     layers: tuple[Layer, ...]
     parameters: int
     mult_adds: int
@@ -92,7 +92,7 @@ class Summary(NamedTuple):
     parameter_nbytes: int
 
 
-def summarize(report: Report) -> Summary:
+def summarize(report: Report) -> LayerSummary:
     """Work the summary out.
 
     Raises:
@@ -102,7 +102,7 @@ def summarize(report: Report) -> Summary:
     users = _Users(report)
     pairs = list((_module_rows if has_modules(report) else _operator_rows)(report, users))
     layers = tuple(layer for _, layer in pairs if layer is not None)
-    return Summary(
+    return LayerSummary(
         rows=tuple(row for row, _ in pairs),
         layers=layers,
         parameters=report.totals.parameters,
@@ -228,7 +228,7 @@ def _groups(nodes: Sequence[NodeRow], users: _Users) -> tuple[list[list[NodeRow]
     return layers, loose
 
 
-RowAndLayer = tuple[Row, Layer | None]
+RowAndLayer = tuple[LayerRow, Layer | None]
 
 
 def _operator_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
@@ -243,7 +243,7 @@ def _operator_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
         if group is not None:
             yield _layer_row(_layer(group, _output(group), users), 1)
         elif node.id not in inside and (node.macs != 0 or node.elementwise != 0):
-            yield Row(node.op_type, 1, _output([node]), 0, 0, False), None
+            yield LayerRow(node.op_type, 1, _output([node]), 0, 0, False), None
 
 
 def _module_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
@@ -263,13 +263,13 @@ def _module_rows(report: Report, users: _Users) -> Iterator[RowAndLayer]:
             label = _types(weighted or nodes) or module.name.rpartition(".")[2]
             own = module.parameters
             recursive = layer is not None and not own and bool(layer.used)
-            yield Row(label, module.depth, _output(nodes), own, own, recursive), layer
+            yield LayerRow(label, module.depth, _output(nodes), own, own, recursive), layer
             continue
         left = sum(node.parameters for node in loose)
         if module.depth:
             label = module.name.rpartition(".")[2]
             last = inside[module.name]
-            yield Row(label, module.depth, last, left, module.parameters, False), None
+            yield LayerRow(label, module.depth, last, left, module.parameters, False), None
         else:
             yield _root(report, left), None
         for group in layers:
@@ -288,17 +288,17 @@ def _inside(direct: dict[str, list[NodeRow]]) -> dict[str, tuple[Dim, ...] | Non
     return outputs
 
 
-def _root(report: Report, left: int) -> Row:
+def _root(report: Report, left: int) -> LayerRow:
     totals = report.totals
     left += sum(t.elements for t in report.tensors if t.kind == "parameter" and t.owner is None)
     outputs = report.model.outputs
     output = outputs[0].shape if outputs else None
-    return Row(report.model.graph_name or "model", 0, output, left, totals.parameters, False)
+    return LayerRow(report.model.graph_name or "model", 0, output, left, totals.parameters, False)
 
 
 def _layer_row(layer: Layer, depth: int) -> RowAndLayer:
     own = layer.parameters
-    return Row(_types(layer.nodes), depth, layer.shape, own, own, not own), layer
+    return LayerRow(_types(layer.nodes), depth, layer.shape, own, own, not own), layer
 
 
 def _types(nodes: Sequence[NodeRow]) -> str:

@@ -13,7 +13,7 @@ from graphcount.formats.text import safe
 from graphcount.report.rows import Finding
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A file and a line in it (1 where there are no lines)."""
 
     path: str
@@ -38,11 +38,11 @@ def uri(path: str) -> str:
     return f"file:///{escaped}" if PurePath(plain).drive else escaped
 
 
-def limit_place(finding: Finding) -> Place | None:
+def limit_place(finding: Finding) -> Location | None:
     """Return the line of a configuration where the limit is written, if it is in one."""
     limit = finding.where.get("limit")
     if isinstance(limit, dict) and limit.get("file"):
-        return Place(str(limit["file"]), int(limit.get("line") or 1))
+        return Location(str(limit["file"]), int(limit.get("line") or 1))
     return None
 
 

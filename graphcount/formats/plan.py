@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphcount.formats.text import ascii_only, one_line, safe
 from graphcount.formats.view import View
-from graphcount.report.plan import SCHEMA, MlpPlan, Plan, WidthPlan
+from graphcount.report.plan import PLAN_SCHEMA, MlpPlan, Plan, WidthPlan
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes, percent
 
@@ -30,7 +30,7 @@ def to_dict(plan: Plan) -> dict[str, Any]:
     from graphcount.version import __version__
 
     return {
-        "schema": SCHEMA,
+        "schema": PLAN_SCHEMA,
         "graphcount": __version__,
         "model": {"path": plan.path},
         "options": plain(plan.options),

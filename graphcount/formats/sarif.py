@@ -18,7 +18,7 @@ from graphcount.report.records import Report
 from graphcount.report.rows import Finding, RuleInfo
 from graphcount.report.serial import dumps
 
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 BASE = "%SRCROOT%"
 """Id of the folder that relative paths start at: where the program ran, the root of a checkout."""
 
@@ -66,7 +66,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
             _result(report, finding, used.index(finding.rule)) for report, finding in pairs
         ],
     }
-    return dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+    return dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def message(text: str) -> dict[str, str]:

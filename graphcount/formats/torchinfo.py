@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.layers import Row, Summary, summarize
+from graphcount.formats.layers import LayerRow, LayerSummary, summarize
 from graphcount.formats.sentences import unknown_sentence
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
@@ -35,7 +35,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     return "\n".join(_text(report, summarize(report), view) for report in reports)
 
 
-def _text(report: Report, summary: Summary, view: View) -> str:
+def _text(report: Report, summary: LayerSummary, view: View) -> str:
     depth = view.depth or DEFAULT_DEPTH
     lines = _table(summary, depth, view.width or DEFAULT_WIDTH)
     divider = lines[0]
@@ -72,7 +72,7 @@ def _quotient(number: int, factor: int, grouping: str = "") -> str:
     return f"{number // factor:{grouping}}"
 
 
-def _table(summary: Summary, depth: int, width: int) -> list[str]:
+def _table(summary: LayerSummary, depth: int, width: int) -> list[str]:
     rows = [row for row in summary.rows if row.depth <= depth]
     shapes = [shape(row.shape) or "--" for row in rows]
     middle = min(35, max(COLUMN_WIDTH, *(len(text) + 1 for text in shapes)))
@@ -90,7 +90,7 @@ def _table(summary: Summary, depth: int, width: int) -> list[str]:
     return [*lines, divider]
 
 
-def _labels(rows: Sequence[Row]) -> Iterator[str]:
+def _labels(rows: Sequence[LayerRow]) -> Iterator[str]:
     """Yield `│    └─Conv: 2-1`: torchinfo's lines, and the number of the row at its depth."""
     seen: dict[int, int] = {}
     for row in rows:
@@ -102,7 +102,7 @@ def _labels(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{start}{safe(row.label, 60)}: {row.depth}-{seen[row.depth]}"
 
 
-def _notes(report: Report, summary: Summary) -> list[str]:
+def _notes(report: Report, summary: LayerSummary) -> list[str]:
     """Return notes that torchinfo does not print and readers need."""
     notes = []
     macs = report.totals.macs

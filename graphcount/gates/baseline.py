@@ -24,10 +24,10 @@ from graphcount.loading.source import open_regular
 from graphcount.report.rows import Dim
 from graphcount.version import __version__
 
-SCHEMA = "graphcount.baseline/1"
+BASELINE_SCHEMA = "graphcount.baseline/1"
 MAX_NBYTES = 256 * 2**20
 
-Shapes = Mapping[str, Sequence[Dim]]
+InputShapes = Mapping[str, Sequence[Dim]]
 
 Conventions = Mapping[str, str | bool]
 """How was counted where that is not the usual way: `macs_convention`, `in_place`."""
@@ -71,7 +71,7 @@ def entry(
     file: str,
     subject: Subject,
     dims: Mapping[str, int],
-    shapes: Shapes,
+    shapes: InputShapes,
     asked: Iterable[str] = (),
     conventions: Conventions | None = None,
 ) -> Entry:
@@ -103,7 +103,7 @@ def entry(
 def write_text(entries: Iterable[Entry]) -> str:
     """Return the file's text."""
     rows = [row._asdict() for row in sorted(entries, key=_order)]
-    data = {"schema": SCHEMA, "graphcount": __version__, "models": rows}
+    data = {"schema": BASELINE_SCHEMA, "graphcount": __version__, "models": rows}
     return json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
@@ -115,21 +115,21 @@ def read_baseline(file: str) -> Baseline:
         DamagedError: It is no baseline of this version.
     """
     data = read_json(file)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if not isinstance(data, dict) or data.get("schema") != BASELINE_SCHEMA:
         schema = data.get("schema") if isinstance(data, dict) else None
-        raise DamagedError(f"not a {SCHEMA}: schema is {schema!r}", file)
+        raise DamagedError(f"not a {BASELINE_SCHEMA}: schema is {schema!r}", file)
     try:
         entries = tuple(_entry(row) for row in data["models"])
         return Baseline(file, str(data["graphcount"]), entries)
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"not a complete {SCHEMA}: {error}", file) from None
+        raise DamagedError(f"not a complete {BASELINE_SCHEMA}: {error}", file) from None
 
 
 def lookup(
     baseline: Baseline,
     path: str,
     dims: Mapping[str, int],
-    shapes: Shapes,
+    shapes: InputShapes,
     names: Iterable[str],
     conventions: Conventions | None = None,
 ) -> dict[str, int]:
@@ -201,7 +201,7 @@ def _entry(row: dict[str, Any]) -> Entry:
     )
 
 
-def _conditions(dims: Mapping[str, int], shapes: Shapes, conventions: Conventions) -> str:
+def _conditions(dims: Mapping[str, int], shapes: InputShapes, conventions: Conventions) -> str:
     """Return the sizes and conventions of a measurement, in the words of the options."""
     parts = [f"{name}={size}" for name, size in dims.items()]
     parts += [f"{name}={'x'.join(map(str, shape))}" for name, shape in shapes.items()]

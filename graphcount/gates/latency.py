@@ -6,8 +6,7 @@ import os
 
 from graphcount.errors import DamagedError
 from graphcount.gates.baseline import read_json
-
-SCHEMA = "graphcount.bench/1"
+from graphcount.report.bench import BENCH_SCHEMA
 
 MAX_SECONDS = 10**9
 """No forward pass takes thirty years; larger numbers are damage, and may not fit a float."""
@@ -27,8 +26,8 @@ def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
     data = read_json(file)
     latencies: dict[str | None, dict[str, int]] = {}
     for row in data if isinstance(data, list) else [data]:
-        if not isinstance(row, dict) or row.get("schema") != SCHEMA:
-            raise DamagedError(f"not a {SCHEMA}", file)
+        if not isinstance(row, dict) or row.get("schema") != BENCH_SCHEMA:
+            raise DamagedError(f"not a {BENCH_SCHEMA}", file)
         model = row.get("model")
         path = model.get("path") if isinstance(model, dict) else None
         key = os.path.abspath(path) if isinstance(path, str) else None
@@ -45,7 +44,7 @@ def latency_of(latencies: dict[str | None, dict[str, int]], path: str) -> dict[s
 
 def _percentiles(latency: object, file: str) -> dict[str, int]:
     if not isinstance(latency, dict):
-        raise DamagedError(f"not a complete {SCHEMA}: no latency", file)
+        raise DamagedError(f"not a complete {BENCH_SCHEMA}: no latency", file)
     known = {}
     for name, seconds in latency.items():
         if isinstance(seconds, int | float) and not isinstance(seconds, bool):

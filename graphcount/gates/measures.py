@@ -53,7 +53,7 @@ class Measure(NamedTuple):
     missing: str = ""
 
 
-class Family(NamedTuple):
+class MeasureFamily(NamedTuple):
     """Measures with an argument: `nbytes.float32`, `nodes.Conv`.
 
     Attributes:
@@ -213,10 +213,10 @@ def _dtypes_present(subject: Subject) -> Iterable[str]:
     return (row.dtype for row in subject.report.dtypes)
 
 
-FAMILIES: dict[str, Family] = {
+FAMILIES: dict[str, MeasureFamily] = {
     row.prefix: row
     for row in (
-        Family(
+        MeasureFamily(
             "nbytes",
             "DTYPE",
             partial(_of_dtype, "nbytes", lambda row: row.nbytes, "bytes"),
@@ -226,7 +226,7 @@ FAMILIES: dict[str, Family] = {
             0,
             "stored tensors of an element type: nbytes.float32",
         ),
-        Family(
+        MeasureFamily(
             "elements",
             "DTYPE",
             partial(_of_dtype, "elements", lambda row: row.elements, "count"),
@@ -236,7 +236,7 @@ FAMILIES: dict[str, Family] = {
             0,
             "stored elements of an element type: elements.int8",
         ),
-        Family(
+        MeasureFamily(
             "nodes",
             "OPERATOR",
             _of_op_type,
@@ -246,7 +246,7 @@ FAMILIES: dict[str, Family] = {
             0,
             "nodes of an operator: nodes.Conv, nodes.com.microsoft::Gelu",
         ),
-        Family(
+        MeasureFamily(
             "parameters",
             "MODULE",
             _of_module,

@@ -15,7 +15,7 @@ SUFFIX = ".onnx"
 """What a model in a folder is called."""
 
 
-class Target(NamedTuple):
+class ModelChecks(NamedTuple):
     """A model and the checks it has to pass."""
 
     path: str
@@ -24,7 +24,7 @@ class Target(NamedTuple):
 
 def targets(
     models: Sequence[str], checks: Sequence[Check], everywhere: Check | None
-) -> list[Target]:
+) -> list[ModelChecks]:
     """Return models in the given order, each once, each with all its checks.
 
     Args:
@@ -49,11 +49,11 @@ def targets(
         )
         if not own + extra:
             raise UsageError(f"{path}: no check applies to it")
-        selected.append(Target(path, own + extra))
+        selected.append(ModelChecks(path, own + extra))
     return selected
 
 
-def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Target]:
+def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[ModelChecks]:
     """Return models that checks choose by their patterns."""
     held: dict[str, list[Check]] = {}
     for check in checks:
@@ -72,7 +72,7 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Targe
     if not held:
         raise UsageError("nothing to check: name a MODEL, or configure checks with paths")
     kept = [(path, row) for path, row in held.items() if row]
-    return [Target(_display_path(path), (*row, *extra)) for path, row in kept]
+    return [ModelChecks(_display_path(path), (*row, *extra)) for path, row in kept]
 
 
 def _title(check: Check) -> str:

@@ -20,7 +20,7 @@ function, ids begin with the scope: `If_3/then_branch/MatMul_1`.
   producers of the node's inputs; captured outer values are plain edges into the body; its outputs
   flow into the node by edges whose `index` is None and whose `result` is the output's position.
 * A local function is expanded at each call. Its tensors are stored once and appear at each call.
-* What a valid model cannot have (cycle, undefined value, value defined twice) is a `Problem`.
+* What a valid model cannot have (cycle, undefined value, value defined twice) is a `GraphProblem`.
 
 Specification: onnx/docs/IR.md, sections "Graphs", "Names Within a Graph", "Functions".
 """
@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from graphcount.graph.build import Builder
 from graphcount.graph.model_graph import Edges, ModelGraph, execution_order
-from graphcount.graph.problems import Problem
+from graphcount.graph.problems import GraphProblem
 from graphcount.graph.reach import cycles, reached, shortest_cycle, shortest_path
 from graphcount.graph.records import (
     Body,
@@ -63,9 +63,9 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
     order = execution_order(builder.nodes, edges) if builder.backward else list(builder.nodes)
     problems = builder.problems
     if len(order) < len(builder.nodes):
-        problems.append(Problem("cycle", "graph"))
+        problems.append(GraphProblem("cycle", "graph"))
     if all(node.kind == "input" for node in builder.nodes.values()):
-        problems.append(Problem("empty", "graph"))
+        problems.append(GraphProblem("empty", "graph"))
     return ModelGraph(
         builder.nodes,
         edges,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphcount.domains import STANDARD
 from graphcount.errors import LimitError
 from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
-from graphcount.graph.problems import Problem
+from graphcount.graph.problems import GraphProblem
 from graphcount.graph.records import (
     Body,
     GraphNode,
@@ -77,7 +77,7 @@ class Builder:
         self.enclosing: dict[str, str] = {"": ""}
         self.calls: set[str] = set()
         self.suffixes: dict[str, int] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[GraphProblem] = []
         self.backward = False
         self.characters = 0
         self.late: list[tuple[str, tuple[str, ...], Scope]] = []
@@ -85,7 +85,7 @@ class Builder:
         self.results: list[tuple[str, str, Scope, list[str]]] = []
         self.feeds: list[tuple[str, str, int, Scope]] = []
         self.functions: dict[FunctionId, Function] = {}
-        self.plan: dict[FunctionId, Problem | None] = {}
+        self.plan: dict[FunctionId, GraphProblem | None] = {}
         self.expanded: set[FunctionId] = set()
         self.bodies: dict[FunctionId, tuple[Scope, list[str]]] = {}
         self.refused_calls: list[tuple[str, FunctionId]] = []
@@ -154,7 +154,7 @@ class Builder:
             if kinds[0] in ("input", "initializer"):
                 scope.values[name] = where  # a node's result replaces a stored default
                 self.replaced = True
-            self.problems.append(Problem("value twice", _join(scope.path, name), name, kinds))
+            self.problems.append(GraphProblem("value twice", _join(scope.path, name), name, kinds))
             return
         scope.values[name] = where
 
@@ -352,7 +352,7 @@ class Builder:
         resolved = scope.resolve(value)
         if resolved is None:
             kinds = ("result",) if index is None else ()
-            self.problems.append(Problem("value undefined", to, value, kinds))
+            self.problems.append(GraphProblem("value undefined", to, value, kinds))
             return None
         producer, value = resolved  # a function's parameter is called otherwise outside
         if not producer:

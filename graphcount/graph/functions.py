@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from graphcount.domains import canonical
-from graphcount.graph.problems import Problem
+from graphcount.graph.problems import GraphProblem
 from graphcount.graph.reach import components
 from graphcount.graph.walk import all_nodes
 from graphcount.loading.limits import Limits
@@ -16,7 +16,7 @@ FunctionId: TypeAlias = tuple[str, str, str]
 """Domain, name, overload."""
 
 
-def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[Problem]]:
+def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[GraphProblem]]:
     """Functions by id; of two with the same id the first is used, and that is a problem."""
     table: dict[FunctionId, Function] = {}
     problems = []
@@ -24,7 +24,7 @@ def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], li
         domain = canonical(function.domain)
         key = (domain, function.name, function.overload)
         if key in table:
-            problems.append(Problem("function twice", label(key), function.name))
+            problems.append(GraphProblem("function twice", label(key), function.name))
             continue
         table[key] = function
     return table, problems
@@ -37,7 +37,7 @@ def label(function: FunctionId) -> str:
 
 def plan_expansion(
     proto: ModelProto, functions: dict[FunctionId, Function], limits: Limits
-) -> tuple[dict[FunctionId, Problem | None], list[Problem]]:
+) -> tuple[dict[FunctionId, GraphProblem | None], list[GraphProblem]]:
     """Decide for each function why its calls are not expanded (None: they are).
 
     Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows. How much
@@ -52,21 +52,21 @@ def plan_expansion(
     most = max(limits.expanded_nodes, min(limits.nodes, limits.expanded_times * held))
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
-    plan: dict[FunctionId, Problem | None] = {}
+    plan: dict[FunctionId, GraphProblem | None] = {}
     for key, recursive in _bottom_up(calls):
         where, name, limit = label(key), key[1], limits.function_depth
         if recursive:
-            plan[key] = Problem("function recursive", where, name)
+            plan[key] = GraphProblem("function recursive", where, name)
             continue
         if any(plan[call] for call in calls[key]):
-            plan[key] = Problem("function callee", where, name)
+            plan[key] = GraphProblem("function callee", where, name)
             continue
         size[key] = own[key] + sum(size[call] for call in calls[key])
         depth[key] = 1 + max((depth[call] for call in calls[key]), default=0)
         if depth[key] > limit:
-            plan[key] = Problem("function deep", where, name, found=depth[key], limit=limit)
+            plan[key] = GraphProblem("function deep", where, name, found=depth[key], limit=limit)
         elif size[key] > most:
-            plan[key] = Problem("function large", where, name, found=size[key], limit=most)
+            plan[key] = GraphProblem("function large", where, name, found=size[key], limit=most)
         else:
             plan[key] = None
     problems = [problem for problem in plan.values() if problem]
@@ -75,7 +75,7 @@ def plan_expansion(
     ]
     total = main + sum(grown)
     if grown and total > most:
-        all_of_them = Problem("functions large", "functions", found=total, limit=most)
+        all_of_them = GraphProblem("functions large", "functions", found=total, limit=most)
         problems.append(all_of_them)
         plan = {key: problem or all_of_them for key, problem in plan.items()}
     return plan, problems

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.errors import Unknown
-from graphcount.graph.problems import Problem
+from graphcount.graph.problems import GraphProblem
 from graphcount.graph.reach import cycles, reached, shortest_cycle, topological_order
 from graphcount.graph.records import Body, GraphNode, Input, OperatorNode, Output, Use
 
@@ -63,7 +63,7 @@ class ModelGraph:
     nodes: Mapping[str, GraphNode]
     edges: Edges
     order: Sequence[str]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[GraphProblem, ...] = ()
     node_count: int = 0
     subgraph_count: int = 0
     bodies: tuple[Body, ...] = ()

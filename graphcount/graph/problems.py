@@ -52,7 +52,7 @@ _TEXTS: dict[Code, tuple[str, str]] = {
 """What is not known, and why, by code."""
 
 
-class Problem(NamedTuple):
+class GraphProblem(NamedTuple):
     """One thing that a valid model cannot have, or that asks for more than the limits allow.
 
     Attributes:

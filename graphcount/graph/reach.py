@@ -13,10 +13,10 @@ else from as many as this allows, and from one at least."""
 
 Id = TypeVar("Id", bound=Hashable)
 
-Step: TypeAlias = Callable[[str], Iterable[str]]
+Neighbours: TypeAlias = Callable[[str], Iterable[str]]
 
 
-def reached(step: Step, starts: Iterable[str]) -> set[str]:
+def reached(step: Neighbours, starts: Iterable[str]) -> set[str]:
     """Return everything that can be reached from some nodes, these included."""
     reachable = set(starts)
     stack = list(reachable)
@@ -28,7 +28,9 @@ def reached(step: Step, starts: Iterable[str]) -> set[str]:
     return reachable
 
 
-def shortest_path(step: Step, start: str, goal: str, within: Set[str] | None = None) -> list[str]:
+def shortest_path(
+    step: Neighbours, start: str, goal: str, within: Set[str] | None = None
+) -> list[str]:
     """Return a shortest path from start to goal, both included; empty when there is none.
 
     Where start is goal it is a shortest cycle.
@@ -62,7 +64,7 @@ def shortest_cycle(step: Callable[[str], Collection[str]], component: Set[str]) 
     return best
 
 
-def topological_order(nodes: Collection[str], before: Step, after: Step) -> list[str]:
+def topological_order(nodes: Collection[str], before: Neighbours, after: Neighbours) -> list[str]:
     """Return nodes in an order of execution, as near to the given one as there is.
 
     Nodes on a cycle, and what depends on them, are left out.

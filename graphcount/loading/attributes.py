@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from graphcount.loading.model import Numbers
+from graphcount.loading.model import AttributeValues
 from graphcount.loading.varints import len_varint
 
 Found: TypeAlias = dict[str, list[Any]]
@@ -22,12 +22,12 @@ ONE_MESSAGE = (4, 5, 11)
 """AttributeProto.AttributeType of TENSOR, GRAPH and SPARSE_TENSOR: one message each."""
 
 UNSTATED = {
-    1: Numbers("float", (0.0,), 0, False),
-    2: Numbers("int", (0,), 0, False),
-    3: Numbers("string", (b"",), 0, False),
-    6: Numbers("float", (), 0, True),
-    7: Numbers("int", (), 0, True),
-    8: Numbers("string", (), 0, True),
+    1: AttributeValues("float", (0.0,), 0, False),
+    2: AttributeValues("int", (0,), 0, False),
+    3: AttributeValues("string", (b"",), 0, False),
+    6: AttributeValues("float", (), 0, True),
+    7: AttributeValues("int", (), 0, True),
+    8: AttributeValues("string", (), 0, True),
 }
 """What an attribute holds that states its type only: proto3 writers leave out zeros, and an empty
 list has no field at all."""
@@ -46,18 +46,20 @@ def values_held(found: Found, integers: Sequence[int]) -> int:
     return messages + lists + bool(integers)
 
 
-def numbers_held(found: Found, integers: Sequence[int]) -> Numbers | None:
+def numbers_held(found: Found, integers: Sequence[int]) -> AttributeValues | None:
     """The numbers of an attribute: those of a list, else the last single value."""
     if integers:
         kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
-        return Numbers("int", kept, sum(map(len_varint, integers)), True)
+        return AttributeValues("int", kept, sum(map(len_varint, integers)), True)
     if "floats" in found:
         packed = b"".join(found["floats"])
         floats: Sequence[float] = array("f", packed)
         if len(floats) <= LIST_IN_TUPLE:
             floats = tuple(floats)
-        return Numbers("float", floats, len(packed), True)
+        return AttributeValues("float", floats, len(packed), True)
     if "strings" in found:
-        return Numbers("string", tuple(found["strings"]), sum(map(len, found["strings"])), True)
+        return AttributeValues(
+            "string", tuple(found["strings"]), sum(map(len, found["strings"])), True
+        )
     single = found.get("single")
     return single[-1] if single else None

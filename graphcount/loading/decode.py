@@ -32,11 +32,11 @@ from graphcount.loading.limits import Limits
 from graphcount.loading.messages import DATA_FIELDS, LEN, MESSAGES, VARINT, Field, tag, tags
 from graphcount.loading.model import (
     Attribute,
+    AttributeValues,
     Function,
     Graph,
     ModelProto,
     Node,
-    Numbers,
     SparseTensor,
     Tensor,
     merged,
@@ -147,17 +147,17 @@ class _Decoder(LeafDecoder):
             self.thin.origin(a),
         )
 
-    def int_(self, x: int, y: int) -> Numbers:
+    def int_(self, x: int, y: int) -> AttributeValues:
         """AttributeProto.i."""
-        return Numbers("int", (signed(x),), len_varint(x), False)
+        return AttributeValues("int", (signed(x),), len_varint(x), False)
 
-    def float_(self, x: int, y: int) -> Numbers:
+    def float_(self, x: int, y: int) -> AttributeValues:
         """AttributeProto.f."""
-        return Numbers("float", struct.unpack("<f", self.data[x:y]), 4, False)
+        return AttributeValues("float", struct.unpack("<f", self.data[x:y]), 4, False)
 
-    def string_(self, x: int, y: int) -> Numbers:
+    def string_(self, x: int, y: int) -> AttributeValues:
         """AttributeProto.s."""
-        return Numbers("string", (self.data[x:y],), y - x, False)
+        return AttributeValues("string", (self.data[x:y],), y - x, False)
 
     def floats(self, x: int, y: int) -> bytes:
         """Floats, packed or one."""
@@ -321,7 +321,7 @@ class _Decoder(LeafDecoder):
             self.note(Unknown(where, "field", why))
 
 
-class _Step(NamedTuple):
+class _FieldStep(NamedTuple):
     """What to do with a field.
 
     Attributes:
@@ -352,20 +352,20 @@ _READERS: dict[str, Callable[[_Decoder, int, int], Any]] = {
 }
 """What reads a field, by its type; nobody needs fields of other types."""
 
-_OTHERS: dict[tuple[str, str], _Step] = {
-    ("AttributeProto", "i"): _Step("single", _Decoder.int_),
-    ("AttributeProto", "f"): _Step("single", _Decoder.float_),
-    ("AttributeProto", "s"): _Step("single", _Decoder.string_),
-    ("AttributeProto", "floats"): _Step("floats", _Decoder.floats),
-    ("AttributeProto", "strings"): _Step("strings", _Decoder.raw),
-    ("AttributeProto", "t"): _Step("tensors", _Decoder.tensor),
-    ("AttributeProto", "g"): _Step("graphs", _Decoder.graph),
-    ("AttributeProto", "sparse_tensor"): _Step("sparse", _Decoder.sparse_tensor),
-    ("AttributeProto", "sparse_tensors"): _Step("sparse", _Decoder.sparse_tensor),
-    ("AttributeProto", "tp"): _Step("types", _Decoder.nested_type),
-    ("AttributeProto", "type_protos"): _Step("types", _Decoder.nested_type),
-    ("TrainingInfoProto", "initialization"): _Step("graphs", _Decoder.graph),
-    ("TrainingInfoProto", "algorithm"): _Step("graphs", _Decoder.graph),
+_OTHERS: dict[tuple[str, str], _FieldStep] = {
+    ("AttributeProto", "i"): _FieldStep("single", _Decoder.int_),
+    ("AttributeProto", "f"): _FieldStep("single", _Decoder.float_),
+    ("AttributeProto", "s"): _FieldStep("single", _Decoder.string_),
+    ("AttributeProto", "floats"): _FieldStep("floats", _Decoder.floats),
+    ("AttributeProto", "strings"): _FieldStep("strings", _Decoder.raw),
+    ("AttributeProto", "t"): _FieldStep("tensors", _Decoder.tensor),
+    ("AttributeProto", "g"): _FieldStep("graphs", _Decoder.graph),
+    ("AttributeProto", "sparse_tensor"): _FieldStep("sparse", _Decoder.sparse_tensor),
+    ("AttributeProto", "sparse_tensors"): _FieldStep("sparse", _Decoder.sparse_tensor),
+    ("AttributeProto", "tp"): _FieldStep("types", _Decoder.nested_type),
+    ("AttributeProto", "type_protos"): _FieldStep("types", _Decoder.nested_type),
+    ("TrainingInfoProto", "initialization"): _FieldStep("graphs", _Decoder.graph),
+    ("TrainingInfoProto", "algorithm"): _FieldStep("graphs", _Decoder.graph),
 }
 """Fields that are read in a way of their own, or together with others."""
 
@@ -373,20 +373,20 @@ _WORDS = frozenset({"op_type", "domain", "overload"})
 """Strings that repeat often."""
 
 
-def _step(message: str, tag_: int, name: str, row: Field) -> _Step:
+def _step(message: str, tag_: int, name: str, row: Field) -> _FieldStep:
     """What to do with one field."""
     other = _OTHERS.get((message, name))
     if other is not None:
         return other
     if row.type == "int" and row.many:
-        return _Step(name, _Decoder.one_integer if tag_ & 7 == VARINT else _Decoder.integers)
+        return _FieldStep(name, _Decoder.one_integer if tag_ & 7 == VARINT else _Decoder.integers)
     if row.text == "doc":
-        return _Step(name, None)
+        return _FieldStep(name, None)
     read = _Decoder.word if name in _WORDS else _READERS.get(row.type)
-    return _Step(name, read, row.type in MESSAGES and not row.many)
+    return _FieldStep(name, read, row.type in MESSAGES and not row.many)
 
 
-_STEPS: dict[str, dict[int, _Step]] = {
+_STEPS: dict[str, dict[int, _FieldStep]] = {
     message: {
         tag_: _step(message, tag_, rows[tag_ >> 3].name, rows[tag_ >> 3]) for tag_ in tags(message)
     }

@@ -73,7 +73,7 @@ class SparseTensor(NamedTuple):
     offset: int
 
 
-class Numbers(NamedTuple):
+class AttributeValues(NamedTuple):
     """The numbers an attribute keeps itself (f, i, s, floats, ints, strings).
 
     Attributes:
@@ -106,7 +106,7 @@ class Attribute(NamedTuple):
     name: str
     type: int
     ref_attr_name: str
-    numbers: Numbers | None
+    numbers: AttributeValues | None
     tensors: tuple[Tensor, ...]
     sparse_tensors: tuple[SparseTensor, ...]
     graphs: tuple[Graph, ...]

@@ -19,7 +19,7 @@ from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import Limits
 from graphcount.loading.paths import public_path
 from graphcount.loading.readahead import HEAD_NBYTES, JUMP_NBYTES, Range, ReadAhead
-from graphcount.loading.transfer import Place, changed, ends_early, patiently, said
+from graphcount.loading.transfer import RemoteFile, changed, ends_early, patiently, said
 
 PACKAGES: dict[str, str] = {
     "http": "aiohttp",
@@ -53,7 +53,7 @@ class RemoteSource:
         round_trips: Requests that had to be waited for.
     """
 
-    def __init__(self, place: Place, path: str) -> None:
+    def __init__(self, place: RemoteFile, path: str) -> None:
         self.path = path
         self._place = place
         opened = patiently(lambda: place.open(HEAD_NBYTES), path)
@@ -125,7 +125,7 @@ def entries(folder: str) -> list[tuple[str, bool]]:
     return [(path.rpartition("/")[2], is_folder) for path, is_folder in rows if path != own]
 
 
-def place_of(path: str) -> Place:
+def place_of(path: str) -> RemoteFile:
     """The remote file a path names; nothing is asked of the network yet."""
     _refuse(path)
     fs, name = filesystem(path)

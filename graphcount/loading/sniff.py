@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Format(NamedTuple):
+class Lookalike(NamedTuple):
     """One thing a file can be mistaken for.
 
     Attributes:
@@ -42,41 +42,41 @@ def _safetensors(head: bytes) -> bool:
     return len(head) > 9 and 2 <= size < 1 << 28 and head[8:9] == b"{" and head[9:10] in b'" \n}'
 
 
-FORMATS: tuple[Format, ...] = (
-    Format(
+FORMATS: tuple[Lookalike, ...] = (
+    Lookalike(
         'a Git LFS pointer, not the file itself; run "git lfs pull"',
         _starts(b"version https://git-lfs"),
     ),
-    Format("an ONNX Runtime model (ORT flatbuffer)", _flatbuffer(b"ORTM")),
-    Format("a TensorFlow Lite model (flatbuffer)", _flatbuffer(b"TFL3")),
-    Format("a GGUF file (llama.cpp)", _starts(b"GGUF")),
-    Format(
+    Lookalike("an ONNX Runtime model (ORT flatbuffer)", _flatbuffer(b"ORTM")),
+    Lookalike("a TensorFlow Lite model (flatbuffer)", _flatbuffer(b"TFL3")),
+    Lookalike("a GGUF file (llama.cpp)", _starts(b"GGUF")),
+    Lookalike(
         "a PyTorch checkpoint or another zip archive; export it to ONNX first",
         _starts(b"PK\x03\x04", b"PK\x05\x06"),
     ),
-    Format("a gzip file; unpack it first", _starts(b"\x1f\x8b")),
-    Format("a Zstandard file; unpack it first", _starts(b"\x28\xb5\x2f\xfd")),
-    Format("an xz file; unpack it first", _starts(b"\xfd7zXZ\x00")),
-    Format("a bzip2 file; unpack it first", _starts(b"BZh")),
-    Format("a 7z archive; unpack it first", _starts(b"7z\xbc\xaf\x27\x1c")),
-    Format("a tar archive; unpack it first", _tar),
-    Format("an HDF5 file (old Keras, NetCDF)", _starts(b"\x89HDF\r\n\x1a\n")),
-    Format("a pickle (PyTorch, joblib); it was not unpickled", _matches(rb"\x80[\x02-\x05]")),
-    Format("a safetensors file: weights without a graph", _safetensors),
-    Format("a NumPy array", _starts(b"\x93NUMPY")),
-    Format("a picture", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
-    Format("a PDF", _starts(b"%PDF")),
-    Format("an ELF program or library", _starts(b"\x7fELF")),
-    Format("a Windows program or library", _starts(b"MZ")),
-    Format(
+    Lookalike("a gzip file; unpack it first", _starts(b"\x1f\x8b")),
+    Lookalike("a Zstandard file; unpack it first", _starts(b"\x28\xb5\x2f\xfd")),
+    Lookalike("an xz file; unpack it first", _starts(b"\xfd7zXZ\x00")),
+    Lookalike("a bzip2 file; unpack it first", _starts(b"BZh")),
+    Lookalike("a 7z archive; unpack it first", _starts(b"7z\xbc\xaf\x27\x1c")),
+    Lookalike("a tar archive; unpack it first", _tar),
+    Lookalike("an HDF5 file (old Keras, NetCDF)", _starts(b"\x89HDF\r\n\x1a\n")),
+    Lookalike("a pickle (PyTorch, joblib); it was not unpickled", _matches(rb"\x80[\x02-\x05]")),
+    Lookalike("a safetensors file: weights without a graph", _safetensors),
+    Lookalike("a NumPy array", _starts(b"\x93NUMPY")),
+    Lookalike("a picture", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8")),
+    Lookalike("a PDF", _starts(b"%PDF")),
+    Lookalike("an ELF program or library", _starts(b"\x7fELF")),
+    Lookalike("a Windows program or library", _starts(b"MZ")),
+    Lookalike(
         "an HTML page (a failed download?)", _matches(rb"\s*(<!doctype html|<html|<head|<body)")
     ),
-    Format("an XML document", _matches(rb"\s*<\?xml")),
-    Format(
+    Lookalike("an XML document", _matches(rb"\s*<\?xml")),
+    Lookalike(
         "a saved report of graphcount; diff reads it, and report --against",
         _matches(rb'\s*(\[\s*)?\{\s*"schema"\s*:\s*"graphcount\.report/'),
     ),
-    Format(
+    Lookalike(
         "JSON that graphcount wrote (a baseline, a benchmark, a plan)",
         _matches(rb'\s*(\[\s*)?\{\s*"schema"\s*:\s*"graphcount\.'),
     ),

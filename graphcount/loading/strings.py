@@ -76,7 +76,7 @@ class UnexpectedField(NamedTuple):
     rule: str = ""
 
 
-class Text(NamedTuple):
+class StringField(NamedTuple):
     """One string field that is not empty.
 
     Attributes:
@@ -122,12 +122,12 @@ class Strings:
     def __len__(self) -> int:
         return len(self._starts)
 
-    def __iter__(self) -> Iterator[Text]:
+    def __iter__(self) -> Iterator[StringField]:
         data, rows = self.thin.data, tuple(MESSAGES.values())
         kinds = self._kinds
         found = zip(self._frames, self._fields, self._starts, self._stops, strict=True)
         for index, (frame, number, start, stop) in enumerate(found):
-            yield Text(index, rows[kinds[frame]][number], data[start:stop])
+            yield StringField(index, rows[kinds[frame]][number], data[start:stop])
 
     def distinct(self) -> dict[str, dict[bytes, int]]:
         """Return the different strings by what they are for, each with the number of its first."""
@@ -144,13 +144,13 @@ class Strings:
             note[kinds[frame] << 8 | number](data[start:stop], index)
         return different
 
-    def within(self, message: str) -> Iterator[Text]:
+    def within(self, message: str) -> Iterator[StringField]:
         """The strings that stand in messages of one type."""
         kind, rows = _NAMES.index(message), MESSAGES[message]
         kinds = self._kinds
         for index, frame in enumerate(self._frames):
             if kinds[frame] == kind:
-                yield Text(index, rows[self._fields[index]], self.raw(index))
+                yield StringField(index, rows[self._fields[index]], self.raw(index))
 
     def raw(self, index: int) -> bytes:
         """Bytes of a string."""

@@ -44,7 +44,7 @@ class Opened(NamedTuple):
     head: bytes
 
 
-class Place(Protocol):
+class RemoteFile(Protocol):
     """One remote file, as `RemoteSource` needs it."""
 
     def open(self, head_nbytes: int) -> Opened:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from graphcount.ops.call import Call, Shape, Shapes, size
 from graphcount.ops.formulas import (
+    CostRule,
     Formula,
-    Rule,
     Text,
     attribute,
     checked,
@@ -32,10 +32,10 @@ from graphcount.ops.inference import add, of_input, over, same, times
 from graphcount.ops.operator import Operator, family, traits
 from graphcount.symbolic import Dim
 
-Find = Callable[[Call], "Sizes"]
+FindSizes = Callable[[Call], "AttentionSizes"]
 
 
-class Sizes(NamedTuple):
+class AttentionSizes(NamedTuple):
     """Sizes of an attention: `width` is heads x head size of Q, `v_width` heads x that of V."""
 
     batch: Dim
@@ -57,20 +57,20 @@ class Sizes(NamedTuple):
 
 
 def attention_cost(
-    find: Find,
+    find: FindSizes,
     *,
     mask: tuple[int, ...] = (),
     projection: Formula = nothing,
     bias: Formula = nothing,
     extra: Formula = nothing,
-) -> Rule:
+) -> CostRule:
     """The rule of an attention operator; `mask` are the inputs that are added to the scores."""
 
     def work(call: Call) -> Dim:
         passes = 1 + any(call.has(index) for index in mask) + (call.node.number("softcap", 0) > 0)
         return find(call).scores * passes
 
-    return Rule(
+    return CostRule(
         "batch x heads x queries x keys x (head size + value head size)"
         + ("" if projection is nothing else ", and the projection of its inputs"),
         total(lambda call: find(call).macs, projection),
@@ -80,7 +80,7 @@ def attention_cost(
     )
 
 
-def _text(find: Find, projection: Formula) -> Text:
+def _text(find: FindSizes, projection: Formula) -> Text:
     def text(call: Call) -> str:
         batch, heads, queries, keys, width, v_width = found = find(call)
         pairs = factors(batch, queries, keys)
@@ -131,13 +131,13 @@ def _known_heads(call: Call, index: int) -> tuple[Dim, Dim, Dim, Dim]:
     return checked(batch), checked(count), checked(length), checked(one)
 
 
-def _sizes(call: Call) -> Sizes:
+def _sizes(call: Call) -> AttentionSizes:
     batch, count, queries, one = _known_heads(call, 0)
     _, _, keys, _ = _known_heads(call, 1)
     *_, v_one = _known_heads(call, 2)
     if call.has(4):
         keys = keys + input_shape(call, 4, 4)[2]
-    return Sizes(batch, count, queries, keys, count * one, count * v_one)
+    return AttentionSizes(batch, count, queries, keys, count * one, count * v_one)
 
 
 # --------------------------------------------------------------------------- LinearAttention
@@ -218,7 +218,7 @@ def _rotated(call: Call) -> Dim:
     return size(found[:3]) * part if len(found) == 4 else size(found[:2]) * heads * part
 
 
-ROTARY = Rule("a rotation turns each element by its position", elementwise=_rotated)
+ROTARY = CostRule("a rotation turns each element by its position", elementwise=_rotated)
 
 
 def flex_attention(call: Call) -> Shapes:
@@ -244,7 +244,7 @@ TABLE = family(
             rest="operand",
             shape=linear_attention,
             dtypes=of_input(0, 3),
-            cost=Rule(
+            cost=CostRule(
                 "tokens x heads x state (key size x value size), once for the update and once to"
                 " read",
                 _linear_macs,

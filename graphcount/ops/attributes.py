@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from graphcount.dtypes import DTYPES
 from graphcount.loading.model import Node
-from graphcount.ops.call import AttributeCheck, Call, Check
+from graphcount.ops.call import AttributeCheck, Call, NodeCheck
 
 LARGEST_BLOCK = 46_340
 """Its square is the largest below 2^31."""
@@ -118,7 +118,7 @@ REDUCES_UPDATES = one_of("reduction", "none", "add", "mul", "max", "min")
 """How what is written at a place joins what was there."""
 
 
-def axis_within(beyond: int = 0) -> Check:
+def axis_within(beyond: int = 0) -> NodeCheck:
     """Return a check of `axis` against the rank of the first input.
 
     Args:

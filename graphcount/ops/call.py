@@ -111,7 +111,7 @@ AxesRule: TypeAlias = "Callable[[Call, Axes], Axes | None]"
 DataRule: TypeAlias = "Callable[[Facts, tuple[Shape | None, ...]], Results]"
 """Elements of each output from the facts and the shapes of the outputs."""
 
-Check: TypeAlias = "Callable[[Call], str]"
+NodeCheck: TypeAlias = "Callable[[Call], str]"
 """What is wrong with a call, in words; empty for nothing, and where it is not known."""
 
 AttributeCheck: TypeAlias = "Callable[[Node], str]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from graphcount.ops.attributes import scans_inputs
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.formulas import FREE, OUTPUT, Rule
+from graphcount.ops.formulas import FREE, OUTPUT, CostRule
 from graphcount.ops.inference import (
     BOOL,
     FLOAT,
@@ -24,7 +24,7 @@ from graphcount.ops.inference import (
 from graphcount.ops.operator import FOLDS, Operator, each, family, merge, traits
 
 RUNS_BODIES = traits("runs bodies")
-BODY = Rule("costs nothing itself: the operators of its body are counted by themselves")
+BODY = CostRule("costs nothing itself: the operators of its body are counted by themselves")
 
 
 def tf_idf(call: Call) -> Shapes:

@@ -15,8 +15,8 @@ from graphcount.loading.model import Node
 from graphcount.ops.attributes import WINDOW
 from graphcount.ops.call import Call, Dims, Shape, ShapeRule, Shapes, listed, size
 from graphcount.ops.formulas import (
+    CostRule,
     Formula,
-    Rule,
     Text,
     UnknownDimError,
     attribute,
@@ -46,13 +46,15 @@ from graphcount.ops.pool import slid, window_fault, windows
 from graphcount.symbolic import Dim, floordiv
 
 
-def conv_cost(w: int = 1, bias: int | None = 2, extra: Formula = nothing, words: str = "") -> Rule:
+def conv_cost(
+    w: int = 1, bias: int | None = 2, extra: Formula = nothing, words: str = ""
+) -> CostRule:
     """The rule of a convolution with its weights at input `w` and biases at input `bias`."""
 
     def macs(call: Call) -> Dim:
         return outputs(call) * size(_filter(call, w))
 
-    return Rule(
+    return CostRule(
         words or "output positions x filters x weights of a filter",
         macs,
         extra,
@@ -107,7 +109,7 @@ def _text(w: int, bias: int | None) -> Text:
 # ------------------------------------------------------------------------------- transposed
 
 
-def transposed(bias: int) -> Rule:
+def transposed(bias: int) -> CostRule:
     """The rule of a transposed convolution with biases at input `bias`."""
 
     def text(call: Call) -> str:
@@ -126,7 +128,7 @@ def transposed(bias: int) -> Rule:
             f" {number(macs)} MACs"
         )
 
-    return Rule(
+    return CostRule(
         "input positions x all weights (each input is spread over the kernel)",
         _transposed_macs,
         bias=when(bias, outputs),

@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from graphcount.domains import canonical
 from graphcount.ops import lookup
 from graphcount.ops.call import Call
-from graphcount.ops.formulas import Cost, Rule, evaluate, sentence
+from graphcount.ops.formulas import Cost, CostRule, evaluate, sentence
 from graphcount.ops.operator import Key
 
-NO_RULES: Mapping[Key, Rule] = {}
+NO_RULES: Mapping[Key, CostRule] = {}
 
 
-def rule(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Rule | None:
+def rule(call: Call, more: Mapping[Key, CostRule] = NO_RULES) -> CostRule | None:
     """Return the rule of the operator of a call, or None when it is not known."""
     key = canonical(call.node.domain), call.node.op_type
     known = lookup(*key)
     return known.cost if known is not None and known.cost is not None else more.get(key)
 
 
-def cost(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Cost | None:
+def cost(call: Call, more: Mapping[Key, CostRule] = NO_RULES) -> Cost | None:
     """Return what one forward pass costs, by our rules and `more`; None: an unknown operator.
 
     Never raises: a number that needs a shape nobody knows, or one that makes no sense, is None.
@@ -39,13 +39,13 @@ def cost(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> Cost | None:
     )
 
 
-def explain(call: Call, more: Mapping[Key, Rule] = NO_RULES) -> str:
+def explain(call: Call, more: Mapping[Key, CostRule] = NO_RULES) -> str:
     """Return the formula in words with this node's numbers; empty where there is none to say."""
     found = rule(call, more)
     return "" if found is None else sentence(found, call)
 
 
-def user_rules(operators: Mapping[str, Mapping[str, str]]) -> dict[Key, Rule]:
+def user_rules(operators: Mapping[str, Mapping[str, str]]) -> dict[Key, CostRule]:
     """Return rules from a user's formulas; see `graphcount.ops.user`.
 
     Raises:
@@ -61,4 +61,4 @@ def _has_cost(key: Key) -> bool:
     return known is not None and known.cost is not None
 
 
-__all__ = ["NO_RULES", "Cost", "Rule", "cost", "explain", "user_rules"]
+__all__ = ["NO_RULES", "Cost", "CostRule", "cost", "explain", "user_rules"]

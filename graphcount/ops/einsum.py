@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from graphcount.ops.call import MAX_RANK, Call, Shape, Shapes, listed
-from graphcount.ops.formulas import Rule, UnknownDimError, checked, factors, number
+from graphcount.ops.formulas import CostRule, UnknownDimError, checked, factors, number
 from graphcount.ops.inference import joined
 from graphcount.ops.operator import Operator, family
 from graphcount.symbolic import Dim
@@ -242,7 +242,7 @@ TABLE = family(
         "Einsum": Operator(
             rest="weight",
             shape=einsum,
-            cost=Rule(
+            cost=CostRule(
                 "product of the labels of each contraction, pair by pair from the left",
                 _macs,
                 _elementwise,

@@ -23,7 +23,7 @@ from graphcount.ops.call import (
     Shapes,
 )
 from graphcount.ops.elements import FLOATS, each_element, folded
-from graphcount.ops.formulas import OUTPUT, UNARY, Rule, outputs
+from graphcount.ops.formulas import OUTPUT, UNARY, CostRule, outputs
 from graphcount.ops.inference import BOOL, always, broadcast, broadcasting, of_input, same
 from graphcount.ops.operator import FIRST, Operator, Trait, each, family, traits
 from graphcount.symbolic import Dim
@@ -38,7 +38,7 @@ def _chain(call: Call) -> Dim:
     return outputs(call) * max(1, len(call.node.inputs) - 1)
 
 
-CHAIN = Rule("operands - 1 operations for each output element", elementwise=_chain)
+CHAIN = CostRule("operands - 1 operations for each output element", elementwise=_chain)
 
 
 # ---------------------------------------------------------------------------------------- data
@@ -76,7 +76,7 @@ def _broadcast(
     data: DataRule | None = None,
     *names: Trait,
     dtypes: DtypeRule | None = None,
-    cost: Rule = OUTPUT,
+    cost: CostRule = OUTPUT,
 ) -> Operator:
     """Return the record of an operator on operands that broadcast."""
     return Operator(
@@ -151,7 +151,7 @@ TABLE = family(
             passes=FIRST,
             shape=same(0, 0),
             dtypes=always(0, BOOL),
-            cost=Rule("does nothing at inference"),
+            cost=CostRule("does nothing at inference"),
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),
         **each("Acos BitwiseNot", _unary(None, "falls")),

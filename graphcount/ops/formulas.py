@@ -48,7 +48,7 @@ def nothing(call: Call) -> Dim:
     return 0
 
 
-class Rule(NamedTuple):
+class CostRule(NamedTuple):
     """What is known of the cost of one operator.
 
     Attributes:
@@ -77,7 +77,7 @@ def evaluate(formula: Formula, call: Call) -> Dim | None:
     return found
 
 
-def sentence(rule: Rule, call: Call) -> str:
+def sentence(rule: CostRule, call: Call) -> str:
     """Return the rule in words, with the numbers of this call where they are known."""
     if rule.text is not None:
         try:
@@ -253,13 +253,13 @@ def plural(count: Dim, one: str, many: str = "") -> str:
 
 # ------------------------------------------------------------------------------- common rules
 
-FREE = Rule("")
+FREE = CostRule("")
 """Operators that cost nothing by nature: they move, select, copy, rename, convert or hold elements.
 
 Given on purpose: an operator without a rule is unknown. Cast changes the type of a number, not the
 number.
 """
 
-UNARY = Rule("one operation for each element", elementwise=alike)
-OUTPUT = Rule("one operation for each output element", elementwise=outputs)
-READ = Rule("one operation for each element that is read", elementwise=inputs)
+UNARY = CostRule("one operation for each element", elementwise=alike)
+OUTPUT = CostRule("one operation for each output element", elementwise=outputs)
+READ = CostRule("one operation for each element that is read", elementwise=inputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from graphcount.ops.attributes import BLOCKS, first_fault, one_of
 from graphcount.ops.call import MAX_RANK, Call, Ratio, Shape, Shapes, numbers_of, size
-from graphcount.ops.formulas import FREE, OUTPUT, Rule, input_shape, outputs
+from graphcount.ops.formulas import FREE, OUTPUT, CostRule, input_shape, outputs
 from graphcount.ops.inference import (
     INT64,
     UINT8,
@@ -152,7 +152,7 @@ def _second(call: Call) -> Dim:
     return size(input_shape(call, 1))
 
 
-INTERPOLATION = Rule(
+INTERPOLATION = CostRule(
     "one interpolation for each output element; nearest copies", elementwise=_interpolated
 )
 
@@ -185,7 +185,7 @@ TABLE = family(
         "GridSample": Operator(
             roles=("operand", "operand"),
             shape=grid_sample,
-            cost=Rule(
+            cost=CostRule(
                 "one interpolation for each output element; nearest copies", elementwise=_sampled
             ),
         ),
@@ -199,7 +199,7 @@ TABLE = family(
             roles=("operand", "operand", "scalar", "scalar", "scalar"),
             shape=lambda call: [(None, 3)],
             dtypes=always(INT64),
-            cost=Rule(
+            cost=CostRule(
                 "one comparison for each score; how many boxes are compared is data, left out",
                 elementwise=_second,
             ),

@@ -24,13 +24,13 @@ from graphcount.ops.call import (
     size,
 )
 from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
-from graphcount.ops.formulas import FREE, READ, Rule, input_shape
+from graphcount.ops.formulas import FREE, READ, CostRule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
 from graphcount.ops.operator import FIRST, PICKS, Operator, family, traits
 from graphcount.ops.slicing import check_slice, slice_, sliced
 from graphcount.symbolic import Dim, Expr
 
-LOOK_UP = Rule("a look-up: rows are copied, nothing is multiplied, 0 MACs")
+LOOK_UP = CostRule("a look-up: rows are copied, nothing is multiplied, 0 MACs")
 
 
 def _scattered(call: Call) -> Dim:
@@ -39,7 +39,7 @@ def _scattered(call: Call) -> Dim:
     return size(input_shape(call, 2))
 
 
-SCATTER = Rule(
+SCATTER = CostRule(
     "a reduction joins each update with an element; writing costs nothing", elementwise=_scattered
 )
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Dims, Shape, ShapeRule, Shapes, size
 from graphcount.ops.formulas import (
+    CostRule,
     Formula,
-    Rule,
     Text,
     UnknownDimError,
     agree,
@@ -42,12 +42,12 @@ class Product(NamedTuple):
     inner: Dim
 
 
-Find = Callable[[Call], Product]
+FindProduct = Callable[[Call], Product]
 
 
 def matrix_product(
-    find: Find, words: str, extra: Formula = nothing, bias: int | None = None
-) -> Rule:
+    find: FindProduct, words: str, extra: Formula = nothing, bias: int | None = None
+) -> CostRule:
     """The rule of a matrix product; `bias` is the input that is added to every output."""
 
     def macs(call: Call) -> Dim:
@@ -55,10 +55,10 @@ def matrix_product(
         return size(found.out) * found.inner
 
     added = nothing if bias is None else when(bias, lambda call: size(find(call).out))
-    return Rule(words, macs, extra, added, _text(find, bias))
+    return CostRule(words, macs, extra, added, _text(find, bias))
 
 
-def _text(find: Find, bias: int | None) -> Text:
+def _text(find: FindProduct, bias: int | None) -> Text:
     def text(call: Call) -> str:
         out, inner = find(call)
         count = size(out)
@@ -107,7 +107,7 @@ def multiplied(a: Dims, b: Dims) -> Product:
     return Product(tuple(checked(one) for one in matmul_shape(a, b) or ()), inner)
 
 
-def matmul(a: int = 0, b: int = 1) -> Find:
+def matmul(a: int = 0, b: int = 1) -> FindProduct:
     """MatMul of inputs `a` and `b` as numpy does it, one-dimensional operands included.
 
     Where their batch dimensions are different symbols, the output tells which one it is.
@@ -154,7 +154,7 @@ def _sides(call: Call, a: int, b: int) -> tuple[Shape, Shape]:
     return sides[0], sides[1]
 
 
-def gemm(a: int = 0, b: int = 1) -> Find:
+def gemm(a: int = 0, b: int = 1) -> FindProduct:
     """Gemm of inputs `a` [M, K] and `b` [K, N], either of them transposed by attribute."""
 
     def find(call: Call) -> Product:
@@ -257,7 +257,7 @@ TABLE = family(
         "Det": Operator(
             roles=("operand",),
             shape=det,
-            cost=Rule("elimination updates about n·n·n/3 elements", elementwise=_elimination),
+            cost=CostRule("elimination updates about n·n·n/3 elements", elementwise=_elimination),
         ),
     },
 )

@@ -14,7 +14,15 @@ from __future__ import annotations
 
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Shapes, size
-from graphcount.ops.formulas import FREE, UNARY, Rule, UnknownDimError, input_shape, number, plural
+from graphcount.ops.formulas import (
+    FREE,
+    UNARY,
+    CostRule,
+    UnknownDimError,
+    input_shape,
+    number,
+    plural,
+)
 from graphcount.ops.inference import FLOAT, INT64, STRING, always, same, unknown
 from graphcount.ops.operator import PICKS, Operator, Role, each, family
 from graphcount.ops.packing import TREE
@@ -197,16 +205,16 @@ def mapped_type(call: Call) -> list[int]:
     return [{INT64: STRING, STRING: INT64}.get(call.dtype(0), 0)]
 
 
-LINEAR = Rule("samples x coefficients", _linear, _transformed, _intercepts, _linear_text)
+LINEAR = CostRule("samples x coefficients", _linear, _transformed, _intercepts, _linear_text)
 
-SVM = Rule(
+SVM = CostRule(
     "samples x (values of the support vectors + dual coefficients)",
     _vector_machine,
     _kernels,
     text=_svm_text,
 )
 
-TREES = Rule(
+TREES = CostRule(
     "samples x longest path of every tree, an upper bound",
     elementwise=_compared,
     text=_trees_text,

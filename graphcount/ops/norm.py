@@ -11,7 +11,7 @@ from __future__ import annotations
 from graphcount.ops.attributes import AXIS, positive
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import (
-    Rule,
+    CostRule,
     alike,
     attribute,
     dimension,
@@ -48,7 +48,7 @@ def _batch_text(call: Call) -> str:
     )
 
 
-def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> Rule:
+def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> CostRule:
     """A normalisation with learned scale and shift, after the sums with inputs `skips`."""
     work = total(alike, *(when(index, alike) for index in skips))
 
@@ -60,7 +60,9 @@ def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> Rul
             f" {number(work(call))} operations, no MACs"
         )
 
-    return Rule("one operation for each element, and one for each sum", elementwise=work, text=text)
+    return CostRule(
+        "one operation for each element, and one for each sum", elementwise=work, text=text
+    )
 
 
 def _neighbours(call: Call) -> Dim:
@@ -77,8 +79,12 @@ def layer_norm(call: Call) -> Shapes:
     return [data, statistic, statistic]
 
 
-PLAIN = Rule("one operation for each element: its own value over what all share", elementwise=alike)
-SOFTMAX = Rule("one operation for each element: its exponential over their sum", elementwise=alike)
+PLAIN = CostRule(
+    "one operation for each element: its own value over what all share", elementwise=alike
+)
+SOFTMAX = CostRule(
+    "one operation for each element: its exponential over their sum", elementwise=alike
+)
 
 SOFTMAX_TABLE = family(
     "softmax",
@@ -86,7 +92,7 @@ SOFTMAX_TABLE = family(
         "Hardmax": Operator(
             roles=("operand",),
             shape=same(0),
-            cost=Rule("one comparison for each element", elementwise=alike),
+            cost=CostRule("one comparison for each element", elementwise=alike),
             check=AXIS,
         ),
         "LogSoftmax": Operator(
@@ -113,7 +119,7 @@ NORM_TABLE = family(
             roles=("data", "scale", "bias", "running mean", "running variance"),
             shape=same(0, 3, 4, 3, 4),
             dtypes=of_input(0, 3, 4, 3, 4),
-            cost=Rule(
+            cost=CostRule(
                 "one operation for each element; running mean and variance are buffers",
                 elementwise=alike,
                 text=_batch_text,
@@ -151,7 +157,7 @@ NORM_TABLE = family(
         "LRN": Operator(
             roles=("data",),
             shape=same(0),
-            cost=Rule("`size` channels are read for each element", elementwise=_neighbours),
+            cost=CostRule("`size` channels are read for each element", elementwise=_neighbours),
             attribute_check=positive("size"),
         ),
     },

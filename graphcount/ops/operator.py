@@ -10,13 +10,13 @@ from graphcount.loading.model import Node
 from graphcount.ops.call import (
     AttributeCheck,
     AxesRule,
-    Check,
     DataRule,
     DtypeRule,
+    NodeCheck,
     Packing,
     ShapeRule,
 )
-from graphcount.ops.formulas import Rule, nothing
+from graphcount.ops.formulas import CostRule, nothing
 
 Key: TypeAlias = "tuple[str, str]"
 """Domain and op_type; the default domain is the empty string."""
@@ -188,8 +188,8 @@ class Operator:
     data: DataRule | None = None
     reads: Reads = "all"
     axes: AxesRule | None = None
-    cost: Rule | None = None
-    check: Check | None = None
+    cost: CostRule | None = None
+    check: NodeCheck | None = None
     channels: ChannelsRule | None = None
     lookups: tuple[tuple[int, int], ...] = ()
     past: Mapping[int, int] = field(default_factory=dict)

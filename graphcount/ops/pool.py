@@ -15,7 +15,7 @@ from graphcount.ops.call import Call, Shape, Shapes, integers_of, listed, size
 from graphcount.ops.formulas import (
     FREE,
     READ,
-    Rule,
+    CostRule,
     UnknownDimError,
     attribute,
     integers,
@@ -28,7 +28,7 @@ from graphcount.ops.operator import FOLDS, Operator, each, family
 from graphcount.symbolic import Dim
 
 
-class Window(NamedTuple):
+class AxisWindow(NamedTuple):
     """The window of one spatial axis; `kernel` is dilated."""
 
     kernel: Dim | None
@@ -44,7 +44,7 @@ def lists(node: Node, count: int) -> tuple[tuple[int, ...], tuple[int, ...], tup
     return strides, dilations, node.integers("pads") or (0,) * (2 * count)
 
 
-def windows(node: Node, kernels: Shape) -> list[Window]:
+def windows(node: Node, kernels: Shape) -> list[AxisWindow]:
     """Return the windows of all spatial axes, from the attributes that Conv and the pools share."""
     count = len(kernels)
     strides, dilations, pads = lists(node, count)
@@ -56,7 +56,7 @@ def windows(node: Node, kernels: Shape) -> list[Window]:
         raise ValueError("a stride below 1")
     rows = zip(kernels, dilations, strides, pads[:count], pads[count:], strict=True)
     return [
-        Window(add(times(add(kernel, -1), dilation), 1), stride, begin, end)
+        AxisWindow(add(times(add(kernel, -1), dilation), 1), stride, begin, end)
         for kernel, dilation, stride, begin, end in rows
     ]
 
@@ -74,7 +74,7 @@ def slid(node: Node, sizes: Shape, kernels: Shape) -> list[Dim | None]:
     ]
 
 
-def _slid_up(size: Dim | None, window: Window) -> Dim | None:
+def _slid_up(size: Dim | None, window: AxisWindow) -> Dim | None:
     """With ceil_mode: rounded up, but the last window starts inside the data or its begin pad.
 
     ceil((size + pads - kernel) / stride) + 1 and floor((size + begin - 1) / stride) + 1: the first
@@ -197,7 +197,7 @@ def _regions(call: Call) -> Dim:
     raise UnknownDimError
 
 
-POOL = Rule("the window is read for each output", elementwise=_windows, text=_pool_text)
+POOL = CostRule("the window is read for each output", elementwise=_windows, text=_pool_text)
 
 TABLE = family(
     "pool",
@@ -232,12 +232,12 @@ TABLE = family(
         "MaxRoiPool": Operator(
             roles=("data", "operand"),
             shape=max_roi_pool,
-            cost=Rule("reads its regions, whose size is data", elementwise=_regions),
+            cost=CostRule("reads its regions, whose size is data", elementwise=_regions),
         ),
         "RoiAlign": Operator(
             roles=("data", "operand", "index"),
             shape=roi_align,
-            cost=Rule(
+            cost=CostRule(
                 "sampling_ratio² interpolations for each output element", elementwise=_samples
             ),
         ),

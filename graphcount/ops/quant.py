@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from graphcount.ops.attributes import not_negative
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.formulas import Rule, alike
+from graphcount.ops.formulas import CostRule, alike
 from graphcount.ops.inference import FLOAT, UINT8, always, same
 from graphcount.ops.operator import FIRST, SCALE, Operator, Scaled, each, family
 
@@ -29,7 +29,7 @@ def dynamic_quantize(call: Call) -> Shapes:
 
 
 BLOCK_SIZE = not_negative("block_size")
-QUANTIZE = Rule("one scaling for each element", elementwise=alike)
+QUANTIZE = CostRule("one scaling for each element", elementwise=alike)
 
 TABLE = family(
     "quant",

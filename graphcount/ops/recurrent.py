@@ -16,8 +16,8 @@ from typing import NamedTuple, TypeAlias
 from graphcount.ops.attributes import RECURRENT
 from graphcount.ops.call import Call, ShapeRule, Shapes
 from graphcount.ops.formulas import (
+    CostRule,
     Formula,
-    Rule,
     Text,
     agree,
     checked,
@@ -30,10 +30,10 @@ from graphcount.ops.formulas import (
 from graphcount.ops.operator import Operator, Role, family
 from graphcount.symbolic import Dim
 
-Layer: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
+LayerSizes: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
 
 
-class Sizes(NamedTuple):
+class RecurrentSizes(NamedTuple):
     """Sizes of a recurrent layer."""
 
     steps: Dim
@@ -48,8 +48,8 @@ class Sizes(NamedTuple):
         return self.steps * self.batch * self.directions * self.hidden
 
 
-def layer(call: Call, hidden_axis: int) -> Layer:
-    """Return what is known of `Sizes` by X, R and the attributes.
+def layer(call: Call, hidden_axis: int) -> LayerSizes:
+    """Return what is known of `RecurrentSizes` by X, R and the attributes.
 
     `hidden_axis` is that of R (directions, …).
     """
@@ -63,12 +63,12 @@ def layer(call: Call, hidden_axis: int) -> Layer:
     return steps, batch, directions, hidden, features
 
 
-def _sizes(call: Call, hidden_axis: int) -> Sizes:
+def _sizes(call: Call, hidden_axis: int) -> RecurrentSizes:
     kept = maybe(lambda: input_shape(call, 2, 3)[hidden_axis])
     stated = call.node.integer("hidden_size", 0) or None
     steps, batch, directions, _, features = layer(call, hidden_axis)
     hidden = checked(agree(stated, kept))
-    return Sizes(checked(steps), checked(batch), directions, hidden, checked(features))
+    return RecurrentSizes(checked(steps), checked(batch), directions, hidden, checked(features))
 
 
 def recurrent(hidden_axis: int) -> ShapeRule:
@@ -88,7 +88,7 @@ def recurrent(hidden_axis: int) -> ShapeRule:
     return rule
 
 
-def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> Rule:
+def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> CostRule:
     """Return the rule of a layer with so many gates and element-wise operations a hidden unit."""
 
     def macs(call: Call) -> Dim:
@@ -99,7 +99,7 @@ def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> Rule:
         peepholes = 3 if gates == 4 and call.has(7) else 0
         return _sizes(call, hidden_axis).states * (elementwise + peepholes)
 
-    return Rule(
+    return CostRule(
         "steps x batch x directions x gates x hidden x (input + hidden)",
         macs,
         work,

@@ -23,7 +23,7 @@ from graphcount.ops.call import (
     size,
 )
 from graphcount.ops.elements import first_input, folded, folded_to_one
-from graphcount.ops.formulas import OUTPUT, READ, UNARY, Rule, input_shape
+from graphcount.ops.formulas import OUTPUT, READ, UNARY, CostRule, input_shape
 from graphcount.ops.inference import INT64, add, always, axes_of, axis_of, dim, of_rank, over, same
 from graphcount.ops.operator import FOLDS, Operator, each, family
 from graphcount.symbolic import Dim, Expr, floordiv
@@ -166,7 +166,7 @@ TABLE = family(
     "reduction",
     {
         "NegativeLogLikelihoodLoss": Operator(
-            rest="operand", shape=loss, cost=Rule("one for each target", elementwise=_targets)
+            rest="operand", shape=loss, cost=CostRule("one for each target", elementwise=_targets)
         ),
         "SoftmaxCrossEntropyLoss": Operator(rest="operand", shape=loss, cost=READ),
         **each(

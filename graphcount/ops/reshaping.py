@@ -16,10 +16,10 @@ from graphcount.ops.call import (
     Axes,
     AxesRule,
     Call,
-    Check,
     DataRule,
     DtypeRule,
     Facts,
+    NodeCheck,
     Numbers,
     Results,
     Shape,
@@ -340,7 +340,7 @@ def _moved(
     dtypes: DtypeRule | None = None,
     data: DataRule | None = None,
     axes: AxesRule | None = None,
-    check: Check | None = None,
+    check: NodeCheck | None = None,
     names: frozenset[Trait] = frozenset(),
 ) -> Operator:
     """Return the record of an operator that passes its first input, maybe told how by a second."""

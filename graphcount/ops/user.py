@@ -27,8 +27,8 @@ from graphcount.errors import UsageError
 from graphcount.ops.call import Call, size
 from graphcount.ops.formulas import (
     MAX_DIM,
+    CostRule,
     Formula,
-    Rule,
     UnknownDimError,
     evaluate,
     input_shape,
@@ -49,7 +49,7 @@ MAX_DEPTH = 30
 MEASURES = ("macs", "elementwise")
 """What a formula can be given for; what is left out is zero."""
 
-Dims: TypeAlias = "Callable[[Call], tuple[Dim, ...]]"
+DimsOf: TypeAlias = "Callable[[Call], tuple[Dim, ...]]"
 
 ARITHMETIC: dict[type[ast.operator], Callable[[Dim, Dim], Dim]] = {
     ast.Add: lambda a, b: a + b,
@@ -65,7 +65,7 @@ FOLDS = {"max": maximum, "min": minimum}
 
 def user_rules(
     operators: Mapping[str, Mapping[str, str]], is_known: Callable[[Key], bool]
-) -> dict[Key, Rule]:
+) -> dict[Key, CostRule]:
     """Rules from a user's formulas.
 
     Args:
@@ -75,7 +75,7 @@ def user_rules(
     Raises:
         UsageError: An operator is known, a key is none, or an expression is not in the language.
     """
-    found: dict[Key, Rule] = {}
+    found: dict[Key, CostRule] = {}
     for name, formulas in operators.items():
         domain, _, op_type = name.rpartition("::")
         key = canonical(domain), op_type
@@ -91,7 +91,7 @@ def user_rules(
     return found
 
 
-def _rule(name: str, formulas: Mapping[str, str]) -> Rule:
+def _rule(name: str, formulas: Mapping[str, str]) -> CostRule:
     if not isinstance(formulas, Mapping) or not formulas:
         raise UsageError(f"operators: {name}: give a formula for {' or '.join(MEASURES)}")
     for measure in formulas:
@@ -113,7 +113,7 @@ def _rule(name: str, formulas: Mapping[str, str]) -> Rule:
 
     words = "by the user's formula"
     macs, elementwise = (made.get(measure, nothing) for measure in MEASURES)
-    return Rule(words, macs, elementwise, text=told)
+    return CostRule(words, macs, elementwise, text=told)
 
 
 def parse(text: str, where: str = "expression") -> Formula:
@@ -243,7 +243,7 @@ class _Reader:
 
     # -------------------------------------------------------------------------------- shapes
 
-    def dims(self, node: ast.expr, depth: int) -> Dims:
+    def dims(self, node: ast.expr, depth: int) -> DimsOf:
         """An expression that is a shape, or a list of integers."""
         depth = self.deeper(node, depth)
         if not isinstance(node, ast.Subscript):
@@ -258,7 +258,7 @@ class _Reader:
                 return _at(read, self.integer(node.slice), name)
         raise self.error(node, "a shape is expected: inputs[i], outputs[i], or a part of one")
 
-    def part(self, node: ast.expr, of: ast.Slice, depth: int) -> Dims:
+    def part(self, node: ast.expr, of: ast.Slice, depth: int) -> DimsOf:
         if of.step is not None:
             raise self.error(of.step, "a part of a shape has no step")
         lower = self.integer(of.lower) if of.lower is not None else None
@@ -285,7 +285,7 @@ def _attribute(call: Call, name: str) -> int:
     return int(numbers.values[0])
 
 
-def _at(read: Callable[[Call, int], tuple[Dim, ...]], index: int, name: str) -> Dims:
+def _at(read: Callable[[Call, int], tuple[Dim, ...]], index: int, name: str) -> DimsOf:
     """The shape of an input or output, counted from the end when `index` is negative."""
 
     def dims(call: Call) -> tuple[Dim, ...]:

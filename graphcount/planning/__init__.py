@@ -9,7 +9,6 @@ from graphcount.planning.training import data_plan, training_plan
 from graphcount.report.plan import (
     DTYPES,
     OPTIMIZERS,
-    SCHEMA,
     Optimizer,
     Plan,
     PlanOptions,
@@ -89,7 +88,6 @@ __all__ = [
     "DEFAULT_OPTIONS",
     "DTYPES",
     "OPTIMIZERS",
-    "SCHEMA",
     "Optimizer",
     "Plan",
     "PlanOptions",

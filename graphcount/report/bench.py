@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from graphcount.version import __version__
 
-SCHEMA = "graphcount.bench/1"
+BENCH_SCHEMA = "graphcount.bench/1"
 
 
 class Environment(NamedTuple):
@@ -223,7 +223,7 @@ class Versus(NamedTuple):
     verdict: str | None
 
 
-class Result(NamedTuple):
+class BenchResult(NamedTuple):
     """One measurement: one model, one set of sizes.
 
     Attributes:
@@ -263,13 +263,13 @@ class Result(NamedTuple):
     notes: tuple[str, ...]
 
 
-def to_dict(result: Result) -> dict[str, Any]:
+def to_dict(result: BenchResult) -> dict[str, Any]:
     """Return the result as the JSON object of the schema."""
     from graphcount.report.serial import plain
 
     fields = plain(result)
     path = fields.pop("path")
-    return {"schema": SCHEMA, "graphcount": __version__, "model": {"path": path}, **fields}
+    return {"schema": BENCH_SCHEMA, "graphcount": __version__, "model": {"path": path}, **fields}
 
 
 def schema() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-SCHEMA = "graphcount.plan/1"
+PLAN_SCHEMA = "graphcount.plan/1"
 
 TargetDType = Literal["float16", "bfloat16", "int8", "int4"]
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]

@@ -33,7 +33,7 @@ from graphcount.report.rows import (
 )
 from graphcount.report.sums import dtype_rows, module_rows, op_type_rows
 
-SCHEMA = "graphcount.report/1"
+REPORT_SCHEMA = "graphcount.report/1"
 ERROR_SCHEMA = "graphcount.error/1"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
-from graphcount.report.records import ERROR_SCHEMA, SCHEMA, Report
+from graphcount.report.records import ERROR_SCHEMA, REPORT_SCHEMA, Report
 from graphcount.report.rows import (
     AuditRow,
     CacheInputRow,
@@ -90,7 +90,7 @@ def to_dict(report: Report) -> dict[str, Any]:
 
 def outline(report: Report) -> dict[str, Any]:
     """Return the JSON object without what grows with the model: groupings, nodes, tensors."""
-    whole = {"schema": SCHEMA, "graphcount": __version__}
+    whole = {"schema": REPORT_SCHEMA, "graphcount": __version__}
     rest = (key for key in KEYS if key not in (*whole, *GROUPINGS, "nodes", "tensors"))
     return {**whole, **{key: plain(getattr(report, key)) for key in rest}}
 
@@ -170,9 +170,9 @@ def from_dict(data: Any) -> Report:
     Raises:
         DamagedError: Not a report of this version, or one with missing keys.
     """
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+    if not isinstance(data, dict) or data.get("schema") != REPORT_SCHEMA:
         schema = data.get("schema") if isinstance(data, dict) else None
-        raise DamagedError(f"not a {SCHEMA}: schema is {schema!r}")
+        raise DamagedError(f"not a {REPORT_SCHEMA}: schema is {schema!r}")
     try:
         rest: dict[str, Any] = {
             key: tuple(_record(kind, row) for row in _list(data[key]))
@@ -192,7 +192,7 @@ def from_dict(data: Any) -> Report:
             **rest,
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"not a complete {SCHEMA}: {error}") from None
+        raise DamagedError(f"not a complete {REPORT_SCHEMA}: {error}") from None
 
 
 def _list(data: Any) -> list[Any]:

@@ -13,7 +13,7 @@ MOST = 64
 """Tasks in a chunk."""
 
 
-class Numbered(Protocol):
+class HasOrdinal(Protocol):
     """A task with its place in the order."""
 
     @property
@@ -22,7 +22,7 @@ class Numbered(Protocol):
         ...
 
 
-T = TypeVar("T", bound=Numbered)
+T = TypeVar("T", bound=HasOrdinal)
 R = TypeVar("R")
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
-from graphcount.scanning.chunks import Chunks, Numbered, Worked, work
+from graphcount.scanning.chunks import Chunks, HasOrdinal, Worked, work
 from graphcount.version import __version__
 
 AHEAD = 4
@@ -22,7 +22,7 @@ CONNECT_S = 10
 SURVEY = 200
 """Results between two looks at how many workers there are."""
 
-T = TypeVar("T", bound=Numbered)
+T = TypeVar("T", bound=HasOrdinal)
 R = TypeVar("R")
 
 

@@ -13,7 +13,7 @@ from graphcount.formats.csv import cell
 from graphcount.loading.writing import replacing
 from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.page import write_page
-from graphcount.scanning.row import COLUMNS, Row, dumps
+from graphcount.scanning.row import COLUMNS, InventoryRow, dumps
 
 DATABASES = (".sqlite", ".sqlite3", ".db")
 """Suffixes of the inventory itself."""
@@ -21,7 +21,7 @@ GROUP = 10_000
 """Rows in a row group of Parquet."""
 INT64 = 1 << 63
 
-Rows = Iterable[Row]
+Rows = Iterable[InventoryRow]
 
 
 def export(rows: Rows, path: str, binary: bool) -> None:
@@ -105,8 +105,8 @@ def _parquet(rows: Rows, path: str, binary: bool) -> None:
             writer.write_table(pyarrow.Table.from_pylist(table, schema))
 
 
-def _parquet_row(row: Row) -> Row:
-    cells: Row = {}
+def _parquet_row(row: InventoryRow) -> InventoryRow:
+    cells: InventoryRow = {}
     beyond = {}
     for column in COLUMNS:
         value = row[column.name]
@@ -122,8 +122,8 @@ def _parquet_row(row: Row) -> Row:
     return cells
 
 
-def _groups(rows: Rows) -> Iterator[list[Row]]:
-    group: list[Row] = []
+def _groups(rows: Rows) -> Iterator[list[InventoryRow]]:
+    group: list[InventoryRow] = []
     for row in rows:
         group.append(row)
         if len(group) == GROUP:

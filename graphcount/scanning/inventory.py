@@ -16,7 +16,7 @@ from typing import Any
 
 from graphcount.errors import NotReadableError
 from graphcount.loading.paths import public_path
-from graphcount.scanning.row import COLUMNS, Row
+from graphcount.scanning.row import COLUMNS, InventoryRow
 from graphcount.scanning.targets import Target
 from graphcount.scanning.work import Done, Task
 
@@ -155,7 +155,7 @@ class Inventory:
         """Forget models that are no longer among the targets, and return how many."""
         return self._db.execute("DELETE FROM models WHERE run <> ?", (self._run,)).rowcount
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[InventoryRow]:
         """Yield finished rows, in order."""
         names = ", ".join(f'"{column.name}"' for column in COLUMNS)
         query = (

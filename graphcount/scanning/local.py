@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from graphcount.errors import UsageError
-from graphcount.scanning.chunks import Chunks, Numbered, Worked, work
+from graphcount.scanning.chunks import Chunks, HasOrdinal, Worked, work
 
 AHEAD = 2
 """Chunks given out for each process: one it does, and one that waits."""
@@ -28,7 +28,7 @@ PRELOAD = (
 """Modules that each process needs: imported once by the server that forks them."""
 
 
-T = TypeVar("T", bound=Numbered)
+T = TypeVar("T", bound=HasOrdinal)
 R = TypeVar("R")
 
 
@@ -111,7 +111,7 @@ def _next(
     return chunk[-1].ordinal - min(tasks[0].ordinal for tasks in out.values()) < window
 
 
-def _ordinal(task: Numbered) -> int:
+def _ordinal(task: HasOrdinal) -> int:
     return task.ordinal
 
 

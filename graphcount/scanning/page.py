@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from graphcount.formats.text import safe
 from graphcount.scanning.numbers import ABSURD, short, size
-from graphcount.scanning.row import ERROR, FAILED, OK, Row
+from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
 from graphcount.units import exact
 
 MOST_ROWS = 20_000
@@ -97,7 +97,7 @@ HEADS = (
 )
 
 
-def write_page(rows: Iterable[Row], file: IO[str], binary: bool) -> None:
+def write_page(rows: Iterable[InventoryRow], file: IO[str], binary: bool) -> None:
     """Write the page."""
     kept = list(islice(iter(rows := iter(rows)), MOST_ROWS))
     more = Counter(row["status"] for row in rows)
@@ -135,7 +135,7 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _cells(row: Row, architectures: Counter[str], binary: bool) -> list[Cell]:
+def _cells(row: InventoryRow, architectures: Counter[str], binary: bool) -> list[Cell]:
     same = architectures[row["architecture"]] if row["architecture"] else 0
     types = " ".join(row["dtypes"] or ())
     findings = f"{row['findings']} {row['severity']}" if row["findings"] else ""

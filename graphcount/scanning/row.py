@@ -21,7 +21,7 @@ MOST_OP_TYPES = 40
 OK, FAILED, ERROR = "ok", "failed", "error"
 """Status of a row: counted; over budget or with a finding; not read."""
 
-Row = dict[str, Any]
+InventoryRow = dict[str, Any]
 """Values by column; a missing column is unknown."""
 
 
@@ -78,7 +78,7 @@ COLUMNS: tuple[Column, ...] = (
 """Every column, in order. Names are the report's where the report has them."""
 
 
-def report_row(report: Report, fail_on: str) -> Row:
+def report_row(report: Report, fail_on: str) -> InventoryRow:
     """Return the row of a model that was read."""
     row = {column.name: column.read(report) for column in COLUMNS if column.read is not None}
     row.update(identify(report)._asdict())
@@ -92,7 +92,7 @@ def report_row(report: Report, fail_on: str) -> Row:
     return row
 
 
-def error_row(error: GraphcountError) -> Row:
+def error_row(error: GraphcountError) -> InventoryRow:
     """Return the row of a model that was not."""
     return {
         "path": error.path or "",
@@ -119,11 +119,11 @@ def _messages(report: Report) -> list[str]:
     return [f"{f.rule} {f.severity}: {f.message}" for f in report.findings[:MOST_FINDINGS]]
 
 
-def plain(row: Row) -> Row:
+def plain(row: InventoryRow) -> InventoryRow:
     """Return a row with all columns, in their order."""
     return {column.name: row.get(column.name) for column in COLUMNS}
 
 
-def dumps(row: Row) -> str:
+def dumps(row: InventoryRow) -> str:
     """Return a row as one line of JSON."""
     return to_json(plain(row), None)

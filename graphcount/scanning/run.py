@@ -10,7 +10,16 @@ from graphcount.errors import NotReadableError
 from graphcount.loading.paths import public_path
 from graphcount.scanning.row import error_row
 from graphcount.scanning.targets import Target
-from graphcount.scanning.work import Analysis, Done, Examine, Lost, Outcome, Task, do, look_at
+from graphcount.scanning.work import (
+    Analysis,
+    Done,
+    Examine,
+    Outcome,
+    ProcessLost,
+    Task,
+    do,
+    look_at,
+)
 
 WINDOW = 64
 """Outcomes for each process that may wait for an earlier one, when they are wanted in order."""
@@ -69,8 +78,8 @@ def _outcome(task: Task, examine: Examine, analysis: Analysis) -> Numbered:
     return Numbered(task.ordinal, look_at(task.path, examine, analysis))
 
 
-def _lost_error(task: Task) -> Lost:
-    return Lost("the process that read it ended, twice", public_path(task.path))
+def _lost_error(task: Task) -> ProcessLost:
+    return ProcessLost("the process that read it ended, twice", public_path(task.path))
 
 
 def _lost_outcome(task: Task) -> Numbered:

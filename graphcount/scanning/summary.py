@@ -13,7 +13,7 @@ from graphcount.formats.view import View
 from graphcount.report.rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
 from graphcount.scanning.numbers import ABSURD, short, size
-from graphcount.scanning.row import ERROR, FAILED, OK, Row
+from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
 from graphcount.units import exact
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Summary(NamedTuple):
     file_nbytes: int
     external_nbytes: int
     incomplete: int
-    largest: tuple[Row, ...]
-    bad: tuple[Row, ...]
+    largest: tuple[InventoryRow, ...]
+    bad: tuple[InventoryRow, ...]
     shared: tuple[SameArchitecture, ...]
     shared_architectures: int
     sharing_models: int
@@ -64,8 +64,8 @@ def summarize(inventory: Inventory) -> Summary:
     status, errors, severities = Counter[str](), Counter[str](), Counter[str]()
     sums = Counter[str]()
     incomplete = 0
-    largest: list[tuple[int, int, Row]] = []
-    bad: list[Row] = []
+    largest: list[tuple[int, int, InventoryRow]] = []
+    bad: list[InventoryRow] = []
     for number, row in enumerate(inventory.rows()):
         status[row["status"]] += 1
         if row["status"] == ERROR:
@@ -187,7 +187,7 @@ def _table(*columns: str, words: int = 1) -> Table:
     return table
 
 
-def _largest(rows: Iterable[Row], view: View) -> Table:
+def _largest(rows: Iterable[InventoryRow], view: View) -> Table:
     table = _table("largest", "parameters", "weights", "MACs")
     for row in rows:
         at_least = ">= " if row["lower_bound"] else ""
@@ -214,7 +214,7 @@ def _groups(shared: Iterable[SameArchitecture], view: View) -> Table:
     return table
 
 
-def _bad(rows: Iterable[Row], status: Counter[str], view: View) -> Table:
+def _bad(rows: Iterable[InventoryRow], status: Counter[str], view: View) -> Table:
     from rich import box
     from rich.table import Table
 

@@ -13,7 +13,7 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.paths import is_remote, public_path
 from graphcount.loading.stamp import external_stamps, sha256, stamp
 from graphcount.report.records import Report
-from graphcount.scanning.row import Row, error_row, report_row
+from graphcount.scanning.row import InventoryRow, error_row, report_row
 from graphcount.scanning.timebox import OutOfTime, timebox
 from graphcount.version import __version__
 
@@ -94,7 +94,7 @@ class Done(NamedTuple):
     """
 
     ordinal: int
-    row: Row | None
+    row: InventoryRow | None
     known: str
 
 
@@ -129,13 +129,13 @@ class Bug(GraphcountError):
     slug = BUG
 
 
-class Lost(GraphcountError):
+class ProcessLost(GraphcountError):
     """The process that looked at the model ended twice."""
 
     slug = "lost"
 
 
-PASSING = frozenset({BUG, Lost.slug, TookTooLong.slug, NotReadableError.slug})
+PASSING = frozenset({BUG, ProcessLost.slug, TookTooLong.slug, NotReadableError.slug})
 """Slugs of errors that are not remembered: the next scan tries again."""
 
 

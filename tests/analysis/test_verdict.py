@@ -10,7 +10,7 @@ import pytest
 import graphcount
 from graphcount.analysis import kinds
 from graphcount.analysis.attribution import Attributed
-from graphcount.analysis.verdict import Context, RuleId, Verdict
+from graphcount.analysis.verdict import KindContext, RuleId, Verdict
 from tests.conftest import FIXTURES, SHARED
 
 
@@ -28,7 +28,7 @@ def test_no_number_depends_on_the_words_of_a_reason(
 
     decide = kinds.decide
 
-    def reworded(tensor: Attributed, context: Context) -> Verdict:
+    def reworded(tensor: Attributed, context: KindContext) -> Verdict:
         return decide(tensor, context)._replace(reason="in other words")
 
     monkeypatch.setattr(kinds, "decide", reworded)

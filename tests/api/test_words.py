@@ -14,7 +14,7 @@ import pytest
 import graphcount
 from graphcount.api.auditing import AuditWords
 from graphcount.api.benchmarking import BenchWords
-from graphcount.api.model import Counting, Sizes
+from graphcount.api.model import Counting, SizeOptions
 from graphcount.cli.main import COMMANDS
 from tests.test_readme import README
 
@@ -51,7 +51,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
     "page": (graphcount.page, (Counting,)),
     "export": (graphcount.export, (Counting,)),
     "explain": (graphcount.explain, (Counting,)),
-    "plan": (graphcount.plan, (Sizes,)),
+    "plan": (graphcount.plan, (SizeOptions,)),
 }
 """The function a command calls, and the records of its options."""
 

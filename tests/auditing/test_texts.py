@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, Place, Texts, Wanted
+from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, StoredString, Texts, Wanted
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS
 from graphcount.loading.strings import walk
@@ -33,7 +33,7 @@ def texts(tmp_path: Path, plain: Plain) -> Callable[..., Texts]:
     return make
 
 
-def words(places: Iterator[Place]) -> list[str]:
+def words(places: Iterator[StoredString]) -> list[str]:
     return [place.text for place in places]
 
 

@@ -21,7 +21,7 @@ from graphcount.benchmarking.messages import FedInput, Job
 from graphcount.cli.main import main
 from graphcount.formats.bench import render, seconds
 from graphcount.formats.view import View
-from graphcount.report.bench import Result, schema, to_dict
+from graphcount.report.bench import BenchResult, schema, to_dict
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra bench)")
 
@@ -50,14 +50,14 @@ QUICK = BenchOptions(threads=1, warmup=1, runs=20)
 
 
 @pytest.fixture(scope="module")
-def control(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def control(tmp_path_factory: pytest.TempPathFactory) -> BenchResult:
     path = tmp_path_factory.mktemp("models") / "control.onnx"
     onnx.save(parser.parse_model(CONTROL), path)
     return graphcount.bench(str(path), QUICK, dims={"N": 2}, trust=True)
 
 
 @pytest.fixture(scope="module", params=["cnn", "transformer_block", "control"])
-def result(request: pytest.FixtureRequest, control: Result) -> Result:
+def result(request: pytest.FixtureRequest, control: BenchResult) -> BenchResult:
     if request.param == "control":
         return control
     path = str(FIXTURES / f"{request.param}.onnx")
@@ -75,7 +75,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
     return call
 
 
-def test_the_json_keeps_its_contract(result: Result) -> None:
+def test_the_json_keeps_its_contract(result: BenchResult) -> None:
     data = json.loads(json.dumps(to_dict(result), allow_nan=False))
     contract = schema()
     jsonschema_rs.meta.validate(contract)
@@ -85,7 +85,7 @@ def test_the_json_keeps_its_contract(result: Result) -> None:
     assert list(data["latency"])[:5] == ["min", "p50", "p90", "p95", "p99"]
 
 
-def test_what_was_asked_for_was_done(result: Result) -> None:
+def test_what_was_asked_for_was_done(result: BenchResult) -> None:
     assert result.runs == 20
     assert result.options.threads == 1
     assert result.provider.active == ("CPUExecutionProvider",)
@@ -96,7 +96,7 @@ def test_what_was_asked_for_was_done(result: Result) -> None:
     assert result.peak_rss_nbytes >= result.base_rss_nbytes > 10**6
 
 
-def test_every_profiled_operator_stands_for_nodes_of_the_file(result: Result) -> None:
+def test_every_profiled_operator_stands_for_nodes_of_the_file(result: BenchResult) -> None:
     known = {row.id for row in graphcount.count(result.path, dims=result.dims).nodes}
     assert result.nodes
     for node in result.nodes:
@@ -106,7 +106,7 @@ def test_every_profiled_operator_stands_for_nodes_of_the_file(result: Result) ->
         assert (len(node.sources) == 1) if node.attribution == "node" else True
 
 
-def test_times_of_operators_are_within_the_run_and_shares_are_whole(result: Result) -> None:
+def test_times_of_operators_are_within_the_run_and_shares_are_whole(result: BenchResult) -> None:
     profile = result.profile
     assert profile is not None
     assert sum(node.time_s for node in result.nodes) == pytest.approx(profile.operators_s)
@@ -116,13 +116,13 @@ def test_times_of_operators_are_within_the_run_and_shares_are_whole(result: Resu
     assert sum(node.share for node in result.nodes) == pytest.approx(1)
 
 
-def test_costs_of_operators_sum_to_those_of_the_model(result: Result) -> None:
+def test_costs_of_operators_sum_to_those_of_the_model(result: BenchResult) -> None:
     totals = graphcount.count(result.path, dims=result.dims).totals
     assert sum(node.macs or 0 for node in result.nodes) == totals.macs
     assert sum(node.parameters for node in result.nodes) == totals.parameters
 
 
-def test_rates_follow_from_times(result: Result) -> None:
+def test_rates_follow_from_times(result: BenchResult) -> None:
     assert result.profile is not None
     ceiling = result.profile.ceiling
     assert ceiling is not None
@@ -134,7 +134,7 @@ def test_rates_follow_from_times(result: Result) -> None:
             assert node.roofline == pytest.approx(node.flops_per_s / roof)
 
 
-def test_a_loop_counts_its_calls(control: Result) -> None:
+def test_a_loop_counts_its_calls(control: BenchResult) -> None:
     rows = {node.sources: node for node in control.nodes}
     assert rows["Loop#5/body/Sin#1",].calls == 3
     assert rows["If#2/then_branch/Tanh#1",].calls == 1
@@ -221,7 +221,7 @@ def test_the_measurement_in_the_report(run: Run) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_screen(result: Result, width: int) -> None:
+def test_the_screen(result: BenchResult, width: int) -> None:
     text = render("table", [result], View(width=width))
     lines = text.splitlines()
     assert all(len(line) <= width for line in lines)
@@ -243,7 +243,7 @@ HEADS = {
 
 @pytest.mark.parametrize("name", ["table", "csv", "json"])
 @pytest.mark.parametrize("view", [View(width=100), View(width=100, by="node")])
-def test_a_name_cannot_write_on_the_screen(result: Result, name: str, view: View) -> None:
+def test_a_name_cannot_write_on_the_screen(result: BenchResult, name: str, view: View) -> None:
     evil = "=1+1\x1b[31m\u202e"
     node = result.nodes[0]._replace(sources=(evil,), name=evil, op_type=evil)
     changed = result._replace(

@@ -40,7 +40,7 @@ def test_a_holder_loses_the_time_of_what_runs_inside() -> None:
     ]
     (run,) = trace.runs(events)
     outer, inner = ("outer", "Loop", 5), ("inner", "If", 0)
-    own: dict[tuple[trace.Step, ...], int] = {}
+    own: dict[tuple[trace.OrtNode, ...], int] = {}
     for item in run.executions:
         own[item.path] = own.get(item.path, 0) + item.micros
     assert own == {

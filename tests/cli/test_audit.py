@@ -11,7 +11,6 @@ import pytest
 
 from graphcount import api
 from graphcount.cli.main import main
-from graphcount.cli.output import Progress
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -128,25 +127,6 @@ def test_standard_input_is_audited_whole(
         code, out, _ = run("audit", "-")
     assert code == 0
     assert "did not run" not in out
-
-
-def test_progress_is_silent_without_a_terminal_and_cleans_up(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    progress = Progress(quiet=False)
-    progress("reading tensors: 10 %")
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    Progress(quiet=True)("x")
-    assert capsys.readouterr().err == ""
-    progress = Progress(quiet=False)
-    progress("reading a\x1b[2Jb: 10 %")
-    progress("EXT")
-    progress.clear()
-    shown = capsys.readouterr().err
-    assert "\x1b" not in shown
-    assert shown.endswith("\r")
-    assert shown.count("\r") == 4
 
 
 @pytest.mark.parametrize("name", ["EXT002", "ext002"])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import click
 import pytest
 
@@ -14,29 +11,6 @@ from graphcount.cli.main import main
 from graphcount.errors import UsageError
 
 NOTHING = (click.Context(bench.command), click.Option(["--dim"]))
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_is_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    show = bench._progress(quiet=False)
-    show("session")
-    show("")
-    assert screen.getvalue() == "\r\x1b[Ksession\r\x1b[K"
-    bench._progress(quiet=True)("session")
-    assert screen.getvalue().count("session") == 1
-
-
-def test_progress_is_silent_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", pipe)
-    bench._progress(quiet=False)("session")
-    assert pipe.getvalue() == ""
 
 
 def test_sizes_of_dimensions() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphcount.config.positions import Path, positions
+from graphcount.config.positions import KeyPath, positions
 
 TEXT = '''\
 # a comment with [brackets] = and "quotes
@@ -57,11 +57,11 @@ o = \'\'\'it's ''fine\'\'\' # 22
         (("rows", 1, "more", 0, "o"), 22),
     ],
 )
-def test_every_key_has_its_line(path: Path, line: int) -> None:
+def test_every_key_has_its_line(path: KeyPath, line: int) -> None:
     assert positions(TEXT)[path] == line
 
 
-def paths(value: Any, path: Path = ()) -> list[Path]:
+def paths(value: Any, path: KeyPath = ()) -> list[KeyPath]:
     """Every path in parsed TOML."""
     found = [path]
     items = value.items() if isinstance(value, dict) else enumerate(value)

@@ -16,8 +16,9 @@ from onnx import helper
 import graphcount
 from graphcount.formats.diff import FORMATS, render
 from graphcount.formats.diff.lines import chosen, headline, percent_of
-from graphcount.formats.diff.view import BY, DiffView
+from graphcount.formats.diff.view import DiffView
 from graphcount.report.diff import Diff, diff_schema
+from graphcount.report.rollup import BY
 
 HOSTILE = (
     "=HYPERLINK(1)|a|\n\x1b[31mred\x1b[0m [bold]x[/bold] <b>&amp; `code` ]]> \u202egnp.exe @me $x$"

@@ -21,9 +21,9 @@ from graphcount.analysis.wiring import attribute_texts, tensor_text, wires
 from graphcount.domains import canonical
 from graphcount.dtypes import dtype_name
 from graphcount.graph import ModelGraph, OperatorNode, is_constant
-from graphcount.loading.model import ModelProto, Numbers, ValueInfo
+from graphcount.loading.model import AttributeValues, ModelProto, ValueInfo
 
-Values = Callable[[str], tuple[str, str]]
+DigestsOf = Callable[[str], tuple[str, str]]
 """Digests of the numbers that a graph node holds: of those that steer, and of all."""
 
 
@@ -31,7 +31,7 @@ class Trace:
     """The text of one graph."""
 
     def __init__(
-        self, proto: ModelProto, graph: ModelGraph, stored: frozenset[int], values: Values
+        self, proto: ModelProto, graph: ModelGraph, stored: frozenset[int], values: DigestsOf
     ) -> None:
         self.proto = proto
         self.graph = graph
@@ -150,7 +150,7 @@ class Trace:
         return str(number) if number is not None else digests.get(node, "cycle")
 
 
-def _kind(numbers: Numbers | None) -> str:
+def _kind(numbers: AttributeValues | None) -> str:
     """Type of an attribute's value: the text "1" is not the number 1."""
     return "" if numbers is None else f":{numbers.kind}{'s' if numbers.is_list else ''}"
 

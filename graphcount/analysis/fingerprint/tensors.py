@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from graphcount.analysis.stored import Stored
 from graphcount.loading.external import ExternalData
-from graphcount.loading.model import Numbers, Tensor
+from graphcount.loading.model import AttributeValues, Tensor
 from graphcount.loading.tensor_data import TensorReader, UnreadError
 
 
@@ -39,7 +39,7 @@ def _parts(stored: Stored, reader: TensorReader) -> Iterator[bytes]:
         raise UnreadError.of("absent", "the file declares it and does not hold it")
 
 
-def _listed(numbers: Numbers) -> bytes:
+def _listed(numbers: AttributeValues) -> bytes:
     """Numbers of an attribute, as the tensor that a Constant makes of them."""
     if numbers.kind == "string":
         return b"".join(map(_framed, _texts(numbers)))
@@ -47,7 +47,7 @@ def _listed(numbers: Numbers) -> bytes:
     return struct.pack(f"<{len(numbers.values)}{code}", *numbers.values)
 
 
-def _texts(numbers: Numbers) -> Iterator[bytes]:
+def _texts(numbers: AttributeValues) -> Iterator[bytes]:
     for value in numbers.values:
         yield value if isinstance(value, bytes) else str(value).encode()
 

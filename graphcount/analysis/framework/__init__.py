@@ -48,9 +48,9 @@ class FrameworkCount(NamedTuple):
     evidence: tuple[str, ...]
 
 
-Source = Callable[[Evidence], Iterable[Adjustment]]
+AdjustmentSource = Callable[[Evidence], Iterable[Adjustment]]
 
-SOURCES: tuple[Source, ...] = (
+SOURCES: tuple[AdjustmentSource, ...] = (
     unstored.graph_inputs,
     folding.by_rewriter,
     folding.by_optimisers,

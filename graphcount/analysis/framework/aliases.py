@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from graphcount.analysis.attribution import Use, uses_behind
+from graphcount.analysis.attribution import TensorUse, uses_behind
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import (
     CALL_SUFFIX,
@@ -109,7 +109,7 @@ def _lost_tensors(evidence: Evidence) -> list[Lost]:
     return lost
 
 
-def _verdict(name: str, row: Row, uses: tuple[Use, ...], evidence: Evidence) -> Verdict:
+def _verdict(name: str, row: Row, uses: tuple[TensorUse, ...], evidence: Evidence) -> Verdict:
     """Kind of one of several equal tensors, by its own name and uses."""
     tensor = row.tensor._replace(stored=row.stored._replace(name=name), uses=uses, live=True)
     return classify([tensor], evidence.graph, evidence.values)[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from graphcount.analysis.attribution import Use
+from graphcount.analysis.attribution import TensorUse
 from graphcount.analysis.counts import Row
 from graphcount.analysis.signature import Signature, read_signature
 from graphcount.analysis.values import Values
@@ -61,9 +61,9 @@ class Evidence:
         return tuple(row for row in self.rows if row.verdict.kind == "parameter")
 
     @cached_property
-    def by_node(self) -> dict[str, list[tuple[Row, Use]]]:
+    def by_node(self) -> dict[str, list[tuple[Row, TensorUse]]]:
         """Stored tensors by the node that uses them."""
-        found: dict[str, list[tuple[Row, Use]]] = defaultdict(list)
+        found: dict[str, list[tuple[Row, TensorUse]]] = defaultdict(list)
         for row in self.rows:
             for use in row.tensor.uses:
                 found[use.node].append((row, use))

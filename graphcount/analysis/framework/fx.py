@@ -15,14 +15,14 @@ ARGS = "](args = ("
 OPENING, CLOSING = "([{", ")]}"
 
 
-class Call(NamedTuple):
+class FxCall(NamedTuple):
     """One call: `aten.linear` and its positional arguments as text, outermost brackets removed."""
 
     target: str
     args: tuple[str, ...]
 
 
-def parse(text: str) -> Call | None:
+def parse(text: str) -> FxCall | None:
     """Parse the text of an fx node; None for anything that is no call of an operator."""
     if len(text) > MAX_CHARACTERS:
         return None
@@ -31,7 +31,7 @@ def parse(text: str) -> Call | None:
     if not found or not opened:
         return None
     parts = name.split(".")
-    return Call(".".join(parts[:2]), _split(rest))
+    return FxCall(".".join(parts[:2]), _split(rest))
 
 
 def _split(text: str) -> tuple[str, ...]:

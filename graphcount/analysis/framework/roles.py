@@ -11,7 +11,7 @@ from graphcount.analysis.framework import fx
 from graphcount.analysis.framework.evidence import Evidence
 from graphcount.analysis.framework.sizes import Called
 
-Sizer = Callable[[fx.Call, tuple[str, ...], Evidence], dict[str, int]]
+Sizer = Callable[[fx.FxCall, tuple[str, ...], Evidence], dict[str, int]]
 """From a call and the ids of its ONNX nodes to placeholder → elements."""
 
 
@@ -27,7 +27,7 @@ def _weight(nodes: tuple[str, ...], evidence: Evidence) -> tuple[int, int | None
 def _product(weight: int, bias: int) -> Sizer:
     """Of linear, conv and addmm: the weight's elements, and the output channels for the bias."""
 
-    def size(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
+    def size(call: fx.FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         found = _weight(nodes, evidence)
         sizes: dict[str, int] = {}
         if found is None:
@@ -41,7 +41,7 @@ def _product(weight: int, bias: int) -> Sizer:
     return size
 
 
-def _layer_norm(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
+def _layer_norm(call: fx.FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
     """Of layer_norm(x, [shape], weight, bias): the shape is written out."""
     sizes: dict[str, int] = {}
     elements = fx.sizes(call.args[1]) if len(call.args) > 1 else None
@@ -55,7 +55,7 @@ def _layer_norm(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> di
 def _channel_norm(weight: int, bias: int) -> Sizer:
     """Of batch_norm, group_norm, instance_norm: a number for each channel."""
 
-    def size(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
+    def size(call: fx.FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         sizes: dict[str, int] = {}
         for node in nodes:
             channels = _norm_channels(node, evidence)
@@ -80,7 +80,7 @@ def _norm_channels(node: str, evidence: Evidence) -> int | None:
 def _one(position: int, *roles: str) -> Sizer:
     """One parameter, the one stored tensor in one of these roles."""
 
-    def size(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
+    def size(call: fx.FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         sizes: dict[str, int] = {}
         for node in nodes:
             row = evidence.stored(node, *roles)
@@ -92,7 +92,7 @@ def _one(position: int, *roles: str) -> Sizer:
     return size
 
 
-def _recurrent(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
+def _recurrent(call: fx.FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
     """Of lstm, gru, rnn: weight_ih, weight_hh(, bias_ih, bias_hh) a direction and layer."""
     names = fx.names(call.args[2]) if len(call.args) > 2 else ()
     sizes: list[int] = []
@@ -113,7 +113,7 @@ def _recurrent(call: fx.Call, nodes: tuple[str, ...], evidence: Evidence) -> dic
     return dict(zip(names, sizes, strict=True)) if len(sizes) == len(names) else {}
 
 
-def _put(sizes: dict[str, int], call: fx.Call, position: int, elements: int) -> None:
+def _put(sizes: dict[str, int], call: fx.FxCall, position: int, elements: int) -> None:
     if 0 <= position < len(call.args):
         argument = call.args[position]
         if argument.startswith("%p_"):

@@ -49,7 +49,7 @@ class Sizes:
 class Called:
     """A torch call, the ids of the ONNX nodes made of it, and the module it stands in."""
 
-    call: fx.Call
+    call: fx.FxCall
     nodes: tuple[str, ...]
     scope: str
     owner: str

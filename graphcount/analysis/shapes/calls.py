@@ -21,7 +21,7 @@ from graphcount.symbolic import Dim, Expr
 COMPARED = 64
 """Longer lists of numbers are told apart by identity, so that comparing them costs nothing."""
 
-Key: TypeAlias = "tuple[Hashable, ...]"
+CallKey: TypeAlias = "tuple[Hashable, ...]"
 
 
 class Calls:
@@ -32,7 +32,7 @@ class Calls:
         self.opsets: dict[str, int] = {}
         for name, version in state.declared.proto.opset_imports:
             self.opsets.setdefault(canonical(name), version)
-        self._shared: dict[Key, Facts] = {}
+        self._shared: dict[CallKey, Facts] = {}
         self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}
         self._called: dict[str, Call] = {}
         self._dims: dict[int, tuple[Numbers, tuple[Dim, ...] | None]] = {}
@@ -88,9 +88,9 @@ class Calls:
     ) -> Facts:
         """The record of these facts: an old one where there is one."""
         attributes = _attributes(node)
-        key: Key | None = None
+        key: CallKey | None = None
         if attributes is not None:
-            told: Key | None = None
+            told: CallKey | None = None
             if numbers.count(None) < len(numbers):
                 told = tuple([id(row) if row and len(row) > COMPARED else row for row in numbers])
             missing = "" in node.inputs and tuple([bool(name) for name in node.inputs])
@@ -119,11 +119,11 @@ class Calls:
         return found[1]
 
 
-def _attributes(node: Node) -> Key | None:
+def _attributes(node: Node) -> CallKey | None:
     """What tells a node's attributes from others'; None when they hold tensors or graphs."""
     if not node.attributes:
         return ()
-    found: list[Key] = []
+    found: list[CallKey] = []
     for attribute in node.attributes:
         if attribute.tensors or attribute.sparse_tensors or attribute.graphs:
             return None

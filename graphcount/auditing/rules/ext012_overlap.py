@@ -31,15 +31,15 @@ RULE = Rule("EXT012", "external-data-overlap", "medium")
 Used: TypeAlias = "tuple[int, int, External]"
 """Bytes begin..end of a file, and the tensor they belong to."""
 
-Pair: TypeAlias = "tuple[Used, Used]"
+UsedPair: TypeAlias = "tuple[Used, Used]"
 
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield at most two findings a file: ranges that overlap, ranges that are the same."""
     for tensors in context.external_files.values():
         sound = [(*external.range, external) for external in tensors if not external.data.problems]
-        partly: list[Pair] = []
-        same: list[Pair] = []
+        partly: list[UsedPair] = []
+        same: list[UsedPair] = []
         widest: Used | None = None
         for used in sorted(sound, key=lambda used: used[:2]):
             begin, end, _ = used
@@ -57,7 +57,7 @@ def check(context: Context) -> Iterable[Finding]:
 
 def _finding(
     context: Context,
-    pairs: Sequence[Pair],
+    pairs: Sequence[UsedPair],
     what: str,
     severity: Severity | None,
 ) -> Finding:

@@ -33,7 +33,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.magic import identify, likely
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import SCANNED_NBYTES, Place
+from graphcount.auditing.texts import SCANNED_NBYTES, StoredString
 from graphcount.loading.model import Attribute
 from graphcount.loading.source import BytesSource
 from graphcount.loading.tensor_data import Part
@@ -68,8 +68,8 @@ def check(context: Context) -> Iterable[Finding]:
 
 
 def _strings(context: Context) -> Iterator[Finding]:
-    whole: dict[str, list[Place]] = {}
-    encoded: dict[str, list[Place]] = {}
+    whole: dict[str, list[StoredString]] = {}
+    encoded: dict[str, list[StoredString]] = {}
     every = "name", "doc", "value", "data"
     for place in context.texts.distinct(*every, that=lambda raw: len(raw) >= 64 or likely(raw)):
         kind = identify(BytesSource(place.raw, "")) if likely(place.raw) else None

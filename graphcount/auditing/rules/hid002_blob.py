@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, Place, Texts
+from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, StoredString, Texts
 from graphcount.loading.messages import MESSAGES
 from graphcount.report.rows import Finding
 
@@ -73,7 +73,7 @@ def check(context: Context) -> Iterable[Finding]:
         )
 
 
-def _blobs(texts: Texts) -> Iterator[tuple[Place, bytes]]:
+def _blobs(texts: Texts) -> Iterator[tuple[StoredString, bytes]]:
     """Return the strings with a run that is no filler, each with its first one."""
     left = SEARCHED_NBYTES
     for place in texts.distinct("name", "doc", "value", that=lambda raw: len(raw) > 1024):

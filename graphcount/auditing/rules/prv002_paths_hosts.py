@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import Place, Wanted
+from graphcount.auditing.texts import StoredString, Wanted
 from graphcount.report.rows import Finding
 
 RULE = Rule("PRV002", "personal-paths", "low")
@@ -60,7 +60,7 @@ PATTERNS = (
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield one finding for each kind of thing."""
-    by_kind: dict[str, list[tuple[Place, bytes]]] = {}
+    by_kind: dict[str, list[tuple[StoredString, bytes]]] = {}
     for what, pattern, needs in PATTERNS:
         wanted = Wanted(re.compile(pattern), needs)
         hits = context.texts.matching(wanted, "name", "doc", "value")

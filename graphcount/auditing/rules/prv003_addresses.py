@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.texts import SCANNED_NBYTES, Place, Wanted
+from graphcount.auditing.texts import SCANNED_NBYTES, StoredString, Wanted
 from graphcount.credentials import mask, may_hold
 from graphcount.report.rows import Finding
 
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterable[Finding]:
             )
 
 
-def _hits(context: Context, wanted: Wanted) -> Iterator[tuple[Place, bytes]]:
+def _hits(context: Context, wanted: Wanted) -> Iterator[tuple[StoredString, bytes]]:
     """Yield what stands where credentials are masked: `user:password@host` is no e-mail address."""
     for place, first in context.texts.matching(wanted, "name", "doc", "value"):
         text = place.raw[:SCANNED_NBYTES].decode("utf-8", "surrogateescape")

@@ -52,7 +52,7 @@ class Trigger(NamedTuple):
     compared: tuple[float, ...]
 
 
-class Evidence:
+class TriggerEvidence:
     """Reads stored numbers around predicates and their alternatives."""
 
     def __init__(self, context: Context, flow: Flow) -> None:
@@ -166,7 +166,7 @@ def _is_counting(numbers: Sequence[float]) -> bool:
     return step != 0 and all(b - a == step for a, b in pairwise(numbers))
 
 
-def answers_to_much(evidence: Evidence, select: Select, trigger: Trigger) -> bool:
+def answers_to_much(evidence: TriggerEvidence, select: Select, trigger: Trigger) -> bool:
     """Return whether the other side of a choice clearly goes on when the input has much."""
     if select.when is None or len(trigger.atoms) != 1:
         return False
@@ -183,7 +183,7 @@ def answers_to_much(evidence: Evidence, select: Select, trigger: Trigger) -> boo
     return (truth == first_varies) != ("falls" in traits)
 
 
-def _at_atom(evidence: Evidence, predicate: str, atom: str, truth: bool) -> bool | None:
+def _at_atom(evidence: TriggerEvidence, predicate: str, atom: str, truth: bool) -> bool | None:
     """Return the comparison's answer where the predicate's is `truth`; None where ways meet."""
     flow = evidence.flow
     node = predicate

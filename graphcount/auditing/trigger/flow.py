@@ -34,7 +34,7 @@ LIGHT_SHARE = 0.01
 """Layers with less of all weights are too small to be a trunk; a trigger may have such layers."""
 
 
-class Budget:
+class WorkBudget:
     """Counts work, in nodes visited and not in seconds, and ends it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Flow:
     """
 
     def __init__(self, context: Context) -> None:
-        self.budget = Budget()
+        self.budget = WorkBudget()
         self.graph = graph = context.graph
         self.nodes = graph.nodes
         self.order = graph.order

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.trigger.cut import PostDominators
-from graphcount.auditing.trigger.evidence import Evidence, Trigger, answers_to_much
+from graphcount.auditing.trigger.evidence import Trigger, TriggerEvidence, answers_to_much
 from graphcount.auditing.trigger.flow import Flow
 from graphcount.auditing.trigger.predicates import find_predicates
 from graphcount.auditing.trigger.selects import ADDING, MULTIPLYING, Select, find_selects
@@ -84,7 +84,7 @@ class _Judge:
         self.context = context
         self.flow = flow
         self.atoms = atoms
-        self.evidence = Evidence(context, flow)
+        self.evidence = TriggerEvidence(context, flow)
         self._triggers: dict[str, Trigger] = {}
 
     def branches(self, selects: list[Select]) -> list[Branch]:

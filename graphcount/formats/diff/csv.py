@@ -14,7 +14,7 @@ from graphcount.formats.diff.lines import group_rows, key_of
 from graphcount.formats.diff.view import DiffView
 from graphcount.report.diff import Amounts, Diff, NodeSide, TensorSide
 
-Cell = str | int | None
+CsvCell = str | int | None
 
 TENSOR_COLUMNS = ("name", "dtype", "shape", "elements", "nbytes", "kind", "role", "owner", "module")
 NODE_COLUMNS = ("id", "op_type", "domain", "module", "parameters", "nbytes", "macs")
@@ -31,7 +31,7 @@ def render(diff: Diff, view: DiffView) -> str:
     return out.getvalue()
 
 
-def _tensors(diff: Diff, view: DiffView) -> Iterator[tuple[Cell, ...]]:
+def _tensors(diff: Diff, view: DiffView) -> Iterator[tuple[CsvCell, ...]]:
     columns = [f"{side}_{name}" for name in TENSOR_COLUMNS for side in SIDES]
     yield "status", "changes", *columns, "delta_elements", "delta_nbytes", "matched_by"
     for row in sorted(diff.tensors, key=lambda row: -key_of(row, view.sort)):
@@ -42,7 +42,7 @@ def _tensors(diff: Diff, view: DiffView) -> Iterator[tuple[Cell, ...]]:
         yield row.status, changes, *pairs, *delta, row.matched_by or ""
 
 
-def _tensor(side: TensorSide | None) -> tuple[Cell, ...]:
+def _tensor(side: TensorSide | None) -> tuple[CsvCell, ...]:
     if side is None:
         return ("",) * len(TENSOR_COLUMNS)
     shape = "x".join(map(str, side.shape))
@@ -51,7 +51,7 @@ def _tensor(side: TensorSide | None) -> tuple[Cell, ...]:
     return cell(side.name), cell(side.dtype), shape, *size, side.kind, cell(side.role), *names
 
 
-def _nodes(diff: Diff, view: DiffView) -> Iterator[tuple[Cell, ...]]:
+def _nodes(diff: Diff, view: DiffView) -> Iterator[tuple[CsvCell, ...]]:
     columns = [f"{side}_{name}" for name in NODE_COLUMNS for side in SIDES]
     yield "status", "changes", *columns, "delta_parameters", "delta_nbytes", "attributes"
     for row in sorted(diff.nodes, key=lambda row: -key_of(row, view.sort)):
@@ -62,14 +62,14 @@ def _nodes(diff: Diff, view: DiffView) -> Iterator[tuple[Cell, ...]]:
         yield row.status, " ".join(row.changes), *pairs, *delta, cell(attributes)
 
 
-def _node(side: NodeSide | None) -> tuple[Cell, ...]:
+def _node(side: NodeSide | None) -> tuple[CsvCell, ...]:
     if side is None:
         return ("",) * len(NODE_COLUMNS)
     names = (side.id, side.op_type, side.domain, side.module)
     return *map(cell, names), side.parameters, side.nbytes, side.macs
 
 
-def _groups(diff: Diff, view: DiffView) -> Iterator[tuple[Cell, ...]]:
+def _groups(diff: Diff, view: DiffView) -> Iterator[tuple[CsvCell, ...]]:
     assert view.by is not None
     columns = [f"{side}_{name}" for name in Amounts._fields for side in (*SIDES, "delta")]
     yield "old_name", "new_name", *columns

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from graphcount.domains import operator_name
-from graphcount.formats.diff.view import By, DiffView
+from graphcount.formats.diff.view import DiffView
 from graphcount.formats.sentences import quantity
 from graphcount.report.diff import (
     RELATIONS,
@@ -22,6 +22,7 @@ from graphcount.report.diff import (
     TensorSide,
     TotalRow,
 )
+from graphcount.report.rollup import By
 from graphcount.report.rows import Dim
 from graphcount.units import exact, nbytes
 

@@ -30,10 +30,11 @@ from graphcount.formats.diff.lines import (
     top_of,
     what,
 )
-from graphcount.formats.diff.view import By, DiffView
+from graphcount.formats.diff.view import DiffView
 from graphcount.formats.screen import DEFAULT_WIDTH, to_text
 from graphcount.formats.text import one_line, safe
 from graphcount.report.diff import Diff, GroupRow, NodeChange, TensorChange
+from graphcount.report.rollup import By
 from graphcount.units import exact, nbytes
 
 DIM, STRONG, WARN = "dim", "bold", "yellow"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
-BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
+from graphcount.report.rollup import By
 
-Sort = Literal["nbytes", "parameters", "macs"]
-SORT: tuple[Sort, ...] = ("nbytes", "parameters", "macs")
+DiffSort = Literal["nbytes", "parameters", "macs"]
+SORT: tuple[DiffSort, ...] = ("nbytes", "parameters", "macs")
 
 
 class DiffView(NamedTuple):
@@ -25,7 +24,7 @@ class DiffView(NamedTuple):
 
     by: By | None = None
     top: int | None = None
-    sort: Sort = "nbytes"
+    sort: DiffSort = "nbytes"
     binary: bool = False
     color: bool = False
     width: int | None = None

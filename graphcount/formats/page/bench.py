@@ -6,8 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from graphcount.errors import DamagedError
-
-SCHEMA = "graphcount.bench/1"
+from graphcount.report.bench import BENCH_SCHEMA
 
 
 def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
@@ -22,8 +21,8 @@ def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
     """
     timed = False
     for result in data if isinstance(data, list) else [data]:
-        if not isinstance(result, Mapping) or result.get("schema") != SCHEMA:
-            raise DamagedError(f"not a {SCHEMA}")
+        if not isinstance(result, Mapping) or result.get("schema") != BENCH_SCHEMA:
+            raise DamagedError(f"not a {BENCH_SCHEMA}")
         rows = [row for row in map(_row, result.get("nodes") or ()) if row]
         if rows and (nodes is None or any(id in nodes for row in rows for id in row["ids"])):
             return {"nodes": rows, "note": _note(result)}

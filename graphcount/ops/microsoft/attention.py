@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from graphcount.ops.attention import ROTARY, attention_cost
 from graphcount.ops.call import Call, Shapes, size
-from graphcount.ops.formulas import OUTPUT, Rule, attribute, input_shape, output_shape, outputs
+from graphcount.ops.formulas import OUTPUT, CostRule, attribute, input_shape, output_shape, outputs
 from graphcount.ops.inference import of_input, same
 from graphcount.ops.microsoft.projections import (
     costed,
@@ -148,7 +148,7 @@ TABLE = family(
         ),
         "GemmaRotaryEmbedding": Operator(
             rest="rotary table",
-            cost=Rule(
+            cost=CostRule(
                 "a rotation turns each element of queries and keys", elementwise=_both_outputs
             ),
         ),
@@ -160,7 +160,7 @@ TABLE = family(
         "GatedRelativePositionBias": Operator(
             roles=("operand", "bias", "operand", "weight", "bias", "weight", "mask"),
             shape=gated_relative_position_bias,
-            cost=Rule("tokens x heads x head size x gate width", _gate, outputs, _gate_bias),
+            cost=CostRule("tokens x heads x head size x gate width", _gate, outputs, _gate_bias),
         ),
     },
 )

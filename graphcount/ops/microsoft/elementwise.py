@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.formulas import UNARY, Rule, alike, multiple, outputs, total, when
+from graphcount.ops.formulas import UNARY, CostRule, alike, multiple, outputs, total, when
 from graphcount.ops.inference import BOOL, UINT32, always, broadcasting, over, replace, same
 from graphcount.ops.operator import Operator, each, family
 from graphcount.symbolic import Dim
@@ -25,7 +25,7 @@ TABLE = family(
         "BiasGelu": Operator(
             roles=("operand", "bias"),
             shape=same(0),
-            cost=Rule(
+            cost=CostRule(
                 "the bias, then the function: two for each element", elementwise=multiple(2, alike)
             ),
             form_of="Gelu",
@@ -33,7 +33,7 @@ TABLE = family(
         "BiasSplitGelu": Operator(
             roles=("operand", "bias"),
             shape=bias_split_gelu,
-            cost=Rule(
+            cost=CostRule(
                 "bias on both halves, Gelu on one, their product: four for each output element",
                 elementwise=_gated_halves,
             ),
@@ -41,19 +41,21 @@ TABLE = family(
         "FastGelu": Operator(
             roles=("operand", "bias"),
             shape=same(0),
-            cost=Rule("Gelu, after the bias if any", elementwise=total(alike, when(1, alike))),
+            cost=CostRule("Gelu, after the bias if any", elementwise=total(alike, when(1, alike))),
             form_of="Gelu",
         ),
         "BiasAdd": Operator(
             roles=("operand", "bias", "operand"),
             shape=same(0),
-            cost=Rule("bias and residual: two for each element", elementwise=multiple(2, alike)),
+            cost=CostRule(
+                "bias and residual: two for each element", elementwise=multiple(2, alike)
+            ),
         ),
         "BiasDropout": Operator(
             roles=("operand", "bias", "operand", "scalar", "scalar"),
             shape=same(0, 0),
             dtypes=always(0, BOOL),
-            cost=Rule(
+            cost=CostRule(
                 "the bias and the residual if any; dropout does nothing at inference",
                 elementwise=total(alike, when(2, alike)),
             ),
@@ -61,7 +63,7 @@ TABLE = family(
         "BiasSoftmax": Operator(
             roles=("operand", "mask"),
             shape=same(0),
-            cost=Rule(
+            cost=CostRule(
                 "the bias, then the function: two for each element", elementwise=multiple(2, alike)
             ),
         ),

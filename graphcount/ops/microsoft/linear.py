@@ -10,7 +10,7 @@ from __future__ import annotations
 from graphcount.loading.model import Node
 from graphcount.ops.call import MAX_RANK, Call, Dims, Shape, Shapes, complete, integers_of, size
 from graphcount.ops.formulas import (
-    Rule,
+    CostRule,
     UnknownDimError,
     attribute,
     checked,
@@ -247,7 +247,7 @@ TABLE = family(
         "Inverse": Operator(
             rest="operand",
             shape=same(0),
-            cost=Rule(
+            cost=CostRule(
                 "elimination updates about n·n·n elements",
                 elementwise=lambda call: size(input_shape(call, 0)) * dimension(call, 0, -1),
             ),

@@ -6,7 +6,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape, Shapes
-from graphcount.ops.formulas import Rule, attribute, multiple, outputs, total, when
+from graphcount.ops.formulas import CostRule, attribute, multiple, outputs, total, when
 from graphcount.ops.inference import FLOAT, INT32, always, of_input, replace, same
 from graphcount.ops.norm import layer_norm, norm_cost
 from graphcount.ops.operator import Operator, Role, family
@@ -17,15 +17,15 @@ def _swish(call: Call) -> Dim:
     return outputs(call) if attribute(call, "activation", 0) else 0
 
 
-def _group(scale: int, shift: int, skips: tuple[int, ...] = ()) -> Rule:
+def _group(scale: int, shift: int, skips: tuple[int, ...] = ()) -> CostRule:
     rule = norm_cost(scale, shift, skips)
-    return Rule(
+    return CostRule(
         "normalisation, the sums before it and the Swish behind it: one for each element",
         elementwise=total(rule.elementwise, _swish),
     )
 
 
-EMBED = Rule(
+EMBED = CostRule(
     "looked-up rows are added (word + position + segment) and normalised",
     elementwise=total(multiple(2, outputs), when(1, outputs)),
 )

@@ -11,7 +11,7 @@ from graphcount.ops.formulas import (
     FREE,
     OUTPUT,
     READ,
-    Rule,
+    CostRule,
     UnknownDimError,
     attribute,
     dimension,
@@ -32,7 +32,7 @@ from graphcount.symbolic import Dim, floordiv, maximum
 # ------------------------------------------------------------------------ mixture of experts
 
 
-def _experts(weights: tuple[int, ...], biases: tuple[int, ...], is_packed: bool) -> Rule:
+def _experts(weights: tuple[int, ...], biases: tuple[int, ...], is_packed: bool) -> CostRule:
     """A token goes through k experts, each of them two or three matrices [experts, …]."""
 
     def matrix(call: Call, index: int) -> Dim:
@@ -67,7 +67,7 @@ def _experts(weights: tuple[int, ...], biases: tuple[int, ...], is_packed: bool)
             f" = {number(macs(call))} MACs; all experts are stored"
         )
 
-    return Rule("tokens x k experts x weights of one expert", macs, work, added, text)
+    return CostRule("tokens x k experts x weights of one expert", macs, work, added, text)
 
 
 def _in_a_byte(call: Call) -> int:
@@ -200,7 +200,7 @@ TABLE = merge(
                 ),
                 "WordConvEmbedding": Operator(
                     roles=("index", "weight", "bias", "embedding"),
-                    cost=Rule(
+                    cost=CostRule(
                         "windows of letters x weights of all filters",
                         _word_convolution,
                         _word_filters,
@@ -221,7 +221,7 @@ TABLE = merge(
                 ),
                 "AttnLSTM": Operator(
                     roles=(*_LSTM, *_ATTENTION),
-                    cost=Rule(
+                    cost=CostRule(
                         "LSTM gates and attention: every weight once a step, plus memory length x"
                         " (score weights + memory depth) a step, plus the memory's own projection",
                         _attending,

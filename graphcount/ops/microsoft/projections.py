@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from graphcount.ops.attention import Find, Sizes
+from graphcount.ops.attention import AttentionSizes, FindSizes
 from graphcount.ops.call import Call, Shape, ShapeRule, Shapes, size
 from graphcount.ops.formulas import (
     Formula,
@@ -60,12 +60,12 @@ class Projected(NamedTuple):
 Project = Callable[[Call], Projected]
 
 
-def costed(project: Project) -> Find:
+def costed(project: Project) -> FindSizes:
     """Return the sizes that a cost needs, all of them known."""
 
-    def find(call: Call) -> Sizes:
+    def find(call: Call) -> AttentionSizes:
         found = project(call)
-        return Sizes(
+        return AttentionSizes(
             checked(found.batch),
             attribute(call, "num_heads"),
             checked(found.queries),

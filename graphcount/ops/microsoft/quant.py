@@ -7,7 +7,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape, ShapeRule, Shapes
-from graphcount.ops.formulas import READ, Rule, outputs
+from graphcount.ops.formulas import READ, CostRule, outputs
 from graphcount.ops.inference import (
     INT8,
     add,
@@ -92,7 +92,7 @@ def gather_block_quantized(call: Call) -> Shapes:
     return [(*unpacked[:axis], *indices, *unpacked[axis + 1 :])]
 
 
-QLINEAR = Rule("one operation in integers for each output element", elementwise=outputs)
+QLINEAR = CostRule("one operation in integers for each output element", elementwise=outputs)
 
 
 def _binary(form_of: str, *names: Trait) -> Operator:
@@ -108,7 +108,7 @@ def _binary(form_of: str, *names: Trait) -> Operator:
     )
 
 
-def _unary(form_of: str, shape: ShapeRule, cost: Rule = QLINEAR) -> Operator:
+def _unary(form_of: str, shape: ShapeRule, cost: CostRule = QLINEAR) -> Operator:
     """Return the record of a function of one quantized operand."""
     return Operator(
         roles=("operand", *SCALE, *SCALE),
@@ -142,7 +142,7 @@ TABLE = family(
             roles=("quantized weight", "index", "quantization scale", "zero point"),
             shape=gather_block_quantized,
             dtypes=of_input(2),
-            cost=Rule("each looked-up element is scaled", elementwise=outputs),
+            cost=CostRule("each looked-up element is scaled", elementwise=outputs),
             lookups=((1, 0),),
             form_of="Gather",
             packing=per_byte("bits", frozenset({0, 3})),

@@ -10,7 +10,7 @@ import networkx as nx
 import pytest
 
 from graphcount.auditing.trigger.cut import PostDominators
-from graphcount.auditing.trigger.flow import Budget
+from graphcount.auditing.trigger.flow import WorkBudget
 from graphcount.errors import LimitError
 from graphcount.graph import ModelGraph, Use
 from graphcount.graph.model_graph import Edges
@@ -35,7 +35,9 @@ def flow_of(graph: nx.DiGraph[str], budget: int = 10**6) -> Any:
     readers = {node: [Use(node, node, other, 0) for other in graph.succ[node]] for node in graph}
     made = ModelGraph({}, Edges(operands, {}, readers), sorted(graph))
     weights = {node: 2**place for place, node in enumerate(graph)}  # every subset has its own sum
-    return SimpleNamespace(graph=made, order=sorted(graph), budget=Budget(budget), weights=weights)
+    return SimpleNamespace(
+        graph=made, order=sorted(graph), budget=WorkBudget(budget), weights=weights
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))

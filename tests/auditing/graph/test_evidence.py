@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.trigger.evidence import Evidence, answers_to_much
+from graphcount.auditing.trigger.evidence import TriggerEvidence, answers_to_much
 from graphcount.auditing.trigger.flow import Flow
 from graphcount.auditing.trigger.predicates import find_predicates
 from graphcount.auditing.trigger.selects import find_selects
@@ -24,10 +24,10 @@ TENSORS = {
 }
 
 
-def evidence(nodes: str, context: Make) -> tuple[Evidence, set[str]]:
+def evidence(nodes: str, context: Make) -> tuple[TriggerEvidence, set[str]]:
     made = context(f"(float[6] x) => (float[6] y) {{ {nodes} }}", TENSORS)
     flow = Flow(made)
-    return Evidence(made, flow), find_predicates(flow)[0]
+    return TriggerEvidence(made, flow), find_predicates(flow)[0]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graphcount.loading.model import Attribute, Node, Numbers
+from graphcount.loading.model import Attribute, AttributeValues, Node
 from graphcount.ops.call import Call, Shape, Value
 from graphcount.ops.cost import Cost, cost
 
@@ -17,7 +17,7 @@ def _attribute(name: str, value: Any) -> Attribute:
     values = list(value) if is_list else [value]
     kind = {int: "int", float: "float", str: "string"}[type(values[0]) if values else int]
     plain: Any = [one.encode() if isinstance(one, str) else one for one in values]
-    return Attribute(name, 0, "", Numbers(kind, plain, 0, is_list), (), (), (), 0)
+    return Attribute(name, 0, "", AttributeValues(kind, plain, 0, is_list), (), (), (), 0)
 
 
 def make(

@@ -14,7 +14,7 @@ from onnx import defs
 
 from graphcount.ops import Key, Operator, lookup, operators
 from graphcount.ops.call import Call
-from graphcount.ops.cost import Cost, Rule, cost, explain
+from graphcount.ops.cost import Cost, CostRule, cost, explain
 from graphcount.symbolic import Dim, evaluate, symbol
 
 Make = Callable[..., Call]
@@ -25,7 +25,7 @@ MATRIX = (
 """Operators of the default domain whose work is matrix work."""
 
 
-def rules() -> dict[Key, Rule]:
+def rules() -> dict[Key, CostRule]:
     return {key: row.cost for key, row in operators().items() if row.cost is not None}
 
 
@@ -39,7 +39,7 @@ def test_every_operator_with_roles_has_a_cost() -> None:
 
 def test_only_free_operators_have_nothing_to_say() -> None:
     for key, rule in rules().items():
-        assert rule.words or rule == Rule(""), key
+        assert rule.words or rule == CostRule(""), key
 
 
 def test_every_operator_of_onnx_has_a_cost() -> None:

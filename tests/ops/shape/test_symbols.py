@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphcount.loading.model import Attribute, Node, Numbers
+from graphcount.loading.model import Attribute, AttributeValues, Node
 from graphcount.ops import Key, lookup, operators
 from graphcount.ops.call import DataRule, Facts, Ratio, Shape, ShapeRule
 from graphcount.ops.inference import CANNOT, at_least, broadcast, larger, result_dtypes, smaller
@@ -23,10 +23,12 @@ DIMS = st.sampled_from([1, 2, 3, 7, A, B, A + B, 2 * A, A * B, A + 1, 3 * A + 2 
 
 def attribute(name: str, value: Any) -> Attribute:
     if isinstance(value, str):
-        return Attribute(name, 0, "", Numbers("string", (value.encode(),), 0, False), (), (), (), 0)
+        return Attribute(
+            name, 0, "", AttributeValues("string", (value.encode(),), 0, False), (), (), (), 0
+        )
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     kind = "float" if any(isinstance(number, float) for number in values) else "int"
-    held = Numbers(kind, values, 0, isinstance(value, list | tuple))
+    held = AttributeValues(kind, values, 0, isinstance(value, list | tuple))
     return Attribute(name, 0, "", held, (), (), (), 0)
 
 

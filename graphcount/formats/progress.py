@@ -1,11 +1,13 @@
-"""How far a scan is, on stderr while it is a terminal."""
+"""What is being done and how far it is: on stderr while that is a terminal, nowhere else."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Protocol, TypeVar
+
+from graphcount.formats.text import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -13,6 +15,43 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 T = TypeVar("T")
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Return whether someone may be looking; a closed stream is no terminal."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+class StatusLine:
+    """One line on the terminal about what takes long; it is gone when the `with` ends."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.width = 0
+        self.enabled = not quiet and is_terminal(sys.stderr)
+
+    def __enter__(self) -> StatusLine:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.clear()
+
+    def __call__(self, text: str) -> None:
+        """Replace the line."""
+        if self.enabled:
+            line = one_line(text, 70)
+            sys.stderr.write(f"\r{line:<{self.width}}")
+            sys.stderr.flush()
+            self.width = len(line)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.width:
+            sys.stderr.write(f"\r{'':<{self.width}}\r")
+            sys.stderr.flush()
+            self.width = 0
 
 
 class Progress(Protocol):
@@ -63,8 +102,8 @@ class BarProgress:
 
 @contextmanager
 def progress(quiet: bool) -> Iterator[Progress]:
-    """Yield the progress for the time of a scan."""
-    if quiet or not sys.stderr.isatty():
+    """Yield the progress for the time of a scan or a check of many models."""
+    if quiet or not is_terminal(sys.stderr):
         yield Silent()
         return
     from rich.console import Console
