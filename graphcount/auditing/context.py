@@ -13,10 +13,12 @@ from graphcount.analysis.generated import Generated, find_generated
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
+from graphcount.analysis.versions import version_notes, version_problems
 from graphcount.auditing.bodies import OperatorUse, StoredBody, find_bodies, uses
 from graphcount.auditing.elements import ElementFacts, ElementScan, scan
 from graphcount.auditing.files import Files
 from graphcount.auditing.texts import Texts
+from graphcount.errors import Problem
 from graphcount.graph import ModelGraph, bodies_below
 from graphcount.loading import ModelFile, read_model
 from graphcount.loading.external import ExternalData, Way, locate
@@ -107,6 +109,11 @@ class Context:
         bodies = [function.nodes for function in self.proto.functions]
         bodies += [graph.nodes for graph in graphs]
         return (*graphs, *(graph for nodes in bodies for graph in bodies_below(nodes)))
+
+    @cached_property
+    def versions(self) -> tuple[Problem, ...]:
+        """What is wrong with the versions that the file states, or newer than what is known."""
+        return (*version_problems(self.proto), *version_notes(self.proto))
 
     @cached_property
     def strings(self) -> Strings:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from graphcount.auditing.context import Context
 from graphcount.credentials import mask
+from graphcount.errors import Problem
 from graphcount.report.rows import Finding, RuleInfo
 
 HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
@@ -60,6 +61,11 @@ class Rule(NamedTuple):
             _masked(where),
             _masked(evidence),
         )
+
+    def finding_of(self, problem: Problem, severity: Severity | None = None) -> Finding:
+        """Return a finding of this rule about a field of the model that counting met, too."""
+        where = {"field": problem.what}
+        return self.finding(problem.why, where, severity=severity, **problem.evidence)
 
 
 def _masked(values: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphcount.comparing.rows import ModulePairs
 from graphcount.domains import operator_name
@@ -12,6 +12,7 @@ from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
 from graphcount.report.numbers import NUMBERS
 from graphcount.report.records import Report
 from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
+from graphcount.report.sums import sum_known
 from graphcount.symbolic import TooComplexError
 from graphcount.symbolic.text import formula
 
@@ -94,24 +95,17 @@ def _facts(report: Report) -> dict[str, str]:
 # --------------------------------------------------------------------------------------- groups
 
 
-class _GroupSums:
-    """Running sums of a group."""
-
-    def __init__(self) -> None:
-        self.nodes = self.tensors = self.parameters = self.buffers = 0
-        self.elements = self.nbytes = 0
-        self.macs: int | None = None
-
-    def amounts(self) -> Amounts:
-        return Amounts(
-            self.nodes,
-            self.tensors,
-            self.parameters,
-            self.buffers,
-            self.elements,
-            self.nbytes,
-            self.macs,
-        )
+def _amounts(nodes: Sequence[NodeRow], tensors: Sequence[TensorRow]) -> Amounts:
+    """Return the sums of a group."""
+    return Amounts(
+        nodes=sum(node.op_type != OUTPUT for node in nodes),
+        tensors=len(tensors),
+        parameters=sum(tensor.elements for tensor in tensors if tensor.kind == "parameter"),
+        buffers=sum(tensor.elements for tensor in tensors if tensor.kind == "buffer"),
+        elements=sum(tensor.elements for tensor in tensors),
+        nbytes=sum(tensor.nbytes for tensor in tensors),
+        macs=sum_known(node.macs for node in nodes),
+    )
 
 
 def operator_of(node: NodeRow) -> str:
@@ -134,40 +128,32 @@ def tensor_group_rows(
     old: Report, new: Report, label: Callable[[TensorRow], str]
 ) -> tuple[GroupRow, ...]:
     """Return groups of tensors whose sums differ."""
-    sums: list[dict[str, _GroupSums]] = []
-    for report in (old, new):
-        groups: defaultdict[str, _GroupSums] = defaultdict(_GroupSums)
-        for tensor in report.tensors:
-            _add(groups[label(tensor)], tensor)
-        sums.append(groups)
-    return _paired(sums[0], sums[1], None)
+    first, second = (_by_tensor(report, label) for report in (old, new))
+    return _paired(first, second, None)
 
 
-def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, _GroupSums]:
+def _by_tensor(report: Report, label: Callable[[TensorRow], str]) -> dict[str, Amounts]:
+    groups: defaultdict[str, list[TensorRow]] = defaultdict(list)
+    for tensor in report.tensors:
+        groups[label(tensor)].append(tensor)
+    return {name: _amounts((), tensors) for name, tensors in groups.items()}
+
+
+def _by_node(report: Report, label: Callable[[NodeRow], str]) -> dict[str, Amounts]:
     """Return sums over nodes and their tensors; tensors without owner have the empty label."""
-    groups: defaultdict[str, _GroupSums] = defaultdict(_GroupSums)
+    groups: defaultdict[str, tuple[list[NodeRow], list[TensorRow]]]
+    groups = defaultdict(lambda: ([], []))
     labels = {}
     for node in report.nodes:
         labels[node.id] = name = label(node)
-        row = groups[name]
-        row.nodes += node.op_type != OUTPUT
-        if node.macs is not None:
-            row.macs = node.macs + (row.macs or 0)
+        groups[name][0].append(node)
     for tensor in report.tensors:
-        _add(groups[labels.get(tensor.owner or "", "")], tensor)
-    return groups
-
-
-def _add(row: _GroupSums, tensor: TensorRow) -> None:
-    row.tensors += 1
-    row.parameters += tensor.elements if tensor.kind == "parameter" else 0
-    row.buffers += tensor.elements if tensor.kind == "buffer" else 0
-    row.elements += tensor.elements
-    row.nbytes += tensor.nbytes
+        groups[labels.get(tensor.owner or "", "")][1].append(tensor)
+    return {name: _amounts(*rows) for name, rows in groups.items()}
 
 
 def _paired(
-    old: dict[str, _GroupSums], new: dict[str, _GroupSums], modules: ModulePairs | None
+    old: dict[str, Amounts], new: dict[str, Amounts], modules: ModulePairs | None
 ) -> tuple[GroupRow, ...]:
     """Return rows of both sides, by name or as modules were paired; equal ones are left out."""
     partner = {name: name for name in old if name in new}
@@ -190,10 +176,9 @@ def _unpaired(name: str, modules: ModulePairs) -> bool:
 
 
 def _group(
-    old_name: str | None, new_name: str | None, old: _GroupSums | None, new: _GroupSums | None
+    old_name: str | None, new_name: str | None, before: Amounts | None, after: Amounts | None
 ) -> GroupRow:
-    nothing = _GroupSums().amounts()._replace(macs=0)
-    before, after = old.amounts() if old else None, new.amounts() if new else None
+    nothing = Amounts(0, 0, 0, 0, 0, 0, 0)
     delta = Amounts(
         *(
             None if first is None or second is None else second - first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from graphcount.formats.csv import cell
@@ -109,35 +109,27 @@ def _csv(results: Sequence[BenchResult], view: View) -> str:
 
 
 def _text(results: Sequence[BenchResult], view: View) -> str:
-    from rich.console import Console
+    from graphcount.formats.screen import to_text
+
+    return to_text(_parts(results, view), view.width, view.color)
+
+
+def _parts(results: Sequence[BenchResult], view: View) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=view.width or 100,
-        color_system="standard" if view.color else None,
-        force_terminal=view.color,
-        no_color=not view.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
     first = results[0]
-    console.print(Text(safe(first.path), style="bold"))
+    yield Text(safe(first.path), style="bold")
     for line in _circumstances(first):
-        console.print(Text(f"  {line}", style="dim"))
+        yield Text(f"  {line}", style="dim")
     if len(results) > 1:
-        console.print(_sweep(results, view))
+        yield _sweep(results, view)
     else:
-        for part in (_numbers(first, view), _histogram(first), *_versus(first)):
-            console.print(part)
-        for part in _operators(first, view):
-            console.print(part)
+        yield _numbers(first, view)
+        yield _histogram(first)
+        yield from _versus(first)
+        yield from _operators(first, view)
     for note in dict.fromkeys(note for result in results for note in _notes(result)):
-        console.print(Text(f"  note: {one_line(note)}", style="yellow"))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+        yield Text(f"  note: {one_line(note)}", style="yellow")
 
 
 def _circumstances(result: BenchResult) -> list[str]:

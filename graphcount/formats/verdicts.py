@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from graphcount.errors import GraphcountError
+from graphcount.formats.screen import to_text
 from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, VerdictRow
 
-DEFAULT_WIDTH = 100
 MESSAGE_LIMIT = 600
 DIM, BAD, GOOD, MILD = "dim", "bold red", "green", "bold yellow"
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render every check of every model, and a last line that sums up."""
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=view.width or DEFAULT_WIDTH,
-        color_system="standard" if view.color else None,
-        force_terminal=view.color,
-        no_color=not view.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    return to_text(_parts(outcomes, view.fail_on), view.width, view.color)
+
+
+def _parts(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> Iterator[RenderableType]:
     for outcome in outcomes:
         if isinstance(outcome, Report):
             for check in outcome.checks:
-                for part in _check(outcome, check, view.fail_on):
-                    console.print(part)
-    console.print(Text(verdicts_sentence(outcomes, view.fail_on)))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"
+                yield from _check(outcome, check, fail_on)
+    yield Text(verdicts_sentence(outcomes, fail_on))
 
 
 def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[RenderableType]:

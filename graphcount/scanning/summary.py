@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.formats.text import one_line, safe
@@ -17,6 +16,7 @@ from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
 from graphcount.units import exact
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 TOP = 10
@@ -110,32 +110,24 @@ def _same_architecture(inventory: Inventory) -> tuple[int, int, tuple[SameArchit
 
 def render(summary: Summary, view: View) -> str:
     """Return the summary as text."""
-    from rich.console import Console
+    from graphcount.formats.screen import to_text
+
+    return to_text(_parts(summary, view), view.width, view.color)
+
+
+def _parts(summary: Summary, view: View) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    out = io.StringIO()
-    console = Console(
-        file=out,
-        width=view.width or 100,
-        color_system="standard" if view.color else None,
-        force_terminal=view.color,
-        no_color=not view.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
     total = sum(summary.status.values())
-    console.print(Text(_plural(total, "model"), style="bold"))
+    yield Text(_plural(total, "model"), style="bold")
     for label, text in _lines(summary, view):
-        console.print(Text(f"  {label:<18} {text}"))
+        yield Text(f"  {label:<18} {text}")
     if total > 1:
-        console.print(_largest(summary.largest, view))
+        yield _largest(summary.largest, view)
     if summary.shared:
-        console.print(_groups(summary.shared, view))
+        yield _groups(summary.shared, view)
     if summary.bad:
-        console.print(_bad(summary.bad, summary.status, view))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n") + "\n"
+        yield _bad(summary.bad, summary.status, view)
 
 
 def _plural(number: int, word: str) -> str:

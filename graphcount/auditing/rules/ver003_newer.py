@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.analysis.versions import version_notes, version_problems
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
@@ -31,9 +30,6 @@ RULE = Rule("VER003", "opset-newer", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield what the versions of the model say."""
-    problems, notes = version_problems(context.proto), version_notes(context.proto)
-    for problem in (*problems, *notes):
+    for problem in context.versions:
         if problem.rule == RULE.id:
-            yield RULE.finding(
-                problem.why, {"field": problem.what}, severity=None, **problem.evidence
-            )
+            yield RULE.finding_of(problem)

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.analysis.versions import version_notes, version_problems
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.rows import Finding
@@ -31,14 +30,8 @@ RULE = Rule("VER004", "opset-twice", "medium")
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield what the versions of the model say."""
-    problems, notes = version_problems(context.proto), version_notes(context.proto)
-    for problem in (*problems, *notes):
+    for problem in context.versions:
         if problem.rule == RULE.id:
             versions = problem.evidence["versions"]
             same = isinstance(versions, list) and len(set(versions)) == 1
-            yield RULE.finding(
-                problem.why,
-                {"field": problem.what},
-                severity="low" if same else None,
-                **problem.evidence,
-            )
+            yield RULE.finding_of(problem, "low" if same else None)
