@@ -121,8 +121,8 @@ def measure(
         job = _job(subject, versus, options, folder)
         answer = run_child(job, subject.path, folder, progress)
         optimized = _optimized(folder) if options.profile else None
-        if options.save_inputs and job["save_inputs"]:
-            _move(job["save_inputs"], options.save_inputs)
+        if options.save_inputs and job.save_inputs:
+            _move(job.save_inputs, options.save_inputs)
     profile: Profile | None = None
     nodes: tuple[NodeTime, ...] = ()
     if answer["profile"] is not None:
@@ -154,29 +154,31 @@ def _job(
     if runs is None and seconds is None:
         runs, seconds = DEFAULT_RUNS, DEFAULT_SECONDS
     space = shutil.disk_usage(folder).free
-    return {
-        "models": [_model(one) for one in (subject, versus) if one is not None],
-        "provider": row.ort_name,
-        "device": row.device,
-        "package": row.package,
-        "threads": options.threads,
-        "inter_threads": options.inter_threads,
-        "optimization": options.optimization,
-        "warmup": options.warmup,
-        "runs": runs,
-        "seconds": seconds,
-        "concurrency": options.concurrency,
-        "sessions": options.sessions,
-        "seed": options.seed,
-        "timeout": options.timeout,
-        "memory_limit_nbytes": limit,
-        "custom_ops": os.path.abspath(options.custom_ops) if options.custom_ops else None,
-        "profile": options.profile,
-        "write_optimized": space > 2 * subject.weights_nbytes + 2**28,
-        "node_count": len(subject.graph.nodes),
-        "save_inputs": os.path.join(folder, "inputs.npz") if options.save_inputs else None,
-        "folder": folder,
-    }
+    return Job(
+        models=[_model(one) for one in (subject, versus) if one is not None],
+        options=Options(
+            threads=options.threads,
+            inter_threads=options.inter_threads,
+            optimization=options.optimization,
+            warmup=options.warmup,
+            runs=runs,
+            seconds=seconds,
+            concurrency=options.concurrency,
+            sessions=options.sessions,
+            seed=options.seed,
+            timeout=options.timeout,
+            memory_limit_nbytes=limit,
+        ),
+        provider=row.ort_name,
+        device=row.device,
+        package=row.package,
+        custom_ops=os.path.abspath(options.custom_ops) if options.custom_ops else None,
+        profile=options.profile,
+        write_optimized=space > 2 * subject.weights_nbytes + 2**28,
+        node_count=len(subject.graph.nodes),
+        save_inputs=os.path.join(folder, "inputs.npz") if options.save_inputs else None,
+        folder=folder,
+    )
 
 
 def _model(subject: BenchedModel) -> ModelJob:
@@ -226,17 +228,17 @@ def _result(
     ran: dict[str, int] = {}
     for node in nodes:
         ran[node.provider] = ran.get(node.provider, 0) + 1
-    if profile is not None and ran and job["provider"] not in ran:
+    if profile is not None and ran and job.provider not in ran:
         others = ", ".join(sorted(ran))
-        why = f"{job['provider']} computed no operator: all ran on {others}"
+        why = f"{job.provider} computed no operator: all ran on {others}"
         raise BenchError(f"onnxruntime fell back: {why}", subject.path)
-    environment = Environment(**answer["environment"])
+    environment = Environment(*answer["environment"])
     alone = versus is None
     return BenchResult(
         path=subject.path,
         environment=environment,
-        provider=Provider(job["provider"], tuple(ours["providers"]), ran, ours["io_binding"]),
-        options=_ran(job),
+        provider=Provider(job.provider, tuple(ours["providers"]), ran, ours["io_binding"]),
+        options=job.options,
         dims=subject.plan.dims,
         assumed=subject.plan.assumed,
         inputs=tuple(_input(item) for item in subject.plan.inputs),
@@ -255,22 +257,6 @@ def _result(
         nodes=nodes,
         versus=None if versus is None else _versus(versus, options, times, answer["models"][1]),
         notes=_notes(job, ran, profile),
-    )
-
-
-def _ran(job: Job) -> Options:
-    return Options(
-        threads=job["threads"],
-        inter_threads=job["inter_threads"],
-        optimization=job["optimization"],
-        warmup=job["warmup"],
-        runs=job["runs"],
-        seconds=job["seconds"],
-        concurrency=job["concurrency"],
-        sessions=job["sessions"],
-        seed=job["seed"],
-        timeout=job["timeout"],
-        memory_limit_nbytes=job["memory_limit_nbytes"],
     )
 
 
@@ -315,7 +301,7 @@ def _noise(environment: Environment, times: Sequence[float]) -> Noise:
 
 def _notes(job: Job, ran: dict[str, int], profile: Profile | None) -> tuple[str, ...]:
     notes = []
-    wanted = job["provider"]
+    wanted = job.provider
     elsewhere = sum(count for name, count in ran.items() if name != wanted)
     if elsewhere:
         notes.append(f"{elsewhere} of {sum(ran.values())} operators did not run on {wanted}")

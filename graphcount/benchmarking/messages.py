@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NamedTuple, TypeAlias, TypedDict
 
 from graphcount.benchmarking.trace import OrtNode
+from graphcount.report.bench import Environment, Options
 
 
 class FedInput(TypedDict):
@@ -26,12 +28,17 @@ class ModelJob(TypedDict):
     inputs: Sequence[FedInput]
 
 
-class Job(TypedDict):
-    """What the child is asked to do; see `graphcount.report.bench.Options` for the options.
+class Job(NamedTuple):
+    """What the child is asked to do.
 
     Attributes:
         models: One, or two to compare.
+        options: How to run them.
+        provider: What onnxruntime calls the execution provider.
+        device: What it calls the device that inputs and outputs stay on; None for the host.
         package: What to install where the provider is missing.
+        custom_ops: Library with custom operators.
+        profile: Measure operators too.
         write_optimized: There is room for the optimized model.
         node_count: Nodes of the first model.
         save_inputs: Where to write the inputs, if anywhere.
@@ -39,26 +46,22 @@ class Job(TypedDict):
     """
 
     models: Sequence[ModelJob]
+    options: Options
     provider: str
     device: str | None
     package: str
-    threads: int | None
-    inter_threads: int | None
-    optimization: str
-    warmup: int
-    runs: int | None
-    seconds: float | None
-    concurrency: int
-    sessions: int
-    seed: int
-    timeout: float
-    memory_limit_nbytes: int | None
     custom_ops: str | None
     profile: bool
     write_optimized: bool
     node_count: int
     save_inputs: str | None
     folder: str
+
+
+def read_job(text: str) -> Job:
+    """Read a job from the JSON that `json.dumps` makes of it: records become arrays."""
+    models, options, *rest = json.loads(text)
+    return Job(models, Options(*options), *rest)
 
 
 class ModelTimes(TypedDict):
@@ -71,23 +74,12 @@ class ModelTimes(TypedDict):
     times: Sequence[float]
 
 
-class Machine(TypedDict):
-    """Where it ran; see `graphcount.report.bench.Environment`."""
-
-    onnxruntime: str
-    python: str
-    system: str
-    cpu: str
-    cores: int
-    load_average: float | None
-
-
 OperatorRow: TypeAlias = tuple[Sequence[OrtNode], str, float, float, float, float]
 """An operator's time; see `graphcount.benchmarking.trace.OperatorTime`."""
 
 
 class Profiled(TypedDict):
-    """What a profile told: means for one run."""
+    """What a profile says: means for one run."""
 
     runs: int
     run_s: float
@@ -98,9 +90,9 @@ class Profiled(TypedDict):
 
 
 class Measured(TypedDict):
-    """What was measured."""
+    """What was measured; on the way the environment is an array."""
 
-    environment: Machine
+    environment: Environment
     models: Sequence[ModelTimes]
     wall_s: float
     base_rss_nbytes: int | None

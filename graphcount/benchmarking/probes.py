@@ -43,9 +43,9 @@ def _model(node: NodeProto, shape: list[int], weights: list[TensorProto]) -> byt
 
 def _best(model: bytes, array: Array, job: Job) -> float:
     """Seconds of the fastest run; inputs and outputs stay where they are computed."""
-    options = session_options({**job, "custom_ops": None})
-    session = ort.InferenceSession(model, options, providers=[job["provider"]])
-    device = job["device"] or "cpu"
+    options = session_options(job._replace(custom_ops=None))
+    session = ort.InferenceSession(model, options, providers=[job.provider])
+    device = job.device or "cpu"
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(array, device, 0))
     output = ort.OrtValue.ortvalue_from_shape_and_type(array.shape, np.float32, device, 0)

@@ -58,7 +58,7 @@ def run_child(job: Job, path: str, folder: str, progress: Callable[[str], None])
         start_new_session=True,
     )
     expired = threading.Event()
-    timer = threading.Timer(job["timeout"], _expire, (child, expired))
+    timer = threading.Timer(job.options.timeout, _expire, (child, expired))
     timer.daemon = True
     timer.start()
     try:
@@ -67,13 +67,13 @@ def run_child(job: Job, path: str, folder: str, progress: Callable[[str], None])
         timer.cancel()
         _end(child)
     if expired.is_set():
-        why = f"not done after {job['timeout']:g} s, so it was ended (--timeout)"
+        why = f"not done after {job.options.timeout:g} s, so it was ended (--timeout)"
         raise BenchError(why, path)
     if result is None or child.returncode != 0:
-        raise BenchError(_death(child.returncode, words, job["memory_limit_nbytes"]), path)
+        raise BenchError(_death(child.returncode, words, job.options.memory_limit_nbytes), path)
     if result["event"] == "result":
         return result["measured"]
-    raise _refusal(result, path, job["memory_limit_nbytes"])
+    raise _refusal(result, path, job.options.memory_limit_nbytes)
 
 
 def _converse(

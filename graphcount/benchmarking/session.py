@@ -77,15 +77,15 @@ def session_options(job: Job) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    options.graph_optimization_level = LEVELS[job["optimization"]]
-    if job["threads"]:
-        options.intra_op_num_threads = job["threads"]
-    if job["inter_threads"]:
-        options.inter_op_num_threads = job["inter_threads"]
-        if job["inter_threads"] > 1:
+    options.graph_optimization_level = LEVELS[job.options.optimization]
+    if job.options.threads:
+        options.intra_op_num_threads = job.options.threads
+    if job.options.inter_threads:
+        options.inter_op_num_threads = job.options.inter_threads
+        if job.options.inter_threads > 1:
             options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
-    if job["custom_ops"]:
-        guarded(options.register_custom_ops_library, job["custom_ops"])
+    if job.custom_ops:
+        guarded(options.register_custom_ops_library, job.custom_ops)
     return options
 
 
@@ -95,7 +95,7 @@ def create(path: str, job: Job, options: ort.SessionOptions) -> ort.InferenceSes
     Raises:
         RunError: It cannot be made, or onnxruntime fell back to another provider.
     """
-    wanted = job["provider"]
+    wanted = job.provider
     providers = [wanted] if wanted == CPU else [wanted, CPU]
     try:
         session = guarded(
@@ -170,7 +170,7 @@ def _element(ort_type: str) -> str:
 
 def timed(calls: Sequence[ModelRun], job: Job, tell: Tell) -> list[list[float]]:
     """Seconds of each run of each call; several calls take turns: A B, B A, A B."""
-    wanted, limit = job["runs"] or MAX_RUNS, job["seconds"]
+    wanted, limit = job.options.runs or MAX_RUNS, job.options.seconds
     clock = time.perf_counter_ns
     found: list[list[float]] = [[] for _ in calls]
     order = list(enumerate(calls))
@@ -201,7 +201,9 @@ def concurrent(
     calls: Sequence[ModelRun], threads: int, job: Job, tell: Tell
 ) -> tuple[list[float], float]:
     """Seconds of all runs of so many threads that share the calls, and of all of it."""
-    share: Job = {**job, "runs": -(-job["runs"] // threads) if job["runs"] else None}
+    runs = job.options.runs
+    options = job.options._replace(runs=-(-runs // threads) if runs else None)
+    share = job._replace(options=options)
     gate = threading.Barrier(threads + 1)
     found: list[list[float]] = [[] for _ in range(threads)]
     failed: list[Exception] = []

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING
 from graphcount.benchmarking.limits import apply, peak_rss
 from graphcount.benchmarking.messages import (
     Job,
-    Machine,
     Measured,
     Message,
     ModelJob,
     ModelTimes,
     Profiled,
+    read_job,
 )
 from graphcount.errors import GraphcountError
+from graphcount.report.bench import Environment
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -51,24 +52,24 @@ def main() -> None:
         stream.write(json.dumps(message) + "\n")
         stream.flush()
 
-    job: Job = json.loads(sys.stdin.readline())
+    job = read_job(sys.stdin.readline())
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    apply(job["memory_limit_nbytes"])
+    apply(job.options.memory_limit_nbytes)
     try:
         import onnxruntime as ort
     except ImportError as error:
         missing = error.name == "onnxruntime"
         found = "is not installed" if missing else f"cannot be loaded: {error}"
-        advice = f"pip install '{job['package']}'"
-        if not missing and job["memory_limit_nbytes"]:
+        advice = f"pip install '{job.package}'"
+        if not missing and job.options.memory_limit_nbytes:
             advice = "--memory-limit may be too small for it"
         why = f"onnxruntime {found}: {advice}"
         answer({"event": "error", "kind": "setup", "message": why})
         return
-    if job["provider"] not in ort.get_available_providers():
+    if job.provider not in ort.get_available_providers():
         has = ", ".join(ort.get_available_providers())
-        why = f"onnxruntime {ort.__version__} has no {job['provider']} here (it has {has})"
-        remedy = f"{why}: pip install '{job['package']}'"
+        why = f"onnxruntime {ort.__version__} has no {job.provider} here (it has {has})"
+        remedy = f"{why}: pip install '{job.package}'"
         answer({"event": "error", "kind": "setup", "message": remedy})
         return
     from graphcount.benchmarking.session import RunError
@@ -105,19 +106,19 @@ def measure(job: Job, answer: Answer) -> Measured:
     calls: list[ModelRun] = []
     models: list[ModelTimes] = []
     fed: list[Feeds] = []
-    for model in job["models"]:
+    for model in job.models:
         tell("session")
-        for _ in range(job["sessions"]):
+        for _ in range(job.options.sessions):
             call, row, feeds = _prepare(model, job)
             calls.append(call)
         models.append(row)
         fed.append(feeds)
-    if job["save_inputs"]:
-        _save(fed[0], job["save_inputs"])
+    if job.save_inputs:
+        _save(fed[0], job.save_inputs)
     environment = _environment()
     tell("warm-up")
     for call in calls:
-        for _ in range(job["warmup"]):
+        for _ in range(job.options.warmup):
             guarded(call)
     times, wall = _timed(calls, job, tell)
     peak = peak_rss()
@@ -125,7 +126,7 @@ def measure(job: Job, answer: Answer) -> Measured:
         row["times"] = seconds
     del call, calls, fed, feeds  # and with them the sessions: the profile has its own
     profile = None
-    if job["profile"]:
+    if job.profile:
         tell("profile")
         profile = _profile(job, min(times[0]))
     return {
@@ -138,17 +139,17 @@ def measure(job: Job, answer: Answer) -> Measured:
     }
 
 
-def _environment() -> Machine:
+def _environment() -> Environment:
     import onnxruntime as ort
 
-    return {
-        "onnxruntime": ort.__version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu(),
-        "cores": _cores(),
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }
+    return Environment(
+        onnxruntime=ort.__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu(),
+        cores=_cores(),
+        load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    )
 
 
 def _timed(
@@ -157,8 +158,8 @@ def _timed(
     """Seconds of the runs of each model, and of all of it."""
     from graphcount.benchmarking.session import concurrent, guarded, timed
 
-    if job["concurrency"] > 1:
-        together = guarded(concurrent, calls, job["concurrency"], job, tell)
+    if job.options.concurrency > 1:
+        together = guarded(concurrent, calls, job.options.concurrency, job, tell)
         return [together[0]], together[1]
     start = time.perf_counter()
     times = guarded(timed, calls, job, tell)
@@ -173,8 +174,8 @@ def _prepare(model: ModelJob, job: Job) -> tuple[ModelRun, ModelTimes, Feeds]:
     start = time.perf_counter()
     session = onnx_session.create(model["path"], job, options)
     created = time.perf_counter() - start
-    feeds = onnx_session.feeds_of(session, model["inputs"], job["seed"])
-    call, bound = onnx_session.bind(session, feeds, model["inputs"], job["device"])
+    feeds = onnx_session.feeds_of(session, model["inputs"], job.options.seed)
+    call, bound = onnx_session.bind(session, feeds, model["inputs"], job.device)
     start = time.perf_counter()
     onnx_session.guarded(call)
     first = time.perf_counter() - start
@@ -194,13 +195,13 @@ def _profile(job: Job, fastest: float) -> Profiled:
     from graphcount.benchmarking.probes import ceiling
     from graphcount.benchmarking.session import RunError, bind, feeds_of, guarded
 
-    model = job["models"][0]
+    model = job.models[0]
     notes: list[str] = []
     session = _profiled_session(job, model["path"], notes)
-    feeds = feeds_of(session, model["inputs"], job["seed"])
-    call, _ = bind(session, feeds, model["inputs"], job["device"])
+    feeds = feeds_of(session, model["inputs"], job.options.seed)
+    call, _ = bind(session, feeds, model["inputs"], job.device)
     wanted = min(PROFILE_RUNS, max(3, int(PROFILE_SECONDS / max(fastest, 1e-6))))
-    wanted = max(1, min(wanted, PROFILE_EVENTS // max(1, job["node_count"])))
+    wanted = max(1, min(wanted, PROFILE_EVENTS // max(1, job.node_count)))
     for _ in range(wanted + 1):
         guarded(call)
     path = Path(session.end_profiling())
@@ -231,9 +232,9 @@ def _profiled_session(job: Job, path: str, notes: list[str]) -> ort.InferenceSes
     for write in (True, False):
         options = session_options(job)
         options.enable_profiling = True
-        options.profile_file_prefix = os.path.join(job["folder"], "profile")
-        if write and job["write_optimized"]:
-            options.optimized_model_filepath = os.path.join(job["folder"], "optimized.onnx")
+        options.profile_file_prefix = os.path.join(job.folder, "profile")
+        if write and job.write_optimized:
+            options.optimized_model_filepath = os.path.join(job.folder, "optimized.onnx")
             key = "session.optimized_model_external_initializers"
             options.add_session_config_entry(f"{key}_file_name", "optimized.bin")
             options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")

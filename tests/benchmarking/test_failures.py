@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from onnx import parser
 
 from graphcount.benchmarking.process import BenchError, _death
 from graphcount.cli.main import main
+from tests.benchmarking.jobs import JOB
 
 Run = Callable[..., tuple[int, str, str]]
 HEAD = '<ir_version: 8, opset_import: ["" : 17, "com.acme" : 1]>'
@@ -227,7 +229,7 @@ def test_a_child_does_not_outlive_its_parent() -> None:
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
     assert child.stdin is not None
-    child.stdin.write(b'{"memory_limit_nbytes": null}\n')
+    child.stdin.write(json.dumps(JOB).encode() + b"\n")
     child.stdin.close()
     assert child.wait(30) == 3
 

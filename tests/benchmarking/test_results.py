@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import jsonschema_rs
 import numpy as np
@@ -17,11 +16,12 @@ from onnx import parser
 
 import graphcount
 from graphcount.benchmarking.measure import BenchOptions
-from graphcount.benchmarking.messages import FedInput, Job
+from graphcount.benchmarking.messages import FedInput, read_job
 from graphcount.cli.main import main
 from graphcount.formats.bench import render, seconds
 from graphcount.formats.view import View
 from graphcount.report.bench import BenchResult, schema, to_dict
+from tests.benchmarking.jobs import JOB
 
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra bench)")
 
@@ -155,15 +155,7 @@ def test_outputs_are_those_of_a_plain_session(tmp_path: Path) -> None:
         "fill": "normal",
         "file": None,
     }
-    asked = {
-        "provider": "CPUExecutionProvider",
-        "optimization": "all",
-        "threads": 1,
-        "inter_threads": None,
-        "custom_ops": None,
-    }
-    job = cast(Job, asked)  # as far as a session looks at it
-    made = ours.create(path, job, ours.session_options(job))
+    made = ours.create(path, JOB, ours.session_options(JOB))
     feeds = ours.feeds_of(made, [fed], seed=7)
     call, bound = ours.bind(made, feeds, [fed], None)
     plain = ort.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, feeds)
@@ -172,6 +164,10 @@ def test_outputs_are_those_of_a_plain_session(tmp_path: Path) -> None:
     assert isinstance(made_by_call, list)
     assert np.array_equal(made_by_call[0], plain[0])
     assert np.asarray(feeds["x"]).std() == pytest.approx(1, abs=0.05)
+
+
+def test_a_job_comes_through_the_pipe_as_it_was() -> None:
+    assert read_job(json.dumps(JOB)) == JOB._replace(models=[])
 
 
 def test_inputs_can_be_kept_and_given_again(run: Run, tmp_path: Path) -> None:
