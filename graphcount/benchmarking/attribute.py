@@ -64,14 +64,14 @@ class _Operator:
 def attribute(
     paths: Iterable[tuple[OrtNode, ...]], original: ModelGraph, optimized: ModelGraph | None
 ) -> dict[tuple[OrtNode, ...], Attribution]:
-    """Attribute every operator of a profile.
+    """Return what each operator of a profile computes of the file.
 
     Args:
         paths: Operators by name, type and index, each below what holds it, in order of execution.
         original: The graph of the file.
         optimized: The graph onnxruntime made of it; None when it did not write it.
     """
-    found: dict[tuple[OrtNode, ...], Attribution] = {}
+    attributions: dict[tuple[OrtNode, ...], Attribution] = {}
     levels: dict[tuple[OrtNode, ...], list[tuple[OrtNode, ...]]] = {}
     for path in paths:
         levels.setdefault(path[:-1], []).append(path)
@@ -85,13 +85,13 @@ def attribute(
             taken = level.link(remaining)
             for operator in level.attribute():
                 path = operator.path
-                found[path] = _judged(operator, order)
+                attributions[path] = _judged(operator, order)
                 scopes[path] = level.inner(operator)
             remaining = [path for path in remaining if path not in taken]
         for path in remaining:
-            outer = found.get(outer_path, Attribution((), "inserted"))
-            found[path] = Attribution(outer.sources, "part" if outer.sources else "inserted")
-    return found
+            outer = attributions.get(outer_path, Attribution((), "inserted"))
+            attributions[path] = Attribution(outer.sources, "part" if outer.sources else "inserted")
+    return attributions
 
 
 def _judged(operator: _Operator, order: Mapping[str, int]) -> Attribution:
@@ -136,16 +136,16 @@ class _Bodies:
 
 
 def _static(graph: ModelGraph) -> Iterator[str]:
-    """Operators that depend on stored tensors only: they are computed before any run."""
-    found: set[str] = set()
+    """Return operators that depend on stored tensors only: they are computed before any run."""
+    static: set[str] = set()
     for id, node in graph.nodes.items():
         stored = node.kind == "initializer"
         if node.kind == "operator" and not node.op_type.startswith("Random"):
-            stored = all(use.producer in found for use in graph.entering(id))
+            stored = all(use.producer in static for use in graph.entering(id))
             if stored:
                 yield id
         if stored:
-            found.add(id)
+            static.add(id)
 
 
 class _Level:
@@ -165,7 +165,7 @@ class _Level:
         self.by_name = {nodes[n].name: n for n in reversed(self.members) if nodes[n].name}
 
     def fitting(self, paths: list[tuple[OrtNode, ...]]) -> int:
-        """How many operators look like nodes of this body: of both branches of an If, one ran."""
+        """Count operators that look like nodes of this body: of both branches of an If, one ran."""
         named = (self.by_name.get(path[-1][0]) or self._by_index(path[-1]) for path in paths)
         return sum(node is not None for node in named)
 
@@ -209,12 +209,12 @@ class _Level:
         self.operators.append(_Operator(path, node, record))
 
     def _optimized(self, node: str) -> Node:
-        """The record of a node of the optimized graph."""
+        """Return the record of a node of the optimized graph."""
         assert self.theirs is not None
         return self.theirs.graph.operator(node).record
 
     def _by_index(self, step: OrtNode) -> str | None:
-        """The node of the file that onnxruntime gave this index: its position without Constants."""
+        """Return the node that onnxruntime gave this index: its position without Constants."""
         if 0 <= step[2] < len(self.indexed):
             node = self.indexed[step[2]]
             if self.ours.graph.nodes[node].op_type == step[1]:
@@ -242,7 +242,7 @@ class _Level:
         return self.operators
 
     def _anchor(self, operator: _Operator) -> None:
-        """Nodes whose results an operator produces."""
+        """Return nodes whose results an operator produces."""
         name, op_type, _ = operator.path[-1]
         if op_type in INSERTED or len(name) > MAX_NAME:
             return
@@ -269,7 +269,7 @@ class _Level:
         return ours in op_type or op_type in ours
 
     def _absorb(self, operator: _Operator, owner: dict[str, _Operator]) -> None:
-        """Additions and activations that a blocked convolution took in after itself."""
+        """Add the additions and activations that a blocked convolution took in after itself."""
         record = operator.record
         if record is None or record.op_type != "Conv" or not operator.anchors:
             return
@@ -288,18 +288,18 @@ class _Level:
             operator.anchors.append(node)
 
     def _before(self, operator: _Operator, owner: dict[str, _Operator]) -> list[str]:
-        """Nodes before the anchors, back to what others compute or what was folded away."""
-        stack, found = list(operator.anchors), []
+        """Return nodes before the anchors, back to what others compute or what was folded away."""
+        stack, before = list(operator.anchors), []
         while stack:
             for producer in self.ours.graph.producers(stack.pop()):
                 if producer in self.inside and producer not in owner and not self._gone(producer):
                     owner[producer] = operator
-                    found.append(producer)
+                    before.append(producer)
                     stack.append(producer)
-        return found
+        return before
 
     def _gone(self, node: str) -> bool:
-        """Computed before any run: its result is stored in the optimized graph."""
+        """Return whether it is computed before any run: the optimized graph stores its result."""
         if node in self.ours.static:
             return True
         if self.theirs is None:
@@ -309,7 +309,7 @@ class _Level:
         return any(f"{prefix}initializer:{name}" in nodes for name in outputs)
 
     def _serve(self) -> None:
-        """What computes no value of the file stands for what it leads to, or comes from."""
+        """Let what computes no value of the file stand for what it leads to, or comes from."""
         if self.theirs is None:
             return
         graph = self.theirs.graph
@@ -323,7 +323,7 @@ class _Level:
                 operator.sources = self._part(operator, nearest)
 
     def _part(self, operator: _Operator, whole: _Operator) -> list[str]:
-        """Of what `whole` computes: the first node of the same type (functions are inlined so)."""
+        """Return the first node of this type that `whole` computes (functions are inlined so)."""
         nodes = self.ours.graph.nodes
         for source in reversed(whole.sources):
             same = nodes[source].op_type == operator.path[-1][1]
@@ -334,7 +334,7 @@ class _Level:
         return list(whole.sources)
 
     def inner(self, operator: _Operator) -> list[tuple[str, str]]:
-        """The bodies of an operator, before and after optimization."""
+        """Return the bodies of an operator, before and after optimization."""
         return [
             (body.scope, f"{operator.node or source}/{body.name}")
             for source in operator.sources
@@ -345,7 +345,7 @@ class _Level:
 def _nearest(
     node: str, step: Callable[[str], Iterable[str]], known: dict[str, _Operator]
 ) -> _Operator | None:
-    """The nearest operator that has sources, in one direction."""
+    """Return the nearest operator that has sources, in one direction."""
     level, seen = [node], {node}
     for _ in range(32):
         following = []

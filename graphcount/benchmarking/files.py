@@ -52,13 +52,13 @@ def find(texts: Sequence[str], infos: Mapping[str, ValueInfo]) -> dict[str, Give
         UsageError: A file fits no input, or an input of another type.
         NotReadableError: A file cannot be read.
     """
-    found: dict[str, Given] = {}
+    given: dict[str, Given] = {}
     for text in texts:
         for file in _files(text, list(infos)):
             if file.name not in infos:
                 known = ", ".join(infos) or "none"
                 raise UsageError(f"the model has no input {file.name}; it has {known}", file.path)
-            if file.name in found:
+            if file.name in given:
                 raise UsageError(f"input {file.name} is given twice", file.path)
             array = load(file)
             dtype = _dtype_name(array, infos[file.name])
@@ -71,12 +71,12 @@ def find(texts: Sequence[str], infos: Mapping[str, ValueInfo]) -> dict[str, Give
             if declared.shape is not None and len(declared.shape) != len(shape):
                 why = f"input {file.name} has {len(declared.shape)} dimensions, the file"
                 raise UsageError(f"{why} {len(shape)}: {list(shape)}", file.path)
-            found[file.name] = Given(file, dtype, shape)
-    return found
+            given[file.name] = Given(file, dtype, shape)
+    return given
 
 
 def load(file: FileInput) -> npt.NDArray[np.generic]:
-    """The array of an input file.
+    """Return the array of an input file.
 
     Raises:
         NotReadableError: Missing, damaged, or it would have to be unpickled.
@@ -109,7 +109,7 @@ def _tensor(data: bytes) -> npt.NDArray[np.generic]:
 
 
 def _files(text: str, names: list[str]) -> Iterator[FileInput]:
-    """The files one option names."""
+    """Yield the files that one option names."""
     if os.path.isdir(text):
         yield from _folder(text, names)
         return
@@ -136,7 +136,7 @@ def _archive(path: str) -> Iterator[FileInput]:
 
 
 def _folder(path: str, names: list[str]) -> Iterator[FileInput]:
-    """`input_0.pb`, `input_1.pb`, … in the order of the graph's inputs."""
+    """Yield `input_0.pb`, `input_1.pb`, … in the order of the graph's inputs."""
     numbers = sorted(
         int(match.group(1)) for entry in os.listdir(path) if (match := _NUMBERED.match(entry))
     )
@@ -150,7 +150,7 @@ def _folder(path: str, names: list[str]) -> Iterator[FileInput]:
 
 
 def _dtype_name(array: npt.NDArray[np.generic], info: ValueInfo) -> str:
-    """Name of an array's element type in ONNX's words."""
+    """Return the name of an array's element type in ONNX's words."""
     if array.dtype.kind in "OSUT":
         return "string"
     return str(array.dtype.name)

@@ -65,7 +65,7 @@ def _fits(bound: int, kind: Type) -> int:
 
 
 def _normal(kind: Type, shape: tuple[int, ...], rng: Rng) -> Array:
-    """Standard normal numbers, drawn as float32 where that is enough."""
+    """Return standard normal numbers, drawn as float32 where that is enough."""
     if kind == np.float64:
         return np.asarray(rng.standard_normal(shape))
     if kind.kind == "c":
@@ -92,7 +92,7 @@ _NESTED = re.compile(r"(seq|optional|map)\((.*)\)\Z")
 
 
 def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> object:
-    """A value of a type as onnxruntime writes it: `seq(tensor(float))`, `map(int64,tensor(float))`.
+    """Return a value of a type, as onnxruntime writes it: `map(int64,tensor(float))`.
 
     Raises:
         ValueError: A type that cannot be fed.
@@ -115,10 +115,10 @@ def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> object:
 
 
 def make(item: FedInput, ort_type: str, seed: int, position: int) -> object:
-    """The value of one input of a job."""
+    """Return the value of one input of a job."""
     if item["file"] is not None:
-        found = load(FileInput(*item["file"]))
-        return found.astype(object) if found.dtype.kind in "SU" else np.ascontiguousarray(found)
+        stored = load(FileInput(*item["file"]))
+        return stored.astype(object) if stored.dtype.kind in "SU" else np.ascontiguousarray(stored)
     rng = np.random.default_rng([seed, position])
     shape = tuple(item["shape"])
     if item["code"] == 0:

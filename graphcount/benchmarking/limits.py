@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def apply(memory_nbytes: int | None) -> None:
-    """No core dump, and at most so much private memory.
+    """Allow no core dump, and at most so much private memory.
 
     RLIMIT_DATA counts private writable memory (Linux 4.7 and later), so weights mapped from a file
     are free; where it does not exist RLIMIT_AS serves.
@@ -27,7 +27,7 @@ def apply(memory_nbytes: int | None) -> None:
 
 
 def peak_rss() -> int | None:
-    """Bytes of resident memory at the peak of this process so far; None where nobody says."""
+    """Return bytes of resident memory at the peak so far; None where nobody says."""
     try:
         for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -144,7 +145,7 @@ def _check(options: BenchOptions, versus: BenchedModel | None) -> None:
 def _job(
     subject: BenchedModel, versus: BenchedModel | None, options: BenchOptions, folder: str
 ) -> Job:
-    """What the child needs; see `graphcount.benchmarking.worker`."""
+    """Return what the child needs; see `graphcount.benchmarking.worker`."""
     row = provider(options.provider)
     limit = options.memory_limit_nbytes
     if limit is None and row.ort_name == CPU:
@@ -198,7 +199,7 @@ def _fed(item: InputPlan) -> FedInput:
 
 
 def _optimized(folder: str) -> ModelGraph | None:
-    """The graph onnxruntime wrote; None when it did not."""
+    """Return the graph that onnxruntime wrote; None when it did not."""
     path = os.path.join(folder, "optimized.onnx")
     try:
         return build_graph(read_model(path).proto) if os.path.exists(path) else None
@@ -222,18 +223,17 @@ def _result(
     profile: Profile | None,
     nodes: tuple[NodeTime, ...],
 ) -> BenchResult:
+    """Return what came back as the record of the report."""
     ours = answer["models"][0]
     times = ours["times"]
     latency = statistics.latency(times)
-    ran: dict[str, int] = {}
-    for node in nodes:
-        ran[node.provider] = ran.get(node.provider, 0) + 1
-    if profile is not None and ran and job.provider not in ran:
-        others = ", ".join(sorted(ran))
-        why = f"{job.provider} computed no operator: all ran on {others}"
+    ran = dict(Counter(node.provider for node in nodes))
+    if ran and job.provider not in ran:
+        why = f"{job.provider} computed no operator: all ran on {', '.join(sorted(ran))}"
         raise BenchError(f"onnxruntime fell back: {why}", subject.path)
     environment = Environment(*answer["environment"])
     alone = versus is None
+    wall = answer["wall_s"] if alone else sum(times)
     return BenchResult(
         path=subject.path,
         environment=environment,
@@ -245,9 +245,9 @@ def _result(
         session_create_s=ours["session_create_s"],
         first_run_s=ours["first_run_s"],
         latency=latency,
-        throughput=len(times) / (answer["wall_s"] if alone else sum(times)),
+        throughput=len(times) / wall,
         runs=len(times),
-        wall_s=answer["wall_s"] if alone else sum(times),
+        wall_s=wall,
         peak_rss_nbytes=answer["peak_rss_nbytes"] if alone else None,
         base_rss_nbytes=answer["base_rss_nbytes"] if alone else None,
         device_nbytes=None,
@@ -284,7 +284,7 @@ def _versus(
 
 
 def _noise(environment: Environment, times: Sequence[float]) -> Noise:
-    """What speaks against trusting the numbers."""
+    """Return what speaks against trusting the numbers."""
     share = statistics.outlier_share(times)
     latency = statistics.latency(times)
     load, doubts = environment.load_average, []

@@ -21,7 +21,7 @@ def join(
     original: ModelGraph,
     optimized: ModelGraph | None,
 ) -> tuple[Profile, tuple[NodeTime, ...]]:
-    """Attribute what a child profiled.
+    """Return the profile and the operators of it, each beside its cost.
 
     Args:
         profile: As `graphcount.benchmarking.worker` answers.
@@ -33,15 +33,15 @@ def join(
         What was profiled, and every operator, slowest first.
     """
     times = [_time(row) for row in profile["operators"]]
-    found = attribute((time.path for time in times), original, optimized)
+    attributions = attribute((time.path for time in times), original, optimized)
     ceiling = Ceiling(*profile["ceiling"]) if profile["ceiling"] else None
     whole = sum(time.seconds for time in times)
     counted: set[str] = set()
     nodes = [
-        _row(time, found[time.path], rows, counted, whole, ceiling)
-        for time in sorted(times, key=lambda time: FIRST.index(found[time.path].kind))
+        _row(time, attributions[time.path], rows, counted, whole, ceiling)
+        for time in sorted(times, key=lambda time: FIRST.index(attributions[time.path].kind))
     ]
-    ran = {source for item in found.values() for source in item.sources}
+    ran = {source for item in attributions.values() for source in item.sources}
     operators = {node.id for node in original.operators}
     summary = Profile(
         runs=profile["runs"],
@@ -64,16 +64,16 @@ def _time(row: OperatorRow) -> OperatorTime:
 
 def _row(
     time: OperatorTime,
-    found: Attribution,
+    attribution: Attribution,
     rows: Mapping[str, NodeRow],
     counted: set[str],
     whole: float,
     ceiling: Ceiling | None,
 ) -> NodeTime:
-    """One operator. Costs of a node that several operators compute count at the first of them."""
-    mine = () if found.kind == "inserted" else found.sources
+    """Return one operator; a node that several compute costs at the first of them."""
+    mine = () if attribution.kind == "inserted" else attribution.sources
     costs = [rows[source] for source in mine if source in rows and source not in counted]
-    kind = "part" if mine and not set(mine) - counted else found.kind
+    kind = "part" if mine and not set(mine) - counted else attribution.kind
     counted.update(mine)
     macs = _sum(row.macs for row in costs)
     moved = round(time.moved_nbytes) + sum(row.nbytes for row in costs)
@@ -85,7 +85,7 @@ def _row(
         name=time.path[-1][0],
         op_type=time.path[-1][1],
         provider=time.provider,
-        sources=found.sources,
+        sources=attribution.sources,
         attribution=kind,
         calls=time.calls,
         time_s=time.seconds,
@@ -102,7 +102,7 @@ def _row(
 
 
 def _sum(numbers: Iterable[int | None]) -> int | None:
-    """The sum; None when one is not known."""
+    """Return the sum; None when one is not known."""
     total = 0
     for number in numbers:
         if number is None:
@@ -114,7 +114,7 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
 def _roofline(
     macs: int | None, moved: int, seconds: float | None, ceiling: Ceiling | None
 ) -> tuple[float | None, str | None]:
-    """Share of the lower ceiling that was reached, and which one that is.
+    """Return the share of the lower ceiling that was reached, and which one that is.
 
     The fastest an operator can be is the longer of computing at the peak of arithmetic and moving
     its operands once at the peak of memory.

@@ -57,7 +57,7 @@ GivenShapes = Mapping[str, Sequence[int | str | None]]
 
 
 def cases(dims: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:
-    """Every combination of the sizes given for each dimension, the last one fastest.
+    """Yield every combination of the sizes given for each dimension, the last one fastest.
 
     Raises:
         UsageError: More than 64 combinations.
@@ -111,7 +111,7 @@ def plan_inputs(
 
 
 def _assumed(declared: Declarations, infos: Mapping[str, ValueInfo]) -> dict[str, int]:
-    """Size 1 for what is a batch: named so, or the first dimension of an input with others.
+    """Return size 1 for what is a batch: named so, or the first dimension of an input with others.
 
     Raises:
         UsageError: Other dimensions have no size.
@@ -141,7 +141,7 @@ def _numbers(
     given: GivenShapes,
     info: ValueInfo,
 ) -> tuple[int, ...]:
-    """The shape as numbers.
+    """Return the shape as numbers.
 
     Raises:
         UsageError: Not even its rank is known, or it is too large for any machine.

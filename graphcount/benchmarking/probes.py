@@ -22,7 +22,7 @@ SECONDS = 0.25
 
 
 def ceiling(job: Job) -> tuple[float, float]:
-    """FLOP/s of a float32 MatMul of 512 x 512, and bytes/s of a Relu of 64 MiB: the best run."""
+    """Return FLOP/s of a float32 MatMul of 512 x 512, bytes/s of a Relu of 64 MiB: best runs."""
     rng = np.random.default_rng(0)
     square = rng.standard_normal((SIDE, SIDE), dtype=np.float32)
     weight = numpy_helper.from_array(square, "w")
@@ -42,7 +42,7 @@ def _model(node: NodeProto, shape: list[int], weights: list[TensorProto]) -> byt
 
 
 def _best(model: bytes, array: Array, job: Job) -> float:
-    """Seconds of the fastest run; inputs and outputs stay where they are computed."""
+    """Return seconds of the fastest run; inputs and outputs stay where they are computed."""
     options = session_options(job._replace(custom_ops=None))
     session = ort.InferenceSession(model, options, providers=[job.provider])
     device = job.device or "cpu"

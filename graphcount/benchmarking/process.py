@@ -106,7 +106,7 @@ def _converse(
 
 
 def available_memory() -> int | None:
-    """Bytes a new process may use now: free memory of the system or of its control group."""
+    """Return bytes that a new process may use: free memory of the system or its control group."""
     sizes = [
         _first_number("/proc/meminfo", "MemAvailable:", 1024),
         _first_number("/sys/fs/cgroup/memory.max", "", 1),
@@ -129,7 +129,7 @@ def _first_number(path: str, label: str, unit: int) -> int | None:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's environment, with this package importable."""
+    """Return the caller's environment, with this package importable."""
     root = str(Path(__file__).resolve().parents[2])
     before = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([before, root] if before else [root])
@@ -192,13 +192,13 @@ class _Tail:
         self._thread.join(5)
 
     def text(self) -> str:
-        """The last line."""
+        """Return the last line."""
         lines = self._kept.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
 
 
 def _death(code: int, words: str, limit: int | None) -> str:
-    """Why a child left without a result."""
+    """Return why a child left without a result."""
     allowed = f" (--memory-limit {nbytes(limit)})" if limit else ""
     if code < 0:
         try:
@@ -214,7 +214,7 @@ def _death(code: int, words: str, limit: int | None) -> str:
 
 
 def _refusal(failed: Failed, path: str, limit: int | None) -> Exception:
-    """The error of what a child reported."""
+    """Return the error of what a child reported."""
     kind, message = failed["kind"], failed["message"]
     if kind == "bug":
         return RuntimeError(f"in the child process: {message}")

@@ -43,7 +43,7 @@ PROVIDERS: dict[str, ProviderInfo] = {
 
 
 def provider(name: str) -> ProviderInfo:
-    """The row of a provider.
+    """Return the row of a provider.
 
     Raises:
         UsageError: No such provider.

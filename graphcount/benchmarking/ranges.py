@@ -1,4 +1,4 @@
-"""What an input of integers may hold: found where the graph uses it, else by its usual name.
+"""What an input of integers may hold: worked out where the graph uses it, else by its usual name.
 
 An index into a table must stay below the table's rows. Everything else that is an integer becomes
 ones, which shapes, counts, axes and lengths accept more often than anything else.
@@ -27,7 +27,7 @@ MAX_LOOK = 16
 
 
 def fill_of(name: str, info: ValueInfo, family: str, graph: ModelGraph) -> str:
-    """How an input is filled: a recipe of `graphcount.benchmarking.fill`.
+    """Return how an input is filled: a recipe of `graphcount.benchmarking.fill`.
 
     Args:
         name: Of the graph input.
@@ -55,7 +55,7 @@ def fill_of(name: str, info: ValueInfo, family: str, graph: ModelGraph) -> str:
 
 
 def _bounds(source: str, graph: ModelGraph) -> Iterator[int]:
-    """Rows of every table that a value looks up."""
+    """Yield rows of every table that a value looks up."""
     stack, seen = [source], {source}
     while stack and len(seen) < MAX_STEPS:
         for use in graph.readers(stack.pop()):
@@ -82,7 +82,7 @@ def _rows(node: GraphNode, index: int | None, graph: ModelGraph) -> Iterator[int
 def _stored_dims(
     node: str, index: int, graph: ModelGraph, steps: int = MAX_LOOK
 ) -> tuple[int, ...] | None:
-    """Dimensions of an operand that is stored, or only moved or converted on its way."""
+    """Return dimensions of an operand that is stored, or only moved or converted on its way."""
     producer = graph.nodes.get(graph.producer(node, index) or "")
     if producer is None or not steps:
         return None

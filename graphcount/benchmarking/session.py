@@ -73,7 +73,7 @@ def guarded(
 
 
 def session_options(job: Job) -> ort.SessionOptions:
-    """Options of a session; onnxruntime's own defaults for what the job leaves open."""
+    """Return options of a session; onnxruntime's own defaults for what the job leaves open."""
     options = ort.SessionOptions()
     options.log_severity_level = FATAL
     options.add_session_config_entry("session.load_model_format", "ONNX")
@@ -90,7 +90,7 @@ def session_options(job: Job) -> ort.SessionOptions:
 
 
 def create(path: str, job: Job, options: ort.SessionOptions) -> ort.InferenceSession:
-    """A session on the provider that was asked for.
+    """Return a session on the provider that was asked for.
 
     Raises:
         RunError: It cannot be made, or onnxruntime fell back to another provider.
@@ -114,7 +114,7 @@ def create(path: str, job: Job, options: ort.SessionOptions) -> ort.InferenceSes
 
 
 def feeds_of(session: ort.InferenceSession, inputs: Sequence[FedInput], seed: int) -> Feeds:
-    """The values of all inputs."""
+    """Return the values of all inputs."""
     types = {value.name: value.type for value in session.get_inputs()}
     try:
         return {
@@ -129,7 +129,7 @@ def feeds_of(session: ort.InferenceSession, inputs: Sequence[FedInput], seed: in
 def bind(
     session: ort.InferenceSession, feeds: Feeds, inputs: Sequence[FedInput], device: str | None
 ) -> tuple[ModelRun, bool]:
-    """What one run calls, and whether inputs and outputs stay on the device.
+    """Return what one run calls, and whether inputs and outputs stay on the device.
 
     On the host this is `session.run`, as everyone calls it.
     """
@@ -164,18 +164,18 @@ def bind(
 
 
 def _element(ort_type: str) -> str:
-    """Element type of `tensor(float)`."""
+    """Return the element type of `tensor(float)`."""
     return ort_type.removeprefix("tensor(").removesuffix(")")
 
 
 def timed(calls: Sequence[ModelRun], job: Job, tell: Tell) -> list[list[float]]:
-    """Seconds of each run of each call; several calls take turns: A B, B A, A B."""
+    """Return seconds of each run of each call; several take turns: A B, B A, A B."""
     wanted, limit = job.options.runs or MAX_RUNS, job.options.seconds
     clock = time.perf_counter_ns
-    found: list[list[float]] = [[] for _ in calls]
+    durations: list[list[float]] = [[] for _ in calls]
     order = list(enumerate(calls))
     end = clock() + int(limit * 1e9) if limit is not None else None
-    told = clock()
+    reported = clock()
     done = 0
     gc.disable()
     try:
@@ -183,36 +183,36 @@ def timed(calls: Sequence[ModelRun], job: Job, tell: Tell) -> list[list[float]]:
             for position, call in order:
                 start = clock()
                 call()
-                found[position].append((clock() - start) / 1e9)
+                durations[position].append((clock() - start) / 1e9)
             order.reverse()
             done += 1
             now = clock()
             if end is not None and now > end and done >= min(MIN_RUNS, wanted):
                 break
-            if now - told > 500_000_000:
+            if now - reported > 500_000_000:
                 tell(f"run {done:,}" + (f" of {wanted:,}" if wanted < MAX_RUNS else ""))
-                told = now
+                reported = now
     finally:
         gc.enable()
-    return found
+    return durations
 
 
 def concurrent(
     calls: Sequence[ModelRun], threads: int, job: Job, tell: Tell
 ) -> tuple[list[float], float]:
-    """Seconds of all runs of so many threads that share the calls, and of all of it."""
+    """Return seconds of all runs of so many threads that share the calls, and of all of it."""
     runs = job.options.runs
     options = job.options._replace(runs=-(-runs // threads) if runs else None)
     share = job._replace(options=options)
     gate = threading.Barrier(threads + 1)
-    found: list[list[float]] = [[] for _ in range(threads)]
+    durations: list[list[float]] = [[] for _ in range(threads)]
     failed: list[Exception] = []
 
     def work(number: int) -> None:
         gate.wait()
         try:
             silent: Tell = tell if number == 0 else lambda text: None
-            found[number] = timed([calls[number % len(calls)]], share, silent)[0]
+            durations[number] = timed([calls[number % len(calls)]], share, silent)[0]
         except Exception as error:
             failed.append(error)
 
@@ -225,4 +225,4 @@ def concurrent(
         worker.join()
     if failed:
         raise failed[0]
-    return [time for times in found for time in times], time.perf_counter() - start
+    return [time for times in durations for time in times], time.perf_counter() - start

@@ -21,7 +21,7 @@ BINS = 10
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Percentile of sorted numbers, linear between neighbours (type 7, numpy's default)."""
+    """Return a percentile of sorted numbers, linear between neighbours (type 7, as numpy)."""
     position = (len(ordered) - 1) * percent / 100
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
@@ -29,7 +29,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def median_interval(ordered: Sequence[float]) -> Interval | None:
-    """Bounds that hold the median of what was sampled with at least 95 % confidence.
+    """Return bounds that hold the median of what was sampled with 95 % confidence at least.
 
     The number of samples below the median is binomial(n, 1/2): the r-th smallest and the r-th
     largest number bound it with confidence 1 - 2 P(X < r). None when even r = 1 has less.
@@ -39,7 +39,7 @@ def median_interval(ordered: Sequence[float]) -> Interval | None:
 
 
 def median_rank(runs: int) -> int:
-    """Largest r with P(X < r) <= 2.5 % for X ~ binomial(runs, 1/2); 0 when there is none."""
+    """Return the largest r with P(X < r) <= 2.5 % for X ~ binomial(runs, 1/2), 0 if none."""
     if runs > EXACT_RUNS:
         return max(0, math.floor((runs - 1.959964 * math.sqrt(runs)) / 2))
     total, rank = 0, 0
@@ -52,7 +52,7 @@ def median_rank(runs: int) -> int:
 
 
 def latency(times: Sequence[float]) -> Latency:
-    """Summary of times in seconds; there is at least one."""
+    """Return the summary of times in seconds, of which there is at least one."""
     ordered = sorted(times)
     count = len(ordered)
     mean = math.fsum(ordered) / count
@@ -71,7 +71,7 @@ def latency(times: Sequence[float]) -> Latency:
 
 
 def outlier_share(times: Sequence[float]) -> float:
-    """Share of times above Tukey's upper fence: Q3 + 1.5 (Q3 - Q1)."""
+    """Return the share of times above Tukey's upper fence: Q3 + 1.5 (Q3 - Q1)."""
     ordered = sorted(times)
     low, high = percentile(ordered, 25), percentile(ordered, 75)
     fence = high + 1.5 * (high - low)
@@ -79,7 +79,7 @@ def outlier_share(times: Sequence[float]) -> float:
 
 
 def histogram(times: Sequence[float], bins: int = BINS) -> tuple[Bin, ...]:
-    """Equal bins from the fastest to the 95th percentile, and one for what is slower."""
+    """Return equal bins from the fastest to the 95th percentile, and one for what is slower."""
     ordered = sorted(times)
     low, high = ordered[0], percentile(ordered, 95)
     if low == high:
@@ -89,14 +89,14 @@ def histogram(times: Sequence[float], bins: int = BINS) -> tuple[Bin, ...]:
     for time in ordered:
         slot = int((time - low) / (high - low) * bins) if high > low else 0
         counts[bins if time > high else min(slot, bins - 1)] += 1
-    found = [Bin(edges[number], edges[number + 1], counts[number]) for number in range(bins)]
+    bars = [Bin(edges[number], edges[number + 1], counts[number]) for number in range(bins)]
     if counts[bins]:
-        found.append(Bin(high, ordered[-1], counts[bins]))
-    return tuple(found)
+        bars.append(Bin(high, ordered[-1], counts[bins]))
+    return tuple(bars)
 
 
 def ratio_interval(ours: Sequence[float], others: Sequence[float], seed: int) -> Interval:
-    """95 % bootstrap interval of median(ours) / median(others) over pairs of neighbouring runs.
+    """Return the 95 % bootstrap interval of median(ours) / median(others), over pairs of runs.
 
     Pairs are resampled whole, so that what disturbs both runs of a pair cancels.
     """
@@ -113,7 +113,7 @@ def ratio_interval(ours: Sequence[float], others: Sequence[float], seed: int) ->
 
 
 def verdict(interval: Interval, max_ratio: float | None) -> str | None:
-    """`exceeded` only when the whole interval lies above the budget."""
+    """Return `exceeded` only when the whole interval lies above the budget."""
     if max_ratio is None:
         return None
     if interval.low > max_ratio:

@@ -111,18 +111,19 @@ def _add(waiting: list[tuple[int, int, Execution]], event: Event) -> None:
 
 
 def _elapsed(waiting: list[tuple[int, int, Execution]], end: int) -> tuple[Execution, ...]:
-    """Executions in the order in which they ended, each with the time until the next start.
+    """Return executions in the order they ended, each with the time until the next start.
 
     Profiles count whole microseconds, and onnxruntime's own work after a small operator takes as
     long as the operator: starts are what adds up to a run. The last one goes on to the `end`.
     """
     order = sorted(range(len(waiting)), key=lambda at: waiting[at][0])
-    found = [item for _, _, item in waiting]
+    executions = [item for _, _, item in waiting]
     for at, after in pairwise(order):
-        found[at] = found[at]._replace(elapsed_micros=waiting[after][0] - waiting[at][0])
+        executions[at] = executions[at]._replace(elapsed_micros=waiting[after][0] - waiting[at][0])
     if order:
-        found[order[-1]] = found[order[-1]]._replace(elapsed_micros=end - waiting[order[-1]][0])
-    return tuple(found)
+        last = order[-1]
+        executions[last] = executions[last]._replace(elapsed_micros=end - waiting[last][0])
+    return tuple(executions)
 
 
 def _number(text: object, default: int) -> int:
@@ -132,14 +133,14 @@ def _number(text: object, default: int) -> int:
         return default
 
 
-def faster_half(found: list[Run]) -> list[Run]:
-    """The faster half of runs: what other processes disturbed is left out."""
-    ordered = sorted(found, key=lambda run: run.micros)
+def faster_half(runs: list[Run]) -> list[Run]:
+    """Return the faster half of runs: what other processes disturbed is left out."""
+    ordered = sorted(runs, key=lambda run: run.micros)
     return ordered[: (len(ordered) + 1) // 2]
 
 
 def operators(kept: list[Run]) -> list[OperatorTime]:
-    """Mean times of operators, in the order in which they first ran."""
+    """Return mean times of operators, in the order in which they first ran."""
     sums: dict[tuple[tuple[OrtNode, ...], str], list[int]] = {}
     for run in kept:
         for item in run.executions:
@@ -164,6 +165,6 @@ def operators(kept: list[Run]) -> list[OperatorTime]:
 
 @cache
 def _runs_bodies() -> frozenset[str]:
-    """Operators whose event covers those of others; a profile does not say their domain."""
+    """Return operators whose event covers those of others; a profile does not say their domain."""
     known = ops.operators("", "com.microsoft").items()
     return frozenset(op_type for (_, op_type), row in known if "runs bodies" in row.traits)

@@ -39,8 +39,6 @@ PROFILE_RUNS = 200
 PROFILE_EVENTS = 200_000
 """onnxruntime keeps at most 1,000,000 events."""
 
-Answer = Callable[[Message], None]
-
 
 def main() -> None:
     """Run the job; every outcome is one line."""
@@ -55,37 +53,44 @@ def main() -> None:
     job = read_job(sys.stdin.readline())
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     apply(job.options.memory_limit_nbytes)
-    try:
-        import onnxruntime as ort
-    except ImportError as error:
-        missing = error.name == "onnxruntime"
-        found = "is not installed" if missing else f"cannot be loaded: {error}"
-        advice = f"pip install '{job.package}'"
-        if not missing and job.options.memory_limit_nbytes:
-            advice = "--memory-limit may be too small for it"
-        why = f"onnxruntime {found}: {advice}"
-        answer({"event": "error", "kind": "setup", "message": why})
-        return
-    if job.provider not in ort.get_available_providers():
-        has = ", ".join(ort.get_available_providers())
-        why = f"onnxruntime {ort.__version__} has no {job.provider} here (it has {has})"
-        remedy = f"{why}: pip install '{job.package}'"
-        answer({"event": "error", "kind": "setup", "message": remedy})
-        return
+    answer(_outcome(job, lambda text: answer({"event": "progress", "text": text})))
+
+
+def _outcome(job: Job, tell: Callable[[str], None]) -> Message:
+    why = _missing(job)
+    if why:
+        return {"event": "error", "kind": "setup", "message": why}
     from graphcount.benchmarking.session import RunError
 
     try:
-        answer({"event": "result", "measured": measure(job, answer)})
+        return {"event": "result", "measured": measure(job, tell)}
     except RunError as error:
-        answer({"event": "error", "kind": error.kind, "message": error.message})
+        kind, message = error.kind, error.message
     except GraphcountError as error:  # an input file that changed since it was checked
-        answer({"event": "error", "kind": "runtime", "message": str(error)})
+        kind, message = "runtime", str(error)
     except MemoryError as error:
-        message = str(error) or "an allocation failed"
-        answer({"event": "error", "kind": "memory", "message": message})
+        kind, message = "memory", str(error) or "an allocation failed"
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        answer({"event": "error", "kind": "bug", "message": message})
+        kind, message = "bug", f"{type(error).__name__}: {error}"
+    return {"event": "error", "kind": kind, "message": message}
+
+
+def _missing(job: Job) -> str:
+    """Return why onnxruntime or its provider is not there, and what to do; empty: they are."""
+    install = f"pip install '{job.package}'"
+    try:
+        import onnxruntime as ort
+    except ImportError as error:
+        if error.name == "onnxruntime":
+            return f"onnxruntime is not installed: {install}"
+        limited = job.options.memory_limit_nbytes
+        advice = "--memory-limit may be too small for it" if limited else install
+        return f"onnxruntime cannot be loaded: {error}: {advice}"
+    providers = ort.get_available_providers()
+    if job.provider in providers:
+        return ""
+    has = ", ".join(providers)
+    return f"onnxruntime {ort.__version__} has no {job.provider} here (it has {has}): {install}"
 
 
 def _leave_with_parent() -> None:
@@ -95,12 +100,9 @@ def _leave_with_parent() -> None:
     os._exit(3)
 
 
-def measure(job: Job, answer: Answer) -> Measured:
+def measure(job: Job, tell: Callable[[str], None]) -> Measured:
     """Make sessions, run them, profile the first."""
     from graphcount.benchmarking.session import guarded
-
-    def tell(text: str) -> None:
-        answer({"event": "progress", "text": text})
 
     base = peak_rss()
     calls: list[ModelRun] = []
@@ -155,7 +157,7 @@ def _environment() -> Environment:
 def _timed(
     calls: Sequence[ModelRun], job: Job, tell: Callable[[str], None]
 ) -> tuple[list[list[float]], float]:
-    """Seconds of the runs of each model, and of all of it."""
+    """Return seconds of the runs of each model, and of all of it."""
     from graphcount.benchmarking.session import concurrent, guarded, timed
 
     if job.options.concurrency > 1:
@@ -167,7 +169,7 @@ def _timed(
 
 
 def _prepare(model: ModelJob, job: Job) -> tuple[ModelRun, ModelTimes, Feeds]:
-    """Session, inputs and the first run of a model."""
+    """Make the session and the inputs of a model, and run it once."""
     from graphcount.benchmarking import session as onnx_session
 
     options = onnx_session.session_options(job)
@@ -205,11 +207,11 @@ def _profile(job: Job, fastest: float) -> Profiled:
     for _ in range(wanted + 1):
         guarded(call)
     path = Path(session.end_profiling())
-    found = list(trace.runs(json.loads(path.read_text("utf-8"))))
+    runs = list(trace.runs(json.loads(path.read_text("utf-8"))))
     del session, call
-    if not found:
+    if not runs:
         raise RunError("runtime", "onnxruntime wrote an empty profile")
-    kept = trace.faster_half(found[1:] or found)
+    kept = trace.faster_half(runs[1:] or runs)
     try:
         top: tuple[float, float] | None = ceiling(job)
     except Exception as error:
@@ -226,7 +228,7 @@ def _profile(job: Job, fastest: float) -> Profiled:
 
 
 def _profiled_session(job: Job, path: str, notes: list[str]) -> ort.InferenceSession:
-    """A session with a profile; where it can, it writes the optimized model too."""
+    """Return a session with a profile; where it can, it writes the optimized model too."""
     from graphcount.benchmarking.session import RunError, create, session_options
 
     for write in (True, False):
@@ -261,7 +263,7 @@ def _save(feeds: Feeds, path: str) -> None:
 
 
 def _cpu() -> str:
-    """The processor's name, as the system states it."""
+    """Return the processor's name, as the system states it."""
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
             if line.startswith(("model name", "Model")):
