@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from graphcount.gates.examine import Baselines, Examined
     from graphcount.gates.select import ModelChecks
 
+NOTHING_ASKED = (
+    "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
+    " (graphcount init MODEL writes them)"
+)
+
 ProgressBar = Callable[[Sequence[str]], Iterable[str]]
 """Goes over the paths while their models are read, as `tqdm` does."""
 
@@ -105,12 +110,8 @@ def check(
     own = _own_check({"max": max, "min": min, "max_increase": max_increase}, remembers)
     known = [_sized(row, options) for row in (*settings.checks, *checks)]
     if own is None and not any(row.demands for row in known):
-        raise UsageError(
-            "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
-            " (graphcount init MODEL writes them)"
-        )
-    models = path_texts(path)
-    chosen = targets(models, known, own and _sized(own, options))
+        raise UsageError(NOTHING_ASKED)
+    chosen = targets(path_texts(path), known, own and _sized(own, options))
     options = {
         **options,
         "operators": options.get("operators") or settings.operators or None,
@@ -121,11 +122,9 @@ def check(
     asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers)
     examined = _examined(chosen, asked, on_error, progress)
     written = write_baseline is not None and _write_baseline(write_baseline, examined, asked)
-    outcomes = tuple(
-        item if isinstance(item, GraphcountError) else joined(item) for item in examined
-    )
+    outcomes = [item if isinstance(item, GraphcountError) else joined(item) for item in examined]
     failed = any(fails(item.findings, fail_on) for item in outcomes if isinstance(item, Report))
-    return Checked(outcomes, failed, notes=tuple(baselines.notes), written=written)
+    return Checked(tuple(outcomes), failed, notes=tuple(baselines.notes), written=written)
 
 
 def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | None:

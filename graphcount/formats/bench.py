@@ -236,9 +236,11 @@ VERDICTS = {
 
 def _sweep(results: Sequence[BenchResult], view: View) -> Table:
     """Return a table with a line for each measurement."""
+    from graphcount.formats.screen import new_table
+
     names = sorted({name for result in results for name in result.dims})
     moving = [name for name in names if len({result.dims.get(name) for result in results}) > 1]
-    table = _table(
+    table = new_table(
         [safe(name, 20) for name in moving],
         ["p50", "p90", "p99", "runs/s", *([f"{moving[0]}/s"] if len(moving) == 1 else []), "peak"],
     )
@@ -258,21 +260,11 @@ def _sweep(results: Sequence[BenchResult], view: View) -> Table:
     return table
 
 
-def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
-    for name in words:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _operators(result: BenchResult, view: View) -> list[RenderableType]:
     """Return the slowest operators and the sum of the others."""
     from rich.text import Text
+
+    from graphcount.formats.screen import new_table
 
     profile = result.profile
     if profile is None:
@@ -298,7 +290,7 @@ def _operators(result: BenchResult, view: View) -> list[RenderableType]:
     heads = ["time", "share", "MACs", "GFLOP/s", "GB/s", "roof"]
     dropped = () if width >= 100 else ("MACs",) if width >= 72 else ("MACs", "GB/s", "roof")
     kept = [at for at in range(len(heads)) if heads[at] not in dropped]
-    table = _table(["operator", "ran as"], [heads[at] for at in kept])
+    table = new_table(["operator", "ran as"], [heads[at] for at in kept])
     for at, column in zip(kept, table.columns[2:], strict=True):
         column.min_width = max(len(row[at]) for row in [heads, *rows])
     table.columns[1].min_width = min(13, max(len(node.op_type) for node in result.nodes[:top]))

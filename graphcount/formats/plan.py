@@ -59,25 +59,13 @@ def _text(plan: Plan, view: View) -> str:
     return to_text(parts, view.width, view.color)
 
 
-def _table(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
-    for name in words:
-        table.add_column(name, no_wrap=True)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _sizes(plan: Plan, view: View) -> RenderableType:
     """Return one line an element type, then the formulas."""
     from rich.console import Group
 
-    from graphcount.formats.screen import keep_numbers, paragraph
+    from graphcount.formats.screen import keep_numbers, new_table, paragraph
 
-    table = _table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
+    table = new_table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
     for row in plan.sizes:
         table.add_row(
             row.dtype,
@@ -100,11 +88,11 @@ def _training(plan: Plan, view: View) -> RenderableType:
     """Return one line an optimizer, then where the bytes come from."""
     from rich.console import Group
 
-    from graphcount.formats.screen import keep_numbers, paragraph
+    from graphcount.formats.screen import keep_numbers, new_table, paragraph
 
     master = plan.options.mixed_precision
     parts = ["weights", "gradients", *(["master"] if master else []), "moments"]
-    table = _table(("training",), (*parts, "activations", "total"))
+    table = new_table(("training",), (*parts, "activations", "total"))
     for row in plan.training:
         sizes = [row.weight_nbytes, row.gradient_nbytes, row.moment_nbytes]
         if master:
@@ -139,12 +127,12 @@ def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
     """Return widths of the same size, or why there are none."""
     from rich.text import Text
 
-    from graphcount.formats.screen import keep_numbers
+    from graphcount.formats.screen import keep_numbers, new_table
 
     if mlp.reason:
         why = f"not a plain multilayer perceptron: {one_line(mlp.reason)}"
         return [Text(), _fact("same size", why)]
-    table = _table(("hidden layers", "total for width d"), ("d", "parameters", "difference"))
+    table = new_table(("hidden layers", "total for width d"), ("d", "parameters", "difference"))
     for width in mlp.widths:
         _add_widths(table, width)
     text = f"as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -27,6 +28,16 @@ def fit(wanted: Sequence[int], room: int) -> list[int]:
     while sum(widths) > room and max(widths) > LEAST_WIDTH:
         widths[widths.index(max(widths))] -= 1
     return widths
+
+
+def new_table(words: Iterable[str], numbers: Iterable[str]) -> Table:
+    """Return a table without rows: columns of words, that may be cut, then columns of numbers."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
+    for name in words:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def keep_numbers(table: Table, width: int | None) -> Table:

@@ -5,6 +5,7 @@ Everything from the model passes through `safe` and becomes `Text`, never markup
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,14 @@ from rich.text import Text
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats.screen import DEFAULT_WIDTH, fit, keep_numbers, paragraph, to_text
+from graphcount.formats.screen import (
+    DEFAULT_WIDTH,
+    fit,
+    keep_numbers,
+    new_table,
+    paragraph,
+    to_text,
+)
 from graphcount.formats.sentences import framework_sentence, headline
 from graphcount.formats.text import ascii_only, one_line, safe, shape
 from graphcount.formats.view import View
@@ -31,7 +39,7 @@ from graphcount.report.rollup import (
     total,
     tree,
 )
-from graphcount.report.rows import NodeRow
+from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.units import exact, nbytes, percent
 
 DEFAULT_DEPTH = 3
@@ -290,24 +298,20 @@ def _number_columns(whole: RollupGroup, room: int, *, with_macs: bool) -> list[t
 
 def _kinds_and_dtypes(report: Report, view: View) -> RenderableType:
     """Return kinds and dtypes side by side."""
-    kinds = groups(report, "kind")
-    table = _new_table(footer=False)
-    for name in ("kind", "dtype"):
-        table.add_column(name, no_wrap=True)
-    for name in ("tensors", "elements", "size"):
-        table.add_column(name, justify="right", no_wrap=True)
-    pairs: dict[tuple[str, str], list[int]] = {}
+    pairs: defaultdict[tuple[str, str], list[TensorRow]] = defaultdict(list)
     for tensor in report.tensors:
-        sums = pairs.setdefault((tensor.kind, tensor.dtype), [0, 0, 0])
-        sums[0] += 1
-        sums[1] += tensor.elements
-        sums[2] += tensor.nbytes
-    order = [name for name in _KIND_ORDER if any(row.label == name for row in kinds)]
-    for kind in order:
-        for (name, dtype), sums in sorted(pairs.items(), key=lambda item: -item[1][2]):
+        pairs[tensor.kind, tensor.dtype].append(tensor)
+    sums = [
+        (*pair, len(rows), sum(row.elements for row in rows), sum(row.nbytes for row in rows))
+        for pair, rows in pairs.items()
+    ]
+    table = new_table(("kind", "dtype"), ("tensors", "elements", "size"))
+    largest_first = sorted(sums, key=lambda row: -row[4])
+    for kind in _KIND_ORDER:
+        for name, dtype, tensors, elements, size in largest_first:
             if name == kind:
-                size = nbytes(sums[2], view.binary)
-                table.add_row(kind, dtype, exact(sums[0]), exact(sums[1]), size)
+                cells = exact(tensors), exact(elements), nbytes(size, view.binary)
+                table.add_row(kind, dtype, *cells)
     return table if pairs else Text()
 
 

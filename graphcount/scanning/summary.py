@@ -166,21 +166,10 @@ def _counted(counter: Counter[str]) -> str:
     return ", ".join(f"{exact(number)} {name}" for name, number in counter.items() if number)
 
 
-def _table(*columns: str, words: int = 1) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
-    for index, name in enumerate(columns):
-        if index < words:
-            table.add_column(name, no_wrap=True, overflow="ellipsis")
-        else:
-            table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    return table
-
-
 def _largest(rows: Iterable[InventoryRow], view: View) -> Table:
-    table = _table("largest", "parameters", "weights", "MACs")
+    from graphcount.formats.screen import new_table
+
+    table = new_table(["largest"], ["parameters", "weights", "MACs"])
     for row in rows:
         at_least = ">= " if row["lower_bound"] else ""
         macs = "formula" if row["macs"] is None and row["macs_expression"] else ""
@@ -194,7 +183,9 @@ def _largest(rows: Iterable[InventoryRow], view: View) -> Table:
 
 
 def _groups(shared: Iterable[SameArchitecture], view: View) -> Table:
-    table = _table("one architecture", "models", "different files", "parameters")
+    from graphcount.formats.screen import new_table
+
+    table = new_table(["one architecture"], ["models", "different files", "parameters"])
     for group in shared:
         files = exact(group.weights) if group.weights else "?"
         table.add_row(
@@ -207,18 +198,15 @@ def _groups(shared: Iterable[SameArchitecture], view: View) -> Table:
 
 
 def _bad(rows: Iterable[InventoryRow], status: Counter[str], view: View) -> Table:
-    from rich import box
-    from rich.table import Table
+    from graphcount.formats.screen import new_table
 
     limit = (view.width or 100) * 9 // 20
     lines = []
     for row in rows:
         why = (row["finding_messages"] or [row["message"]])[0]
         lines.append((_path(row["path"], limit), one_line(why or "", 120)))
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1))
-    longest = max(len(path) for path, _ in lines)
-    table.add_column("failed or not read", no_wrap=True, overflow="ellipsis", min_width=longest)
-    table.add_column("why", no_wrap=True, overflow="ellipsis")
+    table = new_table(["failed or not read", "why"], [])
+    table.columns[0].min_width = max(len(path) for path, _ in lines)
     for line in lines:
         table.add_row(*line)
     left = status[FAILED] + status[ERROR] - len(lines)
