@@ -8,7 +8,6 @@ branches of an If, to the nodes that use it. Work is bounded per tensor and in t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.stored import Stored
@@ -20,8 +19,7 @@ MAX_STEPS = 10_000_000
 MAX_USES = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class TensorUse:
+class TensorUse(NamedTuple):
     """One use of a stored tensor.
 
     Attributes:
@@ -32,7 +30,7 @@ class TensorUse:
     """
 
     node: str
-    index: int | None
+    index: int | None  # type: ignore[assignment]
     role: str | None
     via: tuple[str, ...]
 
@@ -59,18 +57,19 @@ def attribute(
     """Attribute every stored tensor to the nodes that use it."""
     holders = _holders(model_graph)
     order: dict[str, int] = {}
-    follower = _Follower(model_graph)
+    follower, dead = _Follower(model_graph), model_graph.dead
     found = []
     for tensor in stored:
-        held_by = tuple(node for node, _ in holders.get(tensor.key, ()))
+        held = holders.get(tensor.key, ())
+        held_by = tuple([node for node, _ in held])
         uses: list[TensorUse] = []
-        for node, attribute_name in holders.get(tensor.key, ()):
-            uses.extend(follower.follow(node, attribute_name))
+        for node, attribute_name in held:
+            uses += follower.follow(node, attribute_name)
         if len(uses) > 1:
             if not order:
                 order = {node: position for position, node in enumerate(model_graph.nodes)}
             uses = _in_order(uses, order)
-        live = not tensor.in_training and any(node not in model_graph.dead for node in held_by)
+        live = not tensor.in_training and not dead.issuperset(held_by)
         found.append(Attributed(tensor, held_by, tuple(uses), live))
     return tuple(found), tuple(follower.unknowns)
 
@@ -90,6 +89,8 @@ def _holders(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
     """Which graph nodes hold a stored tensor: key → (node, attribute name or empty)."""
     holders: dict[int, list[tuple[str, str]]] = {}
     for id, node in graph.nodes.items():
+        if node.record is not None and not node.record.attributes:
+            continue
         for key, attribute_name in node.held:
             holders.setdefault(key, []).append((id, attribute_name))
     return holders
@@ -117,6 +118,12 @@ class _Follower:
 
     def onward(self, holder: str) -> list[TensorUse]:
         """Uses of the results of `holder`."""
+        readers = self.graph.readers(holder)
+        if len(readers) == 1 and self.steps <= MAX_STEPS:  # most weights: used at once, and once
+            way = self.passes(readers[0], ())
+            if isinstance(way, TensorUse):
+                self.steps += 1
+                return [way]
         uses: list[TensorUse] = []
         seen: set[tuple[str, str | None]] = {(holder, None)}
         stack: list[Continuation] = [(holder, None, ())]

@@ -134,7 +134,7 @@ def _sum(a: Dim, b: Dim) -> Dim | None:
         return None
 
 
-# --------------------------------------------------------------------------- how often things run
+# ----------------------------------------------------------------------------- how often things run
 
 
 BodyCall: TypeAlias = "tuple[Call, str]"

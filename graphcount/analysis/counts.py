@@ -6,18 +6,25 @@ framework's number) is a sum over these rows.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphcount.analysis.attribution import Attributed, attribute
-from graphcount.analysis.declared_inputs import declared_inputs
 from graphcount.analysis.kinds import LEARNED_ROLES, Verdict, classify
-from graphcount.analysis.packing import logical_elements, packing_problem
-from graphcount.analysis.signature import read_signature
 from graphcount.analysis.stored import UNNAMED, Stored, find_stored
 from graphcount.analysis.values import Values
-from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph
+from graphcount.dtypes import BY_NAME
+from graphcount.errors import Problem, Unknown
+from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading import ModelFile
+from graphcount.loading.model import Graph
+from graphcount.ops.call import Packed, Packing
+
+if TYPE_CHECKING:
+    from graphcount.analysis.signature import Signature
+
+SIGNATURE = "pkg.torch.export.ExportedProgram.graph_signature"
+"""Key of the metadata of a graph that holds what torch.export declared."""
 
 
 class Row(NamedTuple):
@@ -26,7 +33,7 @@ class Row(NamedTuple):
     Attributes:
         tensor: The tensor, its holders and uses.
         verdict: Kind, role and reason.
-        elements: Logical numbers (see `graphcount.analysis.packing`).
+        elements: Logical numbers (see `logical_elements`).
         owner: Id of the node it belongs to: the first that uses it in its role; None when nothing
             uses it.
     """
@@ -60,7 +67,7 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
     """Count every stored tensor of a model."""
     stored = find_stored(model.proto, model.path)
     tensors, unknowns = attribute(model_graph, stored)
-    declared = read_signature(model.proto.graph)
+    declared = signature_of(model.proto.graph)
     verdicts = classify(tensors, model_graph, values, declared)
     nodes = model_graph.nodes
     rows: list[Row] = []
@@ -73,10 +80,30 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
         if problem is not None:
             found.append(problem.unknown((tensor.stored.name or UNNAMED)[:200]))
         rows.append(Row(tensor, verdict, elements, _owner(tensor, verdict)))
-    for declared_tensor, verdict in declared_inputs(model_graph):
-        elements, owner = declared_tensor.stored.elements, _owner(declared_tensor, verdict)
-        rows.append(Row(declared_tensor, verdict, elements, owner))
+    rows += _declared_inputs(model_graph)
     return Counted(stored, tuple(rows), (*found, *unknowns))
+
+
+def signature_of(graph: Graph) -> Signature | None:
+    """Return what torch.export declared of a graph; None when the file does not keep it."""
+    text = graph.metadata.get(SIGNATURE)
+    if not text:
+        return None
+    from graphcount.analysis.signature import read_signature
+
+    return read_signature(text)
+
+
+def _declared_inputs(graph: ModelGraph) -> list[Row]:
+    """Weights that the model takes as inputs; of few models an input has a name like theirs."""
+    if not any("." in node.name or node.name.startswith("onnx::") for node in graph.inputs):
+        return []
+    from graphcount.analysis.declared_inputs import declared_inputs
+
+    return [
+        Row(tensor, verdict, tensor.stored.elements, _owner(tensor, verdict))
+        for tensor, verdict in declared_inputs(graph)
+    ]
 
 
 def _owner(tensor: Attributed, verdict: Verdict) -> str | None:
@@ -88,3 +115,74 @@ def _owner(tensor: Attributed, verdict: Verdict) -> str | None:
         if use.role in LEARNED_ROLES:
             return use.node
     return tensor.uses[0].node if tensor.uses else None
+
+
+# ----------------------------------------------------------------------------------- packed tensors
+
+Uses: TypeAlias = list[tuple[GraphNode, int | None]]
+"""The node and input index of each use of a tensor."""
+
+
+def logical_elements(stored: Stored, uses: Uses) -> int:
+    """Return the elements a tensor stands for: its own, unless an operator that uses it packs them.
+
+    Args:
+        stored: The tensor.
+        uses: What uses it.
+    """
+    for node, index in uses:
+        packing = _packing(node)
+        if packing is not None and node.record is not None:
+            elements = packing.unpack(node.record, index, _packed(stored))
+            if elements is not None and elements >= 0:
+                return elements
+    return stored.elements
+
+
+def logical_shape(stored: Stored, uses: Uses) -> tuple[int, ...]:
+    """Return the dimensions of these elements: (N, K) of a product that packs its weight.
+
+    Args:
+        stored: The tensor.
+        uses: What uses it.
+    """
+    elements = logical_elements(stored, uses)
+    for node, index in uses:
+        packing, record = _packing(node), node.record
+        if index == 1 and packing is not None and packing.nbytes is not None:
+            sizes = (record.integer("N", 0), record.integer("K", 0)) if record else (0, 0)
+            if min(sizes) > 0:
+                return sizes
+    rows = math.prod(stored.shape[:-1])
+    if elements != stored.elements and rows and elements % rows == 0:
+        return (*stored.shape[:-1], elements // rows)
+    return stored.shape
+
+
+def packing_problem(stored: Stored, uses: Uses) -> Problem | None:
+    """Say why a packed weight is not what an operator says of it; None when it is, or not packed.
+
+    Args:
+        stored: The tensor.
+        uses: What uses it.
+    """
+    for node, index in uses:
+        packing = _packing(node)
+        if packing is None or packing.nbytes is None or node.record is None or index != 1:
+            continue
+        asked, tensor = packing.nbytes(node.record), _packed(stored)
+        if not tensor.has(asked):
+            states = f"asks for {asked:,} bytes" if asked else "states sizes that make no sense"
+            why = f"{node.op_type} {states}; there are {tensor.nbytes:,}"
+            return Problem("QNT002", "packed data", why)
+    return None
+
+
+def _packing(node: GraphNode) -> Packing | None:
+    return node.operator.packing if node.operator is not None else None
+
+
+def _packed(stored: Stored) -> Packed:
+    dtype = BY_NAME.get(stored.dtype)
+    nbytes = dtype.nbytes(stored.elements) if dtype is not None else stored.elements
+    return Packed(stored.key, stored.dtype, stored.elements, nbytes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from math import prod
 
 from graphcount.analysis.attribution import Attributed, TensorUse
@@ -102,7 +101,7 @@ class _Ways:
                 self._known[at] = self.readers(at)
             found = self._known[at]
             if isinstance(found, TensorUse):
-                return replace(found, via=via)
+                return found._replace(via=via)
             op_types = (self.graph.nodes[reader].op_type for reader in found)
             stack += zip(found, ((*via, op_type) for op_type in op_types), strict=True)
         return None

@@ -12,13 +12,11 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
-from graphcount.analysis.generated import settled
-from graphcount.analysis.kv_cache import KVCache, find_kv_cache
 from graphcount.analysis.memory import Memory, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, computes
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, CostRule, explain
@@ -75,7 +73,7 @@ def add_cost(
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
     found = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
-    made, stored = settled(report.unknown, model_graph, shapes)
+    made, stored = _settled(report.unknown, model_graph, shapes)
     unknown = (*stored, *_lost(shapes), *found.unknowns)
     return replace(
         report,
@@ -101,7 +99,7 @@ def add_cost(
         nodes=_node_rows(report.nodes, shapes, found, options),
         peak=_peak_row(used),
         timeline=_timeline(used),
-        kv_cache=_kv_cache_row(find_kv_cache(model_graph, shapes)),
+        kv_cache=_kv_cache_row(model_graph, shapes),
         unknown=unknown,
     )
 
@@ -209,7 +207,27 @@ def _bound(
     return tuple(found)
 
 
-def _kv_cache_row(found: KVCache | None) -> KVCacheRow | None:
+def _settled(
+    unknowns: tuple[Unknown, ...], graph: ModelGraph, shapes: ValueShapes
+) -> tuple[int, tuple[Unknown, ...]]:
+    """What shapes say of generated elements whose size was not known; see `settled`."""
+    if not any(unknown.affects == "generated" for unknown in unknowns):
+        return 0, unknowns
+    from graphcount.analysis.generated import settled
+
+    return settled(unknowns, graph, shapes)
+
+
+def _kv_cache_row(graph: ModelGraph, shapes: ValueShapes) -> KVCacheRow | None:
+    """The cache of a decoder; a graph without an operator that joins or takes a past has none."""
+    kinds = [nodes[0] for nodes in graph.by_operator.values()]
+    if not any(
+        computes(kind) == "Concat" or (kind.operator and kind.operator.past) for kind in kinds
+    ):
+        return None
+    from graphcount.analysis.kv_cache import find_kv_cache
+
+    found = find_kv_cache(graph, shapes)
     if found is None:
         return None
     return KVCacheRow(

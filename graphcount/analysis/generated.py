@@ -21,9 +21,6 @@ from graphcount.ops.call import Call, size
 MAX_RANK = 64
 """Dimensions of a tensor (`Limits.rank`)."""
 
-WHAT = "generated"
-"""What is not known, in an `Unknown` of this file."""
-
 
 class Generated(NamedTuple):
     """One node that makes numbers from constants.
@@ -73,7 +70,7 @@ def settled(
     """
     made, left = 0, []
     for unknown in unknowns:
-        if unknown.what != WHAT:
+        if unknown.affects != "generated":
             left.append(unknown)
             continue
         call = shapes.calls(unknown.where)

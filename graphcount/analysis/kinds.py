@@ -8,20 +8,19 @@ open, and at values only when they are few.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from graphcount.analysis.attribution import Attributed, TensorUse
-from graphcount.analysis.names import is_buffer, is_dotted, is_learned_scalar, original_name
+from graphcount.analysis.names import is_buffer, is_dotted, original_name
 from graphcount.analysis.operands import (
     is_compared,
     is_dequantized_after,
-    is_reparametrised,
+    is_made_up,
     is_scale_of_integers,
     is_sinusoidal,
-    joins_table,
-    other_node,
+    operand,
     statistic_of_written_norm,
 )
-from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import (
     FEW,
@@ -37,11 +36,13 @@ from graphcount.analysis.verdict import (
     maker_of,
     role_of,
 )
-from graphcount.graph import ModelGraph, computes, traits_of
-from graphcount.ops import Trait
+from graphcount.graph import ModelGraph, computes
 
-LEARNED_SCALARS: frozenset[Trait] = frozenset({"arithmetic", "constrains"})
-"""What computes with a single number that may be learned."""
+if TYPE_CHECKING:
+    from graphcount.analysis.signature import Signature
+
+PLAIN_ROLES = frozenset({"shape", "axes", "index", "scalar", "literal", "mask", "table"})
+"""Roles that learned elements never have."""
 
 
 def classify(
@@ -79,7 +80,7 @@ def decide(tensor: Attributed, context: KindContext) -> Verdict:
     raise AssertionError("the last rule always decides")
 
 
-# ---------------------------------------------------------------------------------------- rules
+# -------------------------------------------------------------------------------------------- rules
 
 
 def not_used(tensor: Attributed, context: KindContext) -> Verdict | None:
@@ -148,22 +149,11 @@ def quantized_weight(tensor: Attributed, context: KindContext) -> Verdict | None
         role = use.role or "weight"
         if role in ("shape", "axes", "index", "scalar", "literal", "mask"):
             continue
-        if _is_made_up(tensor, use, context):
+        if is_made_up(tensor, use, context):
             continue
         how = "dequantized for" if dequantized else "quantized for"
         return Verdict("parameter", role, f"{how} {label(use, context)}", "quantized-weight")
     return None
-
-
-def _is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool:
-    """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
-    node = context.graph.nodes[use.node]
-    if use.role != "operand" and "arithmetic" not in traits_of(node):
-        return False
-    if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
-        return False
-    verdict = _operand(tensor, use, context)
-    return verdict is None or verdict.kind != "parameter"
 
 
 def integer(tensor: Attributed, context: KindContext) -> Verdict | None:
@@ -315,8 +305,7 @@ def _is_in_product(use: TensorUse, context: KindContext) -> bool:
 
 def constant_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Every use is one that learned numbers do not have."""
-    plain = {"shape", "axes", "index", "scalar", "literal", "mask", "table"}
-    if not tensor.uses or any(use.role not in plain for use in tensor.uses):
+    if not tensor.uses or any(use.role not in PLAIN_ROLES for use in tensor.uses):
         return None
     use = tensor.uses[0]
     return Verdict(
@@ -360,71 +349,6 @@ def learned_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
     return None
 
 
-def operand(tensor: Attributed, context: KindContext) -> Verdict | None:
-    """Elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
-    for use in tensor.uses:
-        if use.role != "operand":
-            continue
-        verdict = _operand(tensor, use, context)
-        if verdict is not None:
-            return verdict
-    return None
-
-
-def _operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
-    name, where = original_name(tensor.stored.name), label(use, context)
-    traits = traits_of(context.graph.nodes[use.node])
-    behind = _behind(tensor, use, context)
-    if behind is not None and behind.rule == "bias-behind-product":
-        return behind
-    if tensor.stored.elements <= 1:
-        if is_dotted(name) or (traits & LEARNED_SCALARS and is_learned_scalar(name)):
-            return Verdict("parameter", "scale", f"named scalar of {where}", "named-scalar")
-        return Verdict("constant", "literal", f"single value of {where}", "single-number")
-    if behind is not None:
-        return behind
-    if statistic_of_written_norm(tensor, use, context.graph) == "factor":
-        return Verdict(
-            "parameter",
-            "scale",
-            "factor of a normalisation written as Sub, Mul, Add",
-            "written-norm-factor",
-        )
-    joined = joins_table(tensor, use, context.graph, context.values)
-    if joined is not None:
-        what = f"rows of a table joined to embeddings by {where}"
-        return Verdict("parameter", "embedding", what, joined)
-    if is_reparametrised(tensor, use, context.graph):
-        return Verdict(
-            "parameter",
-            "scale",
-            f"learned values that {where} transforms at each run",
-            "reparametrised",
-        )
-    return None
-
-
-def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
-    """A vector that the result of a product or of a norm is shifted by, or scaled with."""
-    node, where = context.graph.nodes[use.node], label(use, context)
-    if "arithmetic" not in traits_of(node) or not _is_bias_shape(tensor):
-        return None
-    other = other_node(use, context.graph)
-    if other is None or other.operator is None:
-        return None
-    adds = computes(node) == "Add"
-    scales = computes(node) == "Mul"
-    if adds and other.operator.multiplies:
-        what = f"added to the result of {other.op_type} by {where}"
-        return Verdict("parameter", "bias", what, "bias-behind-product")
-    normed = other.operator.normalises or "scales" in other.operator.traits
-    if not normed or not (adds or scales):
-        return None
-    role = "scale" if scales else "bias"
-    what = f"{role} of a decomposed norm ({other.op_type}, then {where})"
-    return Verdict("parameter", role, what, "decomposed-norm")
-
-
 def by_name(tensor: Attributed, context: KindContext) -> Verdict | None:
     """What is left: a name of the author's making is a parameter, an exporter's is a constant."""
     use = first_use(tensor)
@@ -465,12 +389,6 @@ RULES: tuple[KindRule, ...] = (
     by_name,
 )
 """In order: the first that returns a verdict decides."""
-
-
-def _is_bias_shape(tensor: Attributed) -> bool:
-    """One axis holds all elements: `[C]`, `[C, 1, 1]`, `[1, C]`, `[1]`, but not a scalar."""
-    shape = tensor.stored.shape
-    return bool(shape) and max(shape) == tensor.stored.elements
 
 
 __all__ = ["LEARNED_ROLES", "RULES", "Kind", "KindContext", "Verdict", "classify"]

@@ -1,6 +1,7 @@
 """Stored operands of elementwise and joining operators: which of them were learned.
 
-Nothing in an Add says what its stored operand is, so the rules look at what the other operand is.
+Nothing in an Add says what its stored operand is, so `operand`, a rule of
+`graphcount.analysis.kinds`, looks at what the other operand is.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.analysis.attribution import Attributed, TensorUse
+from graphcount.analysis.names import is_dotted, is_learned_scalar, original_name
 from graphcount.analysis.values import Values
-from graphcount.analysis.verdict import RuleId
+from graphcount.analysis.verdict import KindContext, RuleId, Verdict, label, maker_of
 from graphcount.graph import ModelGraph, OperatorNode, Use, computes, traits_of
+from graphcount.ops import Trait
 from graphcount.ops.operator import SCALE
 
 MAX_LOOK = 16
@@ -19,6 +22,9 @@ MAX_OPERANDS = 64
 """Inputs of a node that are looked at: with more, nothing is said of the other one."""
 
 FEW_ROWS = 1 << 18
+
+LEARNED_SCALARS: frozenset[Trait] = frozenset({"arithmetic", "constrains"})
+"""What computes with a single number that may be learned."""
 
 
 def operands(graph: ModelGraph, node: str, skip: int | None = None) -> Sequence[Use]:
@@ -230,3 +236,88 @@ def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
 def is_reparametrised(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> bool:
     """A function of stored numbers taken at each run: learned in the function's argument."""
     return tensor.stored.elements > 1 and "constrains" in traits_of(graph.nodes[use.node])
+
+
+# ----------------------------------------------------------------------------------------- the rule
+
+
+def operand(tensor: Attributed, context: KindContext) -> Verdict | None:
+    """Elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
+    for use in tensor.uses:
+        if use.role != "operand":
+            continue
+        verdict = _operand(tensor, use, context)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
+    name, where = original_name(tensor.stored.name), label(use, context)
+    traits = traits_of(context.graph.nodes[use.node])
+    behind = _behind(tensor, use, context)
+    if behind is not None and behind.rule == "bias-behind-product":
+        return behind
+    if tensor.stored.elements <= 1:
+        if is_dotted(name) or (traits & LEARNED_SCALARS and is_learned_scalar(name)):
+            return Verdict("parameter", "scale", f"named scalar of {where}", "named-scalar")
+        return Verdict("constant", "literal", f"single value of {where}", "single-number")
+    if behind is not None:
+        return behind
+    if statistic_of_written_norm(tensor, use, context.graph) == "factor":
+        return Verdict(
+            "parameter",
+            "scale",
+            "factor of a normalisation written as Sub, Mul, Add",
+            "written-norm-factor",
+        )
+    joined = joins_table(tensor, use, context.graph, context.values)
+    if joined is not None:
+        what = f"rows of a table joined to embeddings by {where}"
+        return Verdict("parameter", "embedding", what, joined)
+    if is_reparametrised(tensor, use, context.graph):
+        return Verdict(
+            "parameter",
+            "scale",
+            f"learned values that {where} transforms at each run",
+            "reparametrised",
+        )
+    return None
+
+
+def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
+    """A vector that the result of a product or of a norm is shifted by, or scaled with."""
+    node, where = context.graph.nodes[use.node], label(use, context)
+    if "arithmetic" not in traits_of(node) or not _is_bias_shape(tensor):
+        return None
+    other = other_node(use, context.graph)
+    if other is None or other.operator is None:
+        return None
+    adds = computes(node) == "Add"
+    scales = computes(node) == "Mul"
+    if adds and other.operator.multiplies:
+        what = f"added to the result of {other.op_type} by {where}"
+        return Verdict("parameter", "bias", what, "bias-behind-product")
+    normed = other.operator.normalises or "scales" in other.operator.traits
+    if not normed or not (adds or scales):
+        return None
+    role = "scale" if scales else "bias"
+    what = f"{role} of a decomposed norm ({other.op_type}, then {where})"
+    return Verdict("parameter", role, what, "decomposed-norm")
+
+
+def is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool:
+    """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
+    node = context.graph.nodes[use.node]
+    if use.role != "operand" and "arithmetic" not in traits_of(node):
+        return False
+    if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
+        return False
+    verdict = _operand(tensor, use, context)
+    return verdict is None or verdict.kind != "parameter"
+
+
+def _is_bias_shape(tensor: Attributed) -> bool:
+    """One axis holds all elements: `[C]`, `[C, 1, 1]`, `[1, C]`, `[1]`, but not a scalar."""
+    shape = tensor.stored.shape
+    return bool(shape) and max(shape) == tensor.stored.elements

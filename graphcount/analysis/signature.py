@@ -16,9 +16,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from graphcount.loading.model import Graph
-
-KEY = "pkg.torch.export.ExportedProgram.graph_signature"
 MAX_CHARACTERS = 64_000_000
 TARGET = " target='"
 RECORD = re.compile(
@@ -41,10 +38,9 @@ class Signature(NamedTuple):
     complete: bool
 
 
-def read_signature(graph: Graph) -> Signature | None:
-    """Signature of a graph, or None when the file carries none. Never raises."""
-    text = graph.metadata.get(KEY)
-    if not text or len(text) > MAX_CHARACTERS:
+def read_signature(text: str) -> Signature | None:
+    """Read a signature; None when it declares nothing, or is too long. Never raises."""
+    if len(text) > MAX_CHARACTERS:
         return None
     found = _records(text) if "InputSpec(" in text[:1000] else _lines(text)
     return found if found.parameters or found.complete else None

@@ -9,12 +9,11 @@ graphs. Each is found once however often it is used; its byte offset in the file
 from __future__ import annotations
 
 from math import prod
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from graphcount.dtypes import DType, dtype_name
 from graphcount.errors import Problem, Unknown
 from graphcount.graph import all_nodes
-from graphcount.loading.external import ExternalData, Way, locate
 from graphcount.loading.model import (
     Attribute,
     AttributeValues,
@@ -27,6 +26,9 @@ from graphcount.loading.model import (
     Tensor,
 )
 from graphcount.ops import lookup
+
+if TYPE_CHECKING:
+    from graphcount.loading.external import ExternalData, Way
 
 Where = Literal["initializer", "constant", "sparse", "attribute", "function", "external", "input"]
 
@@ -118,7 +120,7 @@ class _Finder:
         self.model_path = model_path
         self.found: list[Stored] = []
         self.side_files: dict[str, ExternalData] = {}
-        self.way = Way(model_path)
+        self.way: Way | None = None
         self.in_function = False
         self.training = False
 
@@ -180,6 +182,9 @@ class _Finder:
     def external(self, tensor: Tensor) -> ExternalData | None:
         if not tensor.is_external:
             return None
+        from graphcount.loading.external import Way, locate
+
+        self.way = self.way or Way(self.model_path)
         return locate(tensor, self.model_path, self.side_files, self.way)
 
     def dense(self, name: str, tensor: Tensor, where: Where, *, constant: bool) -> None:

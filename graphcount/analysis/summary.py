@@ -7,25 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Counted, Row
-from graphcount.analysis.external_data import external_files
 from graphcount.analysis.framework import recover
-from graphcount.analysis.generated import WHAT, Generated, find_generated
-from graphcount.analysis.modules import Modules
+from graphcount.analysis.names import Modules
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import operator_problems, version_problems
 from graphcount.domains import canonical
 from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, traits_of
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
-from graphcount.loading.paths import public_path
+from graphcount.loading.source import public_path
 from graphcount.report.records import Report, is_lower_bound
 from graphcount.report.rows import (
     OUTPUT,
     Dim,
     DuplicateRow,
+    FileRow,
     FrameworkRow,
     ModelInfo,
     NBytes,
@@ -39,6 +38,8 @@ from graphcount.report.rows import (
 
 if TYPE_CHECKING:
     from graphcount.analysis.forward import CostOptions
+    from graphcount.analysis.generated import Generated
+    from graphcount.loading.external import ExternalData
 
 KINDS = {
     "parameter": "parameters",
@@ -72,7 +73,7 @@ def summarize(
         ShapeError: A binding in `cost` does not fit the model.
     """
     rows = counted.rows
-    generated = find_generated(model_graph, rows, values)
+    generated = _generated(model_graph, rows, values)
     explained = cost.operators if cost is not None else ()
     operators = operator_problems(model.proto, model_graph, explained)
     found = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
@@ -97,7 +98,16 @@ def summarize(
     return add_cost(report, model.proto, model_graph, rows, values, cost)
 
 
-# --------------------------------------------------------------------------------------- totals
+def _generated(graph: ModelGraph, rows: tuple[Row, ...], values: Values) -> tuple[Generated, ...]:
+    """What the graph makes from constants; few models have an operator that does."""
+    if not any("generates" in traits_of(nodes[0]) for nodes in graph.by_operator.values()):
+        return ()
+    from graphcount.analysis.generated import find_generated
+
+    return find_generated(graph, rows, values)
+
+
+# ------------------------------------------------------------------------------------------- totals
 
 
 def _totals(
@@ -158,7 +168,7 @@ def _all_unknowns(
 ) -> tuple[Unknown, ...]:
     """What is unknown, from every stage, each thing once."""
     unresolved = [
-        Unknown(made.node, WHAT, "its size is computed by the graph", "generated")
+        Unknown(made.node, "generated", "its size is computed by the graph", "generated")
         for made in generated
         if made.unresolved
     ]
@@ -167,7 +177,7 @@ def _all_unknowns(
     return tuple(dict.fromkeys(every))
 
 
-# ---------------------------------------------------------------------------------------- model
+# -------------------------------------------------------------------------------------------- model
 
 
 def _model_info(
@@ -193,8 +203,30 @@ def _model_info(
         node_count=model_graph.node_count,
         function_count=len(proto.functions),
         subgraph_count=model_graph.subgraph_count,
-        side_files=external_files((row.stored for row in rows), hashed=sha256 is not None),
+        side_files=_external_files(rows, hashed=sha256 is not None),
     )
+
+
+def _external_files(rows: Iterable[Row], *, hashed: bool) -> tuple[FileRow, ...]:
+    """The files in the order of their locations; only contained ones are read for a digest."""
+    found: dict[str, FileRow] = {}
+    for row in rows:
+        data = row.stored.external
+        if data is not None and data.location not in found:
+            digest = _digest(data) if hashed else None
+            found[data.location] = FileRow(data.location, data.nbytes, digest)
+    return tuple(found[location] for location in sorted(found))
+
+
+def _digest(data: ExternalData) -> str | None:
+    from graphcount.loading.external import open_external_file
+    from graphcount.loading.source import sha256_of
+
+    file = open_external_file(data._replace(problems=()))
+    if file is None:
+        return None
+    with file:
+        return sha256_of(file)
 
 
 def _value_row(info: ValueInfo) -> ValueRow:
@@ -202,7 +234,7 @@ def _value_row(info: ValueInfo) -> ValueRow:
     return ValueRow(info.name, dtype, info.shape)
 
 
-# --------------------------------------------------------------------------------- tensors, nodes
+# ----------------------------------------------------------------------------------- tensors, nodes
 
 
 def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
@@ -226,7 +258,7 @@ def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
         reason=row.verdict.reason,
         owner=row.owner,
         module=modules.get(row.owner or "", ""),
-        uses=tuple(UseRow(use.node, use.index) for use in row.tensor.uses),
+        uses=tuple([UseRow(use.node, use.index) for use in row.tensor.uses]),
         storage=storage,
     )
 
@@ -242,7 +274,7 @@ def _node_rows(
     """One row an operator, and one for a graph output that is itself a stored tensor."""
     owned = _owned(rows)
     shapes = _declared_shapes(model.proto)
-    module_of = Modules().of
+    module_of, made = Modules().of, NodeRow._make
     nothing = _Owned()
     found = []
     for node, data in model_graph.nodes.items():
@@ -256,28 +288,16 @@ def _node_rows(
         else:
             continue
         scope = data.scope
+        output_shapes: tuple[tuple[Dim, ...] | None, ...]
         if scope:
-            output_shapes: tuple[tuple[Dim, ...] | None, ...] = (None,) * len(outputs)
+            output_shapes = (None,) * len(outputs)
+        elif len(outputs) == 1:
+            output_shapes = (shapes.get(outputs[0]),)
         else:
             output_shapes = tuple([shapes.get(output) for output in outputs])
-        found.append(
-            NodeRow(
-                node,
-                data.name,
-                op_type,
-                domain,
-                scope,
-                module,
-                own.parameters,
-                own.buffers,
-                own.nbytes,
-                output_shapes,
-                None,
-                None,
-                "",
-                None,
-            )
-        )
+        row = node, data.name, op_type, domain, scope, module
+        sums = own.parameters, own.buffers, own.nbytes
+        found.append(made((*row, *sums, output_shapes, None, None, "", None)))
     return tuple(found)
 
 
@@ -317,7 +337,7 @@ def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...
     return {info.name: info.shape for info in infos if info.shape is not None}
 
 
-# ------------------------------------------------------------------------------------ duplicates
+# --------------------------------------------------------------------------------------- duplicates
 
 
 def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from graphcount.analysis.stored import Stored
-from graphcount.loading.opening import open_source
+from graphcount.loading import open_source
 from graphcount.loading.tensor_data import (
     VARINT_NAMES,
     Part,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.names import Maker, is_dotted, maker, original_name
-from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
 from graphcount.domains import operator_name
 from graphcount.dtypes import BY_NAME
 from graphcount.graph import ModelGraph
+
+if TYPE_CHECKING:
+    from graphcount.analysis.signature import Signature
 
 Kind = Literal["parameter", "buffer", "quantization", "constant", "unused"]
 
@@ -86,6 +88,11 @@ RuleId = Literal[
 
 KNOWN_BY_NAME: frozenset[RuleId] = frozenset({"named-scalar", "named-operand"})
 """Rules in which nothing but the tensor's name makes it a parameter."""
+
+ROWS_OF_TABLES: frozenset[RuleId] = frozenset(
+    {"table-added", "table-concatenated", "table-resized"}
+)
+"""Rules that take a tensor for rows of a table."""
 
 
 class Verdict(NamedTuple):

@@ -12,7 +12,7 @@ from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.paths import is_remote
+from graphcount.loading.source import is_remote
 from graphcount.report.records import Report
 
 if TYPE_CHECKING:

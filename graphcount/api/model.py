@@ -13,7 +13,7 @@ from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
-from graphcount.loading.paths import is_remote, public_path
+from graphcount.loading.source import is_remote, public_path
 
 if TYPE_CHECKING:
     import networkx as nx

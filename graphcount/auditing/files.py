@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from graphcount.analysis.stored import Stored
-from graphcount.loading import ModelFile
+from graphcount.loading import ModelFile, open_source
 from graphcount.loading.external import ExternalData
 from graphcount.loading.model import Tensor
-from graphcount.loading.opening import open_source
 from graphcount.loading.source import BytesSource, Source
 from graphcount.loading.strings import UnexpectedField
 from graphcount.loading.tensor_data import MOST_PIECES, Part, TensorReader, UnreadError

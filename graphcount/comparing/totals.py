@@ -10,9 +10,8 @@ from graphcount.comparing.rows import ModulePairs
 from graphcount.domains import operator_name
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
 from graphcount.report.numbers import NUMBERS
-from graphcount.report.records import Report
+from graphcount.report.records import Report, sum_known
 from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
-from graphcount.report.sums import sum_known
 from graphcount.symbolic import TooComplexError
 from graphcount.symbolic.text import formula
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats.text import ascii_only, safe
+from graphcount.formats.text import ascii_only, safe, sparkline
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, groups, has_modules
-from graphcount.report.rows import OUTPUT, MomentRow
+from graphcount.report.rows import OUTPUT
 from graphcount.units import count, exact, nbytes, percent
 
 DEFAULT_WIDTH = 100
 DEFAULT_TOP = 10
 EIGHTHS = " ▏▎▍▌▋▊▉"
-LEVELS = "▁▂▃▄▅▆▇█"
 BAR_COLOR, DIM, STRONG, RESET = "\x1b[34m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
 Bar = tuple[str, int]
@@ -34,22 +33,6 @@ def bar(value: int, most: int, width: int) -> str:
     eighths = max(1, round(8 * width * value / most)) if value and most else 0
     whole, rest = divmod(eighths, 8)
     return "█" * whole + (EIGHTHS[rest] if rest else "")
-
-
-def sparkline(timeline: Sequence[MomentRow], width: int) -> str:
-    """Draw bytes alive over the run in one line: the highest moment of each stretch."""
-    most = max((moment.nbytes for moment in timeline), default=0)
-    if not most:
-        return ""
-    width = min(width, len(timeline))
-    highest = (
-        max(moment.nbytes for moment in timeline[start:end])
-        for start, end in (
-            (place * len(timeline) // width, (place + 1) * len(timeline) // width)
-            for place in range(width)
-        )
-    )
-    return "".join(LEVELS[min(7, 8 * height // most)] for height in highest)
 
 
 def _block(report: Report, view: View) -> Iterator[str]:

@@ -25,7 +25,7 @@ from graphcount.formats.screen import (
     to_text,
 )
 from graphcount.formats.sentences import framework_sentence, headline
-from graphcount.formats.text import ascii_only, one_line, safe, shape
+from graphcount.formats.text import ascii_only, one_line, safe, shape, sparkline
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import (
@@ -325,8 +325,6 @@ def _headline(report: Report, view: View) -> RenderableType:
     for label, text in headline(report, view.binary):
         table.add_row(f"  {label}", Text(safe(text, 600)))
         if label == "activations" and report.timeline:
-            from graphcount.formats.bars import sparkline
-
             table.add_row("", Text(sparkline(report.timeline, SPARK_WIDTH), style=DIM))
     return table
 

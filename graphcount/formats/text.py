@@ -7,10 +7,14 @@ so that a name cannot move the cursor, hide itself or forge a log line (Unicode 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from graphcount.characters import UNSAFE
 from graphcount.credentials import mask
-from graphcount.report.rows import Dim
+from graphcount.report.rows import Dim, MomentRow
+
+LEVELS = "▁▂▃▄▅▆▇█"
+"""Heights in a line that draws a run."""
 
 MAX_LENGTH = 120
 """Names are cut here in text formats; machine formats keep them whole."""
@@ -74,3 +78,19 @@ def escape(text: str, limit: int | None = MAX_LENGTH) -> str:
     """Escape a name so that Markdown shows it as it is, in a table or out of one."""
     plain = safe(text, limit).translate(MARKDOWN_ESCAPES)
     return plain.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def sparkline(timeline: Sequence[MomentRow], width: int) -> str:
+    """Draw bytes alive over the run in one line: the highest moment of each stretch."""
+    most = max((moment.nbytes for moment in timeline), default=0)
+    if not most:
+        return ""
+    width = min(width, len(timeline))
+    highest = (
+        max(moment.nbytes for moment in timeline[start:end])
+        for start, end in (
+            (place * len(timeline) // width, (place + 1) * len(timeline) // width)
+            for place in range(width)
+        )
+    )
+    return "".join(LEVELS[min(7, 8 * height // most)] for height in highest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from graphcount.errors import DamagedError, GraphcountError, LimitError
-from graphcount.loading.opening import open_source
+from graphcount.loading import open_source
 from graphcount.report.records import Report
 from graphcount.report.serial import loads
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from graphcount.errors import NotReadableError, UsageError
 from graphcount.gates.checks import Check
-from graphcount.loading.paths import has_scheme
+from graphcount.loading.source import has_scheme
 
 SUFFIX = ".onnx"
 """What a model in a folder is called."""

@@ -29,11 +29,11 @@ from __future__ import annotations
 
 from graphcount.graph.build import Builder
 from graphcount.graph.model_graph import Edges, ModelGraph, execution_order
-from graphcount.graph.problems import GraphProblem
 from graphcount.graph.reach import cycles, reached, shortest_cycle, shortest_path
 from graphcount.graph.records import (
     Body,
     GraphNode,
+    GraphProblem,
     Initializer,
     Input,
     OperatorNode,
@@ -43,9 +43,8 @@ from graphcount.graph.records import (
     is_constant,
     traits_of,
 )
-from graphcount.graph.walk import all_nodes, bodies_below, census
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.model import ModelProto
+from graphcount.loading.model import ModelProto, all_nodes, bodies_below, census
 
 
 def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGraph:
@@ -81,12 +80,12 @@ def build_graph(proto: ModelProto, limits: Limits = DEFAULT_LIMITS) -> ModelGrap
 __all__ = [
     "Body",
     "GraphNode",
+    "GraphProblem",
     "Initializer",
     "Input",
     "ModelGraph",
     "OperatorNode",
     "Output",
-    "Problem",
     "Use",
     "all_nodes",
     "bodies_below",

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from graphcount.domains import STANDARD
 from graphcount.errors import LimitError
-from graphcount.graph.functions import FunctionId, bind, by_id, plan_expansion
-from graphcount.graph.problems import GraphProblem
 from graphcount.graph.records import (
     Body,
     GraphNode,
+    GraphProblem,
     Initializer,
     Input,
     OperatorNode,
@@ -19,7 +18,7 @@ from graphcount.graph.records import (
     Use,
     body_of,
 )
-from graphcount.graph.scope import Scope
+from graphcount.graph.scope import FunctionId, Scope, bind, by_id, plan_expansion
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
     Attribute,
@@ -219,7 +218,8 @@ class Builder:
             return [self.call(wanted, node, called, scope)]
         self.spend(node_id := wanted)
         known = lookup(domain, op_type)
-        record = OperatorNode(node_id, op_type, domain, node.name, scope.path, node, known)
+        row = (node_id, op_type, domain, node.name, scope.path, node, known, "operator")
+        record = OperatorNode._make(row)
         self.nodes[node_id] = record
         if is_call:
             self.refused_calls.append((node_id, called))
@@ -300,11 +300,11 @@ class Builder:
         """Connect a node whose inputs were all made before it in its own body; note others."""
         readers = self.readers
         values = scope.values if self.at_once else {}
-        uses = []
+        uses, made = [], Use._make
         for index, value in enumerate(names):
             producer = values.get(value)
             if producer.__class__ is str:
-                uses.append(Use._make((value, producer, node_id, index, "", 0)))
+                uses.append(made((value, producer, node_id, index, "", 0)))
             elif value:
                 self.late.append((node_id, names, scope))
                 return

@@ -8,9 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.errors import Unknown
-from graphcount.graph.problems import GraphProblem
 from graphcount.graph.reach import cycles, reached, shortest_cycle, topological_order
-from graphcount.graph.records import Body, GraphNode, Input, OperatorNode, Output, Use
+from graphcount.graph.records import Body, GraphNode, GraphProblem, Input, OperatorNode, Output, Use
 
 if TYPE_CHECKING:
     import networkx as nx

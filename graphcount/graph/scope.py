@@ -1,8 +1,19 @@
-"""Names visible in one body of a graph, and where each is defined (onnx/docs/IR.md, "Names")."""
+"""Names that a body sees, and local functions, whose bodies see their own (onnx/docs/IR.md).
+
+Which calls are expanded is decided before anything grows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from graphcount.domains import canonical
+from graphcount.graph.reach import components
+from graphcount.graph.records import GraphProblem
+from graphcount.loading.limits import Limits
+from graphcount.loading.model import Attribute, Function, ModelProto, Node, all_nodes
 
 
 @dataclass(slots=True)
@@ -52,3 +63,115 @@ class Scope:
         while scope is not None and name not in scope.values:
             scope = scope.parent
         return scope
+
+
+# --------------------------------------------------------------------------------------- functions
+
+FunctionId: TypeAlias = tuple[str, str, str]
+"""Domain, name, overload."""
+
+
+def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[GraphProblem]]:
+    """Functions by id; of two with the same id the first is used, and that is a problem."""
+    table: dict[FunctionId, Function] = {}
+    problems = []
+    for function in functions:
+        domain = canonical(function.domain)
+        key = (domain, function.name, function.overload)
+        if key in table:
+            problems.append(GraphProblem("function twice", label(key), function.name))
+            continue
+        table[key] = function
+    return table, problems
+
+
+def label(function: FunctionId) -> str:
+    """A function as messages call it: `domain:name:overload`."""
+    return ":".join(part for part in function if part)
+
+
+def plan_expansion(
+    proto: ModelProto, functions: dict[FunctionId, Function], limits: Limits
+) -> tuple[dict[FunctionId, GraphProblem | None], list[GraphProblem]]:
+    """Decide for each function why its calls are not expanded (None: they are).
+
+    Sizes are summed bottom-up over the call graph, so a bomb is refused before it grows. How much
+    may grow is in proportion to what the file holds: see `Limits.expanded_nodes`.
+    """
+    if not functions:
+        return {}, []
+    calls = call_graph(functions)
+    own = {key: _count(function.nodes) for key, function in functions.items()}
+    main = _count(proto.graph.nodes)
+    held = main + sum(own.values()) + len(proto.graph.initializers)
+    most = max(limits.expanded_nodes, min(limits.nodes, limits.expanded_times * held))
+    size: dict[FunctionId, int] = {}
+    depth: dict[FunctionId, int] = {}
+    plan: dict[FunctionId, GraphProblem | None] = {}
+    for key, recursive in _bottom_up(calls):
+        where, name, limit = label(key), key[1], limits.function_depth
+        if recursive:
+            plan[key] = GraphProblem("function recursive", where, name)
+            continue
+        if any(plan[call] for call in calls[key]):
+            plan[key] = GraphProblem("function callee", where, name)
+            continue
+        size[key] = own[key] + sum(size[call] for call in calls[key])
+        depth[key] = 1 + max((depth[call] for call in calls[key]), default=0)
+        if depth[key] > limit:
+            plan[key] = GraphProblem("function deep", where, name, found=depth[key], limit=limit)
+        elif size[key] > most:
+            plan[key] = GraphProblem("function large", where, name, found=size[key], limit=most)
+        else:
+            plan[key] = None
+    problems = [problem for problem in plan.values() if problem]
+    grown = [
+        size[call] for call in _calls(proto.graph.nodes) if call in functions and not plan[call]
+    ]
+    total = main + sum(grown)
+    if grown and total > most:
+        all_of_them = GraphProblem("functions large", "functions", found=total, limit=most)
+        problems.append(all_of_them)
+        plan = {key: problem or all_of_them for key, problem in plan.items()}
+    return plan, problems
+
+
+def call_graph(functions: Mapping[FunctionId, Function]) -> dict[FunctionId, list[FunctionId]]:
+    """Local functions that each function calls, from its subgraphs too; once for each call."""
+    return {
+        key: [call for call in _calls(function.nodes) if call in functions]
+        for key, function in functions.items()
+    }
+
+
+def _bottom_up(
+    calls: Mapping[FunctionId, Sequence[FunctionId]],
+) -> Iterator[tuple[FunctionId, bool]]:
+    """Yield functions, callees first, and whether each can reach itself."""
+    for component in components(calls, calls.__getitem__):
+        for member in component:
+            yield member, len(component) > 1 or member in calls[member]
+
+
+def _calls(nodes: Iterable[Node]) -> list[FunctionId]:
+    """What every node of a body and its subgraphs would call, were it a function."""
+    return [(node.domain, node.op_type, node.overload) for node in all_nodes(nodes)]
+
+
+def _count(nodes: Iterable[Node]) -> int:
+    return sum(1 for _ in all_nodes(nodes))
+
+
+def bind(node: Node, arguments: dict[str, Attribute]) -> Node:
+    """Replace references to a function's attributes by the call's (onnx/docs/IR.md, Functions)."""
+    if not any(attribute.ref_attr_name for attribute in node.attributes):
+        return node
+    bound = []
+    for attribute in node.attributes:
+        if attribute.ref_attr_name:
+            given = arguments.get(attribute.ref_attr_name)
+            if given is None:
+                continue  # left out: the operator's own default holds
+            attribute = given._replace(name=attribute.name)
+        bound.append(attribute)
+    return node._replace(attributes=tuple(bound))

@@ -20,8 +20,15 @@ from functools import lru_cache
 from typing import IO, NamedTuple, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
-from graphcount.loading.paths import has_scheme, public_path
-from graphcount.loading.source import FileSource, Source, SourceFile, open_regular, spool
+from graphcount.loading.source import (
+    FileSource,
+    Source,
+    SourceFile,
+    has_scheme,
+    open_regular,
+    public_path,
+    spool,
+)
 
 DIRECTORY_NBYTES = 16 * 2**20
 """Largest central directory that is read (about 200,000 members): zipfile keeps it in memory."""

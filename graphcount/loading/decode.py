@@ -13,24 +13,21 @@ from typing import Any, NamedTuple
 
 from graphcount.domains import canonical
 from graphcount.errors import DamagedError, LimitError, Unknown
-from graphcount.loading.attributes import (
-    ONE_MESSAGE,
-    UNSTATED,
-    Found,
-    last,
-    numbers_held,
-    values_held,
-)
 from graphcount.loading.decode_leaves import (
     FUNCTION_LEVEL,
     KEPT_NOTES,
     MODEL_LEVEL,
     TRAINING_LEVEL,
+    Found,
     LeafDecoder,
+    last,
+    numbers_held,
+    values_held,
 )
 from graphcount.loading.limits import Limits
 from graphcount.loading.messages import DATA_FIELDS, LEN, MESSAGES, VARINT, Field, tag, tags
 from graphcount.loading.model import (
+    UNSTATED,
     Attribute,
     AttributeValues,
     Function,
@@ -41,8 +38,7 @@ from graphcount.loading.model import (
     Tensor,
     merged,
 )
-from graphcount.loading.varints import len_varint, signed
-from graphcount.loading.wire import Thin, fields, too_deep
+from graphcount.loading.wire import Thin, fields, len_varint, signed, too_deep
 
 
 def decode_model(thin: Thin, limits: Limits) -> ModelProto:
@@ -68,6 +64,9 @@ _NODE_TAGS = _NAME_TAGS | {_OP_TYPE, _ATTRIBUTE, _DOMAIN}
 """The fields that nearly every node is made of."""
 
 _ATTRIBUTE_NAME, _ATTRIBUTE_TYPE = tag("AttributeProto", "name"), tag("AttributeProto", "type")
+ONE_MESSAGE = (4, 5, 11)
+"""AttributeProto.AttributeType of TENSOR, GRAPH and SPARSE_TENSOR: one message each."""
+
 _INTS = tag("AttributeProto", "ints")
 _PACKED_INTS = _INTS | LEN
 

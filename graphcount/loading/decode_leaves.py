@@ -6,7 +6,10 @@ tag is kept as an `UnknownField`, exactly as protobuf would keep it.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from graphcount.errors import DamagedError, LimitError, Unknown
 from graphcount.loading.limits import Limits
@@ -20,9 +23,23 @@ from graphcount.loading.messages import (
     tag,
     tags,
 )
-from graphcount.loading.model import DataField, Dim, Tensor, UnknownField, ValueInfo
-from graphcount.loading.varints import packed_damage, signed, varint
-from graphcount.loading.wire import Thin, fields, too_deep
+from graphcount.loading.model import (
+    AttributeValues,
+    DataField,
+    Dim,
+    Tensor,
+    UnknownField,
+    ValueInfo,
+)
+from graphcount.loading.wire import (
+    Thin,
+    fields,
+    len_varint,
+    packed_damage,
+    signed,
+    too_deep,
+    varint,
+)
 
 _KEY, _VALUE = tag("StringStringEntryProto", "key"), tag("StringStringEntryProto", "value")
 _DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = (
@@ -139,7 +156,7 @@ class LeafDecoder:
         return [signed(a)]
 
     def integers(self, a: int, b: int) -> list[int]:
-        """Numbers of a packed int64."""
+        """AttributeValues of a packed int64."""
         data, into = self.data, []
         while a < b:
             value = data[a]
@@ -338,3 +355,45 @@ class LeafDecoder:
             if len(dims) > self.limits.rank:
                 raise LimitError(f"a shape has more than {self.limits.rank} dimensions", offset=a)
         return tuple(dims)
+
+
+# -------------------------------------------------------------------------------------- attributes
+
+Found: TypeAlias = dict[str, list[Any]]
+"""What the fields of a message hold, in file order."""
+
+Value = TypeVar("Value")
+
+LIST_IN_TUPLE = 1024
+"""Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
+
+
+def last(found: Found, slot: str, default: Value) -> Value:
+    """The value of a singular field: of several the last one, as protobuf takes it."""
+    values = found.get(slot)
+    return values[-1] if values else default
+
+
+def values_held(found: Found, integers: Sequence[int]) -> int:
+    """How many of an attribute's kinds of value are there: a list, a single one, messages."""
+    messages = not found.keys().isdisjoint(("tensors", "sparse", "graphs"))
+    lists = sum(slot in found for slot in ("floats", "strings", "single"))
+    return messages + lists + bool(integers)
+
+
+def numbers_held(found: Found, integers: Sequence[int]) -> AttributeValues | None:
+    """The numbers of an attribute: those of a list, else the last single value."""
+    if integers:
+        kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
+        return AttributeValues("int", kept, sum(map(len_varint, integers)), True)
+    if "floats" in found:
+        packed = b"".join(found["floats"])
+        floats: Sequence[float] = array("f", packed)
+        if len(floats) <= LIST_IN_TUPLE:
+            floats = tuple(floats)
+        return AttributeValues("float", floats, len(packed), True)
+    if "strings" in found:
+        strings = found["strings"]
+        return AttributeValues("string", tuple(strings), sum(map(len, strings)), True)
+    single = found.get("single")
+    return single[-1] if single else None

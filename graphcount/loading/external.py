@@ -19,10 +19,9 @@ from math import prod
 from typing import IO, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError, Problem
+from graphcount.loading import open_again
 from graphcount.loading.model import Tensor
-from graphcount.loading.opening import open_again
-from graphcount.loading.paths import has_scheme
-from graphcount.loading.source import open_regular
+from graphcount.loading.source import has_scheme, open_regular
 
 KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""

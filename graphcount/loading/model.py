@@ -5,7 +5,7 @@ Names are those of onnx.proto. Every record is immutable and says where in the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -87,6 +87,18 @@ class AttributeValues(NamedTuple):
     values: Sequence[int] | Sequence[float] | Sequence[bytes]
     nbytes: int
     is_list: bool
+
+
+UNSTATED = {
+    1: AttributeValues("float", (0.0,), 0, False),
+    2: AttributeValues("int", (0,), 0, False),
+    3: AttributeValues("string", (b"",), 0, False),
+    6: AttributeValues("float", (), 0, True),
+    7: AttributeValues("int", (), 0, True),
+    8: AttributeValues("string", (), 0, True),
+}
+"""What an attribute holds that states its type only: proto3 writers leave out zeros, and an empty
+list has no field at all."""
 
 
 class Attribute(NamedTuple):
@@ -286,3 +298,32 @@ class ModelProto:
             if canonical(name) == domain:
                 return version
         return None
+
+
+def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield every node of a body and of the subgraphs in it; a node comes before its bodies."""
+    stack = [nodes]
+    while stack:
+        for node in stack.pop():
+            yield node
+            for attribute in node.attributes:
+                if attribute.graphs:
+                    stack.extend(graph.nodes for graph in attribute.graphs)
+
+
+def bodies_below(nodes: Iterable[Node]) -> Iterator[Graph]:
+    """Yield every subgraph of some nodes, and those inside."""
+    for node in all_nodes(nodes):
+        for attribute in node.attributes:
+            yield from attribute.graphs
+
+
+def census(proto: ModelProto) -> tuple[int, int]:
+    """Count nodes and subgraphs in the file: main graph and functions, each stored node once."""
+    nodes = subgraphs = 0
+    for body in (proto.graph.nodes, *(function.nodes for function in proto.functions)):
+        for node in all_nodes(body):
+            nodes += 1
+            for attribute in node.attributes:
+                subgraphs += len(attribute.graphs)
+    return nodes, subgraphs

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import Limits
-from graphcount.loading.paths import public_path
 from graphcount.loading.readahead import HEAD_NBYTES, JUMP_NBYTES, Range, ReadAhead
+from graphcount.loading.source import public_path
 from graphcount.loading.transfer import RemoteFile, changed, ends_early, patiently, said
 
 PACKAGES: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""Bytes that can be read by position: of a local file, in memory, of a stream that was kept.
+"""What a path names, and its bytes, read by position: of a file, in memory, of a kept stream.
 
 A path is opened only when it is a regular file: FIFOs and devices block or never end, and opening
 them can have effects. Nothing is memory-mapped, since a file truncated by someone else would then
@@ -9,14 +9,55 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from types import TracebackType
 from typing import IO, Protocol, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+PLAIN_PARAMETERS = frozenset({"download", "generation", "raw", "ref", "revision", "versionId"})
+"""Parameters of a URL whose values are shown; all others may be signatures or tokens."""
+
 STDIN_NBYTES = 2**31 - 1
 """Piped models are spooled up to protobuf's own limit for a message, so no pipe fills the disk."""
+
+
+def has_scheme(path: str) -> bool:
+    """Whether a path names something else than a local file: `https://…`, `zip://…::…`."""
+    return _SCHEME.match(path) is not None
+
+
+def is_remote(path: str) -> bool:
+    """Whether the bytes of a path come from another machine."""
+    inner = path.rpartition("::")[2] if path.startswith("zip://") else path
+    return has_scheme(inner)
+
+
+def public_path(path: str) -> str:
+    """A path as it may be shown: without passwords and signatures of URLs."""
+    if not is_remote(path):
+        return path
+    head, separator, rest = path.partition("://")
+    if head == "zip":
+        member, colons, archive = rest.rpartition("::")
+        return f"zip://{member}{colons}{public_path(archive)}"
+    place, mark, query = rest.partition("?")
+    authority, slash, name = place.partition("/")
+    user, _, host = authority.rpartition("@")
+    if head.lower() in ("http", "https") or ":" in user:
+        authority = host
+    shown = []
+    for parameter in query.partition("#")[0].split("&") if mark else ():
+        key, equals, _ = parameter.partition("=")
+        hidden = equals and key not in PLAIN_PARAMETERS
+        shown.append(f"{key}=***" if hidden else parameter if equals else "***")
+    return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(shown)}"
+
+
+# ------------------------------------------------------------------------------------------ bytes
 
 
 class Readable(Protocol):

@@ -10,10 +10,9 @@ import os
 from collections.abc import Iterable
 
 from graphcount.errors import GraphcountError, NotReadableError
+from graphcount.loading import open_again
 from graphcount.loading.external import Way, look
-from graphcount.loading.opening import open_again
-from graphcount.loading.paths import has_scheme
-from graphcount.loading.source import sha256_of
+from graphcount.loading.source import has_scheme, sha256_of
 
 MOST_EXTERNAL_FILES = 64
 """A model with more external data files has no stamp: it is read again."""

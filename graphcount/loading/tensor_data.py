@@ -9,20 +9,20 @@ elements of int32_data, which take a byte each. Memory is bounded by a chunk.
 from __future__ import annotations
 
 import struct
-from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from graphcount.dtypes import DType
 from graphcount.errors import DamagedError, GraphcountError
-from graphcount.loading.external import ExternalData, Way, locate, open_external_file
 from graphcount.loading.messages import DATA_FIELDS, VARINT_FIELDS
 from graphcount.loading.model import DataField, Tensor
 from graphcount.loading.source import FileSource, Source
-from graphcount.loading.varints import fixed_width
-from graphcount.loading.wire import Window
+from graphcount.loading.wire import fixed_width
+
+if TYPE_CHECKING:
+    from graphcount.loading.external import ExternalData, Way
+    from graphcount.loading.window import Window
 
 CHUNK_NBYTES = 1 << 20
 """Bytes of a stream that are held at a time, and of a file that are asked for at a time."""
@@ -109,7 +109,7 @@ class TensorReader:
         self._model: Source | None = None
         self._files: dict[str, FileSource | None] = {}
         self._located: dict[str, ExternalData] = {}
-        self._way = Way(model_path)
+        self._way: Way | None = None
 
     def close(self) -> None:
         """Close what was opened."""
@@ -160,6 +160,8 @@ class TensorReader:
                 first = self._files.pop(next(iter(self._files)))
                 if first is not None:
                     first.close()
+            from graphcount.loading.external import open_external_file
+
             file = open_external_file(data._replace(problems=()))
             self._files[path] = FileSource(file, path) if file is not None else None
         return self._files[path]
@@ -185,12 +187,16 @@ class TensorReader:
             return Part(lambda at, nbytes: kept[at - begin :][:nbytes], begin, len(kept))
         if field.occurrences == 1:
             return Part(self.model_bytes, begin, field.nbytes)
-        self._check_pieces(field)
-        joined = _Joined(self.model_bytes, occurrences(tensor, Window(self.model, WINDOW_NBYTES)))
+        from graphcount.loading.window import Joined
+
+        joined = Joined(self.model_bytes, occurrences(tensor, self._window(field)))
         return Part(lambda at, nbytes: joined.read(at - begin, nbytes), begin, field.nbytes)
 
     def _external_part(self, tensor: Tensor, data: ExternalData | None) -> Part:
         if data is None:
+            from graphcount.loading.external import Way, locate
+
+            self._way = self._way or Way(self.model_path)
             data = locate(tensor, self.model_path, self._located, self._way)
         dtype = _dtype(tensor)
         if data.problems:
@@ -203,12 +209,18 @@ class TensorReader:
             raise UnreadError.of("refused", why)
         return Part(whole.read, data.offset, dtype.nbytes(_elements(tensor)))
 
-    def _check_pieces(self, field: DataField) -> None:
-        """Refuse what readers do not join: of raw_data that is repeated they take the last one."""
+    def _window(self, field: DataField) -> Window:
+        """A window to find the pieces of a field by, unless readers do not join them.
+
+        Of raw_data that is repeated they take the last one.
+        """
         if field.field == "raw_data":
             raise UnreadError.of("ambiguous", "raw_data is given more than once")
         if field.occurrences > self.most_pieces:
             raise UnreadError.of("pieces", f"it lies in more than {self.most_pieces:,} pieces")
+        from graphcount.loading.window import Window
+
+        return Window(self.model, WINDOW_NBYTES)
 
     def read(
         self, tensor: Tensor, external: ExternalData | None = None, *, most_nbytes: int
@@ -272,8 +284,7 @@ class TensorReader:
             for offset in range(0, part.nbytes, size):
                 yield part.read(offset, size)
             return
-        self._check_pieces(field)
-        window, path = Window(self.model, WINDOW_NBYTES), self.model_path
+        window, path = self._window(field), self.model_path
         gathered = bytearray()
         for offset, nbytes in occurrences(tensor, window):
             for begin in range(offset, offset + nbytes, size):
@@ -286,8 +297,7 @@ class TensorReader:
 
     def _strings(self, tensor: Tensor, field: DataField) -> Iterator[bytes]:
         """Strings, each behind its length."""
-        self._check_pieces(field)
-        window, path = Window(self.model, WINDOW_NBYTES), self.model_path
+        window, path = self._window(field), self.model_path
         for offset, nbytes in occurrences(tensor, window):
             yield nbytes.to_bytes(8, "little")
             for begin in range(offset, offset + nbytes, CHUNK_NBYTES):
@@ -332,32 +342,6 @@ def occurrences(tensor: Tensor, window: Window) -> Iterator[tuple[int, int]]:
             left -= 1
             yield start, size
         position = start + size
-
-
-class _Joined:
-    """Pieces of a file, read as if they were one."""
-
-    def __init__(
-        self, read: Callable[[int, int], bytes], pieces: Iterable[tuple[int, int]]
-    ) -> None:
-        self._read = read
-        self._offsets, self._ends = array("q"), array("q")
-        end = 0
-        for offset, nbytes in pieces:
-            end += nbytes
-            self._offsets.append(offset)
-            self._ends.append(end)
-
-    def read(self, position: int, nbytes: int) -> bytes:
-        """Return up to `nbytes` bytes from `position` of the whole."""
-        parts = []
-        index = bisect_right(self._ends, position)
-        while nbytes > 0 and index < len(self._ends):
-            inside = position - (self._ends[index - 1] if index else 0)
-            taken = min(nbytes, self._ends[index] - position)
-            parts.append(self._read(self._offsets[index] + inside, taken))
-            position, nbytes, index = position + taken, nbytes - taken, index + 1
-        return b"".join(parts)
 
 
 def _dtype(tensor: Tensor) -> DType:

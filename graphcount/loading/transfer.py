@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from graphcount.errors import GraphcountError, LimitError, NotReadableError
-from graphcount.loading.paths import public_path
 from graphcount.loading.readahead import Range
+from graphcount.loading.source import public_path
 
 Answer = TypeVar("Answer")
 

@@ -1,31 +1,28 @@
-"""The protobuf wire format: reading fields, and thinning a large model.
-
-Reference: protobuf.dev/programming-guides/encoding and onnx.proto (onnx 1.23).
-
-`thin` walks a file of any size through a small window and returns a valid ModelProto whose large
-payload fields are left out; each omission is remembered with its place in the original file.
-"""
+"""The protobuf wire format (protobuf.dev/programming-guides/encoding): fields and varints."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from graphcount.errors import DamagedError, LimitError
+from graphcount.errors import DamagedError
 from graphcount.loading.limits import Limits
-from graphcount.loading.messages import (
-    DATA_FIELDS,
-    HOLDERS,
-    I32,
-    I64,
-    LEN,
-    VARINT,
-    VARINT_FIELDS,
-    packed_remainder,
-)
-from graphcount.loading.source import Readable, Source
-from graphcount.loading.varints import CUT_VARINT, encode_varint, varint
+from graphcount.loading.messages import I32, I64, LEN, VARINT
+
+VARINT_NBYTES = 10
+"""The longest varint that protobuf reads."""
+
+
+LONG_VARINT = f"a varint is longer than {VARINT_NBYTES} bytes"
+CUT_VARINT = "cut inside a varint"
+
+_GOES_ON = bytes(128) + b"\1" * 128
+"""1 for each byte that a varint does not end with."""
+
+
+SMALL_NBYTES = 1 << 16
+"""Packed varints up to here are decoded one by one; more are worth loading numpy."""
 
 
 class Cut(NamedTuple):
@@ -92,10 +89,10 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
                 if (high := data[content]) < 0x80:
                     size, content = size - 0x80 + 0x80 * high, content + 1
                 else:
-                    size, content = _size(data, tag, position, end, start)
+                    size, content = field_size(data, tag, position, end, start)
         else:
             if tag >= 0x80 or tag < 8:
-                tag, position = _tag(data, start, end)
+                tag, position = field_tag(data, start, end)
             if tag & 7 == VARINT:
                 if position < end and (value := data[position]) < 0x80:
                     position += 1
@@ -103,23 +100,23 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
                     value, position = varint(data, position, end)
                 yield tag, value, position
                 continue
-            size, content = _size(data, tag, position, end, start)
+            size, content = field_size(data, tag, position, end, start)
         position = content + size
         if position > end:
-            raise DamagedError(_overrun(tag, size, end - content), offset=start)
+            raise DamagedError(overrun(tag, size, end - content), offset=start)
         yield tag, content, position
 
 
-def _tag(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """Read a tag; return it with the position behind it."""
+def field_tag(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a tag and return it with the position behind it."""
     tag, behind = varint(data, position, end)
     if tag < 8 or tag >> 32:
         raise DamagedError(f"field number {tag >> 3} does not exist", offset=position)
     return tag, behind
 
 
-def _size(data: bytes, tag: int, position: int, end: int, start: int) -> tuple[int, int]:
-    """Size and position of the content of a field that is no varint."""
+def field_size(data: bytes, tag: int, position: int, end: int, start: int) -> tuple[int, int]:
+    """Return size and position of the content of a field that is no varint."""
     wire_type = tag & 7
     if wire_type == LEN:
         size, content = varint(data, position, end)
@@ -131,157 +128,122 @@ def _size(data: bytes, tag: int, position: int, end: int, start: int) -> tuple[i
     raise DamagedError(f"wire type {wire_type} is not used by ONNX", offset=start)
 
 
-def _overrun(tag: int, size: int, left: int) -> str:
+def overrun(tag: int, size: int, left: int) -> str:
+    """Return why a field is refused that is longer than what is left."""
     return f"field {tag >> 3} claims {size} bytes but {left} are left"
-
-
-def thin(source: Source, limits: Limits) -> Thin:
-    """Walk a model and leave out every payload field larger than `limits.kept_payload_nbytes`.
-
-    Args:
-        source: The file.
-        limits: Window, depth and field limits.
-
-    Raises:
-        DamagedError: The wire format is broken; offset in the file.
-        LimitError: Nested or fragmented beyond the limits.
-    """
-    walk = _Walk(source, limits)
-    walk.message("ModelProto", 0, source.nbytes, 1)
-    return walk.assemble()
-
-
-class Window:
-    """A source behind a small window of bytes, for walks that go forward.
-
-    Args:
-        source: The bytes.
-        nbytes: Bytes read at a time.
-    """
-
-    def __init__(self, source: Readable, nbytes: int) -> None:
-        self.source = source
-        self.nbytes = nbytes
-        self.window = b""
-        self.base = 0
-
-    def load(self, position: int) -> None:
-        """Move the window so that it begins at `position`."""
-        self.window = self.source.read(position, self.nbytes)
-        self.base = position
-
-    def read(self, offset: int, nbytes: int) -> bytes:
-        """Return bytes of the source; the window stays where it is."""
-        low = offset - self.base
-        inside = low >= 0 and low + nbytes <= len(self.window)
-        return self.window[low : low + nbytes] if inside else self.source.read(offset, nbytes)
-
-    def header(self, position: int, end: int) -> tuple[int, int, int]:
-        """Return tag, size and position of the content of the field at `position`."""
-        if not self.base <= position <= self.base + len(self.window) - 20:
-            self.load(position)
-        window, base = self.window, self.base
-        limit = min(len(window), end - base)
-        start = position - base
-        try:
-            tag, at = _tag(window, start, limit)
-            if tag & 7 == VARINT:
-                size = varint(window, at, limit)[1] - at
-            else:
-                size, at = _size(window, tag, at, limit, start)
-        except DamagedError as error:
-            raise DamagedError(error.message, offset=(error.offset or 0) + base) from None
-        if base + at + size > end:
-            raise DamagedError(_overrun(tag, size, end - base - at), offset=position)
-        return tag, size, base + at
-
-
-class _Walk(Window):
-    """One pass over a file: the pieces kept and the cuts made."""
-
-    def __init__(self, source: Readable, limits: Limits) -> None:
-        super().__init__(source, limits.window_nbytes)
-        self.limits = limits
-        self.fields = 0
-        self.pieces: list[tuple[int, bytes]] = []
-        self.cuts: list[tuple[int, Cut]] = []
-
-    def keep(self, start: int, stop: int) -> int:
-        """Copy file bytes start..stop as one piece; return their number."""
-        if stop <= start:
-            return 0
-        self.pieces.append((start, self.read(start, stop - start)))
-        return stop - start
-
-    def last_byte(self, end: int) -> None:
-        """Refuse packed varints that are cut at their end; the window then begins there."""
-        if not self.base < end <= self.base + len(self.window):
-            self.load(end - 1)
-        at = end - 1 - self.base
-        if self.window[at : at + 1] >= b"\x80":
-            raise DamagedError(CUT_VARINT, offset=end - 1)
-
-    def message(self, kind: str, position: int, end: int, depth: int) -> int:
-        """Walk one message and return the number of bytes kept of it."""
-        if depth > self.limits.message_depth:
-            raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
-        children, is_tensor = HOLDERS[kind], kind == "TensorProto"
-        kept, run = 0, position
-        small = self.limits.kept_payload_nbytes
-        while position < end:
-            start = position
-            tag, size, content = self.header(position, end)
-            position = content + size
-            self.fields += 1
-            if self.fields > self.limits.fields:
-                reason = f"more than {self.limits.fields:,} protobuf fields"
-                raise LimitError(reason, offset=start)
-            if size <= small or tag & 7 != LEN:
-                if position - run > self.limits.window_nbytes // 2:
-                    kept += self.keep(run, position)
-                    run = position
-                continue
-            number = tag >> 3
-            child = children.get(number)
-            payload = is_tensor and number in DATA_FIELDS
-            if child is None and not payload and size <= self.limits.text_nbytes:
-                continue
-            kept += self.keep(run, start)
-            run = position
-            if child is None:
-                if not kept:  # the message begins with a cut: an empty piece marks where it stands
-                    self.pieces.append((start, b""))
-                if payload and number in VARINT_FIELDS:
-                    self.last_byte(position)
-                why = packed_remainder(number, size) if payload else ""
-                if why:
-                    raise DamagedError(why, offset=content)
-                self.cuts.append((len(self.pieces), Cut(kind, number, content, size)))
-                continue
-            slot = len(self.pieces)
-            self.pieces.append((start, b""))
-            inner = self.message(child, content, position, depth + 1)
-            head = encode_varint(tag) + encode_varint(inner)
-            self.pieces[slot] = (start, head)
-            kept += len(head) + inner
-        return kept + self.keep(run, end)
-
-    def assemble(self) -> Thin:
-        """Join the pieces and compute where each of them, and each cut, lies."""
-        starts, total = [], 0
-        for _, piece in self.pieces:
-            starts.append(total)
-            total += len(piece)
-        ends = [*starts, total]
-        return Thin(
-            data=b"".join(piece for _, piece in self.pieces),
-            starts=starts,
-            origins=[origin for origin, _ in self.pieces],
-            cut_at=[ends[index] for index, _ in self.cuts],
-            cuts=[cut for _, cut in self.cuts],
-        )
 
 
 def too_deep(limits: Limits) -> str:
     """The reason for refusing a file whose messages are nested beyond the limit."""
     return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"
+
+
+# ----------------------------------------------------------------------------------------- varints
+
+
+def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a varint and return it (unsigned, 64 bits) with the position after it."""
+    result = shift = 0
+    start = position
+    while position < end:
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & 0xFFFF_FFFF_FFFF_FFFF, position
+        shift += 7
+        if shift > 63:
+            raise DamagedError(LONG_VARINT, offset=start)
+    raise DamagedError(CUT_VARINT, offset=start)
+
+
+def overlong_varint(data: bytes) -> int:
+    """Where in a list of packed varints one is longer than protobuf reads; -1 for nowhere."""
+    return data.translate(_GOES_ON).find(b"\1" * VARINT_NBYTES)
+
+
+def packed_damage(data: bytes) -> tuple[str, int] | None:
+    """What is wrong with a list of packed varints, and at which of its bytes; None when sound."""
+    overlong = overlong_varint(data)
+    if overlong >= 0:
+        return LONG_VARINT, overlong
+    if data and data[-1] >= 0x80:
+        return CUT_VARINT, len(data) - 1
+    return None
+
+
+def encode_varint(number: int) -> bytes:
+    """Encode an unsigned number as a varint."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def len_varint(value: int) -> int:
+    """Bytes a number takes as a varint of minimal length; a negative one is as long as they get."""
+    if value < 0:
+        return VARINT_NBYTES
+    return 1 if value < 0x80 else (value.bit_length() + 6) // 7
+
+
+def signed(number: int) -> int:
+    """Read an unsigned 64-bit varint as int64, which is how protobuf stores negative numbers."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def fixed_width(blocks: Iterable[bytes], width: int, entries: int) -> Iterator[bytes]:
+    """Varints as little-endian integers of `width` bytes; there must be `entries` of them.
+
+    Raises:
+        DamagedError: They are not as many, or one is cut or too long.
+    """
+    rest, count = b"", 0
+    for block in blocks:
+        data = rest + block
+        if overlong_varint(data) >= 0:
+            raise DamagedError(LONG_VARINT)
+        end = len(data.rstrip(_CONTINUED))
+        rest = data[end:]
+        if end:
+            decoded = _decoded(data[:end], width)
+            count += len(decoded) // width
+            yield decoded
+    if rest:
+        raise DamagedError(CUT_VARINT)
+    if count != entries:
+        raise DamagedError(f"{count} elements where dims and type ask for {entries}")
+
+
+_CONTINUED = bytes(range(128, 256))
+"""Bytes that a varint does not end with."""
+
+
+def _decoded(data: bytes, width: int) -> bytes:
+    """Packed varints that end with `data` as little-endian integers of `width` bytes."""
+    if len(data) > SMALL_NBYTES:
+        return _decoded_at_once(data, width)
+    out = bytearray()
+    position, mask = 0, (1 << 8 * width) - 1
+    while position < len(data):
+        value, position = varint(data, position, len(data))
+        out += (value & mask).to_bytes(width, "little")
+    return bytes(out)
+
+
+def _decoded_at_once(data: bytes, width: int) -> bytes:
+    """The same for millions of them: every byte adds its seven bits (see `varint`)."""
+    import numpy as np
+
+    coded = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(coded < 0x80)
+    starts = np.concatenate((np.zeros(1, ends.dtype), ends[:-1] + 1))
+    lengths = ends - starts + 1
+    numbers = np.zeros(len(ends), np.uint64)
+    for place in range(min(int(lengths.max()), VARINT_NBYTES)):
+        reaches = lengths > place
+        seven = (coded[starts[reaches] + place] & 0x7F).astype(np.uint64)
+        numbers[reaches] |= seven << np.uint64(7 * place)
+    return numbers.astype(f"<u{width}").tobytes()

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from graphcount.domains import operator_name
-from graphcount.report.records import Report
+from graphcount.report.records import Report, sum_known
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
-from graphcount.report.sums import sum_known
 
 By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
 BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphcount.errors import NotReadableError
-from graphcount.loading.paths import public_path
+from graphcount.loading.source import public_path
 from graphcount.scanning.row import COLUMNS, InventoryRow
 from graphcount.scanning.targets import Target
 from graphcount.scanning.work import Done, Task

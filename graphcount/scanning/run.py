@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from graphcount.errors import NotReadableError
-from graphcount.loading.paths import public_path
+from graphcount.loading.source import public_path
 from graphcount.scanning.row import error_row
 from graphcount.scanning.targets import Target
 from graphcount.scanning.work import (

@@ -15,8 +15,7 @@ from fnmatch import translate
 from typing import IO, NamedTuple, cast
 
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
-from graphcount.loading.paths import has_scheme
-from graphcount.loading.source import open_regular
+from graphcount.loading.source import has_scheme, open_regular
 
 Matches = Callable[[str], bool]
 

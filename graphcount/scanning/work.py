@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.paths import is_remote, public_path
+from graphcount.loading.source import is_remote, public_path
 from graphcount.loading.stamp import external_stamps, sha256, stamp
 from graphcount.report.records import Report
 from graphcount.scanning.row import InventoryRow, error_row, report_row

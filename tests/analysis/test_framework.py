@@ -11,9 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from graphcount.analysis.counts import count
+from graphcount.analysis.counts import SIGNATURE, count, signature_of
 from graphcount.analysis.framework import FrameworkCount, recover
-from graphcount.analysis.signature import KEY, read_signature
 from graphcount.analysis.values import Values
 from graphcount.graph import build_graph
 from graphcount.loading import read_model
@@ -127,7 +126,7 @@ def test_the_legacy_exporter_is_never_exact(tmp_path: Path) -> None:
 
 def test_declared_names_are_exact(tmp_path: Path) -> None:
     model = Builder()
-    model.metadata[KEY] = signature("fc.weight", "fc.bias")
+    model.metadata[SIGNATURE] = signature("fc.weight", "fc.bias")
     inputs = [model.input("x", 1, 3), model.tensor("fc.weight", 4, 3), model.tensor("fc.bias", 4)]
     fx = call("linear", "%x", "%p_fc_weight", "%p_fc_bias")
     model.node("Gemm", inputs, "y", fx=fx, transB=1)
@@ -137,7 +136,7 @@ def test_declared_names_are_exact(tmp_path: Path) -> None:
 
 def test_a_removed_bias_is_sized_by_its_call(tmp_path: Path) -> None:
     model = Builder()
-    model.metadata[KEY] = signature("fc.weight", "fc.bias")
+    model.metadata[SIGNATURE] = signature("fc.weight", "fc.bias")
     fx = call("linear", "%x", "%p_fc_weight", "%p_fc_bias")
     model.node("MatMul", [model.input("x", 2, 1, 3), model.tensor("val_0", 3, 4)], "y", fx=fx)
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
@@ -146,7 +145,7 @@ def test_a_removed_bias_is_sized_by_its_call(tmp_path: Path) -> None:
 
 def test_a_parameter_without_a_trace_leaves_no_number(tmp_path: Path) -> None:
     model = Builder()
-    model.metadata[KEY] = signature("fc.weight", "pooler.weight")
+    model.metadata[SIGNATURE] = signature("fc.weight", "pooler.weight")
     fx = call("linear", "%x", "%p_fc_weight")
     model.node(
         "Gemm", [model.input("x", 1, 3), model.tensor("fc.weight", 4, 3)], "y", fx=fx, transB=1
@@ -168,7 +167,7 @@ def test_a_parameter_without_a_trace_leaves_no_number(tmp_path: Path) -> None:
 def test_a_doubt_forbids_exactness(tmp_path: Path, change: dict[str, object], word: str) -> None:
     model = Builder(str(change.get("producer", "pytorch")))
     text = signature("fc.weight")
-    model.metadata[KEY] = text.partition("# outputs")[0] if change.get("cut") else text
+    model.metadata[SIGNATURE] = text.partition("# outputs")[0] if change.get("cut") else text
     fx = call("linear", "%view_as_complex" if change.get("complex") else "%x", "%p_fc_weight")
     model.node(
         "Gemm", [model.input("x", 1, 3), model.tensor("fc.weight", 3, 3)], "y", fx=fx, transB=1
@@ -182,7 +181,7 @@ def test_a_doubt_forbids_exactness(tmp_path: Path, change: dict[str, object], wo
 
 
 def tied(model: Builder, owner: str) -> None:
-    model.metadata[KEY] = signature("wte.weight", "head.weight")
+    model.metadata[SIGNATURE] = signature("wte.weight", "head.weight")
     table = model.random.standard_normal((9, 4))
     model.node(
         "Gather",
@@ -341,7 +340,7 @@ def test_binary_linear_model_of_scikit_learn(tmp_path: Path) -> None:
 )
 def test_garbage_never_raises(tmp_path: Path, text: str) -> None:
     model = Builder()
-    model.metadata[KEY] = text
+    model.metadata[SIGNATURE] = text
     model.node(
         "Gemm",
         [model.input("x", 1, 3), model.tensor("a", 3, 4)],
@@ -361,7 +360,7 @@ def test_signature_of_older_versions() -> None:
         " InputSpec(kind=<InputKind.BUFFER: 3>, arg=TensorArgument(name='b_a_m'),"
         " target='a.m', persistent=True)], output_specs=[])"
     )
-    found = read_signature(Graph(metadata={KEY: text}))
+    found = signature_of(Graph(metadata={SIGNATURE: text}))
     assert found is not None
     assert found.parameters == {"a.weight": "p_a_weight"}
     assert found.buffers == {"a.m": "b_a_m"}

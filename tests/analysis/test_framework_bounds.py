@@ -10,14 +10,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from graphcount.analysis.signature import KEY
+from graphcount.analysis.counts import SIGNATURE
 from tests.analysis.test_framework import Builder, call, recovered, signature
 
 
 def test_a_tensor_that_sizes_one_name_sizes_no_other(tmp_path: Path) -> None:
     """The table's 3·4·5 numbers are w; cls was folded into something that is not stored."""
     model = Builder()
-    model.metadata[KEY] = signature("w", "cls", "o.weight")
+    model.metadata[SIGNATURE] = signature("w", "cls", "o.weight")
     model.node(
         "GatherND",
         [model.tensor("val_0", 3, 4, 5), model.input("k", 2, 1, kind=7)],

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
-from graphcount.analysis.signature import KEY
+from graphcount.analysis.counts import SIGNATURE
 from graphcount.graph import build
 from graphcount.ops import NEWEST_OPSET, Key, lookup, operators
 from graphcount.ops.schemas import schema
@@ -896,7 +896,7 @@ def test_the_owner_uses_a_tensor_in_its_role(of: Of) -> None:
 def test_what_torch_export_declares_keeps_its_role(of: Of) -> None:
     def declare(model: onnx.ModelProto) -> None:
         entry = model.graph.metadata_props.add()
-        entry.key = KEY
+        entry.key = SIGNATURE
         entry.value = (
             "# inputs\np_w: PARAMETER target='w'\np_gain: PARAMETER target='gain'\n"
             "b_table: BUFFER target='table' persistent=True\n# outputs\n"

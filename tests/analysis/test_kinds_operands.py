@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from graphcount.analysis.counts import count
-from graphcount.analysis.signature import KEY
+from graphcount.analysis.counts import SIGNATURE, count
 from graphcount.analysis.values import Values
 from graphcount.graph import build_graph
 from graphcount.loading import read_model
@@ -37,7 +36,7 @@ def kinds(
     )
     if signature:
         entry = graph.metadata_props.add()
-        entry.key, entry.value = KEY, signature
+        entry.key, entry.value = SIGNATURE, signature
     onnx.save(helper.make_model(graph), path / "m.onnx")
     model = read_model(str(path / "m.onnx"))
     with closing(Values(str(path / "m.onnx"), 1 << 24)) as reader:

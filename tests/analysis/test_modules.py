@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphcount.analysis.modules import MAX_DEPTH, Modules
+from graphcount.analysis.names import MAX_DEPTH, Modules
 from graphcount.loading.model import Node
 
 SCOPES = "pkg.torch.onnx.name_scopes"

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import graphcount
-from graphcount.analysis.signature import KEY
+from graphcount.analysis.counts import SIGNATURE
 from tests.conftest import Save
 
 N = helper.make_node
@@ -64,7 +64,7 @@ def many_tables_and_products(save: Save) -> str:
     lines = [f"p_{k}: PARAMETER target='{name}'" for k, name in enumerate(names)]
 
     def sign(model: onnx.ModelProto) -> None:
-        model.graph.metadata_props.add(key=KEY, value="\n".join([*lines, "# outputs"]))
+        model.graph.metadata_props.add(key=SIGNATURE, value="\n".join([*lines, "# outputs"]))
 
     index = helper.make_tensor_value_info("i", onnx.TensorProto.INT64, [2])
     return save(nodes, stored, inputs=[index], outputs=["y"], change=sign)

@@ -317,3 +317,19 @@ def test_the_same_file_gives_the_same_bytes(fixtures: Path) -> None:
         )
         outputs.add(done.stdout)
     assert len(outputs) == 1
+
+
+@pytest.mark.parametrize(("name", "code"), [("cnn.onnx", 0), ("none.onnx", 2)])
+def test_what_waits_for_the_end_of_the_program_is_done(
+    name: str, code: int, fixtures: Path
+) -> None:
+    """The process ends without freeing what it holds, and with all that it was to do and write."""
+    program = (
+        "import atexit, sys; atexit.register(print, 'the end');"
+        "from graphcount.__main__ import run; run()"
+    )
+    command = [sys.executable, "-c", program, str(fixtures / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert ("26,926" in done.stdout) == (code == 0)
+    assert done.stdout.endswith("the end\n")

@@ -13,8 +13,8 @@ import pytest
 import graphcount
 from graphcount.cli.main import main
 from graphcount.formats import render
-from graphcount.formats.bars import bar, sparkline
-from graphcount.formats.text import ascii_only
+from graphcount.formats.bars import bar
+from graphcount.formats.text import ascii_only, sparkline
 from graphcount.formats.view import View
 from graphcount.report.rows import MomentRow
 

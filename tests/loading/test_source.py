@@ -18,9 +18,8 @@ from onnx import helper
 
 import graphcount.loading.source as source_module
 from graphcount.errors import DamagedError, LimitError, NotReadableError
-from graphcount.loading import read_model, read_source
+from graphcount.loading import open_source, read_model, read_source
 from graphcount.loading.limits import Limits
-from graphcount.loading.opening import open_source
 from graphcount.loading.source import BytesSource
 
 Write = Callable[..., str]

@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from graphcount.dtypes import DTYPES
 from graphcount.errors import GraphcountError
-from graphcount.loading import read_model, tensor_data, varints
+from graphcount.loading import open_source, read_model, tensor_data
+from graphcount.loading import wire as wire_format
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Tensor
-from graphcount.loading.opening import open_source
 from graphcount.loading.tensor_data import TensorReader, UnreadError, elements, is_kept
 
 SMALL = Limits(whole_file_nbytes=0, kept_payload_nbytes=16)
@@ -169,7 +169,7 @@ def test_read_and_chunks_agree_with_onnx(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tensor_data, "CHUNK_NBYTES", chunk)
         patch.setattr(tensor_data, "WINDOW_NBYTES", 40)
-        patch.setattr(varints, "SMALL_NBYTES", small)
+        patch.setattr(wire_format, "SMALL_NBYTES", small)
         with opened(content, path, limits) as (reader, tensor):
             chunks = list(reader.chunks(tensor))
             data = reader.read(tensor, most_nbytes=EVERYTHING)
@@ -243,7 +243,7 @@ def test_varints_that_are_not_what_dims_say(
     body: bytes, why: str, chunk: int, small: int, wire: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(tensor_data, "CHUNK_NBYTES", chunk)
-    monkeypatch.setattr(varints, "SMALL_NBYTES", small)
+    monkeypatch.setattr(wire_format, "SMALL_NBYTES", small)
     head = wire.int(1, 100) + wire.int(2, TensorProto.INT64)
     filler = b"\x05" * len(body)  # the decoder refuses what it holds in memory
     content = wire.tensor(head + wire.len(7, filler))

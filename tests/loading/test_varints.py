@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from graphcount.errors import DamagedError
-from graphcount.loading import varints
-from graphcount.loading.varints import encode_varint, fixed_width, len_varint, signed, varint
+from graphcount.loading import wire as wire_format
+from graphcount.loading.wire import encode_varint, fixed_width, len_varint, signed, varint
 
 NUMBERS = [0, 1, 127, 128, 300, 2**14 - 1, 2**14, 2**32, 2**63 - 1, 2**63, 2**64 - 1]
 
@@ -37,7 +37,7 @@ def test_an_overlong_varint_and_one_that_is_cut() -> None:
 def test_lists_are_decoded_alike(
     width: int, at_once: bool, block: int, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(varints, "SMALL_NBYTES", 0 if at_once else 1 << 16)
+    monkeypatch.setattr(wire_format, "SMALL_NBYTES", 0 if at_once else 1 << 16)
     data = b"".join(map(wire.varint, NUMBERS))
     blocks = [data[at : at + block] for at in range(0, len(data), block)]
     mask = (1 << 8 * width) - 1

@@ -14,11 +14,10 @@ import onnx
 import pytest
 
 from graphcount.errors import DamagedError, GraphcountError, LimitError
-from graphcount.loading import read_model, read_source, thin_source
+from graphcount.loading import open_source, read_model, read_source, thin_source
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.messages import DATA_FIELDS
 from graphcount.loading.model import ModelProto
-from graphcount.loading.opening import open_source
 from graphcount.loading.source import BytesSource
 from graphcount.loading.wire import Thin
 

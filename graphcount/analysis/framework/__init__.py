@@ -8,64 +8,66 @@ from, so it always says how it was reached, and `exact` only when the file leave
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import NamedTuple
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.framework import (
-    aliases,
-    copies,
-    folding,
-    keras,
-    packed,
-    sklearn,
-    tables,
-    unstored,
+from graphcount.analysis.framework.evidence import (
+    BLOCKED,
+    Adjustment,
+    Evidence,
+    FrameworkCount,
 )
-from graphcount.analysis.framework.declared import size_declared
-from graphcount.analysis.framework.evidence import Adjustment, Evidence, listed
-from graphcount.analysis.framework.sizes import Sizes
-from graphcount.analysis.signature import Signature
 from graphcount.analysis.values import Values
+from graphcount.analysis.verdict import KNOWN_BY_NAME, ROWS_OF_TABLES
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
 
 
-class FrameworkCount(NamedTuple):
-    """The training framework's number of parameters.
+class AdjustmentSource(NamedTuple):
+    """One kind of trace.
 
     Attributes:
-        parameters: Best single number; None when only a range is known.
-        exact: The file proves it.
-        low: Least it can be; None when nothing is known.
-        high: Most it can be; None: no upper bound is known.
-        evidence: One sentence for each fact.
+        module: The module that reads it, which is imported when there is something to read.
+        function: The function there, from `Evidence` to `Adjustment`s.
+        is_left: Whether a file may have this trace; cheap, and false for most files.
     """
 
-    parameters: int | None
-    exact: bool
-    low: int | None
-    high: int | None
-    evidence: tuple[str, ...]
+    module: str
+    function: str
+    is_left: Callable[[Evidence], bool]
+
+    def read(self, evidence: Evidence) -> Iterable[Adjustment]:
+        """Return what this trace says; nothing where there is none."""
+        if not self.is_left(evidence):
+            return ()
+        adjustments: Iterable[Adjustment] = getattr(import_module(self.module), self.function)(
+            evidence
+        )
+        return adjustments
 
 
-AdjustmentSource = Callable[[Evidence], Iterable[Adjustment]]
+FOLDING = "graphcount.analysis.framework.folding"
+COPIES = "graphcount.analysis.framework.copies"
+TABLES = "graphcount.analysis.framework.tables"
+CONVERTERS = "graphcount.analysis.framework.converters"
 
 SOURCES: tuple[AdjustmentSource, ...] = (
-    unstored.graph_inputs,
-    folding.by_rewriter,
-    folding.by_optimisers,
-    folding.by_legacy_exporter,
-    aliases.merged_tensors,
-    copies.tied_tables,
-    packed.blocked_weights,
-    tables.cut_tables,
-    tables.free_products,
-    tables.named_operands,
-    keras.zero_recurrent_bias,
-    keras.written_norms,
-    sklearn.binary_models,
+    AdjustmentSource(CONVERTERS, "graph_inputs", lambda seen: seen.has_inputs),
+    AdjustmentSource(FOLDING, "by_rewriter", lambda seen: seen.has_products),
+    AdjustmentSource(FOLDING, "by_optimisers", lambda seen: seen.has_products),
+    AdjustmentSource(FOLDING, "by_legacy_exporter", lambda seen: seen.has_products),
+    AdjustmentSource(COPIES, "merged_tensors", lambda seen: "Identity" in seen.by_op_type),
+    AdjustmentSource(COPIES, "tied_tables", lambda seen: seen.has_generated_names),
+    AdjustmentSource(CONVERTERS, "blocked_weights", lambda seen: BLOCKED in seen.domains),
+    AdjustmentSource(TABLES, "cut_tables", lambda seen: bool(seen.rules & ROWS_OF_TABLES)),
+    AdjustmentSource(TABLES, "free_products", lambda seen: seen.has_generated_names),
+    AdjustmentSource(TABLES, "named_operands", lambda seen: bool(seen.rules & KNOWN_BY_NAME)),
+    AdjustmentSource(CONVERTERS, "zero_recurrent_bias", lambda seen: seen.is_recurrent),
+    AdjustmentSource(CONVERTERS, "written_norms", lambda seen: "written-norm-factor" in seen.rules),
+    AdjustmentSource(CONVERTERS, "binary_models", lambda seen: seen.is_linear_model),
 )
-"""Every source of evidence for files without torch.export's signature; their findings add up."""
+"""Every trace in files without torch.export's signature; what they say adds up."""
 
 
 def recover(
@@ -75,11 +77,12 @@ def recover(
     evidence = Evidence(model, model_graph, rows, values)
     signature = evidence.signature
     if signature is not None and signature.parameters:
-        sizes = size_declared(evidence, signature)
-        if sizes.proven or sizes.inferred:
-            return _declared(sizes, signature, evidence)
-    found = [adjustment for source in SOURCES for adjustment in source(evidence)]
-    return _adjusted(evidence, found)
+        from graphcount.analysis.framework.declared import count_declared
+
+        count = count_declared(evidence, signature)
+        if count is not None:
+            return count
+    return _adjusted(evidence, [made for source in SOURCES for made in source.read(evidence)])
 
 
 def _adjusted(evidence: Evidence, found: list[Adjustment]) -> FrameworkCount:
@@ -109,36 +112,6 @@ def _blind_spots(evidence: Evidence) -> list[str]:
             " optimisers remove torch.export's list of them."
         ]
     return ["A file without torch.export's list of parameters cannot show those never used."]
-
-
-def _declared(sizes: Sizes, signature: Signature, evidence: Evidence) -> FrameworkCount:
-    """The sum over torch.export's list."""
-    missing = sizes.missing(signature)
-    low = sum(sizes.proven.values())
-    best = low + sum(sizes.inferred.values())
-    settled = not (missing or sizes.inferred or sizes.likely_ties)
-    exact = settled and not sizes.doubts
-    sentences = [f"torch.export declared {len(signature.parameters)} parameters by name."]
-    gone = [name for name in sizes.proven if name not in evidence.by_name]
-    if gone:
-        names = listed(gone)
-        sentences.append(f"Not stored under their own names (folded or merged): {names}.")
-    for name, other in (*sizes.ties.items(), *sizes.likely_ties.items()):
-        sentences.append(f"{name[:120]} shares the tensor of {other[:120]}.")
-    if sizes.inferred:
-        names = listed(list(sizes.inferred))
-        sentences.append(f"Sizes inferred from neighbouring tensors: {names}.")
-    if missing:
-        names = listed(missing)
-        sentences.append(f"{len(missing)} declared parameters have no size in the file: {names}.")
-    sentences.extend(sizes.doubts)
-    return FrameworkCount(
-        None if missing else best,
-        exact,
-        low,
-        low if exact else None,
-        tuple(sentences),
-    )
 
 
 __all__ = ["SOURCES", "FrameworkCount", "recover"]

@@ -9,16 +9,23 @@ the only tensor of its module that nothing else explains. The last two are infer
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.framework import fx
-from graphcount.analysis.framework.doubts import doubt
-from graphcount.analysis.framework.evidence import Evidence
-from graphcount.analysis.framework.inferred import by_module, by_sibling, by_tied_name
-from graphcount.analysis.framework.roles import size_by_operand, size_by_role
-from graphcount.analysis.framework.sizes import Called, Sizes, find_calls, is_plain
+from graphcount.analysis.framework.calls import (
+    Called,
+    find_calls,
+    is_plain,
+    placeholders,
+    scopes_of,
+    size_by_operand,
+    size_by_role,
+    unexplained,
+)
+from graphcount.analysis.framework.evidence import FX_NODE, Evidence, FrameworkCount, listed
 from graphcount.analysis.names import original_name
 from graphcount.analysis.signature import Signature
+from graphcount.analysis.verdict import LEARNED_ROLES
 
 PROVING = frozenset(
     {
@@ -36,6 +43,75 @@ TORCH_CALLS = {
     "torch.nn.modules.linear.Linear": "aten.linear",
 }
 """Modules whose forward uses their own weight, and the call it makes."""
+
+
+TIED_NAMES = frozenset(
+    {
+        *("lm_head", "embed_tokens", "wte", "word_embeddings", "shared", "decoder"),
+        *("embeddings", "embed_out"),
+    }
+)
+"""Modules that language models usually tie to each other."""
+
+COMPLEX = ("complex", "aten.fft", "aten.polar", "aten.view_as_real", "aten.angle")
+"""Calls that appear where numbers are complex: those are stored as pairs."""
+
+
+@dataclass
+class Sizes:
+    """What is known of each declared parameter.
+
+    Attributes:
+        proven: Name → elements, as the file states.
+        inferred: Name → elements, most likely.
+        ties: Name → the declared name it shares its tensor with, proven by a call.
+        likely_ties: The same by name and size alone.
+        doubts: Why no number can be exact.
+    """
+
+    proven: dict[str, int] = field(default_factory=dict)
+    inferred: dict[str, int] = field(default_factory=dict)
+    ties: dict[str, str] = field(default_factory=dict)
+    likely_ties: dict[str, str] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+
+    def missing(self, signature: Signature) -> list[str]:
+        """Declared names without any size."""
+        known = (self.proven, self.inferred, self.ties, self.likely_ties)
+        return [name for name in signature.parameters if not any(name in part for part in known)]
+
+
+def count_declared(evidence: Evidence, signature: Signature) -> FrameworkCount | None:
+    """Sum up the sizes of what torch.export declared; None when none of them has any."""
+    sizes = size_declared(evidence, signature)
+    if not (sizes.proven or sizes.inferred):
+        return None
+    missing = sizes.missing(signature)
+    low = sum(sizes.proven.values())
+    best = low + sum(sizes.inferred.values())
+    settled = not (missing or sizes.inferred or sizes.likely_ties)
+    exact = settled and not sizes.doubts
+    sentences = [f"torch.export declared {len(signature.parameters)} parameters by name."]
+    gone = [name for name in sizes.proven if name not in evidence.by_name]
+    if gone:
+        names = listed(gone)
+        sentences.append(f"Not stored under their own names (folded or merged): {names}.")
+    for name, other in (*sizes.ties.items(), *sizes.likely_ties.items()):
+        sentences.append(f"{name[:120]} shares the tensor of {other[:120]}.")
+    if sizes.inferred:
+        names = listed(list(sizes.inferred))
+        sentences.append(f"Sizes inferred from neighbouring tensors: {names}.")
+    if missing:
+        names = listed(missing)
+        sentences.append(f"{len(missing)} declared parameters have no size in the file: {names}.")
+    sentences.extend(sizes.doubts)
+    return FrameworkCount(
+        None if missing else best,
+        exact,
+        low,
+        low if exact else None,
+        tuple(sentences),
+    )
 
 
 def size_declared(evidence: Evidence, signature: Signature) -> Sizes:
@@ -129,7 +205,173 @@ def by_proven_tie(signature: Signature, calls: tuple[Called, ...], sizes: Sizes)
             if attribute != "weight" or TORCH_CALLS.get(called.owner) != called.call.target:
                 continue
             position = 0 if called.call.target == "aten.embedding" else 1
-            used = fx.names(called.call.args[position]) if len(called.call.args) > 1 else ()
+            used = placeholders(called.call.args[position]) if len(called.call.args) > 1 else ()
             other = names.get(used[0]) if len(used) == 1 else None
             if other is not None and other != name and other in sizes.proven:
                 sizes.ties[name] = other
+
+
+# ----------------------------------------------------------------------------------- inferred sizes
+
+
+def by_sibling(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
+    """A bias beside a weight has its output channels; norms have equal weight and bias."""
+    channels = _channels_by_name(evidence, signature)
+    for name in sizes.missing(signature):
+        module, _, attribute = name.rpartition(".")
+        other = f"{module}.{'bias' if attribute == 'weight' else 'weight'}"
+        if attribute == "bias" and other in channels:
+            sizes.inferred[name] = channels[other]
+        elif attribute in ("weight", "bias") and _is_norm(evidence, other):
+            sizes.inferred[name] = sizes.proven.get(other, 0)
+
+
+def _channels_by_name(evidence: Evidence, signature: Signature) -> dict[str, int]:
+    """Output channels of the products whose weight keeps its declared name."""
+    found = {}
+    for row in evidence.parameters:
+        if row.stored.name not in signature.parameters:
+            continue
+        for use in row.tensor.uses:
+            if use.role in ("weight", "quantized weight"):
+                channels = evidence.channels(use.node)
+                if channels is not None:
+                    found[row.stored.name] = channels
+                break
+    return found
+
+
+def _is_norm(evidence: Evidence, name: str) -> bool:
+    row = evidence.by_name.get(name)
+    return (
+        row is not None
+        and len(row.stored.shape) == 1
+        and any(
+            "Normalization" in evidence.graph.nodes[use.node].op_type for use in row.tensor.uses
+        )
+    )
+
+
+def by_module(
+    evidence: Evidence, signature: Signature, calls: tuple[Called, ...], sizes: Sizes
+) -> None:
+    """As many unexplained tensors as unexplained names, in a module or in the file."""
+    spare = unexplained(evidence, signature, calls)
+    within: dict[str, list[Row]] = defaultdict(list)
+    for row in spare:
+        for module in scopes_of(row, evidence):
+            within[module].append(row)
+    taken: set[int] = set()
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for name in sizes.missing(signature):
+        wanted[name.rpartition(".")[0]].append(name)
+    for module, names in wanted.items():
+        rows = within[module]
+        if len(names) == 1 and len(rows) == 1 and rows[0].stored.key not in taken:
+            sizes.inferred[names[0]] = rows[0].elements
+            taken.add(rows[0].stored.key)
+    spare = [row for row in spare if row.stored.key not in taken]
+    missing = sizes.missing(signature)
+    if missing and len(missing) == len(spare):
+        sizes.inferred.update(
+            (name, row.elements) for name, row in zip(missing, spare, strict=True)
+        )
+
+
+def by_tied_name(signature: Signature, sizes: Sizes) -> None:
+    """A table named like those usually tied, beside one that a look-up and a product share."""
+    tied = set(sizes.ties.values())
+    shared = [name for name in signature.parameters if name in sizes.proven and name in tied]
+    for name in sizes.missing(signature):
+        if _module(name) in TIED_NAMES and name.endswith(".weight") and len(shared) == 1:
+            sizes.likely_ties[name] = shared[0]
+
+
+def _module(name: str) -> str:
+    parts = name.split(".")
+    return parts[-2] if len(parts) > 1 else ""
+
+
+# ------------------------------------------------------------------------------------ doubts
+
+
+def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
+    """Everything that keeps a sum of proven sizes from being exact."""
+    if not signature.complete:
+        sizes.doubts.append("The signature is cut off, or names a parameter twice.")
+    if evidence.producer != "pytorch":
+        sizes.doubts.append(f"{evidence.producer[:80] or 'Another tool'} rewrote the file.")
+    if any(row.stored.dtype[:3] in ("int", "uin") for row in evidence.parameters):
+        sizes.doubts.append("The weights are quantized, so their sizes are no longer torch's.")
+    if any(row.stored.problems for row in evidence.rows):
+        sizes.doubts.append("Some tensors contradict what the file says about them.")
+    if evidence.model_graph.unknowns:
+        sizes.doubts.append("Parts of the graph are undefined.")
+    if _is_complex(evidence):
+        sizes.doubts.append("Complex numbers are stored as pairs, so sizes may be doubled.")
+    if _foreign(evidence, signature):
+        sizes.doubts.append("Some weights belong to nodes that torch.export did not make.")
+    if _tied_by_value(evidence, sizes):
+        sizes.doubts.append("A product may share the data of an embedding table.")
+    for name in _pairs(evidence, signature):
+        sizes.doubts.append(f"{name[:120]} may hold complex numbers as pairs.")
+        break
+
+
+def _is_complex(evidence: Evidence) -> bool:
+    return any(
+        word in text
+        for node in evidence.operators
+        if (text := node.record.metadata.get(FX_NODE, ""))
+        for word in COMPLEX
+    )
+
+
+def _foreign(evidence: Evidence, signature: Signature) -> bool:
+    """Whether undeclared parameters are used only by nodes without torch's metadata."""
+    for row in evidence.parameters:
+        if row.stored.name in signature.parameters or row.stored.constant:
+            continue
+        nodes = [evidence.graph.nodes[use.node].record for use in row.tensor.uses]
+        if not any(node is not None and FX_NODE in node.metadata for node in nodes):
+            return True
+    return False
+
+
+def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
+    """Whether a table and a product of its size are equal, or cannot be compared.
+
+    torch.export names one parameter for all uses of a tied one; older versions may not have.
+    """
+    tied = set(sizes.ties.values())
+    weights = [row for row in evidence.parameters if row.verdict.role == "weight"]
+    shapes = {tuple(sorted(row.stored.shape)) for row in weights}
+    tables: dict[tuple[int, ...], set[bytes | None]] = defaultdict(set)
+    for row in evidence.parameters:
+        stored, shape = row.stored, tuple(sorted(row.stored.shape))
+        is_table = row.verdict.role == "embedding" and len(shape) == 2 and shape in shapes
+        if is_table and stored.name not in tied:
+            tables[shape].add(evidence.values.digest(stored))
+    return any(
+        _is_one_of(row, tables[shape], evidence)
+        for row in weights
+        if (shape := tuple(sorted(row.stored.shape))) in tables
+    )
+
+
+def _is_one_of(row: Row, tables: set[bytes | None], evidence: Evidence) -> bool:
+    """Whether a matrix holds the numbers of a table, transposed or not; True when unknown."""
+    straight = evidence.values.digest(row.stored)
+    turned = evidence.values.digest(row.stored, transposed=True)
+    return None in tables or straight is None or straight in tables or turned in tables
+
+
+def _pairs(evidence: Evidence, signature: Signature) -> list[str]:
+    """Declared tensors with a last dimension of two in no place that tells their shape."""
+    return [
+        row.stored.name
+        for row in evidence.rows
+        if row.stored.name in signature.parameters
+        and row.stored.shape[-1:] == (2,)
+        and not any(use.role in LEARNED_ROLES for use in row.tensor.uses)
+    ]

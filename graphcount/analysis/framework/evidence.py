@@ -6,18 +6,42 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.analysis.attribution import TensorUse
-from graphcount.analysis.counts import Row
-from graphcount.analysis.signature import Signature, read_signature
+from graphcount.analysis.counts import Row, signature_of
+from graphcount.analysis.names import is_dotted, maker, original_name
 from graphcount.analysis.values import Values
 from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading import ModelFile
 from graphcount.ops import Operator
 
+if TYPE_CHECKING:
+    from graphcount.analysis.signature import Signature
+
 FX_NODE = "pkg.torch.onnx.fx_node"
 RULE_NAME = "pkg.onnxscript.rewriter.rule_name"
+
+BLOCKED = "com.microsoft.nchwc"
+"""Domain of onnxruntime's convolutions on blocks of channels."""
+
+
+class FrameworkCount(NamedTuple):
+    """The training framework's number of parameters.
+
+    Attributes:
+        parameters: Best single number; None when only a range is known.
+        exact: The file proves it.
+        low: Least it can be; None when nothing is known.
+        high: Most it can be; None: no upper bound is known.
+        evidence: One sentence for each fact.
+    """
+
+    parameters: int | None
+    exact: bool
+    low: int | None
+    high: int | None
+    evidence: tuple[str, ...]
 
 
 class Adjustment(NamedTuple):
@@ -53,7 +77,7 @@ class Evidence:
     @cached_property
     def signature(self) -> Signature | None:
         """Names torch.export declared."""
-        return read_signature(self.model.proto.graph)
+        return signature_of(self.model.proto.graph)
 
     @cached_property
     def parameters(self) -> tuple[Row, ...]:
@@ -87,10 +111,10 @@ class Evidence:
     @cached_property
     def by_op_type(self) -> dict[str, list[OperatorNode]]:
         """Operators by op type, those of each domain in graph order."""
-        found: dict[str, list[OperatorNode]] = defaultdict(list)
+        groups: dict[str, list[OperatorNode]] = {}
         for (_, op_type), nodes in self.model_graph.by_operator.items():
-            found[op_type] += nodes
-        return found
+            groups.setdefault(op_type, []).extend(nodes)
+        return groups
 
     @cached_property
     def products(self) -> tuple[OperatorNode, ...]:
@@ -101,6 +125,42 @@ class Evidence:
         groups = self.model_graph.by_operator.values()
         found = [node for nodes in groups if _folds(nodes[0].operator) for node in nodes]
         return tuple(sorted(found, key=lambda node: node.op_type))
+
+    @property
+    def has_products(self) -> bool:
+        """Whether a norm may have been folded into a stored weight."""
+        return bool(self.rows) and bool(self.products)
+
+    @cached_property
+    def domains(self) -> frozenset[str]:
+        """Domains of the operators."""
+        return frozenset(domain for domain, _ in self.model_graph.by_operator)
+
+    @cached_property
+    def rules(self) -> frozenset[str]:
+        """Ids of the rules that made tensors parameters."""
+        return frozenset(row.verdict.rule for row in self.parameters)
+
+    @cached_property
+    def has_generated_names(self) -> bool:
+        """Whether the exporter made the name of a parameter up."""
+        return any(is_generated(row) for row in self.parameters)
+
+    @cached_property
+    def has_inputs(self) -> bool:
+        """Whether a parameter is an input of the graph, and not stored."""
+        return any(row.stored.where == "input" for row in self.parameters)
+
+    @cached_property
+    def is_recurrent(self) -> bool:
+        """Whether the graph has a recurrent layer."""
+        groups = self.model_graph.by_operator.values()
+        return any(node.operator.is_recurrent for node, *_ in groups if node.operator)
+
+    @property
+    def is_linear_model(self) -> bool:
+        """Whether the graph classifies as scikit-learn's linear models do."""
+        return ("ai.onnx.ml", "LinearClassifier") in self.model_graph.by_operator
 
     @cached_property
     def producer(self) -> str:
@@ -155,6 +215,12 @@ NUMBERED = re.compile(r"onnx::(\w+)_(\d{1,12})(?:_quantized)?\Z")
 
 CALL_SUFFIX = re.compile(r"_\d{1,9}\Z")
 """What the legacy exporter appends to the name of a module's or operator's later calls."""
+
+
+def is_generated(row: Row) -> bool:
+    """Whether the exporter made the name up."""
+    name = original_name(row.stored.name)
+    return not is_dotted(name) and maker(name) == "exporter"
 
 
 def listed(names: list[str], most: int = 3) -> str:

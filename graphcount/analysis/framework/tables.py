@@ -7,10 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.framework.copies import is_generated
-from graphcount.analysis.framework.evidence import NUMBERED, Adjustment, Evidence, listed
+from graphcount.analysis.framework.evidence import (
+    NUMBERED,
+    Adjustment,
+    Evidence,
+    is_generated,
+    listed,
+)
 from graphcount.analysis.names import maker
-from graphcount.analysis.verdict import KNOWN_BY_NAME, Verdict
+from graphcount.analysis.verdict import KNOWN_BY_NAME, ROWS_OF_TABLES, Verdict
 from graphcount.graph import GraphNode
 
 LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
@@ -19,9 +24,6 @@ LINEAR = frozenset({"MatMul", "Add", "Transpose", "Identity", "Cast"})
 OPERANDS = frozenset({"MatMul", "Einsum"})
 """Policy: operators after which torch's legacy exporter names what it folded for them, where it
 may be anything but the weight of a layer."""
-
-TABLES = frozenset({"table-added", "table-concatenated", "table-resized"})
-"""Rules that found rows of a table."""
 
 LINEAR_CALL = re.compile(r"(node_)?linear(_\d{1,9})?\Z")
 """What the dynamo exporter calls the last node of a Linear, and its result."""
@@ -34,7 +36,7 @@ def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
     rows = [
         row
         for row in evidence.parameters
-        if row.verdict.rule in TABLES and maker(row.stored.name) == "exporter"
+        if row.verdict.rule in ROWS_OF_TABLES and maker(row.stored.name) == "exporter"
     ]
     added = [row for row in rows if row.verdict.rule == "table-added"]
     if not rows:

@@ -10,9 +10,15 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.shapes.calls import Calls, only_dims
 from graphcount.analysis.shapes.declared import Bindings, Declarations, ShapeError
-from graphcount.analysis.shapes.state import Conflict, Literals, State, ValueKey
+from graphcount.analysis.shapes.state import (
+    Calls,
+    Conflict,
+    Literals,
+    State,
+    ValueKey,
+    only_dims,
+)
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph

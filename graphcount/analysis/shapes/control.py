@@ -76,7 +76,7 @@ def _axis(axes: tuple[int, ...] | None, index: int, rank: int) -> int | None:
     return axis + rank if -rank <= axis < 0 else (axis if 0 <= axis < rank else None)
 
 
-# ------------------------------------------------------------------------------ out of the body
+# ---------------------------------------------------------------------------------- out of the body
 
 
 def outputs(state: State, node_id: str, node: Node) -> list[Result]:

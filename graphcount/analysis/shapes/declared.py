@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from graphcount.errors import UsageError
@@ -16,7 +15,6 @@ from graphcount.graph import bodies_below
 from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Shape
 from graphcount.symbolic import Dim, Expr, evaluate, symbol
-from graphcount.symbolic.text import parse
 
 NO_BINDINGS: Mapping[str, int] = {}
 
@@ -74,7 +72,7 @@ class Declarations:
     def dim(self, text: str) -> Dim | None:
         """A dim_param as a dimension."""
         if text not in self._parsed:
-            self._parsed[text] = parse(text)
+            self._parsed[text] = _dimension(text)
         return self._parsed[text]
 
     def add_scope(self, path: str, graph: Graph) -> None:
@@ -255,15 +253,24 @@ def _size(size: int, where: str) -> int:
 
 
 def _no_such(what: str, name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, 3, 0.5) or known[:10]
     hint = f"; there is {', '.join(near)}" if near else "; the model has none"
     return f"the model has no {what} {name}{hint}"
 
 
+def _dimension(text: str) -> Dim | None:
+    """A dim_param as a dimension; the parser is loaded for the first."""
+    from graphcount.symbolic.text import parse
+
+    return parse(text)
+
+
 def _given_names(bindings: Bindings) -> Iterator[str]:
     for given in bindings.shapes.values():
         for size in given:
-            dim = parse(size) if isinstance(size, str) else None
+            dim = _dimension(size) if isinstance(size, str) else None
             if isinstance(dim, Expr):
                 yield from dim.symbols()
 
@@ -273,7 +280,7 @@ def _dim_names(proto: ModelProto, dim: object) -> Iterator[str]:
     graphs = (proto.graph, *bodies_below(proto.graph.nodes))
     texts = {text for graph in graphs for text in _dim_texts(graph)}
     for text in texts:
-        parsed = parse(text)
+        parsed = _dimension(text)
         if isinstance(parsed, Expr):
             yield from parsed.symbols()
 

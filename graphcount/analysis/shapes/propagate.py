@@ -6,11 +6,11 @@ from math import prod
 from typing import NamedTuple
 
 from graphcount.analysis.shapes import control
-from graphcount.analysis.shapes.calls import Calls
 from graphcount.analysis.shapes.control import Result
 from graphcount.analysis.shapes.state import (
     FLOATS,
     MAX_FLOATS,
+    Calls,
     Conflict,
     State,
     ValueKey,

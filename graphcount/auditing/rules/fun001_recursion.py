@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.graph import cycles, shortest_cycle
-from graphcount.graph.functions import by_id, call_graph, label
+from graphcount.graph.scope import by_id, call_graph, label
 from graphcount.report.rows import Finding
 
 RULE = Rule("FUN001", "recursion", "high")

@@ -21,7 +21,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.domains import canonical
 from graphcount.graph import reached
-from graphcount.graph.functions import FunctionId, by_id, call_graph, label
+from graphcount.graph.scope import FunctionId, by_id, call_graph, label
 from graphcount.loading.model import Function
 from graphcount.report.rows import Finding
 

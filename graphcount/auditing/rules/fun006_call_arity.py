@@ -23,7 +23,7 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.graph.functions import by_id, label
+from graphcount.graph.scope import by_id, label
 from graphcount.loading.model import Function, Node
 from graphcount.report.rows import Finding
 

@@ -13,10 +13,9 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graphcount.report.records import Report
+from graphcount.report.records import Report, dtype_rows, module_rows, op_type_rows
 from graphcount.report.rows import NodeRow, StorageRow, TensorRow
 from graphcount.report.serial import dumps, outline, plain
-from graphcount.report.sums import dtype_rows, module_rows, op_type_rows
 
 MAX_SAFE = 2**53 - 1
 """Largest integer that JavaScript reads exactly; larger ones travel as `{"int": "digits"}`."""

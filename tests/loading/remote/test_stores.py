@@ -15,7 +15,7 @@ import graphcount
 import graphcount.loading.remote as remote
 import graphcount.loading.transfer as transfer
 from graphcount.errors import GraphcountError, NotReadableError
-from graphcount.loading.paths import is_remote, public_path
+from graphcount.loading.source import is_remote, public_path
 from graphcount.report.serial import to_dict
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
