@@ -21,15 +21,16 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("api",),
-    ("scanning",),
     ("config",),
-    ("auditing", "benchmarking", "comparing", "formats", "gates", "planning"),
+    ("auditing", "benchmarking", "comparing", "scanning"),
     ("analysis",),
-    ("graph",),
+    ("formats", "gates", "graph", "planning"),
     ("ops",),
     ("loading", "report"),
-    ("characters", "credentials", "domains", "dtypes", "symbolic", "units", "version"),
-    ("errors",),
+    (
+        *("characters", "credentials", "domains", "dtypes", "errors", "symbolic", "units"),
+        "version",
+    ),
 )
 """Rooms, high to low: a module imports from its own room and from lower rows."""
 
