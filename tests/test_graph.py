@@ -349,7 +349,7 @@ def test_callers_of_a_refused_function_are_refused_for_that(save: Save) -> None:
     refused = [p for p in graphcount.load(path).model_graph.problems if p.name]
     large = [problem for problem in refused if problem.code == "function large"]
     assert [problem.name for problem in large] == ["f2994"]
-    assert large[0].found == sum(10**level for level in range(1, 7))  # 30,001 may make 960,032
+    assert large[0].size == sum(10**level for level in range(1, 7))  # 30,001 may make 960,032
     callers = {problem.name for problem in refused if problem.code == "function callee"}
     assert callers == {f"f{number}" for number in range(2994)}
     assert len(refused) == len(large) + len(callers)

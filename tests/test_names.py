@@ -56,3 +56,36 @@ def test_the_id_of_a_schema_is_stated_once() -> None:
     names = {id.removeprefix("graphcount.").removesuffix("/1") for id in homes}
     assert names == {"report", "error", "diff", "bench", "plan", "baseline", "explain"}
     assert {id: files for id, files in homes.items() if len(files) > 1} == {}
+
+
+EMPTY = {"found", "told", "said", "shown"}
+"""Names that say how a value was had, not what it is."""
+
+
+def named(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of variables, parameters, attributes, functions and classes of a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+
+
+def test_a_name_tells_what_it_holds() -> None:
+    empty = {
+        str(path.relative_to(PACKAGE)): names
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (names := EMPTY.intersection(named(ast.parse(path.read_text("utf-8")))))
+    }
+    assert empty == {}
+
+
+def test_all_kinds_of_names_are_read() -> None:
+    text = "import a as b\nclass C:\n    async def d(self, e):\n        self.f = e\n        g = h"
+    assert {*"bCdefgh"} <= set(named(ast.parse(text)))

@@ -58,7 +58,7 @@ def attribute(
     holders = _holders(model_graph)
     order: dict[str, int] = {}
     follower, dead = _Follower(model_graph), model_graph.dead
-    found = []
+    attributed = []
     for tensor in stored:
         held = holders.get(tensor.key, ())
         held_by = tuple([node for node, _ in held])
@@ -70,8 +70,8 @@ def attribute(
                 order = {node: position for position, node in enumerate(model_graph.nodes)}
             uses = _in_order(uses, order)
         live = not tensor.in_training and not dead.issuperset(held_by)
-        found.append(Attributed(tensor, held_by, tuple(uses), live))
-    return tuple(found), tuple(follower.unknowns)
+        attributed.append(Attributed(tensor, held_by, tuple(uses), live))
+    return tuple(attributed), tuple(follower.unknowns)
 
 
 def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[TensorUse, ...]]:

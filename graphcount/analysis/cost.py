@@ -93,12 +93,12 @@ def model_cost(
 NOT_KNOWN = Cost(None, None, None)
 
 
-def _contribution(found: Cost, times: Dim, with_bias: bool) -> NodeCost:
+def _contribution(cost: Cost, times: Dim, with_bias: bool) -> NodeCost:
     """What a node adds that runs several times."""
-    macs = _scaled(found.macs, times)
-    if with_bias and macs is not None and (bias := _scaled(found.bias, times)) is not None:
+    macs = _scaled(cost.macs, times)
+    if with_bias and macs is not None and (bias := _scaled(cost.bias, times)) is not None:
         macs = _sum(macs, bias)
-    return NodeCost(macs, _scaled(found.elementwise, times), times)
+    return NodeCost(macs, _scaled(cost.elementwise, times), times)
 
 
 def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
@@ -178,9 +178,9 @@ def _body_totals(
     if not graph.bodies:
         return totals
     for (call, scope), count in uses.items():
-        found = single[call]
-        if found is not None and found.macs:
-            totals[scope] = _at_least(totals.get(scope, 0), found.macs * count)
+        cost = single[call]
+        if cost is not None and cost.macs:
+            totals[scope] = _at_least(totals.get(scope, 0), cost.macs * count)
     for id, bodies in reversed(list(graph.control_flow.items())):  # inner ones first
         node = bodies[0].node
         inside = [totals.get(body.scope, 0) for body in bodies]
@@ -203,10 +203,10 @@ def _probe(dim: Dim) -> int:
     if isinstance(dim, int):
         return dim
     try:
-        found = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
+        value = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
     except ZeroDivisionError:  # floor(a / (n - PROBE))
         return 0
-    return found if isinstance(found, int) else 0
+    return value if isinstance(value, int) else 0
 
 
 # ---------------------------------------------------------------------------------- what is unknown

@@ -71,17 +71,17 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
     verdicts = classify(tensors, model_graph, values, declared)
     nodes = model_graph.nodes
     rows: list[Row] = []
-    found: list[Unknown] = []
+    of_tensors: list[Unknown] = []
     for tensor, verdict in zip(tensors, verdicts, strict=True):
         uses = [(nodes[use.node], use.index) for use in tensor.uses]
         elements = logical_elements(tensor.stored, uses)
         problem = packing_problem(tensor.stored, uses)
-        found += tensor.stored.unknowns
+        of_tensors += tensor.stored.unknowns
         if problem is not None:
-            found.append(problem.unknown((tensor.stored.name or UNNAMED)[:200]))
+            of_tensors.append(problem.unknown((tensor.stored.name or UNNAMED)[:200]))
         rows.append(Row(tensor, verdict, elements, _owner(tensor, verdict)))
     rows += _declared_inputs(model_graph)
-    return Counted(stored, tuple(rows), (*found, *unknowns))
+    return Counted(stored, tuple(rows), (*of_tensors, *unknowns))
 
 
 def signature_of(graph: Graph) -> Signature | None:

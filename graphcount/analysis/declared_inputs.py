@@ -99,11 +99,11 @@ class _Ways:
             at, via = stack.pop()
             if at not in self._known:
                 self._known[at] = self.readers(at)
-            found = self._known[at]
-            if isinstance(found, TensorUse):
-                return found._replace(via=via)
-            op_types = (self.graph.nodes[reader].op_type for reader in found)
-            stack += zip(found, ((*via, op_type) for op_type in op_types), strict=True)
+            readers = self._known[at]
+            if isinstance(readers, TensorUse):
+                return readers._replace(via=via)
+            op_types = (self.graph.nodes[reader].op_type for reader in readers)
+            stack += zip(readers, ((*via, op_type) for op_type in op_types), strict=True)
         return None
 
     def readers(self, node: str) -> TensorUse | tuple[str, ...]:

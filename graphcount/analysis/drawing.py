@@ -111,12 +111,12 @@ def _single(
 
 def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnEdge]:
     """Edges between what is drawn; those inside a folded module are not."""
-    found: dict[tuple[int, int], list[str]] = {}
+    drawn: dict[tuple[int, int], list[str]] = {}
     for source in model_graph.nodes:
         for use in model_graph.readers(source):
             for ends in _ends(model_graph, use, position):
-                found.setdefault(ends, []).append(use.value)
-    for (start, end), values in found.items():
+                drawn.setdefault(ends, []).append(use.value)
+    for (start, end), values in drawn.items():
         yield DrawnEdge(start, end, values[0], len(values))
 
 

@@ -59,8 +59,8 @@ def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
     rows = [node for node in report.nodes if node.op_type != OUTPUT]
     if not texts:
         return [node for node in rows if _is_worth_it(node)]
-    found = [_find(rows, text, report.model.path) for text in texts]
-    return list({node.id: node for node in found}.values())
+    nodes = [_find(rows, text, report.model.path) for text in texts]
+    return list({node.id: node for node in nodes}.values())
 
 
 def _is_worth_it(node: NodeRow) -> bool:
@@ -91,8 +91,8 @@ def _nearest(rows: Sequence[NodeRow], text: str) -> str:
 
 
 def _listed(ids: Sequence[str]) -> str:
-    shown = ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in ids[:SHOWN])
-    return f"{shown}, ..." if len(ids) > SHOWN else shown or "(the model has no nodes)"
+    listed = ", ".join(name if len(name) <= 60 else f"{name[:57]}..." for name in ids[:SHOWN])
+    return f"{listed}, ..." if len(ids) > SHOWN else listed or "(the model has no nodes)"
 
 
 # --------------------------------------------------------------------------- what they touch
@@ -109,8 +109,8 @@ class _Shapes:
     def outputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
         """Results of a node; optional ones that it leaves out are left out here."""
         names = self._graph.nodes[node.id].outputs
-        found = zip(names, _padded(node.output_shapes, len(names)), strict=True)
-        return tuple(ValueOf(name, dims) for name, dims in found if name)
+        named = zip(names, _padded(node.output_shapes, len(names)), strict=True)
+        return tuple(ValueOf(name, dims) for name, dims in named if name)
 
     def inputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
         """Operands of a node, as they are called where it stands, in their order."""

@@ -71,10 +71,10 @@ def add_cost(
         ShapeError: A binding does not fit the model.
     """
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
-    found = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
+    cost = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
     made, stored = _settled(report.unknown, model_graph, shapes)
-    unknown = (*stored, *_lost(shapes), *found.unknowns)
+    unknown = (*stored, *_lost(shapes), *cost.unknowns)
     return replace(
         report,
         dims=dict(options.bindings.dims),
@@ -83,11 +83,11 @@ def add_cost(
             outputs=_bound(report.model.outputs, model_graph, shapes),
         ),
         totals=report.totals._replace(
-            macs=_number(found.macs),
-            flops=_number(found.macs * 2),
-            elementwise=_number(found.elementwise),
-            macs_expression=_expression(found.macs),
-            elementwise_expression=_expression(found.elementwise),
+            macs=_number(cost.macs),
+            flops=_number(cost.macs * 2),
+            elementwise=_number(cost.elementwise),
+            macs_expression=_expression(cost.macs),
+            elementwise_expression=_expression(cost.elementwise),
             activation_expression=_expression(used.activations),
             generated=report.totals.generated + made,
             lower_bound=is_lower_bound(unknown),
@@ -96,7 +96,7 @@ def add_cost(
             activation_nbytes=_number(used.activations),
             peak_activation_nbytes=used.peak.nbytes if used.peak else None,
         ),
-        nodes=_node_rows(report.nodes, shapes, found, options),
+        nodes=_node_rows(report.nodes, shapes, cost, options),
         peak=_peak_row(used),
         timeline=_timeline(used),
         kv_cache=_kv_cache_row(model_graph, shapes),
@@ -131,13 +131,13 @@ Tail: TypeAlias = (
 
 
 def _node_rows(
-    rows: tuple[NodeRow, ...], shapes: ValueShapes, found: ModelCost, options: CostOptions
+    rows: tuple[NodeRow, ...], shapes: ValueShapes, costs: ModelCost, options: CostOptions
 ) -> tuple[NodeRow, ...]:
     """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
     tails: dict[tuple[Call, int, bool], Tail] = {}
     made = []
     for row in rows:
-        node = found.nodes.get(row.id)
+        node = costs.nodes.get(row.id)
         if node is None:  # an output of the graph
             made.append(row)
             continue
@@ -153,8 +153,8 @@ def _node_rows(
 def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
     """The fields of a row that a cost fills; those that say nothing about it stay empty."""
     cost = _shown_cost(node)
-    told = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
-    text = explain(call, options.operators) if told else ""
+    explained = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
+    text = explain(call, options.operators) if explained else ""
     if text:
         text += _repeated(node.times)
     outputs = tuple(_shown(shape) for shape in call.outputs)
@@ -199,12 +199,12 @@ def _bound(
         for node in model_graph.outputs
         for use in model_graph.operands(node.id)
     }
-    found = []
+    bound = []
     for value in values:
         producer = producers.get(value.name, f"input:{value.name}")
         shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
-        found.append(value._replace(shape=_shown(shape)) if shape is not None else value)
-    return tuple(found)
+        bound.append(value._replace(shape=_shown(shape)) if shape is not None else value)
+    return tuple(bound)
 
 
 def _settled(
@@ -227,15 +227,15 @@ def _kv_cache_row(graph: ModelGraph, shapes: ValueShapes) -> KVCacheRow | None:
         return None
     from graphcount.analysis.kv_cache import find_kv_cache
 
-    found = find_kv_cache(graph, shapes)
-    if found is None:
+    cache = find_kv_cache(graph, shapes)
+    if cache is None:
         return None
     return KVCacheRow(
-        layers=found.layers,
-        inputs=tuple(CacheInputRow(*row) for row in found.inputs),
-        nbytes_per_token=_number(found.nbytes_per_token),
-        nbytes=_number(found.nbytes),
-        expression=_expression(found.nbytes),
+        layers=cache.layers,
+        inputs=tuple(CacheInputRow(*row) for row in cache.inputs),
+        nbytes_per_token=_number(cache.nbytes_per_token),
+        nbytes=_number(cache.nbytes),
+        expression=_expression(cache.nbytes),
     )
 
 

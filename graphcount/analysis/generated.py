@@ -51,13 +51,13 @@ def find_generated(
     ]
     dependent = model_graph.descendants(starts)
     constants = _constants(rows)
-    found = []
+    generated = []
     for node in model_graph.operators:
         if node.id not in makers or node.id in dependent:
             continue
         elements = _elements(model_graph, node, constants, values)
-        found.append(Generated(node.id, elements or 0, elements is None))
-    return tuple(found)
+        generated.append(Generated(node.id, elements or 0, elements is None))
+    return tuple(generated)
 
 
 def settled(

@@ -66,24 +66,24 @@ class KVCache(NamedTuple):
 def find_kv_cache(graph: ModelGraph, shapes: ValueShapes) -> KVCache | None:
     """The cache of a model; None when it keeps none among its inputs."""
     finder = _CacheFinder(graph, shapes)
-    found = []
+    caches = []
     for node in graph.inputs:
         shape = shapes.shapes.get((node.id, node.name))
         if shape is not None and len(shape) in RANKS:
             joined = finder.cache(node.id, node.name, len(shape))
             if joined is not None:
-                found.append((joined, shape, shapes.dtypes.get((node.id, node.name), 0)))
-    if not found:
+                caches.append((joined, shape, shapes.dtypes.get((node.id, node.name), 0)))
+    if not caches:
         return None
-    both = sum(len(shape) == JOINED_RANK for _, shape, _ in found)
+    both = sum(len(shape) == JOINED_RANK for _, shape, _ in caches)
     return KVCache(
-        layers=both + (len(found) - both + 1) // 2,
-        inputs=tuple(joined for joined, _, _ in found),
+        layers=both + (len(caches) - both + 1) // 2,
+        inputs=tuple(joined for joined, _, _ in caches),
         nbytes_per_token=_sum(
             _nbytes(_without(shape, _batch_axis(shape), joined.axis), dtype)
-            for joined, shape, dtype in found
+            for joined, shape, dtype in caches
         ),
-        nbytes=_sum(_nbytes(shape, dtype) for _, shape, dtype in found),
+        nbytes=_sum(_nbytes(shape, dtype) for _, shape, dtype in caches),
     )
 
 

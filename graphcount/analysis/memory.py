@@ -185,7 +185,7 @@ def _results(
     end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
     position = dict(zip(order, range(len(order)), strict=True))
     every = graph.edges.readers
-    found = []
+    results = []
     for node in graph.operators:
         id = node.id
         readers = every.get(id)
@@ -194,17 +194,17 @@ def _results(
         outputs, first = node.outputs, position.get(id, -1)
         if len(outputs) == 1:  # whatever they call it, they read this one
             last = max([first, *[position.get(use.node, end) for use in readers]])
-            found.append(_Result(outputs[0], nbytes(id, outputs[0]), first, last, id))
+            results.append(_Result(outputs[0], nbytes(id, outputs[0]), first, last, id))
             continue
         read: dict[str, int] = {}
         for use in readers:
             read[use.value] = max(read.get(use.value, first), position.get(use.node, end))
-        found += [
+        results += [
             _Result(value, nbytes(id, value), first, read[value], id)
             for value in outputs
             if value in read
         ]
-    return found
+    return results
 
 
 def _apart(results: Iterable[_Result]) -> list[Span]:

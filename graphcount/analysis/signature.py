@@ -42,8 +42,8 @@ def read_signature(text: str) -> Signature | None:
     """Read a signature; None when it declares nothing, or is too long. Never raises."""
     if len(text) > MAX_CHARACTERS:
         return None
-    found = _records(text) if "InputSpec(" in text[:1000] else _lines(text)
-    return found if found.parameters or found.complete else None
+    signature = _records(text) if "InputSpec(" in text[:1000] else _lines(text)
+    return signature if signature.parameters or signature.complete else None
 
 
 def _records(text: str) -> Signature:
@@ -89,6 +89,6 @@ def _lines(text: str) -> Signature:
 
 def _target(rest: str) -> str:
     """The quoted name behind `target=`, or empty."""
-    _, found, tail = rest.partition(TARGET)
+    _, separator, tail = rest.partition(TARGET)
     name, quote, _ = tail.partition("'")
-    return name if found and quote else ""
+    return name if separator and quote else ""

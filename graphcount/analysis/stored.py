@@ -112,13 +112,13 @@ def find_stored(proto: ModelProto, model_path: str) -> tuple[Stored, ...]:
     finder.training = True
     for graph in proto.training_graphs:
         finder.graph(graph)
-    return tuple(finder.found)
+    return tuple(finder.stored)
 
 
 class _Finder:
     def __init__(self, model_path: str) -> None:
         self.model_path = model_path
-        self.found: list[Stored] = []
+        self.stored: list[Stored] = []
         self.side_files: dict[str, ExternalData] = {}
         self.way: Way | None = None
         self.in_function = False
@@ -190,7 +190,7 @@ class _Finder:
     def dense(self, name: str, tensor: Tensor, where: Where, *, constant: bool) -> None:
         external = self.external(tensor)
         size = measure(tensor, external)
-        self.found.append(
+        self.stored.append(
             Stored(
                 key=tensor.offset,
                 name=name or tensor.name,
@@ -230,7 +230,7 @@ class _Finder:
         if indices.elements not in (values.elements, values.elements * len(sparse.dims)):
             why = f"{indices.elements} indices for {values.elements} values"
             problems.append(Problem("TEN009", "sparse tensor", why))
-        self.found.append(
+        self.stored.append(
             Stored(
                 key=sparse.offset,
                 name=name,
@@ -257,7 +257,7 @@ class _Finder:
         self, name: str, attribute: Attribute, numbers: AttributeValues, *, constant: bool
     ) -> None:
         count = len(numbers.values)
-        self.found.append(
+        self.stored.append(
             Stored(
                 key=attribute.offset,
                 name=name,

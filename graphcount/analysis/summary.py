@@ -76,8 +76,8 @@ def summarize(
     generated = _generated(model_graph, rows, values)
     explained = cost.operators if cost is not None else ()
     operators = operator_problems(model.proto, model_graph, explained)
-    found = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
-    unknown = _all_unknowns(model.proto, model_graph, found, generated)
+    unknowns = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
+    unknown = _all_unknowns(model.proto, model_graph, unknowns, generated)
     nodes = _node_rows(model, model_graph, rows)
     modules = {node.id: node.module for node in nodes}
     tensors = tuple([_tensor_row(row, modules) for row in rows])
@@ -163,7 +163,7 @@ def _totals(
 def _all_unknowns(
     proto: ModelProto,
     model_graph: ModelGraph,
-    found: Iterable[Unknown],
+    of_counts: Iterable[Unknown],
     generated: Iterable[Generated],
 ) -> tuple[Unknown, ...]:
     """What is unknown, from every stage, each thing once."""
@@ -173,7 +173,7 @@ def _all_unknowns(
         if made.unresolved
     ]
     versions = [problem.unknown("model") for problem in version_problems(proto)]
-    every = (*versions, *proto.issues, *model_graph.unknowns, *found, *unresolved)
+    every = (*versions, *proto.issues, *model_graph.unknowns, *of_counts, *unresolved)
     return tuple(dict.fromkeys(every))
 
 
@@ -209,13 +209,13 @@ def _model_info(
 
 def _external_files(rows: Iterable[Row], *, hashed: bool) -> tuple[FileRow, ...]:
     """The files in the order of their locations; only contained ones are read for a digest."""
-    found: dict[str, FileRow] = {}
+    files: dict[str, FileRow] = {}
     for row in rows:
         data = row.stored.external
-        if data is not None and data.location not in found:
+        if data is not None and data.location not in files:
             digest = _digest(data) if hashed else None
-            found[data.location] = FileRow(data.location, data.nbytes, digest)
-    return tuple(found[location] for location in sorted(found))
+            files[data.location] = FileRow(data.location, data.nbytes, digest)
+    return tuple(files[location] for location in sorted(files))
 
 
 def _digest(data: ExternalData) -> str | None:
@@ -276,7 +276,7 @@ def _node_rows(
     shapes = _declared_shapes(model.proto)
     module_of, made = Modules().of, NodeRow._make
     nothing = _Owned()
-    found = []
+    node_rows = []
     for node, data in model_graph.nodes.items():
         own = owned.get(node, nothing)
         if data.kind == "operator":
@@ -297,8 +297,8 @@ def _node_rows(
             output_shapes = tuple([shapes.get(output) for output in outputs])
         row = node, data.name, op_type, domain, scope, module
         sums = own.parameters, own.buffers, own.nbytes
-        found.append(made((*row, *sums, output_shapes, None, None, "", None)))
-    return tuple(found)
+        node_rows.append(made((*row, *sums, output_shapes, None, None, "", None)))
+    return tuple(node_rows)
 
 
 @dataclass(slots=True)
@@ -313,13 +313,13 @@ class _Owned:
 
 def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
     """What each node owns, by its id."""
-    found: dict[str, _Owned] = {}
+    sums: dict[str, _Owned] = {}
     for row in rows:
         if row.owner is None:
             continue
-        own = found.get(row.owner)
+        own = sums.get(row.owner)
         if own is None:
-            own = found[row.owner] = _Owned()
+            own = sums[row.owner] = _Owned()
         own.nbytes += row.stored.nbytes
         if row.verdict.kind == "parameter":
             own.parameters += row.elements
@@ -328,7 +328,7 @@ def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
         else:
             continue
         own.names.append(row.stored.name)
-    return found
+    return sums
 
 
 def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...] | None]:
@@ -346,15 +346,15 @@ def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ..
     for row in rows:
         if row.stored.elements > 1 and row.stored.tensor is not None:
             groups.setdefault((row.stored.dtype, row.stored.shape), []).append(row)
-    found = []
+    duplicates = []
     for candidates in groups.values():
         if len(candidates) < 2:
             continue
         for alike in _grouped(candidates, values.peek):
             for same in _grouped(alike, values.digest):
                 names = tuple(row.stored.name for row in same)
-                found.append(DuplicateRow(names, same[0].stored.nbytes * (len(same) - 1)))
-    return tuple(sorted(found, key=lambda row: (-row.nbytes, row.tensors)))
+                duplicates.append(DuplicateRow(names, same[0].stored.nbytes * (len(same) - 1)))
+    return tuple(sorted(duplicates, key=lambda row: (-row.nbytes, row.tensors)))
 
 
 def _grouped(rows: list[Row], key: Callable[[Stored], bytes | None]) -> list[list[Row]]:

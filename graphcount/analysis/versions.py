@@ -35,31 +35,31 @@ STILL_ACCEPTED = frozenset(
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
     """What makes numbers doubtful: versions that are missing, impossible or newer than known."""
-    found = []
+    problems = []
     if proto.ir_version < 1:
         why = (
             f"IR version {proto.ir_version} does not exist" if proto.ir_version else "no IR version"
         )
-        found.append(Problem("VER001", "ir_version", why))
+        problems.append(Problem("VER001", "ir_version", why))
     if proto.ir_version > NEWEST_IR:
         why = f"IR version {proto.ir_version} is newer than {NEWEST_IR}; new fields are not read"
         near = proto.ir_version <= NEWEST_IR + NEAR
         evidence = {"found": proto.ir_version, "newest": NEWEST_IR, "near": near}
-        found.append(Problem("VER001", "ir_version", why, evidence))
+        problems.append(Problem("VER001", "ir_version", why, evidence))
     if not proto.opset_imports and proto.ir_version >= 3:
-        found.append(Problem("VER002", "opset", "no opset is imported: the file may be cut"))
+        problems.append(Problem("VER002", "opset", "no opset is imported: the file may be cut"))
     for domain, version in proto.opset_imports:
         if version < 1:
             why = f"opset {domain or STANDARD} {version} does not exist"
-            found.append(Problem("VER002", "opset", why, {"version": version}))
+            problems.append(Problem("VER002", "opset", why, {"version": version}))
     for domain, newest in NEWEST_OPSET.items():
         imported = proto.opset(domain)
         if imported is not None and imported > newest:
             name = domain or STANDARD
             why = f"opset {name} {imported} is newer than {newest}; operators may have changed"
             evidence = {"found": imported, "newest": newest}
-            found.append(Problem("VER003", "opset", why, evidence))
-    return tuple(found)
+            problems.append(Problem("VER003", "opset", why, evidence))
+    return tuple(problems)
 
 
 def operator_problems(
@@ -97,7 +97,7 @@ def no_operator(domain: str, op_type: str, count: int) -> str:
 
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
     """What is wrong with versions although the count does not depend on it."""
-    found = []
+    notes = []
     imported = Counter(canonical(name) for name, _ in proto.opset_imports)
     for domain, times in imported.items():
         if times > 1:
@@ -105,5 +105,5 @@ def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
             versions = sorted(v for d, v in proto.opset_imports if (d or STANDARD) == name)
             why = f"opset {name} is imported {times} times: {', '.join(map(str, versions))}"
             evidence = {"versions": versions}
-            found.append(Problem("VER004", "opset", why, evidence))
-    return tuple(found)
+            notes.append(Problem("VER004", "opset", why, evidence))
+    return tuple(notes)

@@ -58,13 +58,13 @@ class Wire(NamedTuple):
 
 def wires(graph: ModelGraph, node: str) -> tuple[Wire, ...]:
     """Inputs of a node, in order."""
-    found = []
+    wires = []
     for use in graph.entering(node):
         place = (use.index, "", 0) if use.index is not None else (-1, use.body, use.result)
-        found.append(Wire(place, use.producer, _position(graph.nodes[use.producer], use.value)))
-    if len(found) > 1:
-        found.sort()
-    return tuple(found)
+        wires.append(Wire(place, use.producer, _position(graph.nodes[use.producer], use.value)))
+    if len(wires) > 1:
+        wires.sort()
+    return tuple(wires)
 
 
 def attribute_texts(node: Node, stored: Set[int]) -> dict[str, str]:
@@ -74,12 +74,12 @@ def attribute_texts(node: Node, stored: Set[int]) -> dict[str, str]:
         node: The node.
         stored: Keys of the stored tensors: of these only type and shape are said here.
     """
-    found = {}
+    texts = {}
     for attribute in sorted(node.attributes, key=lambda attribute: attribute.name):
         text = " ".join(_parts(attribute, stored))
         if node.domain or not _is_default(attribute.name, text):
-            found[attribute.name] = text
-    return found
+            texts[attribute.name] = text
+    return texts
 
 
 def _is_default(name: str, text: str) -> bool:

@@ -240,12 +240,12 @@ _TEXTS: dict[Code, tuple[str, str]] = {
     ),
     "function large": (
         "function",
-        "not expanded: expanding it makes {found:,} nodes and calls, more than {limit:,}",
+        "not expanded: expanding it makes {size:,} nodes and calls, more than {limit:,}",
     ),
     "function callee": ("function", "not expanded: a function it calls is not expanded"),
     "functions large": (
         "function",
-        "not expanded: expanding all makes {found:,} nodes and calls, more than {limit:,}",
+        "not expanded: expanding all makes {size:,} nodes and calls, more than {limit:,}",
     ),
 }
 """What is not known, and why, by code."""
@@ -261,20 +261,20 @@ class GraphProblem(NamedTuple):
         kinds: Of a value defined twice: what defines it, first to last: `operator`, `input`,
             `initializer`, or `argument` (of a function, or what its call returns). Of
             one not defined: `result` where a body returns it.
-        found: Nodes and calls of functions that expansion goes through, or depth of calls.
-        limit: What `found` may be.
+        size: Nodes and calls of functions that expansion goes through, or depth of calls.
+        limit: What `size` may be.
     """
 
     code: Code
     where: str
     name: str = ""
     kinds: tuple[str, ...] = ()
-    found: int = 0
+    size: int = 0
     limit: int = 0
 
     @property
     def unknown(self) -> Unknown:
         """What the report says of it."""
         what, text = _TEXTS[self.code]
-        why = text.format(name=self.name[:120], found=self.found, limit=self.limit)
+        why = text.format(name=self.name[:120], size=self.size, limit=self.limit)
         return Unknown(self.where, what, why)

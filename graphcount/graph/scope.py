@@ -119,9 +119,9 @@ def plan_expansion(
         size[key] = own[key] + sum(size[call] for call in calls[key])
         depth[key] = 1 + max((depth[call] for call in calls[key]), default=0)
         if depth[key] > limit:
-            plan[key] = GraphProblem("function deep", where, name, found=depth[key], limit=limit)
+            plan[key] = GraphProblem("function deep", where, name, size=depth[key], limit=limit)
         elif size[key] > most:
-            plan[key] = GraphProblem("function large", where, name, found=size[key], limit=most)
+            plan[key] = GraphProblem("function large", where, name, size=size[key], limit=most)
         else:
             plan[key] = None
     problems = [problem for problem in plan.values() if problem]
@@ -130,7 +130,7 @@ def plan_expansion(
     ]
     total = main + sum(grown)
     if grown and total > most:
-        all_of_them = GraphProblem("functions large", "functions", found=total, limit=most)
+        all_of_them = GraphProblem("functions large", "functions", size=total, limit=most)
         problems.append(all_of_them)
         plan = {key: problem or all_of_them for key, problem in plan.items()}
     return plan, problems

@@ -18,7 +18,7 @@ from graphcount.loading.decode_leaves import (
     KEPT_NOTES,
     MODEL_LEVEL,
     TRAINING_LEVEL,
-    Found,
+    FieldValues,
     LeafDecoder,
     last,
     numbers_held,
@@ -74,9 +74,9 @@ _PACKED_INTS = _INTS | LEN
 class _Decoder(LeafDecoder):
     """Reads attributes, nodes, graphs, functions and the model."""
 
-    def message(self, name: str, a: int, b: int) -> Found:
+    def message(self, name: str, a: int, b: int) -> FieldValues:
         """What the fields of the message at data[a:b] hold."""
-        found: Found = {}
+        values: FieldValues = {}
         steps = _STEPS[name]
         for tag_, x, y in fields(self.data, a, b):
             step = steps.get(tag_)
@@ -86,20 +86,20 @@ class _Decoder(LeafDecoder):
             slot, read, once = step
             if read is None:
                 continue
-            if slot not in found:
-                found[slot] = []
+            if slot not in values:
+                values[slot] = []
             elif once:
                 self.again(name, slot, x)
-            found[slot].append(read(self, x, y))
-        return found
+            values[slot].append(read(self, x, y))
+        return values
 
-    def field(self, message: str, tag_: int, x: int, y: int, found: Found) -> None:
+    def field(self, message: str, tag_: int, x: int, y: int, values: FieldValues) -> None:
         """Add what one field holds, for messages whose usual fields are read in place."""
         step = _STEPS[message].get(tag_)
         if step is None:
             self.skip(message, tag_, x, y)
         elif step.read is not None:
-            found.setdefault(step.slot, []).append(step.read(self, x, y))
+            values.setdefault(step.slot, []).append(step.read(self, x, y))
 
     # --------------------------------------------------------------------------- attributes
 
@@ -107,7 +107,7 @@ class _Decoder(LeafDecoder):
         """An AttributeProto."""
         name, kind = "", 0
         integers: list[int] = []
-        found: Found = {}
+        values: FieldValues = {}
         steps = _STEPS["AttributeProto"]
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _ATTRIBUTE_NAME:
@@ -122,17 +122,17 @@ class _Decoder(LeafDecoder):
                 self.skip("AttributeProto", tag_, x, y)
             elif (read := step.read) is not None:
                 slot = step.slot
-                if slot in found:
-                    found[slot].append(read(self, x, y))
+                if slot in values:
+                    values[slot].append(read(self, x, y))
                 else:
-                    found[slot] = [read(self, x, y)]
-        reference, numbers = last(found, "ref_attr_name", ""), numbers_held(found, integers)
+                    values[slot] = [read(self, x, y)]
+        reference, numbers = last(values, "ref_attr_name", ""), numbers_held(values, integers)
         if numbers is None and not reference:
             numbers = UNSTATED.get(kind)
-        get = found.get
+        get = values.get
         tensors, sparse, graphs = get("tensors", ()), get("sparse", ()), get("graphs", ())
         messages = len(tensors) + len(sparse) + len(graphs)
-        if (messages > 1 and kind in ONE_MESSAGE) or (found and values_held(found, integers) > 1):
+        if (messages > 1 and kind in ONE_MESSAGE) or (values and values_held(values, integers) > 1):
             why = "it holds more than one value; readers differ in which they take"
             self.note(Unknown(name[:120], "attribute", why))
         return Attribute(
@@ -176,7 +176,7 @@ class _Decoder(LeafDecoder):
         inputs: list[str] = []
         outputs: list[str] = []
         attributes: list[Attribute] = []
-        rest: Found = {}
+        rest: FieldValues = {}
         data, position, interned = self.data, a, self.interned
         self.nodes += 1
         if self.nodes > self.limits.nodes:
@@ -241,13 +241,13 @@ class _Decoder(LeafDecoder):
     def function(self, a: int, b: int) -> Function:
         """A FunctionProto."""
         self.level = FUNCTION_LEVEL
-        found = self.message("FunctionProto", a, b)
+        values = self.message("FunctionProto", a, b)
         self.level = MODEL_LEVEL
-        get = found.get
+        get = values.get
         return Function(
-            name=last(found, "name", ""),
-            domain=last(found, "domain", ""),
-            overload=last(found, "overload", ""),
+            name=last(values, "name", ""),
+            domain=last(values, "domain", ""),
+            overload=last(values, "overload", ""),
             inputs=tuple(get("input", ())),
             outputs=tuple(get("output", ())),
             attributes=tuple(get("attribute", ())),
@@ -260,31 +260,31 @@ class _Decoder(LeafDecoder):
 
     def sparse_tensor(self, a: int, b: int) -> SparseTensor:
         """A SparseTensorProto."""
-        found = self.message("SparseTensorProto", a, b)
+        parts = self.message("SparseTensorProto", a, b)
         offset = self.thin.origin(a)
         empty = Tensor("", 0, (), (), (), False, False, offset)
-        dims = [dim for piece in found.get("dims", ()) for dim in piece]
+        dims = [dim for piece in parts.get("dims", ()) for dim in piece]
         self.check_rank(dims, a)
-        values, indices = last(found, "values", empty), last(found, "indices", empty)
+        values, indices = last(parts, "values", empty), last(parts, "indices", empty)
         return SparseTensor(values, indices, tuple(dims), offset)
 
     def opset(self, a: int, b: int) -> tuple[str, int]:
         """An OperatorSetIdProto."""
-        found = self.message("OperatorSetIdProto", a, b)
-        return last(found, "domain", ""), last(found, "version", 0)
+        values = self.message("OperatorSetIdProto", a, b)
+        return last(values, "domain", ""), last(values, "version", 0)
 
     def training(self, a: int, b: int) -> list[Graph]:
         """A TrainingInfoProto: its graphs (initialization, algorithm)."""
         self.level = TRAINING_LEVEL
-        found = self.message("TrainingInfoProto", a, b)
+        values = self.message("TrainingInfoProto", a, b)
         self.level = MODEL_LEVEL
-        return found.get("graphs", [])
+        return values.get("graphs", [])
 
     def model(self, a: int, b: int) -> ModelProto:
         """A ModelProto; fields in any order, as protobuf allows."""
-        found = self.message("ModelProto", a, b)
-        get = found.get
-        if "graph" not in found:
+        values = self.message("ModelProto", a, b)
+        get = values.get
+        if "graph" not in values:
             raise DamagedError("no graph", offset=None, rule="FMT010")
         self.large_text()
         for what, count in (("issue", self.note_count), ("unknown field", self.unknown_count)):
@@ -292,13 +292,13 @@ class _Decoder(LeafDecoder):
                 why = f"{count - KEPT_NOTES:,} more of this kind are not listed"
                 self.issues.append(Unknown("model", what, why))
         return ModelProto(
-            graph=merged(found["graph"]),
-            ir_version=last(found, "ir_version", 0),
+            graph=merged(values["graph"]),
+            ir_version=last(values, "ir_version", 0),
             opset_imports=tuple(get("opset_import", ())),
-            producer_name=last(found, "producer_name", ""),
-            producer_version=last(found, "producer_version", ""),
-            domain=last(found, "domain", ""),
-            model_version=last(found, "model_version", 0),
+            producer_name=last(values, "producer_name", ""),
+            producer_version=last(values, "producer_version", ""),
+            domain=last(values, "domain", ""),
+            model_version=last(values, "model_version", 0),
             functions=tuple(get("functions", ())),
             training_graphs=tuple(graph for graphs in get("training_info", ()) for graph in graphs),
             metadata=dict(get("metadata_props", ())),

@@ -105,9 +105,9 @@ class LeafDecoder:
         try:
             return raw.decode()
         except UnicodeDecodeError:
-            shown = raw.decode("utf-8", "backslashreplace")
-            self.note(Unknown(shown[:120], "name", "text is not UTF-8"))
-            return shown
+            escaped = raw.decode("utf-8", "backslashreplace")
+            self.note(Unknown(escaped[:120], "name", "text is not UTF-8"))
+            return escaped
 
     def word(self, a: int, b: int) -> str:
         """A string that repeats often (op_type, domain, attribute name): decoded once."""
@@ -359,7 +359,7 @@ class LeafDecoder:
 
 # -------------------------------------------------------------------------------------- attributes
 
-Found: TypeAlias = dict[str, list[Any]]
+FieldValues: TypeAlias = dict[str, list[Any]]
 """What the fields of a message hold, in file order."""
 
 Value = TypeVar("Value")
@@ -368,32 +368,32 @@ LIST_IN_TUPLE = 1024
 """Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
 
 
-def last(found: Found, slot: str, default: Value) -> Value:
+def last(fields: FieldValues, slot: str, default: Value) -> Value:
     """The value of a singular field: of several the last one, as protobuf takes it."""
-    values = found.get(slot)
+    values = fields.get(slot)
     return values[-1] if values else default
 
 
-def values_held(found: Found, integers: Sequence[int]) -> int:
+def values_held(fields: FieldValues, integers: Sequence[int]) -> int:
     """How many of an attribute's kinds of value are there: a list, a single one, messages."""
-    messages = not found.keys().isdisjoint(("tensors", "sparse", "graphs"))
-    lists = sum(slot in found for slot in ("floats", "strings", "single"))
+    messages = not fields.keys().isdisjoint(("tensors", "sparse", "graphs"))
+    lists = sum(slot in fields for slot in ("floats", "strings", "single"))
     return messages + lists + bool(integers)
 
 
-def numbers_held(found: Found, integers: Sequence[int]) -> AttributeValues | None:
+def numbers_held(fields: FieldValues, integers: Sequence[int]) -> AttributeValues | None:
     """The numbers of an attribute: those of a list, else the last single value."""
     if integers:
         kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
         return AttributeValues("int", kept, sum(map(len_varint, integers)), True)
-    if "floats" in found:
-        packed = b"".join(found["floats"])
+    if "floats" in fields:
+        packed = b"".join(fields["floats"])
         floats: Sequence[float] = array("f", packed)
         if len(floats) <= LIST_IN_TUPLE:
             floats = tuple(floats)
         return AttributeValues("float", floats, len(packed), True)
-    if "strings" in found:
-        strings = found["strings"]
+    if "strings" in fields:
+        strings = fields["strings"]
         return AttributeValues("string", tuple(strings), sum(map(len, strings)), True)
-    single = found.get("single")
+    single = fields.get("single")
     return single[-1] if single else None

@@ -83,10 +83,10 @@ def locate(
     """
     entries: Mapping[str, str] = dict(reversed(tensor.external))  # the first of duplicates
     location = entries.get("location", "")
-    found = cache.get(location)
-    if found is None:
-        found = cache[location] = look(location, model_path, len(cache), way)
-    problems, notes = [*found.problems], [*found.notes]
+    data = cache.get(location)
+    if data is None:
+        data = cache[location] = look(location, model_path, len(cache), way)
+    problems, notes = [*data.problems], [*data.notes]
     numbers: dict[str, int | None] = {"offset": None, "length": None}
     for key in numbers:
         text = entries.get(key)
@@ -100,11 +100,11 @@ def locate(
     strange = sorted(set(entries) - set(KEYS))
     if strange:
         notes.append(_problem("EXT013", f"external_data has the unknown key {strange[0][:80]!r}"))
-    problems += _range_problems(tensor, offset, length, found.nbytes)
+    problems += _range_problems(tensor, offset, length, data.nbytes)
     checksum = entries.get("checksum")
     if checksum is not None and not _SHA1.match(checksum):
         notes.append(_problem("EXT010", f"checksum {checksum[:60]!r} is not a SHA-1"))
-    return found._replace(
+    return data._replace(
         offset=offset,
         length=length,
         problems=tuple(problems),
@@ -276,18 +276,18 @@ def _refused(location: str) -> list[Problem]:
         return [_problem("EXT009", "external data without a location")]
     if len(location) > 4096:
         return [_problem("EXT009", "location is longer than 4,096 characters")]
-    shown = location[:200]
-    found = []
+    name = location[:200]
+    problems = []
     if _CONTROL.search(location):
-        found.append(_problem("EXT009", "location has control characters"))
+        problems.append(_problem("EXT009", "location has control characters"))
     if "_ORT_MEM_ADDR_" in location:
-        found.append(_problem("EXT016", "location is onnxruntime's in-memory marker"))
+        problems.append(_problem("EXT016", "location is onnxruntime's in-memory marker"))
     elif _URL.match(location):
-        found.append(_problem("EXT009", f"location {shown} is absolute: a URL"))
+        problems.append(_problem("EXT009", f"location {name} is absolute: a URL"))
     elif _ABSOLUTE.match(location):
-        found.append(_problem("EXT001", f"location {shown} is absolute"))
+        problems.append(_problem("EXT001", f"location {name} is absolute"))
     elif "\\" in location:
-        found.append(_problem("EXT009", f"location {shown} has a backslash"))
+        problems.append(_problem("EXT009", f"location {name} has a backslash"))
     if ".." in re.split(r"[/\\]", location):
-        found.append(_problem("EXT002", f"location {shown} leaves the model's folder"))
-    return found
+        problems.append(_problem("EXT002", f"location {name} leaves the model's folder"))
+    return problems

@@ -53,8 +53,8 @@ class HttpPlace:
         async def together() -> list[bytes]:
             return list(await asyncio.gather(*(self._range(piece, stamp) for piece in ranges)))
 
-        found: list[bytes] = run(self.fs, together, sum(b - a for a, b in ranges))
-        return found
+        answers: list[bytes] = run(self.fs, together, sum(b - a for a, b in ranges))
+        return answers
 
     def changed(self, stamp: str) -> bool:
         """Every answer was looked at already."""
@@ -123,8 +123,8 @@ class HttpPlace:
 
 def _stamp(response: Any) -> str:
     """Size, ETag and time of change as one text."""
-    told = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
-    return "; ".join((str(_total(response)), *(text for text in told if text)))
+    headers = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    return "; ".join((str(_total(response)), *(text for text in headers if text)))
 
 
 def _total(response: Any) -> int | None:

@@ -227,12 +227,12 @@ def tag(message: str, name: str) -> int:
 
 def tags(message: str) -> dict[int, str]:
     """Names of a message's fields by tag; a repeated number has two, for it may be packed."""
-    found = {}
+    names = {}
     for number, row in MESSAGES[message].items():
-        found[number << 3 | WIRE_TYPES.get(row.type, LEN)] = row.name
+        names[number << 3 | WIRE_TYPES.get(row.type, LEN)] = row.name
         if row.many:
-            found[number << 3 | LEN] = row.name
-    return found
+            names[number << 3 | LEN] = row.name
+    return names
 
 
 def _holders() -> dict[str, dict[int, str]]:
@@ -240,12 +240,12 @@ def _holders() -> dict[str, dict[int, str]]:
     holders: dict[str, dict[int, str]] = {"TensorProto": {}}
     grown = True
     while grown:
-        found = {
+        larger = {
             name: {n: row.type for n, row in message.items() if row.type in holders}
             for name, message in MESSAGES.items()
         }
-        found = {name: rows for name, rows in found.items() if rows or name in holders}
-        grown, holders = found != holders, found
+        larger = {name: rows for name, rows in larger.items() if rows or name in holders}
+        grown, holders = larger != holders, larger
     return holders
 
 

@@ -65,11 +65,11 @@ class ReadAhead:
         end = min(offset + nbytes, self.nbytes)
         parts = []
         while offset < end:
-            found = self._find(offset)
-            if found is None:
+            piece = self._find(offset)
+            if piece is None:
                 self._miss(offset, end - offset)
                 continue
-            start, data = found
+            start, data = piece
             if start in self._guesses:
                 self._guesses.discard(start)
                 self._jumped(offset, start + len(data))
@@ -107,8 +107,10 @@ class ReadAhead:
         stop = min(self.nbytes, offset + max(min(needed, STEP_NBYTES), self._step))
         self._tail = stop
         ranges = [(start, end) for start, end in ranges if start >= stop]
-        found = self._fetch([(offset, stop), *ranges])
-        for (start, _), data in reversed(list(zip([(offset, stop), *ranges], found, strict=True))):
+        answers = self._fetch([(offset, stop), *ranges])
+        for (start, _), data in reversed(
+            list(zip([(offset, stop), *ranges], answers, strict=True))
+        ):
             self._keep(start, data)
         self._guesses.update(start for start, _ in ranges)
 

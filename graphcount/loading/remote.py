@@ -19,7 +19,7 @@ from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import Limits
 from graphcount.loading.readahead import HEAD_NBYTES, JUMP_NBYTES, Range, ReadAhead
 from graphcount.loading.source import public_path
-from graphcount.loading.transfer import RemoteFile, changed, ends_early, patiently, said
+from graphcount.loading.transfer import RemoteFile, changed, ends_early, failure, patiently
 
 PACKAGES: dict[str, str] = {
     "http": "aiohttp",
@@ -74,11 +74,11 @@ class RemoteSource:
         return patiently(lambda: self._whole(ranges), self.path)
 
     def _whole(self, ranges: Sequence[Range]) -> list[bytes]:
-        found = self._place.fetch(ranges, self.stamp)
-        for (start, end), data in zip(ranges, found, strict=True):
+        answers = self._place.fetch(ranges, self.stamp)
+        for (start, end), data in zip(ranges, answers, strict=True):
             if len(data) != end - start:
                 raise ends_early(len(data), end - start)
-        return found
+        return answers
 
     def close(self) -> None:
         """Make sure that all bytes were of one file.
@@ -119,9 +119,9 @@ def entries(folder: str) -> list[tuple[str, bool]]:
         raise NotReadableError("folders are not listed over HTTP; give a list", public_path(folder))
     _refuse(folder)
     fs, name = filesystem(folder)
-    found = patiently(lambda: fs.ls(name, detail=True), folder)
+    listing = patiently(lambda: fs.ls(name, detail=True), folder)
     own = name.rstrip("/")
-    rows = ((str(row["name"]).rstrip("/"), row.get("type") == "directory") for row in found)
+    rows = ((str(row["name"]).rstrip("/"), row.get("type") == "directory") for row in listing)
     return [(path.rpartition("/")[2], is_folder) for path, is_folder in rows if path != own]
 
 
@@ -171,7 +171,7 @@ def filesystem(path: str) -> tuple[Any, str]:
         why = f"reading {scheme}:// needs packages that are not installed: {install}"
         raise NotReadableError(why, public_path(path)) from None
     except Exception as error:
-        raise said(error, path) from None
+        raise failure(error, path) from None
     return fs, str(name)
 
 

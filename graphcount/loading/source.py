@@ -49,12 +49,12 @@ def public_path(path: str) -> str:
     user, _, host = authority.rpartition("@")
     if head.lower() in ("http", "https") or ":" in user:
         authority = host
-    shown = []
+    masked = []
     for parameter in query.partition("#")[0].split("&") if mark else ():
         key, equals, _ = parameter.partition("=")
         hidden = equals and key not in PLAIN_PARAMETERS
-        shown.append(f"{key}=***" if hidden else parameter if equals else "***")
-    return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(shown)}"
+        masked.append(f"{key}=***" if hidden else parameter if equals else "***")
+    return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(masked)}"
 
 
 # ------------------------------------------------------------------------------------------ bytes

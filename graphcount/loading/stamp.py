@@ -47,15 +47,15 @@ def external_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str]
     wanted = sorted(set(locations))
     if len(wanted) > MOST_EXTERNAL_FILES:
         return None
-    found = {}
+    stamps = {}
     way = Way(model_path)
     for location in wanted:
         data = look(location, model_path, way=way)
         try:
-            found[location] = stamp(data.path) if data.path else data.problems[0].why
+            stamps[location] = stamp(data.path) if data.path else data.problems[0].why
         except GraphcountError as error:
-            found[location] = error.message
-    return found
+            stamps[location] = error.message
+    return stamps
 
 
 def sha256(path: str) -> str:

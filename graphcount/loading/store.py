@@ -42,8 +42,8 @@ class StorePlace:
                 pieces = (self.fs._cat_file(self.name, start=a, end=b) for a, b in ranges)
                 return list(await asyncio.gather(*pieces))
 
-            found: list[bytes] = run(self.fs, together, sum(b - a for a, b in ranges))
-            return found
+            answers: list[bytes] = run(self.fs, together, sum(b - a for a, b in ranges))
+            return answers
         if len(ranges) == 1:
             return [self._piece(ranges[0])]
         from concurrent.futures import ThreadPoolExecutor

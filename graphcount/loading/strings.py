@@ -125,8 +125,8 @@ class Strings:
     def __iter__(self) -> Iterator[StringField]:
         data, rows = self.thin.data, tuple(MESSAGES.values())
         kinds = self._kinds
-        found = zip(self._frames, self._fields, self._starts, self._stops, strict=True)
-        for index, (frame, number, start, stop) in enumerate(found):
+        strings = zip(self._frames, self._fields, self._starts, self._stops, strict=True)
+        for index, (frame, number, start, stop) in enumerate(strings):
             yield StringField(index, rows[kinds[frame]][number], data[start:stop])
 
     def distinct(self) -> dict[str, dict[bytes, int]]:
@@ -200,23 +200,23 @@ class Strings:
     def frames_at(self, offsets: Iterable[int]) -> dict[int, int]:
         """The messages whose content begins at these bytes of the file."""
         begins, origin = self._begins, self.thin.origin  # both ascend: a message before its parts
-        found = {}
+        frames = {}
         for offset in offsets:
             frame = bisect_left(begins, offset, key=origin)
             if frame < len(begins) and origin(begins[frame]) == offset:
-                found[offset] = frame
-        return found
+                frames[offset] = frame
+        return frames
 
     def _position(self, frame: int, number: int, content: int) -> int:
         """How many fields of that number stand before the one whose content begins there."""
         key = frame, number
         if key not in self._siblings:
             self._siblings[key] = array(self._begins.typecode)
-            found = self._siblings[key].append
+            append = self._siblings[key].append
             try:
                 for tag, a, _ in fields(self.thin.data, self._begins[frame], self._ends[frame]):
                     if tag == number << 3 | LEN:
-                        found(a)
+                        append(a)
             except DamagedError:  # behind what is asked about
                 pass
         return bisect_left(self._siblings[key], content)

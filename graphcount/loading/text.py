@@ -38,8 +38,8 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
             model = onnx.parser.parse_model(text.decode())
         binary: bytes = model.SerializeToString()
     except (json_format.ParseError, text_format.ParseError, onnx.parser.ParseError) as error:
-        said = " ".join(str(error).split()).partition(" Available Fields")[0]
-        reason = said[:160].removesuffix(".")
+        message = " ".join(str(error).split()).partition(" Available Fields")[0]
+        reason = message[:160].removesuffix(".")
         raise NotOnnxError(
             f"not an ONNX model: {_NAMES[form]} that onnx refuses: {reason}"
         ) from None

@@ -88,7 +88,7 @@ def patiently(call: Callable[[], Answer], path: str) -> Answer:
             raise error.at(public_path(path)) from None
         except Exception as error:
             if tries == len(PAUSES_S) or not _may_pass(error, tries):
-                raise said(error, path) from None
+                raise failure(error, path) from None
             time.sleep(PAUSES_S[tries])
             tries += 1
 
@@ -101,7 +101,7 @@ def _may_pass(error: Exception, tries: int) -> bool:
     return isinstance(error, (Transient, OSError))  # aiohttp's connection errors too
 
 
-def said(error: Exception, path: str) -> NotReadableError:
+def failure(error: Exception, path: str) -> NotReadableError:
     """What is to be said of a library's error: its kind, never its text, which may tell secrets."""
     words: tuple[tuple[type[Exception], str], ...] = (
         (Transient, str(error) if isinstance(error, Transient) else ""),
@@ -122,9 +122,9 @@ def changed() -> NotReadableError:
     return NotReadableError("the file changed while it was read")
 
 
-def ends_early(found: int, wanted: int) -> Transient:
+def ends_early(received: int, wanted: int) -> Transient:
     """The error for an answer that was cut."""
-    return Transient(f"the answer ends too early: {found} of {wanted} bytes")
+    return Transient(f"the answer ends too early: {received} of {wanted} bytes")
 
 
 def too_large(nbytes: int | None) -> LimitError:

@@ -82,14 +82,14 @@ def attention_cost(
 
 def _text(find: FindSizes, projection: Formula) -> Text:
     def text(call: Call) -> str:
-        batch, heads, queries, keys, width, v_width = found = find(call)
+        batch, heads, queries, keys, width, v_width = sizes = find(call)
         pairs = factors(batch, queries, keys)
         projected = projection(call)
-        said = "" if projection is nothing else f"projection {number(projected)} + "
+        projecting = "" if projection is nothing else f"projection {number(projected)} + "
         return (
-            f"{said}Q·Kᵀ {pairs}·{factors(width)} + P·V {pairs}·{factors(v_width)}"
+            f"{projecting}Q·Kᵀ {pairs}·{factors(width)} + P·V {pairs}·{factors(v_width)}"
             f" (batch·queries·keys·width of {number(heads)} heads)"
-            f" = {number(found.macs + projected)} MACs; masks do not reduce it"
+            f" = {number(sizes.macs + projected)} MACs; masks do not reduce it"
         )
 
     return text
@@ -186,36 +186,36 @@ def _linear(call: Call) -> Linear:
 
 
 def _linear_macs(call: Call) -> Dim:
-    found = _linear(call)
-    updates = found.kv_heads * (2 if "delta" in found.rule else 1)
-    return found.tokens * found.state * (found.heads + updates)
+    sizes = _linear(call)
+    updates = sizes.kv_heads * (2 if "delta" in sizes.rule else 1)
+    return sizes.tokens * sizes.state * (sizes.heads + updates)
 
 
 def _linear_work(call: Call) -> Dim:
-    found = _linear(call)
-    decay = found.state if "gated" in found.rule else 0
-    correction = 2 * found.v_one if "delta" in found.rule else 0
-    return found.tokens * found.kv_heads * (decay + correction)
+    sizes = _linear(call)
+    decay = sizes.state if "gated" in sizes.rule else 0
+    correction = 2 * sizes.v_one if "delta" in sizes.rule else 0
+    return sizes.tokens * sizes.kv_heads * (decay + correction)
 
 
 def _linear_text(call: Call) -> str:
-    found = _linear(call)
-    reads = ", and a read for the delta rule" if "delta" in found.rule else ""
+    sizes = _linear(call)
+    reads = ", and a read for the delta rule" if "delta" in sizes.rule else ""
     return (
-        f"{number(found.tokens)} tokens x state of {number(found.state)} values a head: one update"
-        f" for each of {found.kv_heads} key heads{reads}, one read for each of {found.heads} query"
+        f"{number(sizes.tokens)} tokens x state of {number(sizes.state)} values a head: one update"
+        f" for each of {sizes.kv_heads} key heads{reads}, one read for each of {sizes.heads} query"
         f" heads: {number(_linear_macs(call))} MACs"
     )
 
 
 def _rotated(call: Call) -> Dim:
     """Elements turned by RotaryEmbedding: all of X, or its rotary_embedding_dim part of a head."""
-    found = input_shape(call, 0, 3, 4)
+    data = input_shape(call, 0, 3, 4)
     part = attribute(call, "rotary_embedding_dim", 0)
     heads = attribute(call, "num_heads", 0)
-    if not part or (len(found) == 3 and not heads):
-        return size(found)
-    return size(found[:3]) * part if len(found) == 4 else size(found[:2]) * heads * part
+    if not part or (len(data) == 3 and not heads):
+        return size(data)
+    return size(data[:3]) * part if len(data) == 4 else size(data[:2]) * heads * part
 
 
 ROTARY = CostRule("a rotation turns each element by its position", elementwise=_rotated)

@@ -189,17 +189,17 @@ def whole(values: Iterable[object] | None) -> tuple[int, ...] | None:
     """Return numbers when all of them are known and none is a symbol."""
     if values is None:
         return None
-    found = tuple(values)
-    numbers = tuple(value for value in found if isinstance(value, int))
-    return numbers if len(numbers) == len(found) else None
+    row = tuple(values)
+    numbers = tuple(value for value in row if isinstance(value, int))
+    return numbers if len(numbers) == len(row) else None
 
 
 def given(call: Call, index: int, *attributes: str) -> tuple[int, ...] | None:
     """Return the elements of an input, or the attribute that older opsets have in its place."""
     if call.has(index):
         return integers_of(call, index)
-    found = (call.node.integers(name) for name in attributes)
-    return next((numbers for numbers in found if numbers is not None), None)
+    lists = (call.node.integers(name) for name in attributes)
+    return next((numbers for numbers in lists if numbers is not None), None)
 
 
 # ---------------------------------------------------------------------- checks, in words

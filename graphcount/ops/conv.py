@@ -114,14 +114,14 @@ def transposed(bias: int) -> CostRule:
 
     def text(call: Call) -> str:
         macs = _transposed_macs(call)  # also refuses ranks that do not fit
-        found, weights = input_shape(call, 0), input_shape(call, 1)
+        data, weights = input_shape(call, 0), input_shape(call, 1)
         biases = ""
         stored = size(weights)
         if call.has(bias):
             filters = dimension(call, bias, 0)
             stored = stored + filters
             biases = f" + {plural(filters, 'bias', 'biases')}"
-        positions = found[2:] if found[0] == 1 else (found[0], *found[2:])
+        positions = data[2:] if data[0] == 1 else (data[0], *data[2:])
         return (
             f"{factors(*weights)} weights{biases} = {number(stored)}; transposed, so each of the"
             f" {factors(*positions)} input positions meets every weight:"
@@ -137,10 +137,10 @@ def transposed(bias: int) -> CostRule:
 
 
 def _transposed_macs(call: Call) -> Dim:
-    found = input_shape(call, 0)
-    if len(found) < 3:
+    data = input_shape(call, 0)
+    if len(data) < 3:
         raise UnknownDimError
-    return size(found) * size(input_shape(call, 1, len(found))[1:])
+    return size(data) * size(input_shape(call, 1, len(data))[1:])
 
 
 # ------------------------------------------------------------------------------ other forms
@@ -148,11 +148,11 @@ def _transposed_macs(call: Call) -> Dim:
 
 def _samples(call: Call) -> Dim:
     """DeformConv interpolates a value for every weight position of every channel."""
-    out, found = output_shape(call), input_shape(call, 0)
-    if len(out) < 3 or len(found) != len(out):
+    out, data = output_shape(call), input_shape(call, 0)
+    if len(out) < 3 or len(data) != len(out):
         raise UnknownDimError
     kernel = input_shape(call, 1, len(out))[2:]
-    return out[0] * found[1] * size(kernel) * size(out[2:])
+    return out[0] * data[1] * size(kernel) * size(out[2:])
 
 
 def _causal_activation(call: Call) -> Dim:
@@ -204,10 +204,10 @@ def conv_transpose(call: Call) -> Shapes:
     count = len(data) - 2
     if given is not None:
         return [(data[0], channels, *given[-count:])] if len(given) >= count else [None]
-    found = windows(node, kernel_of(node, weight, len(data)))
+    places = windows(node, kernel_of(node, weight, len(data)))
     extra = node.integers("output_padding") or (0,) * count
     same_size = node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER")
-    rows = zip(data[2:], found, extra, strict=True)
+    rows = zip(data[2:], places, extra, strict=True)
     if same_size:
         return [(data[0], channels, *[times(length, w.stride) for length, w, _ in rows])]
     sizes = [

@@ -29,20 +29,20 @@ def cost(call: Call, more: Mapping[Key, CostRule] = NO_RULES) -> Cost | None:
 
     Never raises: a number that needs a shape nobody knows, or one that makes no sense, is None.
     """
-    found = rule(call, more)
-    if found is None:
+    formulas = rule(call, more)
+    if formulas is None:
         return None
     return Cost(
-        macs=evaluate(found.macs, call),
-        elementwise=evaluate(found.elementwise, call),
-        bias=evaluate(found.bias, call),
+        macs=evaluate(formulas.macs, call),
+        elementwise=evaluate(formulas.elementwise, call),
+        bias=evaluate(formulas.bias, call),
     )
 
 
 def explain(call: Call, more: Mapping[Key, CostRule] = NO_RULES) -> str:
     """Return the formula in words with this node's numbers; empty where there is none to say."""
-    found = rule(call, more)
-    return "" if found is None else sentence(found, call)
+    formulas = rule(call, more)
+    return "" if formulas is None else sentence(formulas, call)
 
 
 def user_rules(operators: Mapping[str, Mapping[str, str]]) -> dict[Key, CostRule]:

@@ -111,10 +111,10 @@ def _result(
 
 def einsum(call: Call) -> Shapes:
     """Einsum: one size a letter; an ellipsis stands for dimensions that broadcast."""
-    found = labelled(call)
-    if found is None or len(found.result) > MAX_RANK:
+    equation = labelled(call)
+    if equation is None or len(equation.result) > MAX_RANK:
         return [None]
-    return [tuple(found.sizes[label] for label in found.result)]
+    return [tuple(equation.sizes[label] for label in equation.result)]
 
 
 # -------------------------------------------------------------------------------------- cost
@@ -130,17 +130,17 @@ class Step(NamedTuple):
 def _known(call: Call) -> Labelled:
     """Return the equation of a call whose shapes are known."""
     try:
-        found = labelled(call)
+        equation = labelled(call)
     except ValueError as error:
         raise UnknownDimError from error
-    if found is None or len(found.operands) > MAX_OPERANDS:
+    if equation is None or len(equation.operands) > MAX_OPERANDS:
         raise UnknownDimError
-    return found
+    return equation
 
 
 def steps(equation: Labelled) -> list[Step]:
     """Return the operations of an equation, from the left."""
-    found: list[Step] = []
+    steps: list[Step] = []
     operands = [frozenset(operand) for operand in equation.operands]
     result = frozenset(equation.result)
     needed = [result]  # labels used behind operand i, from the last one backwards
@@ -152,16 +152,16 @@ def steps(equation: Labelled) -> list[Step]:
     for right, later in zip(operands[1:], reversed(needed[:-1]), strict=True):
         for alone, other in ((left, right), (right, left)):
             if alone - other - later:
-                found.append(_step(alone, False))
+                steps.append(_step(alone, False))
         left, right = left & (right | later), right & (left | later)
         both = left | right
-        found.append(_step(both, bool(both - later)))
+        steps.append(_step(both, bool(both - later)))
         left = both & later
-    return found
+    return steps
 
 
-def _step(found: Iterable[Label], is_product: bool) -> Step:
-    return Step(tuple(sorted(found)), is_product)
+def _step(labels: Iterable[Label], is_product: bool) -> Step:
+    return Step(tuple(sorted(labels)), is_product)
 
 
 def _sum(call: Call, is_product: bool) -> Dim:

@@ -69,12 +69,12 @@ class CostRule(NamedTuple):
 def evaluate(formula: Formula, call: Call) -> Dim | None:
     """Return what a formula gives; None when it needs what is not known, or no report holds it."""
     try:
-        found = formula(call)
+        value = formula(call)
     except (UnknownDimError, TooComplexError, ZeroDivisionError):
         return None
-    if (isinstance(found, int) and found < 0) or largest_number(found) >= LARGEST_NUMBER:
+    if (isinstance(value, int) and value < 0) or largest_number(value) >= LARGEST_NUMBER:
         return None
-    return found
+    return value
 
 
 def sentence(rule: CostRule, call: Call) -> str:
@@ -88,9 +88,9 @@ def sentence(rule: CostRule, call: Call) -> str:
         return rule.words
     parts = [rule.words]
     for formula, unit in ((rule.macs, "MACs"), (rule.elementwise, "element-wise operations")):
-        found = None if formula is nothing else evaluate(formula, call)
-        if found is not None:
-            parts.append(f"{number(found)} {unit}")
+        value = None if formula is nothing else evaluate(formula, call)
+        if value is not None:
+            parts.append(f"{number(value)} {unit}")
         elif formula is not nothing:
             parts.append(f"{unit} unknown: a shape is not known or depends on the data")
     if rule.macs is nothing:
@@ -101,17 +101,17 @@ def sentence(rule: CostRule, call: Call) -> str:
 # -------------------------------------------------------------------------- shapes, attributes
 
 
-def checked(found: Dim | None) -> Dim:
+def checked(dim: Dim | None) -> Dim:
     """Return a dimension that is known and possible."""
-    if found is None or (isinstance(found, int) and not 0 <= found <= MAX_DIM):
+    if dim is None or (isinstance(dim, int) and not 0 <= dim <= MAX_DIM):
         raise UnknownDimError
-    return found
+    return dim
 
 
-def _known(found: Shape | None, ranks: tuple[int, ...]) -> tuple[Dim, ...]:
-    if found is None or len(found) > MAX_RANK or (ranks and len(found) not in ranks):
+def _known(shape: Shape | None, ranks: tuple[int, ...]) -> tuple[Dim, ...]:
+    if shape is None or len(shape) > MAX_RANK or (ranks and len(shape) not in ranks):
         raise UnknownDimError
-    return tuple(checked(one) for one in found)
+    return tuple(checked(one) for one in shape)
 
 
 def input_shape(call: Call, index: int, *ranks: int) -> tuple[Dim, ...]:
@@ -125,10 +125,10 @@ def ranked(call: Call, index: int, *ranks: int) -> Shape | None:
     Raises:
         UnknownDimError: It has another rank.
     """
-    found = call.input(index)
-    if found is not None and len(found) not in ranks:
-        raise UnknownDimError(f"input {index} has {len(found)} dimensions")
-    return found
+    shape = call.input(index)
+    if shape is not None and len(shape) not in ranks:
+        raise UnknownDimError(f"input {index} has {len(shape)} dimensions")
+    return shape
 
 
 def output_shape(call: Call, index: int = 0, *ranks: int) -> tuple[Dim, ...]:
@@ -138,16 +138,16 @@ def output_shape(call: Call, index: int = 0, *ranks: int) -> tuple[Dim, ...]:
 
 def dimension(call: Call, index: int, axis: int) -> Dim:
     """Return one dimension of input `index`; the others may be unknown."""
-    found = call.input(index)
-    if found is None or not -len(found) <= axis < len(found):
+    shape = call.input(index)
+    if shape is None or not -len(shape) <= axis < len(shape):
         raise UnknownDimError
-    return checked(found[axis])
+    return checked(shape[axis])
 
 
 def attribute(call: Call, name: str, default: int | None = None) -> int:
     """Return a non-negative integer attribute; without a default it must be there and positive."""
-    found = call.node.attribute(name)
-    if found is not None and found.ref_attr_name and found.numbers is None:
+    given = call.node.attribute(name)
+    if given is not None and given.ref_attr_name and given.numbers is None:
         raise UnknownDimError  # its value is that of a function's attribute
     value = call.node.integer(name, 0 if default is None else default)
     if not (default is None) <= value <= MAX_DIM:
@@ -165,14 +165,14 @@ def integers(call: Call, name: str, *lengths: int) -> tuple[int, ...]:
     return values
 
 
-def agree(*found: Dim | None) -> Dim:
+def agree(*dims: Dim | None) -> Dim:
     """Return one dimension that is written in several places: the number, if any is one."""
-    numbers = {one for one in found if isinstance(one, int)}
+    numbers = {one for one in dims if isinstance(one, int)}
     if len(numbers) > 1:
         raise UnknownDimError
     if numbers:
         return numbers.pop()
-    for one in found:
+    for one in dims:
         if one is not None:
             return one
     raise UnknownDimError
@@ -230,9 +230,9 @@ def total(*formulas: Formula) -> Formula:
 # --------------------------------------------------------------------------- numbers in words
 
 
-def number(found: Dim) -> str:
+def number(dim: Dim) -> str:
     """Write a dimension: `1,728` or `12*batch`."""
-    return f"{found:,}" if isinstance(found, int) else str(found)
+    return f"{dim:,}" if isinstance(dim, int) else str(dim)
 
 
 def factors(*dims: Dim) -> str:

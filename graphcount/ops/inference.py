@@ -226,12 +226,12 @@ def axes_of(axes: Iterable[int], rank: int) -> list[int]:
         IndexError: One does not exist.
         ValueError: There are too many.
     """
-    found = []
+    numbers = []
     for axis in axes:
-        found.append(axis_of(axis, rank))
-        if len(found) > MAX_RANK:
+        numbers.append(axis_of(axis, rank))
+        if len(numbers) > MAX_RANK:
             raise ValueError("too many axes")
-    return found
+    return numbers
 
 
 def replace(shape: Shape, axis: int, dim: Dim | None) -> Shape:
@@ -287,5 +287,5 @@ def result_dtypes(rule: DtypeRule | None, call: Call) -> list[int]:
     count = len(call.node.outputs)
     if rule is None:
         return [call.dtype(0)] * count
-    found = rule(call)[:count]
-    return found + [found[0]] * (count - len(found)) if found else [0] * count
+    dtypes = rule(call)[:count]
+    return dtypes + [dtypes[0]] * (count - len(dtypes)) if dtypes else [0] * count

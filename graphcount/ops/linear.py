@@ -51,8 +51,8 @@ def matrix_product(
     """The rule of a matrix product; `bias` is the input that is added to every output."""
 
     def macs(call: Call) -> Dim:
-        found = find(call)
-        return size(found.out) * found.inner
+        product = find(call)
+        return size(product.out) * product.inner
 
     added = nothing if bias is None else when(bias, lambda call: size(find(call).out))
     return CostRule(words, macs, extra, added, _text(find, bias))
@@ -62,13 +62,13 @@ def _text(find: FindProduct, bias: int | None) -> Text:
     def text(call: Call) -> str:
         out, inner = find(call)
         count = size(out)
-        said = (
+        sentence = (
             f"{plural(inner, 'multiply-accumulate')} for each of {factors(*out)}"
             f" = {plural(count, 'output')}: {number(count * inner)} MACs"
         )
         if bias is not None and call.has(bias):
-            said += f"; {number(count)} additions of the bias are not among them"
-        return said
+            sentence += f"; {number(count)} additions of the bias are not among them"
+        return sentence
 
     return text
 
@@ -116,10 +116,10 @@ def matmul(a: int = 0, b: int = 1) -> FindProduct:
     def find(call: Call) -> Product:
         if call.known(a) is not None and call.known(b) is not None:
             left, right = input_shape(call, a), input_shape(call, b)
-            found = _maybe_product(left, right)
-            is_sure = found is not None and {*left, *right}.issuperset(found.out)
-            if found is not None and (is_sure or call.output() is None):
-                return found
+            product = _maybe_product(left, right)
+            is_sure = product is not None and {*left, *right}.issuperset(product.out)
+            if product is not None and (is_sure or call.output() is None):
+                return product
         is_vector = len(call.input(b) or ()) == 1
         left_inner = maybe(lambda: dimension(call, a, -1))
         right_inner = maybe(lambda: dimension(call, b, -1 if is_vector else -2))
@@ -145,12 +145,12 @@ def _sides(call: Call, a: int, b: int) -> tuple[Shape, Shape]:
     """Return (rows, inner) and (inner, columns): two matrices, transposed as attributes say."""
     sides: list[Shape] = []
     for index, name in ((a, "transA"), (b, "transB")):
-        turned, found = attribute(call, name, 0), call.input(index)
-        if found is None:
-            found = (None, None)
-        elif len(found) != 2:
-            raise UnknownDimError(f"input {index} has {len(found)} dimensions, no matrix")
-        sides.append(found[::-1] if turned else found)
+        turned, shape = attribute(call, name, 0), call.input(index)
+        if shape is None:
+            shape = (None, None)
+        elif len(shape) != 2:
+            raise UnknownDimError(f"input {index} has {len(shape)} dimensions, no matrix")
+        sides.append(shape[::-1] if turned else shape)
     return sides[0], sides[1]
 
 
@@ -183,13 +183,13 @@ def gemm_at(first: int, second: int) -> ShapeRule:
 def _gemm_text(call: Call) -> str:
     (rows, columns), inner = gemm()(call)
     biases = maybe(lambda: size(input_shape(call, 2))) if call.has(2) else 0
-    said = f"{factors(inner, columns)} weights"
+    stated = f"{factors(inner, columns)} weights"
     stored = inner * columns
     if call.has(2) and biases is not None:
-        said += f" + {plural(biases, 'bias', 'biases')}"
+        stated += f" + {plural(biases, 'bias', 'biases')}"
         stored = stored + biases
     return (
-        f"{said} = {number(stored)}; {number(inner * columns)} MACs x {plural(rows, 'row')}"
+        f"{stated} = {number(stored)}; {number(inner * columns)} MACs x {plural(rows, 'row')}"
         f" = {number(rows * columns * inner)} MACs"
     )
 
@@ -205,10 +205,10 @@ def columns(node: Node, weight: tuple[int, ...]) -> int | None:
 
 
 def _elimination(call: Call) -> Dim:
-    found = input_shape(call, 0)
-    if len(found) < 2:
+    data = input_shape(call, 0)
+    if len(data) < 2:
         raise UnknownDimError
-    return floordiv(size(found) * found[-1], 3)
+    return floordiv(size(data) * data[-1], 3)
 
 
 def det(call: Call) -> Shapes:

@@ -32,20 +32,20 @@ from graphcount.symbolic import Dim
 
 def _samples(call: Call) -> Dim:
     """Rows of [N, C]; a vector is one sample."""
-    found = input_shape(call, 0, 1, 2)
-    return found[0] if len(found) == 2 else 1
+    data = input_shape(call, 0, 1, 2)
+    return data[0] if len(data) == 2 else 1
 
 
 def _length(call: Call, name: str) -> int:
     """How many numbers an attribute keeps."""
-    found = call.node.attribute(name)
-    if found is None:
+    given = call.node.attribute(name)
+    if given is None:
         return 0
-    if found.numbers is not None:
-        return len(found.numbers.values)
-    if not found.tensors or found.ref_attr_name:
+    if given.numbers is not None:
+        return len(given.numbers.values)
+    if not given.tensors or given.ref_attr_name:
         raise UnknownDimError
-    count = size(found.tensors[0].dims[:32])
+    count = size(given.tensors[0].dims[:32])
     if not isinstance(count, int) or count < 0:
         raise UnknownDimError
     return count

@@ -63,8 +63,8 @@ def windows(node: Node, kernels: Shape) -> list[AxisWindow]:
 
 def slid(node: Node, sizes: Shape, kernels: Shape) -> list[Dim | None]:
     """How often windows fit: floor((size + pads - kernel) / stride) + 1."""
-    found = windows(node, kernels)
-    pairs = list(zip(sizes, found, strict=True))
+    places = windows(node, kernels)
+    pairs = list(zip(sizes, places, strict=True))
     if node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
         return [ceil_over(size, window.stride) for size, window in pairs]
     if node.integer("ceil_mode", 0):

@@ -92,8 +92,8 @@ def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> CostRu
     """Return the rule of a layer with so many gates and element-wise operations a hidden unit."""
 
     def macs(call: Call) -> Dim:
-        found = _sizes(call, hidden_axis)
-        return found.states * gates * (found.features + found.hidden)
+        sizes = _sizes(call, hidden_axis)
+        return sizes.states * gates * (sizes.features + sizes.hidden)
 
     def work(call: Call) -> Dim:
         peepholes = 3 if gates == 4 and call.has(7) else 0

@@ -104,8 +104,8 @@ def versions(domain: str, op_type: str) -> tuple[Schema, ...]:
 @cache
 def schema(domain: str, op_type: str, opset: int) -> Schema | None:
     """The definition that holds at an opset version; None when there is none (yet)."""
-    found = [known for known in versions(domain, op_type) if known.since <= opset]
-    return found[-1] if found else None
+    released = [known for known in versions(domain, op_type) if known.since <= opset]
+    return released[-1] if released else None
 
 
 @cache

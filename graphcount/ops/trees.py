@@ -28,14 +28,14 @@ def longest_paths(
     count = len(trees)
     if not count == len(ids) == len(yes) == len(no) == len(is_leaf) or count > MAX_NODES:
         raise UnknownDimError
-    found = 0
+    length = 0
     seen = set()
     for tree, places in groupby(range(count), key=trees.__getitem__):
         if tree in seen:
             raise UnknownDimError
         seen.add(tree)
-        found += _height({ids[at]: None if is_leaf[at] else (yes[at], no[at]) for at in places})
-    return found
+        length += _height({ids[at]: None if is_leaf[at] else (yes[at], no[at]) for at in places})
+    return length
 
 
 def _height(nodes: dict[int, tuple[int, int] | None]) -> int:
@@ -44,16 +44,16 @@ def _height(nodes: dict[int, tuple[int, int] | None]) -> int:
     level = [node for node in nodes if node not in below]
     if len(level) != 1 or not below <= set(nodes):
         raise UnknownDimError
-    found = seen = 0
+    height = seen = 0
     while level:
         seen += len(level)
         if seen > len(nodes):
             raise UnknownDimError  # a node was reached twice
         level = [child for node in level for child in nodes[node] or ()]
-        found += bool(level)
+        height += bool(level)
     if seen != len(nodes):
         raise UnknownDimError
-    return found
+    return height
 
 
 def _depths(call: Call) -> int:
@@ -90,14 +90,14 @@ def _flat_depths(call: Call) -> int:
 
 
 def _flat_levels(level: list[tuple[int, int]], yes: list[int], no: list[int]) -> int:
-    found = seen = 0
+    levels = seen = 0
     while level:
         seen += len(level)
         if seen > len(yes):
             raise UnknownDimError
-        found += len({tree for tree, _ in level})
+        levels += len({tree for tree, _ in level})
         level = [(tree, to) for tree, at in level for to in {yes[at], no[at]} if to >= 0]
-    return found
+    return levels
 
 
 def longest_path(call: Call) -> int:

@@ -75,7 +75,7 @@ def user_rules(
     Raises:
         UsageError: An operator is known, a key is none, or an expression is not in the language.
     """
-    found: dict[Key, CostRule] = {}
+    rules: dict[Key, CostRule] = {}
     for name, formulas in operators.items():
         domain, _, op_type = name.rpartition("::")
         key = canonical(domain), op_type
@@ -85,10 +85,10 @@ def user_rules(
             raise UsageError(
                 f"operators: {name}: its cost is known; formulas are for operators that are not"
             )
-        if key in found:
+        if key in rules:
             raise UsageError(f"operators: {name}: given twice")
-        found[key] = _rule(name, formulas)
-    return found
+        rules[key] = _rule(name, formulas)
+    return rules
 
 
 def _rule(name: str, formulas: Mapping[str, str]) -> CostRule:
@@ -103,7 +103,7 @@ def _rule(name: str, formulas: Mapping[str, str]) -> CostRule:
         measure: parse(text, f"operators: {name}: {measure}") for measure, text in texts.items()
     }
 
-    def told(call: Call) -> str:
+    def spelled(call: Call) -> str:
         parts = []
         for measure, text in texts.items():
             value = evaluate(made[measure], call)
@@ -113,7 +113,7 @@ def _rule(name: str, formulas: Mapping[str, str]) -> CostRule:
 
     words = "by the user's formula"
     macs, elementwise = (made.get(measure, nothing) for measure in MEASURES)
-    return CostRule(words, macs, elementwise, text=told)
+    return CostRule(words, macs, elementwise, text=spelled)
 
 
 def parse(text: str, where: str = "expression") -> Formula:
@@ -218,10 +218,10 @@ class _Reader:
             raise self.error(node, "write attributes.get('name', default)")
         name, default = self.text(node.args[0]), self.integer(node.args[1])
 
-        def found(call: Call) -> Dim:
+        def value(call: Call) -> Dim:
             return default if call.node.attribute(name) is None else _attribute(call, name)
 
-        return found
+        return value
 
     def element(self, node: ast.Subscript, depth: int) -> Formula:
         """One dimension of a shape, one integer of an attribute, or an integer attribute."""
@@ -278,8 +278,8 @@ def _is_name(node: ast.expr, name: str) -> bool:
 
 def _attribute(call: Call, name: str) -> int:
     """The value of an integer attribute, which has to be there."""
-    found = call.node.attribute(name)
-    numbers = found.numbers if found is not None else None
+    given = call.node.attribute(name)
+    numbers = given.numbers if given is not None else None
     if numbers is None or numbers.kind != "int" or len(numbers.values) != 1:
         raise UnknownDimError
     return int(numbers.values[0])

@@ -64,12 +64,12 @@ def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Ha
         digests, unread = _digests(stored, reader)
     steering = [steers(tensor) for tensor in attribute(model_graph, stored)[0]]
     by_key = {
-        tensor.key: (found, steers)
-        for tensor, found, steers in zip(stored, digests, steering, strict=True)
+        tensor.key: (digest, steers)
+        for tensor, digest, steers in zip(stored, digests, steering, strict=True)
     }
     architecture, content = _traced(model, model_graph, by_key)
     weights = _multiset(
-        found for found, steers in zip(digests, steering, strict=True) if not steers
+        digest for digest, steers in zip(digests, steering, strict=True) if not steers
     )
     row = FingerprintRow(architecture, weights, content, tuple(unread))
     return Hashes(row, tuple(digests))
@@ -114,17 +114,17 @@ def _traced(
             return "", ""
         every, steering = [], []
         for key in _keys(model_graph.nodes[node]):
-            found, steers = by_key.get(key, ("", False))
-            every.append(found or "")
-            missing[1] |= found is None
+            digest, steers = by_key.get(key, ("", False))
+            every.append(digest or "")
+            missing[1] |= digest is None
             if steers:
-                steering.append(found or "")
-                missing[0] |= found is None
+                steering.append(digest or "")
+                missing[0] |= digest is None
         return " ".join(steering), " ".join(every)
 
-    found = Trace(model.proto, model_graph, frozenset(by_key), values).digests()
+    digests = Trace(model.proto, model_graph, frozenset(by_key), values).digests()
     architecture, content = (
-        None if lost else digest for lost, digest in zip(missing, found, strict=True)
+        None if lost else digest for lost, digest in zip(missing, digests, strict=True)
     )
     return architecture, content
 

@@ -43,15 +43,15 @@ class Trace:
 
     def digests(self) -> tuple[str, str]:
         """SHA-256 of the text with the numbers that steer, and with all numbers."""
-        found = [hashlib.sha256(b"graphcount architecture 1\n") for _ in range(2)]
+        digests = [hashlib.sha256(b"graphcount architecture 1\n") for _ in range(2)]
         for text, node in self.lines():
-            for digest, shown in zip(found, self.values(node), strict=True):
-                digest.update(f"{text} {shown}\n".encode("utf-8", "surrogatepass"))
+            for digest, values in zip(digests, self.values(node), strict=True):
+                digest.update(f"{text} {values}\n".encode("utf-8", "surrogatepass"))
         dead = list(self.rest())
-        for position, digest in enumerate(found):
+        for position, digest in enumerate(digests):
             for line in sorted(f"{text} {self.values(node)[position]}" for text, node in dead):
                 digest.update(f"{line}\n".encode("utf-8", "surrogatepass"))
-        return found[0].hexdigest(), found[1].hexdigest()
+        return digests[0].hexdigest(), digests[1].hexdigest()
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """What outputs depend on: each node's line without its numbers, and its id."""
@@ -82,11 +82,11 @@ class Trace:
 
     def number(self, node: str, queue: deque[str]) -> int:
         """Number of a node; one that is met for the first time will be described."""
-        found = self.numbers.get(node)
-        if found is None:
-            found = self.numbers[node] = len(self.numbers)
+        number = self.numbers.get(node)
+        if number is None:
+            number = self.numbers[node] = len(self.numbers)
             queue.append(node)
-        return found
+        return number
 
     def described(self, node: str) -> str:
         """A node without its inputs."""
@@ -119,13 +119,13 @@ class Trace:
         """Dimensions with the free ones numbered."""
         if info.shape is None:
             return "?"
-        shown = []
+        dims = []
         for dim in info.shape:
             if isinstance(dim, str):
-                shown.append(f"d{self.dims.setdefault(dim, len(self.dims))}")
+                dims.append(f"d{self.dims.setdefault(dim, len(self.dims))}")
             else:
-                shown.append("?" if dim is None else str(dim))
-        return f"[{','.join(shown)}]"
+                dims.append("?" if dim is None else str(dim))
+        return f"[{','.join(dims)}]"
 
     def rest(self) -> Iterator[tuple[str, str]]:
         """What no output depends on: each node by a digest of all it depends on, and its id."""
@@ -172,9 +172,9 @@ def _constant(node: OperatorNode) -> str:
 def _positions(graph: ModelGraph) -> dict[str, int]:
     """Which input or output of its graph a node is."""
     counted: dict[tuple[str, str], int] = {}
-    found = {}
+    positions = {}
     for id, node in graph.nodes.items():
         if node.kind in ("input", "output"):
             key = node.kind, node.scope
-            found[id] = counted[key] = counted.get(key, -1) + 1
-    return found
+            positions[id] = counted[key] = counted.get(key, -1) + 1
+    return positions

@@ -85,15 +85,15 @@ def recover(
     return _adjusted(evidence, [made for source in SOURCES for made in source.read(evidence)])
 
 
-def _adjusted(evidence: Evidence, found: list[Adjustment]) -> FrameworkCount:
+def _adjusted(evidence: Evidence, adjustments: list[Adjustment]) -> FrameworkCount:
     """Stored parameters plus what the evidence adds and takes away; never exact."""
     stored = sum(row.elements for row in evidence.parameters)
-    low = max(0, stored + sum(adjustment.low for adjustment in found))
+    low = max(0, stored + sum(adjustment.low for adjustment in adjustments))
     best: int | None = stored
-    for adjustment in found:
+    for adjustment in adjustments:
         known = best is not None and adjustment.best is not None
         best = best + adjustment.best if known else None  # type: ignore[operator]
-    sentences = [adjustment.sentence for adjustment in found]
+    sentences = [adjustment.sentence for adjustment in adjustments]
     return FrameworkCount(best, False, low, None, (*sentences, *_blind_spots(evidence)))
 
 

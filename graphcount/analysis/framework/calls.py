@@ -38,9 +38,9 @@ def parse_call(text: str) -> FxCall | None:
     """Parse the text of an fx node; None for anything that is no call of an operator."""
     if len(text) > MAX_CHARACTERS:
         return None
-    _, found, rest = text.partition(TARGET)
+    _, separator, rest = text.partition(TARGET)
     name, opened, rest = rest.partition(ARGS)
-    if not found or not opened:
+    if not separator or not opened:
         return None
     parts = name.split(".")
     return FxCall(".".join(parts[:2]), _split(rest))
@@ -50,19 +50,19 @@ def _split(text: str) -> tuple[str, ...]:
     """Arguments up to the closing bracket, split at commas outside brackets."""
     depth = 0
     start = 0
-    found: list[str] = []
+    parts: list[str] = []
     for position, character in enumerate(text):
         if character in OPENING:
             depth += 1
         elif character in CLOSING:
             if depth == 0:
-                found.append(text[start:position].strip())
+                parts.append(text[start:position].strip())
                 break
             depth -= 1
         elif character == "," and depth == 0:
-            found.append(text[start:position].strip())
+            parts.append(text[start:position].strip())
             start = position + 1
-    return tuple(found)
+    return tuple(parts)
 
 
 def placeholders(argument: str) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def find_calls(evidence: Evidence) -> tuple[Called, ...]:
         text = node.record.metadata.get(FX_NODE, "")
         if "%p_" in text:
             groups[text].append(node)
-    found = []
+    calls = []
     for text, nodes in groups.items():
         call = parse_call(text)
         if call is None:
@@ -136,8 +136,8 @@ def find_calls(evidence: Evidence) -> tuple[Called, ...]:
         metadata = nodes[0].record.metadata
         scope = second_last(metadata.get(NAME_SCOPES, ""))
         owner = second_last(metadata.get("pkg.torch.onnx.class_hierarchy", ""))
-        found.append(Called(call, tuple(node.id for node in nodes), scope, owner, text))
-    return tuple(found)
+        calls.append(Called(call, tuple(node.id for node in nodes), scope, owner, text))
+    return tuple(calls)
 
 
 def is_plain(called: Called, evidence: Evidence) -> bool:
@@ -172,11 +172,11 @@ def _product(weight: int, bias: int) -> Sizer:
     """Of linear, conv and addmm: the weight's elements, and the output channels for the bias."""
 
     def size(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
-        found = _weight(nodes, evidence)
+        operand = _weight(nodes, evidence)
         sizes: dict[str, int] = {}
-        if found is None:
+        if operand is None:
             return sizes
-        elements, channels = found
+        elements, channels = operand
         _put(sizes, call, weight, elements)
         if channels is not None:
             _put(sizes, call, bias, channels)
@@ -342,9 +342,9 @@ def unexplained(evidence: Evidence, signature: Signature, calls: tuple[Called, .
 
 def scopes_of(row: Row, evidence: Evidence) -> set[str]:
     """Modules of the nodes that use a tensor."""
-    found = set()
+    scopes = set()
     for use in row.tensor.uses:
         node = evidence.graph.nodes[use.node].record
         if node is not None:
-            found.add(second_last(node.metadata.get(NAME_SCOPES, "")))
-    return found
+            scopes.add(second_last(node.metadata.get(NAME_SCOPES, "")))
+    return scopes

@@ -13,11 +13,11 @@ FEW = 1 << 20
 
 def graph_inputs(evidence: Evidence) -> Iterable[Adjustment]:
     """Say which of the counted parameters are inputs of the graph; they change no number."""
-    found = [row for row in evidence.parameters if row.stored.where == "input"]
-    if not found:
+    rows = [row for row in evidence.parameters if row.stored.where == "input"]
+    if not rows:
         return []
-    elements = sum(row.elements for row in found)
-    names = listed([row.stored.name for row in found])
+    elements = sum(row.elements for row in rows)
+    names = listed([row.stored.name for row in rows])
     sentence = (
         f"{elements:,} parameters are graph inputs and not stored (exported without them): {names}."
     )
@@ -74,7 +74,7 @@ def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
 
     scikit-learn keeps one row of coefficients and one intercept, so half is a copy.
     """
-    found = []
+    adjustments = []
     classifiers = evidence.graph.by_operator.get(("ai.onnx.ml", "LinearClassifier"), ())
     for node in classifiers:
         used = evidence.by_node.get(node.id, ())
@@ -86,8 +86,8 @@ def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
                 f"The binary model stores both signs of its coefficients: {removed:,} elements"
                 " repeat others with the sign changed."
             )
-            found.append(Adjustment(-removed, -removed, -removed, sentence))
-    return found
+            adjustments.append(Adjustment(-removed, -removed, -removed, sentence))
+    return adjustments
 
 
 def _is_mirrored(row: Row, evidence: Evidence) -> bool:

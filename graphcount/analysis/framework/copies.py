@@ -47,11 +47,11 @@ def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
             same, maybe = _compare(rows, evidence)
             copies.extend(same)
             possible.extend(maybe)
-    found = []
+    adjustments = []
     if copies:
         elements = sum(row.elements for row, _ in copies)
         pairs = [f"{_used_as(row)} is a copy of {of.stored.name[:80]}" for row, of in copies]
-        found.append(Adjustment(-elements, 0, -elements, f"{listed(pairs)}."))
+        adjustments.append(Adjustment(-elements, 0, -elements, f"{listed(pairs)}."))
     if possible:
         elements = sum(row.elements for row in possible)
         names = listed([row.stored.name for row in possible])
@@ -59,8 +59,8 @@ def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
             f"{names} have the shape of an embedding table and may be a tied copy of it;"
             " their values cannot be compared."
         )
-        found.append(Adjustment(-elements, 0, 0, sentence))
-    return found
+        adjustments.append(Adjustment(-elements, 0, 0, sentence))
+    return adjustments
 
 
 def _shape(row: Row, evidence: Evidence) -> tuple[int, ...]:
@@ -129,7 +129,7 @@ def _alike(rows: list[Row], evidence: Evidence) -> set[int]:
     """
     straight = {row.stored.key: evidence.values.corners(row.stored) for row in rows}
     times = Counter(straight.values())
-    found = set()
+    keys = set()
     turned_of = {
         row.stored.key: evidence.values.corners(row.stored, transposed=True) for row in rows
     }
@@ -143,8 +143,8 @@ def _alike(rows: list[Row], evidence: Evidence) -> set[int]:
             turned_times[corners] - itself,
         )
         if corners is None or any(others):
-            found.add(key)
-    return found
+            keys.add(key)
+    return keys
 
 
 def _digest(row: Row, evidence: Evidence) -> bytes | None:
@@ -185,7 +185,7 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
     doubtful = [one for one in lost if one.doubtful]
     kept = [(row, _own_verdict(row, evidence)) for row in _kept_tensors(evidence)]
     surplus = sum(row.elements for row, own in kept if own.kind != "parameter")
-    found = []
+    adjustments = []
     if certain or surplus:
         more = sum(one.elements for one in certain) - surplus
         names = listed([one.name for one in certain])
@@ -193,7 +193,7 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
             f"The exporter merged {len(certain)} parameters into equal ones ({names}):"
             f" {more:,} elements more than stored."
         )
-        found.append(Adjustment(more, more, more, sentence))
+        adjustments.append(Adjustment(more, more, more, sentence))
     if doubtful:
         more = sum(one.elements for one in doubtful)
         names = listed([one.name for one in doubtful])
@@ -201,14 +201,14 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
             f"The exporter merged {names} into equal tensors: {more:,} elements more than stored,"
             " unless they are buffers."
         )
-        found.append(Adjustment(0, more, more, sentence))
+        adjustments.append(Adjustment(0, more, more, sentence))
     maybe = [row for row, own in kept if is_by_name(own) and not is_by_name(row.verdict)]
     if maybe:
         elements = sum(row.elements for row in maybe)
         names = listed([row.stored.name for row in maybe])
         sentence = f"Parameters were merged into {names}, which may be buffers themselves."
-        found.append(Adjustment(-elements, 0, 0, sentence))
-    return found
+        adjustments.append(Adjustment(-elements, 0, 0, sentence))
+    return adjustments
 
 
 def _kept_tensors(evidence: Evidence) -> list[Row]:
@@ -257,9 +257,9 @@ def _is_new_module(name: str, node: str, seen: set[str], evidence: Evidence) -> 
     """Whether a generated name serves a module that none of the equal names served before."""
     if NUMBERED.match(name) is None:
         return False
-    found = _modules(node, evidence)
-    new = bool(found) and found.isdisjoint(seen)
-    seen |= found
+    modules = _modules(node, evidence)
+    new = bool(modules) and modules.isdisjoint(seen)
+    seen |= modules
     return new
 
 
@@ -295,7 +295,7 @@ def _module(node: str, evidence: Evidence) -> str:
 
 def _direct_modules(row: Row, evidence: Evidence) -> set[str]:
     """Modules that use the kept tensor under its own name."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for holder in row.tensor.holders:
-        found |= _modules(holder, evidence)
-    return found
+        modules |= _modules(holder, evidence)
+    return modules

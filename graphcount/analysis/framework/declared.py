@@ -157,12 +157,12 @@ def _unused_names(unused: list[Row], evidence: Evidence, sizes: Sizes) -> None:
             digest = evidence.values.digest(other.stored)
             twins[other.elements].setdefault(digest, other.stored.name)
     for row in unused:
-        name, found = row.stored.name, twins[row.elements]
-        digest = evidence.values.digest(row.stored) if found else b""
-        if digest is None or None in found:
+        name, digests = row.stored.name, twins[row.elements]
+        digest = evidence.values.digest(row.stored) if digests else b""
+        if digest is None or None in digests:
             sizes.inferred[name] = row.elements
-        elif digest in found:
-            sizes.likely_ties[name] = found[digest]
+        elif digest in digests:
+            sizes.likely_ties[name] = digests[digest]
         else:
             sizes.proven[name] = row.elements
 
@@ -172,7 +172,7 @@ def by_call(
 ) -> None:
     """Sizes from the arguments of torch calls; contradictions make a size inferred."""
     names = {placeholder: name for name, placeholder in signature.parameters.items()}
-    found: dict[str, set[int]] = defaultdict(set)
+    elements_of: dict[str, set[int]] = defaultdict(set)
     weak: set[str] = set()
     for called in calls:
         given = size_by_role(called, evidence)
@@ -182,10 +182,10 @@ def by_call(
         for placeholder, elements in given.items():
             name = names.get(placeholder)
             if name is not None and name not in sizes.proven:
-                found[name].add(elements)
+                elements_of[name].add(elements)
                 if not proves:
                     weak.add(name)
-    for name, elements_seen in found.items():
+    for name, elements_seen in elements_of.items():
         if len(elements_seen) != 1:
             continue
         target = sizes.inferred if name in weak else sizes.proven
@@ -228,7 +228,7 @@ def by_sibling(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
 
 def _channels_by_name(evidence: Evidence, signature: Signature) -> dict[str, int]:
     """Output channels of the products whose weight keeps its declared name."""
-    found = {}
+    channels_of = {}
     for row in evidence.parameters:
         if row.stored.name not in signature.parameters:
             continue
@@ -236,9 +236,9 @@ def _channels_by_name(evidence: Evidence, signature: Signature) -> dict[str, int
             if use.role in ("weight", "quantized weight"):
                 channels = evidence.channels(use.node)
                 if channels is not None:
-                    found[row.stored.name] = channels
+                    channels_of[row.stored.name] = channels
                 break
-    return found
+    return channels_of
 
 
 def _is_norm(evidence: Evidence, name: str) -> bool:

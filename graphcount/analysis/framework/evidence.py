@@ -87,11 +87,11 @@ class Evidence:
     @cached_property
     def by_node(self) -> dict[str, list[tuple[Row, TensorUse]]]:
         """Stored tensors by the node that uses them."""
-        found: dict[str, list[tuple[Row, TensorUse]]] = defaultdict(list)
+        uses_of: dict[str, list[tuple[Row, TensorUse]]] = defaultdict(list)
         for row in self.rows:
             for use in row.tensor.uses:
-                found[use.node].append((row, use))
-        return found
+                uses_of[use.node].append((row, use))
+        return uses_of
 
     @cached_property
     def by_holder(self) -> dict[str, Row]:
@@ -123,8 +123,8 @@ class Evidence:
         It scales the weights of a convolution or of a matrix product with a bias.
         """
         groups = self.model_graph.by_operator.values()
-        found = [node for nodes in groups if _folds(nodes[0].operator) for node in nodes]
-        return tuple(sorted(found, key=lambda node: node.op_type))
+        products = [node for nodes in groups if _folds(nodes[0].operator) for node in nodes]
+        return tuple(sorted(products, key=lambda node: node.op_type))
 
     @property
     def has_products(self) -> bool:
@@ -225,6 +225,6 @@ def is_generated(row: Row) -> bool:
 
 def listed(names: list[str], most: int = 3) -> str:
     """Some names of a list, for a sentence."""
-    shown = ", ".join(name[:80] for name in names[:most])
+    listed = ", ".join(name[:80] for name in names[:most])
     rest = len(names) - most
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    return f"{listed} and {rest} more" if rest > 0 else listed

@@ -199,8 +199,8 @@ def _learned_shift(bias: Row) -> bool | None:
 
     A norm that learns nothing gets ones and zeros in Constant nodes of the exporter's making.
     """
-    _, found, name = bias.stored.name.partition("ConvBnFusion_BN_B_")
-    if not found:
+    _, separator, name = bias.stored.name.partition("ConvBnFusion_BN_B_")
+    if not separator:
         return None
     if is_dotted(name):
         return True

@@ -101,11 +101,11 @@ def _if_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     if condition is not None and len(condition) == 1 and isinstance(condition[0], int):
         taken = 0 if condition[0] else 1
         state.dead.append(f"{node_id}/{'else_branch' if taken == 0 else 'then_branch'}/")
-    found = []
+    results = []
     for position in range(len(node.outputs)):
         yes, no = (_result(state, branch.get(position)) for branch in branches)
-        found.append((yes, no)[taken] if taken is not None else _either(yes, no))
-    return found
+        results.append((yes, no)[taken] if taken is not None else _either(yes, no))
+    return results
 
 
 def _either(a: Result, b: Result) -> Result:
@@ -126,16 +126,16 @@ def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     states = max(len(node.inputs) - 2, 0)
     trip = loop_trips(state, node_id, node, body, results)
     state.trips[node_id] = trip
-    found = []
+    outputs = []
     for position in range(len(node.outputs)):
         inside = _result(state, results.get(position + 1))
         if position < states:
             inside = inside._replace(shape=_stable(state, body, position + 2, inside.shape))
-            found.append(inside._replace(numbers=None))
+            outputs.append(inside._replace(numbers=None))
         else:
             shape = (trip, *inside.shape) if inside.shape is not None else None
-            found.append(Result(shape, inside.dtype))
-    return found
+            outputs.append(Result(shape, inside.dtype))
+    return outputs
 
 
 def _stable(state: State, body: Body, position: int, after: Shape | None) -> Shape | None:
@@ -202,13 +202,13 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     trip, batch = _scan_trips(node, first, batched)
     state.trips[node_id] = times(trip, batch) if batched else trip
     results = state.results(node_id, "body")
-    found = []
+    outputs = []
     for position in range(len(node.outputs)):
         inside = _result(state, results.get(position))
         if position < states:
             shape = _stable(state, body, position, inside.shape)
             lead: Shape = (batch,) if batched else ()
-            found.append(Result((*lead, *shape) if shape is not None else None, inside.dtype))
+            outputs.append(Result((*lead, *shape) if shape is not None else None, inside.dtype))
             continue
         shape = inside.shape
         if shape is not None and batched:
@@ -217,8 +217,8 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
             axes = node.integers("scan_output_axes")
             axis = _axis(axes, position - states, len(shape) + 1)
             shape = (*shape[:axis], trip, *shape[axis:]) if axis is not None else None
-        found.append(Result(shape, inside.dtype))
-    return found
+        outputs.append(Result(shape, inside.dtype))
+    return outputs
 
 
 def _scan_trips(node: Node, first: Shape | None, batched: bool) -> tuple[Dim | None, Dim | None]:

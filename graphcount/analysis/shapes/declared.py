@@ -62,12 +62,12 @@ class Declarations:
 
     def names(self) -> list[str]:
         """Names of all dimensions a caller can bind, sorted."""
-        found = set(_dim_names(self.proto, self.dim))
+        names = set(_dim_names(self.proto, self.dim))
         for shape in self.inputs.values():
             for dim in shape or ():
                 if isinstance(dim, Expr):
-                    found |= dim.symbols()
-        return sorted(found)
+                    names |= dim.symbols()
+        return sorted(names)
 
     def dim(self, text: str) -> Dim | None:
         """A dim_param as a dimension."""

@@ -54,7 +54,7 @@ class Propagation:
         self.calls = calls
         self.graph = state.graph
         self.aliases = state.graph.aliases
-        self.found: dict[Facts, Applied] = {}
+        self.applications: dict[Facts, Applied] = {}
         self.function_infos: dict[int, dict[str, ValueInfo]] = {
             node.offset: infos
             for function in state.declared.proto.functions
@@ -97,14 +97,14 @@ class Propagation:
         state, node_id, name, info = self.state, node.id, node.name, node.info
         body = self.graph.body_at.get(node.scope)
         if body is not None:
-            found = control.body_input(state, node, body)
+            initial = control.body_input(state, node, body)
             declared = state.declared.shape(info)
             widened = (body.node.id, body.positions.get(name, 0)) in state.widened
             if widened and declared is not None:
                 # a number that changes is no number, whatever the body declares
                 declared = tuple(dim if isinstance(dim, Expr) else None for dim in declared)
-            shape = self.refined(node_id, name, found.shape, declared)
-            self.keep((node_id, name), Result(shape, found.dtype or info.data_type))
+            shape = self.refined(node_id, name, initial.shape, declared)
+            self.keep((node_id, name), Result(shape, initial.dtype or info.data_type))
             return
         shape = state.declared.inputs.get(name) if node.scope == "" else None
         self.keep((node_id, name), Result(shape, info.data_type))
@@ -128,14 +128,14 @@ class Propagation:
                 self.note(node.id, f"there is no shape rule for {label}")
             return
         facts = self.calls.facts(node.id, record)
-        applied = self.found.get(facts)
+        applied = self.applications.get(facts)
         if applied is None:
-            applied = self.found[facts] = self.applied(operator, rule, facts)
+            applied = self.applications[facts] = self.applied(operator, rule, facts)
         results, why, beyond = applied
         if beyond:
             self.state.beyond[node.id] = beyond
         shapes = self.store(node, results)
-        self.calls.found(node.id, facts, shapes)
+        self.calls.completed(node.id, facts, shapes)
         if rule is unknown or not is_lost(record, shapes):
             return
         given = zip(record.inputs, facts.inputs, strict=True)
@@ -202,10 +202,10 @@ class Propagation:
             if self.state.exhausted:
                 return nothing
         try:
-            found = rule(facts, shapes)[:count]
+            rows = rule(facts, shapes)[:count]
         except CANNOT:
             return nothing
-        checked = [self.checked(row, shape) for row, shape in zip(found, shapes, strict=False)]
+        checked = [self.checked(row, shape) for row, shape in zip(rows, shapes, strict=False)]
         return checked + [None] * (count - len(checked))
 
     def checked(self, numbers: Numbers | None, shape: Shape | None) -> Numbers | None:
@@ -271,25 +271,25 @@ class Propagation:
             self.state.numbers[key] = result.numbers
 
     def refined(
-        self, node_id: str, name: str, found: Shape | None, declared: Shape | None
+        self, node_id: str, name: str, inferred: Shape | None, declared: Shape | None
     ) -> Shape | None:
         """The more specific of two shapes, dimension by dimension: number, symbol, nothing."""
-        if found is None or declared is None:
-            return declared if found is None else found
-        if found == declared:
-            return found
-        if len(found) != len(declared):
-            why = f"{name} is declared with {len(declared)} dimensions and has {len(found)}"
-            self.conflict(Conflict(node_id, name, declared, found), why)
-            return found
+        if inferred is None or declared is None:
+            return declared if inferred is None else inferred
+        if inferred == declared:
+            return inferred
+        if len(inferred) != len(declared):
+            why = f"{name} is declared with {len(declared)} dimensions and has {len(inferred)}"
+            self.conflict(Conflict(node_id, name, declared, inferred), why)
+            return inferred
         dims = []
-        for computed, stated in zip(found, declared, strict=True):
+        for computed, stated in zip(inferred, declared, strict=True):
             if computed is None or (isinstance(stated, int) and isinstance(computed, Expr)):
                 dims.append(stated)
                 continue
             if isinstance(stated, int) and stated != computed:
                 why = f"{name} is declared with {stated} where it has {computed}"
-                self.conflict(Conflict(node_id, name, declared, found), why)
+                self.conflict(Conflict(node_id, name, declared, inferred), why)
             dims.append(computed)
         return tuple(dims)
 

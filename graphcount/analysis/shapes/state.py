@@ -128,11 +128,11 @@ class State:
 
     def sources(self, node_id: str, count: int) -> list[ValueKey | None]:
         """Where each of a node's inputs comes from."""
-        found: list[ValueKey | None] = [None] * count
+        sources: list[ValueKey | None] = [None] * count
         for use in self.graph.operands(node_id):
             if use.index is not None and use.index < count:
-                found[use.index] = self.key(use)
-        return found
+                sources[use.index] = self.key(use)
+        return sources
 
     def results(self, node_id: str, body: str) -> dict[int, ValueKey]:
         """Where the outputs of a node's body come from, by position."""
@@ -159,18 +159,18 @@ class State:
 
     def known(self, key: ValueKey | None) -> Numbers | None:
         """Numbers of a small tensor; those of initializers are read when first asked for."""
-        found = self.numbers.get(key, _NOT_READ) if key is not None else None
-        if found is not _NOT_READ or key is None:
-            return found
+        numbers = self.numbers.get(key, _NOT_READ) if key is not None else None
+        if numbers is not _NOT_READ or key is None:
+            return numbers
         node = self.graph.nodes[key[0]]
         if node.kind != "initializer":
             return None
         tensor = node.tensor
-        found = None
+        numbers = None
         if isinstance(tensor, Tensor):
-            found = self.literals.of_tensor(tensor.offset, tensor.data_type)
-        self.numbers[key] = found
-        return found
+            numbers = self.literals.of_tensor(tensor.offset, tensor.data_type)
+        self.numbers[key] = numbers
+        return numbers
 
     def source_of(self, node_id: str) -> ValueKey | None:
         """Where the value that enters a body's input comes from."""
@@ -212,16 +212,16 @@ class Calls:
         node = self.state.graph.operator(node_id).record
         shapes = self.state.shapes
         outputs = tuple([shapes.get((node_id, name)) for name in node.outputs])
-        return self.found(node_id, self.facts(node_id, node), outputs)
+        return self.completed(node_id, self.facts(node_id, node), outputs)
 
-    def found(self, node_id: str, facts: Facts, outputs: tuple[Shape | None, ...]) -> Call:
+    def completed(self, node_id: str, facts: Facts, outputs: tuple[Shape | None, ...]) -> Call:
         """The call of a node whose outputs have these shapes."""
         key = facts, outputs
-        found = self._whole.get(key)
-        if found is None:
-            found = self._whole[key] = replace(facts, outputs=outputs)
-        self._called[node_id] = found
-        return found
+        whole = self._whole.get(key)
+        if whole is None:
+            whole = self._whole[key] = replace(facts, outputs=outputs)
+        self._called[node_id] = whole
+        return whole
 
     def facts(self, node_id: str, node: Node) -> Facts:
         """An operator with what is known of its inputs now."""
@@ -257,52 +257,52 @@ class Calls:
         attributes = _attributes(node)
         key: CallKey | None = None
         if attributes is not None:
-            told: CallKey | None = None
+            read: CallKey | None = None
             if numbers.count(None) < len(numbers):
-                told = tuple([id(row) if row and len(row) > COMPARED else row for row in numbers])
+                read = tuple([id(row) if row and len(row) > COMPARED else row for row in numbers])
             missing = "" in node.inputs and tuple([bool(name) for name in node.inputs])
             named = node.op_type, node.domain, attributes, missing, len(node.outputs)
-            key = (*named, shapes, dtypes, told)
-            found = self._shared.get(key)
-            if found is not None:
-                return found
+            key = (*named, shapes, dtypes, read)
+            facts = self._shared.get(key)
+            if facts is not None:
+                return facts
         held, operator = None, lookup(node.domain, node.op_type)
         if operator is not None and operator.reads == "none":
             held = self.state.literals.of_attributes(node.attributes)
         values = tuple([self._values(row) for row in numbers])
         opset = self.opsets.get(node.domain, 1 << 30)
-        found = Facts(node, opset, shapes, values, dtypes, (), numbers, held)
+        facts = Facts(node, opset, shapes, values, dtypes, (), numbers, held)
         if key is not None:
-            self._shared[key] = found
-        return found
+            self._shared[key] = facts
+        return facts
 
     def _values(self, numbers: Numbers | None) -> tuple[Dim, ...] | None:
         """`only_dims`, of a long list once for all nodes that read it."""
         if numbers is None or len(numbers) <= COMPARED:
             return only_dims(numbers)
-        found = self._dims.get(id(numbers))
-        if found is None:
-            found = self._dims[id(numbers)] = numbers, only_dims(numbers)
-        return found[1]
+        dims = self._dims.get(id(numbers))
+        if dims is None:
+            dims = self._dims[id(numbers)] = numbers, only_dims(numbers)
+        return dims[1]
 
 
 def _attributes(node: Node) -> CallKey | None:
     """What tells a node's attributes from others'; None when they hold tensors or graphs."""
     if not node.attributes:
         return ()
-    found: list[CallKey] = []
+    keys: list[CallKey] = []
     for attribute in node.attributes:
         if attribute.tensors or attribute.sparse_tensors or attribute.graphs:
             return None
         numbers = attribute.numbers
         if numbers is None:
-            found.append((attribute.name, attribute.ref_attr_name))
+            keys.append((attribute.name, attribute.ref_attr_name))
         elif len(numbers.values) > COMPARED:
             return None
         else:
             values = tuple(numbers.values)
-            found.append((attribute.name, attribute.ref_attr_name, numbers.kind, values))
-    return tuple(found)
+            keys.append((attribute.name, attribute.ref_attr_name, numbers.kind, values))
+    return tuple(keys)
 
 
 def only_dims(numbers: Numbers | None) -> tuple[Dim, ...] | None:

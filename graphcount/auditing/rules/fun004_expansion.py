@@ -38,14 +38,14 @@ def check(context: Context) -> Iterable[Finding]:
         problems = [problem for problem in context.graph.problems if problem.code == code]
         if not problems:
             continue
-        worst = max(problems, key=lambda problem: problem.found)
+        worst = max(problems, key=lambda problem: problem.size)
         what = "calls go" if code == "function deep" else "expanding makes"
         unit = "functions deep" if code == "function deep" else "nodes and calls"
         where = f"function {worst.where}: " if worst.name else ""
         yield RULE.finding(
-            f"{where}{what} {worst.found:,} {unit}; the limit is {worst.limit:,}",
+            f"{where}{what} {worst.size:,} {unit}; the limit is {worst.limit:,}",
             {"function": worst.where} if worst.name else {},
-            found=worst.found,
+            found=worst.size,
             limit=worst.limit,
             functions=len(problems),
         )

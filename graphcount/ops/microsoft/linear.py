@@ -51,13 +51,13 @@ def _operands(call: Call) -> tuple[Shape | None, Shape | None]:
     """
     sides: list[Shape | None] = []
     for index, letter in enumerate("AB"):
-        found = call.input(index)
-        if found is not None and len(found) > 1:
+        shape = call.input(index)
+        if shape is not None and len(shape) > 1:
             if attribute(call, f"transBatch{letter}", 0):
-                found = (*found[1:-1], found[0], found[-1])
+                shape = (*shape[1:-1], shape[0], shape[-1])
             if attribute(call, f"trans{letter}", 0):
-                found = (*found[:-2], found[-1], found[-2])
-        sides.append(found)
+                shape = (*shape[:-2], shape[-1], shape[-2])
+        sides.append(shape)
     return sides[0], sides[1]
 
 
@@ -68,7 +68,7 @@ def fused_matmul(call: Call) -> Shapes:
 
 def _fused_product(call: Call) -> Product:
     input_shape(call, 0), input_shape(call, 1)
-    a, b = (complete(found) for found in _operands(call))
+    a, b = (complete(shape) for shape in _operands(call))
     if a is None or b is None:
         raise UnknownDimError
     return multiplied(a, b)
@@ -99,10 +99,10 @@ def _fpq4_weights(call: Call) -> Dim:
 
 
 def _rows(call: Call) -> Dims:
-    found = call.input(0)
-    if not found or len(found) > MAX_RANK:
+    shape = call.input(0)
+    if not shape or len(shape) > MAX_RANK:
         raise UnknownDimError
-    return tuple(checked(one) for one in found[:-1])
+    return tuple(checked(one) for one in shape[:-1])
 
 
 def _packed_weights(call: Call) -> Dim:

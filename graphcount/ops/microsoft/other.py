@@ -86,10 +86,10 @@ def _tokens(call: Call) -> Dim:
 
 def _windows(call: Call) -> Dim:
     """WordConvEmbedding: windows of letters, in every word of [words, letters]."""
-    found, weights = input_shape(call, 0), input_shape(call, 1, 4)
-    if not found:
+    data, weights = input_shape(call, 0), input_shape(call, 1, 4)
+    if not data:
         raise UnknownDimError
-    return size(found[:-1]) * maximum(found[-1] - weights[2] + 1, 0)
+    return size(data[:-1]) * maximum(data[-1] - weights[2] + 1, 0)
 
 
 def _word_convolution(call: Call) -> Dim:

@@ -64,14 +64,14 @@ def costed(project: Project) -> FindSizes:
     """Return the sizes that a cost needs, all of them known."""
 
     def find(call: Call) -> AttentionSizes:
-        found = project(call)
+        projected = project(call)
         return AttentionSizes(
-            checked(found.batch),
+            checked(projected.batch),
             attribute(call, "num_heads"),
-            checked(found.queries),
-            checked(found.keys),
-            checked(found.width),
-            checked(found.v_width),
+            checked(projected.queries),
+            checked(projected.keys),
+            checked(projected.width),
+            checked(projected.v_width),
         )
 
     return find
@@ -125,11 +125,17 @@ def self_attention(past: int) -> ShapeRule:
     project = joint(past)
 
     def rule(call: Call) -> Shapes:
-        found = project(call)
-        result = (found.batch, found.queries, found.v_width)
+        projected = project(call)
+        result = (projected.batch, projected.queries, projected.v_width)
         if call.input(0) is None:
             return [result, None]
-        present: Shape | None = (2, found.batch, found.heads, found.keys, found.v_size)
+        present: Shape | None = (
+            2,
+            projected.batch,
+            projected.heads,
+            projected.keys,
+            projected.v_size,
+        )
         if call.has(past) and call.node.integer("past_present_share_buffer", 0):
             present = call.input(past)
         return [result, present]
@@ -215,12 +221,12 @@ def multi_head_attention(past: int) -> ShapeRule:
     """Return the rule of the result, present keys and present values; `past` keys are an input."""
 
     def rule(call: Call) -> Shapes:
-        found = multi_head(past)(call)
+        projected = multi_head(past)(call)
         if call.input(0) is None:
             return [None, None, None]
-        head = (found.batch, found.heads, found.keys)
-        result = (found.batch, found.queries, found.v_width)
-        return [result, (*head, found.size), (*head, found.v_size)]
+        head = (projected.batch, projected.heads, projected.keys)
+        result = (projected.batch, projected.queries, projected.v_width)
+        return [result, (*head, projected.size), (*head, projected.v_size)]
 
     return rule
 
@@ -231,12 +237,12 @@ def new_key_biases(index: int, past: int) -> Callable[[Call], Dim]:
     def added(call: Call) -> Dim:
         if not call.has(index):
             return 0
-        found = multi_head(past)(call)
-        batch, width = checked(found.batch), checked(found.width)
-        queries = batch * checked(found.queries) * width
+        projected = multi_head(past)(call)
+        batch, width = checked(projected.batch), checked(projected.width)
+        queries = batch * checked(projected.queries) * width
         if call.has(1) and len(input_shape(call, 1)) == 4:
             return queries  # keys of a cross attention come projected and biased
-        return queries + batch * checked(found.new) * (width + checked(found.v_width))
+        return queries + batch * checked(projected.new) * (width + checked(projected.v_width))
 
     return added
 
@@ -307,17 +313,17 @@ def grouped_attention(total: int) -> ShapeRule:
     project = grouped(total)
 
     def rule(call: Call) -> Shapes:
-        found, past = project(call), call.input(3)
+        projected, past = project(call), call.input(3)
         if call.input(0) is None:
             return [None, None, None]
         kept = past[2] if past is not None else None if call.has(3) else 0
-        length = found.new
+        length = projected.new
         if kept != 0:
             stated = call.value(total)
             length = _longer(kept, stated[0] if stated is not None and len(stated) == 1 else None)
         kv_count = call.node.integer("kv_num_heads", 0) or None
-        present = (found.batch, kv_count, length, found.size)
-        return [(found.batch, found.queries, found.v_width), present, present]
+        present = (projected.batch, kv_count, length, projected.size)
+        return [(projected.batch, projected.queries, projected.v_width), present, present]
 
     return rule
 
@@ -326,8 +332,8 @@ def _longer(a: Dim | None, b: Dim | None) -> Dim | None:
     """Return the larger of two lengths; None where sizes decide which one that is."""
     if a is None or b is None:
         return None
-    found = larger(a, b)
-    return found if found in (a, b) else None
+    longer = larger(a, b)
+    return longer if longer in (a, b) else None
 
 
 def rotations(total: int) -> Formula:
@@ -338,8 +344,8 @@ def rotations(total: int) -> Formula:
         if not attribute(call, "do_rotary", 0):
             return 0
         heads, kv_heads = attribute(call, "num_heads"), attribute(call, "kv_num_heads")
-        found = project(call)
-        tokens = checked(found.batch) * checked(found.queries)
-        return tokens * checked(found.size) * (heads + kv_heads)
+        projected = project(call)
+        tokens = checked(projected.batch) * checked(projected.queries)
+        return tokens * checked(projected.size) * (heads + kv_heads)
 
     return rotated
