@@ -75,18 +75,18 @@ def attribute(
 
 
 def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[TensorUse, ...]]:
-    """Uses of the results of each of these nodes, without repetition; fewer when they are many."""
+    """Return the uses of the results of these nodes, each once; fewer when they are many."""
     follower = _Follower(graph)
     return {node: tuple(dict.fromkeys(follower.onward(node))) for node in nodes}
 
 
 def _in_order(uses: list[TensorUse], order: dict[str, int]) -> list[TensorUse]:
-    """Uses in graph order, each once."""
+    """Return uses in graph order, each once."""
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
 
 
 def _holders(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
-    """Which graph nodes hold a stored tensor: key → (node, attribute name or empty)."""
+    """Return which graph nodes hold a stored tensor: key → (node, attribute name or empty)."""
     holders: dict[int, list[tuple[str, str]]] = {}
     for id, node in graph.nodes.items():
         if node.record is not None and not node.record.attributes:
@@ -109,7 +109,7 @@ class _Follower:
         self.unknowns: list[Unknown] = []
 
     def follow(self, holder: str, attribute_name: str) -> list[TensorUse]:
-        """Uses of what `holder` holds."""
+        """Return uses of what `holder` holds."""
         node = self.graph.nodes[holder]
         if node.kind == "operator" and not is_constant(node):
             role = node.operator.attributes.get(attribute_name) if node.operator else None
@@ -117,7 +117,7 @@ class _Follower:
         return self.onward(holder)
 
     def onward(self, holder: str) -> list[TensorUse]:
-        """Uses of the results of `holder`."""
+        """Return uses of the results of `holder`."""
         readers = self.graph.readers(holder)
         if len(readers) == 1 and self.steps <= MAX_STEPS:  # most weights: used at once, and once
             way = self.passes(readers[0], ())
@@ -146,7 +146,7 @@ class _Follower:
         return uses
 
     def passes(self, edge: Use, via: tuple[str, ...]) -> TensorUse | Continuation:
-        """What becomes of a value at one consumer: a use, or where to go on from."""
+        """Return what becomes of a value at one consumer: a use, or where to go on from."""
         node = self.graph.nodes[edge.node]
         if node.kind == "output":
             return TensorUse(node.id, 0, "output", via)
@@ -162,7 +162,7 @@ class _Follower:
     def result(
         self, node: OperatorNode, edge: Use, via: tuple[str, ...]
     ) -> TensorUse | Continuation:
-        """A value that leaves a body becomes the operator's output, when we know which."""
+        """Return the operator's output that a value leaving a body becomes, when we know which."""
         position = edge.result
         if node.op_type == "If" and node.domain == "" and position < len(node.outputs):
             return node.id, node.outputs[position], (*via[-7:], "If")

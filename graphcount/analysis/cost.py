@@ -94,7 +94,7 @@ NOT_KNOWN = Cost(None, None, None)
 
 
 def _contribution(cost: Cost, times: Dim, with_bias: bool) -> NodeCost:
-    """What a node adds that runs several times."""
+    """Return what a node adds that runs several times."""
     macs = _scaled(cost.macs, times)
     if with_bias and macs is not None and (bias := _scaled(cost.bias, times)) is not None:
         macs = _sum(macs, bias)
@@ -117,7 +117,7 @@ def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
 
 
 def _scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
-    """The product; None when a factor is not known, or when it gets too long."""
+    """Return the product; None when a factor is not known, or when it gets too long."""
     if part is None or factor is None:
         return None
     try:
@@ -127,7 +127,7 @@ def _scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
 
 
 def _sum(a: Dim, b: Dim) -> Dim | None:
-    """The sum; None when it gets too long."""
+    """Return the sum; None when it gets too long."""
     try:
         return a + b
     except TooComplexError:
@@ -147,7 +147,7 @@ def _times(
     uses: Mapping[BodyCall, int],
     single: Mapping[Call, Cost | None],
 ) -> tuple[dict[str, Dim], list[Unknown]]:
-    """How often each body runs, by its scope; the main graph runs once."""
+    """Return how often each body runs, by its scope; the main graph runs once."""
     totals = _body_totals(graph, shapes, uses, single)
     times: dict[str, Dim] = {"": 1}
     unknowns: list[Unknown] = []
@@ -173,7 +173,7 @@ def _body_totals(
     uses: Mapping[BodyCall, int],
     single: Mapping[Call, Cost | None],
 ) -> dict[str, Dim]:
-    """MACs of one run of each body, bodies inside included, to find the dearest branches."""
+    """Return the MACs of one run of each body, those inside too, for the branches' costs."""
     totals: dict[str, Dim] = {}
     if not graph.bodies:
         return totals
@@ -193,13 +193,13 @@ def _body_totals(
 
 
 def _at_least(a: Dim, b: Dim) -> Dim:
-    """The sum, or the first part alone when the sum gets too long: it only has to be compared."""
+    """Return the sum, or the first part when the sum gets too long: it is only compared."""
     total = _sum(a, b)
     return a if total is None else total
 
 
 def _probe(dim: Dim) -> int:
-    """A number to compare dimensions by: itself, or its value when every symbol is `PROBE`."""
+    """Return a number to compare dimensions by: the value when every symbol is `PROBE`."""
     if isinstance(dim, int):
         return dim
     try:
@@ -215,7 +215,7 @@ def _probe(dim: Dim) -> int:
 def _unknown_operators(
     uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None]
 ) -> list[Unknown]:
-    """Operators without a formula, each type once with its number of nodes."""
+    """Return operators without a formula, each type once with its number of nodes."""
     missing: Counter[Key] = Counter()
     for (call, _), count in uses.items():
         if single[call] is None:
@@ -236,7 +236,7 @@ def _unknown_shapes(
     made: Mapping[BodyCall, NodeCost],
     single: Mapping[Call, Cost | None],
 ) -> list[Unknown]:
-    """Nodes whose MACs depend on a shape that is not known."""
+    """Return nodes whose MACs depend on a shape that is not known."""
     lost = {
         place
         for place, contribution in made.items()
@@ -252,7 +252,7 @@ def _unknown_shapes(
 
 
 def _unknown_sums(**lost: int) -> list[Unknown]:
-    """Totals that lack nodes, because the formula got too long."""
+    """Return totals that lack nodes, because the formula got too long."""
     return [
         Unknown(
             "model",

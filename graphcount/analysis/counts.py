@@ -95,7 +95,7 @@ def signature_of(graph: Graph) -> Signature | None:
 
 
 def _declared_inputs(graph: ModelGraph) -> list[Row]:
-    """Weights that the model takes as inputs; of few models an input has a name like theirs."""
+    """Return the weights that the model takes as inputs; few models have such names."""
     if not any("." in node.name or node.name.startswith("onnx::") for node in graph.inputs):
         return []
     from graphcount.analysis.declared_inputs import declared_inputs
@@ -107,7 +107,7 @@ def _declared_inputs(graph: ModelGraph) -> list[Row]:
 
 
 def _owner(tensor: Attributed, verdict: Verdict) -> str | None:
-    """The first use in the tensor's role, else in a learned role, else the first use."""
+    """Return the first use in the tensor's role, else in a learned role, else the first use."""
     for use in tensor.uses:
         if use.role == verdict.role:
             return use.node

@@ -91,7 +91,7 @@ class _Ways:
         self._known: dict[str, TensorUse | tuple[str, ...]] = {}
 
     def weight_use(self, node: str) -> TensorUse | None:
-        """Where a value is used as a weight."""
+        """Return where a value is used as a weight."""
         stack: list[tuple[str, tuple[str, ...]]] = [(node, ())]
         for _ in range(MAX_STEPS):
             if not stack:
@@ -107,7 +107,7 @@ class _Ways:
         return None
 
     def readers(self, node: str) -> TensorUse | tuple[str, ...]:
-        """The first reader for which a value is a weight, else the last few that pass it on."""
+        """Return the first reader that takes a value as a weight, else the last that pass it on."""
         passing: list[str] = []
         for edge in self.graph.readers(node):
             reader, index = self.graph.nodes[edge.node], edge.index

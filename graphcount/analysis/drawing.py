@@ -51,7 +51,7 @@ def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> D
 
 
 def _place(module: str, depth: int | None) -> str:
-    """The folded module that a node of `module` disappears in; empty for none."""
+    """Return the folded module that a node of `module` disappears in; empty for none."""
     if depth is None:
         return ""
     parts = module.split(".") if module else []
@@ -110,7 +110,7 @@ def _single(
 
 
 def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnEdge]:
-    """Edges between what is drawn; those inside a folded module are not."""
+    """Return edges between what is drawn; those inside a folded module are not."""
     drawn: dict[tuple[int, int], list[str]] = {}
     for source in model_graph.nodes:
         for use in model_graph.readers(source):
@@ -121,7 +121,7 @@ def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnE
 
 
 def _ends(model_graph: ModelGraph, use: Use, position: dict[str, int]) -> Iterable[tuple[int, int]]:
-    """Where an edge begins and ends in the drawing: inputs of bodies are passed through."""
+    """Return where an edge begins and ends in the drawing: inputs of bodies are passed through."""
     start = position.get(use.producer)
     if start is None:
         return
@@ -154,7 +154,7 @@ MAX_SUM = 64
 
 
 def _sum(expressions: Sequence[str | None], known: int) -> str | None:
-    """The sum of formulas and a number; None when one is not known, or when it gets too long."""
+    """Return the sum of formulas and a number; None when one is unknown or it is too long."""
     if not expressions or len(expressions) > MAX_SUM or None in expressions:
         return None
     total: Size = known

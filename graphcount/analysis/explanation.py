@@ -51,7 +51,7 @@ def explain(report: Report, graph: ModelGraph, texts: Sequence[str] = ()) -> Exp
 
 
 def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
-    """The nodes asked for, in the order asked, each once.
+    """Return the nodes asked for, in the order asked, each once.
 
     Raises:
         UsageError: Nothing, or more than one node, is called so.
@@ -64,7 +64,7 @@ def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
 
 
 def _is_worth_it(node: NodeRow) -> bool:
-    """Whether a node owns parameters or has MACs."""
+    """Return whether a node owns parameters or has MACs."""
     return bool(node.parameters or node.macs or node.macs_expression)
 
 
@@ -107,13 +107,13 @@ class _Shapes:
         self._inputs = {value.name: value.shape for value in report.model.inputs}
 
     def outputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
-        """Results of a node; optional ones that it leaves out are left out here."""
+        """Return results of a node; optional ones that it leaves out are left out here."""
         names = self._graph.nodes[node.id].outputs
         named = zip(names, _padded(node.output_shapes, len(names)), strict=True)
         return tuple(ValueOf(name, dims) for name, dims in named if name)
 
     def inputs(self, node: NodeRow) -> tuple[ValueOf, ...]:
-        """Operands of a node, as they are called where it stands, in their order."""
+        """Return operands of a node, as they are called where it stands, in their order."""
         record = self._graph.nodes[node.id]
         names = record.record.inputs if record.kind == "operator" else ()
         dims = {use.index: self._produced(use) for use in self._graph.operands(node.id)}

@@ -65,7 +65,7 @@ def add_cost(
     values: Values,
     options: CostOptions,
 ) -> Report:
-    """The report with the cost of a forward pass.
+    """Return the report with the cost of a forward pass.
 
     Raises:
         ShapeError: A binding does not fit the model.
@@ -113,12 +113,12 @@ def _expression(dim: Size | None) -> str | None:
 
 
 def _lost(shapes: ValueShapes) -> tuple[Unknown, ...]:
-    """Shapes that could not be resolved; they concern the cost, not what is stored."""
+    """Return shapes that could not be resolved; they concern the cost, not what is stored."""
     return tuple(unknown._replace(affects="cost") for unknown in shapes.unresolved)
 
 
 def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
-    """A shape as a report has it: numbers, expressions as text, None."""
+    """Return a shape as a report has it: numbers, expressions as text, None."""
     if shape is None:
         return None
     return tuple(str(dim) if isinstance(dim, Expr) else dim for dim in shape)
@@ -133,7 +133,7 @@ Tail: TypeAlias = (
 def _node_rows(
     rows: tuple[NodeRow, ...], shapes: ValueShapes, costs: ModelCost, options: CostOptions
 ) -> tuple[NodeRow, ...]:
-    """Rows of nodes with their shapes and costs; what equal calls have in common is made once."""
+    """Return the rows of nodes with their shapes and costs; those of equal calls share them."""
     tails: dict[tuple[Call, int, bool], Tail] = {}
     made = []
     for row in rows:
@@ -151,7 +151,7 @@ def _node_rows(
 
 
 def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
-    """The fields of a row that a cost fills; those that say nothing about it stay empty."""
+    """Return the fields of a row that a cost fills; those that say nothing about it stay empty."""
     cost = _shown_cost(node)
     explained = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
     text = explain(call, options.operators) if explained else ""
@@ -162,7 +162,7 @@ def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
 
 
 def _repeated(times: Size) -> str:
-    """What becomes of a formula, which stands for one run, in the body of a Loop, Scan or If."""
+    """Return what becomes of a formula, which is for one run, in a body of Loop, Scan or If."""
     if times == 1:
         return ""
     if times == 0:
@@ -192,7 +192,7 @@ def _shown_cost(node: NodeCost) -> _Shown:
 def _bound(
     values: tuple[ValueRow, ...], model_graph: ModelGraph, shapes: ValueShapes
 ) -> tuple[ValueRow, ...]:
-    """Inputs and outputs with what bindings and inference made of their shapes."""
+    """Return inputs and outputs with what bindings and inference made of their shapes."""
     known: Mapping[tuple[str, str], Shape] = shapes.shapes
     producers = {
         node.name: use.producer
@@ -210,7 +210,7 @@ def _bound(
 def _settled(
     unknowns: tuple[Unknown, ...], graph: ModelGraph, shapes: ValueShapes
 ) -> tuple[int, tuple[Unknown, ...]]:
-    """What shapes say of generated elements whose size was not known; see `settled`."""
+    """Return what shapes say of generated elements whose size was not known; see `settled`."""
     if not any(unknown.affects == "generated" for unknown in unknowns):
         return 0, unknowns
     from graphcount.analysis.generated import settled
@@ -219,7 +219,7 @@ def _settled(
 
 
 def _kv_cache_row(graph: ModelGraph, shapes: ValueShapes) -> KVCacheRow | None:
-    """The cache of a decoder; a graph without an operator that joins or takes a past has none."""
+    """Return the cache of a decoder; a graph without an operator that takes a past has none."""
     kinds = [nodes[0] for nodes in graph.by_operator.values()]
     if not any(
         computes(kind) == "Concat" or (kind.operator and kind.operator.past) for kind in kinds

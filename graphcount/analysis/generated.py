@@ -39,7 +39,7 @@ class Generated(NamedTuple):
 def find_generated(
     model_graph: ModelGraph, rows: tuple[Row, ...], values: Values
 ) -> tuple[Generated, ...]:
-    """Every node that makes numbers without depending on a graph input."""
+    """Return every node that makes elements without depending on a graph input."""
     groups = model_graph.by_operator.values()
     makers = {node.id for nodes in groups if "generates" in traits_of(nodes[0]) for node in nodes}
     if not makers:
@@ -63,7 +63,7 @@ def find_generated(
 def settled(
     unknowns: Iterable[Unknown], graph: ModelGraph, shapes: ValueShapes
 ) -> tuple[int, tuple[Unknown, ...]]:
-    """What shapes say of sizes that the stored constants alone did not tell.
+    """Return what shapes say of sizes that the stored constants alone did not tell.
 
     Returns:
         Numbers made by nodes whose size is now known, and what stays unknown.
@@ -97,7 +97,7 @@ def _beyond_stored(elements: int, node: str, call: Call, graph: ModelGraph) -> i
 
 
 def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
-    """Stored tensor by the id of the node that holds it."""
+    """Return stored tensor by the id of the node that holds it."""
     return {
         holder: row
         for row in rows
@@ -126,7 +126,7 @@ def _elements(
 
 
 def _steps(start: float, limit: float, delta: float) -> int | None:
-    """ceil((limit - start) / delta), exactly for integers (Operators.md, Range)."""
+    """Return ceil((limit - start) / delta), exactly for integers (Operators.md, Range)."""
     try:
         if all(isinstance(number, int) for number in (start, limit, delta)):
             return max(0, int(-((start - limit) // delta)))
@@ -136,7 +136,7 @@ def _steps(start: float, limit: float, delta: float) -> int | None:
 
 
 def _product(dims: Sequence[float] | None) -> int | None:
-    """Numbers in a tensor of these dimensions, where they are whole numbers and not too many."""
+    """Return the elements of a tensor of these dimensions, where these are known and not many."""
     if dims is None or len(dims) > MAX_RANK:
         return None
     whole = [max(0, dim) for dim in dims if isinstance(dim, int)]

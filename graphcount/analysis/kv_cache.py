@@ -64,7 +64,7 @@ class KVCache(NamedTuple):
 
 
 def find_kv_cache(graph: ModelGraph, shapes: ValueShapes) -> KVCache | None:
-    """The cache of a model; None when it keeps none among its inputs."""
+    """Return the cache of a model; None when it keeps none among its inputs."""
     finder = _CacheFinder(graph, shapes)
     caches = []
     for node in graph.inputs:
@@ -141,13 +141,13 @@ class _CacheFinder:
         return self.kept_until(node.id for node in self.graph.outputs)
 
     def kept_until(self, ends: Iterable[str]) -> set[str]:
-        """Nodes whose results reach one of these as they are, or moved and repeated."""
+        """Return nodes whose results reach one of these as they are, or moved and repeated."""
         nodes, producers = self.graph.nodes, self.graph.producers
         last = {source for end in ends for source in producers(end)}
         return reached(lambda id: producers(id) if _hands_on(nodes[id]) else (), last)
 
     def cache(self, source: str, name: str, rank: int) -> CacheInput | None:
-        """Where new keys or values are joined to an input, if they are."""
+        """Return where new keys or values are joined to an input, if they are."""
         start: tuple[str, Axes] = source, tuple(range(rank))
         stack, seen = [start], {source}
         while stack:
@@ -168,7 +168,7 @@ class _CacheFinder:
         return None
 
     def joined(self, node: OperatorNode, index: int, axes: Axes, name: str) -> int | None:
-        """Axis of the graph input along which this operator takes it as a past."""
+        """Return the axis of the graph input along which this operator takes it as a past."""
         at = node.operator.past.get(index) if node.operator is not None else None
         if at is not None:
             at = node.record.integer("axis", at)
@@ -182,7 +182,7 @@ class _CacheFinder:
         return axes[at] if node.id in self.multiplied and grows else None
 
     def adds(self, node: str, index: int) -> bool:
-        """Whether something that is computed is joined to input `index`."""
+        """Return whether something that is computed is joined to input `index`."""
         if node not in self._computed:
             self._computed[node] = tuple(
                 use.index
@@ -193,7 +193,7 @@ class _CacheFinder:
 
 
 def _hands_on(node: GraphNode) -> bool:
-    """Whether keys come out of a node: moved, repeated for groups of heads, scaled, converted."""
+    """Return whether keys come out of a node moved, repeated for heads, scaled or converted."""
     operator = node.operator
     return operator is not None and bool(
         operator.passes or operator.traits & {"keeps values", "scales"}

@@ -133,7 +133,7 @@ def memory(
 
 
 def _total(sizes: Iterable[Dim | None]) -> Dim | None:
-    """Sum of sizes; None when one is not known. Equal sizes are added at once."""
+    """Return the sum of sizes; None when one is not known. Equal sizes are multiplied."""
     times: dict[Dim, int] = {}
     for nbytes in sizes:
         if nbytes is None:
@@ -208,7 +208,7 @@ def _results(
 
 
 def _apart(results: Iterable[_Result]) -> list[Span]:
-    """Memory of its own for every result."""
+    """Return memory of its own for every result."""
     return [
         (value, nbytes, first, last)
         for value, nbytes, first, last, _ in results
@@ -217,7 +217,7 @@ def _apart(results: Iterable[_Result]) -> list[Span]:
 
 
 def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
-    """The same, but that a result takes the memory that an input leaves it."""
+    """Return the same, but that a result takes the memory that an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     for result in sorted(results, key=lambda result: result.first):
@@ -234,7 +234,7 @@ def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
 
 
 def _alive(spans: Iterable[Span], steps: int) -> list[int]:
-    """Bytes alive while each node of the order runs: its inputs and its outputs among them."""
+    """Return the bytes alive while each node of the order runs, its inputs and outputs too."""
     changes = [0] * (steps + 1)
     for _, nbytes, first, last in spans:
         changes[first] += nbytes
@@ -243,7 +243,7 @@ def _alive(spans: Iterable[Span], steps: int) -> list[int]:
 
 
 def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak | None:
-    """The first moment with the most alive."""
+    """Return the first moment with the most alive."""
     if not alive:
         return None
     at = alive.index(max(alive))
@@ -255,7 +255,7 @@ def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak
 def _home(
     graph: ModelGraph, result: _Result, homes: Mapping[tuple[str, str], _Buffer]
 ) -> _Buffer | None:
-    """The memory that a result takes over from an input; None: it needs its own."""
+    """Return the memory that a result takes over from an input; None: it needs its own."""
     data = graph.nodes[result.node]
     renames = "renames" in traits_of(data)
     if not (renames or "overwrites" in traits_of(data)):

@@ -64,24 +64,24 @@ QUANTIZED_NAME = re.compile(r"(_quantized|(_DQ)?_Q[48])$")
 
 
 def maker(name: str) -> Maker:
-    """Who made a tensor's name up: the author of the network, or a tool."""
+    """Return who made a tensor's name up: the author of the network, or a tool."""
     if "." in name and not name.startswith(("onnx::", "/")) and "__" not in name:
         return "author"
     return "exporter" if not name or GENERATED.fullmatch(name) else "author"
 
 
 def is_dotted(name: str) -> bool:
-    """Whether a name looks like a path of modules (`encoder.layer.0.weight`)."""
+    """Return whether a name looks like a path of modules (`encoder.layer.0.weight`)."""
     return "." in name and not name.startswith(("onnx::", "/"))
 
 
 def is_learned_scalar(name: str) -> bool:
-    """Whether a single number has the name of one that is learned: `logit_scale`, `alpha`."""
+    """Return whether a scalar has the name of one that is learned: `logit_scale`, `alpha`."""
     return LEARNED_SCALAR.fullmatch(name) is not None
 
 
 def is_buffer(name: str) -> bool:
-    """Whether a name is one that frameworks give to buffers."""
+    """Return whether a name is one that frameworks give to buffers."""
     tail = name[-40:]
     if "_" not in tail and "nchor" not in tail:  # most names: not worth a regular expression
         return False
@@ -119,7 +119,7 @@ class Modules:
         self._parents: dict[str, tuple[str, str]] = {}
 
     def of(self, node: Node, owned: Sequence[str] = ()) -> str:
-        """Dotted path of the module a node belongs to; empty when nothing tells.
+        """Return the dotted path of the module a node belongs to; empty when nothing tells.
 
         Args:
             node: The node.
@@ -142,7 +142,7 @@ class Modules:
         return self._torchscript(prefix) if prefix[0] == "/" else _cut(_tensorflow(prefix))
 
     def _torchscript(self, prefix: str) -> str:
-        """`/features/features.0` → `features.0`: children of a Sequential repeat its path."""
+        """Return `features.0` of `/features/features.0`: Sequential repeats the path."""
         parent, _, last = prefix.rpartition("/")
         if not parent:
             return _cut(last)
@@ -154,7 +154,7 @@ class Modules:
 
 
 def _torchscript(prefix: str) -> tuple[str, str]:
-    """The path of a parent up to its last part, and this part, which a child may repeat.
+    """Return the path of a parent up to its last part, and this part, which a child may repeat.
 
     Each ends in a dot, as what follows it needs.
     """
@@ -168,7 +168,7 @@ def _torchscript(prefix: str) -> tuple[str, str]:
 
 
 def _tensorflow(prefix: str) -> str:
-    """`model_1/dense` → `dense`: the wrappers around a network are no modules of it."""
+    """Return `dense` of `model_1/dense`: the wrappers around a network are no modules of it."""
     parts = prefix.split("/")
     while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
         del parts[0]
@@ -176,7 +176,7 @@ def _tensorflow(prefix: str) -> str:
 
 
 def _cut(path: str) -> str:
-    """A path of bounded length and depth: names are untrusted."""
+    """Return a path of bounded length and depth: names are untrusted."""
     if len(path) > MAX_LENGTH:
         return ""
     if path.count(".") < MAX_DEPTH:

@@ -75,7 +75,7 @@ def is_scale_of_integers(use: TensorUse, graph: ModelGraph) -> bool:
 
 
 def is_dequantized_after(use: TensorUse, graph: ModelGraph) -> bool:
-    """Whether what a node gives are quantized numbers: a quantizer may look up integers first.
+    """Return whether a node gives quantized values: a quantizer may look up integers first.
 
     They are dequantized or computed with as such, at once or after they were moved.
     """
@@ -93,14 +93,14 @@ def is_dequantized_after(use: TensorUse, graph: ModelGraph) -> bool:
 
 
 def is_compared(tensor: Attributed, graph: ModelGraph) -> bool:
-    """Whether only comparisons read the numbers, as those of a mask: none learns that way."""
+    """Return whether only comparisons read the values, as of a mask: none learns that way."""
     return bool(tensor.uses) and all(
         "compares" in traits_of(graph.nodes[use.node]) for use in tensor.uses
     )
 
 
 def statistic_of_written_norm(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> str:
-    """Part a vector has in (x - mean) * factor + shift: `mean`, `factor`, or empty.
+    """Return part a vector has in (x - mean) * factor + shift: `mean`, `factor`, or empty.
 
     Keras writes BatchNormalization this way. A subtracted and multiplied constant without a stored
     shift is plain standardisation of an input, and no part of a layer.
@@ -125,7 +125,7 @@ def _shifted(graph: ModelGraph, node: str) -> bool:
 
 
 def _stored_operand(graph: ModelGraph, node: str, index: int | None = None) -> bool:
-    """Whether an input is stored, as floats or as integers that are dequantized."""
+    """Return whether an input is stored, as floats or as integers that are dequantized."""
     return any(
         _is_stored(graph, edge.producer)
         for edge in operands(graph, node)
@@ -142,7 +142,7 @@ def _is_stored(graph: ModelGraph, node: str) -> bool:
 
 
 def _next(graph: ModelGraph, node: str, op_type: str) -> str | None:
-    """The one consumer of a node, when it is of that type."""
+    """Return the one consumer of a node, when it is of that type."""
     following = graph.consumers(node)
     if len(following) != 1 or graph.nodes[following[0]].op_type != op_type:
         return None
@@ -179,7 +179,7 @@ def _joins_rows(graph: ModelGraph, node: str, rank: int) -> bool:
 
 
 def _is_embedded(graph: ModelGraph, use: TensorUse) -> bool:
-    """Whether the other operand comes from an embedding table, or from rows joined before."""
+    """Return whether the other operand comes from an embedding table, or from joined rows."""
     sides = [edge.producer for edge in operands(graph, use.node, use.index)]
     for _ in range(MAX_LOOK):
         if not sides:
@@ -202,7 +202,7 @@ def _is_embedded(graph: ModelGraph, use: TensorUse) -> bool:
 
 
 def _is_repeated(tensor: Attributed, values: Values) -> bool:
-    """Whether all rows are the same, or all numbers: nothing a table of positions would hold."""
+    """Return whether all rows, or all values, are equal: no table of positions has that."""
     if tensor.stored.elements > FEW_ROWS:
         return False
     numbers = values.numbers(tensor.stored)
@@ -219,7 +219,7 @@ def _is_repeated(tensor: Attributed, values: Values) -> bool:
 
 
 def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
-    """Whether rows begin with the sines (0) and cosines (1) of position 0: a computed table."""
+    """Return whether rows begin with sines (0) and cosines (1) of position 0: a computed table."""
     stored = tensor.stored
     if len(stored.shape) < 2 or stored.elements > FEW_ROWS or stored.shape[-1] < 4:
         return False

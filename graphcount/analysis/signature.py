@@ -47,7 +47,7 @@ def read_signature(text: str) -> Signature | None:
 
 
 def _records(text: str) -> Signature:
-    """The form of older versions."""
+    """Return the form of older versions."""
     parameters: dict[str, str] = {}
     buffers: dict[str, str] = {}
     twice = False
@@ -62,7 +62,7 @@ def _records(text: str) -> Signature:
 
 
 def _lines(text: str) -> Signature:
-    """The form of torch 2.7 and later."""
+    """Return the form of torch 2.7 and later."""
     parameters: dict[str, str] = {}
     buffers: dict[str, str] = {}
     complete = False
@@ -88,7 +88,7 @@ def _lines(text: str) -> Signature:
 
 
 def _target(rest: str) -> str:
-    """The quoted name behind `target=`, or empty."""
+    """Return the quoted name behind `target=`, or empty."""
     _, separator, tail = rest.partition(TARGET)
     name, quote, _ = tail.partition("'")
     return name if separator and quote else ""

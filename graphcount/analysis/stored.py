@@ -99,7 +99,7 @@ class Stored(NamedTuple):
 
 
 def find_stored(proto: ModelProto, model_path: str) -> tuple[Stored, ...]:
-    """Every stored tensor in file order.
+    """Return every stored tensor in file order.
 
     Args:
         proto: The model.
@@ -125,7 +125,7 @@ class _Finder:
         self.training = False
 
     def graph(self, graph: Graph) -> None:
-        """Tensors of a graph, of its nodes, and of the subgraphs in them."""
+        """Collect the tensors of a graph, of its nodes, and of the subgraphs in them."""
         self.initializers(graph)
         for node in all_nodes(graph.nodes):
             if node.attributes:
@@ -135,7 +135,7 @@ class _Finder:
                     self.initializers(body)
 
     def function(self, function: Function) -> None:
-        """Tensors of a function body and of its attribute defaults."""
+        """Collect the tensors of a function body and of its attribute defaults."""
         self.in_function = True
         for attribute in function.attribute_protos:
             self.attribute(function.name, attribute, constant=False)
@@ -151,7 +151,7 @@ class _Finder:
             self.sparse(sparse.values.name, sparse, constant=False)
 
     def node(self, node: Node) -> None:
-        """Tensors in the attributes of one node."""
+        """Collect the tensors in the attributes of one node."""
         constant = node.op_type == "Constant" and node.domain == ""
         spec = lookup(node.domain, node.op_type)
         for attribute in node.attributes:
@@ -174,7 +174,7 @@ class _Finder:
             self.sparse(name, sparse, constant=constant)
 
     def place(self, where: Where, external: bool) -> Where:
-        """The most telling place: external data before function before the rest."""
+        """Return the most telling place: external data before function before the rest."""
         if external:
             return "external"
         return "function" if self.in_function else where
@@ -292,7 +292,7 @@ class Size(NamedTuple):
 
 
 def element_count(dims: tuple[int, ...]) -> tuple[int, Problem | None]:
-    """Product of the dims, exact, and what is wrong with them."""
+    """Return the product of the dims, exact, and what is wrong with them."""
     if any(dim < 0 for dim in dims):
         why = f"a dimension is negative: {list(dims)}"
         return 0, Problem("TEN001", "tensor size", why, {"dims": list(dims)})
@@ -354,7 +354,7 @@ def _payload(rule: str, why: str, **evidence: int) -> Problem:
 
 
 def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:
-    """What is wrong with a tensor with external data."""
+    """Return what is wrong with a tensor with external data."""
     problems = [*external.problems]
     if dtype.family == "string":
         problems.append(Problem("TEN006", "external data", "strings cannot be external"))
@@ -365,7 +365,7 @@ def _external_problems(external: ExternalData, dtype: DType, present: int) -> li
 
 
 def _fits(dtype: DType, elements: int, field: DataField) -> bool:
-    """Whether a typed field can hold that many elements.
+    """Return whether a typed field can hold that many elements.
 
     Fixed-width fields are checked exactly, string_data by its count, varints one by one when they
     were kept, else by their bounds: an entry takes 1 to 10 bytes.

@@ -99,7 +99,7 @@ def summarize(
 
 
 def _generated(graph: ModelGraph, rows: tuple[Row, ...], values: Values) -> tuple[Generated, ...]:
-    """What the graph makes from constants; few models have an operator that does."""
+    """Return what the graph makes from constants; few models have an operator that does."""
     if not any("generates" in traits_of(nodes[0]) for nodes in graph.by_operator.values()):
         return ()
     from graphcount.analysis.generated import find_generated
@@ -166,7 +166,7 @@ def _all_unknowns(
     of_counts: Iterable[Unknown],
     generated: Iterable[Generated],
 ) -> tuple[Unknown, ...]:
-    """What is unknown, from every stage, each thing once."""
+    """Return what is unknown, from every stage, each thing once."""
     unresolved = [
         Unknown(made.node, "generated", "its size is computed by the graph", "generated")
         for made in generated
@@ -208,7 +208,7 @@ def _model_info(
 
 
 def _external_files(rows: Iterable[Row], *, hashed: bool) -> tuple[FileRow, ...]:
-    """The files in the order of their locations; only contained ones are read for a digest."""
+    """Return the files by their locations; only contained ones are read for a digest."""
     files: dict[str, FileRow] = {}
     for row in rows:
         data = row.stored.external
@@ -271,7 +271,7 @@ def _payload_offset(row: Row) -> int | None:
 def _node_rows(
     model: ModelFile, model_graph: ModelGraph, rows: tuple[Row, ...]
 ) -> tuple[NodeRow, ...]:
-    """One row an operator, and one for a graph output that is itself a stored tensor."""
+    """Return one row an operator, and one for a graph output that is itself a stored tensor."""
     owned = _owned(rows)
     shapes = _declared_shapes(model.proto)
     module_of, made = Modules().of, NodeRow._make
@@ -312,7 +312,7 @@ class _Owned:
 
 
 def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
-    """What each node owns, by its id."""
+    """Return what each node owns, by its id."""
     sums: dict[str, _Owned] = {}
     for row in rows:
         if row.owner is None:
@@ -332,7 +332,7 @@ def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
 
 
 def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...] | None]:
-    """Shapes the file itself states, by value name."""
+    """Return shapes the file itself states, by value name."""
     infos = (*proto.graph.value_info, *proto.graph.inputs, *proto.graph.outputs)
     return {info.name: info.shape for info in infos if info.shape is not None}
 
@@ -341,7 +341,7 @@ def _declared_shapes(proto: ModelProto) -> dict[str, tuple[int | str | None, ...
 
 
 def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ...]:
-    """Stored tensors of more than one element with equal type, shape and bytes."""
+    """Return stored tensors of more than one element with equal type, shape and bytes."""
     groups: dict[tuple[str, tuple[int, ...]], list[Row]] = {}
     for row in rows:
         if row.stored.elements > 1 and row.stored.tensor is not None:
@@ -358,7 +358,7 @@ def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ..
 
 
 def _grouped(rows: list[Row], key: Callable[[Stored], bytes | None]) -> list[list[Row]]:
-    """Rows with equal keys, groups of two and more."""
+    """Return rows with equal keys, groups of two and more."""
     groups: dict[bytes, list[Row]] = {}
     for row in rows:
         value = key(row.stored)

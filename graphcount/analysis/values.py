@@ -46,12 +46,12 @@ class Values:
         self._reader.close()
 
     def peek(self, stored: Stored, nbytes: int = 64) -> bytes | None:
-        """The first bytes of a tensor in the model file, to tell tensors apart cheaply."""
+        """Return the first bytes of a tensor in the model file, to tell tensors apart cheaply."""
         part = self._part(stored)
         return _bytes(part, 0, min(nbytes, part.nbytes)) if part is not None else None
 
     def raw(self, stored: Stored) -> bytes | None:
-        """Bytes of a dense tensor as raw_data would hold them, or None."""
+        """Return bytes of a dense tensor as raw_data would hold them, or None."""
         if stored.key in self._cache:
             return self._cache[stored.key]
         data = self._fetch(stored)
@@ -60,7 +60,7 @@ class Values:
         return data
 
     def corners(self, stored: Stored, transposed: bool = False) -> bytes | None:
-        """A few numbers of a dense tensor, to tell tensors apart without reading them.
+        """Return a few elements of a dense tensor, to tell tensors apart without reading them.
 
         The first two rows' and columns' beginning and the last number of a matrix; for other
         shapes (and matrices read as transposed ones) as far as that can be said, else None.
@@ -86,7 +86,7 @@ class Values:
         return b"".join(parts)
 
     def _cell(self, stored: Stored, start: int, width: int) -> bytes | None:
-        """Bytes of one number of a tensor that lies in the model file as raw bytes."""
+        """Return the bytes of one element of a tensor that lies in the model file as raw bytes."""
         part = self._part(stored)
         tensor = stored.tensor
         if part is None or tensor is None or tensor.data_fields[0].field in VARINT_NAMES:
@@ -94,7 +94,7 @@ class Values:
         return _bytes(part, start, width)
 
     def _part(self, stored: Stored) -> Part | None:
-        """Where in the model file a tensor lies; None when it must not be looked at."""
+        """Return where in the model file a tensor lies; None when it must not be looked at."""
         tensor = stored.tensor
         if tensor is None or stored.problems or tensor.is_external:
             return None
@@ -106,7 +106,7 @@ class Values:
             return None
 
     def numbers(self, stored: Stored) -> Sequence[float] | None:
-        """The numbers of a tensor, or None when they are not to be had."""
+        """Return the values of a tensor, or None when they are not to be had."""
         if stored.numbers is not None:
             values = stored.numbers.values
             return None if stored.numbers.kind == "string" else values  # type: ignore[return-value]
@@ -115,7 +115,7 @@ class Values:
         return elements(data, tensor.data_type) if data is not None and tensor is not None else None
 
     def constant(self, stored: Stored) -> float | None:
-        """The single number a tensor is filled with, or None when it holds several."""
+        """Return the one value a tensor is filled with, or None when it holds several."""
         numbers = self.numbers(stored)
         if not numbers:
             return None
@@ -123,7 +123,7 @@ class Values:
         return first if all(number == first for number in numbers) else None
 
     def digest(self, stored: Stored, transposed: bool = False) -> bytes | None:
-        """Hash of the numbers, optionally of the transposed matrix, to compare tensors."""
+        """Return a hash of the values, optionally of the transposed matrix, to compare tensors."""
         key = (stored.key, transposed)
         if key not in self._digests:
             data = self.raw(stored)
@@ -162,7 +162,7 @@ def _hash(data: bytes) -> bytes:
 
 
 def _transpose(data: bytes, stored: Stored) -> bytes | None:
-    """Bytes of the transposed matrix."""
+    """Return bytes of the transposed matrix."""
     if len(stored.shape) != 2 or not stored.elements or len(data) % stored.elements:
         return None
     columns = stored.shape[1]

@@ -129,18 +129,18 @@ class KindContext(NamedTuple):
 
 
 def family(tensor: Attributed) -> str:
-    """Family of the element type: float, int, bool, string, complex."""
+    """Return the family of the element type: float, int, bool, string, complex."""
     row = BY_NAME.get(tensor.stored.dtype)
     return row.family if row else "float"
 
 
 def first_use(tensor: Attributed) -> TensorUse | None:
-    """The first use in graph order."""
+    """Return the first use in graph order."""
     return tensor.uses[0] if tensor.uses else None
 
 
 def maker_of(tensor: Attributed, context: KindContext) -> Maker:
-    """Who made the name up; an undotted name that torch.export did not declare is a value's."""
+    """Return who made the name up; one without dots that torch.export lacks is a value's."""
     name = original_name(tensor.stored.name)
     if context.declared is not None and not is_dotted(name):
         known = name in context.declared.parameters or name in context.declared.buffers
@@ -149,12 +149,12 @@ def maker_of(tensor: Attributed, context: KindContext) -> Maker:
 
 
 def role_of(use: TensorUse | None) -> str:
-    """Role of a use, in words."""
+    """Return the role of a use, in words."""
     return (use.role if use else None) or "operand"
 
 
 def label(use: TensorUse | None, context: KindContext) -> str:
-    """How a reason names a node: its op type, with the domain where that is not the default."""
+    """Return how a reason names a node: its op type, with the domain if not the default."""
     if use is None:
         return "nothing"
     node = context.graph.nodes[use.node]

@@ -34,7 +34,7 @@ STILL_ACCEPTED = frozenset(
 
 
 def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
-    """What makes numbers doubtful: versions that are missing, impossible or newer than known."""
+    """Return what makes counts doubtful: versions missing, impossible or newer than known."""
     problems = []
     if proto.ir_version < 1:
         why = (
@@ -65,7 +65,7 @@ def version_problems(proto: ModelProto) -> tuple[Problem, ...]:
 def operator_problems(
     model: ModelProto, model_graph: ModelGraph, explained: Collection[Key] = ()
 ) -> tuple[Problem, ...]:
-    """Operators that ONNX does not have: nothing says what they do with the tensors they take.
+    """Return operators that ONNX does not have: nothing tells what they do with tensors.
 
     Args:
         model: The records.
@@ -90,13 +90,13 @@ def operator_problems(
 
 
 def no_operator(domain: str, op_type: str, count: int) -> str:
-    """The sentence about nodes whose operator their domain does not have."""
+    """Return the sentence about nodes whose operator their domain does not have."""
     nodes = f"{count} node{'s' if count > 1 else ''}"
     return f"{domain or STANDARD} has no operator {op_type!r} ({nodes})"
 
 
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:
-    """What is wrong with versions although the count does not depend on it."""
+    """Return what is wrong with versions although the count does not depend on it."""
     notes = []
     imported = Counter(canonical(name) for name, _ in proto.opset_imports)
     for domain, times in imported.items():

@@ -57,7 +57,7 @@ class Wire(NamedTuple):
 
 
 def wires(graph: ModelGraph, node: str) -> tuple[Wire, ...]:
-    """Inputs of a node, in order."""
+    """Return inputs of a node, in order."""
     wires = []
     for use in graph.entering(node):
         place = (use.index, "", 0) if use.index is not None else (-1, use.body, use.result)
@@ -68,7 +68,7 @@ def wires(graph: ModelGraph, node: str) -> tuple[Wire, ...]:
 
 
 def attribute_texts(node: Node, stored: Set[int]) -> dict[str, str]:
-    """Values of a node's attributes as text, by name; doc strings and defaults are no part of them.
+    """Return the values of a node's attributes as text, without doc strings and defaults.
 
     Args:
         node: The node.
@@ -89,7 +89,7 @@ def _is_default(name: str, text: str) -> bool:
 
 
 def _position(node: GraphNode, value: str) -> int:
-    """Which result of a node a value is."""
+    """Return which result of a node a value is."""
     outputs = node.outputs
     if len(outputs) < 2 or value not in outputs:
         return 0
@@ -114,13 +114,13 @@ def _parts(attribute: Attribute, stored: Set[int]) -> Iterator[str]:
 
 
 def tensor_text(tensor: Tensor | SparseTensor) -> str:
-    """Type and shape of a tensor: `float32[3,4]`; sparse ones count as what they stand for."""
+    """Return type and shape of a tensor: `float32[3,4]`; of a sparse one those of the dense."""
     code = tensor.values.data_type if isinstance(tensor, SparseTensor) else tensor.data_type
     return f"{dtype_name(code)}[{','.join(map(str, tensor.dims))}]"
 
 
 def _number_text(numbers: AttributeValues) -> str:
-    """`7`, `0.5`, `same_upper`, `[1, 1]`; text keeps quotes inside lists only."""
+    """Return `7`, `0.5`, `same_upper`, `[1, 1]`; text keeps quotes inside lists only."""
     values = numbers.values
     if not numbers.is_list:
         first = values[0] if values else ""
@@ -130,7 +130,7 @@ def _number_text(numbers: AttributeValues) -> str:
 
 
 def shortened(text: str, kind: str) -> str:
-    """A text, or when it is long its beginning and its digest."""
+    """Return a text, or when it is long its beginning and its digest."""
     if len(text) <= LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -130,11 +130,11 @@ class Builder:
                 raise LimitError(reason)
 
     def is_taken(self, name: str) -> bool:
-        """Whether a node has this id, or a call, which is no node of the graph."""
+        """Return whether a node has this id, or a call, which is no node of the graph."""
         return name in self.nodes or name in self.calls
 
     def free(self, wanted: str, fallback: str = "") -> str:
-        """An id that is not taken: `wanted`, `fallback`, or `fallback~2` and so on."""
+        """Return an id that is not taken: `wanted`, `fallback`, or `fallback~2` and so on."""
         if not self.is_taken(wanted):
             return wanted
         base = name = fallback or wanted
@@ -158,7 +158,7 @@ class Builder:
         scope.values[name] = where
 
     def kind(self, where: str | tuple[Scope, str]) -> str:
-        """What defines a value: a kind of node, or the binding of a function's call."""
+        """Return what defines a value: a kind of node, or the binding of a function's call."""
         return self.nodes[where].kind if isinstance(where, str) else "argument"
 
     def open_graph(self, graph: Graph, scope: Scope) -> list[str]:
@@ -286,7 +286,7 @@ class Builder:
                 self.results.append((node_id, "function", scope, outputs))
 
     def aliases(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
-        """(scope, name) of what calls return, by the node that makes it and its name there."""
+        """Return (scope, name) of what calls return, by the node that makes it and its name."""
         names: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for scope, name in self.returned:
             made = scope.resolve(name) if name else None

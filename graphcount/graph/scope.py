@@ -36,7 +36,7 @@ class Scope:
     values: dict[str, str | tuple[Scope, str]] = field(default_factory=dict)
 
     def resolve(self, name: str) -> tuple[str, str] | None:
-        """Id of the node that produces a value and the value's name there, or None.
+        """Return the id of the node that produces a value and the value's name there, or None.
 
         Both are empty for an optional argument that a call leaves out. The aliases on the way lead
         to the end from then on, so that a chain of calls is followed once.
@@ -58,7 +58,7 @@ class Scope:
         return (made, name) if isinstance(made, str) else None
 
     def defining(self, name: str) -> Scope | None:
-        """This scope, or the nearest one around it, that has the name."""
+        """Return this scope, or the nearest one around it, that has the name."""
         scope: Scope | None = self
         while scope is not None and name not in scope.values:
             scope = scope.parent
@@ -72,7 +72,7 @@ FunctionId: TypeAlias = tuple[str, str, str]
 
 
 def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], list[GraphProblem]]:
-    """Functions by id; of two with the same id the first is used, and that is a problem."""
+    """Return functions by id; of two with the same id the first is used, and that is a problem."""
     table: dict[FunctionId, Function] = {}
     problems = []
     for function in functions:
@@ -86,7 +86,7 @@ def by_id(functions: Iterable[Function]) -> tuple[dict[FunctionId, Function], li
 
 
 def label(function: FunctionId) -> str:
-    """A function as messages call it: `domain:name:overload`."""
+    """Return a function as messages call it: `domain:name:overload`."""
     return ":".join(part for part in function if part)
 
 
@@ -137,7 +137,7 @@ def plan_expansion(
 
 
 def call_graph(functions: Mapping[FunctionId, Function]) -> dict[FunctionId, list[FunctionId]]:
-    """Local functions that each function calls, from its subgraphs too; once for each call."""
+    """Return the local functions that each function calls, subgraphs too; once for each call."""
     return {
         key: [call for call in _calls(function.nodes) if call in functions]
         for key, function in functions.items()
@@ -154,7 +154,7 @@ def _bottom_up(
 
 
 def _calls(nodes: Iterable[Node]) -> list[FunctionId]:
-    """What every node of a body and its subgraphs would call, were it a function."""
+    """Return what every node of a body and its subgraphs would call, were it a function."""
     return [(node.domain, node.op_type, node.overload) for node in all_nodes(nodes)]
 
 

@@ -134,12 +134,12 @@ def read_source(
 
 
 def _begins_as_written(head: bytes) -> bool:
-    """Whether a file begins as most models do: an IR version, and a field that may follow it."""
+    """Return whether a file begins as most models do: an IR version and a field after it."""
     return head[:1] == b"\x08" and b"\0" < head[1:2] < b"\x80" and _plausible(head[2:])
 
 
 def _text_form(head: bytes, path: str) -> str | None:
-    """Which text form of ONNX a file has, or None; raises NotOnnxError for what it is instead."""
+    """Return which text form of ONNX a file has, or None; raise NotOnnxError for other files."""
     from graphcount.loading.sniff import identify, text_form
 
     looks_like = identify(head)
@@ -149,7 +149,7 @@ def _text_form(head: bytes, path: str) -> str | None:
 
 
 def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
-    """The model without large payload fields; a small file is taken whole."""
+    """Return the model without large data fields; a small file is taken whole."""
     if is_remote(source.path):
         from graphcount.loading.remote import remote_limits
 
@@ -199,7 +199,7 @@ def _other_message(head: bytes) -> str:
 
 
 def _plausible(head: bytes) -> bool:
-    """Whether the first field could open a ModelProto, so that "damaged" is the better word."""
+    """Return whether the first field could open a ModelProto: then "damaged" is better."""
     try:
         for tag, _, _ in fields(head[:64] + bytes(64), 0, 1 << 62):
             return tag in (8, 18, 26, 34, 40, 50, 58, 66, 114, 162, 202)
@@ -244,7 +244,7 @@ def open_again(path: str) -> IO[bytes]:
 
 
 def _stdin() -> FileSource:
-    """Standard input; what comes through a pipe is spooled."""
+    """Return standard input; what comes through a pipe is spooled."""
     if sys.stdin is None:  # started with a closed standard input
         raise NotReadableError("is closed", "-")
     stream = sys.stdin.buffer

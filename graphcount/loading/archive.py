@@ -68,7 +68,7 @@ class Slice:
 
 
 def split_member(path: str) -> tuple[str, str]:
-    """Member and archive of `zip://member::archive`.
+    """Return the member and archive of `zip://member::archive`.
 
     Raises:
         NotReadableError: It is not of that form.
@@ -105,7 +105,7 @@ def open_member(path: str) -> Source:
 
 
 def members(archive: str) -> list[str]:
-    """Names of an archive's files in the order of its directory, each once.
+    """Return names of an archive's files in the order of its directory, each once.
 
     Raises:
         NotReadableError: It cannot be read.
@@ -121,7 +121,7 @@ def members(archive: str) -> list[str]:
 
 
 def external_member(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """External data in the same archive: its path, its size or None, and why there is none."""
+    """Return path, size or None of external data in the archive, and why there is none."""
     member, archive = split_member(model_path)
     folder = member.rpartition("/")[0]
     name = f"{folder}/{location}" if folder else location
@@ -137,7 +137,7 @@ def external_member(model_path: str, location: str) -> tuple[str, int | None, st
 
 
 def _open(archive: str) -> Source:
-    """The archive itself: a file, or something remote."""
+    """Return the archive itself: a file, or something remote."""
     if not has_scheme(archive):
         return FileSource(open_regular(archive), archive)
     from graphcount.loading.remote import open_remote
@@ -153,7 +153,7 @@ class _Directory(NamedTuple):
 
 
 def _directory(source: Source) -> _Directory:
-    """The directory of an archive, found as zipfile finds it."""
+    """Return the directory of an archive, found as zipfile finds it."""
     tail = source.read(max(0, source.nbytes - 65_557), 65_557)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + _END_NBYTES:
@@ -173,7 +173,7 @@ def _directory(source: Source) -> _Directory:
 
 @lru_cache(maxsize=1)
 def _parsed(directory: bytes) -> Mapping[str, zipfile.ZipInfo]:
-    """Members by name, of two of a name the last; offsets count from the directory's begin."""
+    """Return the members by name (the last of two); offsets count from the directory."""
     with zipfile.ZipFile(io.BytesIO(directory)) as opened:
         return opened.NameToInfo
 
@@ -194,7 +194,7 @@ def _said(path: str) -> Iterator[None]:
 
 
 def _member(source: Source, member: str, path: str) -> tuple[zipfile.ZipInfo, int]:
-    """What the directory says of a member, and where its content begins."""
+    """Return what the directory says of a member, and where its content begins."""
     directory = _directory(source)
     info = _parsed(directory.data).get(member)
     if info is None:
@@ -210,7 +210,7 @@ def _member(source: Source, member: str, path: str) -> tuple[zipfile.ZipInfo, in
 
 
 def _content_at(source: Source, info: zipfile.ZipInfo, at: int) -> int:
-    """First byte of a member's content; its own header must agree with the directory."""
+    """Return the first byte of a member's content; its own header must agree with the directory."""
     header = source.read(at, 30) if at >= 0 else b""
     if len(header) < 30:
         raise zipfile.BadZipFile("a member's header is beyond the end")

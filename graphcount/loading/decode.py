@@ -75,7 +75,7 @@ class _Decoder(LeafDecoder):
     """Reads attributes, nodes, graphs, functions and the model."""
 
     def message(self, name: str, a: int, b: int) -> FieldValues:
-        """What the fields of the message at data[a:b] hold."""
+        """Return what the fields of the message at data[a:b] hold."""
         values: FieldValues = {}
         steps = _STEPS[name]
         for tag_, x, y in fields(self.data, a, b):
@@ -104,7 +104,7 @@ class _Decoder(LeafDecoder):
     # --------------------------------------------------------------------------- attributes
 
     def attribute(self, a: int, b: int) -> Attribute:
-        """An AttributeProto."""
+        """Return an AttributeProto."""
         name, kind = "", 0
         integers: list[int] = []
         values: FieldValues = {}
@@ -147,31 +147,31 @@ class _Decoder(LeafDecoder):
         )
 
     def int_(self, x: int, y: int) -> AttributeValues:
-        """AttributeProto.i."""
+        """Return AttributeProto.i."""
         return AttributeValues("int", (signed(x),), len_varint(x), False)
 
     def float_(self, x: int, y: int) -> AttributeValues:
-        """AttributeProto.f."""
+        """Return AttributeProto.f."""
         return AttributeValues("float", struct.unpack("<f", self.data[x:y]), 4, False)
 
     def string_(self, x: int, y: int) -> AttributeValues:
-        """AttributeProto.s."""
+        """Return AttributeProto.s."""
         return AttributeValues("string", (self.data[x:y],), y - x, False)
 
     def floats(self, x: int, y: int) -> bytes:
-        """Floats, packed or one."""
+        """Return floats, packed or one."""
         if (y - x) % 4:
             raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
         return self.data[x:y]
 
     def nested_type(self, x: int, y: int) -> None:
-        """A TypeProto in an attribute: nobody reads it, but it must not be too deep."""
+        """Check a TypeProto in an attribute: nobody reads it, but it must not be too deep."""
         self.nested("TypeProto", x, y, self.level + 3)
 
     # ------------------------------------------------------------------------- nodes, graphs
 
     def node(self, a: int, b: int) -> Node:
-        """A NodeProto; its fields outnumber all others of a model: short ones are read in place."""
+        """Return a NodeProto; its fields outnumber all others: short ones are read in place."""
         op_type = domain = name = ""
         inputs: list[str] = []
         outputs: list[str] = []
@@ -219,7 +219,7 @@ class _Decoder(LeafDecoder):
         )
 
     def graph(self, a: int, b: int) -> Graph:
-        """A GraphProto; what its attributes hold is three messages below it."""
+        """Return a GraphProto; what its attributes hold is three messages below it."""
         self.level += 3
         if self.level + 3 > self.limits.message_depth:
             raise LimitError(too_deep(self.limits), offset=a, rule="FMT003")
@@ -239,7 +239,7 @@ class _Decoder(LeafDecoder):
     # ------------------------------------------------------------------------ functions, model
 
     def function(self, a: int, b: int) -> Function:
-        """A FunctionProto."""
+        """Return a FunctionProto."""
         self.level = FUNCTION_LEVEL
         values = self.message("FunctionProto", a, b)
         self.level = MODEL_LEVEL
@@ -259,7 +259,7 @@ class _Decoder(LeafDecoder):
         )
 
     def sparse_tensor(self, a: int, b: int) -> SparseTensor:
-        """A SparseTensorProto."""
+        """Return a SparseTensorProto."""
         parts = self.message("SparseTensorProto", a, b)
         offset = self.thin.origin(a)
         empty = Tensor("", 0, (), (), (), False, False, offset)
@@ -269,19 +269,19 @@ class _Decoder(LeafDecoder):
         return SparseTensor(values, indices, tuple(dims), offset)
 
     def opset(self, a: int, b: int) -> tuple[str, int]:
-        """An OperatorSetIdProto."""
+        """Return an OperatorSetIdProto."""
         values = self.message("OperatorSetIdProto", a, b)
         return last(values, "domain", ""), last(values, "version", 0)
 
     def training(self, a: int, b: int) -> list[Graph]:
-        """A TrainingInfoProto: its graphs (initialization, algorithm)."""
+        """Return a TrainingInfoProto: its graphs (initialization, algorithm)."""
         self.level = TRAINING_LEVEL
         values = self.message("TrainingInfoProto", a, b)
         self.level = MODEL_LEVEL
         return values.get("graphs", [])
 
     def model(self, a: int, b: int) -> ModelProto:
-        """A ModelProto; fields in any order, as protobuf allows."""
+        """Return a ModelProto; fields in any order, as protobuf allows."""
         values = self.message("ModelProto", a, b)
         get = values.get
         if "graph" not in values:
@@ -373,7 +373,7 @@ _WORDS = frozenset({"op_type", "domain", "overload"})
 
 
 def _step(message: str, tag_: int, name: str, row: Field) -> _FieldStep:
-    """What to do with one field."""
+    """Return what to do with one field."""
     other = _OTHERS.get((message, name))
     if other is not None:
         return other

@@ -100,7 +100,7 @@ class LeafDecoder:
     # ------------------------------------------------------------------------------- leaves
 
     def text(self, a: int, b: int) -> str:
-        """A string field. Bytes that are not UTF-8 become visible escapes, and an issue."""
+        """Return a string field. Bytes that are not UTF-8 become visible escapes, and an issue."""
         raw = self.data[a:b]
         try:
             return raw.decode()
@@ -110,7 +110,7 @@ class LeafDecoder:
             return escaped
 
     def word(self, a: int, b: int) -> str:
-        """A string that repeats often (op_type, domain, attribute name): decoded once."""
+        """Return a string that repeats often (op_type, domain, attribute name): decoded once."""
         raw = self.data[a:b]
         text = self.interned.get(raw)
         if text is None:
@@ -138,25 +138,25 @@ class LeafDecoder:
         self.repeated(message, field, self.thin.origin(a))
 
     def repeated(self, message: str, field: str, offset: int) -> None:
-        """The same, by the offset in the file."""
+        """Remember the same, by the offset in the file."""
         if len(self.repeated_fields) < KEPT_NOTES:
             self.repeated_fields.append((message, field, offset))
         self.note(Unknown(message, field, f"{field} is given more than once"))
 
     def raw(self, a: int, b: int) -> bytes:
-        """A bytes field."""
+        """Return a bytes field."""
         return self.data[a:b]
 
     def integer(self, a: int, b: int) -> int:
-        """A singular integer or enum."""
+        """Return a singular integer or enum."""
         return signed(a)
 
     def one_integer(self, a: int, b: int) -> list[int]:
-        """One number of a repeated int64 that is not packed."""
+        """Return one number of a repeated int64 that is not packed."""
         return [signed(a)]
 
     def integers(self, a: int, b: int) -> list[int]:
-        """AttributeValues of a packed int64."""
+        """Return the integers of a packed int64."""
         data, into = self.data, []
         while a < b:
             value = data[a]
@@ -169,7 +169,7 @@ class LeafDecoder:
         return into
 
     def pair(self, a: int, b: int) -> tuple[str, str]:
-        """A StringStringEntryProto."""
+        """Return a StringStringEntryProto."""
         key = value = ""
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _KEY:
@@ -183,7 +183,7 @@ class LeafDecoder:
     # ------------------------------------------------------------------------------ tensors
 
     def tensor(self, a: int, b: int) -> Tensor:
-        """A TensorProto without its data."""
+        """Return a TensorProto without its data."""
         name, data_type, is_external, segmented = "", 0, False, False
         dims: list[int] = []
         external: list[tuple[str, str]] = []
@@ -281,7 +281,7 @@ class LeafDecoder:
     # ------------------------------------------------------------------------------ types
 
     def value_info(self, a: int, b: int) -> ValueInfo:
-        """A ValueInfoProto; the type is read one level deep (a sequence of what is not asked)."""
+        """Return a ValueInfoProto; its type is read one level deep (a sequence of what, is not)."""
         name, kind, data_type = "", "", 0
         shape: tuple[Dim, ...] | None = None
         for tag_, x, y in fields(self.data, a, b):
@@ -294,7 +294,7 @@ class LeafDecoder:
         return ValueInfo(name, kind, data_type, shape)
 
     def type(self, a: int, b: int) -> tuple[str, int, tuple[Dim, ...] | None]:
-        """A TypeProto: kind of value, element type code and shape (of tensors)."""
+        """Return a TypeProto: kind of value, element type code and shape (of tensors)."""
         kind, data_type = "", 0
         shape: tuple[Dim, ...] | None = None
         level = self.level + 2  # ValueInfoProto, TypeProto
@@ -337,7 +337,7 @@ class LeafDecoder:
                 open_messages.pop()
 
     def shape(self, a: int, b: int) -> tuple[Dim, ...]:
-        """A TensorShapeProto."""
+        """Return a TensorShapeProto."""
         dims: list[Dim] = []
         for tag_, x, y in fields(self.data, a, b):
             if tag_ != _SHAPE_DIM:
@@ -369,20 +369,20 @@ LIST_IN_TUPLE = 1024
 
 
 def last(fields: FieldValues, slot: str, default: Value) -> Value:
-    """The value of a singular field: of several the last one, as protobuf takes it."""
+    """Return the value of a singular field: of several the last one, as protobuf takes it."""
     values = fields.get(slot)
     return values[-1] if values else default
 
 
 def values_held(fields: FieldValues, integers: Sequence[int]) -> int:
-    """How many of an attribute's kinds of value are there: a list, a single one, messages."""
+    """Return how many kinds of value an attribute has: a list, a single one, messages."""
     messages = not fields.keys().isdisjoint(("tensors", "sparse", "graphs"))
     lists = sum(slot in fields for slot in ("floats", "strings", "single"))
     return messages + lists + bool(integers)
 
 
 def numbers_held(fields: FieldValues, integers: Sequence[int]) -> AttributeValues | None:
-    """The numbers of an attribute: those of a list, else the last single value."""
+    """Return the numbers of an attribute: those of a list, else the last single value."""
     if integers:
         kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
         return AttributeValues("int", kept, sum(map(len_varint, integers)), True)

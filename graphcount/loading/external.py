@@ -116,7 +116,7 @@ def locate(
 def _range_problems(
     tensor: Tensor, offset: int, length: int | None, size: int | None
 ) -> Iterator[Problem]:
-    """Whether offset and length fit the tensor and the file."""
+    """Yield whether offset and length fit the tensor and the file."""
     dtype = tensor.dtype
     needed = length or 0
     if dtype is not None and dtype.bits and all(dim >= 0 for dim in tensor.dims):
@@ -202,7 +202,7 @@ class Way:
         return os.path.realpath(self.model_path)
 
     def follow(self, parts: Sequence[str]) -> str:
-        """Where a path in the folder leads; nothing beyond a missing step is looked at."""
+        """Return where a path in the folder leads; nothing beyond a missing step is looked at."""
         here = self.folder
         for index, part in enumerate(parts):
             step = _below(here, [part])
@@ -216,12 +216,12 @@ class Way:
 
 
 def _below(folder: str, parts: Sequence[str]) -> str:
-    """A path in a folder; in one step, for `os.path.join` copies the path for each part."""
+    """Return a path in a folder; in one step, for `os.path.join` copies the path for each part."""
     return os.path.join(folder, "") + os.sep.join(parts) if parts else folder
 
 
 def _step(path: str) -> str | None:
-    """A path whose folder has no links, without its own; None when it cannot be looked at."""
+    """Return a path in a folder without links, its own followed; None when it has no place."""
     try:
         is_link = stat.S_ISLNK(os.lstat(path).st_mode)
     except OSError:
@@ -271,7 +271,7 @@ def _parts(location: str) -> list[str]:
 
 
 def _refused(location: str) -> list[Problem]:
-    """Why a location is refused by its text alone; empty when it may be looked at."""
+    """Return why a location is refused by its text alone; empty when it may be looked at."""
     if not location:
         return [_problem("EXT009", "external data without a location")]
     if len(location) > 4096:

@@ -48,7 +48,7 @@ class HttpPlace:
         return opened
 
     def fetch(self, ranges: Sequence[Range], stamp: str) -> list[bytes]:
-        """The bytes of ranges, asked for together."""
+        """Return the bytes of ranges, asked for together."""
 
         async def together() -> list[bytes]:
             return list(await asyncio.gather(*(self._range(piece, stamp) for piece in ranges)))
@@ -122,7 +122,7 @@ class HttpPlace:
 
 
 def _stamp(response: Any) -> str:
-    """Size, ETag and time of change as one text."""
+    """Return the size, ETag and time of change as one text."""
     headers = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
     return "; ".join((str(_total(response)), *(text for text in headers if text)))
 
@@ -137,7 +137,7 @@ def _total(response: Any) -> int | None:
 
 
 async def _read(response: Any, nbytes: int) -> bytes:
-    """Up to so many bytes of an answer, however long it is."""
+    """Return up to so many bytes of an answer, however long it is."""
     parts = []
     wanted = nbytes
     try:

@@ -220,13 +220,13 @@ MESSAGES: dict[str, dict[int, Field]] = {
 
 
 def tag(message: str, name: str) -> int:
-    """The tag of a field, `number << 3 | wire type`; of a repeated number the one not packed."""
+    """Return a field's tag, `number << 3 | wire type`; of a repeated number the unpacked one."""
     number, row = next(item for item in MESSAGES[message].items() if item[1].name == name)
     return number << 3 | WIRE_TYPES.get(row.type, LEN)
 
 
 def tags(message: str) -> dict[int, str]:
-    """Names of a message's fields by tag; a repeated number has two, for it may be packed."""
+    """Return the names of a message's fields by tag; a repeated number has two (packed)."""
     names = {}
     for number, row in MESSAGES[message].items():
         names[number << 3 | WIRE_TYPES.get(row.type, LEN)] = row.name
@@ -236,7 +236,7 @@ def tags(message: str) -> dict[int, str]:
 
 
 def _holders() -> dict[str, dict[int, str]]:
-    """Messages that can hold a tensor, by the field that leads to them."""
+    """Return messages that can hold a tensor, by the field that leads to them."""
     holders: dict[str, dict[int, str]] = {"TensorProto": {}}
     grown = True
     while grown:
@@ -270,6 +270,6 @@ _FIXED_NBYTES = {
 
 
 def packed_remainder(number: int, nbytes: int) -> str:
-    """What is wrong with the size of a packed data field; empty where it is whole numbers."""
+    """Return what is wrong with a packed data field's size; empty where it is right."""
     size = _FIXED_NBYTES[number]
     return f"packed values of {size} bytes take {nbytes:,} bytes" if nbytes % size else ""

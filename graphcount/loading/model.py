@@ -139,20 +139,20 @@ class Node(NamedTuple):
     offset: int
 
     def attribute(self, name: str) -> Attribute | None:
-        """The first attribute of that name, or None."""
+        """Return the first attribute of that name, or None."""
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute
         return None
 
     def subgraphs(self) -> Iterator[tuple[str, Graph]]:
-        """Graphs that attributes hold, by their name below this node: `body`, `branches[1]`."""
+        """Yield the graphs of attributes, by name below this node: `body`, `branches[1]`."""
         for attribute in self.attributes:
             for number, graph in enumerate(attribute.graphs):
                 yield f"{attribute.name}[{number}]" if number else attribute.name, graph
 
     def integer(self, name: str, default: int) -> int:
-        """Integer attribute `name`, or `default` when it is absent or holds no integer."""
+        """Return integer attribute `name`, or `default` when it is absent or holds no integer."""
         attribute = self.attribute(name)
         if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
             return default
@@ -160,14 +160,14 @@ class Node(NamedTuple):
         return int(values[0]) if values else default
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """Integer list attribute `name`, or None when it is absent or holds no integers."""
+        """Return integer list attribute `name`, or None when it is absent or holds no integers."""
         attribute = self.attribute(name)
         if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
             return None
         return tuple(int(value) for value in attribute.numbers.values)
 
     def number(self, name: str, default: float) -> float:
-        """Float attribute `name`, or `default`."""
+        """Return float attribute `name`, or `default`."""
         attribute = self.attribute(name)
         if attribute is None or attribute.numbers is None or attribute.numbers.kind != "float":
             return default
@@ -175,7 +175,7 @@ class Node(NamedTuple):
         return float(values[0]) if values else default
 
     def text(self, name: str, default: str = "") -> str:
-        """String attribute `name`, or `default`."""
+        """Return string attribute `name`, or `default`."""
         attribute = self.attribute(name)
         if attribute is None or attribute.numbers is None or attribute.numbers.kind != "string":
             return default
@@ -222,7 +222,7 @@ class Graph:
 
 
 def merged(graphs: list[Graph]) -> Graph:
-    """Several `graph` fields as protobuf merges them: lists joined, last name kept."""
+    """Merge `graph` fields as protobuf does: lists joined, last name kept."""
     if len(graphs) == 1:
         return graphs[0]
     return Graph(
@@ -293,7 +293,7 @@ class ModelProto:
     repeated_fields: tuple[tuple[str, str, int], ...] = ()
 
     def opset(self, domain: str = "") -> int | None:
-        """Imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
+        """Return imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
         for name, version in self.opset_imports:
             if canonical(name) == domain:
                 return version

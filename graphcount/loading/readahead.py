@@ -115,7 +115,7 @@ class ReadAhead:
         self._guesses.update(start for start, _ in ranges)
 
     def _guess(self) -> list[Range]:
-        """Ranges of the next far jumps; more of them as long as the guesses come true."""
+        """Return ranges of the next far jumps; more of them as long as the guesses come true."""
         self._batch = 1 if self._guesses else min(2 * self._batch, MOST_GUESSES)
         self._guesses.clear()
         ranges = []
@@ -128,7 +128,7 @@ class ReadAhead:
 
 
 def predict(jumps: Sequence[int], most: int) -> list[int]:
-    """The next `most` places, when the distances between the last ones repeat; else none."""
+    """Return the next `most` places, when the distances between the last ones repeat; else none."""
     gaps = [after - before for before, after in pairwise(jumps)]
     best = period = 0
     for candidate in range(1, len(gaps) // 2 + 1):

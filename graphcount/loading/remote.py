@@ -101,7 +101,7 @@ def open_remote(path: str) -> RemoteSource:
 
 
 def stamp_of(path: str) -> str:
-    """The stamp of a remote file; one small request.
+    """Return the stamp of a remote file; one small request.
 
     Raises:
         NotReadableError: There is no such file, or no answer.
@@ -110,7 +110,7 @@ def stamp_of(path: str) -> str:
 
 
 def entries(folder: str) -> list[tuple[str, bool]]:
-    """Names in a folder of a store, and whether each is a folder.
+    """Return names in a folder of a store, and whether each is a folder.
 
     Raises:
         NotReadableError: It cannot be listed.
@@ -126,7 +126,7 @@ def entries(folder: str) -> list[tuple[str, bool]]:
 
 
 def place_of(path: str) -> RemoteFile:
-    """The remote file a path names; nothing is asked of the network yet."""
+    """Return the remote file a path names; nothing is asked of the network yet."""
     _refuse(path)
     fs, name = filesystem(path)
     if path.lower().startswith("http"):
@@ -154,7 +154,7 @@ def _refuse(path: str) -> None:
 
 
 def filesystem(path: str) -> tuple[Any, str]:
-    """The fsspec file system of a path, and the path as that names it.
+    """Return the fsspec file system of a path, and the path as that names it.
 
     Raises:
         NotReadableError: A package is missing, or the file system cannot be set up.
@@ -176,7 +176,7 @@ def filesystem(path: str) -> tuple[Any, str]:
 
 
 def remote_limits(limits: Limits) -> Limits:
-    """Limits for a walk that pays for each byte."""
+    """Return limits for a walk that pays for each byte."""
     return replace(
         limits,
         whole_file_nbytes=min(limits.whole_file_nbytes, REMOTE_WHOLE_NBYTES),
@@ -185,7 +185,7 @@ def remote_limits(limits: Limits) -> Limits:
 
 
 def external_file(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """External data beside a remote model: its URL, its size or None, and why there is none.
+    """Return external data beside a remote model: its URL, its size or None, and why there is none.
 
     The URL's query goes: a signature is for one file. A location is quoted, so that a server sees
     no `..`, query or host in it.

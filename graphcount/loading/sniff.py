@@ -84,7 +84,7 @@ FORMATS: tuple[Lookalike, ...] = (
 
 
 def identify(head: bytes) -> str | None:
-    """What the file looks like from its first bytes (512 are enough), or None."""
+    """Return what the file looks like from its first bytes (512 are enough), or None."""
     if not head:
         return "an empty file"
     for row in FORMATS:
@@ -94,7 +94,7 @@ def identify(head: bytes) -> str | None:
 
 
 def text_form(head: bytes, path: str) -> str | None:
-    """Which of ONNX's text forms the file may be: `json`, `onnxtxt`, `textproto` or None.
+    """Return which of ONNX's text forms the file may be: `json`, `onnxtxt`, `textproto` or None.
 
     JSON is protobuf's JSON mapping of ModelProto, `onnxtxt` the language of `onnx.parser`,
     `textproto` protobuf's text format.

@@ -26,18 +26,18 @@ STDIN_NBYTES = 2**31 - 1
 
 
 def has_scheme(path: str) -> bool:
-    """Whether a path names something else than a local file: `https://…`, `zip://…::…`."""
+    """Return whether a path names something else than a local file: `https://…`, `zip://…::…`."""
     return _SCHEME.match(path) is not None
 
 
 def is_remote(path: str) -> bool:
-    """Whether the bytes of a path come from another machine."""
+    """Return whether the bytes of a path come from another machine."""
     inner = path.rpartition("::")[2] if path.startswith("zip://") else path
     return has_scheme(inner)
 
 
 def public_path(path: str) -> str:
-    """A path as it may be shown: without passwords and signatures of URLs."""
+    """Return a path as it may be shown: without passwords and signatures of URLs."""
     if not is_remote(path):
         return path
     head, separator, rest = path.partition("://")
@@ -142,7 +142,7 @@ class BytesSource:
         return self._data[offset : offset + nbytes]
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Release nothing."""
 
 
 class SourceFile(io.RawIOBase):
@@ -167,7 +167,7 @@ class SourceFile(io.RawIOBase):
         return self._position
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -203,7 +203,7 @@ def open_regular(path: str) -> IO[bytes]:
 
 
 def sha256_of(file: IO[bytes]) -> str:
-    """SHA-256 of a whole file, in chunks."""
+    """Return SHA-256 of a whole file, in chunks."""
     import hashlib  # loads OpenSSL, which most counts do not need
 
     digest = hashlib.sha256()
@@ -213,7 +213,7 @@ def sha256_of(file: IO[bytes]) -> str:
 
 
 def irregular(mode: int) -> str:
-    """What a path is when it is not a regular file; empty when it is one."""
+    """Return what a path is when it is not a regular file; empty when it is one."""
     kinds = {
         stat.S_IFDIR: "a directory",
         stat.S_IFIFO: "a FIFO (named pipe)",

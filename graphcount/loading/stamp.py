@@ -19,7 +19,7 @@ MOST_EXTERNAL_FILES = 64
 
 
 def stamp(path: str) -> str:
-    """The stamp of one file.
+    """Return the stamp of one file.
 
     Raises:
         NotReadableError: There is no such file.
@@ -40,7 +40,7 @@ def stamp(path: str) -> str:
 
 
 def external_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str] | None:
-    """Stamps of a model's external data files by location; None when there are too many.
+    """Return stamps of a model's external data files by location; None when there are too many.
 
     A file that is missing or must not be looked at has its reason instead.
     """
@@ -59,7 +59,7 @@ def external_stamps(model_path: str, locations: Iterable[str]) -> dict[str, str]
 
 
 def sha256(path: str) -> str:
-    """SHA-256 of a whole file, in chunks.
+    """Return SHA-256 of a whole file, in chunks.
 
     Raises:
         NotReadableError: It cannot be read, or not a second time (standard input).

@@ -35,7 +35,7 @@ class StorePlace:
         return Opened(nbytes, _stamp(info), b"")
 
     def fetch(self, ranges: Sequence[Range], stamp: str) -> list[bytes]:
-        """The bytes of ranges, asked for together."""
+        """Return the bytes of ranges, asked for together."""
         if getattr(self.fs, "async_impl", False):
 
             async def together() -> list[bytes]:

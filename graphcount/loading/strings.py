@@ -36,7 +36,7 @@ class _Step(NamedTuple):
 
 
 def _plan(message: dict[int, Field]) -> dict[int, _Step]:
-    """Steps by tag (`number << 3 | wire type`); repeated numbers may also be packed."""
+    """Return steps by tag (`number << 3 | wire type`); repeated numbers may also be packed."""
     plan = {}
     for number, row in message.items():
         child = _NAMES.index(row.type) if row.type in MESSAGES else -1
@@ -145,7 +145,7 @@ class Strings:
         return different
 
     def within(self, message: str) -> Iterator[StringField]:
-        """The strings that stand in messages of one type."""
+        """Yield the strings that stand in messages of one type."""
         kind, rows = _NAMES.index(message), MESSAGES[message]
         kinds = self._kinds
         for index, frame in enumerate(self._frames):
@@ -153,23 +153,23 @@ class Strings:
                 yield StringField(index, rows[self._fields[index]], self.raw(index))
 
     def raw(self, index: int) -> bytes:
-        """Bytes of a string."""
+        """Return bytes of a string."""
         return self.thin.data[self._starts[index] : self._stops[index]]
 
     def offset(self, index: int) -> int:
-        """Byte of the file where a string begins."""
+        """Return the byte of the file where a string begins."""
         return self.thin.origin(self._starts[index])
 
     def frame(self, index: int) -> int:
-        """The message a string stands in."""
+        """Return the message a string stands in."""
         return self._frames[index]
 
     def parent(self, frame: int) -> tuple[int, int]:
-        """The message that holds a message, and the number of the field that does."""
+        """Return the message that holds a message, and the number of the field that does."""
         return self._parents[frame], self._numbers[frame]
 
     def path(self, index: int) -> str:
-        """Where a string stands: `graph/node[12]"name"/op_type`."""
+        """Return where a string stands: `graph/node[12]"name"/op_type`."""
         frame = self._frames[index]
         number = self._fields[index]
         row = MESSAGES[_NAMES[self._kinds[frame]]][number]
@@ -180,7 +180,7 @@ class Strings:
         return f"{above}/{here}" if above else here
 
     def frame_path(self, frame: int) -> str:
-        """Where a message stands; empty for the model itself."""
+        """Return where a message stands; empty for the model itself."""
         parts = []
         while frame:
             parent, number = self._parents[frame], self._numbers[frame]
@@ -194,11 +194,11 @@ class Strings:
         return "/".join(reversed(parts))
 
     def message(self, frame: int) -> str:
-        """Type of a message."""
+        """Return the type of a message."""
         return _NAMES[self._kinds[frame]]
 
     def frames_at(self, offsets: Iterable[int]) -> dict[int, int]:
-        """The messages whose content begins at these bytes of the file."""
+        """Return the messages whose content begins at these bytes of the file."""
         begins, origin = self._begins, self.thin.origin  # both ascend: a message before its parts
         frames = {}
         for offset in offsets:
@@ -208,7 +208,7 @@ class Strings:
         return frames
 
     def _position(self, frame: int, number: int, content: int) -> int:
-        """How many fields of that number stand before the one whose content begins there."""
+        """Return how many fields of that number stand before the one whose content begins there."""
         key = frame, number
         if key not in self._siblings:
             self._siblings[key] = array(self._begins.typecode)
@@ -222,7 +222,7 @@ class Strings:
         return bisect_left(self._siblings[key], content)
 
     def _name(self, frame: int) -> str:
-        """The name (or key) a message has, without credentials, cut at 80 characters."""
+        """Return the name (or key) a message has, without credentials, cut at 80 characters."""
         if frame not in self._names:
             self._names[frame] = self._read_name(frame)
         return self._names[frame]
@@ -351,7 +351,7 @@ class _Walker:
             )
 
     def unexpected(self, frame: int, tag: int, a: int, b: int) -> UnexpectedField:
-        """A field with its place in the file."""
+        """Return a field with its place in the file."""
         is_varint = tag & 7 == VARINT
         offset = self.strings.thin.origin(b - 1 if is_varint else a)
         return UnexpectedField(frame, tag >> 3, tag & 7, offset, 0 if is_varint else b - a, a)

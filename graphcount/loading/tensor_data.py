@@ -142,7 +142,7 @@ class TensorReader:
         return _bytes(self.model.read, offset, nbytes, self.model_path)
 
     def external_file(self, data: ExternalData) -> Part | None:
-        """A whole external data file, or None when it must not be read."""
+        """Return a whole external data file, or None when it must not be read."""
         path, nbytes = data.path, data.nbytes
         if path is None or nbytes is None or self._external(data) is None:
             return None
@@ -167,7 +167,7 @@ class TensorReader:
         return self._files[path]
 
     def part(self, tensor: Tensor, external: ExternalData | None = None) -> Part:
-        """The bytes of a tensor as they lie in a file: varints stay varints.
+        """Return the bytes of a tensor as they lie in a file: varints stay varints.
 
         Args:
             tensor: A dense tensor.
@@ -210,7 +210,7 @@ class TensorReader:
         return Part(whole.read, data.offset, dtype.nbytes(_elements(tensor)))
 
     def _window(self, field: DataField) -> Window:
-        """A window to find the pieces of a field by, unless readers do not join them.
+        """Return a window to find the pieces of a field by, unless readers do not join them.
 
         Of raw_data that is repeated they take the last one.
         """
@@ -225,7 +225,7 @@ class TensorReader:
     def read(
         self, tensor: Tensor, external: ExternalData | None = None, *, most_nbytes: int
     ) -> bytes:
-        """All data of a tensor, as raw_data would hold it.
+        """Return all data of a tensor, as raw_data would hold it.
 
         Args:
             tensor: A dense tensor.
@@ -276,7 +276,7 @@ class TensorReader:
             yield from self._blocks(tensor, None, width)
 
     def _blocks(self, tensor: Tensor, external: ExternalData | None, width: int) -> Iterator[bytes]:
-        """The bytes as they lie in a file, in blocks of whole elements."""
+        """Yield the bytes as they lie in a file, in blocks of whole elements."""
         size = max(CHUNK_NBYTES // width, 1) * width
         field = None if tensor.is_external else _only(tensor)
         if field is None or field.data is not None or field.occurrences == 1:
@@ -296,7 +296,7 @@ class TensorReader:
             yield bytes(gathered)
 
     def _strings(self, tensor: Tensor, field: DataField) -> Iterator[bytes]:
-        """Strings, each behind its length."""
+        """Yield strings, each behind its length."""
         window, path = self._window(field), self.model_path
         for offset, nbytes in occurrences(tensor, window):
             yield nbytes.to_bytes(8, "little")
@@ -305,12 +305,12 @@ class TensorReader:
 
 
 def is_kept(tensor: Tensor) -> bool:
-    """Whether the data of a tensor was kept with its record, so that no file is read for it."""
+    """Return whether a tensor's data was kept with its record: no file is read for it."""
     return not tensor.is_external and all(field.data is not None for field in tensor.data_fields)
 
 
 def elements(data: bytes, data_type: int) -> Sequence[float] | None:
-    """The elements of a small tensor as numbers; None for types without a number in Python.
+    """Return the elements of a small tensor as numbers; None for types without a number in Python.
 
     Args:
         data: Its data, as raw_data would hold it.
@@ -329,7 +329,7 @@ def elements(data: bytes, data_type: int) -> Sequence[float] | None:
 
 
 def occurrences(tensor: Tensor, window: Window) -> Iterator[tuple[int, int]]:
-    """Offset and size of each occurrence of a tensor's data field: its message is walked again."""
+    """Yield offset and size of each occurrence of a tensor's data field, by a second walk."""
     field = tensor.data_fields[0]
     wanted, left = FIELD_NUMBER[field.field], field.occurrences
     position, end = tensor.offset, window.source.nbytes
@@ -351,12 +351,12 @@ def _dtype(tensor: Tensor) -> DType:
 
 
 def _elements(tensor: Tensor) -> int:
-    """Elements by the dims; 0 when one is negative."""
+    """Return elements by the dims; 0 when one is negative."""
     return prod(tensor.dims) if all(dim >= 0 for dim in tensor.dims) else 0
 
 
 def _only(tensor: Tensor) -> DataField:
-    """The one data field of a tensor."""
+    """Return the one data field of a tensor."""
     if not tensor.data_fields:
         raise UnreadError.of("absent", "the file holds no data for it")
     if len(tensor.data_fields) > 1:

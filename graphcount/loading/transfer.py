@@ -52,7 +52,7 @@ class RemoteFile(Protocol):
         ...
 
     def fetch(self, ranges: Sequence[Range], stamp: str) -> list[bytes]:
-        """The bytes of ranges, in one round trip."""
+        """Return the bytes of ranges, in one round trip."""
         ...
 
     def changed(self, stamp: str) -> bool:
@@ -102,7 +102,7 @@ def _may_pass(error: Exception, tries: int) -> bool:
 
 
 def failure(error: Exception, path: str) -> NotReadableError:
-    """What is to be said of a library's error: its kind, never its text, which may tell secrets."""
+    """Return a library's error by its kind, never its text, which may tell secrets."""
     words: tuple[tuple[type[Exception], str], ...] = (
         (Transient, str(error) if isinstance(error, Transient) else ""),
         (FileNotFoundError, "no such file"),
@@ -123,12 +123,12 @@ def changed() -> NotReadableError:
 
 
 def ends_early(received: int, wanted: int) -> Transient:
-    """The error for an answer that was cut."""
+    """Return the error for an answer that was cut."""
     return Transient(f"the answer ends too early: {received} of {wanted} bytes")
 
 
 def too_large(nbytes: int | None) -> LimitError:
-    """The error for a server that can only send everything."""
+    """Return the error for a server that can only send everything."""
     size = "a file of unknown size" if nbytes is None else f"a file of {nbytes:,} bytes"
     limit = f"{UNRANGED_NBYTES // 2**20} MiB"
     return LimitError(f"the server does not serve ranges, and {size} is above {limit}: download it")

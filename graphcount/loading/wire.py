@@ -59,7 +59,7 @@ class Thin(NamedTuple):
     cuts: list[Cut]
 
     def origin(self, position: int) -> int:
-        """Offset in the file of byte `position` of `data`."""
+        """Return the offset in the file of byte `position` of `data`."""
         starts = self.starts
         if not starts:
             return position
@@ -134,7 +134,7 @@ def overrun(tag: int, size: int, left: int) -> str:
 
 
 def too_deep(limits: Limits) -> str:
-    """The reason for refusing a file whose messages are nested beyond the limit."""
+    """Return the reason for refusing a file whose messages are nested beyond the limit."""
     return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"
 
 
@@ -158,12 +158,12 @@ def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def overlong_varint(data: bytes) -> int:
-    """Where in a list of packed varints one is longer than protobuf reads; -1 for nowhere."""
+    """Return where a packed varint is longer than protobuf reads; -1 for nowhere."""
     return data.translate(_GOES_ON).find(b"\1" * VARINT_NBYTES)
 
 
 def packed_damage(data: bytes) -> tuple[str, int] | None:
-    """What is wrong with a list of packed varints, and at which of its bytes; None when sound."""
+    """Return what is wrong with packed varints, and at which byte; None when sound."""
     overlong = overlong_varint(data)
     if overlong >= 0:
         return LONG_VARINT, overlong
@@ -183,7 +183,7 @@ def encode_varint(number: int) -> bytes:
 
 
 def len_varint(value: int) -> int:
-    """Bytes a number takes as a varint of minimal length; a negative one is as long as they get."""
+    """Return the bytes of a number as a minimal varint; a negative one takes the most."""
     if value < 0:
         return VARINT_NBYTES
     return 1 if value < 0x80 else (value.bit_length() + 6) // 7
@@ -195,7 +195,7 @@ def signed(number: int) -> int:
 
 
 def fixed_width(blocks: Iterable[bytes], width: int, entries: int) -> Iterator[bytes]:
-    """Varints as little-endian integers of `width` bytes; there must be `entries` of them.
+    """Yield varints as little-endian integers of `width` bytes; there must be `entries` of them.
 
     Raises:
         DamagedError: They are not as many, or one is cut or too long.
@@ -222,7 +222,7 @@ _CONTINUED = bytes(range(128, 256))
 
 
 def _decoded(data: bytes, width: int) -> bytes:
-    """Packed varints that end with `data` as little-endian integers of `width` bytes."""
+    """Return packed varints that end with `data` as little-endian integers of `width` bytes."""
     if len(data) > SMALL_NBYTES:
         return _decoded_at_once(data, width)
     out = bytearray()
@@ -234,7 +234,7 @@ def _decoded(data: bytes, width: int) -> bytes:
 
 
 def _decoded_at_once(data: bytes, width: int) -> bytes:
-    """The same for millions of them: every byte adds its seven bits (see `varint`)."""
+    """Return the same for millions of them: every byte adds its seven bits (see `varint`)."""
     import numpy as np
 
     coded = np.frombuffer(data, np.uint8)

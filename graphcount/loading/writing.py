@@ -26,7 +26,7 @@ def write_file(text: str, path: str) -> None:
 
 @contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """A name to write to, put in the place of `path` when all is written.
+    """Yield a name to write to, put in the place of `path` when all is written.
 
     A link keeps being one; what is no regular file (a device, a FIFO) is written to as it is.
     Nothing is left behind on failure.

@@ -16,7 +16,7 @@ LARGEST_PART = 2**2200
 
 
 def is_known(number: Number) -> bool:
-    """Whether a number of a tensor is known and has not overflowed."""
+    """Return whether a number of a tensor is known and has not overflowed."""
     if isinstance(number, int):
         return -LARGEST <= number < LARGEST
     if isinstance(number, Ratio):
@@ -25,7 +25,7 @@ def is_known(number: Number) -> bool:
 
 
 def ratio(over: Dim, under: Dim) -> Number:
-    """A quotient in lowest terms; a whole number where it is one."""
+    """Return a quotient in lowest terms; a whole number where it is one."""
     if under == 0:
         return None
     if isinstance(over, int) and isinstance(under, int):
@@ -41,7 +41,7 @@ def _parts(number: Dim | Ratio) -> tuple[Dim, Dim]:
 
 
 def plus(a: Number, b: Number) -> Number:
-    """A + b."""
+    """Return a + b."""
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):
@@ -51,12 +51,12 @@ def plus(a: Number, b: Number) -> Number:
 
 
 def minus(a: Number, b: Number) -> Number:
-    """A - b."""
+    """Return a - b."""
     return plus(a, multiplied(b, -1))
 
 
 def multiplied(a: Number, b: Number) -> Number:
-    """A * b; 0 whatever the other number is."""
+    """Return a * b; 0 whatever the other number is."""
     if a == 0 or b == 0:
         return 0
     if a is None or b is None:
@@ -68,7 +68,7 @@ def multiplied(a: Number, b: Number) -> Number:
 
 
 def quotient(a: Number, b: Number) -> Number:
-    """A / b of floats."""
+    """Return a / b of floats."""
     if a is None or b is None or b == 0:
         return None
     (p, q), (r, s) = _parts(a), _parts(b)
@@ -76,7 +76,7 @@ def quotient(a: Number, b: Number) -> Number:
 
 
 def whole_quotient(a: Number, b: Number) -> Number:
-    """A / b of integers, which C++ rounds towards zero; symbols only where no sign is in doubt."""
+    """Return a / b of integers, which C++ rounds towards zero; of symbols without sign doubts."""
     if a is None or b is None or b == 0 or isinstance(a, Ratio) or isinstance(b, Ratio):
         return None
     if isinstance(a, int) and isinstance(b, int):
@@ -85,19 +85,19 @@ def whole_quotient(a: Number, b: Number) -> Number:
 
 
 def fmod(a: Number, b: Number) -> Number:
-    """A mod b with the sign of a, as C's fmod."""
+    """Return a mod b with the sign of a, as C's fmod."""
     return minus(a, multiplied(whole_quotient(a, b), b))
 
 
 def remainder(a: Number, b: Number) -> Number:
-    """A mod b with the sign of b."""
+    """Return a mod b with the sign of b."""
     if a is None or b is None or b == 0 or isinstance(a, Ratio) or isinstance(b, Ratio):
         return None
     return a - floordiv(a, b) * b
 
 
 def power(a: Number, b: Number) -> Number:
-    """A to a small power."""
+    """Return a to a small power."""
     if not isinstance(b, int) or not 0 <= b <= 8 or a is None:
         return None
     result: Number = 1
@@ -107,17 +107,17 @@ def power(a: Number, b: Number) -> Number:
 
 
 def rounded_down(a: Number) -> Number:
-    """floor(a)."""
+    """Return floor(a)."""
     return floordiv(a.over, a.under) if isinstance(a, Ratio) else a
 
 
 def rounded_up(a: Number) -> Number:
-    """ceil(a)."""
+    """Return ceil(a)."""
     return ceildiv(a.over, a.under) if isinstance(a, Ratio) else a
 
 
 def truncated(a: Number) -> Number:
-    """What a conversion to integers keeps: rounded towards zero."""
+    """Return what a conversion to integers keeps: rounded towards zero."""
     if not isinstance(a, Ratio):
         return a
     if _not_negative(a.over) and _not_negative(a.under):
@@ -141,7 +141,7 @@ def _difference_at_least(a: Number, b: Number) -> int | None:
 
 
 def at_most(a: Number, b: Number) -> Number:
-    """1 when a <= b for all sizes, 0 when never, else None."""
+    """Return 1 when a <= b for all sizes, 0 when never, else None."""
     low = _difference_at_least(b, a)
     if low is not None and low >= 0:
         return 1
@@ -150,12 +150,12 @@ def at_most(a: Number, b: Number) -> Number:
 
 
 def below(a: Number, b: Number) -> Number:
-    """1 when a < b for all sizes, 0 when never, else None."""
+    """Return 1 when a < b for all sizes, 0 when never, else None."""
     return negated(at_most(b, a))
 
 
 def equal(a: Number, b: Number) -> Number:
-    """1 when a = b for all sizes, 0 when never, else None."""
+    """Return 1 when a = b for all sizes, 0 when never, else None."""
     if a is None or b is None:
         return None
     if a == b:
@@ -167,26 +167,26 @@ def equal(a: Number, b: Number) -> Number:
 
 
 def negated(a: Number) -> Number:
-    """Not a."""
+    """Return not a."""
     return int(a == 0) if isinstance(a, int) else None
 
 
 def both(a: Number, b: Number) -> Number:
-    """A and b."""
+    """Return a and b."""
     if a == 0 or b == 0:
         return 0
     return 1 if isinstance(a, int) and isinstance(b, int) else None
 
 
 def either(a: Number, b: Number) -> Number:
-    """A or b."""
+    """Return a or b."""
     if (isinstance(a, int) and a) or (isinstance(b, int) and b):
         return 1
     return 0 if a == 0 and b == 0 else None
 
 
 def maximum_of(a: Number, b: Number) -> Number:
-    """max(a, b)."""
+    """Return max(a, b)."""
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):
@@ -196,7 +196,7 @@ def maximum_of(a: Number, b: Number) -> Number:
 
 
 def minimum_of(a: Number, b: Number) -> Number:
-    """min(a, b)."""
+    """Return min(a, b)."""
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):

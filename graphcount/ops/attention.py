@@ -64,7 +64,7 @@ def attention_cost(
     bias: Formula = nothing,
     extra: Formula = nothing,
 ) -> CostRule:
-    """The rule of an attention operator; `mask` are the inputs that are added to the scores."""
+    """Return the rule of an attention operator; inputs `mask` are added to the scores."""
 
     def work(call: Call) -> Dim:
         passes = 1 + any(call.has(index) for index in mask) + (call.node.number("softcap", 0) > 0)
@@ -209,7 +209,7 @@ def _linear_text(call: Call) -> str:
 
 
 def _rotated(call: Call) -> Dim:
-    """Elements turned by RotaryEmbedding: all of X, or its rotary_embedding_dim part of a head."""
+    """Return the elements RotaryEmbedding turns: X, or rotary_embedding_dim of a head."""
     data = input_shape(call, 0, 3, 4)
     part = attribute(call, "rotary_embedding_dim", 0)
     heads = attribute(call, "num_heads", 0)

@@ -49,7 +49,7 @@ from graphcount.symbolic import Dim, floordiv
 def conv_cost(
     w: int = 1, bias: int | None = 2, extra: Formula = nothing, words: str = ""
 ) -> CostRule:
-    """The rule of a convolution with its weights at input `w` and biases at input `bias`."""
+    """Return the rule of a convolution with its weights at input `w` and biases at input `bias`."""
 
     def macs(call: Call) -> Dim:
         return outputs(call) * size(_filter(call, w))
@@ -64,7 +64,7 @@ def conv_cost(
 
 
 def _filter(call: Call, w: int) -> Dims:
-    """What one filter holds: C_in/group and the kernel, in the order the file keeps them."""
+    """Return what one filter holds: C_in/group and the kernel, in the order the file keeps them."""
     out = output_shape(call)
     if len(out) < 3:
         raise UnknownDimError
@@ -79,7 +79,7 @@ def _is_channels_last(call: Call) -> bool:
 
 
 def _positions(call: Call) -> Dims:
-    """Where a filter is laid: the batch, unless it is 1, and the spatial axes of the output."""
+    """Return where a filter is laid: the batch, unless 1, and the output's spatial axes."""
     out = output_shape(call)
     spatial = out[1:-1] if _is_channels_last(call) else out[2:]
     return spatial if out[0] == 1 else (out[0], *spatial)
@@ -110,7 +110,7 @@ def _text(w: int, bias: int | None) -> Text:
 
 
 def transposed(bias: int) -> CostRule:
-    """The rule of a transposed convolution with biases at input `bias`."""
+    """Return the rule of a transposed convolution with biases at input `bias`."""
 
     def text(call: Call) -> str:
         macs = _transposed_macs(call)  # also refuses ranks that do not fit
@@ -170,7 +170,7 @@ FUSED: Formula = total(_activation, when(3, outputs))
 
 
 def kernel_of(node: Node, weight: Shape | None, rank: int) -> Shape:
-    """Sizes of the kernel: those of the weight (M, C/group, k…), or the attribute."""
+    """Return sizes of the kernel: those of the weight (M, C/group, k…), or the attribute."""
     given = node.integers("kernel_shape")
     if given is not None:
         return given

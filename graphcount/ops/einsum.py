@@ -98,7 +98,7 @@ def labelled(call: Call) -> Labelled | None:
 def _result(
     terms: list[str], result: str | None, sizes: dict[Label, Dim | None]
 ) -> tuple[Label, ...]:
-    """Labels of the result; in the implicit form those that occur once, in alphabetical order."""
+    """Return the labels of the result; in the implicit form those that occur once, sorted."""
     stretched = sum(label[0] == "." for label in sizes)
     ellipsis = tuple(f".{stretched - i}" for i in range(stretched))
     if result is None:

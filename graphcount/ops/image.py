@@ -148,7 +148,7 @@ def _sampled(call: Call) -> Dim:
 
 
 def _second(call: Call) -> Dim:
-    """Elements of the second input: scores of boxes, targets of a loss."""
+    """Return elements of the second input: scores of boxes, targets of a loss."""
     return size(input_shape(call, 1))
 
 

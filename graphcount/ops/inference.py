@@ -108,13 +108,13 @@ def smaller(a: Dim, b: Dim) -> Dim:
 
 
 def _never_below(a: Dim, b: Dim) -> bool:
-    """Whether a >= b for all sizes from 1 on (False: not found)."""
+    """Return whether a >= b for all sizes from 1 on (False: not found)."""
     low = at_least(a - b)
     return low is not None and low >= 0
 
 
 def _holds(dim: Dim, op: str, operand: Dim) -> bool:
-    """Whether `dim` is `op(operand, …)`: max(a, min(a, b)) is a, max(max(a, b), a) is max(a, b)."""
+    """Return whether `dim` is `op(operand, …)`: max(a, min(a, b)) is a."""
     if not isinstance(dim, Expr) or len(dim.terms) != 1:
         return False
     monomial, coefficient = dim.terms[0]

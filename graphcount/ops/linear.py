@@ -48,7 +48,7 @@ FindProduct = Callable[[Call], Product]
 def matrix_product(
     find: FindProduct, words: str, extra: Formula = nothing, bias: int | None = None
 ) -> CostRule:
-    """The rule of a matrix product; `bias` is the input that is added to every output."""
+    """Return the rule of a matrix product; `bias` is the input that is added to every output."""
 
     def macs(call: Call) -> Dim:
         product = find(call)
@@ -77,7 +77,7 @@ def _text(find: FindProduct, bias: int | None) -> Text:
 
 
 def matmul_shape(a: Shape | None, b: Shape | None) -> Shape | None:
-    """Shape of numpy.matmul: batch dimensions broadcast, vectors lose their added dimension."""
+    """Return numpy.matmul's shape: batch dimensions broadcast, vectors lose the added one."""
     if a is None or b is None:
         return None
     if not a or not b:

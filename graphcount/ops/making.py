@@ -50,7 +50,7 @@ def shape(call: Call) -> Shapes:
 
 
 def shape_part(call: Call, rank: int) -> slice:
-    """Which dimensions Shape returns: from `start` to `end`, clamped."""
+    """Return which dimensions Shape returns: from `start` to `end`, clamped."""
     start = call.node.integer("start", 0)
     end = call.node.integer("end", rank)
     return slice(_clamped(start, rank), _clamped(end, rank))
@@ -92,7 +92,7 @@ def _over_one(number: int | Expr | Ratio | None) -> tuple[Dim, Dim] | None:
 
 
 def given_shape(call: Call) -> Shapes:
-    """A shape in the attribute `shape`."""
+    """Return a shape in the attribute `shape`."""
     sizes: Numbers | None = call.node.integers("shape")
     if sizes is None or len(sizes) > MAX_RANK:
         return [None]

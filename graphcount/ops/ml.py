@@ -31,13 +31,13 @@ from graphcount.symbolic import Dim
 
 
 def _samples(call: Call) -> Dim:
-    """Rows of [N, C]; a vector is one sample."""
+    """Return rows of [N, C]; a vector is one sample."""
     data = input_shape(call, 0, 1, 2)
     return data[0] if len(data) == 2 else 1
 
 
 def _length(call: Call, name: str) -> int:
-    """How many numbers an attribute keeps."""
+    """Return how many numbers an attribute keeps."""
     given = call.node.attribute(name)
     if given is None:
         return 0
@@ -60,7 +60,7 @@ def _intercepts(call: Call) -> Dim:
 
 
 def _transformed(call: Call) -> Dim:
-    """One for each score where a post_transform changes it; classes are output 1."""
+    """Return one for each score where a post_transform changes it; classes are output 1."""
     if call.node.text("post_transform", "NONE") in ("", "NONE"):
         return 0
     scores = max(_length(call, "intercepts"), _length(call, "rho"), 1)
@@ -82,7 +82,7 @@ def _vector_machine(call: Call) -> Dim:
 
 
 def _vectors(call: Call) -> int:
-    """Support vectors: stated by the regressor, a sum over classes for the classifier."""
+    """Return support vectors: stated by the regressor, a sum over classes for the classifier."""
     classes = call.node.integers("vectors_per_class")
     count = sum(classes) if classes else call.node.integer("n_supports", 0)
     if count < 0:
@@ -119,7 +119,7 @@ def _trees_text(call: Call) -> str:
 
 
 def _first_length(node: Node, *names: str) -> int | None:
-    """Length of the first of these list attributes that is given."""
+    """Return the length of the first of these list attributes that is given."""
     for name in names:
         attribute = node.attribute(name)
         if attribute is not None and attribute.numbers is not None:
@@ -128,7 +128,7 @@ def _first_length(node: Node, *names: str) -> int | None:
 
 
 def _rows(call: Call) -> Dim | None:
-    """Points in a batch; a vector is one point."""
+    """Return points in a batch; a vector is one point."""
     data = call.input(0)
     if data is None:
         return None
@@ -136,7 +136,7 @@ def _rows(call: Call) -> Dim | None:
 
 
 def classifier(call: Call) -> Shapes:
-    """A label for each point, and a score for each point and class."""
+    """Return a label for each point, and a score for each point and class."""
     classes = _first_length(
         call.node, "classlabels_ints", "classlabels_int64s", "classlabels_strings"
     )

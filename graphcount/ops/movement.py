@@ -51,7 +51,7 @@ def concat(call: Call) -> Shapes:
 
 
 def _agreed(sizes: list[Dim | None]) -> Dim | None:
-    """The size several tensors share: a number if one knows it, else a symbol."""
+    """Return the size several tensors share: a number if one knows it, else a symbol."""
     best: Dim | None = None
     for size in sizes:
         if isinstance(size, int):

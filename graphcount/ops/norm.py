@@ -27,7 +27,7 @@ from graphcount.symbolic import Dim
 
 
 def _learned(call: Call, scale: int, shift: int | None) -> str:
-    """`64 scales + 64 shifts = 128 parameters`."""
+    """Return `64 scales + 64 shifts = 128 parameters`."""
     scales = size(input_shape(call, scale))
     if shift is None or not call.has(shift):
         return f"{plural(scales, 'scale')}, no shift"
@@ -49,7 +49,7 @@ def _batch_text(call: Call) -> str:
 
 
 def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> CostRule:
-    """A normalisation with learned scale and shift, after the sums with inputs `skips`."""
+    """Return a normalisation with learned scale and shift, after the sums with inputs `skips`."""
     work = total(alike, *(when(index, alike) for index in skips))
 
     def text(call: Call) -> str:

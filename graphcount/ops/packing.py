@@ -11,7 +11,7 @@ from graphcount.ops.call import Packed, Packing
 
 
 def nbits_nbytes(node: Node) -> int:
-    """Bytes of MatMulNBits' packed B, N rows of whole blocks; 0 when its sizes make no sense."""
+    """Return the bytes of MatMulNBits' B, N rows of whole blocks; 0 for impossible sizes."""
     k, n = node.integer("K", 0), node.integer("N", 0)
     bits, block = node.integer("bits", 4), node.integer("block_size", 0)
     if k < 1 or n < 1 or not 1 <= bits <= 8 or block < 16 or block & (block - 1):
@@ -33,7 +33,7 @@ def _nbits(node: Node, index: int | None, tensor: Packed) -> int | None:
 
 
 def _bnb4_nbytes(node: Node) -> int:
-    """Bytes of MatMulBnb4's packed B: two elements each."""
+    """Return bytes of MatMulBnb4's packed B: two elements each."""
     k, n = node.integer("K", 0), node.integer("N", 0)
     return (k * n + 1) // 2 if k > 0 and n > 0 else 0
 
@@ -55,7 +55,7 @@ def per_byte(name: str, inputs: frozenset[int]) -> Packing:
 
 
 def _thresholds(node: Node, index: int | None, tensor: Packed) -> int | None:
-    """Thresholds of branch nodes only."""
+    """Return thresholds of branch nodes only."""
     attribute = node.attribute("nodes_values")
     tensors = node.attribute("nodes_values_as_tensor")
     modes = node.attribute("nodes_modes")

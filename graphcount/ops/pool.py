@@ -62,7 +62,7 @@ def windows(node: Node, kernels: Shape) -> list[AxisWindow]:
 
 
 def slid(node: Node, sizes: Shape, kernels: Shape) -> list[Dim | None]:
-    """How often windows fit: floor((size + pads - kernel) / stride) + 1."""
+    """Return how often windows fit: floor((size + pads - kernel) / stride) + 1."""
     places = windows(node, kernels)
     pairs = list(zip(sizes, places, strict=True))
     if node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):

@@ -30,7 +30,7 @@ from graphcount.symbolic import Dim, Expr, floordiv
 
 
 def reduced(shape: Shape, axes: set[int], keep: bool) -> Shape:
-    """A shape after a reduction over axes that exist."""
+    """Return a shape after a reduction over axes that exist."""
     if keep:
         return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
@@ -70,7 +70,7 @@ def arg(call: Call) -> Shapes:
 
 
 def loss(call: Call) -> Shapes:
-    """A loss for each target, or one number; SoftmaxCrossEntropyLoss adds log probabilities."""
+    """Return a loss for each target, or one; SoftmaxCrossEntropyLoss adds log probabilities."""
     whole = call.node.text("reduction", "mean") != "none"
     return [() if whole else call.input(1), call.input(0)]
 

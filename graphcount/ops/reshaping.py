@@ -94,7 +94,7 @@ def reshape(call: Call) -> Shapes:
 
 
 def _left_over(data: Shape, dims: list[Dim]) -> Dim | None:
-    """Elements of `data` divided by dimensions; equal ones are cancelled first."""
+    """Return elements of `data` divided by dimensions; equal ones are cancelled first."""
     over: list[Dim | None] = list(data)
     under: list[Dim] = []
     for size in dims:
@@ -124,7 +124,7 @@ def transpose(call: Call) -> Shapes:
 
 
 def axes(call: Call, index: int) -> tuple[int, ...] | None:
-    """Axes as an attribute (older opsets) or as an input; None when neither is known."""
+    """Return axes as an attribute (older opsets) or as an input; None when neither is known."""
     given = call.node.integers("axes")
     return given if given is not None else integers_of(call, index)
 

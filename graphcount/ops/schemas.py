@@ -71,7 +71,7 @@ class Places(NamedTuple):
         return None if self.letters.endswith("v") else len(self.letters)
 
     def required(self, index: int) -> bool:
-        """Whether the place may not be left out by an empty name."""
+        """Return whether the place may not be left out by an empty name."""
         return index < len(self.letters) and self.letters[index] == "r"
 
 
@@ -97,13 +97,13 @@ class Schema(NamedTuple):
 
 @cache
 def versions(domain: str, op_type: str) -> tuple[Schema, ...]:
-    """Every version of an operator, oldest first; empty when it is not known."""
+    """Return every version of an operator, oldest first; empty when it is not known."""
     return tuple(_read(line) for line in _lines().get((domain, op_type), ()))
 
 
 @cache
 def schema(domain: str, op_type: str, opset: int) -> Schema | None:
-    """The definition that holds at an opset version; None when there is none (yet)."""
+    """Return the definition that holds at an opset version; None when there is none (yet)."""
     released = [known for known in versions(domain, op_type) if known.since <= opset]
     return released[-1] if released else None
 

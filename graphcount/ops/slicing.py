@@ -45,7 +45,7 @@ def slice_(call: Call) -> Shapes:
 
 
 def slice_bounds(call: Call, rank: int) -> list[tuple[int, Number, Number, Number]] | None:
-    """(axis, start, end, step) of a Slice, or None when a list is not known."""
+    """Return (axis, start, end, step) of a Slice, or None when a list is not known."""
     node = call.node
     starts: Numbers | None = node.integers("starts")
     ends: Numbers | None = node.integers("ends")
@@ -69,7 +69,7 @@ def slice_bounds(call: Call, rank: int) -> list[tuple[int, Number, Number, Numbe
 
 
 def _touched(call: Call, data: Shape) -> Shape | None:
-    """What is left when the bounds are not known: dimensions of other axes."""
+    """Return what is left when the bounds are not known: dimensions of other axes."""
     axes = numbers_of(call, 3)
     if axes is None:
         starts = call.input(1)
@@ -84,7 +84,7 @@ def _touched(call: Call, data: Shape) -> Shape | None:
 
 
 def slice_length(size: Dim | None, start: Number, end: Number, step: Number) -> Dim | None:
-    """Numbers that a slice takes from an axis of `size`."""
+    """Return how many elements a slice takes from an axis of `size`."""
     if not isinstance(step, int):
         return None
     if step == 0:
@@ -108,7 +108,7 @@ def _length_without_size(start: Number, end: Number, step: int) -> Dim | None:
 
 
 def _backward(size: Dim, start: Number, end: Number, step: int) -> Dim | None:
-    """A slice with a negative step; by numbers, or over the whole axis."""
+    """Return the length of a slice with a negative step, by numbers or over the whole axis."""
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
         start = start + size if start < 0 else start
         end = end + size if -size <= end < 0 else end
@@ -122,7 +122,7 @@ def _backward(size: Dim, start: Number, end: Number, step: int) -> Dim | None:
 
 
 def _clamp(bound: Number, size: Dim) -> Dim | None:
-    """A bound of a slice between 0 and the size of its axis, a symbolic one being at least 1.
+    """Return a slice's bound between 0 and the size of its axis (a symbol is at least 1).
 
     A symbolic bound of a numeric axis is taken to lie inside it: stored tables (masks, positions)
     are cut to a length that a model cannot exceed anyway.

@@ -19,7 +19,7 @@ def longest_paths(
     no: Sequence[int],
     is_leaf: Sequence[bool],
 ) -> int:
-    """Sum over the trees of the branch nodes on the longest path from the root.
+    """Return the sum over the trees of the branch nodes on the longest path from the root.
 
     Raises:
         UnknownDimError: The nodes are no trees (a cycle, two roots, sizes that differ, a tree in
@@ -39,7 +39,7 @@ def longest_paths(
 
 
 def _height(nodes: dict[int, tuple[int, int] | None]) -> int:
-    """Branch nodes on the longest path of one tree: from each node to its two children."""
+    """Return branch nodes on the longest path of one tree: from each node to its two children."""
     below = {child for children in nodes.values() for child in children or ()}
     level = [node for node in nodes if node not in below]
     if len(level) != 1 or not below <= set(nodes):
@@ -57,7 +57,7 @@ def _height(nodes: dict[int, tuple[int, int] | None]) -> int:
 
 
 def _depths(call: Call) -> int:
-    """Longest paths of TreeEnsembleClassifier and TreeEnsembleRegressor."""
+    """Return longest paths of TreeEnsembleClassifier and TreeEnsembleRegressor."""
     lists = [
         call.node.integers(name) or ()
         for name in ("nodes_treeids", "nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids")
@@ -70,7 +70,7 @@ def _depths(call: Call) -> int:
 
 
 def _flat_depths(call: Call) -> int:
-    """Longest paths of TreeEnsemble (ai.onnx.ml 5): nodes and leaves are numbered apart."""
+    """Return longest paths of TreeEnsemble (ai.onnx.ml 5): nodes and leaves are numbered apart."""
     roots = call.node.integers("tree_roots") or ()
     sides = []
     for side in ("true", "false"):

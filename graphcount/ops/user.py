@@ -66,7 +66,7 @@ FOLDS = {"max": maximum, "min": minimum}
 def user_rules(
     operators: Mapping[str, Mapping[str, str]], is_known: Callable[[Key], bool]
 ) -> dict[Key, CostRule]:
-    """Rules from a user's formulas.
+    """Return rules from a user's formulas.
 
     Args:
         operators: `domain::op_type` (`op_type` alone in the default domain) → measure → expression.
@@ -117,7 +117,7 @@ def _rule(name: str, formulas: Mapping[str, str]) -> CostRule:
 
 
 def parse(text: str, where: str = "expression") -> Formula:
-    """An expression as a formula.
+    """Return an expression as a formula.
 
     Raises:
         UsageError: It is not in the language; the message names the column.
@@ -143,7 +143,7 @@ class _Reader:
         self.where = where
 
     def error(self, node: ast.AST, why: str) -> UsageError:
-        """What to raise at the place of a node."""
+        """Return what to raise at the place of a node."""
         column = getattr(node, "col_offset", 0) + 1
         return UsageError(f"{self.where}: column {column}: {why}")
 
@@ -155,7 +155,7 @@ class _Reader:
     # ------------------------------------------------------------------------------- numbers
 
     def number(self, node: ast.expr, depth: int) -> Formula:
-        """An expression that is one number."""
+        """Return an expression that is one number."""
         depth = self.deeper(node, depth)
         if isinstance(node, ast.Constant):
             value = self.integer(node)
@@ -178,7 +178,7 @@ class _Reader:
         )
 
     def integer(self, node: ast.expr) -> int:
-        """A literal integer, maybe with a minus."""
+        """Return a literal integer, maybe with a minus."""
         sign = 1
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             sign, node = -1, node.operand
@@ -189,7 +189,7 @@ class _Reader:
         return sign * node.value
 
     def call(self, node: ast.Call, depth: int) -> Formula:
-        """`prod`, `len`, `max`, `min` or `attributes.get`."""
+        """Return `prod`, `len`, `max`, `min` or `attributes.get`."""
         if node.keywords:
             raise self.error(node, "named arguments are not known")
         name = node.func.id if isinstance(node.func, ast.Name) else ""
@@ -224,7 +224,7 @@ class _Reader:
         return value
 
     def element(self, node: ast.Subscript, depth: int) -> Formula:
-        """One dimension of a shape, one integer of an attribute, or an integer attribute."""
+        """Return one dimension of a shape, one integer of an attribute, or an integer attribute."""
         if _is_name(node.value, "attributes"):
             name = self.text(node.slice)
 
@@ -244,7 +244,7 @@ class _Reader:
     # -------------------------------------------------------------------------------- shapes
 
     def dims(self, node: ast.expr, depth: int) -> DimsOf:
-        """An expression that is a shape, or a list of integers."""
+        """Return an expression that is a shape, or a list of integers."""
         depth = self.deeper(node, depth)
         if not isinstance(node, ast.Subscript):
             raise self.error(node, "a shape is expected: inputs[i], outputs[i], or a part of one")
@@ -277,7 +277,7 @@ def _is_name(node: ast.expr, name: str) -> bool:
 
 
 def _attribute(call: Call, name: str) -> int:
-    """The value of an integer attribute, which has to be there."""
+    """Return the value of an integer attribute, which has to be there."""
     given = call.node.attribute(name)
     numbers = given.numbers if given is not None else None
     if numbers is None or numbers.kind != "int" or len(numbers.values) != 1:
@@ -286,7 +286,7 @@ def _attribute(call: Call, name: str) -> int:
 
 
 def _at(read: Callable[[Call, int], tuple[Dim, ...]], index: int, name: str) -> DimsOf:
-    """The shape of an input or output, counted from the end when `index` is negative."""
+    """Return the shape of an input or output, counted from the end when `index` is negative."""
 
     def dims(call: Call) -> tuple[Dim, ...]:
         count = len(call.node.inputs if name == "inputs" else call.node.outputs)

@@ -76,7 +76,7 @@ def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Ha
 
 
 def _digests(stored: Iterable[Stored], reader: TensorReader) -> tuple[list[str | None], list[str]]:
-    """The digest of each tensor, None where its data could not be had, and why it could not."""
+    """Return the digest of each tensor, None where its data is not to be had, and why."""
     digests: list[str | None] = []
     unread = []
     for tensor in stored:
@@ -91,7 +91,7 @@ def _digests(stored: Iterable[Stored], reader: TensorReader) -> tuple[list[str |
 
 
 def steers(tensor: Attributed) -> bool:
-    """Whether a tensor's numbers belong to the architecture: decided without names and values."""
+    """Return whether a tensor is a shape constant: decided without names and values."""
     roles = {use.role for use in tensor.uses}
     if roles and all(role in STEERING_ROLES or _is_literal(role, tensor) for role in roles):
         return True
@@ -99,14 +99,14 @@ def steers(tensor: Attributed) -> bool:
 
 
 def _is_literal(role: str | None, tensor: Attributed) -> bool:
-    """One number that an attribute or an operator wants as it is (Clip's bounds, a fill value)."""
+    """Return whether it is one value that an operator wants as it is (a bound, a fill)."""
     return role == "literal" and tensor.stored.elements <= 1
 
 
 def _traced(
     model: ModelFile, model_graph: ModelGraph, by_key: dict[int, tuple[str | None, bool]]
 ) -> tuple[str | None, str | None]:
-    """Digests of the architecture and of the content; None for what needs an unread number."""
+    """Return the digests of architecture and content; None for what needs unread data."""
     missing = [False, False]
 
     def values(node: str) -> tuple[str, str]:
@@ -130,7 +130,7 @@ def _traced(
 
 
 def _keys(node: GraphNode) -> Iterable[int]:
-    """Keys of the stored tensors that a graph node holds, in order of the attributes' names."""
+    """Return the keys of a graph node's stored tensors, in order of the attributes' names."""
     return [held.key for held in sorted(node.held, key=lambda held: held.attribute)]
 
 

@@ -42,7 +42,7 @@ class Trace:
         self.positions = _positions(graph)
 
     def digests(self) -> tuple[str, str]:
-        """SHA-256 of the text with the numbers that steer, and with all numbers."""
+        """Return SHA-256 of the text with the shape constants, and with all tensor data."""
         digests = [hashlib.sha256(b"graphcount architecture 1\n") for _ in range(2)]
         for text, node in self.lines():
             for digest, values in zip(digests, self.values(node), strict=True):
@@ -54,7 +54,7 @@ class Trace:
         return digests[0].hexdigest(), digests[1].hexdigest()
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """What outputs depend on: each node's line without its numbers, and its id."""
+        """Yield what outputs depend on: each node's line without its numbers, and its id."""
         for line in self.opsets():
             yield line, ""
         roots = [node.id for node in self.graph.inputs] + [node.id for node in self.graph.outputs]
@@ -70,7 +70,7 @@ class Trace:
             yield f"{self.described(node)} <- {' '.join(inputs)}", node
 
     def opsets(self) -> Iterator[str]:
-        """Versions of the operators in use: the same name means another operator in another."""
+        """Yield the versions of the operators in use: in another, a name has another meaning."""
         used = {domain for domain, _ in self.graph.by_operator}
         imports = list(self.proto.opset_imports)
         for function in self.proto.functions:
@@ -81,7 +81,7 @@ class Trace:
                 yield f"opset {name!r} {version}"
 
     def number(self, node: str, queue: deque[str]) -> int:
-        """Number of a node; one that is met for the first time will be described."""
+        """Return number of a node; one that is met for the first time will be described."""
         number = self.numbers.get(node)
         if number is None:
             number = self.numbers[node] = len(self.numbers)
@@ -89,7 +89,7 @@ class Trace:
         return number
 
     def described(self, node: str) -> str:
-        """A node without its inputs."""
+        """Return a node without its inputs."""
         data = self.graph.nodes[node]
         if data.kind == "initializer":
             return f"tensor {tensor_text(data.tensor)}"
@@ -104,7 +104,7 @@ class Trace:
         return f"{kind} {position} {info.type} {dtype_name(info.data_type)} {self.shape(info)}"
 
     def operator(self, node: OperatorNode) -> str:
-        """Operator and attributes; a Constant is the tensor it holds."""
+        """Return operator and attributes; a Constant is the tensor it holds."""
         texts = attribute_texts(node.record, self.stored)
         if is_constant(node) and len(texts) == 1:
             return f"tensor {_constant(node)}"
@@ -116,7 +116,7 @@ class Trace:
         return f"{node.domain!r}::{node.op_type!r} {attributes} {results}"
 
     def shape(self, info: ValueInfo) -> str:
-        """Dimensions with the free ones numbered."""
+        """Return the dimensions with the dynamic ones numbered."""
         if info.shape is None:
             return "?"
         dims = []
@@ -128,7 +128,7 @@ class Trace:
         return f"[{','.join(dims)}]"
 
     def rest(self) -> Iterator[tuple[str, str]]:
-        """What no output depends on: each node by a digest of all it depends on, and its id."""
+        """Yield what no output depends on: a digest of all that a node depends on, and its id."""
         digests: dict[str, str] = {}
         left = [node for node in self.graph.nodes if node not in self.numbers]
         if not left:
@@ -145,18 +145,18 @@ class Trace:
             yield digests[node], node
 
     def known(self, node: str, digests: Mapping[str, str]) -> str:
-        """A live node by its number, a dead one by its digest (none yet: it is on a cycle)."""
+        """Return a live node's number, a dead one's digest (none yet: it is on a cycle)."""
         number = self.numbers.get(node)
         return str(number) if number is not None else digests.get(node, "cycle")
 
 
 def _kind(numbers: AttributeValues | None) -> str:
-    """Type of an attribute's value: the text "1" is not the number 1."""
+    """Return the type of an attribute's value: the text "1" is not the number 1."""
     return "" if numbers is None else f":{numbers.kind}{'s' if numbers.is_list else ''}"
 
 
 def _constant(node: OperatorNode) -> str:
-    """Type and shape of what a Constant holds."""
+    """Return the type and shape of what a Constant holds."""
     attribute = node.record.attributes[0]
     for tensor in attribute.tensors:
         return tensor_text(tensor)
@@ -170,7 +170,7 @@ def _constant(node: OperatorNode) -> str:
 
 
 def _positions(graph: ModelGraph) -> dict[str, int]:
-    """Which input or output of its graph a node is."""
+    """Return which input or output of its graph a node is."""
     counted: dict[tuple[str, str], int] = {}
     positions = {}
     for id, node in graph.nodes.items():

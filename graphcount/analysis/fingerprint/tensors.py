@@ -13,7 +13,7 @@ from graphcount.loading.tensor_data import TensorReader, UnreadError
 
 
 def digest(stored: Stored, reader: TensorReader) -> str:
-    """SHA-256 of a tensor's element type, shape and data, in hexadecimal.
+    """Return SHA-256 of a tensor's element type, shape and data, in hexadecimal.
 
     Raises:
         UnreadError: Its data is missing, damaged or must not be read.
@@ -40,7 +40,7 @@ def _parts(stored: Stored, reader: TensorReader) -> Iterator[bytes]:
 
 
 def _listed(numbers: AttributeValues) -> bytes:
-    """Numbers of an attribute, as the tensor that a Constant makes of them."""
+    """Return the values of an attribute, as the tensor that a Constant makes of them."""
     if numbers.kind == "string":
         return b"".join(map(_framed, _texts(numbers)))
     code = "f" if numbers.kind == "float" else "q"

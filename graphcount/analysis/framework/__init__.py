@@ -86,7 +86,7 @@ def recover(
 
 
 def _adjusted(evidence: Evidence, adjustments: list[Adjustment]) -> FrameworkCount:
-    """Stored parameters plus what the evidence adds and takes away; never exact."""
+    """Return stored parameters plus what the evidence adds and takes away; never exact."""
     stored = sum(row.elements for row in evidence.parameters)
     low = max(0, stored + sum(adjustment.low for adjustment in adjustments))
     best: int | None = stored

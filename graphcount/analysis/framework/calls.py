@@ -47,7 +47,7 @@ def parse_call(text: str) -> FxCall | None:
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """Arguments up to the closing bracket, split at commas outside brackets."""
+    """Return arguments up to the closing bracket, split at commas outside brackets."""
     depth = 0
     start = 0
     parts: list[str] = []
@@ -66,14 +66,14 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def placeholders(argument: str) -> tuple[str, ...]:
-    """Placeholders in an argument: `%p_w` gives `p_w`; a list gives all of its own."""
+    """Return placeholders in an argument: `%p_w` gives `p_w`; a list gives all of its own."""
     inner = argument.strip("[]")
     parts = (part.strip() for part in inner.split(","))
     return tuple(part[1:] for part in parts if part.startswith("%"))
 
 
 def product_of(argument: str) -> int | None:
-    """Product of a list of plain numbers, `[32, 4]`, or None."""
+    """Return the product of a list of plain numbers, `[32, 4]`, or None."""
     if not (argument.startswith("[") and argument.endswith("]")):
         return None
     product = 1
@@ -92,7 +92,7 @@ def second_last(text: str) -> str:
 
 
 def _quoted(text: str) -> list[str]:
-    """Strings of a printed list of strings."""
+    """Return strings of a printed list of strings."""
     if len(text) > MAX_CHARACTERS:
         return []
     return text.split("'")[1::2]
@@ -122,7 +122,7 @@ class Called(NamedTuple):
 
 
 def find_calls(evidence: Evidence) -> tuple[Called, ...]:
-    """Torch calls that name a parameter, each with all of its ONNX nodes."""
+    """Return torch calls that name a parameter, each with all of its ONNX nodes."""
     groups: dict[str, list[OperatorNode]] = defaultdict(list)
     for node in evidence.operators:
         text = node.record.metadata.get(FX_NODE, "")
@@ -141,7 +141,7 @@ def find_calls(evidence: Evidence) -> tuple[Called, ...]:
 
 
 def is_plain(called: Called, evidence: Evidence) -> bool:
-    """Whether only rewrites that keep the place of weights touched the nodes of a call.
+    """Return whether only rewrites that keep the place of weights touched the nodes of a call.
 
     Other rewrites may join weights of several calls under the name of one of them.
     """
@@ -160,7 +160,7 @@ Sizer = Callable[[FxCall, tuple[str, ...], Evidence], dict[str, int]]
 
 
 def _weight(nodes: tuple[str, ...], evidence: Evidence) -> tuple[int, int | None] | None:
-    """Elements of the one stored weight of these nodes, and its output channels."""
+    """Return elements of the one stored weight of these nodes, and its output channels."""
     for node in nodes:
         for row, use in evidence.by_node.get(node, ()):
             if use.index == 1 and use.role in ("weight", "quantized weight"):
@@ -213,7 +213,7 @@ def _channel_norm(weight: int, bias: int) -> Sizer:
 
 
 def _norm_channels(node: str, evidence: Evidence) -> int | None:
-    """Channels of a norm, or of the product that a BatchNormalization was folded into."""
+    """Return channels of a norm, or of the product that a BatchNormalization was folded into."""
     operator = evidence.graph.nodes[node].operator
     if operator is not None and operator.normalises:
         row = evidence.stored(node, "scale", "bias", "running mean", "running variance")
@@ -222,7 +222,7 @@ def _norm_channels(node: str, evidence: Evidence) -> int | None:
 
 
 def _one(position: int, *roles: str) -> Sizer:
-    """One parameter, the one stored tensor in one of these roles."""
+    """Return one parameter, the one stored tensor in one of these roles."""
 
     def size(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         sizes: dict[str, int] = {}
@@ -296,7 +296,7 @@ SIZERS: dict[str, Sizer] = {
 
 
 def size_by_role(called: Called, evidence: Evidence) -> dict[str, int]:
-    """Placeholder → elements, by the operator of the call."""
+    """Return placeholder → elements, by the operator of the call."""
     sizer = SIZERS.get(called.call.target)
     return sizer(called.call, called.nodes, evidence) if sizer else {}
 
@@ -318,7 +318,7 @@ def size_by_operand(called: Called, evidence: Evidence) -> dict[str, int]:
 
 
 def unexplained(evidence: Evidence, signature: Signature, calls: tuple[Called, ...]) -> list[Row]:
-    """Parameters under other names that no torch call accounts for.
+    """Return parameters under other names that no torch call accounts for.
 
     A table's looked-up rows, `embedding_1`, are left out: they are no whole table.
     """
@@ -341,7 +341,7 @@ def unexplained(evidence: Evidence, signature: Signature, calls: tuple[Called, .
 
 
 def scopes_of(row: Row, evidence: Evidence) -> set[str]:
-    """Modules of the nodes that use a tensor."""
+    """Return modules of the nodes that use a tensor."""
     scopes = set()
     for use in row.tensor.uses:
         node = evidence.graph.nodes[use.node].record

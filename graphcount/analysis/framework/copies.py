@@ -64,7 +64,7 @@ def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def _shape(row: Row, evidence: Evidence) -> tuple[int, ...]:
-    """Dimensions that quantized and other copies of one matrix have in common."""
+    """Return dimensions that quantized and other copies of one matrix have in common."""
     nodes = evidence.graph.nodes
     return logical_shape(row.stored, [(nodes[use.node], use.index) for use in row.tensor.uses])
 
@@ -75,7 +75,7 @@ def _used_as(row: Row) -> str:
 
 
 def _may_repeat(rows: list[Row]) -> bool:
-    """Whether tensors of one shape are worth comparing.
+    """Return whether tensors of one shape are worth comparing.
 
     The legacy exporter merges equal tensors it made itself, so a copy stands beside a named one;
     the dynamo exporter repeats only small ones (8,192 elements) for a module called twice.
@@ -85,7 +85,7 @@ def _may_repeat(rows: list[Row]) -> bool:
 
 
 def _is_table(row: Row, evidence: Evidence) -> bool:
-    """Whether rows of it are looked up."""
+    """Return whether rows of it are looked up."""
     return row.verdict.role == "embedding" or any(
         operator is not None and any(table == use.index for _, table in operator.lookups)
         for use in row.tensor.uses
@@ -94,7 +94,7 @@ def _is_table(row: Row, evidence: Evidence) -> bool:
 
 
 def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]], list[Row]]:
-    """Copies by value, each with what it copies, and tables that could be copies by shape alone."""
+    """Return copies by value, each with its original, and tables that may be, by shape."""
     rows = sorted(rows, key=is_generated)  # named tensors first: the copies are generated
     alike = _alike(rows, evidence)
     seen: dict[bytes, Row] = {}
@@ -123,7 +123,7 @@ def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]]
 
 
 def _alike(rows: list[Row], evidence: Evidence) -> set[int]:
-    """Keys of tensors that a few of their numbers cannot tell from another's, turned or not.
+    """Return the keys of tensors that a few elements do not tell from others, turned or not.
 
     Reading all of every tensor of one shape would cost as much as loading the model.
     """
@@ -212,7 +212,7 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def _kept_tensors(evidence: Evidence) -> list[Row]:
-    """Counted tensors that others were merged into."""
+    """Return counted tensors that others were merged into."""
     return [row for row in evidence.parameters if _has_alias(row, evidence)]
 
 
@@ -223,7 +223,7 @@ def _own_verdict(row: Row, evidence: Evidence) -> Verdict:
 
 
 def _lost_tensors(evidence: Evidence) -> list[Lost]:
-    """What each Identity of a stored tensor stands for, where that is a parameter."""
+    """Return what each Identity of a stored tensor stands for, where that is a parameter."""
     kept: dict[str, tuple[str, Row]] = {}
     for node in evidence.by_op_type.get("Identity", ()):
         row = None if node.domain else _stored_input(node.id, evidence)
@@ -254,7 +254,7 @@ def _verdict(name: str, row: Row, uses: tuple[TensorUse, ...], evidence: Evidenc
 
 
 def _is_new_module(name: str, node: str, seen: set[str], evidence: Evidence) -> bool:
-    """Whether a generated name serves a module that none of the equal names served before."""
+    """Return whether a generated name is the first equal one to serve its module."""
     if NUMBERED.match(name) is None:
         return False
     modules = _modules(node, evidence)
@@ -280,7 +280,7 @@ def _has_alias(row: Row, evidence: Evidence) -> bool:
 
 
 def _modules(node: str, evidence: Evidence) -> set[str]:
-    """Modules of the consumers of a node, without the numbers of repeated calls."""
+    """Return modules of the consumers of a node, without the numbers of repeated calls."""
     return {
         _module(consumer, evidence)
         for consumer in evidence.graph.consumers(node)
@@ -294,7 +294,7 @@ def _module(node: str, evidence: Evidence) -> str:
 
 
 def _direct_modules(row: Row, evidence: Evidence) -> set[str]:
-    """Modules that use the kept tensor under its own name."""
+    """Return modules that use the kept tensor under its own name."""
     modules: set[str] = set()
     for holder in row.tensor.holders:
         modules |= _modules(holder, evidence)

@@ -76,13 +76,13 @@ class Sizes:
     doubts: list[str] = field(default_factory=list)
 
     def missing(self, signature: Signature) -> list[str]:
-        """Declared names without any size."""
+        """Return declared names without any size."""
         known = (self.proven, self.inferred, self.ties, self.likely_ties)
         return [name for name in signature.parameters if not any(name in part for part in known)]
 
 
 def count_declared(evidence: Evidence, signature: Signature) -> FrameworkCount | None:
-    """Sum up the sizes of what torch.export declared; None when none of them has any."""
+    """Return the sum up the sizes of what torch.export declared; None when none of them has any."""
     sizes = size_declared(evidence, signature)
     if not (sizes.proven or sizes.inferred):
         return None
@@ -227,7 +227,7 @@ def by_sibling(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
 
 
 def _channels_by_name(evidence: Evidence, signature: Signature) -> dict[str, int]:
-    """Output channels of the products whose weight keeps its declared name."""
+    """Return output channels of the products whose weight keeps its declared name."""
     channels_of = {}
     for row in evidence.parameters:
         if row.stored.name not in signature.parameters:
@@ -328,7 +328,7 @@ def _is_complex(evidence: Evidence) -> bool:
 
 
 def _foreign(evidence: Evidence, signature: Signature) -> bool:
-    """Whether undeclared parameters are used only by nodes without torch's metadata."""
+    """Return whether undeclared parameters are used only by nodes without torch's metadata."""
     for row in evidence.parameters:
         if row.stored.name in signature.parameters or row.stored.constant:
             continue
@@ -339,7 +339,7 @@ def _foreign(evidence: Evidence, signature: Signature) -> bool:
 
 
 def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
-    """Whether a table and a product of its size are equal, or cannot be compared.
+    """Return whether a table and a product of its size are equal, or cannot be compared.
 
     torch.export names one parameter for all uses of a tied one; older versions may not have.
     """
@@ -360,14 +360,14 @@ def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
 
 
 def _is_one_of(row: Row, tables: set[bytes | None], evidence: Evidence) -> bool:
-    """Whether a matrix holds the numbers of a table, transposed or not; True when unknown."""
+    """Return whether a matrix is equal to a table, transposed or not; True when unknown."""
     straight = evidence.values.digest(row.stored)
     turned = evidence.values.digest(row.stored, transposed=True)
     return None in tables or straight is None or straight in tables or turned in tables
 
 
 def _pairs(evidence: Evidence, signature: Signature) -> list[str]:
-    """Declared tensors with a last dimension of two in no place that tells their shape."""
+    """Return declared tensors with a last dimension of two in no place that tells their shape."""
     return [
         row.stored.name
         for row in evidence.rows

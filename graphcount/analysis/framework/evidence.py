@@ -181,14 +181,14 @@ class Evidence:
         )
 
     def stored(self, node: str, *roles: str) -> Row | None:
-        """First stored tensor a node uses in one of these roles."""
+        """Return the first stored tensor a node uses in one of these roles."""
         for row, use in self.by_node.get(node, ()):
             if use.role in roles:
                 return row
         return None
 
     def channels(self, node: str) -> int | None:
-        """Output channels of a convolution or matrix product with a stored weight."""
+        """Return output channels of a convolution or matrix product with a stored weight."""
         used = self.by_node.get(node, ())
         weights = [row for row, use in used if use.role in ("weight", "quantized weight")]
         row = weights[-1] if weights else None  # of two stored operands the right one
@@ -218,13 +218,13 @@ CALL_SUFFIX = re.compile(r"_\d{1,9}\Z")
 
 
 def is_generated(row: Row) -> bool:
-    """Whether the exporter made the name up."""
+    """Return whether the exporter made the name up."""
     name = original_name(row.stored.name)
     return not is_dotted(name) and maker(name) == "exporter"
 
 
 def listed(names: list[str], most: int = 3) -> str:
-    """Some names of a list, for a sentence."""
+    """Return some names of a list, for a sentence."""
     listed = ", ".join(name[:80] for name in names[:most])
     rest = len(names) - most
     return f"{listed} and {rest} more" if rest > 0 else listed

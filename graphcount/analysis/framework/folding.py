@@ -39,7 +39,7 @@ Test = Callable[[Row, Row, OperatorNode], bool]
 
 
 def _pairs(evidence: Evidence) -> Iterable[tuple[OperatorNode, Row, Row]]:
-    """Products with a stored weight and a stored bias."""
+    """Return products with a stored weight and a stored bias."""
     for node in evidence.products:
         weight = evidence.stored(node.id, "weight", "quantized weight")
         bias = evidence.stored(node.id, "bias", "quantized bias")
@@ -50,7 +50,7 @@ def _pairs(evidence: Evidence) -> Iterable[tuple[OperatorNode, Row, Row]]:
 
 
 def _added(node: str, evidence: Evidence) -> Row | None:
-    """The bias that is added behind an integer convolution, its cast and its scale."""
+    """Return the bias that is added behind an integer convolution, its cast and its scale."""
     for _ in range(6):
         following = evidence.graph.consumers(node)
         if len(following) != 1:
@@ -78,7 +78,7 @@ class Fold(NamedTuple):
 
 
 def _ranges(folds: Iterable[Fold], what: str) -> list[Adjustment]:
-    """One finding for all folds of which the same is known."""
+    """Return one finding for all folds of which the same is known."""
     groups: dict[Fold, list[int]] = defaultdict(list)
     for fold in folds:
         groups[fold._replace(channels=0)].append(fold.channels)
@@ -89,7 +89,7 @@ def _ranges(folds: Iterable[Fold], what: str) -> list[Adjustment]:
 
 
 def _range(fold: Fold, count: int, what: str) -> Adjustment:
-    """What a bias, a scale and a shift were, less the bias that is stored: -C to 2C.
+    """Return what a bias, a scale and a shift were, less the bias that is stored: -C to 2C.
 
     Where nothing tells, the product most likely had no bias, and the norm a scale and a shift.
     """
@@ -195,7 +195,7 @@ def by_optimisers(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def _learned_shift(bias: Row) -> bool | None:
-    """Whether onnxruntime named the bias after a shift that was learned.
+    """Return whether onnxruntime named the bias after a shift that was learned.
 
     A norm that learns nothing gets ones and zeros in Constant nodes of the exporter's making.
     """
@@ -208,7 +208,7 @@ def _learned_shift(bias: Row) -> bool | None:
 
 
 def _removed(evidence: Evidence, test: Callable[[set[str]], bool]) -> bool:
-    """What the list of removed values shows that onnxsim leaves."""
+    """Return what the list of removed values shows that onnxsim leaves."""
     text = evidence.model.proto.metadata.get("onnxsim.removed_values", "")
     if not text or len(text) > 10_000_000:
         return False
@@ -255,7 +255,7 @@ def by_legacy_exporter(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | None:
-    """Whether all (True) or none (False) of the folded products had a bias, or None.
+    """Return whether all (True) or none (False) of the folded products had a bias, or None.
 
     Before folding, the graph numbers its inputs, then parameters and buffers, then the result of
     every node; the first new weight comes two numbers after the last of them. A BatchNormalization
@@ -283,7 +283,7 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
 
 
 def _is_exported(node: Node) -> bool:
-    """Whether a node is still as the legacy exporter named it: its module's path, its op type."""
+    """Return whether a node has the legacy exporter's name: its module's path, its op type."""
     kind = CALL_SUFFIX.sub("", node.name.rpartition("/")[2])
     return kind == node.op_type and not node.domain
 

@@ -102,7 +102,7 @@ def _outside_calls(rows: list[Row], evidence: Evidence) -> list[Row]:
 
 
 def _is_linear_call(node: str, evidence: Evidence) -> bool:
-    """Whether a product, or what only it leads to (scales, a bias), is named after a linear."""
+    """Return whether a product, or what only it leads to (a bias), is named after a linear."""
     for _ in range(MAX_LOOK):
         data = evidence.graph.nodes[node]
         if data.kind != "operator":

@@ -69,7 +69,7 @@ def infer_shapes(
     *,
     check_declared: bool = False,
 ) -> ValueShapes:
-    """Shapes, element types and small integer values of everything in a graph.
+    """Return shapes, element types and small integer values of everything in a graph.
 
     Args:
         proto: The model.
@@ -108,7 +108,7 @@ def _as_declared(state: State) -> State:
 def _propagated(
     model_graph: ModelGraph, declared: Declarations, literals: Literals
 ) -> tuple[State, Calls]:
-    """Passes until the states of loops are stable; then, if they never are, without them."""
+    """Run passes until the states of loops are stable; without these if they never are."""
     from graphcount.analysis.shapes.propagate import Propagation
 
     widened: dict[tuple[str, int], Shape | None] = {}

@@ -33,7 +33,7 @@ NOTHING = Result(None)
 
 
 def body_input(state: State, node: Input, body: Body) -> Result:
-    """What an input of a body is known to be."""
+    """Return what an input of a body is known to be."""
     position = body.positions.get(node.name, 0)
     if body.node.domain == "" and body.node.op_type == "Loop":
         return _loop_input(state, node.id, body.node.id, position)
@@ -80,7 +80,7 @@ def _axis(axes: tuple[int, ...] | None, index: int, rank: int) -> int | None:
 
 
 def outputs(state: State, node_id: str, node: Node) -> list[Result]:
-    """What is known of the outputs of If, Loop or Scan."""
+    """Return what is known of the outputs of If, Loop or Scan."""
     if node.op_type == "If":
         return _if_outputs(state, node_id, node)
     if node.op_type == "Loop":
@@ -109,7 +109,7 @@ def _if_outputs(state: State, node_id: str, node: Node) -> list[Result]:
 
 
 def _either(a: Result, b: Result) -> Result:
-    """What two branches have in common."""
+    """Return what two branches have in common."""
     numbers = a.numbers if a.numbers == b.numbers else None
     dtype = a.dtype if a.dtype == b.dtype else 0
     if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
@@ -139,7 +139,7 @@ def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
 
 
 def _stable(state: State, body: Body, position: int, after: Shape | None) -> Shape | None:
-    """Shape of a state before and after every iteration; a smaller claim is noted for next time."""
+    """Return the shape of a state in every iteration; a smaller claim is kept for next time."""
     if position >= len(body.inputs):
         return None
     name = body.inputs[position]
@@ -161,7 +161,7 @@ def _stable(state: State, body: Body, position: int, after: Shape | None) -> Sha
 def loop_trips(
     state: State, node_id: str, node: Node, body: Body, results: dict[int, ValueKey]
 ) -> Dim | None:
-    """How often a Loop runs: its M, when the condition is true from the beginning to the end."""
+    """Return how often a Loop runs: its M, when the condition is always true."""
     sources = state.sources(node_id, 2)
     limit, condition = state.known(sources[0]), state.known(sources[1])
     given = len(node.inputs) > 1 and bool(node.inputs[1])
@@ -175,7 +175,7 @@ def loop_trips(
 
 
 def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:
-    """Whether a body's condition is a constant, or the condition that came in."""
+    """Return whether a body's condition is a constant, or the condition that came in."""
     for _ in range(8):
         if key is None:
             return False
@@ -222,7 +222,7 @@ def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:
 
 
 def _scan_trips(node: Node, first: Shape | None, batched: bool) -> tuple[Dim | None, Dim | None]:
-    """Steps of a sequence and (in Scan-8) the batch, from the first tensor that is scanned."""
+    """Return the steps of a sequence and (Scan-8) the batch, from the first scanned tensor."""
     if first is None:
         return None, None
     if batched:

@@ -61,7 +61,7 @@ class Declarations:
             self._bind(bindings)
 
     def names(self) -> list[str]:
-        """Names of all dimensions a caller can bind, sorted."""
+        """Return names of all dimensions a caller can bind, sorted."""
         names = set(_dim_names(self.proto, self.dim))
         for shape in self.inputs.values():
             for dim in shape or ():
@@ -70,7 +70,7 @@ class Declarations:
         return sorted(names)
 
     def dim(self, text: str) -> Dim | None:
-        """A dim_param as a dimension."""
+        """Return a dim_param as a dimension."""
         if text not in self._parsed:
             self._parsed[text] = _dimension(text)
         return self._parsed[text]
@@ -80,15 +80,15 @@ class Declarations:
         self._scopes[path] = _infos(graph)
 
     def info(self, scope: str, name: str) -> ValueInfo | None:
-        """What is declared of a value of the main graph or a subgraph."""
+        """Return what is declared of a value of the main graph or a subgraph."""
         return self.infos(scope).get(name)
 
     def infos(self, scope: str) -> Mapping[str, ValueInfo]:
-        """What is declared of the values of a scope, by name."""
+        """Return what is declared of the values of a scope, by name."""
         return self._scopes.get(scope, _NOTHING)
 
     def shape(self, info: ValueInfo | None, *, symbols: bool = True) -> Shape | None:
-        """A declared shape, bindings applied; without `symbols`, only its numbers."""
+        """Return a declared shape, bindings applied; without `symbols`, only its numbers."""
         if info is None or info.shape is None or info.type != "tensor":
             return None
         if len(info.shape) > MAX_RANK:
@@ -104,7 +104,7 @@ class Declarations:
         return tuple(dims)
 
     def all_numbers(self) -> bool:
-        """Whether every value of the file is declared, by numbers alone."""
+        """Return whether every value of the file is declared, by numbers alone."""
         infos = self._scopes[""]
         if self.bound or self.proto.functions:
             return False
@@ -213,7 +213,7 @@ class Declarations:
             self.bound[name] = dim
 
     def _settle(self, name: str, axis: int, dim: Dim | None, size: int | str) -> None:
-        """A dimension such as `past + seq`: it follows from the others, or is set for itself."""
+        """Bind a dimension such as `past + seq`: by the others, or for itself."""
         wanted = self._wanted(size, f"input {name}, axis {axis}")
         if isinstance(dim, int) and dim != wanted:
             raise ShapeError(f"input {name}, axis {axis} is {dim} by its other sizes, not {size}")
@@ -222,7 +222,7 @@ class Declarations:
 
 
 def _infos(graph: Graph) -> dict[str, ValueInfo]:
-    """Declarations of one graph; inputs and outputs before value_info."""
+    """Return declarations of one graph; inputs and outputs before value_info."""
     return {info.name: info for info in (*graph.value_info, *graph.outputs, *graph.inputs)}
 
 
@@ -238,7 +238,7 @@ def _identifier(name: str) -> str:
 
 
 def _only_symbol(dim: Dim | None) -> str | None:
-    """The name of a dimension that is one symbol and nothing else."""
+    """Return the name of a dimension that is one symbol and nothing else."""
     if not isinstance(dim, Expr):
         return None
     names = dim.symbols()
@@ -261,7 +261,7 @@ def _no_such(what: str, name: str, known: list[str]) -> str:
 
 
 def _dimension(text: str) -> Dim | None:
-    """A dim_param as a dimension; the parser is loaded for the first."""
+    """Return a dim_param as a dimension; the parser is loaded for the first."""
     from graphcount.symbolic.text import parse
 
     return parse(text)
@@ -276,7 +276,7 @@ def _given_names(bindings: Bindings) -> Iterator[str]:
 
 
 def _dim_names(proto: ModelProto, dim: object) -> Iterator[str]:
-    """Symbols in everything that is declared, subgraphs included."""
+    """Yield symbols in everything that is declared, subgraphs included."""
     graphs = (proto.graph, *bodies_below(proto.graph.nodes))
     texts = {text for graph in graphs for text in _dim_texts(graph)}
     for text in texts:

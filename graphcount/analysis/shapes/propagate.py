@@ -81,7 +81,7 @@ class Propagation:
                 self.store(node, [])
 
     def start(self, node: GraphNode) -> None:
-        """Where values begin: an input or an initializer."""
+        """Define where values begin: an input or an initializer."""
         if node.kind == "input":
             self.input(node)
         elif node.kind == "initializer":
@@ -93,7 +93,7 @@ class Propagation:
     # ----------------------------------------------------------------------------------- inputs
 
     def input(self, node: Input) -> None:
-        """An input of the main graph, of a body, or of a function that is not expanded."""
+        """Define an input of the main graph, of a body, or of a function that is not expanded."""
         state, node_id, name, info = self.state, node.id, node.name, node.info
         body = self.graph.body_at.get(node.scope)
         if body is not None:
@@ -143,7 +143,7 @@ class Propagation:
             self.note(node.id, why or "its size depends on the values that enter it")
 
     def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
-        """What a rule makes of the facts, and why not more."""
+        """Return what a rule makes of the facts, and why not more."""
         why = ""
         shapes: list[Shape | None] = []
         try:
@@ -171,7 +171,7 @@ class Propagation:
                 self.note(node_id, "how often it runs is not known")
 
     def results(self, operator: Operator, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
-        """Shapes, element types and numbers of the outputs."""
+        """Return shapes, element types and values of the outputs."""
         try:
             dtypes = result_dtypes(operator.dtypes, facts)
         except CANNOT:
@@ -189,7 +189,7 @@ class Propagation:
     def computed(
         self, operator: Operator, facts: Facts, shapes: tuple[Shape | None, ...]
     ) -> list[Numbers | None]:
-        """Numbers of the outputs, where there is a rule and the inputs' numbers are known."""
+        """Return the values of the outputs, where there is a rule and those of inputs are known."""
         count = len(facts.node.outputs)
         nothing: list[Numbers | None] = [None] * count
         rule, reads = operator.data, operator.reads
@@ -209,7 +209,7 @@ class Propagation:
         return checked + [None] * (count - len(checked))
 
     def checked(self, numbers: Numbers | None, shape: Shape | None) -> Numbers | None:
-        """Numbers that fit their tensor and have not overflowed."""
+        """Return the values, where they fit their tensor and have not overflowed."""
         if numbers is None or shape is None or len(numbers) > MAX_NUMBERS:
             return None
         self.worked(len(numbers))
@@ -252,7 +252,7 @@ class Propagation:
         return tuple(shapes)
 
     def returned(self, node_id: str, name: str, result: Result) -> Result:
-        """What a function returns, with what its caller declares of that."""
+        """Return what a function returns, with what its caller declares of that."""
         for scope, alias in self.aliases[node_id, name]:
             info = self.state.declared.infos(scope).get(alias)
             if info is not None:
@@ -273,7 +273,7 @@ class Propagation:
     def refined(
         self, node_id: str, name: str, inferred: Shape | None, declared: Shape | None
     ) -> Shape | None:
-        """The more specific of two shapes, dimension by dimension: number, symbol, nothing."""
+        """Return the more specific of two shapes, by dimension: number, symbol, nothing."""
         if inferred is None or declared is None:
             return declared if inferred is None else inferred
         if inferred == declared:
@@ -306,7 +306,7 @@ class Propagation:
 
 
 def is_lost(node: Node, shapes: tuple[Shape | None, ...]) -> bool:
-    """Whether a node's outputs, which have these shapes, are not all known."""
+    """Return whether a node's outputs, which have these shapes, are not all known."""
     for name, shape in zip(node.outputs, shapes, strict=True):
         if name and (shape is None or None in shape):
             return True
@@ -314,7 +314,7 @@ def is_lost(node: Node, shapes: tuple[Shape | None, ...]) -> bool:
 
 
 def _beyond(shape: Shape | None) -> int:
-    """Numbers in a shape with a dimension beyond `LARGEST`, as far as they are certain; else 0."""
+    """Return the elements of a shape with a dimension beyond `LARGEST`, if certain; else 0."""
     dims = [dim for dim in shape or () if isinstance(dim, int)]
     if shape is None or not dims or max(dims) < LARGEST or min(dims) < 0:
         return 0
@@ -322,7 +322,7 @@ def _beyond(shape: Shape | None) -> int:
 
 
 def _is_data(dtype: int, shape: Shape | None) -> bool:
-    """Whether a result is an ordinary tensor of floats: only a few of these become sizes."""
+    """Return whether a result is an ordinary tensor of floats: only a few of these become sizes."""
     if dtype not in FLOATS:
         return False
     elements = product(shape) if shape is not None else None
@@ -330,7 +330,7 @@ def _is_data(dtype: int, shape: Shape | None) -> bool:
 
 
 def cleaned(shape: Shape | None) -> Shape | None:
-    """A shape without sizes that cannot be."""
+    """Return a shape without sizes that cannot be."""
     if shape is None or len(shape) > MAX_RANK:
         return None
     if all(map(_is_size, shape)):

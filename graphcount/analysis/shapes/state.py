@@ -57,7 +57,7 @@ class Literals:
         self.stored: dict[int, Stored] = {row.stored.key: row.stored for row in rows}
 
     def of_tensor(self, offset: int, data_type: int) -> Numbers | None:
-        """Numbers of the tensor at a byte offset, or None."""
+        """Return the values of the tensor at a byte offset, or None."""
         stored = self.stored.get(offset)
         if stored is None or stored.tensor is None or stored.problems:
             return None
@@ -70,7 +70,7 @@ class Literals:
         return tuple(exact(number) for number in numbers)
 
     def of_attributes(self, attributes: Iterable[Attribute]) -> Numbers | None:
-        """Numbers of the tensor (or the list) that a Constant holds."""
+        """Return the values of the tensor (or the list) that a Constant holds."""
         for attribute in attributes:
             if attribute.tensors:
                 tensor = attribute.tensors[0]
@@ -84,7 +84,7 @@ class Literals:
 
 
 def exact(number: float) -> Number:
-    """A stored number as an integer or an exact fraction; None for infinities and NaN."""
+    """Return a stored number as an integer or an exact fraction; None for infinities and NaN."""
     if isinstance(number, int):
         return number
     try:
@@ -127,7 +127,7 @@ class State:
     work: int = 0
 
     def sources(self, node_id: str, count: int) -> list[ValueKey | None]:
-        """Where each of a node's inputs comes from."""
+        """Return where each of a node's inputs comes from."""
         sources: list[ValueKey | None] = [None] * count
         for use in self.graph.operands(node_id):
             if use.index is not None and use.index < count:
@@ -135,11 +135,11 @@ class State:
         return sources
 
     def results(self, node_id: str, body: str) -> dict[int, ValueKey]:
-        """Where the outputs of a node's body come from, by position."""
+        """Return where the outputs of a node's body come from, by position."""
         return {use.result: self.key(use) for use in self.graph.results(node_id, body)}
 
     def key(self, use: Use) -> ValueKey:
-        """A value that is used, under the name its producer gives it.
+        """Return a value that is used, under the name its producer gives it.
 
         A function's formal parameters and results are names for values of other scopes; such a
         name leads to the value where its producer has only one.
@@ -154,11 +154,11 @@ class State:
         return producer, value
 
     def shape(self, key: ValueKey | None) -> Shape | None:
-        """Shape of a value, None when it is not known or left out."""
+        """Return the shape of a value, None when it is not known or left out."""
         return self.shapes.get(key) if key is not None else None
 
     def known(self, key: ValueKey | None) -> Numbers | None:
-        """Numbers of a small tensor; those of initializers are read when first asked for."""
+        """Return the values of a small tensor; those of initializers are read when first used."""
         numbers = self.numbers.get(key, _NOT_READ) if key is not None else None
         if numbers is not _NOT_READ or key is None:
             return numbers
@@ -173,7 +173,7 @@ class State:
         return numbers
 
     def source_of(self, node_id: str) -> ValueKey | None:
-        """Where the value that enters a body's input comes from."""
+        """Return where the value that enters a body's input comes from."""
         return next(map(self.key, self.graph.operands(node_id)), None)
 
 
@@ -205,7 +205,7 @@ class Calls:
         self._dims: dict[int, tuple[Numbers, tuple[Dim, ...] | None]] = {}
 
     def call(self, node_id: str) -> Call:
-        """An operator with everything known around it, once all shapes are found."""
+        """Return an operator with everything known around it, once all shapes are found."""
         known = self._called.get(node_id)
         if known is not None:
             return known
@@ -215,7 +215,7 @@ class Calls:
         return self.completed(node_id, self.facts(node_id, node), outputs)
 
     def completed(self, node_id: str, facts: Facts, outputs: tuple[Shape | None, ...]) -> Call:
-        """The call of a node whose outputs have these shapes."""
+        """Return the call of a node whose outputs have these shapes."""
         key = facts, outputs
         whole = self._whole.get(key)
         if whole is None:
@@ -224,7 +224,7 @@ class Calls:
         return whole
 
     def facts(self, node_id: str, node: Node) -> Facts:
-        """An operator with what is known of its inputs now."""
+        """Return an operator with what is known of its inputs now."""
         state = self.state
         count = len(node.inputs)
         shapes: list[Shape | None] = [None] * count
@@ -253,7 +253,7 @@ class Calls:
         dtypes: tuple[int, ...],
         numbers: tuple[Numbers | None, ...],
     ) -> Facts:
-        """The record of these facts: an old one where there is one."""
+        """Return the record of these facts: an old one where there is one."""
         attributes = _attributes(node)
         key: CallKey | None = None
         if attributes is not None:
@@ -277,7 +277,7 @@ class Calls:
         return facts
 
     def _values(self, numbers: Numbers | None) -> tuple[Dim, ...] | None:
-        """`only_dims`, of a long list once for all nodes that read it."""
+        """Return `only_dims`, of a long list once for all nodes that read it."""
         if numbers is None or len(numbers) <= COMPARED:
             return only_dims(numbers)
         dims = self._dims.get(id(numbers))
@@ -287,7 +287,7 @@ class Calls:
 
 
 def _attributes(node: Node) -> CallKey | None:
-    """What tells a node's attributes from others'; None when they hold tensors or graphs."""
+    """Return what tells a node's attributes from others'; None when they hold tensors or graphs."""
     if not node.attributes:
         return ()
     keys: list[CallKey] = []
@@ -306,7 +306,7 @@ def _attributes(node: Node) -> CallKey | None:
 
 
 def only_dims(numbers: Numbers | None) -> tuple[Dim, ...] | None:
-    """Numbers when all of them are known and none is a fraction."""
+    """Return the values when all of them are known and none is a fraction."""
     if numbers is None:
         return None
     dims = tuple([number for number in numbers if isinstance(number, int | Expr)])

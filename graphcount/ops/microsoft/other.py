@@ -55,7 +55,7 @@ def _experts(weights: tuple[int, ...], biases: tuple[int, ...], is_packed: bool)
         return _tokens(call) * attribute(call, "k", 1) * result
 
     def work(call: Call) -> Dim:
-        """Activations (inner widths of the k experts) and the softmax over all experts."""
+        """Return activations (inner widths of the k experts) and the softmax over all experts."""
         inner = floordiv(matrix(call, weights[1]), dimension(call, 0, -1))
         return _tokens(call) * attribute(call, "k", 1) * inner + size(input_shape(call, 1, 2))
 
