@@ -40,13 +40,13 @@ class Attributed(NamedTuple):
 
     Attributes:
         stored: The tensor.
-        holders: Ids of the graph nodes that hold it: one, or one for each call of its function.
+        origins: Ids of the graph nodes that hold it, one for each call where it is a function's.
         uses: In graph order, without repetition.
         live: An output of the model depends on it.
     """
 
     stored: Stored
-    holders: tuple[str, ...]
+    origins: tuple[str, ...]
     uses: tuple[TensorUse, ...]
     live: bool
 
@@ -55,12 +55,12 @@ def attribute(
     model_graph: ModelGraph, stored: Iterable[Stored]
 ) -> tuple[tuple[Attributed, ...], tuple[Unknown, ...]]:
     """Attribute every stored tensor to the nodes that use it."""
-    holders = _holders(model_graph)
+    origins = _origins(model_graph)
     order: dict[str, int] = {}
     follower, dead = _Follower(model_graph), model_graph.dead
     attributed = []
     for tensor in stored:
-        held = holders.get(tensor.key, ())
+        held = origins.get(tensor.key, ())
         held_by = tuple([node for node, _ in held])
         uses: list[TensorUse] = []
         for node, attribute_name in held:
@@ -85,15 +85,15 @@ def _in_order(uses: list[TensorUse], order: dict[str, int]) -> list[TensorUse]:
     return sorted(set(uses), key=lambda use: (order[use.node], use.index or 0, use.via))
 
 
-def _holders(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
+def _origins(graph: ModelGraph) -> dict[int, list[tuple[str, str]]]:
     """Return which graph nodes hold a stored tensor: key → (node, attribute name or empty)."""
-    holders: dict[int, list[tuple[str, str]]] = {}
+    origins: dict[int, list[tuple[str, str]]] = {}
     for id, node in graph.nodes.items():
         if node.record is not None and not node.record.attributes:
             continue
         for key, attribute_name in node.held:
-            holders.setdefault(key, []).append((id, attribute_name))
-    return holders
+            origins.setdefault(key, []).append((id, attribute_name))
+    return origins
 
 
 Continuation: TypeAlias = "tuple[str, str | None, tuple[str, ...]]"
@@ -108,25 +108,25 @@ class _Follower:
         self.steps = 0
         self.unknowns: list[Unknown] = []
 
-    def follow(self, holder: str, attribute_name: str) -> list[TensorUse]:
-        """Return uses of what `holder` holds."""
-        node = self.graph.nodes[holder]
+    def follow(self, origin: str, attribute_name: str) -> list[TensorUse]:
+        """Return uses of the tensor that `origin` holds."""
+        node = self.graph.nodes[origin]
         if node.kind == "operator" and not is_constant(node):
             role = node.operator.attributes.get(attribute_name) if node.operator else None
-            return [TensorUse(holder, None, role or "literal", ())]
-        return self.onward(holder)
+            return [TensorUse(origin, None, role or "literal", ())]
+        return self.onward(origin)
 
-    def onward(self, holder: str) -> list[TensorUse]:
-        """Return uses of the results of `holder`."""
-        readers = self.graph.readers(holder)
-        if len(readers) == 1 and self.steps <= MAX_STEPS:  # most weights: used at once, and once
+    def onward(self, origin: str) -> list[TensorUse]:
+        """Return uses of the results of `origin`."""
+        readers = self.graph.readers(origin)
+        if len(readers) == 1 and self.steps <= MAX_STEPS:  # most weights: one direct use
             way = self.passes(readers[0], ())
             if isinstance(way, TensorUse):
                 self.steps += 1
                 return [way]
         uses: list[TensorUse] = []
-        seen: set[tuple[str, str | None]] = {(holder, None)}
-        stack: list[Continuation] = [(holder, None, ())]
+        seen: set[tuple[str, str | None]] = {(origin, None)}
+        stack: list[Continuation] = [(origin, None, ())]
         steps = 0
         while stack:
             node, only, via = stack.pop()
@@ -140,7 +140,7 @@ class _Follower:
                     stack.append(way)
             if steps > MAX_STEPS_PER_TENSOR or len(uses) > MAX_USES or self.steps > MAX_STEPS:
                 why = "it has too many uses to follow them all"
-                self.unknowns.append(Unknown(holder, "uses", why))
+                self.unknowns.append(Unknown(origin, "uses", why))
                 break
         self.steps += steps
         return uses

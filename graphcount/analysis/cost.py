@@ -1,8 +1,8 @@
 """What a forward pass costs: MACs and element-wise work of every node, times how often it runs.
 
-The body of a Loop or Scan counts once for each trip; of an If, the dearest branch counts. What a
-node contributes is what it adds to the total, so nodes sum to the totals: a node in the cheaper
-branch of an If contributes nothing. Where trips are not known a body counts once, and an operator
+The body of a Loop or Scan counts once for each trip; of an If, the most expensive branch
+counts. What a node contributes is what it adds to the total, so nodes sum to the totals: a node in
+the cheaper branch of an If contributes nothing. Where trips are not known a body counts once, and an operator
 without a formula or with an unknown shape counts nothing: the totals are lower bounds then.
 """
 
@@ -102,7 +102,7 @@ def _contribution(cost: Cost, times: Dim, with_bias: bool) -> NodeCost:
 
 
 def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
-    """Sum of what is known, each part so many times, and for how many nodes it got too long."""
+    """Return the sum of what is known, and for how many nodes it got too long."""
     total: Dim = 0
     lost = 0
     for part, count in parts:
@@ -155,8 +155,8 @@ def _times(
         node, scopes = bodies[0].node, [body.scope for body in bodies]
         outer = times[graph.scopes.get(node.scope, "")]
         if node.op_type == "If":
-            dearest = max(scopes, key=lambda scope: _probe(totals.get(scope, 0)))
-            times.update({scope: outer if scope == dearest else 0 for scope in scopes})
+            most_expensive = max(scopes, key=lambda scope: _probe(totals.get(scope, 0)))
+            times.update({scope: outer if scope == most_expensive else 0 for scope in scopes})
             continue
         runs = _scaled(outer, shapes.trips.get(id))
         if runs is None:
@@ -184,11 +184,11 @@ def _body_totals(
     for id, bodies in reversed(list(graph.control_flow.items())):  # inner ones first
         node = bodies[0].node
         inside = [totals.get(body.scope, 0) for body in bodies]
-        dearest = max(inside, key=_probe)
+        most_expensive = max(inside, key=_probe)
         trips = 1 if node.op_type == "If" else shapes.trips.get(id)
-        total = _scaled(dearest, trips)
+        total = _scaled(most_expensive, trips)
         scope = graph.scopes.get(node.scope, "")
-        totals[scope] = _at_least(totals.get(scope, 0), dearest if total is None else total)
+        totals[scope] = _at_least(totals.get(scope, 0), most_expensive if total is None else total)
     return totals
 
 

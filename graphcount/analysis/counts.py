@@ -31,7 +31,7 @@ class Row(NamedTuple):
     """One stored tensor, counted.
 
     Attributes:
-        tensor: The tensor, its holders and uses.
+        tensor: The tensor, its origins and uses.
         verdict: Kind, role and reason.
         elements: Logical numbers (see `logical_elements`).
         owner: Id of the node it belongs to: the first that uses it in its role; None when nothing

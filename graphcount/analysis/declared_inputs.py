@@ -84,7 +84,7 @@ def _row(
 
 
 class _Ways:
-    """Where values go through operators that move numbers; a node's readers are looked at once."""
+    """Where values go through operators that move them; a node's readers are kept."""
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph

@@ -99,9 +99,9 @@ def _beyond_stored(elements: int, node: str, call: Call, graph: ModelGraph) -> i
 def _constants(rows: tuple[Row, ...]) -> Mapping[str, Row]:
     """Return stored tensor by the id of the node that holds it."""
     return {
-        holder: row
+        origin: row
         for row in rows
-        for holder in row.tensor.holders
+        for origin in row.tensor.origins
         if row.stored.where != "attribute"
     }
 

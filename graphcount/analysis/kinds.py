@@ -94,7 +94,7 @@ def not_used(tensor: Attributed, context: KindContext) -> Verdict | None:
         )
     if tensor.live:
         return None
-    if not tensor.holders:
+    if not tensor.origins:
         return Verdict("unused", "none", "no node refers to it", "unreferenced")
     if not tensor.uses:
         return Verdict("unused", "none", "no node reads it", "unread")

@@ -53,7 +53,7 @@ class KVCache(NamedTuple):
     Attributes:
         layers: Pairs of keys and values.
         inputs: Where they enter.
-        nbytes_per_token: For one sequence; None when it depends on free dimensions.
+        nbytes_per_token: For one sequence; None when it depends on dynamic dimensions.
         nbytes: At the sizes the inputs have.
     """
 

@@ -77,7 +77,7 @@ def is_scale_of_integers(use: TensorUse, graph: ModelGraph) -> bool:
 def is_dequantized_after(use: TensorUse, graph: ModelGraph) -> bool:
     """Return whether a node gives quantized values: a quantizer may look up integers first.
 
-    They are dequantized or computed with as such, at once or after they were moved.
+    They are dequantized or computed with as such, directly or after they were moved.
     """
     stack, seen = list(graph.consumers(use.node)), 0
     while stack and seen < MAX_LOOK:

@@ -1,4 +1,4 @@
-"""Every stored tensor of a file: where it stands, how many numbers, how many bytes.
+"""Every stored tensor of a file: where it stands, how many elements, how many bytes.
 
 A stored tensor is anything the file keeps as numbers (docs/counting.md): initializers, sparse
 initializers, tensors and number lists in attributes of Constant and of ai.onnx.ml operators,
@@ -304,7 +304,7 @@ def element_count(dims: tuple[int, ...]) -> tuple[int, Problem | None]:
 
 
 def measure(tensor: Tensor, external: ExternalData | None) -> Size:
-    """Count the numbers of a tensor and check that its payload is as large as its dims say.
+    """Count the elements of a tensor and check that its data is as large as its dims say.
 
     Sizes follow onnx.proto: raw_data holds ceil(elements * bits / 8) bytes; typed fields hold one
     entry an element, two of a complex number, and pack small integers as raw_data does.
@@ -312,44 +312,44 @@ def measure(tensor: Tensor, external: ExternalData | None) -> Size:
     elements, problem = element_count(tensor.dims)
     problems = [problem] if problem else []
     dtype = tensor.dtype
-    present = sum(payload.nbytes for payload in tensor.data_fields)
+    present = sum(data.nbytes for data in tensor.data_fields)
     if dtype is None:
         why = f"element type {dtype_name(tensor.data_type)} is not defined"
         problems.append(Problem("TEN004", "element type", why))
         return Size(elements, present, present, 0, tuple(problems))
     if tensor.segmented:
-        problems.append(_payload("TEN014", "it is split into segments (obsolete)"))
+        problems.append(_data_problem("TEN014", "it is split into segments (obsolete)"))
     expected = dtype.nbytes(elements)
     if external is not None:
         problems += _external_problems(external, dtype, present)
         return Size(elements, expected, 0, 0, tuple(problems))
     if tensor.external:
         why = "external_data is given but data_location is not EXTERNAL"
-        problems.append(_payload("EXT018", why))
+        problems.append(_data_problem("EXT018", why))
     if len(tensor.data_fields) > 1:
-        names = " and ".join(payload.field for payload in tensor.data_fields)
-        problems.append(_payload("TEN005", f"more than one data field: {names}"))
-    if not any(payload.nbytes or payload.field == "string_data" for payload in tensor.data_fields):
+        names = " and ".join(data.field for data in tensor.data_fields)
+        problems.append(_data_problem("TEN005", f"more than one data field: {names}"))
+    if not any(data.nbytes or data.field == "string_data" for data in tensor.data_fields):
         if elements and not problem:
             why = f"no tensor data: {expected or elements} bytes are missing"
-            problems.append(_payload("TEN007", why, expected=expected, found=0))
+            problems.append(_data_problem("TEN007", why, expected=expected, found=0))
         return Size(elements, expected, 0, expected, tuple(problems))
-    payload = tensor.data_fields[0]
-    if payload.field == "raw_data" and dtype.family != "string":
+    data = tensor.data_fields[0]
+    if data.field == "raw_data" and dtype.family != "string":
         in_file = min(present, expected)
-        if payload.nbytes != expected and not problem:
-            why = f"raw_data has {payload.nbytes} bytes, dims and type ask for {expected}"
-            problems.append(_payload("TEN003", why, expected=expected, found=payload.nbytes))
+        if data.nbytes != expected and not problem:
+            why = f"raw_data has {data.nbytes} bytes, dims and type ask for {expected}"
+            problems.append(_data_problem("TEN003", why, expected=expected, found=data.nbytes))
         return Size(elements, expected, in_file, expected - in_file, tuple(problems))
-    if payload.field != dtype.typed_field:
-        problems.append(_payload("TEN006", f"{dtype.name} elements in {payload.field}"))
-    elif not problem and not _fits(dtype, elements, payload):
-        why = f"{payload.field} ({payload.nbytes} bytes) does not hold {elements} {dtype.name}"
-        problems.append(_payload("TEN003", why, elements=elements, found=payload.nbytes))
+    if data.field != dtype.typed_field:
+        problems.append(_data_problem("TEN006", f"{dtype.name} elements in {data.field}"))
+    elif not problem and not _fits(dtype, elements, data):
+        why = f"{data.field} ({data.nbytes} bytes) does not hold {elements} {dtype.name}"
+        problems.append(_data_problem("TEN003", why, elements=elements, found=data.nbytes))
     return Size(elements, present, present, 0, tuple(problems))
 
 
-def _payload(rule: str, why: str, **evidence: int) -> Problem:
+def _data_problem(rule: str, why: str, **evidence: int) -> Problem:
     return Problem(rule, "tensor data", why, evidence)
 
 
@@ -360,7 +360,7 @@ def _external_problems(external: ExternalData, dtype: DType, present: int) -> li
         problems.append(Problem("TEN006", "external data", "strings cannot be external"))
     if present:
         why = f"external data and {present} bytes in the file as well"
-        problems.append(_payload("TEN005", why))
+        problems.append(_data_problem("TEN005", why))
     return problems
 
 

@@ -239,7 +239,7 @@ def _value_row(info: ValueInfo) -> ValueRow:
 
 def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
     stored = row.stored
-    offset = _payload_offset(row)
+    offset = _data_offset(row)
     storage = StorageRow(
         where=stored.where,
         location=stored.external.location if stored.external else None,
@@ -263,7 +263,7 @@ def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
     )
 
 
-def _payload_offset(row: Row) -> int | None:
+def _data_offset(row: Row) -> int | None:
     tensor = row.stored.tensor or (row.stored.sparse.values if row.stored.sparse else None)
     return tensor.data_fields[0].offset if tensor and tensor.data_fields else None
 
@@ -350,8 +350,8 @@ def _duplicates(rows: tuple[Row, ...], values: Values) -> tuple[DuplicateRow, ..
     for candidates in groups.values():
         if len(candidates) < 2:
             continue
-        for alike in _grouped(candidates, values.peek):
-            for same in _grouped(alike, values.digest):
+        for group in _grouped(candidates, values.peek):
+            for same in _grouped(group, values.digest):
                 names = tuple(row.stored.name for row in same)
                 duplicates.append(DuplicateRow(names, same[0].stored.nbytes * (len(same) - 1)))
     return tuple(sorted(duplicates, key=lambda row: (-row.nbytes, row.tensors)))

@@ -54,13 +54,13 @@ class ModelFile:
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether payload can still be read: not of a pipe, nor of a large text form."""
+        """Whether tensor data can still be read: not of a pipe, nor of a large text form."""
         whole = self.thin is not None and not self.thin.starts
         return whole or (self.path != "-" and self.format == "onnx")
 
 
 def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False) -> ModelFile:
-    """Read a model without its payload.
+    """Read a model without its tensor data.
 
     Args:
         path: A file, or `-` for standard input.
@@ -87,7 +87,7 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = 
 
 
 def reopen(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:
-    """Open a model again for its payload: the bytes that offsets in its records refer to.
+    """Open a model again for its tensor data: the bytes that offsets in its records refer to.
 
     Raises:
         NotReadableError: It cannot be read a second time (standard input).
@@ -192,7 +192,7 @@ def _other_message(head: bytes) -> str:
                 return ""  # a graph
             seen.setdefault(tag, a)
     except DamagedError:
-        pass  # the head ends inside the payload
+        pass  # the head ends inside the tensor data
     if 0 < seen.get(16, 0) < 64 and not seen.keys().isdisjoint((8, 10, 34, 42, 50, 58, 74, 82, 90)):
         return "it looks like a single TensorProto (test data, .pb)"
     return ""

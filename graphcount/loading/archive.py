@@ -1,8 +1,8 @@
 """Members of zip archives: `zip://folder/model.onnx::archive.zip`, local or remote.
 
 Nothing is unpacked to disk under a name of the archive's choice. A stored member is a range of the
-archive and is read like a file of its own, without payload; a deflated one is inflated as a stream
-into a bounded spool. Archives within archives, encryption and rarer compression are refused.
+archive and is read like a file of its own, without tensor data; a deflated one is inflated as a
+stream into a bounded spool. Archives within archives, encryption and rarer compression are refused.
 
 Many members are read one after the other, so the directory that was read last is kept: what it says
 follows from its bytes alone.

@@ -1,4 +1,4 @@
-"""Thin bytes → records, first part: strings, numbers, tensors, types, and notes on what is odd.
+"""Thin bytes → records, first part: strings, numbers, tensors, types, and notes on the unexpected.
 
 Tags are written as `number << 3 | wire type`, so one comparison checks both; what matches no known
 tag is kept as an `UnknownField`, exactly as protobuf would keep it.
@@ -77,7 +77,7 @@ training information 2. A subgraph is 3 deeper than its graph (node, attribute, 
 
 
 class LeafDecoder:
-    """Reads messages and collects what was odd about them.
+    """Reads messages and collects what was unexpected in them.
 
     Attributes:
         level: How deep the graph (or function) that is being read stands below the model.

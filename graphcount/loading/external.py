@@ -181,7 +181,7 @@ def look(location: str, model_path: str, others: int = 0, way: Way | None = None
 
 
 class Way:
-    """The way from a model's folder to its external data: each step of it is looked at once.
+    """The way from a model's folder to its external data: each step of it is looked up one time.
 
     Args:
         model_path: Path of the model as given.

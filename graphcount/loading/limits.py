@@ -25,9 +25,9 @@ class Limits:
     kept_payload_nbytes: int = 1024
     """Data fields up to this size stay in memory: shapes, axes and scalars are this small."""
     text_nbytes: int = 16 * 2**20
-    """A leaf field that is no payload is skipped above this size."""
+    """A leaf field that is no tensor data is skipped above this size."""
     whole_file_nbytes: int = 32 * 2**20
-    """Files up to this size are read at once; larger ones are walked through a small window."""
+    """Files up to this size are read whole; larger ones are walked through a small window."""
     window_nbytes: int = 32 * 1024
     """The window of the walk over a large file."""
     expanded_nodes: int = 5_000

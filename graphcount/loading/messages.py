@@ -235,21 +235,21 @@ def tags(message: str) -> dict[int, str]:
     return names
 
 
-def _holders() -> dict[str, dict[int, str]]:
+def _paths_to_tensors() -> dict[str, dict[int, str]]:
     """Return messages that can hold a tensor, by the field that leads to them."""
-    holders: dict[str, dict[int, str]] = {"TensorProto": {}}
+    paths: dict[str, dict[int, str]] = {"TensorProto": {}}
     grown = True
     while grown:
         larger = {
-            name: {n: row.type for n, row in message.items() if row.type in holders}
+            name: {n: row.type for n, row in message.items() if row.type in paths}
             for name, message in MESSAGES.items()
         }
-        larger = {name: rows for name, rows in larger.items() if rows or name in holders}
-        grown, holders = larger != holders, larger
-    return holders
+        larger = {name: rows for name, rows in larger.items() if rows or name in paths}
+        grown, paths = larger != paths, larger
+    return paths
 
 
-HOLDERS = _holders()
+PATHS_TO_TENSORS = _paths_to_tensors()
 """Messages that can hold a tensor, by the field that leads to them."""
 
 DATA_FIELDS = {

@@ -6,7 +6,7 @@ asked for at a time follows from what it did before:
 - It goes on where the last piece ended, or jumps a little: the pieces double, so that nodes and
   small tensors cost a logarithm of requests. Half a megabyte is about what a round trip costs.
 - It jumps far: a small piece, which holds the next tensor's name and dims.
-- Its far jumps repeat (the layers of a network are alike): the places it will jump to next are
+- Its far jumps repeat (a network has many equal layers): the places it will jump to next are
   asked for in the same round trip.
 """
 
@@ -19,7 +19,7 @@ from itertools import pairwise
 HEAD_NBYTES = 64 * 1024
 """First piece: a small model is whole in it."""
 JUMP_NBYTES = 16 * 1024
-"""Piece behind a far jump: a few tensors' names, dims and small payloads."""
+"""Piece behind a far jump: a few tensors' names, dims and small data fields."""
 NEAR_NBYTES = 512 * 1024
 """A jump up to here is read through: 50 ms of waiting are worth about this much at 10 MB/s."""
 STEP_NBYTES = 4 * 2**20
@@ -31,7 +31,7 @@ MOST_GUESSES = 16
 HISTORY = 64
 """Far jumps remembered to find their period."""
 SLACK_NBYTES = 256
-"""Two jumps are alike up to here: `layer.9` and `layer.10` are not equally long."""
+"""Two jumps are equal up to here: `layer.9` and `layer.10` are not equally long."""
 
 Range = tuple[int, int]
 Fetch = Callable[[Sequence[Range]], list[bytes]]
@@ -132,14 +132,14 @@ def predict(jumps: Sequence[int], most: int) -> list[int]:
     gaps = [after - before for before, after in pairwise(jumps)]
     best = period = 0
     for candidate in range(1, len(gaps) // 2 + 1):
-        alike = 0
+        equal = 0
         while (
-            alike + candidate < len(gaps)
-            and abs(gaps[-1 - alike] - gaps[-1 - alike - candidate]) <= SLACK_NBYTES
+            equal + candidate < len(gaps)
+            and abs(gaps[-1 - equal] - gaps[-1 - equal - candidate]) <= SLACK_NBYTES
         ):
-            alike += 1
-        if alike >= candidate and alike > best:
-            best, period = alike, candidate
+            equal += 1
+        if equal >= candidate and equal > best:
+            best, period = equal, candidate
     places = []
     if period:
         place = jumps[-1]

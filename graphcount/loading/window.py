@@ -14,8 +14,8 @@ from graphcount.errors import DamagedError, LimitError
 from graphcount.loading.limits import Limits
 from graphcount.loading.messages import (
     DATA_FIELDS,
-    HOLDERS,
     LEN,
+    PATHS_TO_TENSORS,
     VARINT,
     VARINT_FIELDS,
     packed_remainder,
@@ -35,7 +35,7 @@ from graphcount.loading.wire import (
 
 
 def thin(source: Source, limits: Limits) -> Thin:
-    """Walk a model and leave out every payload field larger than `limits.kept_payload_nbytes`.
+    """Walk a model and leave out every data field larger than `limits.kept_payload_nbytes`.
 
     Args:
         source: The file.
@@ -124,7 +124,7 @@ class _Walk(Window):
         """Walk one message and return the number of bytes kept of it."""
         if depth > self.limits.message_depth:
             raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
-        children, is_tensor = HOLDERS[kind], kind == "TensorProto"
+        children, is_tensor = PATHS_TO_TENSORS[kind], kind == "TensorProto"
         kept, run = 0, position
         small = self.limits.kept_payload_nbytes
         while position < end:
@@ -142,17 +142,17 @@ class _Walk(Window):
                 continue
             number = tag >> 3
             child = children.get(number)
-            payload = is_tensor and number in DATA_FIELDS
-            if child is None and not payload and size <= self.limits.text_nbytes:
+            is_data = is_tensor and number in DATA_FIELDS
+            if child is None and not is_data and size <= self.limits.text_nbytes:
                 continue
             kept += self.keep(run, start)
             run = position
             if child is None:
                 if not kept:  # the message begins with a cut: an empty piece marks where it stands
                     self.pieces.append((start, b""))
-                if payload and number in VARINT_FIELDS:
+                if is_data and number in VARINT_FIELDS:
                     self.last_byte(position)
-                why = packed_remainder(number, size) if payload else ""
+                why = packed_remainder(number, size) if is_data else ""
                 if why:
                     raise DamagedError(why, offset=content)
                 self.cuts.append((len(self.pieces), Cut(kind, number, content, size)))

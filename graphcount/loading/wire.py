@@ -42,7 +42,7 @@ class Cut(NamedTuple):
 
 
 class Thin(NamedTuple):
-    """A model without its large payload fields.
+    """A model without its large data fields.
 
     Attributes:
         data: A valid ModelProto.

@@ -216,13 +216,13 @@ def check_einsum(call: Call) -> str:
     sizes: dict[Label, int] = {}
     for index, term in enumerate(terms):
         data = call.input(index)
-        why = _misfit(term, data, sizes) if data is not None else ""
+        why = _mismatch(term, data, sizes) if data is not None else ""
         if why:
             return why
     return ""
 
 
-def _misfit(term: str, data: Shape, sizes: dict[Label, int]) -> str:
+def _mismatch(term: str, data: Shape, sizes: dict[Label, int]) -> str:
     """Say why an operand does not fit its term, or the sizes that labels have had."""
     try:
         named = labels(term, len(data))

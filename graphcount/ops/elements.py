@@ -1,6 +1,6 @@
 """What rules for elements of small tensors are made of: the part of a graph that computes shapes.
 
-Numbers and symbols alike. A rule takes the facts of a call and the shapes of its outputs and
+For numbers and for symbols. A rule takes the facts of a call and the shapes of its outputs and
 returns the elements of each output, flattened in row-major order; None where they are not known.
 """
 

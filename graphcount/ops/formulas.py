@@ -199,7 +199,7 @@ def inputs(call: Call) -> Dim:
     return size(input_shape(call, 0))
 
 
-def alike(call: Call) -> Dim:
+def like_input(call: Call) -> Dim:
     """Count one for each output element, of an output that has the shape of the first input."""
     stated = call.outputs[0] if call.outputs else None
     return outputs(call) if stated is not None and None not in stated else inputs(call)
@@ -260,6 +260,6 @@ Given on purpose: an operator without a rule is unknown. Cast changes the type o
 number.
 """
 
-UNARY = CostRule("one operation for each element", elementwise=alike)
+UNARY = CostRule("one operation for each element", elementwise=like_input)
 OUTPUT = CostRule("one operation for each output element", elementwise=outputs)
 READ = CostRule("one operation for each element that is read", elementwise=inputs)

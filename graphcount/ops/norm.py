@@ -12,10 +12,10 @@ from graphcount.ops.attributes import AXIS, positive
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import (
     CostRule,
-    alike,
     attribute,
     dimension,
     input_shape,
+    like_input,
     number,
     plural,
     total,
@@ -44,13 +44,13 @@ def _batch_text(call: Call) -> str:
         f"{_learned(call, 1, 2)}; {plural(channels, 'running mean')} and"
         f" {plural(channels, 'running variance')} are averages kept from training, not learned by"
         f" gradient: buffers, not counted as parameters; one operation for each of"
-        f" {number(alike(call))} elements, no MACs"
+        f" {number(like_input(call))} elements, no MACs"
     )
 
 
 def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> CostRule:
     """Return a normalisation with learned scale and shift, after the sums with inputs `skips`."""
-    work = total(alike, *(when(index, alike) for index in skips))
+    work = total(like_input, *(when(index, like_input) for index in skips))
 
     def text(call: Call) -> str:
         sums = sum(call.has(index) for index in skips)
@@ -66,7 +66,7 @@ def norm_cost(scale: int, shift: int | None, skips: tuple[int, ...] = ()) -> Cos
 
 
 def _neighbours(call: Call) -> Dim:
-    return alike(call) * attribute(call, "size")
+    return like_input(call) * attribute(call, "size")
 
 
 def layer_norm(call: Call) -> Shapes:
@@ -80,10 +80,10 @@ def layer_norm(call: Call) -> Shapes:
 
 
 PLAIN = CostRule(
-    "one operation for each element: its own value over what all share", elementwise=alike
+    "one operation for each element: its own value over what all share", elementwise=like_input
 )
 SOFTMAX = CostRule(
-    "one operation for each element: its exponential over their sum", elementwise=alike
+    "one operation for each element: its exponential over their sum", elementwise=like_input
 )
 
 SOFTMAX_TABLE = family(
@@ -92,7 +92,7 @@ SOFTMAX_TABLE = family(
         "Hardmax": Operator(
             roles=("operand",),
             shape=same(0),
-            cost=CostRule("one comparison for each element", elementwise=alike),
+            cost=CostRule("one comparison for each element", elementwise=like_input),
             check=AXIS,
         ),
         "LogSoftmax": Operator(
@@ -121,7 +121,7 @@ NORM_TABLE = family(
             dtypes=of_input(0, 3, 4, 3, 4),
             cost=CostRule(
                 "one operation for each element; running mean and variance are buffers",
-                elementwise=alike,
+                elementwise=like_input,
                 text=_batch_text,
             ),
         ),

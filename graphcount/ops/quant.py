@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from graphcount.ops.attributes import not_negative
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.formulas import CostRule, alike
+from graphcount.ops.formulas import CostRule, like_input
 from graphcount.ops.inference import FLOAT, UINT8, always, same
 from graphcount.ops.operator import FIRST, SCALE, Operator, Scaled, each, family
 
@@ -29,7 +29,7 @@ def dynamic_quantize(call: Call) -> Shapes:
 
 
 BLOCK_SIZE = not_negative("block_size")
-QUANTIZE = CostRule("one scaling for each element", elementwise=alike)
+QUANTIZE = CostRule("one scaling for each element", elementwise=like_input)
 
 TABLE = family(
     "quant",

@@ -2,16 +2,17 @@
 
 | fingerprint | what it covers | what it leaves out |
 |---|---|---|
-| architecture | operators, attributes, wiring, types, shapes, steering numbers | names, weights |
+| architecture | operators, attributes, wiring, types, shapes, shape constants | names, weights |
 | weights | type, shape and numbers of all other tensors, as a multiset | where they are used |
-| content | the architecture with every number in its place | names, how numbers are stored |
+| content | the architecture with all tensor data in its place | names, how data is stored |
 
-None depends on names (of nodes, values, inputs, outputs, free dimensions), on the order of nodes or
-initializers, on doc strings, metadata or the producer, or on whether numbers stand in raw_data, in
-typed fields or in external data.
+None depends on names (of nodes, values, inputs, outputs, dynamic dimensions), on the order of nodes
+or initializers, on doc strings, metadata or the producer, or on whether tensor data stands in
+raw_data, in typed fields or in external data.
 
-Numbers steer when operators read them as shapes, axes, indices, scalars or literals, or when they
-have a type that nobody learns (`STEERING_ROLES`, `STEERING_DTYPES`): another axis, another network.
+A tensor is a shape constant when operators read it as shape, axes, indices, scalar or literal, or
+when it has a type that nobody learns (`SHAPE_CONSTANT_ROLES`, `SHAPE_CONSTANT_DTYPES`): another
+axis, another network.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from graphcount.loading.source import Source
 from graphcount.loading.tensor_data import TensorReader, UnreadError
 from graphcount.report.rows import FingerprintRow
 
-STEERING_ROLES = frozenset({"shape", "axes", "index", "scalar"})
-STEERING_DTYPES = frozenset({"int64", "bool", "string"})
+SHAPE_CONSTANT_ROLES = frozenset({"shape", "axes", "index", "scalar"})
+SHAPE_CONSTANT_DTYPES = frozenset({"int64", "bool", "string"})
 
 
 class Hashes(NamedTuple):
@@ -62,14 +63,16 @@ def fingerprint(model: ModelFile, model_graph: ModelGraph, source: Source) -> Ha
     stored = find_stored(model.proto, model.path)
     with closing(TensorReader(model.path, lambda: source, most_pieces=1 << 62)) as reader:
         digests, unread = _digests(stored, reader)
-    steering = [steers(tensor) for tensor in attribute(model_graph, stored)[0]]
+    are_constants = [is_shape_constant(tensor) for tensor in attribute(model_graph, stored)[0]]
     by_key = {
-        tensor.key: (digest, steers)
-        for tensor, digest, steers in zip(stored, digests, steering, strict=True)
+        tensor.key: (digest, is_constant)
+        for tensor, digest, is_constant in zip(stored, digests, are_constants, strict=True)
     }
     architecture, content = _traced(model, model_graph, by_key)
     weights = _multiset(
-        digest for digest, steers in zip(digests, steering, strict=True) if not steers
+        digest
+        for digest, is_constant in zip(digests, are_constants, strict=True)
+        if not is_constant
     )
     row = FingerprintRow(architecture, weights, content, tuple(unread))
     return Hashes(row, tuple(digests))
@@ -90,12 +93,12 @@ def _digests(stored: Iterable[Stored], reader: TensorReader) -> tuple[list[str |
     return digests, unread
 
 
-def steers(tensor: Attributed) -> bool:
+def is_shape_constant(tensor: Attributed) -> bool:
     """Return whether a tensor is a shape constant: decided without names and values."""
     roles = {use.role for use in tensor.uses}
-    if roles and all(role in STEERING_ROLES or _is_literal(role, tensor) for role in roles):
+    if roles and all(role in SHAPE_CONSTANT_ROLES or _is_literal(role, tensor) for role in roles):
         return True
-    return tensor.stored.dtype in STEERING_DTYPES and roles.isdisjoint(LEARNED_ROLES)
+    return tensor.stored.dtype in SHAPE_CONSTANT_DTYPES and roles.isdisjoint(LEARNED_ROLES)
 
 
 def _is_literal(role: str | None, tensor: Attributed) -> bool:
@@ -112,15 +115,15 @@ def _traced(
     def values(node: str) -> tuple[str, str]:
         if not node:
             return "", ""
-        every, steering = [], []
+        every, constants = [], []
         for key in _keys(model_graph.nodes[node]):
-            digest, steers = by_key.get(key, ("", False))
+            digest, is_constant = by_key.get(key, ("", False))
             every.append(digest or "")
             missing[1] |= digest is None
-            if steers:
-                steering.append(digest or "")
+            if is_constant:
+                constants.append(digest or "")
                 missing[0] |= digest is None
-        return " ".join(steering), " ".join(every)
+        return " ".join(constants), " ".join(every)
 
     digests = Trace(model.proto, model_graph, frozenset(by_key), values).digests()
     architecture, content = (
@@ -142,4 +145,4 @@ def _multiset(digests: Iterable[str | None]) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-__all__ = ["Hashes", "fingerprint", "steers"]
+__all__ = ["Hashes", "fingerprint"]

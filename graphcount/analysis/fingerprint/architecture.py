@@ -7,8 +7,8 @@ exactly when they have the same shape (a rooted graph with ordered edges has a c
 no output depends on has no order; it is described from its inputs down and sorted.
 
 Names of inputs and outputs count as names: only their order, types and shapes are described.
-Free dimensions are numbered as they first appear. A Constant is a stored tensor, as an initializer
-is.
+Dynamic dimensions are numbered as they first appear. A Constant is a stored tensor, as an
+initializer is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphcount.graph import ModelGraph, OperatorNode, is_constant
 from graphcount.loading.model import AttributeValues, ModelProto, ValueInfo
 
 DigestsOf = Callable[[str], tuple[str, str]]
-"""Digests of the numbers that a graph node holds: of those that steer, and of all."""
+"""Digests of the tensor data that a graph node holds: of shape constants, and of all."""
 
 
 class Trace:

@@ -96,13 +96,13 @@ def _is_table(row: Row, evidence: Evidence) -> bool:
 def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]], list[Row]]:
     """Return copies by value, each with its original, and tables that may be, by shape."""
     rows = sorted(rows, key=is_generated)  # named tensors first: the copies are generated
-    alike = _alike(rows, evidence)
+    indistinct = _indistinct(rows, evidence)
     seen: dict[bytes, Row] = {}
     copies: list[tuple[Row, Row]] = []
     possible: list[Row] = []
     table = any(_is_table(row, evidence) for row in rows)
     for row in rows:
-        if row.stored.key not in alike and row.stored.dtype[:3] not in ("int", "uin"):
+        if row.stored.key not in indistinct and row.stored.dtype[:3] not in ("int", "uin"):
             continue
         digest = _digest(row, evidence)
         if digest is None or row.stored.dtype != rows[0].stored.dtype:
@@ -122,7 +122,7 @@ def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]]
     return copies, possible
 
 
-def _alike(rows: list[Row], evidence: Evidence) -> set[int]:
+def _indistinct(rows: list[Row], evidence: Evidence) -> set[int]:
     """Return the keys of tensors that a few elements do not tell from others, turned or not.
 
     Reading all of every tensor of one shape would cost as much as loading the model.
@@ -265,7 +265,7 @@ def _is_new_module(name: str, node: str, seen: set[str], evidence: Evidence) -> 
 
 def _stored_input(node: str, evidence: Evidence) -> Row | None:
     for producer in evidence.graph.producers(node):
-        row = evidence.by_holder.get(producer)
+        row = evidence.by_origin.get(producer)
         if row is not None and evidence.graph.nodes[producer].kind == "initializer":
             return row
     return None
@@ -274,8 +274,8 @@ def _stored_input(node: str, evidence: Evidence) -> Row | None:
 def _has_alias(row: Row, evidence: Evidence) -> bool:
     return any(
         evidence.graph.nodes[node].op_type == "Identity"
-        for holder in row.tensor.holders
-        for node in evidence.graph.consumers(holder)
+        for origin in row.tensor.origins
+        for node in evidence.graph.consumers(origin)
     )
 
 
@@ -296,6 +296,6 @@ def _module(node: str, evidence: Evidence) -> str:
 def _direct_modules(row: Row, evidence: Evidence) -> set[str]:
     """Return modules that use the kept tensor under its own name."""
     modules: set[str] = set()
-    for holder in row.tensor.holders:
-        modules |= _modules(holder, evidence)
+    for origin in row.tensor.origins:
+        modules |= _modules(origin, evidence)
     return modules

@@ -94,9 +94,9 @@ class Evidence:
         return uses_of
 
     @cached_property
-    def by_holder(self) -> dict[str, Row]:
+    def by_origin(self) -> dict[str, Row]:
         """Stored tensors by the id of the graph node that holds them."""
-        return {holder: row for row in self.rows for holder in row.tensor.holders}
+        return {origin: row for row in self.rows for origin in row.tensor.origins}
 
     @cached_property
     def by_name(self) -> dict[str, Row]:

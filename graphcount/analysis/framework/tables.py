@@ -123,7 +123,7 @@ def _is_product(node: GraphNode) -> bool:
 
 
 def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
-    """Operands known by their name alone: parameters and buffers are written alike."""
+    """Operands known by their name alone: parameters and buffers are written the same way."""
     rows = [row for row in evidence.parameters if is_by_name(row.verdict)]
     if not rows:
         return []

@@ -38,7 +38,7 @@ def check(context: Context) -> Iterable[Finding]:
         for body in context.bodies:
             for index, node in enumerate(body.nodes):
                 key = node.domain, node.op_type, node.overload
-                why = _misfit(node, functions[key]) if key in functions else ""
+                why = _mismatch(node, functions[key]) if key in functions else ""
                 if why:
                     wrong.setdefault((label(key), why), []).append(body.place(index))
     for (name, why), places in wrong.items():
@@ -49,7 +49,7 @@ def check(context: Context) -> Iterable[Finding]:
         )
 
 
-def _misfit(node: Node, function: Function) -> str:
+def _mismatch(node: Node, function: Function) -> str:
     for what, given, known in (
         ("inputs", node.inputs, function.inputs),
         ("outputs", node.outputs, function.outputs),

@@ -59,7 +59,7 @@ class TriggerEvidence:
         self.context = context
         self.flow = flow
         self.rows: dict[str, Row] = {
-            node: row for row in context.rows for node in row.tensor.holders
+            node: row for row in context.rows for node in row.tensor.origins
         }
         self._compared: dict[str, Sequence[float] | None] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shapes
-from graphcount.ops.formulas import UNARY, CostRule, alike, multiple, outputs, total, when
+from graphcount.ops.formulas import UNARY, CostRule, like_input, multiple, outputs, total, when
 from graphcount.ops.inference import BOOL, UINT32, always, broadcasting, over, replace, same
 from graphcount.ops.operator import Operator, each, family
 from graphcount.symbolic import Dim
@@ -26,7 +26,8 @@ TABLE = family(
             roles=("operand", "bias"),
             shape=same(0),
             cost=CostRule(
-                "the bias, then the function: two for each element", elementwise=multiple(2, alike)
+                "the bias, then the function: two for each element",
+                elementwise=multiple(2, like_input),
             ),
             form_of="Gelu",
         ),
@@ -41,14 +42,16 @@ TABLE = family(
         "FastGelu": Operator(
             roles=("operand", "bias"),
             shape=same(0),
-            cost=CostRule("Gelu, after the bias if any", elementwise=total(alike, when(1, alike))),
+            cost=CostRule(
+                "Gelu, after the bias if any", elementwise=total(like_input, when(1, like_input))
+            ),
             form_of="Gelu",
         ),
         "BiasAdd": Operator(
             roles=("operand", "bias", "operand"),
             shape=same(0),
             cost=CostRule(
-                "bias and residual: two for each element", elementwise=multiple(2, alike)
+                "bias and residual: two for each element", elementwise=multiple(2, like_input)
             ),
         ),
         "BiasDropout": Operator(
@@ -57,14 +60,15 @@ TABLE = family(
             dtypes=always(0, BOOL),
             cost=CostRule(
                 "the bias and the residual if any; dropout does nothing at inference",
-                elementwise=total(alike, when(2, alike)),
+                elementwise=total(like_input, when(2, like_input)),
             ),
         ),
         "BiasSoftmax": Operator(
             roles=("operand", "mask"),
             shape=same(0),
             cost=CostRule(
-                "the bias, then the function: two for each element", elementwise=multiple(2, alike)
+                "the bias, then the function: two for each element",
+                elementwise=multiple(2, like_input),
             ),
         ),
         **each(
