@@ -1,9 +1,10 @@
 """What a forward pass costs: MACs and element-wise work of every node, times how often it runs.
 
-The body of a Loop or Scan counts once for each trip; of an If, the most expensive branch
-counts. What a node contributes is what it adds to the total, so nodes sum to the totals: a node in
-the cheaper branch of an If contributes nothing. Where trips are not known a body counts once, and an operator
-without a formula or with an unknown shape counts nothing: the totals are lower bounds then.
+The body of a Loop or Scan counts once for each trip; of an If, the most expensive branch counts.
+What a node contributes is what it adds to the total, so nodes sum to the totals: a node in the
+cheaper branch of an If contributes nothing. Where trips are not known a body counts once, and an
+operator without a formula or with an unknown shape counts nothing: the totals are lower bounds
+then.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ MAX_STEPS = 64
 
 
 def declared_inputs(model_graph: ModelGraph) -> Iterator[tuple[Attributed, Verdict]]:
-    """Static float inputs with a parameter's name that reach a weight's place."""
+    """Yield static float inputs with a parameter's name that reach a weight's place."""
     inputs = model_graph.inputs
     ways = _Ways(model_graph)
     for position, node in enumerate(inputs):

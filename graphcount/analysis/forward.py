@@ -117,7 +117,7 @@ def _lost(shapes: ValueShapes) -> tuple[Unknown, ...]:
     return tuple(unknown._replace(affects="cost") for unknown in shapes.unresolved)
 
 
-def _shown(shape: Shape | None) -> tuple[Dim, ...] | None:
+def _reported(shape: Shape | None) -> tuple[Dim, ...] | None:
     """Return a shape as a report has it: numbers, expressions as text, None."""
     if shape is None:
         return None
@@ -157,7 +157,7 @@ def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
     text = explain(call, options.operators) if explained else ""
     if text:
         text += _repeated(node.times)
-    outputs = tuple(_shown(shape) for shape in call.outputs)
+    outputs = tuple(_reported(shape) for shape in call.outputs)
     return outputs, cost.macs, cost.elementwise, text, cost.expression
 
 
@@ -203,7 +203,7 @@ def _bound(
     for value in values:
         producer = producers.get(value.name, f"input:{value.name}")
         shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
-        bound.append(value._replace(shape=_shown(shape)) if shape is not None else value)
+        bound.append(value._replace(shape=_reported(shape)) if shape is not None else value)
     return tuple(bound)
 
 

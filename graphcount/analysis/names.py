@@ -89,7 +89,7 @@ def is_buffer(name: str) -> bool:
 
 
 def original_name(name: str) -> str:
-    """Name a tensor had before a quantizer renamed it."""
+    """Return the name a tensor had before a quantizer renamed it."""
     if not name.endswith(("_quantized", "_Q4", "_Q8")):
         return name
     return QUANTIZED_NAME.sub("", name)

@@ -59,7 +59,7 @@ def other_node(use: TensorUse, graph: ModelGraph) -> OperatorNode | None:
 
 
 def is_scale_of_integers(use: TensorUse, graph: ModelGraph) -> bool:
-    """A factor of the scale that turns an integer product back into floats.
+    """Return whether it is a factor of the scale that turns an integer product into floats.
 
     onnxruntime's dynamic quantizer writes MatMulInteger → Cast → Mul(scale of the input · scale of
     the weight), the first scale being the second output of DynamicQuantizeLinear.
@@ -134,7 +134,7 @@ def _stored_operand(graph: ModelGraph, node: str, index: int | None = None) -> b
 
 
 def _is_stored(graph: ModelGraph, node: str) -> bool:
-    """An initializer, or what dequantizes one: one step, for a file may chain or circle them."""
+    """Return whether it is stored, or dequantizes what is: one step, for files may chain them."""
     if graph.nodes[node].op_type != "DequantizeLinear":
         return graph.nodes[node].kind == "initializer"
     data = graph.producer(node, 0)
@@ -234,7 +234,7 @@ def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
 
 
 def is_reparametrised(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> bool:
-    """A function of stored numbers taken at each run: learned in the function's argument."""
+    """Return whether each run computes it from stored values, where it is learned."""
     return tensor.stored.elements > 1 and "constrains" in traits_of(graph.nodes[use.node])
 
 
@@ -242,7 +242,7 @@ def is_reparametrised(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> 
 
 
 def operand(tensor: Attributed, context: KindContext) -> Verdict | None:
-    """Elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
+    """Judge elementwise operands: a bias, a norm's scale, a named parameter, or a literal."""
     for use in tensor.uses:
         if use.role != "operand":
             continue
@@ -286,7 +286,7 @@ def _operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdic
 
 
 def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
-    """A vector that the result of a product or of a norm is shifted by, or scaled with."""
+    """Judge a vector that a product's or a norm's result is shifted by, or scaled with."""
     node, where = context.graph.nodes[use.node], label(use, context)
     if "arithmetic" not in traits_of(node) or not _is_bias_shape(tensor):
         return None
@@ -307,7 +307,7 @@ def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict
 
 
 def is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool:
-    """A quantized operand that would be no parameter as a float: a literal, a mask, a table."""
+    """Return whether it would be no parameter as a float: a literal, a mask, a table."""
     node = context.graph.nodes[use.node]
     if use.role != "operand" and "arithmetic" not in traits_of(node):
         return False

@@ -89,7 +89,7 @@ def open_member(path: str) -> Source:
     member, archive = split_member(path)
     source = _open(archive)
     try:
-        with _said(path):
+        with _explained(path):
             info, offset = _member(source, member, path)
             if info.compress_type == zipfile.ZIP_STORED:
                 return Slice(source, offset, info.file_size, path)
@@ -113,7 +113,7 @@ def members(archive: str) -> list[str]:
     """
     source = _open(archive)
     try:
-        with _said(archive):
+        with _explained(archive):
             infos = _parsed(_directory(source).data)
             return [name for name, info in infos.items() if not info.is_dir()]
     finally:
@@ -127,7 +127,7 @@ def external_member(model_path: str, location: str) -> tuple[str, int | None, st
     name = f"{folder}/{location}" if folder else location
     source = _open(archive)
     try:
-        with _said(model_path):
+        with _explained(model_path):
             info = _parsed(_directory(source).data).get(name)
     finally:
         source.close()
@@ -184,7 +184,7 @@ class _Borrowed(SourceFile):
 
 
 @contextmanager
-def _said(path: str) -> Iterator[None]:
+def _explained(path: str) -> Iterator[None]:
     """Turn what zipfile raises into one line."""
     try:
         yield

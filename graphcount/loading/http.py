@@ -57,7 +57,7 @@ class HttpPlace:
         return answers
 
     def changed(self, stamp: str) -> bool:
-        """Every answer was looked at already."""
+        """Return False: every answer was checked already."""
         return False
 
     async def _open(self, wanted: Range) -> Opened:

@@ -153,11 +153,11 @@ class SourceFile(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """It is there to be read."""
+        """Return True: it is there to be read."""
         return True
 
     def seekable(self) -> bool:
-        """Any position can be read."""
+        """Return True: any position can be read."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

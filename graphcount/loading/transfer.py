@@ -31,7 +31,7 @@ STATUSES = {
 
 
 class Opened(NamedTuple):
-    """What opening a remote file told.
+    """What opening a remote file answered.
 
     Attributes:
         nbytes: Its size.
@@ -56,7 +56,7 @@ class RemoteFile(Protocol):
         ...
 
     def changed(self, stamp: str) -> bool:
-        """Whether it is known to be another file now."""
+        """Return whether it is known to be another file now."""
         ...
 
 
@@ -118,7 +118,7 @@ def failure(error: Exception, path: str) -> NotReadableError:
 
 
 def changed() -> NotReadableError:
-    """The error for bytes of two files."""
+    """Return the error for bytes of two files."""
     return NotReadableError("the file changed while it was read")
 
 

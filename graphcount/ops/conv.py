@@ -147,7 +147,7 @@ def _transposed_macs(call: Call) -> Dim:
 
 
 def _samples(call: Call) -> Dim:
-    """DeformConv interpolates a value for every weight position of every channel."""
+    """Count DeformConv's interpolations: one for each weight position of each channel."""
     out, data = output_shape(call), input_shape(call, 0)
     if len(out) < 3 or len(data) != len(out):
         raise UnknownDimError

@@ -58,14 +58,14 @@ def modulo(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
 
 
 def chosen(condition: Number, yes: Number, no: Number) -> Number:
-    """Where."""
+    """Return `yes` where the condition holds, else `no`."""
     if isinstance(condition, int):
         return yes if condition else no
     return yes if yes == no else None
 
 
 def clipped(number: Number, low: Number = None, high: Number = None) -> Number:
-    """Clip, with both bounds given."""
+    """Return a value between two bounds (Clip)."""
     return arithmetic.minimum_of(arithmetic.maximum_of(number, low), high)
 
 

@@ -98,7 +98,7 @@ def _adjusted(evidence: Evidence, adjustments: list[Adjustment]) -> FrameworkCou
 
 
 def _blind_spots(evidence: Evidence) -> list[str]:
-    """What no file of this kind can tell."""
+    """Return what no file of this kind can tell."""
     if evidence.signature is not None:
         return ["The names torch.export declared are no longer those of the tensors."]
     if evidence.is_dynamo:

@@ -169,7 +169,7 @@ def _weight(nodes: tuple[str, ...], evidence: Evidence) -> tuple[int, int | None
 
 
 def _product(weight: int, bias: int) -> Sizer:
-    """Of linear, conv and addmm: the weight's elements, and the output channels for the bias."""
+    """Size linear, conv and addmm: the weight's elements, and the output channels for the bias."""
 
     def size(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         operand = _weight(nodes, evidence)
@@ -186,7 +186,7 @@ def _product(weight: int, bias: int) -> Sizer:
 
 
 def _layer_norm(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
-    """Of layer_norm(x, [shape], weight, bias): the shape is written out."""
+    """Size layer_norm(x, [shape], weight, bias): the shape is written out."""
     sizes: dict[str, int] = {}
     elements = product_of(call.args[1]) if len(call.args) > 1 else None
     if elements is not None:
@@ -197,7 +197,7 @@ def _layer_norm(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dic
 
 
 def _channel_norm(weight: int, bias: int) -> Sizer:
-    """Of batch_norm, group_norm, instance_norm: a number for each channel."""
+    """Size batch_norm, group_norm, instance_norm: an element for each channel."""
 
     def size(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
         sizes: dict[str, int] = {}
@@ -237,7 +237,7 @@ def _one(position: int, *roles: str) -> Sizer:
 
 
 def _recurrent(call: FxCall, nodes: tuple[str, ...], evidence: Evidence) -> dict[str, int]:
-    """Of lstm, gru, rnn: weight_ih, weight_hh(, bias_ih, bias_hh) a direction and layer."""
+    """Size lstm, gru, rnn: weight_ih, weight_hh(, bias_ih, bias_hh) a direction and layer."""
     names = placeholders(call.args[2]) if len(call.args) > 2 else ()
     sizes: list[int] = []
     for node in nodes:
@@ -302,7 +302,7 @@ def size_by_role(called: Called, evidence: Evidence) -> dict[str, int]:
 
 
 def size_by_operand(called: Called, evidence: Evidence) -> dict[str, int]:
-    """One placeholder and one stored tensor: they belong together."""
+    """Size a call with one placeholder and one stored tensor: they belong together."""
     named = {
         name for argument in called.call.args for name in placeholders(argument) if name[:2] == "p_"
     }

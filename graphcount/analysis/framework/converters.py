@@ -57,7 +57,7 @@ def zero_recurrent_bias(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def written_norms(evidence: Evidence) -> Iterable[Adjustment]:
-    """(x - mean) * factor + shift: the factor exists without a learned scale, too."""
+    """Find (x - mean) * factor + shift: the factor exists without a learned scale, too."""
     rows = [row for row in evidence.parameters if row.verdict.rule == "written-norm-factor"]
     if not rows:
         return []

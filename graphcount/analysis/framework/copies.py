@@ -217,7 +217,7 @@ def _kept_tensors(evidence: Evidence) -> list[Row]:
 
 
 def _own_verdict(row: Row, evidence: Evidence) -> Verdict:
-    """Kind of a kept tensor without the uses of those merged into it."""
+    """Return the kind of a kept tensor without the uses of those merged into it."""
     uses = tuple(use for use in row.tensor.uses if use.via[:1] != ("Identity",))
     return _verdict(row.stored.name, row, uses, evidence) if uses else row.verdict
 
@@ -248,7 +248,7 @@ def _lost_tensors(evidence: Evidence) -> list[Lost]:
 
 
 def _verdict(name: str, row: Row, uses: tuple[TensorUse, ...], evidence: Evidence) -> Verdict:
-    """Kind of one of several equal tensors, by its own name and uses."""
+    """Return the kind of one of several equal tensors, by its own name and uses."""
     tensor = row.tensor._replace(stored=row.stored._replace(name=name), uses=uses, live=True)
     return classify([tensor], evidence.graph, evidence.values)[0]
 

@@ -131,7 +131,7 @@ def size_declared(evidence: Evidence, signature: Signature) -> Sizes:
 
 
 def own_names(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
-    """Tensors stored under a declared name; a name changed by a quantizer is no proof."""
+    """Size tensors under a declared name; a name changed by a quantizer is no proof."""
     unused: list[Row] = []
     for row in evidence.rows:
         stored = row.stored
@@ -170,7 +170,7 @@ def _unused_names(unused: list[Row], evidence: Evidence, sizes: Sizes) -> None:
 def by_call(
     evidence: Evidence, signature: Signature, calls: tuple[Called, ...], sizes: Sizes
 ) -> None:
-    """Sizes from the arguments of torch calls; contradictions make a size inferred."""
+    """Take sizes from the arguments of torch calls; contradictions make a size inferred."""
     names = {placeholder: name for name, placeholder in signature.parameters.items()}
     elements_of: dict[str, set[int]] = defaultdict(set)
     weak: set[str] = set()
@@ -255,7 +255,7 @@ def _is_norm(evidence: Evidence, name: str) -> bool:
 def by_module(
     evidence: Evidence, signature: Signature, calls: tuple[Called, ...], sizes: Sizes
 ) -> None:
-    """As many unexplained tensors as unexplained names, in a module or in the file."""
+    """Pair as many unexplained tensors as names, in a module or in the file."""
     spare = unexplained(evidence, signature, calls)
     within: dict[str, list[Row]] = defaultdict(list)
     for row in spare:
@@ -279,7 +279,7 @@ def by_module(
 
 
 def by_tied_name(signature: Signature, sizes: Sizes) -> None:
-    """A table named like those usually tied, beside one that a look-up and a product share."""
+    """Size a table named as tied ones are, beside one that a look-up and a product share."""
     tied = set(sizes.ties.values())
     shared = [name for name in signature.parameters if name in sizes.proven and name in tied]
     for name in sizes.missing(signature):
@@ -296,7 +296,7 @@ def _module(name: str) -> str:
 
 
 def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
-    """Everything that keeps a sum of proven sizes from being exact."""
+    """Note everything that keeps a sum of proven sizes from being exact."""
     if not signature.complete:
         sizes.doubts.append("The signature is cut off, or names a parameter twice.")
     if evidence.producer != "pytorch":

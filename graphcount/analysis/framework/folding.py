@@ -114,7 +114,7 @@ def _more(number: int) -> str:
 
 
 def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
-    """The rewriter of onnxscript, as torch's dynamo exporter runs it, when the signature is lost.
+    """Find folds of onnxscript's rewriter, which torch's dynamo exporter runs.
 
     It says so in the node's metadata; where that is gone, the product gives `getitem_N`, the first
     result of torch's batch_norm. A new bias is called `X.weight_bias`, an old one keeps its name.
@@ -155,19 +155,19 @@ def _weight_name(node: str, evidence: Evidence) -> str:
 
 
 def _is_onnxruntime(weight: Row, bias: Row, node: OperatorNode) -> bool:
-    """Its ConvBNFusion calls the new tensors after the old weight and the norm's shift."""
+    """Return whether the new tensors are named after the old weight and the norm's shift."""
     return "ConvBnFusion_W_" in weight.stored.name
 
 
 def _is_onnxslim(weight: Row, bias: Row, node: OperatorNode) -> bool:
-    """It names the new tensors after the BatchNormalization's output."""
+    """Return whether the new tensors are named after the BatchNormalization's output."""
     output = node.outputs[0] if node.outputs else ""
     names = (weight.stored.name, bias.stored.name)
     return bool(output) and names == (f"{output}_weight", f"{output}_bias")
 
 
 def _is_onnxsim(weight: Row, bias: Row, node: OperatorNode) -> bool:
-    """It numbers the new weight and bias one after the other: `_v_39`, `_v_40`."""
+    """Return whether weight and bias are numbered one after the other: `_v_39`, `_v_40`."""
     first = SIMPLIFIED.match(weight.stored.name)
     second = SIMPLIFIED.match(bias.stored.name)
     return bool(first and second and int(second[1]) == int(first[1]) + 1)
@@ -182,7 +182,7 @@ OPTIMISERS: dict[str, Test] = {
 
 
 def by_optimisers(evidence: Evidence) -> Iterable[Adjustment]:
-    """Optimisers that give the new tensors names of their own."""
+    """Find folds of optimisers that give the new tensors names of their own."""
     had_bias = True if _removed(evidence, _biases) else None
     affine = True if _removed(evidence, _scales) else None
     for tool, test in OPTIMISERS.items():

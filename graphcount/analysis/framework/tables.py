@@ -32,7 +32,7 @@ MAX_LOOK = 4
 
 
 def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
-    """Rows under a generated name, added to looked-up rows: part of a table of positions."""
+    """Find rows with a generated name that are added to looked-up rows: a cut table."""
     rows = [
         row
         for row in evidence.parameters
@@ -65,7 +65,7 @@ def free_products(evidence: Evidence) -> Iterable[Adjustment]:
 
 
 def free_operands(evidence: Evidence) -> list[Row]:
-    """Parameters that an exporter folded, in a product that is no Linear."""
+    """Find parameters that an exporter folded, in a product that is no Linear."""
     legacy, dynamo = [], []
     for row in evidence.parameters:
         match = NUMBERED.match(row.stored.name)
@@ -123,7 +123,7 @@ def _is_product(node: GraphNode) -> bool:
 
 
 def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
-    """Operands known by their name alone: parameters and buffers are written the same way."""
+    """Find operands known by name alone: parameters and buffers are written the same way."""
     rows = [row for row in evidence.parameters if is_by_name(row.verdict)]
     if not rows:
         return []

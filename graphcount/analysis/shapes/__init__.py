@@ -91,7 +91,7 @@ def infer_shapes(
 
 
 def _as_declared(state: State) -> State:
-    """Everything is declared by numbers: nothing is left to infer."""
+    """Return what is declared: by numbers alone, so nothing is left to infer."""
     for node_id, node in state.graph.nodes.items():
         if node.kind == "initializer":
             state.shapes[node_id, node.name] = node.tensor.dims
@@ -127,7 +127,7 @@ def _propagated(
 
 
 def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
-    """No loop is taken to keep anything of the shape of its state."""
+    """Return that no loop keeps anything of the shape of its state."""
     return {
         (body.node.id, position): None
         for body in state.graph.bodies

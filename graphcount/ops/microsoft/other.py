@@ -133,7 +133,7 @@ def irfft(call: Call) -> Shapes:
     return [(*data[:-2], times(add(data[-2], -1), 2)) if data else None]
 
 
-def found_once(call: Call) -> Shapes:
+def unique(call: Call) -> Shapes:
     """Unique: its elements, for each element which of them it is, and how often they are there."""
     return [(None,), call.input(0), (None,)]
 
@@ -239,7 +239,7 @@ TABLE = merge(
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
                 "Unique": Operator(
                     rest="operand",
-                    shape=found_once,
+                    shape=unique,
                     dtypes=always(0, INT64, INT64),
                     cost=READ,
                     traits=traits("sized by data"),
