@@ -23,7 +23,7 @@ MAX_RANK = 64
 
 
 class Generated(NamedTuple):
-    """One node that makes numbers from constants.
+    """One node that makes elements from constants.
 
     Attributes:
         node: Its id.

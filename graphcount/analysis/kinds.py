@@ -304,7 +304,7 @@ def _is_in_product(use: TensorUse, context: KindContext) -> bool:
 
 
 def constant_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
-    """Every use is one that learned numbers do not have."""
+    """Every use is one that learned values do not have."""
     if not tensor.uses or any(use.role not in PLAIN_ROLES for use in tensor.uses):
         return None
     use = tensor.uses[0]

@@ -57,7 +57,7 @@ LEARNED_SCALAR = re.compile(
     r"([A-Za-z]\w*_)?(scale|gain|gamma|beta|alpha|bias|weight|gate|temperature|tau|slope|shift"
     r"|offset|multiplier)_?\d*",
 )
-"""Names of single numbers that are learned: those beside a literal say what the number is worth."""
+"""Names of scalars that are learned: those beside a literal say what the value is for."""
 
 QUANTIZED_NAME = re.compile(r"(_quantized|(_DQ)?_Q[48])$")
 """Endings quantizers give to the integers made from a tensor (onnxruntime.quantization)."""

@@ -1,7 +1,7 @@
 """Every stored tensor of a file: where it stands, how many elements, how many bytes.
 
-A stored tensor is anything the file keeps as numbers (docs/counting.md): initializers, sparse
-initializers, tensors and number lists in attributes of Constant and of ai.onnx.ml operators,
+A stored tensor is any tensor data that the file keeps (docs/counting.md): initializers, sparse
+initializers, tensors and lists of values in attributes of Constant and of ai.onnx.ml operators,
 tensor attributes of every other operator, in the main graph, in subgraphs, functions, training
 graphs. Each is found once however often it is used; its byte offset in the file is its identity.
 """
@@ -54,7 +54,7 @@ class Stored(NamedTuple):
         elements: Logical numbers: the product of the dimensions (0 when a dimension is negative).
         stored_elements: Numbers physically there (non-zeros of a sparse tensor).
         nbytes: Bytes: by dimensions and type, or what they take for strings and varints.
-        in_file_nbytes: Bytes of its numbers in the model file itself.
+        in_file_nbytes: Bytes of its data in the model file itself.
         absent_nbytes: Bytes its dimensions ask for that are stored nowhere.
         where: Kind of place.
         in_function: It stands in the body of a local function.
@@ -62,7 +62,7 @@ class Stored(NamedTuple):
         constant: It is held by a Constant node.
         tensor: The record, or None for a number list.
         sparse: The sparse record, or None.
-        numbers: The number list, or None.
+        numbers: The list of values, or None.
         external: Its external data, or None.
         problems: What cannot be trusted about it.
     """

@@ -65,7 +65,7 @@ def summarize(
         model: The records.
         model_graph: Its graph.
         counted: Its stored tensors.
-        values: Reads numbers where a rule needs them; its budget decides how much is compared.
+        values: Reads tensor data where a rule needs them; its budget decides how much is compared.
         sha256: Digest of the file, when it was asked for.
         cost: How to measure a forward pass; None: do not.
 

@@ -26,7 +26,7 @@ CACHED_NBYTES = 64 * 1024
 
 
 class Values:
-    """Reads the numbers of stored tensors from the model file, within a budget of bytes.
+    """Reads the values of stored tensors from the model file, within a budget of bytes.
 
     Attributes:
         complete: False once a tensor was not read because the budget was spent.

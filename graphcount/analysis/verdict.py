@@ -31,7 +31,7 @@ LEARNED_ROLES = frozenset(
         "quantized bias",
     }
 )
-"""Roles that only learned numbers have."""
+"""Roles that only learned values have."""
 
 QUANTIZED_ROLES = frozenset({"quantized weight", "quantized bias"})
 
@@ -116,7 +116,7 @@ class KindContext(NamedTuple):
 
     Attributes:
         graph: The model's graph.
-        values: Reads numbers of small tensors.
+        values: Reads values of small tensors.
         has_weights: The file has float or quantized weights as initializers, so that float
             Constant nodes beside them are literals.
         declared: The names torch.export declared, when the file carries them and still uses them.

@@ -20,7 +20,7 @@ MAX_CASES = 64
 MAX_ELEMENTS = 2**40
 
 BATCH_NAMES = frozenset({"batch", "batch_size", "batchsize", "n", "b", "bs", "unk__0"})
-"""Free dimensions that are taken to be 1 when nobody gives a size."""
+"""Dynamic dimensions that are taken to be 1 when nobody gives a size."""
 
 
 class InputPlan(NamedTuple):
@@ -44,7 +44,7 @@ class InputsPlan(NamedTuple):
     """All inputs of one measurement.
 
     Attributes:
-        dims: Every free dimension with its size.
+        dims: Every dynamic dimension with its size.
         assumed: Those that nobody gave.
     """
 

@@ -50,7 +50,7 @@ class OperatorNode(NamedTuple):
 
     @property
     def held(self) -> Sequence[Held]:
-        """Tensors and lists of numbers that its attributes hold."""
+        """Tensors and lists of values that its attributes hold."""
         if not self.record.attributes:
             return ()
         tensors = []

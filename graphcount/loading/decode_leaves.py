@@ -382,7 +382,7 @@ def values_held(fields: FieldValues, integers: Sequence[int]) -> int:
 
 
 def numbers_held(fields: FieldValues, integers: Sequence[int]) -> AttributeValues | None:
-    """Return the numbers of an attribute: those of a list, else the last single value."""
+    """Return the values of an attribute: those of a list, else the last single value."""
     if integers:
         kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
         return AttributeValues("int", kept, sum(map(len_varint, integers)), True)

@@ -74,7 +74,7 @@ class SparseTensor(NamedTuple):
 
 
 class AttributeValues(NamedTuple):
-    """The numbers an attribute keeps itself (f, i, s, floats, ints, strings).
+    """The values an attribute keeps itself (f, i, s, floats, ints, strings).
 
     Attributes:
         kind: `float`, `int` or `string`.

@@ -1,4 +1,4 @@
-"""Arithmetic on single numbers of small tensors: integers, symbols, fractions, None for unknown."""
+"""Arithmetic on single values of small tensors: integers, symbols, fractions, None for unknown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_PART = 2**2200
 
 
 def is_known(number: Number) -> bool:
-    """Return whether a number of a tensor is known and has not overflowed."""
+    """Return whether a value of a tensor is known and has not overflowed."""
     if isinstance(number, int):
         return -LARGEST <= number < LARGEST
     if isinstance(number, Ratio):

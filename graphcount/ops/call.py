@@ -186,7 +186,7 @@ def integers_of(call: Call, index: int) -> tuple[int, ...] | None:
 
 
 def whole(values: Iterable[object] | None) -> tuple[int, ...] | None:
-    """Return numbers when all of them are known and none is a symbol."""
+    """Return the values when all of them are known and none is a symbol."""
     if values is None:
         return None
     row = tuple(values)

@@ -1,4 +1,4 @@
-"""Control flow, and values that are no tensors of numbers: sequences, optionals, text.
+"""Control flow, and values that are no numeric tensors: sequences, optionals, text.
 
 Bodies are subgraphs: a tensor is attributed inside them, and their operators are counted where they
 run. Shapes of If, Loop and Scan follow from their bodies (`graphcount.analysis.shapes.control`).
@@ -28,7 +28,7 @@ BODY = CostRule("costs nothing itself: the operators of its body are counted by 
 
 
 def tf_idf(call: Call) -> Shapes:
-    """TfIdfVectorizer: max(ngram_indexes) + 1 numbers a text."""
+    """TfIdfVectorizer: max(ngram_indexes) + 1 elements a text."""
     data, indexes = call.input(0), call.node.integers("ngram_indexes")
     size = max(indexes) + 1 if indexes else None
     return [(*data[:-1], size) if data is not None else None]

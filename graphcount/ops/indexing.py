@@ -99,7 +99,7 @@ def compress(call: Call) -> Shapes:
 
 
 def non_zero(call: Call) -> Shapes:
-    """NonZero: (rank, how many); how many is known when the numbers are."""
+    """NonZero: (rank, how many); how many is known when the values are."""
     data = call.input(0)
     numbers = numbers_of(call, 0)
     count = None
@@ -180,7 +180,7 @@ def check_gather(call: Call) -> str:
 
 
 def check_gather_nd(call: Call) -> str:
-    """batch_dims leave something to choose, and an index has as many numbers as that at most."""
+    """batch_dims leave something to choose, and an index has as many values as that at most."""
     data, indices = call.input(0), call.input(1)
     batch = call.node.integer("batch_dims", 0)
     if batch < 0:

@@ -91,7 +91,7 @@ def matmul_shape(a: Shape | None, b: Shape | None) -> Shape | None:
 
 
 def matmul_at(first: int, second: int) -> ShapeRule:
-    """Product of two inputs."""
+    """Return the shape rule of a product of two inputs."""
 
     def rule(call: Call) -> Shapes:
         return [matmul_shape(call.input(first), call.input(second))]

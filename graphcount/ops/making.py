@@ -44,7 +44,7 @@ from graphcount.symbolic import Dim, Expr, ceildiv
 
 
 def shape(call: Call) -> Shapes:
-    """Shape: as many numbers as the part of the shape asked for has dimensions."""
+    """Shape: as many elements as the part of the shape asked for has dimensions."""
     data = call.input(0)
     return [(len(data[shape_part(call, len(data))]),)] if data is not None else [(None,)]
 
@@ -61,7 +61,7 @@ def _clamped(bound: int, rank: int) -> int:
 
 
 def constant(call: Call) -> Shapes:
-    """Constant: the tensor or numbers in its attribute."""
+    """Constant: the tensor or values in its attribute."""
     for attribute in call.node.attributes:
         held = [tensor.dims for tensor in attribute.tensors]
         held += [sparse.dims for sparse in attribute.sparse_tensors]
@@ -100,7 +100,7 @@ def given_shape(call: Call) -> Shapes:
 
 
 def window(call: Call) -> Shapes:
-    """Windows: `size` numbers."""
+    """Windows: `size` elements."""
     size = numbers_of(call, 0)
     return [(dim(size[0]) if size else None,)]
 
@@ -124,7 +124,7 @@ def constant_of_shape(call: Call) -> Shapes:
 
 
 def type_of_constant(call: Call) -> list[int]:
-    """Constant, ConstantOfShape: the type of the tensor or numbers they hold."""
+    """Constant, ConstantOfShape: the type of the tensor or values they hold."""
     for held in call.node.attributes:
         for tensor in held.tensors:
             return [tensor.data_type]
@@ -151,7 +151,7 @@ def size_of(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
 
 
 def filled(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
-    """ConstantOfShape: one number (0 by default) everywhere."""
+    """ConstantOfShape: one value (0 by default) everywhere."""
     shape = small(outputs[0])
     held: Number = facts.held[0] if facts.held else 0
     count = product(shape) if shape is not None else None

@@ -37,7 +37,7 @@ def _samples(call: Call) -> Dim:
 
 
 def _length(call: Call, name: str) -> int:
-    """Return how many numbers an attribute keeps."""
+    """Return how many values an attribute keeps."""
     given = call.node.attribute(name)
     if given is None:
         return 0

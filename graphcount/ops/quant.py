@@ -24,7 +24,7 @@ def dequantized_type(call: Call) -> list[int]:
 
 
 def dynamic_quantize(call: Call) -> Shapes:
-    """DynamicQuantizeLinear: the numbers, one scale, one zero point."""
+    """DynamicQuantizeLinear: the values, one scale, one zero point."""
     return [call.input(0), (), ()]
 
 

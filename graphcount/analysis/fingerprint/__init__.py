@@ -3,7 +3,7 @@
 | fingerprint | what it covers | what it leaves out |
 |---|---|---|
 | architecture | operators, attributes, wiring, types, shapes, shape constants | names, weights |
-| weights | type, shape and numbers of all other tensors, as a multiset | where they are used |
+| weights | type, shape and data of all other tensors, as a multiset | where they are used |
 | content | the architecture with all tensor data in its place | names, how data is stored |
 
 None depends on names (of nodes, values, inputs, outputs, dynamic dimensions), on the order of nodes
@@ -42,7 +42,7 @@ class Hashes(NamedTuple):
 
     Attributes:
         fingerprint: What goes into the report.
-        digests: SHA-256 of type, shape and numbers; None where they could not be read.
+        digests: SHA-256 of type, shape and data; None where they could not be read.
     """
 
     fingerprint: FingerprintRow

@@ -54,7 +54,7 @@ class Trace:
         return digests[0].hexdigest(), digests[1].hexdigest()
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield what outputs depend on: each node's line without its numbers, and its id."""
+        """Yield what outputs depend on: each node's line without its tensor data, and its id."""
         for line in self.opsets():
             yield line, ""
         roots = [node.id for node in self.graph.inputs] + [node.id for node in self.graph.outputs]

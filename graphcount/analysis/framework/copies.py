@@ -34,7 +34,7 @@ PRODUCTS = frozenset({"weight", "quantized weight"})
 
 
 def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
-    """Equal numbers under a generated name are a copy; equal shapes alone are a possibility."""
+    """Equal data under a generated name are a copy; equal shapes alone are a possibility."""
     groups: dict[tuple[int, tuple[int, ...]], list[Row]] = defaultdict(list)
     for row in evidence.parameters:
         shape = _shape(row, evidence)
@@ -148,7 +148,7 @@ def _indistinct(rows: list[Row], evidence: Evidence) -> set[int]:
 
 
 def _digest(row: Row, evidence: Evidence) -> bytes | None:
-    """Hash of the numbers; None when unknown or all the same, which proves nothing."""
+    """Return the hash of the data; None when unknown or all the same, which proves nothing."""
     stored = row.stored
     width = max(1, stored.nbytes // max(1, stored.elements))
     start = evidence.values.peek(stored)

@@ -54,7 +54,7 @@ TIED_NAMES = frozenset(
 """Modules that language models usually tie to each other."""
 
 COMPLEX = ("complex", "aten.fft", "aten.polar", "aten.view_as_real", "aten.angle")
-"""Calls that appear where numbers are complex: those are stored as pairs."""
+"""Calls that appear where elements are complex: those are stored as pairs."""
 
 
 @dataclass

@@ -74,7 +74,7 @@ def infer_shapes(
     Args:
         proto: The model.
         model_graph: Its graph.
-        rows: Its stored tensors: their numbers are shapes, axes and indices.
+        rows: Its stored tensors: their values are shapes, axes and indices.
         values: Reads these numbers.
         bindings: Sizes to put in the place of symbols.
         check_declared: Infer also where the file declares everything, to compare.

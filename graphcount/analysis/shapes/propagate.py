@@ -36,7 +36,7 @@ class Applied(NamedTuple):
     """What a shape rule made of its facts.
 
     Attributes:
-        results: Shape, element type and numbers of each output.
+        results: Shape, element type and values of each output.
         why: Why a shape is not known; empty for what was not known before.
         beyond: Numbers in a result with a dimension that no tensor can have; 0 without one.
     """
@@ -218,7 +218,7 @@ class Propagation:
         return tuple(number if is_known(number) else None for number in numbers)
 
     def worked(self, numbers: int) -> None:
-        """Add numbers to what was read and computed."""
+        """Add elements to what was read and computed."""
         self.state.work += numbers
         if self.state.work > MAX_WORK and not self.state.exhausted:
             self.state.exhausted = True

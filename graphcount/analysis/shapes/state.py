@@ -22,7 +22,7 @@ ValueKey: TypeAlias = "tuple[str, str]"
 """Id of the producing node, and the value's name there."""
 
 MAX_NUMBERS = 4096
-"""Integer tensors with more numbers are no shapes, axes or indices of shapes."""
+"""Integer tensors with more elements are no shapes, axes or indices of shapes."""
 
 MAX_FLOATS = 8
 """Scales of Resize and scalars; floats are not looked at otherwise."""
@@ -105,7 +105,7 @@ class State:
         widened: Shape that the state of a Loop or Scan keeps over all iterations, by (operator,
             position in the body's inputs), where it is less than the initial one.
         dead: Scopes of branches that are never taken.
-        exhausted: `MAX_WORK` numbers were computed; what comes after is not known.
+        exhausted: `MAX_WORK` values were computed; what comes after is not known.
         conflicts: Declarations that contradict what was found, the first `MAX_UNKNOWNS`.
         beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
@@ -180,7 +180,7 @@ class State:
 # ------------------------------------------------------------------------------------------ calls
 
 COMPARED = 64
-"""Longer lists of numbers are told apart by identity, so that comparing them costs nothing."""
+"""Longer lists of values are told apart by identity, so that comparing them costs nothing."""
 
 CallKey: TypeAlias = "tuple[Hashable, ...]"
 
@@ -189,7 +189,7 @@ class Calls:
     """The calls of a graph: a node's inputs (`facts`), and with its outputs (`call`).
 
     Nodes that no rule could tell apart share one record. A rule looks at attributes, shapes, types
-    and small numbers, never at names. A network repeats its layers, so a hundred thousand nodes
+    and small values, never at names. A network repeats its layers, so a hundred thousand nodes
     have a few hundred calls, and what follows from a call (shapes, cost, a sentence) is worked out
     once. Records are compared by identity: they are keys of dicts.
     """

@@ -81,7 +81,7 @@ def qlinear_reduce_mean(call: Call) -> Shapes:
 
 
 def gather_block_quantized(call: Call) -> Shapes:
-    """GatherBlockQuantized: Gather; two 4-bit numbers in each byte of a uint8 table."""
+    """GatherBlockQuantized: Gather; two 4-bit elements in each byte of a uint8 table."""
     data, indices = call.input(0), call.input(1)
     if data is None or indices is None:
         return [None]
