@@ -13,9 +13,8 @@ import click
 
 from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, STYLES, render
-from graphcount.formats.progress import is_terminal
 from graphcount.formats.text import one_line
-from graphcount.formats.view import View
+from graphcount.formats.view import View, is_terminal
 from graphcount.report.records import Report
 
 PIPE_WIDTH = 100

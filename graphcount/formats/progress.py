@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from graphcount.formats.text import one_line
+from graphcount.formats.view import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 T = TypeVar("T")
-
-
-def is_terminal(stream: IO[str]) -> bool:
-    """Return whether someone may be looking; a closed stream is no terminal."""
-    try:
-        return stream.isatty()
-    except ValueError:
-        return False
 
 
 class StatusLine:

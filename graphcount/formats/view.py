@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from graphcount.report.rollup import By, Sort
@@ -39,3 +39,11 @@ class View(NamedTuple):
     fail_on: str = "high"
     marker: str = "check"
     ascii: bool = False
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Return whether someone may be looking; a closed stream is no terminal."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False

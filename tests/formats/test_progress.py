@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from graphcount.errors import UsageError
-from graphcount.formats.progress import StatusLine, is_terminal, progress
+from graphcount.formats.progress import StatusLine, progress
+from graphcount.formats.view import is_terminal
 
 
 class Terminal(io.StringIO):
