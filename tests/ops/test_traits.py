@@ -179,7 +179,17 @@ def test_features_of_an_array_are_elements_of_it() -> None:
     assert isinstance(features, np.ndarray)
     assert set(features.ravel()) < set(feeds["x"].ravel())
     rows = operators("ai.onnx.ml")
-    assert {key[1] for key, row in rows.items() if "keeps values" in row.traits} == {node.op_type}
+    for trait in ("keeps values", "picks"):
+        assert {key[1] for key, row in rows.items() if trait in row.traits} == {node.op_type}
+
+
+def test_operators_of_one_name_move_elements_alike() -> None:
+    """onnxruntime's own GatherND, Pad and others are what ONNX made standard later."""
+    moves = {"keeps values", "picks", "renames"}
+    for (_, op_type), row in operators("com.microsoft").items():
+        named = lookup("", op_type)
+        if named is not None:
+            assert row.traits & moves == named.traits & moves, op_type
 
 
 def test_scales_stand_beside_zero_points_by_the_names_of_operators() -> None:

@@ -23,7 +23,17 @@ from graphcount.ops.formulas import (
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd
 from graphcount.ops.inference import INT64, add, always, axis_of, over, same, times, unknown
 from graphcount.ops.movement import pad
-from graphcount.ops.operator import PICKS, SCALE, Operator, Role, each, family, merge, traits
+from graphcount.ops.operator import (
+    KEEPS_VALUES,
+    PICKS,
+    SCALE,
+    Operator,
+    Role,
+    each,
+    family,
+    merge,
+    traits,
+)
 from graphcount.ops.packing import per_byte
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
@@ -255,7 +265,7 @@ TABLE = merge(
                 "CropAndResize": Operator(shape=crop_and_resize),
                 "GatherND": Operator(shape=gather_nd, traits=PICKS),
                 "Pad": Operator(shape=pad),
-                "Expand": Operator(shape=expand),
+                "Expand": Operator(shape=expand, traits=KEEPS_VALUES),
             },
         ),
     ]

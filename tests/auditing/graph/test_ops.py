@@ -133,6 +133,7 @@ def test_domain_not_imported(write: Write, find: Find) -> None:
         ("com.microsoft.MatMulNBits<K = 4, block_size = 16>(x, x, x)", "'N' is missing"),
         ("com.microsoft.FusedConv<group = 0>(x, x)", "group is 0"),
         ("com.microsoft.DequantizeLinear<block_size = -2>(x, x)", "block_size is -2"),
+        ("com.microsoft.QuantizeLinear<block_size = -2>(x, x)", "block_size is -2"),
     ],
 )
 def test_node_definition(op: str, why: str, write: Write, find: Find) -> None:
