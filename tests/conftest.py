@@ -155,3 +155,9 @@ def _value(value: Any) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
     name, shape = value
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def names(evidence: object) -> list[str]:
+    """Return a list of names that a finding or a verdict carries."""
+    assert isinstance(evidence, list | tuple)
+    return [str(name) for name in evidence]

@@ -15,7 +15,6 @@ ROOMS = (
 ALLOWED = {
     "auditing/elements.py": "arrays of numpy, of any type and shape",
     "gates/baseline.py": "JSON of a baseline: what is not as it should be is an error, caught once",
-    "loading/decode.py": "readers of the fields of a message, each of its type",
     "loading/decode_leaves.py": "fields of a message before they become a record, each of its type",
     "loading/http.py": "a file system of fsspec and its answers, which have no types",
     "loading/remote.py": "a file system of fsspec",
@@ -23,7 +22,6 @@ ALLOWED = {
     "loading/transfer.py": "a file system of fsspec and its coroutines",
     "report/bench.py": "JSON of a result",
     "report/diff.py": "JSON of a diff",
-    "report/rows.py": "JSON in findings: each rule has its own evidence",
     "report/serial.py": "JSON of a report, written and read",
 }
 """Files that may say `Any`, and why."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.domains import canonical
 from graphcount.errors import DamagedError, LimitError, Unknown
@@ -331,11 +331,11 @@ class _FieldStep(NamedTuple):
     """
 
     slot: str
-    read: Callable[[_Decoder, int, int], Any] | None
+    read: Callable[[_Decoder, int, int], object] | None
     once: bool = False
 
 
-_READERS: dict[str, Callable[[_Decoder, int, int], Any]] = {
+_READERS: dict[str, Callable[[_Decoder, int, int], object]] = {
     "string": _Decoder.text,
     "int": _Decoder.integer,
     "AttributeProto": _Decoder.attribute,

@@ -6,7 +6,7 @@ asked for. Keys may be added within a version, never renamed.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 Dim = int | str | None
 
@@ -324,8 +324,8 @@ class Finding(NamedTuple):
     rule: str
     severity: str
     message: str
-    where: dict[str, Any]
-    evidence: dict[str, Any]
+    where: dict[str, object]
+    evidence: dict[str, object]
 
 
 class RuleInfo(NamedTuple):
@@ -421,7 +421,7 @@ class VerdictRow(NamedTuple):
     message: str
     note: str
     origin: str
-    where: dict[str, Any]
+    where: dict[str, object]
     contributors: tuple[ContributorRow, ...]
 
 

@@ -18,7 +18,9 @@ def test_credentials_are_masked_wherever_a_finding_has_them() -> None:
     nested: dict[str, Any] = {"list": [TOKEN, {"deep": TOKEN}], "number": 3}
     finding = RULE.finding(f"key {TOKEN}", {"node": TOKEN}, nested=nested)
     assert TOKEN not in repr(finding)
-    assert finding.evidence["nested"]["number"] == 3
+    masked = finding.evidence["nested"]
+    assert isinstance(masked, dict)
+    assert masked["number"] == 3
 
 
 @pytest.mark.parametrize(("severity", "expected"), [(None, "low"), ("critical", "critical")])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphcount.report.rows import Finding
+from tests.conftest import names
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]
@@ -334,10 +335,10 @@ def test_planted_backdoors_are_found(name: str, write: Write, find: Find) -> Non
     findings = find(path, "BKD001")
     assert len(findings) == 1, findings
     assert findings[0].severity == "medium"
-    assert findings[0].evidence["path"][0] == "input:x"
-    assert findings[0].evidence["path"][-1] == "output:y"
-    assert findings[0].where["node"] in findings[0].evidence["path"]
-    assert findings[0].where["comparison"] in findings[0].evidence["path"]
+    assert names(findings[0].evidence["path"])[0] == "input:x"
+    assert names(findings[0].evidence["path"])[-1] == "output:y"
+    assert findings[0].where["node"] in names(findings[0].evidence["path"])
+    assert findings[0].where["comparison"] in names(findings[0].evidence["path"])
 
 
 TOKENS = "(int64[B,T] ids) => (float[B,4] y)"
@@ -451,7 +452,7 @@ PLANTED_TOKENS = {
 def test_planted_words_are_found(name: str, write: Write, find: Find) -> None:
     findings = find(write_text(write, *PLANTED_TOKENS[name]), "BKD001")
     assert len(findings) == 1, findings
-    assert findings[0].evidence["path"][0] == "input:ids"
+    assert names(findings[0].evidence["path"])[0] == "input:ids"
 
 
 def write_text(write: Write, signature: str, nodes: str, **more: Any) -> str:
