@@ -266,8 +266,8 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _conforms(value: Any, hint: Any) -> bool:
-    """Return whether a value from JSON is of a type; `Any` allows all that JSON has."""
-    if hint is Any:
+    """Return whether a value from JSON is of a type; `object` is all that JSON has."""
+    if hint is object:
         return True
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
