@@ -31,27 +31,31 @@ def dynamic_quantize(call: Call) -> Shapes:
 BLOCK_SIZE = not_negative("block_size")
 QUANTIZE = CostRule("one scaling for each element", elementwise=like_input)
 
+QUANTIZE_LINEAR = Operator(
+    roles=("operand", "quantization scale", "zero point"),
+    passes=FIRST,
+    shape=same(0),
+    dtypes=quantized_type,
+    cost=QUANTIZE,
+    scaled=(Scaled(1, 2, scales="axis"),),
+    attribute_check=BLOCK_SIZE,
+)
+DEQUANTIZE_LINEAR = Operator(
+    roles=("quantized weight", "quantization scale", "zero point"),
+    passes=FIRST,
+    shape=same(0),
+    dtypes=dequantized_type,
+    cost=QUANTIZE,
+    scaled=(Scaled(1, 2, 0, "axis"),),
+    attribute_check=BLOCK_SIZE,
+)
+"""ONNX's own; onnxruntime's domain has the same two for older opsets (ContribOperators.md)."""
+
 TABLE = family(
     "quant",
     {
-        "QuantizeLinear": Operator(
-            roles=("operand", "quantization scale", "zero point"),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=quantized_type,
-            cost=QUANTIZE,
-            scaled=(Scaled(1, 2, scales="axis"),),
-            attribute_check=BLOCK_SIZE,
-        ),
-        "DequantizeLinear": Operator(
-            roles=("quantized weight", "quantization scale", "zero point"),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=dequantized_type,
-            cost=QUANTIZE,
-            scaled=(Scaled(1, 2, 0, "axis"),),
-            attribute_check=BLOCK_SIZE,
-        ),
+        "QuantizeLinear": QUANTIZE_LINEAR,
+        "DequantizeLinear": DEQUANTIZE_LINEAR,
         "DynamicQuantizeLinear": Operator(
             roles=("operand",),
             passes=FIRST,

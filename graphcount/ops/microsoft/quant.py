@@ -20,7 +20,6 @@ from graphcount.ops.inference import (
     same,
 )
 from graphcount.ops.operator import (
-    FIRST,
     SCALE,
     SCALED_WEIGHT,
     Operator,
@@ -31,7 +30,7 @@ from graphcount.ops.operator import (
 )
 from graphcount.ops.packing import per_byte
 from graphcount.ops.pool import POOL, global_pool, pool
-from graphcount.ops.quant import BLOCK_SIZE, QUANTIZE, dequantized_type, quantized_type
+from graphcount.ops.quant import DEQUANTIZE_LINEAR, QUANTIZE_LINEAR
 from graphcount.ops.reduction import reduced
 
 
@@ -147,24 +146,8 @@ TABLE = family(
             form_of="Gather",
             packing=per_byte("bits", frozenset({0, 3})),
         ),
-        "QuantizeLinear": Operator(
-            roles=("operand", "quantization scale", "zero point"),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=quantized_type,
-            cost=QUANTIZE,
-            scaled=(Scaled(1, 2, scales="axis"),),
-            attribute_check=BLOCK_SIZE,
-        ),
-        "DequantizeLinear": Operator(
-            roles=("quantized weight", "quantization scale", "zero point"),
-            passes=FIRST,
-            shape=same(0),
-            dtypes=dequantized_type,
-            cost=QUANTIZE,
-            scaled=(Scaled(1, 2, 0, "axis"),),
-            attribute_check=BLOCK_SIZE,
-        ),
+        "QuantizeLinear": QUANTIZE_LINEAR,
+        "DequantizeLinear": DEQUANTIZE_LINEAR,
         "QLinearAdd": _binary("Add", "arithmetic"),
         "QLinearMul": _binary("Mul", "arithmetic", "scales"),
         "QLinearSigmoid": _unary("Sigmoid", same(0)),
