@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from math import gcd
 from typing import TypeAlias
 
 MAX_TERMS = 64
@@ -29,12 +30,17 @@ MAX_SIZE = 256
 MAX_DEGREE = 64
 """Highest power, summed over the factors of a term."""
 
-
 LARGEST_NUMBER = 10**2000
 """Larger numbers than any file can ask for: 64 dimensions of 63 bits have 1,214 digits."""
 
 LARGEST_DIVISOR = 2**63
 """Quotients of quotients are one below this; beyond, they are nested and soon given up."""
+
+NAME = re.compile(r"[^\W\d]\w*(?:[.:]\w+)*(?:\[\d+\])?")
+"""Names that stand by themselves in a formula: `batch`, `past.0`, `images:0[2]`."""
+
+WORDS = re.compile(r"\w[\w.:]*(?: [\w.:]+)+(?:\[\d+\])?")
+"""Names of several words, which stand in parentheses: `(batch size)`; all others are quoted."""
 
 
 class TooComplexError(ValueError):
@@ -51,7 +57,7 @@ class Atom:
         size: Terms of the operands and of the atoms in them.
     """
 
-    __slots__ = ("args", "depth", "op", "size")
+    __slots__ = ("_hash", "_text", "args", "depth", "op", "size")
 
     depth: int
     size: int
@@ -67,14 +73,22 @@ class Atom:
         self.size = 1 + len(terms) + sum(atom.size for atom in inside)
         if self.depth > MAX_DEPTH or self.size > MAX_SIZE:
             raise TooComplexError("operations are nested too deeply")
+        self._hash = hash((op, args))
+        self._text = ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Atom) and (self.op, self.args) == (other.op, other.args)
 
     def __hash__(self) -> int:
-        return hash((self.op, self.args))
+        return self._hash
 
     def __str__(self) -> str:
+        """Return its text, made once: terms are sorted by it."""
+        if not self._text:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         a, b = self.args
         if self.op == "//":
             if isinstance(b, int) and _number_in(a) == b - 1 > 0:
@@ -184,12 +198,13 @@ def floordiv(a: Dim, b: Dim) -> Dim:
     exact = _exact_quotient(a, b)
     if exact is not None:
         return exact
-    if isinstance(b, int) and isinstance(a, Expr) and b > 0:
-        return _by_number(a, b)
-    return _atom("//", a, b)
+    if isinstance(b, Expr):
+        common = gcd(content(a), content(b))
+        return _atom("//", _divided(a, common), _divided(b, common))
+    return _by_number(a, b) if b > 0 else _by_number(-a, -b)
 
 
-def _by_number(a: Expr, b: int) -> Dim:
+def _by_number(a: Dim, b: int) -> Dim:
     """Return floor(a / b) in one form for what is equal, so that layers of a network add up.
 
     Whole multiples leave the quotient, floor((b*q + r) / b) = q + floor(r / b), until the number
@@ -199,10 +214,14 @@ def _by_number(a: Expr, b: int) -> Dim:
     """
     whole: dict[Monomial, int] = {}
     rest: dict[Monomial, int] = {}
-    for monomial, coefficient in a.terms:
+    for monomial, coefficient in _terms(a):
         quotient = -(-coefficient // b) if monomial and coefficient < 0 else coefficient // b
         whole[monomial] = quotient
         rest[monomial] = coefficient - quotient * b
+    common = gcd(b, *(number for monomial, number in rest.items() if monomial))
+    if common > 1:  # floor((g*x + r) / (g*b)) = floor((x + floor(r / g)) / b)
+        rest = {monomial: number // common for monomial, number in rest.items()}
+        b //= common
     left = _make(rest)
     if isinstance(left, int):
         return _make(whole) + left // b
@@ -262,18 +281,25 @@ def evaluate(dim: Dim, values: Mapping[str, Dim]) -> Dim:
     return total
 
 
+def content(dim: Dim) -> int:
+    """Return the largest number that divides every term; 0 of nothing."""
+    return gcd(*(coefficient for _, coefficient in _terms(dim)))
+
+
 def largest_number(dim: Dim) -> int:
     """Return the number itself, or the largest coefficient, without its sign."""
     return max((abs(coefficient) for _, coefficient in _terms(dim)), default=0)
-
-
-# ------------------------------------------------------------------------------------- helpers
 
 
 def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
     if isinstance(dim, Expr):
         return dim.terms
     return (((), dim),) if dim else ()
+
+
+def _divided(dim: Dim, number: int) -> Dim:
+    """Return the quotient by a number that divides every term."""
+    return _make({monomial: coefficient // number for monomial, coefficient in _terms(dim)})
 
 
 def _order(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
@@ -311,10 +337,16 @@ def _atom(op: str, a: Dim, b: Dim) -> Expr:
 
 
 def _factor(factor: Factor, power: int) -> str:
-    name = str(factor)
-    if isinstance(factor, str) and re.search(r"[^\w.]", name):
-        name = f"({name})"
+    name = _name(factor) if isinstance(factor, str) else str(factor)
     return name if power == 1 else f"{name}^{power}"
+
+
+def _name(name: str) -> str:
+    """Return a name as formulas have it, so that `text.formula` reads it as one name."""
+    if NAME.fullmatch(name):
+        return name
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f"({name})" if WORDS.fullmatch(name) else f'"{quoted}"'
 
 
 def _number_in(dim: Dim) -> int:
@@ -348,10 +380,13 @@ def _exact_quotient(a: Dim, b: Dim) -> Dim | None:
 
 def _value(factor: Factor, values: Mapping[str, Dim]) -> Dim:
     if isinstance(factor, str):
-        return values.get(factor, symbol(factor))
-    a, b = (evaluate(arg, values) for arg in factor.args)
-    operation = {"//": floordiv, "max": maximum, "min": minimum}[factor.op]
-    return operation(a, b)
+        value = values.get(factor)
+        return symbol(factor) if value is None else value
+    a, b = factor.args
+    return _OPERATIONS[factor.op](evaluate(a, values), evaluate(b, values))
+
+
+_OPERATIONS = {"//": floordiv, "max": maximum, "min": minimum}
 
 
 def _symbols(expr: Expr) -> Iterator[str]:

@@ -346,7 +346,7 @@ FORMULAS = (
     "2*floor((n + 3)//2) - -n",
     "max(batch, 4) * min(n, 9) + past.length",
     "(n + 1)//2//2 * 5",
-    "3*ceil((n - 2)/4)*ceil(batch/2) + floor(ceil(n/3)/2) - n/2",
+    "3*ceil((n - 2)/4)*ceil(batch/2) + floor(ceil(n/3)/2) - floor(n/2)",
 )
 
 
