@@ -50,13 +50,46 @@ def scalar(call: Call) -> Shapes:
 # -------------------------------------------------------------------------------------- dimensions
 
 
-def at_least(dim: Dim) -> int | None:
+CASES = 4
+"""Operations max and min that are taken apart, one after the other, to bound a difference."""
+
+
+def at_least(dim: Dim, cases: int = CASES) -> int | None:
     """Return what the dimension cannot fall below when every symbol is at least 1; None: nothing.
 
-    Exact for products and sums with positive coefficients.
+    Exact for products and sums with positive coefficients; a max or min is one of its operands.
     """
     if isinstance(dim, int):
         return dim
+    low = _of_terms(dim)
+    return low if low is not None or not cases else _by_cases(dim, cases - 1)
+
+
+def _by_cases(dim: Expr, cases: int) -> int | None:
+    """Return a bound with one max or min replaced by each of its operands.
+
+    A min that is added is one of them, and so is a max that is taken away: the lower bound holds. A
+    max that is added is above both: the higher bound holds. The former go first, so that the latter
+    can choose.
+    """
+    chosen: tuple[Atom, int] | None = None
+    either = False
+    for monomial, coefficient in dim.terms:
+        atom = monomial[0][0] if len(monomial) == 1 and monomial[0][1] == 1 else None
+        if isinstance(atom, Atom) and atom.op != "//" and not either:
+            chosen, either = (atom, coefficient), atom.op == ("min" if coefficient > 0 else "max")
+    if chosen is None:
+        return None
+    atom, coefficient = chosen
+    rest = dim - coefficient * Expr(((((atom, 1),), 1),))
+    lows = [at_least(rest + coefficient * operand, cases) for operand in atom.args]
+    known = [low for low in lows if low is not None]
+    if either:
+        return min(known) if len(known) == len(lows) else None
+    return max(known, default=None)
+
+
+def _of_terms(dim: Expr) -> int | None:
     total = 0
     for monomial, coefficient in dim.terms:
         if not monomial:

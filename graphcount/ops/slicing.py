@@ -11,6 +11,7 @@ from graphcount.ops.call import (
     Facts,
     Number,
     Numbers,
+    Ratio,
     Results,
     Shape,
     Shapes,
@@ -22,10 +23,15 @@ from graphcount.ops.call import (
 )
 from graphcount.ops.elements import first_input, picked, whole_axes
 from graphcount.ops.inference import at_least, axes_of, larger, of_rank, smaller
-from graphcount.symbolic import Dim, Expr, ceildiv
+from graphcount.symbolic import Dim, Expr, ceildiv, maximum, minimum
 
-FAR = 2**31 - 1
-"""A bound this far out means "to the end" (exporters write INT32_MAX or INT64_MAX)."""
+FAR = 10**9
+"""A bound this far out means "to the end" of a dynamic size, which is taken to be smaller.
+
+Exporters write 10^9, INT32_MAX or INT64_MAX. Sizes that are numbers are compared as they are."""
+
+NO_END = frozenset({2**31 - 1, 2**63 - 1})
+"""Ends that onnxruntime takes for no end at all, in both directions (slice_helper.h)."""
 
 LISTS = ("starts", "ends", "axes", "steps")
 
@@ -84,20 +90,24 @@ def _touched(call: Call, data: Shape) -> Shape | None:
 
 
 def slice_length(size: Dim | None, start: Number, end: Number, step: Number) -> Dim | None:
-    """Return how many elements a slice takes from an axis of `size`."""
+    """Return how many elements a slice takes from an axis of `size`: never more than it has."""
     if not isinstance(step, int):
         return None
     if step == 0:
         raise ValueError("step 0")
     if size is None:
         return _length_without_size(start, end, step)
-    if step < 0:
-        return _backward(size, start, end, step)
-    low, high = _clamp(start, size), _clamp(end, size)
-    if low is None or high is None:
+    if size == 0:
+        return 0
+    low, high = (0, size) if step > 0 else (-1, size - 1)
+    first = _position(start, size, 0, high)
+    last = low if step < 0 and end in NO_END else _position(end, size, low, high)
+    if first is None or last is None:
         return None
-    whole = low == 0 or (high == size and low == 1)
-    return ceildiv(high - low if whole else _positive_part(high - low), step)
+    span = last - first if step > 0 else first - last
+    whole = (low, high) if step > 0 else (high, low)
+    in_order = first == whole[0] or last == whole[1]
+    return ceildiv(span if in_order else _positive_part(span), abs(step))
 
 
 def _length_without_size(start: Number, end: Number, step: int) -> Dim | None:
@@ -107,47 +117,28 @@ def _length_without_size(start: Number, end: Number, step: int) -> Dim | None:
     return None
 
 
-def _backward(size: Dim, start: Number, end: Number, step: int) -> Dim | None:
-    """Return the length of a slice with a negative step, by numbers or over the whole axis."""
-    if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
-        start = start + size if start < 0 else start
-        end = end + size if -size <= end < 0 else end
-        first = min(max(start, 0), size - 1)
-        last = min(max(end, -1), size - 1)
-        return max(0, -((first - last) // step))
-    from_end = start == -1 or (isinstance(start, int) and start >= FAR)
-    if from_end and isinstance(end, int) and end <= -FAR:
-        return ceildiv(size, -step)
-    return None
+def _position(bound: Number, size: Dim, low: int, high: Dim) -> Dim | None:
+    """Return where on its axis a bound lies: counted from the end if negative, kept within limits.
 
-
-def _clamp(bound: Number, size: Dim) -> Dim | None:
-    """Return a slice's bound between 0 and the size of its axis (a symbol is at least 1).
-
-    A symbolic bound of a numeric axis is taken to lie inside it: stored tables (masks, positions)
-    are cut to a length that a model cannot exceed anyway.
+    A dynamic size is taken to be at least 1 and below `FAR`.
     """
-    if isinstance(bound, int):
-        if bound >= FAR:
-            return size
-        if bound in (0, 1) and isinstance(size, Expr):
-            return bound
-        if bound >= 0:
-            return smaller(bound, size)
-        if bound == -1 and isinstance(size, Expr):
-            return size + bound
-        return 0 if bound <= -FAR else _positive_part(size + bound)
-    if not isinstance(bound, Expr):
+    if bound is None or isinstance(bound, Ratio):
         return None
-    low = at_least(-bound)
-    if low is not None and low > 0:
-        return _positive_part(size + bound)
-    if isinstance(size, int):
-        return bound
-    low = at_least(bound)
-    if low is None or low < 0:
-        return bound if bound == size else None
-    return smaller(bound, size)
+    if bound in (size, high):
+        return high
+    if isinstance(bound, int) and isinstance(size, Expr):
+        if abs(bound) >= FAR:
+            return high if bound > 0 else low
+        if bound == 0 or (bound == 1 and high == size):
+            return bound
+    least = at_least(bound)
+    if least is not None and least >= 0:
+        return smaller(bound, high)
+    least = at_least(-bound)
+    if least is not None and least > 0:
+        return size - 1 if bound == -1 else larger(size + bound, low)
+    negative = minimum(maximum(-bound, 0), 1)  # 1 where it is counted from the end, else 0
+    return larger(smaller(bound + size * negative, high), low)
 
 
 def _positive_part(dim: Dim) -> Dim:
@@ -155,7 +146,7 @@ def _positive_part(dim: Dim) -> Dim:
 
 
 def sliced(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
-    """Slice, as Python slices each axis."""
+    """Slice, as Python slices each axis, but for a start before the first element."""
     numbers, shape = first_input(facts)
     bounds = slice_bounds(facts, len(shape))
     if bounds is None:
@@ -164,8 +155,9 @@ def sliced(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     for axis, start, end, step in bounds:
         if not isinstance(start, int) or not isinstance(end, int) or not isinstance(step, int):
             return [None]
-        until = None if step < 0 and end <= -FAR else end
-        offsets[axis] = offsets[axis][start:until:step]
+        if step < 0:
+            start = max(start, -len(offsets[axis]))  # else Python takes nothing
+        offsets[axis] = offsets[axis][start : None if end in NO_END else end : step]
     return [picked(numbers, offsets)]
 
 

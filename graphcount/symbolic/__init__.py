@@ -13,10 +13,11 @@ written once. An expression that is a number is always an `int`, never an `Expr`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from math import gcd
 from typing import TypeAlias
+
+from graphcount.symbolic.names import written
 
 MAX_TERMS = 64
 """An expression with more terms is given up: nobody reads it, and products of such explode."""
@@ -35,12 +36,6 @@ LARGEST_NUMBER = 10**2000
 
 LARGEST_DIVISOR = 2**63
 """Quotients of quotients are one below this; beyond, they are nested and soon given up."""
-
-NAME = re.compile(r"[^\W\d]\w*(?:[.:]\w+)*(?:\[\d+\])?")
-"""Names that stand by themselves in a formula: `batch`, `past.0`, `images:0[2]`."""
-
-WORDS = re.compile(r"\w[\w.:]*(?: [\w.:]+)+(?:\[\d+\])?")
-"""Names of several words, which stand in parentheses: `(batch size)`; all others are quoted."""
 
 
 class TooComplexError(ValueError):
@@ -256,14 +251,19 @@ def maximum(a: Dim, b: Dim) -> Dim:
     """Return the larger of two dimensions."""
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
-    return a if a == b else _atom("max", a, b)
+    return a if a == b else _atom("max", *_ordered(a, b))
 
 
 def minimum(a: Dim, b: Dim) -> Dim:
     """Return the smaller of two dimensions."""
     if isinstance(a, int) and isinstance(b, int):
         return min(a, b)
-    return a if a == b else _atom("min", a, b)
+    return a if a == b else _atom("min", *_ordered(a, b))
+
+
+def _ordered(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Return operands in one order, numbers last."""
+    return (a, b) if isinstance(b, int) or (isinstance(a, Expr) and str(a) <= str(b)) else (b, a)
 
 
 def evaluate(dim: Dim, values: Mapping[str, Dim]) -> Dim:
@@ -337,16 +337,8 @@ def _atom(op: str, a: Dim, b: Dim) -> Expr:
 
 
 def _factor(factor: Factor, power: int) -> str:
-    name = _name(factor) if isinstance(factor, str) else str(factor)
+    name = written(factor) if isinstance(factor, str) else str(factor)
     return name if power == 1 else f"{name}^{power}"
-
-
-def _name(name: str) -> str:
-    """Return a name as formulas have it, so that `text.formula` reads it as one name."""
-    if NAME.fullmatch(name):
-        return name
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f"({name})" if WORDS.fullmatch(name) else f'"{quoted}"'
 
 
 def _number_in(dim: Dim) -> int:

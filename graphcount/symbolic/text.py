@@ -21,8 +21,6 @@ from typing import NamedTuple, TypeAlias
 from graphcount.symbolic import (
     MAX_DEGREE,
     MAX_DEPTH,
-    NAME,
-    WORDS,
     Dim,
     Expr,
     TooComplexError,
@@ -34,6 +32,7 @@ from graphcount.symbolic import (
     minimum,
     symbol,
 )
+from graphcount.symbolic.names import NAME, WORDS
 
 LONGEST_NAME = 200
 """Characters of a dim_param that is read; longer ones are names of dimensions."""
