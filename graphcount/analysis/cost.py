@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from graphcount.analysis.runs import BodyCall, Runs, how_often, scaled, summed
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
@@ -20,10 +21,7 @@ from graphcount.graph import ModelGraph
 from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, CostRule, cost
 from graphcount.ops.operator import Key
-from graphcount.symbolic import Dim, TooComplexError, evaluate
-
-PROBE = 64
-"""Dimensions take this value where two symbolic branches have to be compared."""
+from graphcount.symbolic import Dim
 
 
 class NodeCost(NamedTuple):
@@ -45,14 +43,19 @@ class ModelCost(NamedTuple):
 
     Attributes:
         nodes: By id of the operator.
-        macs: Sum over the nodes; a lower bound when anything is unknown.
+        macs: Sum over the nodes; a lower bound when `lacking` has it.
         elementwise: The same for element-wise work.
+        macs_at_most: MACs if every Loop that may end early runs to its limit; None where `macs` is
+            exact, and where no limit is known.
+        lacking: Which of the sums lack something: `macs`, `elementwise`.
         unknowns: What is not known, one entry a cause.
     """
 
     nodes: dict[str, NodeCost]
     macs: Dim
     elementwise: Dim
+    macs_at_most: Dim | None
+    lacking: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
 
 
@@ -77,29 +80,40 @@ def model_cost(
     }
     uses = Counter(places.values())
     single = {call: cost(call, more) for call in dict.fromkeys(call for call, _ in uses)}
-    times, unknowns = _times(model_graph, shapes, uses, single)
+    runs = how_often(model_graph, shapes, uses, single, shapes.trips)
     made = {
-        (call, scope): _contribution(single[call] or NOT_KNOWN, times[scope], with_bias)
+        (call, scope): _contribution(single[call] or NOT_KNOWN, runs.of(scope), with_bias)
         for call, scope in uses
     }
     macs, lost_macs = _total((made[place].macs, count) for place, count in uses.items())
     work, lost_work = _total((made[place].elementwise, count) for place, count in uses.items())
-    unknowns += _unknown_operators(uses, single)
-    unknowns += _unknown_shapes(places, made, single)
-    unknowns += _unknown_sums(macs=lost_macs, elementwise=lost_work)
+    lacking = _lacking(made, runs, macs=lost_macs, elementwise=lost_work)
+    at_most = None
+    if "macs" in lacking and runs.endless and shapes.limits:
+        most = how_often(model_graph, shapes, uses, single, {**shapes.trips, **shapes.limits})
+        at_most = _at_most(uses, single, most, with_bias)
     nodes = {node: made[place] for node, place in places.items()}
-    return ModelCost(nodes, macs, work, tuple(unknowns))
+    unknowns = (
+        *_unknown_trips(model_graph, runs),
+        *_unknown_operators(uses, single, runs),
+        *_unknown_shapes(places, made, single),
+        *_unknown_sums(macs=lost_macs, elementwise=lost_work),
+    )
+    return ModelCost(nodes, macs, work, at_most, lacking, unknowns)
 
 
 NOT_KNOWN = Cost(None, None, None)
+NEVER = NodeCost(0, 0, 0)
 
 
-def _contribution(cost: Cost, times: Dim, with_bias: bool) -> NodeCost:
-    """Return what a node adds that runs several times."""
-    macs = _scaled(cost.macs, times)
-    if with_bias and macs is not None and (bias := _scaled(cost.bias, times)) is not None:
-        macs = _sum(macs, bias)
-    return NodeCost(macs, _scaled(cost.elementwise, times), times)
+def _contribution(cost: Cost, times: Dim | None, with_bias: bool) -> NodeCost:
+    """Return what a node adds that runs several times; None: never."""
+    if times is None:
+        return NEVER
+    macs = scaled(cost.macs, times)
+    if with_bias and macs is not None and (bias := scaled(cost.bias, times)) is not None:
+        macs = summed(macs, bias)
+    return NodeCost(macs, scaled(cost.elementwise, times), times)
 
 
 def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
@@ -109,7 +123,7 @@ def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
     for part, count in parts:
         if part is None or part == 0:
             continue
-        longer = _sum(total, part * count)
+        longer = summed(total, part * count)
         if longer is None:
             lost += count
         else:
@@ -117,109 +131,55 @@ def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
     return total, lost
 
 
-def _scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
-    """Return the product; None when a factor is not known, or when it gets too long."""
-    if part is None or factor is None:
-        return None
-    try:
-        return part * factor
-    except TooComplexError:
-        return None
+def _lacking(made: Mapping[BodyCall, NodeCost], runs: Runs, **lost: int) -> tuple[str, ...]:
+    """Return the sums that lack something: what is not known, too long, or of unknown trips."""
+    lacking = []
+    for measure, nodes in lost.items():
+        parts = ((getattr(cost, measure), scope) for (_, scope), cost in made.items())
+        if nodes or any(
+            part is None or (part != 0 and scope in runs.repeated) for part, scope in parts
+        ):
+            lacking.append(measure)
+    return tuple(lacking)
 
 
-def _sum(a: Dim, b: Dim) -> Dim | None:
-    """Return the sum; None when it gets too long."""
-    try:
-        return a + b
-    except TooComplexError:
-        return None
-
-
-# ----------------------------------------------------------------------------- how often things run
-
-
-BodyCall: TypeAlias = "tuple[Call, str]"
-"""What runs and in which body: nodes that share both contribute the same."""
-
-
-def _times(
-    graph: ModelGraph,
-    shapes: ValueShapes,
-    uses: Mapping[BodyCall, int],
-    single: Mapping[Call, Cost | None],
-) -> tuple[dict[str, Dim], list[Unknown]]:
-    """Return how often each body runs, by its scope; the main graph runs once."""
-    totals = _body_totals(graph, shapes, uses, single)
-    times: dict[str, Dim] = {"": 1}
-    unknowns: list[Unknown] = []
-    for id, bodies in graph.control_flow.items():  # outer ones first
-        node, scopes = bodies[0].node, [body.scope for body in bodies]
-        outer = times[graph.scopes.get(node.scope, "")]
-        if node.op_type == "If":
-            most_expensive = max(scopes, key=lambda scope: _probe(totals.get(scope, 0)))
-            times.update({scope: outer if scope == most_expensive else 0 for scope in scopes})
-            continue
-        runs = _scaled(outer, shapes.trips.get(id))
-        if runs is None:
-            why = f"the number of trips of {node.op_type} is not known; its body counts once"
-            unknowns.append(Unknown(id, "trip count", why, "cost"))
-            runs = outer
-        times.update(dict.fromkeys(scopes, runs))
-    return times, unknowns
-
-
-def _body_totals(
-    graph: ModelGraph,
-    shapes: ValueShapes,
-    uses: Mapping[BodyCall, int],
-    single: Mapping[Call, Cost | None],
-) -> dict[str, Dim]:
-    """Return the MACs of one run of each body, those inside too, for the branches' costs."""
-    totals: dict[str, Dim] = {}
-    if not graph.bodies:
-        return totals
-    for (call, scope), count in uses.items():
-        cost = single[call]
-        if cost is not None and cost.macs:
-            totals[scope] = _at_least(totals.get(scope, 0), cost.macs * count)
-    for id, bodies in reversed(list(graph.control_flow.items())):  # inner ones first
-        node = bodies[0].node
-        inside = [totals.get(body.scope, 0) for body in bodies]
-        most_expensive = max(inside, key=_probe)
-        trips = 1 if node.op_type == "If" else shapes.trips.get(id)
-        total = _scaled(most_expensive, trips)
-        scope = graph.scopes.get(node.scope, "")
-        totals[scope] = _at_least(totals.get(scope, 0), most_expensive if total is None else total)
-    return totals
-
-
-def _at_least(a: Dim, b: Dim) -> Dim:
-    """Return the sum, or the first part when the sum gets too long: it is only compared."""
-    total = _sum(a, b)
-    return a if total is None else total
-
-
-def _probe(dim: Dim) -> int:
-    """Return a number to compare dimensions by: the value when every symbol is `PROBE`."""
-    if isinstance(dim, int):
-        return dim
-    try:
-        value = evaluate(dim, dict.fromkeys(dim.symbols(), PROBE))
-    except ZeroDivisionError:  # floor(a / (n - PROBE))
-        return 0
-    return value if isinstance(value, int) else 0
+def _at_most(
+    uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None], runs: Runs, with_bias: bool
+) -> Dim | None:
+    """Return the MACs where every Loop runs to its limit; None when something else is unknown."""
+    made = {
+        (call, scope): _contribution(single[call] or NOT_KNOWN, runs.of(scope), with_bias)
+        for call, scope in uses
+    }
+    total, lost = _total((made[place].macs, count) for place, count in uses.items())
+    known = not lost and "macs" not in _lacking(made, runs, macs=0)
+    return total if known else None
 
 
 # ---------------------------------------------------------------------------------- what is unknown
 
 
+def _unknown_trips(graph: ModelGraph, runs: Runs) -> list[Unknown]:
+    """Return the operators whose body runs nobody knows how often."""
+    return [
+        Unknown(
+            id,
+            "trip count",
+            f"the number of trips of {graph.operator(id).op_type} is not known; its body counts"
+            " once",
+            "cost",
+        )
+        for id in runs.endless
+    ]
+
+
 def _unknown_operators(
-    uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None]
+    uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None], runs: Runs
 ) -> list[Unknown]:
     """Return operators without a formula, each type once with its number of nodes."""
     missing: Counter[Key] = Counter()
-    for (call, _), count in uses.items():
-        if single[call] is None:
+    for (call, scope), count in uses.items():
+        if single[call] is None and runs.of(scope) is not None:
             missing[call.node.domain, call.node.op_type] += count
     return [
         Unknown(
@@ -237,19 +197,21 @@ def _unknown_shapes(
     made: Mapping[BodyCall, NodeCost],
     single: Mapping[Call, Cost | None],
 ) -> list[Unknown]:
-    """Return nodes whose MACs depend on a shape that is not known."""
-    lost = {
-        place
-        for place, contribution in made.items()
-        if contribution.macs is None and single[place[0]] is not None
-    }
+    """Return nodes whose MACs, or element-wise work, depend on a shape that is not known."""
+    lost: dict[BodyCall, str] = {}
+    for place, contribution in made.items():
+        if single[place[0]] is not None and None in (contribution.macs, contribution.elementwise):
+            lost[place] = "macs" if contribution.macs is None else "elementwise"
     if not lost:
         return []
-    return [
-        Unknown(node, "macs", "a shape it needs is not known", "cost")
-        for node, place in places.items()
-        if place in lost
-    ]
+    nodes = [(node, lost[place]) for node, place in places.items() if place in lost]
+    why = "a shape it needs is not known"
+    unknowns = [Unknown(node, what, why, "cost") for node, what in nodes if what == "macs"]
+    small = [node for node, what in nodes if what == "elementwise"]
+    if small:
+        more = f", and those of {len(small) - 1} more" if len(small) > 1 else ""
+        unknowns.append(Unknown(small[0], "elementwise", f"{why}{more}", "cost"))
+    return unknowns
 
 
 def _unknown_sums(**lost: int) -> list[Unknown]:

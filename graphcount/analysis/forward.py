@@ -22,11 +22,15 @@ from graphcount.ops.call import Call, Shape
 from graphcount.ops.cost import NO_RULES, CostRule, explain
 from graphcount.ops.formulas import number
 from graphcount.ops.operator import Key
-from graphcount.report.records import Report, is_lower_bound
+from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
+    AssumedNodeRow,
+    AssumedRow,
     CacheInputRow,
     Dim,
+    DimensionRow,
     KVCacheRow,
+    MismatchRow,
     MomentRow,
     NodeRow,
     PeakRow,
@@ -48,6 +52,7 @@ class CostOptions(NamedTuple):
         in_place: Results take over the memory of inputs where they can; see `memory`.
         timeline: Report the bytes alive at each step, too.
         operators: Rules for operators that the program does not know.
+        assume: Work it out at assumed sizes too, where dimensions are dynamic.
     """
 
     bindings: Bindings = Bindings()
@@ -55,6 +60,7 @@ class CostOptions(NamedTuple):
     in_place: bool = False
     timeline: bool = False
     operators: Mapping[Key, CostRule] = NO_RULES
+    assume: bool = False
 
 
 def add_cost(
@@ -70,17 +76,42 @@ def add_cost(
     Raises:
         ShapeError: A binding does not fit the model.
     """
+    subject = _Subject(report, proto, model_graph, rows, values)
     shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
-    cost = model_cost(model_graph, shapes, options.operators, with_bias=options.with_bias)
-    used = memory(model_graph, shapes, in_place=options.in_place, timeline=options.timeline)
-    made, stored = _settled(report.unknown, model_graph, shapes)
-    unknown = (*stored, *_lost(shapes), *cost.unknowns)
+    report = _measured(subject, shapes, options)
+    if not shapes.places:
+        return report
+    places = shapes.places.items()
+    dimensions = tuple(DimensionRow(name, place.words, None, "") for name, place in places)
+    report = replace(report, dimensions=dimensions)
+    return _at_assumed_sizes(subject, report, shapes, options) if options.assume else report
+
+
+class _Subject(NamedTuple):
+    """A counted model."""
+
+    report: Report
+    proto: ModelProto
+    graph: ModelGraph
+    rows: tuple[Row, ...]
+    values: Values
+
+
+def _measured(subject: _Subject, shapes: ValueShapes, options: CostOptions) -> Report:
+    """Return the report with the cost at these shapes."""
+    report, graph = subject.report, subject.graph
+    cost = model_cost(graph, shapes, options.operators, with_bias=options.with_bias)
+    used = memory(graph, shapes, in_place=options.in_place, timeline=options.timeline)
+    made, stored = _settled(report.unknown, graph, shapes)
+    unknown = (*stored, *_lost(shapes), *cost.unknowns, *_unsized(used), *_relied(shapes))
+    lacking = at_least(unknown, (*cost.lacking, *(("activation", "peak") if used.lost else ())))
+    bound = options.bindings.dims
     return replace(
         report,
-        dims=dict(options.bindings.dims),
+        dims={name: size for name, size in bound.items() if name in shapes.applied},
         model=report.model._replace(
-            inputs=_bound(report.model.inputs, model_graph, shapes),
-            outputs=_bound(report.model.outputs, model_graph, shapes),
+            inputs=_bound(report.model.inputs, graph, shapes),
+            outputs=_bound(report.model.outputs, graph, shapes),
         ),
         totals=report.totals._replace(
             macs=_number(cost.macs),
@@ -89,8 +120,10 @@ def add_cost(
             macs_expression=_expression(cost.macs),
             elementwise_expression=_expression(cost.elementwise),
             activation_expression=_expression(used.activations),
+            macs_at_most=_number(cost.macs_at_most),
             generated=report.totals.generated + made,
-            lower_bound=is_lower_bound(unknown),
+            at_least=lacking,
+            lower_bound=not {"parameters", "macs"}.isdisjoint(lacking),
             input_nbytes=_number(used.inputs),
             output_nbytes=_number(used.outputs),
             activation_nbytes=_number(used.activations),
@@ -99,8 +132,72 @@ def add_cost(
         nodes=_node_rows(report.nodes, shapes, cost, options),
         peak=_peak_row(used),
         timeline=_timeline(used),
-        kv_cache=_kv_cache_row(model_graph, shapes),
+        kv_cache=_kv_cache_row(graph, shapes),
+        mismatches=_mismatches(shapes),
         unknown=unknown,
+    )
+
+
+def _at_assumed_sizes(
+    subject: _Subject, report: Report, shapes: ValueShapes, options: CostOptions
+) -> Report:
+    """Return the report with the cost at sizes that the model's own hints give."""
+    from graphcount.analysis.assumed import assumed_sizes
+
+    dimensions = assumed_sizes(report.dimensions, subject.proto, subject.graph, shapes)
+    sizes = {row.name: row.assumed for row in dimensions if row.assumed is not None}
+    bindings = options.bindings._replace(
+        dims={**options.bindings.dims, **sizes}, where_present=True
+    )
+    again = infer_shapes(
+        subject.proto, subject.graph, subject.rows, subject.values, bindings, refuse=False
+    )
+    made = _measured(subject, again, options._replace(bindings=bindings))
+    row = AssumedRow(
+        dims=made.dims,
+        inputs=made.model.inputs,
+        outputs=made.model.outputs,
+        totals=made.totals,
+        nodes=tuple([AssumedNodeRow._make(node[_COUNTED:]) for node in made.nodes]),
+        peak=made.peak,
+        kv_cache=made.kv_cache,
+        unknown=made.unknown,
+    )
+    return replace(report, dimensions=dimensions, assumed=row)
+
+
+def _unsized(used: Memory) -> tuple[Unknown, ...]:
+    """Return that results have no known bytes, once for all of them."""
+    if not used.lost:
+        return ()
+    count = len(used.lost)
+    why = f"results without known bytes, here and elsewhere: {count}"
+    return (Unknown(used.lost[0], "activation", why, "cost"),)
+
+
+def _relied(shapes: ValueShapes) -> tuple[Unknown, ...]:
+    """Return operators whose shapes are taken as declared."""
+    return tuple(
+        Unknown(
+            operator,
+            "declared shape",
+            f"nothing derives it: {count} shape{'s are' if count > 1 else ' is'} taken as declared",
+            "declared",
+        )
+        for operator, count in sorted(shapes.relied.items())
+    )
+
+
+def _mismatches(shapes: ValueShapes) -> tuple[MismatchRow, ...]:
+    return tuple(
+        MismatchRow(
+            conflict.node,
+            conflict.value,
+            _reported(conflict.declared) or (),
+            _reported(conflict.derived) or (),
+            conflict.values,
+        )
+        for conflict in shapes.conflicts
     )
 
 
@@ -203,7 +300,10 @@ def _bound(
     for value in values:
         producer = producers.get(value.name, f"input:{value.name}")
         shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
-        bound.append(value._replace(shape=_reported(shape)) if shape is not None else value)
+        declared = _reported(shapes.resized.get(value.name))
+        if shape is not None:
+            value = value._replace(shape=_reported(shape), declared=declared)
+        bound.append(value)
     return tuple(bound)
 
 

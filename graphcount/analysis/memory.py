@@ -22,10 +22,13 @@ from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.dtypes import DTYPES
+from graphcount.dtypes import BY_NAME, DTYPES
 from graphcount.graph import ModelGraph, is_constant, traits_of
 from graphcount.ops.call import Shape, complete, size
+from graphcount.ops.inference import unknown
 from graphcount.symbolic import Dim, Expr, TooComplexError
+
+STRING = BY_NAME["string"].code
 
 
 class Peak(NamedTuple):
@@ -48,8 +51,11 @@ class Memory(NamedTuple):
     Attributes:
         inputs: Inputs of the graph.
         outputs: Outputs of the graph.
-        activations: All results of operators, as if nothing were freed.
-        peak: None as long as a dimension is free, since sizes cannot be compared then.
+        activations: All results of operators, as if nothing were freed; None where the formula is
+            too long.
+        lost: Id of the node of each result whose bytes are not known: `activations` and `peak`
+            lack them. Strings, maps and sequences have no bytes of their own.
+        peak: None as long as a dimension is dynamic, since sizes cannot be compared then.
         timeline: Id of each operator in order and the bytes alive while it runs; None like `peak`,
             and unless it was asked for.
     """
@@ -57,6 +63,7 @@ class Memory(NamedTuple):
     inputs: Dim | None
     outputs: Dim | None
     activations: Dim | None
+    lost: tuple[str, ...]
     peak: Peak | None
     timeline: tuple[tuple[str, int], ...] | None = None
 
@@ -112,8 +119,9 @@ def memory(
     """
     nbytes = _sizes(shapes)
     order = model_graph.order if order is None else order
-    results = _results(model_graph, order, nbytes)
-    total = _total(result.nbytes for result in results)
+    every = _results(model_graph, order, nbytes, shapes.dead)
+    results = [result for result in every if result.nbytes is not None]
+    total = _total(result.nbytes for result in results) if results or not every else None
     peak = moments = None
     if isinstance(total, int):
         spans = _shared(model_graph, results) if in_place else _apart(results)
@@ -129,7 +137,20 @@ def memory(
         for node in model_graph.outputs
         for use in model_graph.operands(node.id)
     ]
-    return Memory(_total(inputs), _total(outputs), total, peak, moments)
+    lost = tuple(
+        result.node
+        for result in every
+        if result.nbytes is None and _is_tensor(model_graph, shapes, result)
+    )
+    return Memory(_total(inputs), _total(outputs), total, lost, peak, moments)
+
+
+def _is_tensor(graph: ModelGraph, shapes: ValueShapes, result: _Result) -> bool:
+    """Return whether a result should have bytes: it is no string, map or sequence."""
+    operator = graph.operator(result.node).operator
+    if operator is not None and operator.shape is unknown and operator.cost is not None:
+        return False
+    return shapes.dtypes.get((result.node, result.value), 0) != STRING
 
 
 def _total(sizes: Iterable[Dim | None]) -> Dim | None:
@@ -179,9 +200,12 @@ def _nbytes(shape: Shape | None, code: int) -> Dim | None:
 
 
 def _results(
-    graph: ModelGraph, order: Sequence[str], nbytes: Callable[[str, str], Dim | None]
+    graph: ModelGraph,
+    order: Sequence[str],
+    nbytes: Callable[[str, str], Dim | None],
+    dead: tuple[str, ...],
 ) -> list[_Result]:
-    """Return every operator's results that something reads."""
+    """Return the results of every operator that something reads, but of branches never taken."""
     end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
     position = dict(zip(order, range(len(order)), strict=True))
     every = graph.edges.readers
@@ -189,7 +213,7 @@ def _results(
     for node in graph.operators:
         id = node.id
         readers = every.get(id)
-        if readers is None or is_constant(node):
+        if readers is None or is_constant(node) or (dead and f"{node.scope}/".startswith(dead)):
             continue
         outputs, first = node.outputs, position.get(id, -1)
         if len(outputs) == 1:  # whatever they call it, they read this one

@@ -19,7 +19,7 @@ from graphcount.graph import ModelGraph, traits_of
 from graphcount.loading import ModelFile
 from graphcount.loading.model import ModelProto, ValueInfo
 from graphcount.loading.source import public_path
-from graphcount.report.records import Report, is_lower_bound
+from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
     OUTPUT,
     Dim,
@@ -84,7 +84,7 @@ def summarize(
     framework = recover(model, model_graph, rows, values)
     report = Report(
         model=_model_info(model, model_graph, rows, sha256),
-        totals=_totals(model, rows, generated, lower_bound=is_lower_bound(unknown)),
+        totals=_totals(model, rows, generated, at_least=at_least(unknown)),
         nodes=nodes,
         tensors=tensors,
         framework=FrameworkRow(*framework),
@@ -111,7 +111,11 @@ def _generated(graph: ModelGraph, rows: tuple[Row, ...], values: Values) -> tupl
 
 
 def _totals(
-    model: ModelFile, rows: tuple[Row, ...], generated: tuple[Generated, ...], *, lower_bound: bool
+    model: ModelFile,
+    rows: tuple[Row, ...],
+    generated: tuple[Generated, ...],
+    *,
+    at_least: tuple[str, ...],
 ) -> Totals:
     elements = dict.fromkeys(KINDS.values(), 0)
     nbytes = dict.fromkeys(KINDS.values(), 0)
@@ -152,7 +156,9 @@ def _totals(
         macs_expression=None,
         elementwise_expression=None,
         activation_expression=None,
-        lower_bound=lower_bound,
+        macs_at_most=None,
+        at_least=at_least,
+        lower_bound=bool(at_least),
         input_nbytes=None,
         output_nbytes=None,
         activation_nbytes=None,

@@ -41,12 +41,18 @@ class SizeOptions(TypedDict, total=False):
     """Sizes of what is dynamic in a model.
 
     Attributes:
-        dims: Sizes of dimensions: `{"batch": 8}`.
-        shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`.
+        dims: Sizes of dimensions: `{"batch": 8}`. An axis without a name is `x[2]`;
+            `*` is every one that has no other.
+        shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`. They replace those of the
+            file, fixed sizes too.
+        values: Elements of small graph inputs that decide what is computed: `{"sr": 16000}`.
+        where_present: Leave out sizes and values for what the model does not have.
     """
 
     dims: Mapping[str, int] | None
     shapes: Mapping[str, Sequence[int | str | None]] | None
+    values: Mapping[str, float | Sequence[float]] | None
+    where_present: bool
 
 
 class CountOptions(SizeOptions, total=False):
@@ -61,6 +67,8 @@ class CountOptions(SizeOptions, total=False):
         macs_convention: `torchinfo` counts additions of biases too.
         in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak of
             activations; see `graphcount.analysis.memory`.
+        assume: Where dimensions are dynamic, report the cost at assumed sizes, too; see
+            `graphcount.analysis.assumed`.
         timeline: Report the activations alive over the run; no dimension may be dynamic then.
         operators: Costs of custom operators as expressions in a node's shapes and attributes:
             `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
@@ -72,6 +80,7 @@ class CountOptions(SizeOptions, total=False):
     cost: bool | None
     macs_convention: MacsConvention
     in_place: bool
+    assume: bool
     timeline: bool
     operators: Operators | None
 
@@ -80,6 +89,10 @@ class Counting(CountOptions, total=False):
     """How a model is counted, and what its file may ask of us."""
 
     limits: Limits
+
+
+SIZED = ("dims", "shapes", "values", "in_place")
+"""Options that ask for a cost, however large the model is."""
 
 
 class CountedReport(NamedTuple):
@@ -199,7 +212,7 @@ class Model:
         """Return how to measure a forward pass; None: not at all."""
         wanted = options.get("cost")
         small = self.model_graph.node_count <= COST_NODES
-        asked = wanted or any(options.get(key) for key in ("dims", "shapes", "in_place"))
+        asked = wanted or any(options.get(key) for key in SIZED)
         made = _cost_options(options) if asked or small or options.get("operators") else None
         return made if asked or (wanted is None and small) else None
 
@@ -287,18 +300,25 @@ def _cost_options(options: CountOptions) -> CostOptions:
     dims = {name: plain(size) for name, size in dict(options.get("dims") or {}).items()}
     given = (options.get("shapes") or {}).items()
     shapes = {name: tuple(map(plain, shape)) for name, shape in given}
+    values = {name: _elements(given) for name, given in (options.get("values") or {}).items()}
     operators = options.get("operators")
     convention = options.get("macs_convention", "graphcount")
     if convention not in get_args(MacsConvention):
         known = ", ".join(get_args(MacsConvention))
         raise UsageError(f"macs_convention: {convention!r} is none of {known}")
     return CostOptions(
-        Bindings(dims, shapes),
+        Bindings(dims, shapes, values, options.get("where_present", False)),
         with_bias=convention == "torchinfo",
         in_place=options.get("in_place", False),
         timeline=options.get("timeline", False),
         operators=user_rules(operators) if operators else NO_RULES,
+        assume=options.get("assume", False),
     )
+
+
+def _elements(given: float | Sequence[float]) -> tuple[int | float, ...]:
+    """Return elements of an input; one number is a scalar."""
+    return tuple(map(plain, given)) if isinstance(given, Sequence) else (plain(given),)
 
 
 @contextmanager

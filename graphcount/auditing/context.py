@@ -169,7 +169,7 @@ class Context:
     def inference(self) -> ValueShapes | Exception:
         """Shapes, types and small values of everything; or why the inference failed."""
         try:
-            return infer_shapes(self.proto, self.graph, self.rows, self.values, check_declared=True)
+            return infer_shapes(self.proto, self.graph, self.rows, self.values)
         except (Exception, RecursionError) as error:
             return error
 

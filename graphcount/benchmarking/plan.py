@@ -14,6 +14,7 @@ from graphcount.dtypes import DTYPES
 from graphcount.errors import UsageError
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto, ValueInfo
+from graphcount.ops.call import listed
 from graphcount.symbolic import Dim, Expr
 
 MAX_CASES = 64
@@ -90,6 +91,8 @@ def plan_inputs(
             raise UsageError(f"input {name}: --shape and --input disagree", item.file.path)
         bound[name] = item.shape
     declared = Declarations(proto, Bindings(dict(dims), bound))
+    for name, shape in declared.resized.items():
+        raise UsageError(f"input {name} is {listed(shape)} in the file; onnxruntime takes no other")
     assumed = _assumed(declared, infos)
     if assumed:
         declared = Declarations(proto, Bindings({**dims, **assumed}, bound))

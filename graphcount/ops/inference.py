@@ -230,7 +230,19 @@ def _broadcast_two(a: Shape, b: Shape) -> Shape:
     if len(a) < len(b):
         a, b = b, a
     lead = len(a) - len(b)
-    return a[:lead] + tuple(joined(x, y) for x, y in zip(a[lead:], b, strict=True))
+    pairs = zip(a[lead:], b, strict=True)
+    return a[:lead] + tuple([x if x == y else _broadcast_dims(x, y) for x, y in pairs])
+
+
+def _broadcast_dims(a: Dim | None, b: Dim | None) -> Dim | None:
+    """Return the size that two broadcast to.
+
+    Raises:
+        ValueError: They do not.
+    """
+    if isinstance(a, int) and isinstance(b, int) and a != b and 1 not in (a, b):
+        raise ValueError(f"{a} and {b} do not broadcast")
+    return joined(a, b)
 
 
 def broadcasting(call: Call) -> Shapes:

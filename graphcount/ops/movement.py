@@ -37,27 +37,34 @@ from graphcount.symbolic import Dim, ceildiv, floordiv
 
 
 def concat(call: Call) -> Shapes:
-    """Concat: sizes along the axis add up; elsewhere the best known one is taken."""
-    ranks = {len(shape) for shape in call.inputs if shape is not None}
+    """Concat: sizes along the axis add up; elsewhere they are one. An empty tensor adds nothing.
+
+    Raises:
+        ValueError: Sizes elsewhere differ.
+    """
+    inputs = [shape for shape in call.inputs if shape is None or 0 not in shape] or call.inputs
+    ranks = {len(shape) for shape in inputs if shape is not None}
     if len(ranks) != 1:
         return [None]
     rank = ranks.pop()
     axis = axis_of(call.node.integer("axis", 1), rank)
     result: list[Dim | None] = []
     for position in range(rank):
-        sizes = [shape[position] if shape is not None else None for shape in call.inputs]
+        sizes = [shape[position] if shape is not None else None for shape in inputs]
         result.append(add(*sizes) if position == axis else _agreed(sizes))
     return [tuple(result)]
 
 
 def _agreed(sizes: list[Dim | None]) -> Dim | None:
-    """Return the size several tensors share: a number if one knows it, else a symbol."""
-    best: Dim | None = None
-    for size in sizes:
-        if isinstance(size, int):
-            return size
-        best = best if best is not None else size
-    return best
+    """Return the size several tensors share: a number if one knows it, else a symbol.
+
+    Raises:
+        ValueError: Two numbers differ.
+    """
+    numbers = list(dict.fromkeys(size for size in sizes if isinstance(size, int)))
+    if len(numbers) > 1:
+        raise ValueError(f"{numbers[0]} and {numbers[1]} beside each other")
+    return numbers[0] if numbers else next((size for size in sizes if size is not None), None)
 
 
 def split(call: Call) -> Shapes:

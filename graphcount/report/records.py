@@ -6,7 +6,7 @@ It is what outputs, gates, diffs and clusters see: data, picklable, sorted (`sch
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
 from typing import ClassVar
@@ -15,14 +15,17 @@ from graphcount.errors import Unknown, UsageError
 from graphcount.report.rows import (
     OUTPUT,
     UNKNOWN_FRAMEWORK,
+    AssumedRow,
     AuditRow,
     CheckRow,
+    DimensionRow,
     DTypeRow,
     DuplicateRow,
     Finding,
     FingerprintRow,
     FrameworkRow,
     KVCacheRow,
+    MismatchRow,
     ModelInfo,
     ModuleRow,
     MomentRow,
@@ -63,7 +66,11 @@ class Report:
         kv_cache: Inputs with past keys and values, and their bytes.
         timeline: Bytes of live activations over the run; None unless asked for.
         duplicates: Tensors with equal data.
-        unknown: What could not be known; each entry makes a total a lower bound.
+        dimensions: Dynamic dimensions that have no size, in the order in which they appear.
+        mismatches: Declared shapes that are not what the operators make, once a cause.
+        assumed: The forward pass at assumed sizes; None where no dimension is dynamic, or nobody
+            asked for it.
+        unknown: What could not be known, and which totals that spoils; see `Totals.at_least`.
         findings: Findings of the audit and of checks.
         audit: What the audit did; None without one.
         fingerprint: Digests of architecture and weights; None unless asked for.
@@ -80,6 +87,9 @@ class Report:
     kv_cache: KVCacheRow | None = None
     timeline: tuple[MomentRow, ...] | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
+    dimensions: tuple[DimensionRow, ...] = ()
+    mismatches: tuple[MismatchRow, ...] = ()
+    assumed: AssumedRow | None = None
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
@@ -107,6 +117,25 @@ class Report:
     def _repr_html_(self) -> str:
         """Return the report as HTML for a notebook, which asks the object itself (IPython)."""
         return type(self).notebook(self)
+
+    @cached_property
+    def in_numbers(self) -> Report:
+        """The report at assumed sizes: what people read; itself where nothing was assumed."""
+        row = self.assumed
+        if row is None:
+            return self
+        nodes = zip(self.nodes, row.nodes, strict=True)
+        return replace(
+            self,
+            model=self.model._replace(inputs=row.inputs, outputs=row.outputs),
+            totals=row.totals,
+            dims=row.dims,
+            nodes=tuple(node._replace(**costs._asdict()) for node, costs in nodes),
+            peak=row.peak,
+            kv_cache=row.kv_cache,
+            unknown=row.unknown,
+            assumed=None,
+        )
 
     def macs(self, **dims: int) -> int:
         """Return the multiply-accumulates of one forward pass, at sizes of dynamic dimensions.
@@ -136,7 +165,7 @@ class Report:
 
     @property
     def exact(self) -> bool:
-        """Whether nothing is unknown, so that every number is exact."""
+        """Whether nothing is unknown and nothing taken as declared: every number is exact."""
         return not self.unknown
 
     @property
@@ -145,9 +174,21 @@ class Report:
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
 
 
-def is_lower_bound(unknown: Iterable[Unknown]) -> bool:
-    """Return whether unknowns make totals lower bounds; those of generated elements do not."""
-    return any(item.affects != "generated" for item in unknown)
+MEASURES = ("parameters", "macs", "elementwise", "activation", "peak")
+"""What `Totals.at_least` can have; `parameters` stands for every count of what is stored."""
+
+
+def at_least(unknown: Iterable[Unknown], lacking: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the measures whose totals are lower bounds.
+
+    Args:
+        unknown: What is not known. What spoils counts spoils all that is worked out of them.
+        lacking: Measures of a forward pass that lack something.
+    """
+    if any(item.affects == "counts" for item in unknown):
+        return MEASURES
+    wanted = set(lacking)
+    return tuple(measure for measure in MEASURES if measure in wanted)
 
 
 def _evaluated(number: int | None, expression: str | None, dims: dict[str, int]) -> int:

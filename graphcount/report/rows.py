@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from graphcount.errors import Unknown
+
 Dim = int | str | None
 
 OUTPUT = "(graph output)"
@@ -18,11 +20,17 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 
 class ValueRow(NamedTuple):
-    """A graph input or output; `shape` is None when the file states none."""
+    """A graph input or output.
+
+    Attributes:
+        shape: What it is counted with; None when the file states none.
+        declared: Shape in the file, where sizes that were given replaced a number of it.
+    """
 
     name: str
     dtype: str
     shape: tuple[Dim, ...] | None
+    declared: tuple[Dim, ...] | None = None
 
 
 class FileRow(NamedTuple):
@@ -97,8 +105,11 @@ class Totals(NamedTuple):
         generated: Numbers the graph makes without inputs and nobody stored.
         macs: Multiply-accumulates of matrix work in one forward pass.
         macs_expression: The same where dimensions are dynamic: a formula in their names.
-        lower_bound: Something is unknown: read every number as "at least" (`generated` is so, too,
-            while an unknown affects only it).
+        macs_at_most: MACs where every Loop that may end early runs to its limit; None where `macs`
+            is exact or no limit is known.
+        at_least: Measures whose total is a lower bound: `parameters` (and every other count),
+            `macs` (and `flops`), `elementwise`, `activation`, `peak`.
+        lower_bound: `at_least` has `parameters` or `macs`.
     """
 
     parameters: int
@@ -117,11 +128,47 @@ class Totals(NamedTuple):
     macs_expression: str | None
     elementwise_expression: str | None
     activation_expression: str | None
+    macs_at_most: int | None
+    at_least: tuple[str, ...]
     lower_bound: bool
     input_nbytes: int | None
     output_nbytes: int | None
     activation_nbytes: int | None
     peak_activation_nbytes: int | None
+
+
+class DimensionRow(NamedTuple):
+    """A dynamic dimension that has no size.
+
+    Attributes:
+        name: What `--dim` calls it.
+        place: Where it stands first: `input x, axis 2`, `result y of NonZero, axis 1`.
+        assumed: The size at which `Report.assumed` is worked out; None without that.
+        why: What that size follows from.
+    """
+
+    name: str
+    place: str
+    assumed: int | None
+    why: str
+
+
+class MismatchRow(NamedTuple):
+    """A declared shape that is not what the operators make; they are right, and are counted.
+
+    Attributes:
+        node: Id of the node that makes the value.
+        value: Name of the value.
+        declared: Shape in the file.
+        derived: Shape that follows from the inputs.
+        values: How many values it is about: this one, and those after it that are wrong with it.
+    """
+
+    node: str
+    value: str
+    declared: tuple[Dim, ...]
+    derived: tuple[Dim, ...]
+    values: int
 
 
 class DTypeRow(NamedTuple):
@@ -309,6 +356,40 @@ class MomentRow(NamedTuple):
     step: int
     node: str
     nbytes: int
+
+
+class AssumedNodeRow(NamedTuple):
+    """What a node costs at assumed sizes; see `NodeRow`."""
+
+    output_shapes: tuple[tuple[Dim, ...] | None, ...]
+    macs: int | None
+    elementwise: int | None
+    explain: str
+    macs_expression: str | None
+
+
+class AssumedRow(NamedTuple):
+    """The same forward pass where every dynamic dimension has a size that was assumed.
+
+    Attributes:
+        dims: The sizes, those that were given and those assumed.
+        inputs: Graph inputs at these sizes.
+        outputs: Graph outputs.
+        totals: Totals.
+        nodes: A row for each node of the report, in its order.
+        peak: The largest sum of live activations.
+        kv_cache: Past keys and values.
+        unknown: What is not known at these sizes.
+    """
+
+    dims: dict[str, int]
+    inputs: tuple[ValueRow, ...]
+    outputs: tuple[ValueRow, ...]
+    totals: Totals
+    nodes: tuple[AssumedNodeRow, ...]
+    peak: PeakRow | None
+    kv_cache: KVCacheRow | None
+    unknown: tuple[Unknown, ...]
 
 
 class DuplicateRow(NamedTuple):

@@ -12,10 +12,13 @@ from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
 from graphcount.report.records import ERROR_SCHEMA, REPORT_SCHEMA, Report
 from graphcount.report.rows import (
+    AssumedNodeRow,
+    AssumedRow,
     AuditRow,
     CacheInputRow,
     CheckRow,
     ContributorRow,
+    DimensionRow,
     DuplicateRow,
     FileRow,
     Finding,
@@ -23,6 +26,7 @@ from graphcount.report.rows import (
     FrameworkRow,
     IgnoredRow,
     KVCacheRow,
+    MismatchRow,
     ModelInfo,
     MomentRow,
     NBytes,
@@ -44,8 +48,8 @@ GROUPINGS = ("dtypes", "op_types", "modules")
 
 KEYS = (
     *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
-    *("framework", "fingerprint", "peak", "timeline", "kv_cache", "duplicates", "unknown"),
-    *("findings", "audit", "checks"),
+    *("framework", "fingerprint", "peak", "timeline", "kv_cache", "duplicates", "dimensions"),
+    *("mismatches", "assumed", "unknown", "findings", "audit", "checks"),
 )
 """Keys of a report, in the order of the contract."""
 
@@ -53,6 +57,8 @@ SECTIONS: dict[str, type] = {
     "nodes": NodeRow,
     "tensors": TensorRow,
     "duplicates": DuplicateRow,
+    "dimensions": DimensionRow,
+    "mismatches": MismatchRow,
     "unknown": Unknown,
     "findings": Finding,
 }
@@ -62,6 +68,7 @@ OPTIONAL: dict[str, type] = {
     "fingerprint": FingerprintRow,
     "peak": PeakRow,
     "kv_cache": KVCacheRow,
+    "assumed": AssumedRow,
     "audit": AuditRow,
 }
 """Records that are null where nobody asked for them, or nothing is known."""
@@ -221,6 +228,13 @@ NESTED: dict[tuple[type, str], type] = {
     (ModelInfo, "outputs"): ValueRow,
     (ModelInfo, "side_files"): FileRow,
     (Totals, "nbytes"): NBytes,
+    (AssumedRow, "inputs"): ValueRow,
+    (AssumedRow, "outputs"): ValueRow,
+    (AssumedRow, "totals"): Totals,
+    (AssumedRow, "nodes"): AssumedNodeRow,
+    (AssumedRow, "peak"): PeakRow,
+    (AssumedRow, "kv_cache"): KVCacheRow,
+    (AssumedRow, "unknown"): Unknown,
     (AuditRow, "skipped"): SkippedRow,
     (AuditRow, "ignored"): IgnoredRow,
     (KVCacheRow, "inputs"): CacheInputRow,
@@ -242,14 +256,14 @@ def _record(kind: type, data: dict[str, Any]) -> Any:
     for name, hint in _hints(kind).items():
         nested = NESTED.get((kind, name))
         value = data[name]
-        if nested is not None:
+        if nested is not None and not (value is None and _conforms(None, hint)):
             is_list = isinstance(value, list)
             field_value: Any = (
                 tuple(_record(nested, item) for item in value)
                 if is_list
                 else _record(nested, value)
             )
-            if is_list == isinstance(hint, type):
+            if is_list != (get_origin(hint) is tuple):
                 raise TypeError(f"{name} is {'a' if is_list else 'no'} list")
         else:
             field_value = _frozen(value)

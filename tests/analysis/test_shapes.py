@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +99,8 @@ def test_bound_symbols_give_numbers(tmp_path: Path) -> None:
         ({"dims": {"batch": -1}}, "no size"),
         ({"shapes": {"xx": (1,)}}, "no input xx; there is x"),
         ({"shapes": {"x": (1, 2)}}, "3 dimensions, not 2"),
-        ({"shapes": {"x": (1, 2, 512)}}, "axis 2 is 768 in the file"),
-        ({"shapes": {"x": (1, 2, None), "p": (2, 2, None)}}, "batch is bound to 1 and to 2"),
+        ({"shapes": {"x": (1, 2, 512)}}, "Concat#0 cannot take these sizes"),
+        ({"shapes": {"x": (1, 2, None), "p": (2, 2, None)}}, "Concat#0 cannot take these sizes"),
         ({"dims": {"seq": 4}, "shapes": {"x": (1, 5, None)}}, "seq is bound to 4 and to 5"),
     ],
 )
@@ -115,8 +112,8 @@ def test_bindings_that_do_not_fit(bindings: Any, message: str, tmp_path: Path) -
 def test_open_dimensions_are_called_after_their_input(save: Save) -> None:
     node = helper.make_node("Relu", ["in:put"], ["y"])
     path = save([node], inputs=[("in:put", [None, 3, "in_put_2", 0])], outputs=["y"])
-    assert shape(infer(path), "y") == ["in_put_0", 3, "in_put_2", "in_put_3"]
-    assert shape(infer(path, dims={"in_put_0": 8, "in_put_3": 1}), "y") == [8, 3, "in_put_2", 1]
+    assert shape(infer(path), "y") == ["in:put[0]", 3, "in_put_2", "in:put[3]"]
+    assert shape(infer(path, dims={"in:put[0]": 8, "in:put[3]": 1}), "y") == [8, 3, "in_put_2", 1]
 
 
 def test_an_input_without_a_shape(save: Save) -> None:
@@ -124,7 +121,7 @@ def test_an_input_without_a_shape(save: Save) -> None:
     (unknown,) = infer(path).unresolved
     assert unknown.where == "input:x"
     found = infer(path, shapes={"x": (None, 3)})
-    assert shape(found, "y") == ["x_0", 3]
+    assert shape(found, "y") == ["x[0]", 3]
     assert found.unresolved == ()
 
 
@@ -193,19 +190,21 @@ def test_declarations_fill_what_is_not_known(save: Save) -> None:
         opsets=[("", 20), ("my", 1)],
     )
     found = infer(path)
-    assert shape(found, "a") == ["n", None]
-    assert shape(found, "y") == ["n", 4]
-    assert [item.why for item in found.unresolved] == ["there is no shape rule for my::Fancy"]
+    assert shape(found, "a") == ["n", "a[1]"]
+    assert shape(found, "y") == ["n", "a[1]"]  # 4 is a claim, and follows from nothing
+    assert found.places["a[1]"].words == "result a of Fancy, axis 1"
+    assert found.relied == {"my::Fancy": 1}
+    assert found.unresolved == ()
 
 
 def test_what_is_computed_wins(save: Save) -> None:
     node = helper.make_node("Relu", ["x"], ["y"])
     path = save([node], inputs=[("x", [2, "n"])], outputs=[("y", [3, 5])])
     found = infer(path)
-    assert shape(found, "y") == [2, 5]  # a number is more than a symbol
-    (unknown,) = found.unresolved
-    assert "declared with 3 where it has 2" in unknown.why
-    assert unknown.affects == "cost"
+    assert shape(found, "y") == [2, "n"]  # a number that is computed as a symbol is the symbol
+    (conflict,) = found.conflicts
+    assert (conflict.node, conflict.value, conflict.declared[0]) == ("Relu#0", "y", 3)
+    assert found.unresolved == ()  # what is computed is exact
 
 
 def test_declared_in_full_needs_no_rule(save: Save) -> None:
@@ -226,8 +225,11 @@ def test_a_loss_is_told_once(save: Save) -> None:
         helper.make_node("Cast", ["t"], ["y"], to=F),
     ]
     found = infer(save(nodes, inputs=[("x", [2, "n"])], outputs=["y"]))
-    assert [item.where for item in found.unresolved] == ["NonZero#0"]
-    assert shape(found, "y") == [None, 2]
+    assert shape(found, "y") == ["z[1]", 2]
+    assert {name: place.words for name, place in found.places.items()} == {
+        "n": "input x, axis 1",
+        "z[1]": "result z of NonZero, axis 1",
+    }
 
 
 def test_the_call_of_a_node(save: Save) -> None:
@@ -260,9 +262,9 @@ def if_model(save: Save, condition: list[onnx.NodeProto]) -> str:
 
 def test_if_keeps_what_the_branches_share(save: Save) -> None:
     found = infer(if_model(save, []))
-    assert shape(found, "y") == [None, None]
+    assert shape(found, "y") == ["y[0]", "y[1]"]  # which branch it takes decides
     assert shape(found, "t") == ["n", 2]
-    assert [item.why for item in found.unresolved] == ["its branches return different shapes"]
+    assert found.unresolved == ()
 
 
 def test_if_with_a_known_condition_takes_its_branch(save: Save) -> None:
@@ -320,9 +322,8 @@ def test_a_loop_that_grows(save: Save) -> None:
 @pytest.mark.parametrize("changes", [{"trips": None}, {"while_": True}])
 def test_a_loop_of_unknown_length(save: Save, changes: Any) -> None:
     found = infer(loop_model(save, grow=False, **changes))
-    assert shape(found, "sums") == [None]
+    assert shape(found, "sums") == ["sums[0]"]
     assert found.trips == {"Loop#0": None}
-    assert [item.why for item in found.unresolved] == ["how often it runs is not known"]
 
 
 def test_scan_takes_an_axis_and_gives_one(save: Save) -> None:
@@ -382,10 +383,10 @@ def test_scan_8_has_a_batch_and_its_lengths_first(save: Save, lengths: str) -> N
     [
         (9, 10, 10),
         (32, 10, 32),  # a cache with room for more
-        (9, None, None),
+        (9, None, "key[2]"),
         (None, None, 1),
         ("past", "past + 1", "past + 1"),
-        ("past", "all", None),
+        ("past", "all", "key[2]"),
     ],
 )
 def test_how_long_a_grouped_cache_is(save: Save, past: Any, total: Any, wanted: Any) -> None:
@@ -619,7 +620,7 @@ def test_a_chain_of_products_ends_where_sizes_do(free: bool, save: Save) -> None
     path = save([first, *chain, *to], [step, third], inputs=[("x", ["n"])], outputs=["y"])
     start = time.process_time()
     found = infer(path)
-    assert shape(found, "y") == [None]
+    assert shape(found, "y") == ["y[0]"]
     assert time.process_time() - start < 3
 
 
@@ -678,28 +679,3 @@ def test_cycles_and_undefined_values(save: Save) -> None:
     found = infer(save(nodes, inputs=[("x", [2])], outputs=[("b", [2]), ("d", [None])]))
     assert shape(found, "b") == [2]  # declared
     assert shape(found, "d") == [2]
-
-
-def test_what_is_declared_by_numbers_is_not_inferred(
-    save: Save, weights: Callable[..., TensorProto]
-) -> None:
-    """The machinery of inference is not even imported."""
-    nodes = [
-        helper.make_node("MatMul", ["x", "W"], ["h"]),
-        helper.make_node("Relu", ["h"], ["y"]),
-    ]
-    declared = helper.make_tensor_value_info("h", TensorProto.FLOAT, [2, 4])
-    for infos, inferred in (([declared], "False"), ([], "True")):
-        path = save(
-            nodes,
-            [weights("W", 3, 4)],
-            inputs=[("x", [2, 3])],
-            outputs=[("y", [2, 4])],
-            value_info=infos,
-        )
-        program = (
-            f"import graphcount, sys; print(graphcount.count({path!r}).totals.macs,"
-            " 'graphcount.analysis.shapes.propagate' in sys.modules)"
-        )
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        assert done.stdout.split() == [str(2 * 3 * 4), inferred], done.stderr

@@ -97,7 +97,10 @@ def check_references(report: Report) -> None:
         assert tensor.reason
         assert tensor.kind != "parameter" or tensor.owner is not None or tensor.elements == 0
         assert all(use.node in known or use.node.startswith("output:") for use in tensor.uses)
-    assert report.totals.lower_bound == bool(report.unknown)
+    at_least = report.totals.at_least
+    assert report.totals.lower_bound == ("parameters" in at_least or "macs" in at_least)
+    assert not at_least or any(row.affects in ("counts", "cost") for row in report.unknown)
+    assert ("parameters" in at_least) == bool(report.doubts)
 
 
 def check_framework(report: Report) -> None:

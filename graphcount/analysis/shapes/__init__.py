@@ -1,4 +1,7 @@
-"""Shapes of all values: declared ones, and what follows from them operator by operator.
+"""Shapes of all values: what follows from the inputs, operator by operator.
+
+What the file declares of a value fills the gap where nothing else says it, and is otherwise a claim
+that is compared.
 
 >>> infer_shapes(proto, model_graph, rows, values).shapes["Conv_0", "x"]   # doctest: +SKIP
 (Expr(batch), 64, 112, 112)
@@ -6,24 +9,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.shapes.declared import Bindings, Declarations, ShapeError
+from graphcount.analysis.shapes.declared import Declarations, DimPlace
+from graphcount.analysis.shapes.sizes import Bindings, ShapeError, no_such
 from graphcount.analysis.shapes.state import (
     Calls,
     Conflict,
     Literals,
     State,
     ValueKey,
+    exact,
     only_dims,
 )
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
-from graphcount.ops.call import Call, Shape, Value
+from graphcount.ops.call import Call, Numbers, Shape, Value
+from graphcount.ops.inference import product
 from graphcount.symbolic import Dim
 
 MAX_ROUNDS = 4
@@ -32,21 +38,28 @@ MAX_ROUNDS = 4
 NOTHING_BOUND = Bindings()
 
 
-class ValueShapes(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ValueShapes:
     """What is known of every value, by (id of the producing node, name of the value).
 
     Attributes:
         shapes: Shapes of results, inputs and initializers; None for a dimension not known. A value
             of which nothing is known is missing.
         dtypes: TensorProto.DataType codes.
-        values: Numbers of small integer tensors.
+        values: Elements of small integer tensors.
         unresolved: Where a shape was lost: the first operators, not those that depend on them.
         trips: Iterations of each Loop and Scan, by its id.
+        limits: The most iterations of a Loop that may end before, by its id.
+        dead: Scopes of branches that are never taken.
         calls: The `Call` of an operator, with everything known around it; nodes that no rule could
             tell apart share one, so it can be the key of what follows from it.
-        conflicts: Declarations that contradict what was inferred.
+        conflicts: Declarations that contradict what was derived, once a cause.
+        relied: How many shapes are taken as declared because nothing derives them, by operator.
+        places: Dynamic dimensions without a size, and where each stands first.
+        resized: Shapes that the file has for inputs, where the caller replaced a number in them.
+        applied: Names of dimensions and inputs that the caller gave and the model has.
         exhausted: The small integer tensors of the file were too many to compute them all.
-        beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
+        beyond: Elements of results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -54,8 +67,14 @@ class ValueShapes(NamedTuple):
     values: dict[ValueKey, Value]
     unresolved: tuple[Unknown, ...]
     trips: dict[str, Dim | None]
+    limits: dict[str, Dim]
+    dead: tuple[str, ...]
     calls: Callable[[str], Call]
     conflicts: tuple[Conflict, ...]
+    relied: dict[str, int]
+    places: dict[str, DimPlace]
+    resized: dict[str, Shape]
+    applied: tuple[str, ...]
     exhausted: bool
     beyond: dict[str, int]
 
@@ -67,7 +86,7 @@ def infer_shapes(
     values: Values,
     bindings: Bindings = NOTHING_BOUND,
     *,
-    check_declared: bool = False,
+    refuse: bool = True,
 ) -> ValueShapes:
     """Return shapes, element types and small integer values of everything in a graph.
 
@@ -75,45 +94,102 @@ def infer_shapes(
         proto: The model.
         model_graph: Its graph.
         rows: Its stored tensors: their values are shapes, axes and indices.
-        values: Reads these numbers.
-        bindings: Sizes to put in the place of symbols.
-        check_declared: Infer also where the file declares everything, to compare.
+        values: Reads these elements.
+        bindings: Sizes to put in the place of dimensions, and elements of inputs.
+        refuse: Raise an error where an operator cannot take these sizes.
 
     Raises:
-        ShapeError: A binding does not fit the model.
+        ShapeError: A size does not fit the model: it names nothing, or an operator cannot take it.
     """
-    declared = Declarations(proto, bindings)
     literals = Literals(rows, values)
-    if not check_declared and declared.all_numbers():
-        state = _as_declared(State(model_graph, declared, literals, {}))
-        return _published(state, Calls(state))
-    return _published(*_propagated(model_graph, declared, literals))
+    declared = Declarations(proto, bindings)
+    given = _elements(declared, bindings)
+    state, calls = _propagated(model_graph, declared, literals, given)
+    known = _known(bindings, declared)
+    if refuse and known and (refusals := _refusals(state, calls)):
+        before = Declarations(proto, NOTHING_BOUND)
+        _refuse(refusals, _refusals(*_propagated(model_graph, before, literals, {})))
+    return _published(state, calls, known)
 
 
-def _as_declared(state: State) -> State:
-    """Return what is declared: by numbers alone, so nothing is left to infer."""
-    for node_id, node in state.graph.nodes.items():
-        if node.kind == "initializer":
-            state.shapes[node_id, node.name] = node.tensor.dims
-            state.dtypes[node_id, node.name] = getattr(node.tensor, "data_type", 0)
+def _known(bindings: Bindings, declared: Declarations) -> tuple[str, ...]:
+    """Return the names that were given and the model has.
+
+    Raises:
+        ShapeError: It does not have one, and that is not allowed.
+    """
+    if not bindings.given:
+        return ()
+    names = declared.names() if bindings.dims else []
+    for name in bindings.dims if not bindings.where_present else ():
+        if name != "*" and name not in names:
+            raise ShapeError(no_such("dimension", name, names))
+    every = {*names, *declared.inputs, "*"}
+    return tuple(n for n in (*bindings.dims, *bindings.shapes, *bindings.values) if n in every)
+
+
+def _elements(declared: Declarations, bindings: Bindings) -> dict[str, Numbers]:
+    """Return the elements that the caller gives, as inference has them; their inputs take shape.
+
+    Raises:
+        ShapeError: There is no such input, or it has another number of elements.
+    """
+    given: dict[str, Numbers] = {}
+    for name, numbers in bindings.values.items():
+        if name not in declared.inputs:
+            if bindings.where_present:
+                continue
+            raise ShapeError(no_such("input", name, sorted(declared.inputs)))
+        shape = declared.inputs[name]
+        if shape is None or (len(shape) == 1 and not isinstance(shape[0], int)):
+            shape = declared.inputs[name] = (len(numbers),)
+        elements = product(shape)
+        if elements != len(numbers):
+            raise ShapeError(f"input {name} has {elements} elements, not {len(numbers)}")
+        given[name] = tuple(exact(number) for number in numbers)
+    return given
+
+
+def _refusals(state: State, calls: Calls) -> dict[str, str]:
+    """Return why nodes cannot take what enters them, by their ids."""
+    refused = dict(state.misfits)
+    dead = tuple(state.dead)
+    checked: dict[Call, str] = {}
+    for node in state.graph.operators:
+        check = node.operator.check if node.operator is not None else None
+        if check is None or node.scope.startswith(dead):
             continue
-        for name in node.outputs:
-            info = state.declared.info("", name)
-            if info is not None and info.shape is not None:
-                state.shapes[node_id, name] = cast(Shape, info.shape)
-                state.dtypes[node_id, name] = info.data_type
-    return state
+        call = calls.call(node.id)
+        if call not in checked:
+            checked[call] = check(call)
+        if checked[call]:
+            refused[node.id] = checked[call]
+    return refused
+
+
+def _refuse(refusals: Mapping[str, str], before: Mapping[str, str]) -> None:
+    """Refuse sizes that an operator cannot take, where it can take those of the file.
+
+    Raises:
+        ShapeError: The first such operator.
+    """
+    for node, why in refusals.items():
+        if node not in before:
+            raise ShapeError(f"{node} cannot take these sizes: {why}")
 
 
 def _propagated(
-    model_graph: ModelGraph, declared: Declarations, literals: Literals
+    model_graph: ModelGraph,
+    declared: Declarations,
+    literals: Literals,
+    given: Mapping[str, Numbers],
 ) -> tuple[State, Calls]:
     """Run passes until the states of loops are stable; without these if they never are."""
     from graphcount.analysis.shapes.propagate import Propagation
 
     widened: dict[tuple[str, int], Shape | None] = {}
     for number in range(MAX_ROUNDS):
-        state = State(model_graph, declared, literals, dict(widened))
+        state = State(model_graph, declared, literals, dict(widened), given)
         calls = Calls(state)
         Propagation(state, calls).run()
         if not state.unstable:
@@ -135,7 +211,7 @@ def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
     }
 
 
-def _published(state: State, calls: Calls) -> ValueShapes:
+def _published(state: State, calls: Calls, applied: tuple[str, ...]) -> ValueShapes:
     known: dict[ValueKey, Value] = {}
     for key, numbers in state.numbers.items():
         dims = only_dims(numbers)
@@ -147,8 +223,14 @@ def _published(state: State, calls: Calls) -> ValueShapes:
         known,
         tuple(state.unknowns),
         state.trips,
+        state.limits,
+        tuple(state.dead),
         calls.call,
         tuple(state.conflicts),
+        state.relied,
+        state.declared.open_places(),
+        state.declared.resized,
+        applied,
         state.exhausted,
         state.beyond,
     )

@@ -6,27 +6,17 @@ that changes is not known, and the pass is done again with that.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from graphcount.analysis.shapes.state import State, ValueKey
+from graphcount.analysis.shapes.state import NOTHING, Result, State, ValueKey
 from graphcount.graph import Body, Input
 from graphcount.loading.model import Node
-from graphcount.ops.call import Numbers, Shape
+from graphcount.ops.call import Shape
 from graphcount.ops.inference import times
 from graphcount.symbolic import Dim, Expr
 
 INT64, BOOL = 7, 9
 
-
-class Result(NamedTuple):
-    """What is known of one value."""
-
-    shape: Shape | None
-    dtype: int = 0
-    numbers: Numbers | None = None
-
-
-NOTHING = Result(None)
+ENDLESS = 2**31 - 1
+"""Exporters write this, or the largest of 64 bits, where a Loop has no limit but its condition."""
 
 
 # ------------------------------------------------------------------------------ into the body
@@ -169,9 +159,12 @@ def loop_trips(
         return None
     if given and condition == (0,):
         return 0
+    most = max(limit[0], 0) if isinstance(limit[0], int) else limit[0]
     if (given and condition != (1,)) or not _stays_true(state, body, results.get(0)):
+        if not isinstance(most, int) or most < ENDLESS:
+            state.limits[node_id] = most
         return None
-    return max(limit[0], 0) if isinstance(limit[0], int) else limit[0]
+    return most
 
 
 def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:

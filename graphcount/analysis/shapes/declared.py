@@ -1,7 +1,8 @@
-"""Shapes a file declares, with its dim_params as symbols and the caller's bindings in place.
+"""Shapes a file declares, with its dim_params as symbols and the caller's sizes in their place.
 
 onnx/docs/IR.md, "Static tensor shapes": a dimension is a number, a dim_param, or not stated. What a
-graph input leaves open becomes a symbol of its own, called after the input and the axis.
+graph input leaves open becomes a symbol of its own, called by the input and the axis: `x[2]`. So
+does what is written in the place of a name and is none: `?`, `None`, `-1`, an empty text, digits.
 """
 
 from __future__ import annotations
@@ -10,33 +11,39 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from graphcount.errors import UsageError
+from graphcount.analysis.shapes.sizes import Bindings, ShapeError, bound_inputs
 from graphcount.graph import bodies_below
 from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Shape
 from graphcount.symbolic import Dim, Expr, evaluate, symbol
 
-NO_BINDINGS: Mapping[str, int] = {}
-
 MAX_RANK = 64
 
+LONGEST_NAME = 60
+"""Characters of a value's name in the name of a dimension."""
 
-class Bindings(NamedTuple):
-    """Sizes the caller gives.
+_NO_NAME = re.compile(r"\s*(\?|none|null|nan|unknown|dynamic|-?\d+)?\s*", re.IGNORECASE)
+"""What stands in the place of a dim_param and names nothing: two of them may differ."""
+
+
+class DimPlace(NamedTuple):
+    """Where a dynamic dimension stands.
 
     Attributes:
-        dims: Name of a dimension → size: `--dim batch=8`.
-        shapes: Graph input → dimensions, None where it says nothing: `--shape input=1x3x224x224`.
+        value: An input or a result.
+        axis: Its axis.
+        maker: The operator that makes it, whose data decide the size; empty for an input.
     """
 
-    dims: Mapping[str, int] = NO_BINDINGS
-    shapes: Mapping[str, tuple[int | str | None, ...]] = {}
+    value: str
+    axis: int
+    maker: str = ""
 
-
-class ShapeError(UsageError):
-    """A binding names no dimension or input of the model, or contradicts it."""
-
-    slug = "shape"
+    @property
+    def words(self) -> str:
+        """`input x, axis 2`, `result y of NonZero, axis 1`."""
+        made = f"result {self.value} of {self.maker}" if self.maker else f"input {self.value}"
+        return f"{made}, axis {self.axis}"
 
 
 _NOTHING: Mapping[str, ValueInfo] = {}
@@ -47,22 +54,32 @@ class Declarations:
 
     Attributes:
         inputs: Shape of each input of the main graph; None where not even the rank is stated.
-        bound: What the caller's bindings put in the place of symbols.
+        bound: What the caller's sizes put in the place of symbols.
+        rest: Size of every dimension that has none; None: it stays open.
+        resized: Inputs with a number in the file that the caller replaced, and what the file says.
+        places: Where each symbol stands first: an axis of an input, or of a result whose size the
+            data decide.
+        texts: Symbols that were made for a text that names nothing.
     """
 
     def __init__(self, proto: ModelProto, bindings: Bindings) -> None:
         self.proto = proto
         self.bound: dict[str, Dim] = {}
+        self.rest = bindings.dims.get("*")
         self.inputs: dict[str, Shape | None] = {}
+        self.resized: dict[str, Shape] = {}
+        self.places: dict[str, DimPlace] = {}
         self._parsed: dict[str, Dim | None] = {}
         self._scopes: dict[str, dict[str, ValueInfo]] = {"": _infos(proto.graph)}
-        self._open_inputs()
+        self._taken: set[str] | None = None
+        self._fresh: dict[tuple[str, str, int], str] = {}
+        self.texts = self._open_inputs()
         if bindings.dims or bindings.shapes:
             self._bind(bindings)
 
     def names(self) -> list[str]:
-        """Return names of all dimensions a caller can bind, sorted."""
-        names = set(_dim_names(self.proto, self.dim))
+        """Return names of all dimensions that a caller can give a size, sorted."""
+        names = {*_dim_names(self.proto, self.dim), *self.places, *self.texts}
         for shape in self.inputs.values():
             for dim in shape or ():
                 if isinstance(dim, Expr):
@@ -70,7 +87,7 @@ class Declarations:
         return sorted(names)
 
     def dim(self, text: str) -> Dim | None:
-        """Return a dim_param as a dimension."""
+        """Return a dim_param as a dimension; None for what names nothing."""
         if text not in self._parsed:
             self._parsed[text] = _dimension(text)
         return self._parsed[text]
@@ -79,16 +96,57 @@ class Declarations:
         """Make the declarations of a subgraph known under the path of its scope."""
         self._scopes[path] = _infos(graph)
 
-    def info(self, scope: str, name: str) -> ValueInfo | None:
-        """Return what is declared of a value of the main graph or a subgraph."""
-        return self.infos(scope).get(name)
-
     def infos(self, scope: str) -> Mapping[str, ValueInfo]:
         """Return what is declared of the values of a scope, by name."""
         return self._scopes.get(scope, _NOTHING)
 
     def shape(self, info: ValueInfo | None, *, symbols: bool = True) -> Shape | None:
-        """Return a declared shape, bindings applied; without `symbols`, only its numbers."""
+        """Return a declared shape, sizes applied; without `symbols`, only its numbers."""
+        shape = self._stated(info, symbols=symbols)
+        if shape is None or not (self.bound or self.rest is not None):
+            return shape
+        return tuple([self.sized(dim) for dim in shape])
+
+    def sized(self, dim: Dim | None) -> Dim | None:
+        """Return a dimension with the caller's sizes in the place of symbols."""
+        if dim is None or isinstance(dim, int):
+            return dim
+        values = self.bound
+        if self.rest is not None:
+            values = {**dict.fromkeys(dim.symbols(), self.rest), **values}
+        try:
+            return evaluate(dim, values) if values else dim
+        except (ValueError, ArithmeticError):  # too complex, or a division by a bound 0
+            return None
+
+    def fresh(self, name: str, axis: int, producer: str = "") -> str:
+        """Return a name for the size of a value's axis, which no other dimension has."""
+        key = producer, name, axis
+        if key in self._fresh:
+            return self._fresh[key]
+        if self._taken is None:
+            self._taken = set(_dim_names(self.proto, self.dim))
+        label = name if len(name) <= LONGEST_NAME else f"{name[:24]}...{name[-24:]}"
+        made = f"{label}[{axis}]"
+        while made in self._taken:
+            made += "'"
+        self._taken.add(made)
+        self._fresh[key] = made
+        return made
+
+    def open_places(self) -> dict[str, DimPlace]:
+        """Return the dimensions that have no size, with their places."""
+        places: dict[str, DimPlace] = {}
+        for name, place in self.places.items():
+            dim = self.sized(symbol(name))
+            if isinstance(dim, Expr):
+                for left in sorted(dim.symbols()):
+                    places.setdefault(left, place)
+        return places
+
+    # -------------------------------------------------------------------------------- inputs
+
+    def _stated(self, info: ValueInfo | None, *, symbols: bool = True) -> Shape | None:
         if info is None or info.shape is None or info.type != "tensor":
             return None
         if len(info.shape) > MAX_RANK:
@@ -100,125 +158,53 @@ class Declarations:
             elif size is None or not symbols:
                 dims.append(None)
             else:
-                dims.append(self._bound(self.dim(size)))
+                dims.append(self.dim(size))
         return tuple(dims)
 
-    def all_numbers(self) -> bool:
-        """Return whether every value of the file is declared, by numbers alone."""
-        infos = self._scopes[""]
-        if self.bound or self.proto.functions:
-            return False
+    def _open_inputs(self) -> dict[str, list[str]]:
+        """Read the graph's inputs; return the symbols made for each text that names nothing."""
+        texts: dict[str, list[str]] = {}
         for info in self.proto.graph.inputs:
-            if not _is_numeric(info):
-                return False
-        for node in self.proto.graph.nodes:
-            if any(name and not _is_numeric(infos.get(name)) for name in node.outputs):
-                return False
-            if any(attribute.graphs for attribute in node.attributes):
-                return False
-        return True
-
-    def _bound(self, dim: Dim | None) -> Dim | None:
-        if dim is None or isinstance(dim, int) or not self.bound:
-            return dim
-        try:
-            return evaluate(dim, self.bound)
-        except (ValueError, ArithmeticError):  # too complex, or a division by a bound 0
-            return None
-
-    # -------------------------------------------------------------------------------- inputs
-
-    def _open_inputs(self) -> None:
-        """Read the graph's inputs; dimensions left open become fresh symbols."""
-        taken: set[str] | None = None
-        for info in self.proto.graph.inputs:
-            shape = self.shape(info)
-            if shape is not None and any(dim is None for dim in shape):
-                taken = set(_dim_names(self.proto, self.dim)) if taken is None else taken
-                shape = self._named(info.name, shape, taken)
+            shape = self._stated(info)
+            if shape is not None:
+                shape = tuple(
+                    self._opened(info, axis, texts) if dim is None else dim
+                    for axis, dim in enumerate(shape)
+                )
+                self._place(info.name, shape)
             self.inputs[info.name] = shape
+        return texts
 
-    def _named(self, name: str, shape: Shape, taken: set[str]) -> Shape:
-        dims: list[Dim] = []
+    def _opened(self, info: ValueInfo, axis: int, texts: dict[str, list[str]]) -> Dim:
+        name = self.fresh(info.name, axis)
+        text = info.shape[axis] if info.shape is not None else None
+        if isinstance(text, str) and text:
+            texts.setdefault(text, []).append(name)
+        return symbol(name)
+
+    def _place(self, name: str, shape: Shape) -> None:
         for axis, dim in enumerate(shape):
-            if dim is None:
-                fresh = f"{_identifier(name)}_{axis}"
-                while fresh in taken:
-                    fresh += "_"
-                taken.add(fresh)
-                dim = symbol(fresh)
-            dims.append(dim)
-        return tuple(dims)
-
-    # ------------------------------------------------------------------------------ bindings
+            if isinstance(dim, Expr):
+                for made in dim.symbols():
+                    self.places.setdefault(made, DimPlace(name, axis))
 
     def _bind(self, bindings: Bindings) -> None:
+        """Put the caller's sizes in their places."""
         for name, given in bindings.shapes.items():
-            self._check_input(name, given)
-        names = {*self.names(), *_given_names(bindings)}
-        for name, size in bindings.dims.items():
-            if name not in names:
-                raise ShapeError(_no_such("dimension", name, sorted(names)))
-            self._put(name, _size(size, name), f"dimension {name}")
-        later = []
-        for name, given in bindings.shapes.items():
-            declared = self.inputs[name]
-            if declared is None:
-                declared = self._named(name, (None,) * len(given), names)
-                self.inputs[name] = declared
-            for axis, (dim, wanted) in enumerate(zip(declared, given, strict=True)):
-                if wanted is not None and not self._bind_axis(name, axis, dim, wanted):
-                    later.append((name, axis, dim, wanted))
-        self.inputs = {
-            name: tuple(self._bound(dim) for dim in shape) if shape is not None else None
-            for name, shape in self.inputs.items()
-        }
-        for name, axis, dim, wanted in later:
-            self._settle(name, axis, self._bound(dim), wanted)
-
-    def _check_input(self, name: str, given: tuple[int | str | None, ...]) -> None:
-        if name not in self.inputs:
-            raise ShapeError(_no_such("input", name, sorted(self.inputs)))
-        declared = self.inputs[name]
-        if len(given) > MAX_RANK or (declared is not None and len(declared) != len(given)):
-            rank = len(declared) if declared is not None else MAX_RANK
-            raise ShapeError(f"input {name} has {rank} dimensions, not {len(given)}")
-
-    def _bind_axis(self, name: str, axis: int, dim: Dim | None, size: int | str) -> bool:
-        """Bind one dimension of an input; False when the others have to be bound first."""
-        wanted = self._wanted(size, f"input {name}, axis {axis}")
-        if isinstance(dim, int):
-            if dim != wanted:
-                raise ShapeError(f"input {name}, axis {axis} is {dim} in the file, not {size}")
-            return True
-        only = _only_symbol(dim)
-        if only is None:
-            return False
-        self._put(only, wanted, f"dimension {only}")
-        return True
-
-    def _wanted(self, size: int | str, where: str) -> Dim:
-        if isinstance(size, int):
-            return _size(size, where)
-        dim = self.dim(size)
-        if dim is None:
-            raise ShapeError(f"{where}: an empty name")
-        return dim
-
-    def _put(self, name: str, dim: Dim, where: str) -> None:
-        before = self.bound.get(name)
-        if before is not None and before != dim:
-            raise ShapeError(f"{where} is bound to {before} and to {dim}")
-        if dim != symbol(name):
-            self.bound[name] = dim
-
-    def _settle(self, name: str, axis: int, dim: Dim | None, size: int | str) -> None:
-        """Bind a dimension such as `past + seq`: by the others, or for itself."""
-        wanted = self._wanted(size, f"input {name}, axis {axis}")
-        if isinstance(dim, int) and dim != wanted:
-            raise ShapeError(f"input {name}, axis {axis} is {dim} by its other sizes, not {size}")
-        shape = self.inputs[name] or ()
-        self.inputs[name] = (*shape[:axis], wanted, *shape[axis + 1 :])
+            if self.inputs.get(name, ()) is None and len(given) <= MAX_RANK:
+                opened = tuple(symbol(self.fresh(name, axis)) for axis in range(len(given)))
+                self.inputs[name] = opened
+                self._place(name, opened)
+        made = bound_inputs(self.inputs, bindings, self.texts, self.dim)
+        self.bound = {name: dim for name, dim in made.dims.items() if dim != symbol(name)}
+        for name, shape in self.inputs.items():
+            if shape is None:
+                continue
+            replaced = made.replaced.get(name, {})
+            if any(isinstance(shape[axis], int) for axis in replaced):
+                self.resized[name] = shape
+            sizes = enumerate(shape)
+            self.inputs[name] = tuple(replaced.get(axis, self.sized(dim)) for axis, dim in sizes)
 
 
 def _infos(graph: Graph) -> dict[str, ValueInfo]:
@@ -226,53 +212,13 @@ def _infos(graph: Graph) -> dict[str, ValueInfo]:
     return {info.name: info for info in (*graph.value_info, *graph.outputs, *graph.inputs)}
 
 
-def _is_numeric(info: ValueInfo | None) -> bool:
-    if info is None or info.type != "tensor" or info.shape is None or len(info.shape) > MAX_RANK:
-        return False
-    return all(isinstance(dim, int) and dim > 0 for dim in info.shape)
-
-
-def _identifier(name: str) -> str:
-    clean = re.sub(r"\W", "_", name)[:60] or "input"
-    return f"_{clean}" if clean[0].isdigit() else clean
-
-
-def _only_symbol(dim: Dim | None) -> str | None:
-    """Return the name of a dimension that is one symbol and nothing else."""
-    if not isinstance(dim, Expr):
-        return None
-    names = dim.symbols()
-    name = next(iter(names), None)
-    return name if name is not None and dim == symbol(name) else None
-
-
-def _size(size: int, where: str) -> int:
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63:
-        raise ShapeError(f"{where}: {size!r} is no size")
-    return size
-
-
-def _no_such(what: str, name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, known, 3, 0.5) or known[:10]
-    hint = f"; there is {', '.join(near)}" if near else "; the model has none"
-    return f"the model has no {what} {name}{hint}"
-
-
 def _dimension(text: str) -> Dim | None:
     """Return a dim_param as a dimension; the parser is loaded for the first."""
+    if _NO_NAME.fullmatch(text):
+        return None
     from graphcount.symbolic.text import parse
 
     return parse(text)
-
-
-def _given_names(bindings: Bindings) -> Iterator[str]:
-    for given in bindings.shapes.values():
-        for size in given:
-            dim = _dimension(size) if isinstance(size, str) else None
-            if isinstance(dim, Expr):
-                yield from dim.symbols()
 
 
 def _dim_names(proto: ModelProto, dim: object) -> Iterator[str]:
@@ -291,3 +237,6 @@ def _dim_texts(graph: Graph) -> Iterator[str]:
         for size in info.shape or ():
             if isinstance(size, str):
                 yield size
+
+
+__all__ = ["Bindings", "Declarations", "ShapeError"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from graphcount.analysis.shapes import control
-from graphcount.analysis.shapes.control import Result
 from graphcount.analysis.shapes.state import (
     FLOATS,
     MAX_FLOATS,
+    MAX_UNKNOWNS,
+    NOTHING,
     Calls,
-    Conflict,
+    Result,
     State,
     ValueKey,
 )
@@ -29,7 +29,7 @@ from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
 MAX_WORK = 500_000
 """Numbers of small tensors read and computed in all; what comes after is not known."""
 
-MAX_UNKNOWNS = 1_000
+MISFIT = "its attributes and inputs do not fit"
 
 
 class Applied(NamedTuple):
@@ -61,8 +61,11 @@ class Propagation:
             if (infos := {info.name: info for info in function.value_info})
             for node in function.nodes
         }
+        self.looped: list[str] = []
         for body in state.graph.bodies:
             state.declared.add_scope(body.scope, body.graph)
+            if body.node.op_type != "If":
+                self.looped += [body.scope]
 
     def run(self) -> None:
         """Visit every node after its producers; those in cycles keep what is declared."""
@@ -97,17 +100,20 @@ class Propagation:
         state, node_id, name, info = self.state, node.id, node.name, node.info
         body = self.graph.body_at.get(node.scope)
         if body is not None:
+            from graphcount.analysis.shapes import control
+
             initial = control.body_input(state, node, body)
             declared = state.declared.shape(info)
             widened = (body.node.id, body.positions.get(name, 0)) in state.widened
             if widened and declared is not None:
                 # a number that changes is no number, whatever the body declares
                 declared = tuple(dim if isinstance(dim, Expr) else None for dim in declared)
-            shape = self.refined(node_id, name, initial.shape, declared)
+            shape = self.settled((node_id, name), body.node, initial.shape, declared)
             self.keep((node_id, name), Result(shape, initial.dtype or info.data_type))
             return
         shape = state.declared.inputs.get(name) if node.scope == "" else None
-        self.keep((node_id, name), Result(shape, info.data_type))
+        given = state.given.get(name) if node.scope == "" else None
+        self.keep((node_id, name), Result(shape, info.data_type, given))
         if shape is None and node.scope == "" and info.type in ("tensor", ""):
             self.note(node_id, f"the model does not state a shape for its input {name}")
 
@@ -117,13 +123,15 @@ class Propagation:
         """Apply the rule of an operator."""
         record, operator = node.record, node.operator
         if operator is not None and operator.is_control_flow:
+            from graphcount.analysis.shapes import control
+
             results = control.outputs(self.state, node.id, record)
             if is_lost(record, self.store(node, results)):
-                self.lost_body(node.id, record)
+                self.lost_body(node)
             return
         rule = operator.shape if operator is not None else None
         if operator is None or rule is None:
-            if is_lost(record, self.store(node, [])):
+            if is_lost(record, self.store(node, [])) and is_lost(record, self.named(node)):
                 label = operator_name(record.domain, record.op_type)
                 self.note(node.id, f"there is no shape rule for {label}")
             return
@@ -134,13 +142,25 @@ class Propagation:
         results, why, beyond = applied
         if beyond:
             self.state.beyond[node.id] = beyond
-        shapes = self.store(node, results)
-        self.calls.completed(node.id, facts, shapes)
-        if rule is unknown or not is_lost(record, shapes):
+        if why.startswith(MISFIT):  # what is declared of it cannot help
+            self.state.misfits[node.id] = why
+            self.note(node.id, why)
             return
-        given = zip(record.inputs, facts.inputs, strict=True)
-        if all(complete(shape) is not None for name, shape in given if name):
-            self.note(node.id, why or "its size depends on the values that enter it")
+        shapes = self.store(node, results)
+        if is_lost(record, shapes) and rule is not unknown and self.is_complete(facts):
+            shapes = shapes if why else self.named(node)
+            if is_lost(record, shapes):
+                self.lost(node.id, why)
+        self.calls.completed(node.id, facts, shapes)
+
+    def is_complete(self, facts: Facts) -> bool:
+        """Return whether the shapes of all inputs that are given are known."""
+        given = zip(facts.node.inputs, facts.inputs, strict=True)
+        return all(complete(shape) is not None for name, shape in given if name)
+
+    def lost(self, node_id: str, why: str) -> None:
+        """Say why a shape is lost at a node that knows the shapes of its inputs."""
+        self.note(node_id, why or "its size depends on the values that enter it")
 
     def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
         """Return what a rule makes of the facts, and why not more."""
@@ -151,24 +171,24 @@ class Propagation:
         except TooComplexError as error:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
-            why = f"its attributes and inputs do not fit: {error}"[:300]
+            why = f"{MISFIT}: {error}"[:300]
         beyond = max(map(_beyond, shapes), default=0)
         if beyond:
             why = "a dimension of its result is beyond 64 bits"
         return Applied(self.results(operator, facts, shapes), why, beyond)
 
-    def lost_body(self, node_id: str, node: Node) -> None:
-        """Say why a shape that leaves a body is not known, unless it was not known inside."""
+    def lost_body(self, node: OperatorNode) -> None:
+        """Name the sizes that leave a body, or say why they are lost, unless they were inside."""
         inside = [
             self.state.shapes.get(key)
             for name in ("then_branch", "else_branch", "body")
-            for key in self.state.results(node_id, name).values()
+            for key in self.state.results(node.id, name).values()
         ]
-        if all(complete(shape) is not None for shape in inside):
-            if node.op_type == "If":
-                self.note(node_id, "its branches return different shapes")
-            else:
-                self.note(node_id, "how often it runs is not known")
+        known = all(complete(shape) is not None for shape in inside)
+        if known and is_lost(node.record, self.named(node)):
+            branches = node.record.op_type == "If"
+            why = "its branches return different shapes" if branches else "how often it runs"
+            self.note(node.id, why if branches else f"{why} is not known")
 
     def results(self, operator: Operator, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
         """Return shapes, element types and values of the outputs."""
@@ -234,7 +254,7 @@ class Propagation:
             if not name:
                 shapes.append(None)
                 continue
-            result = results[position] if position < len(results) else control.NOTHING
+            result = results[position] if position < len(results) else NOTHING
             info = infos.get(name)
             symbols = info is not None
             if info is None and self.function_infos:
@@ -242,22 +262,22 @@ class Propagation:
             if info is not None:
                 # a function's symbols are its own, and it may be called with several shapes
                 declared = self.state.declared.shape(info, symbols=symbols)
-                shape = self.refined(node.id, name, result.shape, declared)
+                shape = self.settled((node.id, name), node, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
             key = node.id, name
             if self.aliases and key in self.aliases:
-                result = self.returned(node.id, name, result)
+                result = self.returned(node, name, result)
             self.keep(key, result)
             shapes.append(result.shape)
         return tuple(shapes)
 
-    def returned(self, node_id: str, name: str, result: Result) -> Result:
+    def returned(self, node: OperatorNode, name: str, result: Result) -> Result:
         """Return what a function returns, with what its caller declares of that."""
-        for scope, alias in self.aliases[node_id, name]:
+        for scope, alias in self.aliases[node.id, name]:
             info = self.state.declared.infos(scope).get(alias)
             if info is not None:
                 declared = self.state.declared.shape(info)
-                shape = self.refined(node_id, name, result.shape, declared)
+                shape = self.settled((node.id, name), node, result.shape, declared)
                 result = result._replace(shape=shape, dtype=result.dtype or info.data_type)
         return result
 
@@ -270,34 +290,24 @@ class Propagation:
         if result.numbers is not None:
             self.state.numbers[key] = result.numbers
 
-    def refined(
-        self, node_id: str, name: str, inferred: Shape | None, declared: Shape | None
+    def settled(
+        self, key: ValueKey, maker: OperatorNode, derived: Shape | None, declared: Shape | None
     ) -> Shape | None:
-        """Return the more specific of two shapes, by dimension: number, symbol, nothing."""
-        if inferred is None or declared is None:
-            return declared if inferred is None else inferred
-        if inferred == declared:
-            return inferred
-        if len(inferred) != len(declared):
-            why = f"{name} is declared with {len(declared)} dimensions and has {len(inferred)}"
-            self.conflict(Conflict(node_id, name, declared, inferred), why)
-            return inferred
-        dims = []
-        for computed, stated in zip(inferred, declared, strict=True):
-            if computed is None or (isinstance(stated, int) and isinstance(computed, Expr)):
-                dims.append(stated)
-                continue
-            if isinstance(stated, int) and stated != computed:
-                why = f"{name} is declared with {stated} where it has {computed}"
-                self.conflict(Conflict(node_id, name, declared, inferred), why)
-            dims.append(computed)
-        return tuple(dims)
+        """Return a shape: what the operators make, and what is declared where they leave a gap."""
+        if declared is None or derived == declared:
+            return derived
+        from graphcount.analysis.shapes.claims import settled
 
-    def conflict(self, conflict: Conflict, why: str) -> None:
-        """Remember a declaration that cannot be right."""
-        if len(self.state.conflicts) < MAX_UNKNOWNS:
-            self.state.conflicts.append(conflict)
-        self.note(conflict.node, why)
+        return settled(self.state, key, maker, derived, declared)
+
+    def named(self, node: OperatorNode) -> tuple[Shape | None, ...]:
+        """Name the sizes of results that the data decide; in a loop they change, so not there."""
+        shapes = self.state.shapes
+        if any(f"{node.scope}/".startswith(f"{scope}/") for scope in self.looped):
+            return tuple([shapes.get((node.id, name)) for name in node.record.outputs])
+        from graphcount.analysis.shapes.claims import named
+
+        return named(self.state, node)
 
     def note(self, node_id: str, why: str) -> None:
         """Remember why a shape is not known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
@@ -33,20 +33,38 @@ FLOATS = frozenset({1, 10, 11, 16})
 LOOKED_AT = INTEGERS | SMALL_INTEGERS | FLOATS
 
 
-class Conflict(NamedTuple):
+class Result(NamedTuple):
+    """What is known of one value."""
+
+    shape: Shape | None
+    dtype: int = 0
+    numbers: Numbers | None = None
+
+
+NOTHING = Result(None)
+"""What is known of a value that nobody tells about."""
+
+MAX_UNKNOWNS = 1_000
+"""Causes that are kept of what is not known, and of contradictions."""
+
+
+@dataclass(slots=True)
+class Conflict:
     """A declared shape that contradicts the one its operator makes.
 
     Attributes:
         node: Id of the node that makes the value.
         value: The value's name.
         declared: Shape the file states.
-        inferred: Shape that follows from the inputs.
+        derived: Shape that follows from the inputs.
+        values: How many values it is about: this one, and those made of it that contradict, too.
     """
 
     node: str
     value: str
     declared: Shape
-    inferred: Shape
+    derived: Shape
+    values: int = 1
 
 
 class Literals:
@@ -102,11 +120,17 @@ class State:
     """Everything one pass over the graph knows.
 
     Attributes:
+        given: Elements of inputs that the caller gives.
         widened: Shape that the state of a Loop or Scan keeps over all iterations, by (operator,
             position in the body's inputs), where it is less than the initial one.
+        limits: The most iterations of a Loop that may end before, by its id.
         dead: Scopes of branches that are never taken.
         exhausted: `MAX_WORK` values were computed; what comes after is not known.
-        conflicts: Declarations that contradict what was found, the first `MAX_UNKNOWNS`.
+        conflicts: Declarations that contradict what was derived, once a cause, the first
+            `MAX_UNKNOWNS`.
+        stale: Values whose declaration is contradicted, each with its cause.
+        relied: How many shapes are taken as declared because nothing derives them, by operator.
+        misfits: Why a node cannot take what enters it, by its id.
         beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
 
@@ -114,13 +138,18 @@ class State:
     declared: Declarations
     literals: Literals
     widened: dict[tuple[str, int], Shape | None]
+    given: Mapping[str, Numbers] = field(default_factory=dict)
     shapes: dict[ValueKey, Shape] = field(default_factory=dict)
     dtypes: dict[ValueKey, int] = field(default_factory=dict)
     numbers: dict[ValueKey, Numbers | None] = field(default_factory=dict)
     unknowns: list[Unknown] = field(default_factory=list)
     trips: dict[str, Dim | None] = field(default_factory=dict)
+    limits: dict[str, Dim] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    stale: dict[ValueKey, Conflict] = field(default_factory=dict)
+    relied: dict[str, int] = field(default_factory=dict)
+    misfits: dict[str, str] = field(default_factory=dict)
     beyond: dict[str, int] = field(default_factory=dict)
     unstable: bool = False
     exhausted: bool = False
@@ -171,6 +200,13 @@ class State:
             numbers = self.literals.of_tensor(tensor.offset, tensor.data_type)
         self.numbers[key] = numbers
         return numbers
+
+    def cause(self, node_id: str) -> Conflict | None:
+        """Return the contradiction that a node's inputs come from, if any."""
+        if not self.stale:
+            return None
+        causes = (self.stale.get(self.key(use)) for use in self.graph.entering(node_id))
+        return next((cause for cause in causes if cause is not None), None)
 
     def source_of(self, node_id: str) -> ValueKey | None:
         """Return where the value that enters a body's input comes from."""

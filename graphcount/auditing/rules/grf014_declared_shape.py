@@ -1,8 +1,9 @@
 """A declared shape contradicts what the operators make.
 
 What it does:
-    Infers shapes from the inputs on and compares them with those the file declares. Only certain
-    contradictions count: another number of dimensions, or another number in one.
+    Derives shapes from the inputs on and compares them with those the file declares. Only certain
+    contradictions count: another number of dimensions, or another number in one. Values that are
+    wrong because one before them is are counted with it.
 
 Why it matters:
     Tools that trust declarations plan memory and cost for a model that does not exist; runtimes
@@ -31,19 +32,17 @@ RULE = Rule("GRF014", "declared-shape", "medium")
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Yield one finding a model: the first contradiction in graph order, and how many values."""
-    conflicts = context.shapes.conflicts if context.shapes else ()
-    values = dict.fromkeys((conflict.node, conflict.value) for conflict in conflicts)
-    if conflicts:
-        first = conflicts[0]
+    """Yield one finding a cause: the first value that contradicts, and how many follow from it."""
+    for conflict in context.shapes.conflicts if context.shapes else ():
+        more = conflict.values - 1
         yield RULE.finding(
-            f"{first.value!r} is declared as {_text(first.declared)} where {first.node} makes"
-            f" {_text(first.inferred)}"
-            + (f"; {len(values) - 1} more values contradict" if len(values) > 1 else ""),
-            {"node": first.node, "value": first.value},
-            declared=_text(first.declared),
-            inferred=_text(first.inferred),
-            values=len(values),
+            f"{conflict.value!r} is declared as {_text(conflict.declared)} where {conflict.node}"
+            f" makes {_text(conflict.derived)}"
+            + (f"; {more} value{'s' if more > 1 else ''} after it with it" if more else ""),
+            {"node": conflict.node, "value": conflict.value},
+            declared=_text(conflict.declared),
+            derived=_text(conflict.derived),
+            values=conflict.values,
         )
 
 

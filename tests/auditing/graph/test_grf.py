@@ -202,9 +202,9 @@ def test_declared_shape(write: Write, find: Find) -> None:
     weight = {"W": np.ones((3, 5), np.float32)}
     [finding] = find(write(text.format(n=2, m=7), weight), "GRF014")
     assert finding.severity == "medium"
-    assert finding.evidence == {"declared": "[2, 7]", "inferred": "[2, 5]", "values": 1}
+    assert finding.evidence == {"declared": "[2, 7]", "derived": "[2, 5]", "values": 1}
     [rank] = find(write("(float[2,3] x) => (float[6,1,1] y) { y = Flatten(x) }"), "GRF014")
-    assert rank.evidence["inferred"] == "[2, 3]"
+    assert rank.evidence["derived"] == "[2, 3]"
     for sizes in ({"n": 2, "m": 5}, {"n": "N", "m": 5}, {"n": 2, "m": "M"}):
         assert find(write(text.format(**sizes), weight), "GRF014") == []  # free dims may fit
 

@@ -160,8 +160,10 @@ def test_broadcasting(dims: list[Dim], sizes: dict[str, int]) -> None:
         assert at(symbolic, sizes) == broadcast([numbers, at(other, sizes)])
 
 
-def test_what_does_not_broadcast_is_not_known() -> None:
-    assert broadcast([(2, 3), (4, 3)]) == (None, 3)
+def test_what_does_not_broadcast_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 and 4 do not broadcast"):
+        broadcast([(2, 3), (4, 3)])
+    assert broadcast([(2, 3), (None, 3)]) == (2, 3)
     assert broadcast([(2,), None]) is None
 
 

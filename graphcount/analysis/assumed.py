@@ -1,0 +1,166 @@
+"""Sizes assumed for dynamic dimensions where people want a number and gave none.
+
+They follow from hints of the model itself, the first that answers: its weights, its metadata, the
+name of the dimension, the axis it is of. `HINTS` and `AXES` are the whole of it. They are for
+reading: no gate uses them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from graphcount.analysis.shapes import ValueShapes
+from graphcount.analysis.shapes.declared import DimPlace
+from graphcount.graph import ModelGraph
+from graphcount.loading.model import ModelProto
+from graphcount.ops.call import Shape
+from graphcount.report.rows import DimensionRow
+from graphcount.symbolic import Dim
+
+PICTURE, SEQUENCE, CHANNELS = 224, 128, 3
+
+PAST = 127
+"""Earlier tokens, where a model takes one token at a time."""
+
+
+class Hint(NamedTuple):
+    """A size for dimensions whose name has one of some words.
+
+    Attributes:
+        words: Parts of a name, in lower case: `batch_size` has `batch` and `size`.
+        size: The size.
+        why: What the name says.
+    """
+
+    words: frozenset[str]
+    size: int
+    why: str
+
+
+def _hint(words: str, size: int, why: str) -> Hint:
+    return Hint(frozenset(words.split()), size, why)
+
+
+HINTS = (
+    _hint("past cache cached history memory", 0, "nothing is cached yet"),
+    _hint("batch batchsize bs b nbatch", 1, "a batch"),
+    _hint("height h width w img image imgsz rows cols", PICTURE, "a picture"),
+    _hint("channel channels c", CHANNELS, "channels of a picture"),
+    _hint("audio samples wave waveform pcm", 16_000, "a second of sound"),
+    _hint("seq seqlen sequence tokens token len length text prompt total", SEQUENCE, "a sequence"),
+    _hint("time t frame frames steps s l", SEQUENCE, "a sequence"),
+)
+"""Sizes by the words of a name, in the order in which they are asked."""
+
+AXES: Mapping[int, tuple[tuple[int, str], ...]] = {
+    1: ((1, "one element"),),
+    2: ((1, "a batch"), (SEQUENCE, "a sequence")),
+    3: ((1, "a batch"), (SEQUENCE, "a sequence"), (SEQUENCE, "a sequence")),
+    4: ((1, "a batch"), (CHANNELS, "channels"), (PICTURE, "a picture"), (PICTURE, "a picture")),
+    5: (
+        (1, "a batch"),
+        (CHANNELS, "channels"),
+        (16, "frames"),
+        (PICTURE, "a picture"),
+        (PICTURE, "a picture"),
+    ),
+}
+"""Sizes by the rank of an input and the axis, channels first."""
+
+METADATA = ("imgsz", "image_size", "img_size", "input_size", "input_shape")
+"""Keys under which exporters write the size of a picture: `[640, 640]`, `640`, `1,3,640,640`."""
+
+
+def assumed_sizes(
+    rows: Iterable[DimensionRow], proto: ModelProto, graph: ModelGraph, shapes: ValueShapes
+) -> tuple[DimensionRow, ...]:
+    """Return dimensions with the size that the model's hints give each."""
+    picture = _picture(proto.metadata)
+    rows = list(rows)
+    tokens = any(
+        not place.maker and _named(name) is HINTS[5] for name, place in shapes.places.items()
+    )
+    sized = []
+    for row in rows:
+        size, why = _assumed(row.name, shapes.places[row.name], graph, shapes, picture)
+        if why == HINTS[0].why and not tokens:
+            size, why = PAST, "one token after others"
+        sized.append(row._replace(assumed=size, why=why))
+    return tuple(sized)
+
+
+def _assumed(
+    name: str,
+    place: DimPlace,
+    graph: ModelGraph,
+    shapes: ValueShapes,
+    picture: tuple[int, int] | None,
+) -> tuple[int, str]:
+    if place.maker:
+        return 1, "the data decide it"
+    shape = shapes.shapes.get((f"input:{place.value}", place.value), ())
+    wanted = _by_weights(place, graph, shapes)
+    if wanted is not None:
+        return wanted, "weights have this size"
+    hint = _named(name)
+    axis, size, why = place.axis, 1, "no hint"
+    if hint is not None:
+        size, why = hint.size, hint.why
+    elif len(shape) in AXES:
+        axis = _channels_first(shape, place.axis)
+        size, why = AXES[len(shape)][axis]
+    if picture is not None and size == PICTURE:
+        down = "height" in name.lower() or (axis == len(shape) - 2 and "width" not in name.lower())
+        return picture[0 if down else 1], "metadata"
+    return size, why
+
+
+def _channels_first(shape: Shape, axis: int) -> int:
+    """Return the axis that it would be with channels first: few in the last place are channels."""
+    if len(shape) < 4 or shape[-1] not in (1, 3, 4) or axis == 0:
+        return axis
+    return axis + 1
+
+
+def _named(name: str) -> Hint | None:
+    """Return the first hint whose words a name has."""
+    split = re.sub(r"([a-z])([A-Z])", r"\1_\2", name)
+    words = set(re.split(r"[^a-z]+", split.lower()))
+    if name.endswith("]"):  # called by its value and axis: no name of its own
+        return None
+    if name in ("N", "n", "unk__0"):
+        return HINTS[1]
+    return next((hint for hint in HINTS if not words.isdisjoint(hint.words)), None)
+
+
+def _picture(metadata: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return height and width that the metadata say."""
+    for key, text in metadata.items():
+        if key in METADATA and len(text) <= 200:
+            numbers = [int(number) for number in re.findall(r"\d{1,5}", text)]
+            if 1 <= len(numbers) <= 5 and min(numbers[-2:]) > 0:
+                return (numbers * 2)[-2], numbers[-1]
+    return None
+
+
+def _by_weights(place: DimPlace, graph: ModelGraph, shapes: ValueShapes) -> int | None:
+    """Return the size that the weights of a reader of the input want on this axis."""
+    for use in graph.readers(f"input:{place.value}"):
+        node = graph.nodes[use.node]
+        if node.kind != "operator" or node.operator is None or use.index != 0:
+            continue
+        call = shapes.calls(node.id)
+        given, weight = call.input(0), call.input(1)
+        if given is None or weight is None or len(weight) < 2:
+            continue
+        wanted: Dim | None = None
+        if node.operator.is_convolution and place.axis == 1:
+            group = node.record.integer("group", 1)
+            wanted = weight[1] * group if weight[1] is not None else None
+        elif node.operator.is_matrix_product and place.axis == len(given) - 1:
+            wanted = weight[1 if node.record.integer("transB", 0) else -2]
+        if isinstance(wanted, int) and wanted > 0:
+            return wanted
+    return None
