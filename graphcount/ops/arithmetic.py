@@ -1,10 +1,16 @@
-"""Arithmetic on single values of small tensors: integers, symbols, fractions, None for unknown."""
+"""Arithmetic on single values of small tensors: integers, symbols, fractions, None for unknown.
+
+Quotients are exact fractions. A stored float is one, too, but stands for a shorter one most often,
+0.7 for 7/10: `graphcount.ops.floats` says which of the two a runtime computes with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import gcd
 
 from graphcount.ops.call import Number, Ratio
+from graphcount.ops.floats import as_float, rounded_as, short
 from graphcount.ops.inference import at_least, larger, smaller
 from graphcount.symbolic import Dim, ceildiv, floordiv, largest_number
 
@@ -62,8 +68,9 @@ def multiplied(a: Number, b: Number) -> Number:
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):
+        a, b = short(a), short(b)
         (p, q), (r, s) = _parts(a), _parts(b)
-        return ratio(p * r, q * s)
+        return rounded_as(ratio(p * r, q * s), a, b)
     return a * b
 
 
@@ -71,17 +78,20 @@ def quotient(a: Number, b: Number) -> Number:
     """Return a / b of floats."""
     if a is None or b is None or b == 0:
         return None
+    a, b = short(a), short(b)
     (p, q), (r, s) = _parts(a), _parts(b)
-    return ratio(p * s, q * r)
+    return rounded_as(ratio(p * s, q * r), a, b)
 
 
 def whole_quotient(a: Number, b: Number) -> Number:
-    """Return a / b of integers, which C++ rounds towards zero; of symbols without sign doubts."""
+    """Return a / b of integers, which C++ rounds towards zero; None for b of unknown sign."""
     if a is None or b is None or b == 0 or isinstance(a, Ratio) or isinstance(b, Ratio):
         return None
     if isinstance(a, int) and isinstance(b, int):
         return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-    return floordiv(a, b) if _not_negative(a) and _not_negative(b) else None
+    if _not_negative(-b):
+        a, b = -a, -b
+    return _towards_zero(a, b) if _not_negative(b) else None
 
 
 def fmod(a: Number, b: Number) -> Number:
@@ -108,7 +118,10 @@ def power(a: Number, b: Number) -> Number:
 
 def rounded_down(a: Number) -> Number:
     """Return floor(a)."""
-    return floordiv(a.over, a.under) if isinstance(a, Ratio) else a
+    if not isinstance(a, Ratio):
+        return a
+    over, under = as_float(a)
+    return floordiv(over, under)
 
 
 def rounded_up(a: Number) -> Number:
@@ -116,15 +129,45 @@ def rounded_up(a: Number) -> Number:
     return ceildiv(a.over, a.under) if isinstance(a, Ratio) else a
 
 
-def truncated(a: Number) -> Number:
-    """Return what a conversion to integers keeps: rounded towards zero."""
+def rounded(a: Number) -> Number:
+    """Return the nearest whole number, the even one of two.
+
+    floor(x + 1/2), which goes up at 1/2, 3/2, …; or half of that from every other step, where ties
+    exist: floor((x + 1/2) / 2) goes up at 3/2 and ceil((x - 1/2) / 2) behind 1/2.
+    """
     if not isinstance(a, Ratio):
         return a
-    if _not_negative(a.over) and _not_negative(a.under):
-        return floordiv(a.over, a.under)
-    if isinstance(a.over, int) and isinstance(a.under, int):
-        return -(-a.over // a.under)
-    return None
+    twice, under = 2 * a.over, a.under
+    whole = floordiv(a.over, under)
+    rest = twice - 2 * whole * under
+    if isinstance(rest, int) and isinstance(under, int) and rest != under:
+        return whole + (rest > under)
+    if isinstance(under, int) and under % 2:
+        return floordiv(twice + under, 2 * under)
+    return floordiv(twice + under, 4 * under) + ceildiv(twice - under, 4 * under)
+
+
+def truncated(a: Number) -> Number:
+    """Return what a conversion to integers keeps: rounded towards zero; None for unknown signs."""
+    if not isinstance(a, Ratio):
+        return a
+    over, under = as_float(a)
+    return _towards_zero(over, under) if _not_negative(under) else None
+
+
+def _towards_zero(a: Dim, b: Dim) -> Dim:
+    """Return a / b of a positive b rounded towards zero."""
+    if _not_negative(a):
+        return floordiv(a, b)
+    if _not_negative(-a):
+        return ceildiv(a, b)
+    return larger(floordiv(a, b), 0) + smaller(ceildiv(a, b), 0)
+
+
+def scaled(size: Dim | None, scale: Number) -> Dim | None:
+    """Return floor(size * scale), as Resize computes it."""
+    length = rounded_down(multiplied(size, scale))
+    return None if isinstance(length, Ratio) else length
 
 
 def _not_negative(dim: Dim) -> bool:
@@ -190,8 +233,7 @@ def maximum_of(a: Number, b: Number) -> Number:
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):
-        order = at_most(a, b)
-        return None if order is None else (b if order else a)
+        return _picked(larger, a, b)
     return larger(a, b)
 
 
@@ -200,6 +242,11 @@ def minimum_of(a: Number, b: Number) -> Number:
     if a is None or b is None:
         return None
     if isinstance(a, Ratio) or isinstance(b, Ratio):
-        order = at_most(a, b)
-        return None if order is None else (a if order else b)
+        return _picked(smaller, a, b)
     return smaller(a, b)
+
+
+def _picked(pick: Callable[[Dim, Dim], Dim], a: Dim | Ratio, b: Dim | Ratio) -> Number:
+    """Return one of two fractions, over their common denominator."""
+    (p, q), (r, s) = _parts(a), _parts(b)
+    return ratio(pick(p * s, r * q), q * s) if _not_negative(q) and _not_negative(s) else None

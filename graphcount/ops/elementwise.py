@@ -157,7 +157,7 @@ TABLE = family(
         **each("Acos BitwiseNot", _unary(None, "falls")),
         **each(
             "Acosh Asin Asinh Atanh Cos Cosh Gelu HardSwish Log Mish Reciprocal"
-            " Round Sign Sin Sinh Sqrt Swish Tan",
+            " Sign Sin Sinh Sqrt Swish Tan",
             _unary(),
         ),
         "SwiGLU": Operator(roles=("operand", "operand"), shape=same(0), cost=UNARY),
@@ -169,6 +169,7 @@ TABLE = family(
         ),
         "Ceil": _unary(each_element(arithmetic.rounded_up)),
         "Floor": _unary(each_element(arithmetic.rounded_down)),
+        "Round": _unary(each_element(arithmetic.rounded)),
         **each("IsInf IsNaN", _unary(dtypes=always(BOOL))),
         "Not": _unary(each_element(arithmetic.negated), "falls"),
         "Relu": _unary(each_element(lambda a: arithmetic.maximum_of(a, 0)), "overwrites"),

@@ -6,8 +6,9 @@ Source: ONNX Operators.md (Resize, GridSample, NonMaxSuppression, …).
 
 from __future__ import annotations
 
+from graphcount.ops.arithmetic import ratio, scaled
 from graphcount.ops.attributes import BLOCKS, first_fault, one_of
-from graphcount.ops.call import MAX_RANK, Call, Ratio, Shape, Shapes, numbers_of, size
+from graphcount.ops.call import MAX_RANK, Call, Shape, Shapes, numbers_of, size
 from graphcount.ops.formulas import FREE, OUTPUT, CostRule, input_shape, outputs
 from graphcount.ops.inference import (
     INT64,
@@ -23,7 +24,7 @@ from graphcount.ops.inference import (
     times,
 )
 from graphcount.ops.operator import KEEPS_VALUES, Operator, family, traits
-from graphcount.symbolic import Dim, floordiv
+from graphcount.symbolic import Dim
 
 
 def resize(call: Call) -> Shapes:
@@ -40,12 +41,7 @@ def resize(call: Call) -> Shapes:
         return [of_rank(len(data))]
     result = data
     for axis, scale in zip(axes, scales, strict=True):
-        size = data[axis]
-        if isinstance(scale, Ratio):
-            scaled = over(times(size, scale.over), scale.under)
-        else:
-            scaled = times(size, scale)
-        result = replace(result, axis, scaled)
+        result = replace(result, axis, scaled(data[axis], scale))
     return [result]
 
 
@@ -88,8 +84,7 @@ def upsample(call: Call) -> Shapes:
     for length, scale in zip(data, scales, strict=True):
         if not isinstance(scale, int | float):
             raise TypeError("scales are no numbers")
-        a, b = scale.as_integer_ratio()
-        result.append(floordiv(length * a, b) if length is not None else None)
+        result.append(scaled(length, ratio(*scale.as_integer_ratio())))
     return [tuple(result)]
 
 

@@ -79,7 +79,7 @@ def _by_cases(dim: Expr, cases: int) -> int | None:
         if isinstance(atom, Atom) and atom.op != "//" and not either:
             chosen, either = (atom, coefficient), atom.op == ("min" if coefficient > 0 else "max")
     if chosen is None:
-        return None
+        return _by_quotient(dim, cases)
     atom, coefficient = chosen
     rest = dim - coefficient * Expr(((((atom, 1),), 1),))
     lows = [at_least(rest + coefficient * operand, cases) for operand in atom.args]
@@ -87,6 +87,20 @@ def _by_cases(dim: Expr, cases: int) -> int | None:
     if either:
         return min(known) if len(known) == len(lows) else None
     return max(known, default=None)
+
+
+def _by_quotient(dim: Expr, cases: int) -> int | None:
+    """Return a bound with one floor(a / b), b a number, replaced by (a - b + 1) / b or a / b."""
+    for monomial, coefficient in dim.terms:
+        atom = monomial[0][0] if len(monomial) == 1 and monomial[0][1] == 1 else None
+        if isinstance(atom, Atom) and atom.op == "//":
+            a, b = atom.args
+            if not isinstance(b, int):
+                continue
+            rest = dim - coefficient * Expr(((((atom, 1),), 1),))
+            low = at_least(rest * b + coefficient * (a if coefficient < 0 else a - (b - 1)), cases)
+            return None if low is None else -(-low // b)
+    return None
 
 
 def _of_terms(dim: Expr) -> int | None:

@@ -11,10 +11,8 @@ A name stands by itself (`past.0`, `images:0[2]`); names of several words stand 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from fractions import Fraction
 from math import gcd, lcm
 from typing import NamedTuple, TypeAlias
 
@@ -343,7 +341,7 @@ class _Parser:
         kind, text = self.tokens[self.at]
         self.at += 1
         if kind == "number":
-            return _quotient(*Fraction(text).as_integer_ratio())
+            return _number(text)
         if self.peek() == "(":
             return self.call(text, depth)
         return Quotient(symbol(_name(text)), 1)
@@ -364,13 +362,15 @@ def _length(dim: Dim) -> int:
     return len(dim.terms) if isinstance(dim, Expr) else 1
 
 
+def _number(text: str) -> Quotient:
+    """Return a number as it is written: 1.5 is 3/2."""
+    digits, _, exponent = text.lower().partition("e")
+    whole, _, decimals = digits.partition(".")
+    power = int(exponent or 0) - len(decimals)
+    return _quotient(int(whole + decimals) * 10 ** max(power, 0), 10 ** max(-power, 0))
+
+
 def _name(token: str) -> str:
     if token[0] == "(":
         return token[1:-1]
-    if token[0] != '"':
-        return token
-    try:
-        name = json.loads(token, strict=False)
-    except ValueError as error:
-        raise _SyntaxError(token) from error
-    return str(name)
+    return re.sub(r"\\(.)", r"\1", token[1:-1]) if token[0] == '"' else token

@@ -194,7 +194,9 @@ def test_elements_are_those_of_a_run() -> None:
         assert ours == [tuple(result.ravel().tolist()) for result in found], op_type
 
 
-@pytest.mark.parametrize(("op_type", "rounded"), [("Ceil", math.ceil), ("Floor", math.floor)])
+@pytest.mark.parametrize(
+    ("op_type", "rounded"), [("Ceil", math.ceil), ("Floor", math.floor), ("Round", round)]
+)
 def test_fractions_are_rounded(op_type: str, rounded: Callable[[float], int]) -> None:
     row, one = lookup("", op_type), facts(call("", op_type, [[1, 2]]))
     assert row is not None
@@ -214,5 +216,5 @@ def test_what_a_constant_holds_is_its_element() -> None:
 def test_every_operator_that_computes_elements_is_tried() -> None:
     tried = {(domain, op_type) for domain, op_type, *_ in rows(ELEMENTS)}
     assert {key for key, row in operators().items() if row.data is not None} == tried | {
-        *(("", "Ceil"), ("", "Floor"), ("", "Constant"))
+        *(("", "Ceil"), ("", "Floor"), ("", "Round"), ("", "Constant"))
     }
