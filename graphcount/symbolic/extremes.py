@@ -37,7 +37,7 @@ MAX_PARTS = 2_000
 MAX_WORK = 50_000
 """Terms, over all parts, that are looked at for one bound."""
 
-MIN_PARTS = 64
+MIN_PARTS = 16
 """Parts that are looked at, however long the expressions are."""
 
 SMALL = 24
@@ -118,10 +118,16 @@ def _most(dims: Sequence[Dim], box: Ranges) -> Extreme:
     highs = [(enclose(dim, box, atoms).high, -number) for number, dim in enumerate(dims)]
     value: int | None = None
     best: tuple[int, dict[str, int]] | None = None
+    work = MAX_WORK
     for high, number in sorted(highs, reverse=True):
         if best is not None and best[0] >= high:
             break
-        least = _Search([-dims[-number]], box).least()
+        if work <= 0:  # of those that are left none is above this
+            value = max(high, high if value is None else value)
+            break
+        search = _Search([-dims[-number]], box, work)
+        least = search.least()
+        work -= search.work * search.parts
         value = max(-least.value, -least.value if value is None else value)
         met = _at(dims[-number], least.at)
         if met is not None and (best is None or met > best[0]):
@@ -166,19 +172,28 @@ class _Part:
 class _Search:
     """The least of the largest of several dimensions.
 
+    Args:
+        dims: They.
+        box: A range for each symbol.
+        work: Terms that may be looked at, `MIN_PARTS` parts at least.
+
     Attributes:
         best: The least value that was met, and its sizes.
-        low: A bound where a point is not defined; None while all are.
+        low: A bound where a point is not defined, or of what was not looked at; None while all was.
+        work: Terms that are looked at for each part.
+        parts: How many were looked at.
+        most: How many may be.
     """
 
-    def __init__(self, dims: list[Dim], box: Ranges) -> None:
+    def __init__(self, dims: list[Dim], box: Ranges, work: int = MAX_WORK) -> None:
         self.dims, self.box = dims, box
         self.relaxed = {dim: relax(dim) for dim in dims}
         self.divisors = list(dict.fromkeys(b for dim in dims for b in _divisors(dim)))
         self.best: tuple[int, dict[str, int]] | None = None
         self.low: int | None = None
-        work = sum(_work(dim) for dim in dims)
-        self.parts = max(MIN_PARTS, min(MAX_PARTS, MAX_WORK // work))
+        self.work = sum(_work(dim) for dim in dims)
+        self.parts = 0
+        self.most = max(MIN_PARTS, min(MAX_PARTS, work // self.work))
 
     def least(self) -> Extreme:
         heap: list[_Part] = []
@@ -189,7 +204,7 @@ class _Search:
             part = heappop(heap)
             if self.best is not None and part.low >= self.best[0]:
                 break
-            if self.parts <= 0:
+            if self.parts >= self.most:
                 self.give_up(part.low)
                 break
             low, high = part.ranges[part.split]
@@ -204,7 +219,7 @@ class _Search:
 
     def look(self, ranges: dict[str, SizeRange], dims: list[Dim], heap: list[_Part]) -> None:
         """Try the ends of a part, and keep it where something lower may be inside."""
-        self.parts -= 1
+        self.parts += 1
         low, steps, dims = self.settle(ranges, dims)
         points = 1
         for least, most in ranges.values():
@@ -230,7 +245,7 @@ class _Search:
             for name, (least, most) in ranges.items()
             if least < most
         }
-        heappush(heap, _Part(low, -self.parts, ranges, dims, max(width, key=lambda n: width[n])))
+        heappush(heap, _Part(low, self.parts, ranges, dims, max(width, key=lambda n: width[n])))
 
     def settle(
         self, ranges: dict[str, SizeRange], dims: list[Dim]

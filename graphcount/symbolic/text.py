@@ -54,7 +54,7 @@ def parse(text: str) -> Dim | None:
     text = text.strip()
     if not text:
         return None
-    if len(text) > LONGEST_NAME or _PATH.fullmatch(text):
+    if len(text) > LONGEST_NAME or _PATH.fullmatch(text) or _HYPHENATED.fullmatch(text):
         return symbol(text)
     dim = _read(text)
     return symbol(text) if dim is None else dim
@@ -72,6 +72,9 @@ def formula(text: str) -> Dim | None:
 _PATH = re.compile(r"[\w.:]*[A-Za-z_][\w.:]*(/[A-Za-z_][\w.:-]*)+")
 """Names of tensors in the place of a dimension: `Unsqueeze/decoder/rnn/Unsqueeze_output_0_dim_1`
 is no chain of divisions."""
+
+_HYPHENATED = re.compile(r"[A-Za-z_]\w*(-[A-Za-z_]\w*)+")
+"""Names of words: `batch-size` is no difference, for which exporters write ` - `."""
 
 
 def _read(text: str) -> Dim | None:

@@ -189,6 +189,22 @@ def test_a_peak_over_many_steps() -> None:
     assert found.least == Extreme(1299, True, {"a": 1, "b": 1})
 
 
+def test_a_peak_of_many_that_no_end_decides_ends_soon() -> None:
+    several = [
+        (A - 7 * number) * (B - number) * (floordiv(C, 3) - 9) - A * minimum(B, C * number)
+        for number in range(1, 300)
+    ]
+    box = {"a": (1, 4096), "b": (1, 2**20), "c": (1, 4096)}
+    start = time.process_time()
+    found = most_of(several, box)
+    assert time.process_time() - start < 20
+    numbers = random.Random(1)
+    for _ in range(100):
+        at = {name: numbers.randint(*span) for name, span in box.items()}
+        value = max(number(evaluate(dim, at)) for dim in several)
+        assert found.least.value <= value <= found.most.value
+
+
 def sizes_in(box: Mapping[str, tuple[int, int]]) -> st.SearchStrategy[dict[str, int]]:
     return st.fixed_dictionaries({name: st.integers(*span) for name, span in box.items()})
 

@@ -180,8 +180,10 @@ def test_how_names_are_written() -> None:
     assert str(2 * symbol("pixel-values[2]")) == '2*"pixel-values[2]"'
 
 
-@pytest.mark.parametrize("text", ["a/b/c", "Unsqueeze/rnn/Unsqueeze_output_0_dim_1", "h/w"])
-def test_paths_are_names(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["a/b/c", "Unsqueeze/rnn/Unsqueeze_output_0_dim_1", "h/w", "batch-size"]
+)
+def test_paths_and_words_are_names(text: str) -> None:
     assert parse(text) == symbol(text)
 
 
