@@ -1,7 +1,7 @@
 """What the definitions of operators say of a node: how many inputs and outputs, which attributes.
 
 `schemas.txt` holds them, one line an operator and version, made by `tests/ops/make_schemas.py` from
-onnx 1.23 (`onnx.defs`) and onnxruntime 1.31 (`com.microsoft`). A table of our own answers in a
+onnx 1.23 (`onnx.defs`) and onnxruntime 1.32 (`com.microsoft`). A table of our own answers in a
 millisecond, where importing onnx takes a third of a second, and says the same whatever onnx is
 installed; a test compares it with `onnx.defs`.
 

@@ -2,7 +2,7 @@
 
 What it does:
     Reports nodes of ONNX's own domains whose operator no version defines: high. Medium are
-    operators of onnxruntime's domain that are not among those of 1.31, and some that old exporters
+    operators of onnxruntime's domain that are not among those of 1.32, and some that old exporters
     wrote and runtimes still accept. Info is SimplifiedLayerNormalization, which onnxruntime defines
     in the default domain and its tools for language models write.
 
