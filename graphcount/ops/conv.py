@@ -14,6 +14,7 @@ from __future__ import annotations
 from graphcount.loading.model import Node
 from graphcount.ops.attributes import WINDOW
 from graphcount.ops.call import Call, Dims, Shape, ShapeRule, Shapes, listed, size
+from graphcount.ops.causal import causal_conv, causal_cost
 from graphcount.ops.formulas import (
     CostRule,
     Formula,
@@ -42,7 +43,7 @@ from graphcount.ops.operator import (
     family,
     traits,
 )
-from graphcount.ops.pool import slid, window_fault, windows
+from graphcount.ops.pool import is_channels_last, slid, window_fault, windows
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -70,18 +71,15 @@ def _filter(call: Call, w: int) -> Dims:
         raise UnknownDimError
     if call.input(w) is None:
         kernel = integers(call, "kernel_shape", len(out) - 2)
-        return (floordiv(dimension(call, 0, 1), attribute(call, "group", 1)), *kernel)
+        channels = dimension(call, 0, -1 if is_channels_last(call.node) else 1)
+        return (floordiv(channels, attribute(call, "group", 1)), *kernel)
     return input_shape(call, w, len(out))[1:]
-
-
-def _is_channels_last(call: Call) -> bool:
-    return call.node.op_type.startswith("Nhwc") or bool(attribute(call, "channels_last", 0))
 
 
 def _positions(call: Call) -> Dims:
     """Return where a filter is laid: the batch, unless 1, and the output's spatial axes."""
     out = output_shape(call)
-    spatial = out[1:-1] if _is_channels_last(call) else out[2:]
+    spatial = out[1:-1] if is_channels_last(call.node) else out[2:]
     return spatial if out[0] == 1 else (out[0], *spatial)
 
 
@@ -89,7 +87,7 @@ def _text(w: int, bias: int | None) -> Text:
     def text(call: Call) -> str:
         one = _filter(call, w)
         positions = _positions(call)
-        filters = output_shape(call)[-1 if _is_channels_last(call) else 1]
+        filters = output_shape(call)[-1 if is_channels_last(call.node) else 1]
         a_position = size(one) * filters
         weights = f"{factors(*one)} weights x {plural(filters, 'filter')}"
         stored = a_position
@@ -155,10 +153,6 @@ def _samples(call: Call) -> Dim:
     return out[0] * data[1] * size(kernel) * size(out[2:])
 
 
-def _causal_activation(call: Call) -> Dim:
-    return outputs(call) if call.node.text("activation", "none") in ("silu", "swish") else 0
-
-
 def _activation(call: Call) -> Dim:
     return outputs(call) if call.node.text("activation") else 0
 
@@ -195,35 +189,39 @@ def conv_at(weight_index: int) -> ShapeRule:
 
 def conv_transpose(call: Call) -> Shapes:
     """ConvTranspose: stride * (size - 1) + output_padding + kernel - pads, or `output_shape`."""
-    data, weight, node = call.input(0), call.input(1), call.node
+    data, node = call.input(0), call.node
     if data is None:
         return [None]
-    group = node.integer("group", 1)
-    channels = times(weight[1], group) if weight is not None else None
     given = node.integers("output_shape")
     count = len(data) - 2
     if given is not None:
+        channels = _spread_channels(call)
         return [(data[0], channels, *given[-count:])] if len(given) >= count else [None]
-    places = windows(node, kernel_of(node, weight, len(data)))
+    return [spread(call, data, None)]
+
+
+def _spread_channels(call: Call) -> Dim | None:
+    weight = call.input(1)
+    return times(weight[1], call.node.integer("group", 1)) if weight is not None else None
+
+
+def spread(call: Call, data: Shape, pads: Shape | None) -> Shape:
+    """Return what a transposed convolution makes; its pads are an attribute, or given here."""
+    node, count = call.node, len(data) - 2
+    places = windows(node, kernel_of(node, call.input(1), len(data)))
     extra = node.integers("output_padding") or (0,) * count
-    same_size = node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER")
-    rows = zip(data[2:], places, extra, strict=True)
-    if same_size:
-        return [(data[0], channels, *[times(length, w.stride) for length, w, _ in rows])]
+    rows = list(zip(data[2:], places, extra, strict=True))
+    channels = _spread_channels(call)
+    if node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
+        return (data[0], channels, *[times(length, w.stride) for length, w, _ in rows])
+    if pads is None:
+        pads = (*[w.begin for w in places], *[w.end for w in places])
+    cut = [add(begin, end) for begin, end in zip(pads[:count], pads[count:], strict=True)]
     sizes = [
-        add(times(add(length, -1), w.stride), more, w.kernel, -w.begin - w.end)
-        for length, w, more in rows
+        add(times(add(length, -1), w.stride), more, w.kernel, times(less, -1))
+        for (length, w, more), less in zip(rows, cut, strict=True)
     ]
-    return [(data[0], channels, *sizes)]
-
-
-def causal_conv(call: Call) -> Shapes:
-    """CausalConvWithState: as the input; the state keeps the last k - 1 positions."""
-    data, weight = call.input(0), call.input(1)
-    if data is None:
-        return [None, None]
-    kept = add(weight[2], -1) if weight is not None else None
-    return [data, (data[0], data[1], kept)]
+    return (data[0], channels, *sizes)
 
 
 def filters(node: Node, weight: tuple[int, ...]) -> int | None:
@@ -297,7 +295,7 @@ TABLE = family(
         "CausalConvWithState": Operator(
             roles=("data", "weight", "bias", "state"),
             shape=causal_conv,
-            cost=conv_cost(extra=_causal_activation),
+            cost=causal_cost(2),
             channels=filters,
         ),
         "DeformConv": Operator(

@@ -112,20 +112,33 @@ def window_fault(call: Call, sizes: Shape, kernel: Shape | None) -> str:
 # ------------------------------------------------------------------------------------- pools
 
 
+def is_channels_last(node: Node) -> bool:
+    """Return whether channels stand behind the spatial axes: by name, or by `channels_last`."""
+    return node.op_type.startswith("Nhwc") or bool(node.integer("channels_last", 0))
+
+
 def pool(call: Call) -> Shapes:
     """MaxPool, AveragePool, LpPool: channels stay; MaxPool's indices have the same shape."""
     data = call.input(0)
     kernels = call.node.integers("kernel_shape")
     if data is None or kernels is None:
         return [None, None]
-    result = (*data[:2], *slid(call.node, data[2:], kernels))
+    if is_channels_last(call.node):
+        result = (data[0], *slid(call.node, data[1:-1], kernels), data[-1])
+    else:
+        result = (*data[:2], *slid(call.node, data[2:], kernels))
     return [result, result]
 
 
 def global_pool(call: Call) -> Shapes:
     """GlobalAveragePool and its kin: every spatial dimension becomes 1."""
     data = call.input(0)
-    return [(*data[:2], *(1,) * (len(data) - 2)) if data is not None else None]
+    if data is None:
+        return [None]
+    ones = (1,) * (len(data) - 2)
+    if is_channels_last(call.node):
+        return [(data[0], *ones, data[-1])]
+    return [(*data[:2], *ones)]
 
 
 def max_unpool(call: Call) -> Shapes:

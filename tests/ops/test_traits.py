@@ -451,6 +451,7 @@ FORMS = {
     "Gather": "GatherBlockQuantized TorchEmbedding",
     "LSTM": "DynamicQuantizeLSTM",
     "Attention": "QAttention",
+    "MaxPool": "NhwcMaxPool MaxpoolWithMask",
 }
 """Forms of operators beside QLinearX of X (ContribOperators.md)."""
 

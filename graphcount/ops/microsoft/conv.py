@@ -7,12 +7,22 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.attributes import WINDOW
-from graphcount.ops.call import Call, ShapeRule, Shapes
-from graphcount.ops.conv import FUSED, conv_at, conv_cost, filters, transposed, transposed_filters
+from graphcount.ops.call import Call, Shape, ShapeRule, Shapes, numbers_of
+from graphcount.ops.causal import carried, causal_conv, causal_cost
+from graphcount.ops.conv import (
+    FUSED,
+    conv_at,
+    conv_cost,
+    filters,
+    spread,
+    transposed,
+    transposed_filters,
+)
 from graphcount.ops.formulas import FREE, READ, outputs
-from graphcount.ops.image import upsample
-from graphcount.ops.inference import of_input, same
+from graphcount.ops.image import INTERPOLATION, upsample
+from graphcount.ops.inference import add, of_input, same
 from graphcount.ops.operator import (
+    FOLDS,
     SCALE,
     SCALED_DATA,
     SCALED_WEIGHT,
@@ -22,23 +32,69 @@ from graphcount.ops.operator import (
     family,
     merge,
 )
-from graphcount.ops.pool import POOL, global_pool, pool, slid
+from graphcount.ops.pool import POOL, global_pool, is_channels_last, pool, slid
+from graphcount.symbolic import Dim, Expr
 
 
-def nhwc_conv(kernel: slice) -> ShapeRule:
+def nhwc_conv(kernel: slice, weight_index: int = 1) -> ShapeRule:
     """Return the rule of a convolution with channels last; `kernel` is what its weight has of one.
 
-    NhwcConv keeps (M, k…, C/group), NhwcFusedConv (M, C/group, k…) as Conv does.
+    NhwcConv keeps (M, k…, C/group), NhwcFusedConv and QLinearConv (M, C/group, k…) as Conv does.
     """
 
     def rule(call: Call) -> Shapes:
-        data, weight = call.input(0), call.input(1)
+        data, weight = call.input(0), call.input(weight_index)
         if data is None or weight is None:
             return [None]
         kernels = call.node.integers("kernel_shape") or weight[kernel]
         return [(data[0], *slid(call.node, data[1:-1], kernels), weight[0])]
 
     return rule
+
+
+def qlinear_conv(call: Call) -> Shapes:
+    """QLinearConv: that of ONNX, or with `channels_last` of data and result, not of the weight."""
+    if is_channels_last(call.node):
+        return nhwc_conv(slice(2, None), 3)(call)
+    return conv_at(3)(call)
+
+
+def conv_transpose_dynamic(call: Call) -> Shapes:
+    """ConvTransposeWithDynamicPads: begins, then ends of the pads are input 2."""
+    data = call.input(0)
+    if data is None:
+        return [None]
+    count = 2 * (len(data) - 2)
+    pads: Shape = (0,) * count
+    if call.has(2):
+        numbers = numbers_of(call, 2)
+        known = [one if isinstance(one, int | Expr) else None for one in numbers or ()]
+        pads = tuple(known) if numbers is not None else (None,) * count
+    return [spread(call, data, pads)]
+
+
+def packed_causal_conv(call: Call) -> Shapes:
+    """VarlenCausalConvWithState: (tokens, C) as the input; a state (B, C, positions) a sequence."""
+    data = call.input(0)
+    if data is None:
+        return [None, None, None]
+    tokens, channels = data
+    batch = sequences(call, 2, 4)
+    update = (batch, call.node.integer("state_update_capacity", 0), channels)
+    return [(tokens, channels), (batch, channels, carried(call)), update]
+
+
+def sequences(call: Call, offsets: int, state: int) -> Dim | None:
+    """Return how many sequences are packed: by their state, or by offsets (batch + 1)."""
+    kept, ends = call.input(state), call.input(offsets)
+    if kept:
+        return kept[0]
+    return add(ends[0], -1) if ends else None
+
+
+def _deltas(call: Call) -> Dim:
+    """Coefficients of both taps get a sum each, and the previous product is masked."""
+    return 3 * outputs(call) if call.has(6) else 0
 
 
 def reorder_output(call: Call) -> Shapes:
@@ -52,7 +108,7 @@ def reorder_output(call: Call) -> Shapes:
     return [(data[0], channels, *data[2:])]
 
 
-TABLE = family(
+CONVOLUTIONS = family(
     "conv",
     {
         "FusedConv": Operator(
@@ -81,6 +137,7 @@ TABLE = family(
         ),
         "ConvTransposeWithDynamicPads": Operator(
             roles=("data", "weight", "shape", "bias"),
+            shape=conv_transpose_dynamic,
             cost=transposed(3),
             channels=transposed_filters,
             form_of="ConvTranspose",
@@ -88,7 +145,7 @@ TABLE = family(
         ),
         "QLinearConv": Operator(
             roles=(*SCALED_DATA, *SCALED_WEIGHT, *SCALE, "quantized bias"),
-            shape=conv_at(3),
+            shape=qlinear_conv,
             dtypes=of_input(7),
             cost=conv_cost(3, 8, outputs),
             channels=filters,
@@ -96,8 +153,47 @@ TABLE = family(
             scaled=(Scaled(1, 2, 0), Scaled(4, 5, 3, "filters"), Scaled(6, 7)),
             attribute_check=WINDOW,
         ),
+        "CausalConvWithState": Operator(
+            roles=("data", "weight", "bias", "state"),
+            shape=causal_conv,
+            cost=causal_cost(2),
+            channels=filters,
+        ),
+        "VarlenCausalConvWithState": Operator(
+            roles=("data", "weight", "shape", "bias", "state", "shape", "operand", "mask"),
+            shape=packed_causal_conv,
+            cost=causal_cost(3, _deltas),
+            channels=filters,
+        ),
+        "ConvStateReplay": Operator(
+            roles=("state", "state", "state", "shape"), shape=same(2), cost=FREE
+        ),
     },
 )
+
+POOLS = family(
+    "pool",
+    {
+        "NhwcMaxPool": Operator(
+            roles=("data",),
+            shape=pool,
+            cost=POOL,
+            form_of="MaxPool",
+            attribute_check=WINDOW,
+            traits=FOLDS,
+        ),
+        "MaxpoolWithMask": Operator(
+            roles=("data", "mask"),
+            shape=pool,
+            cost=POOL,
+            form_of="MaxPool",
+            attribute_check=WINDOW,
+            traits=FOLDS,
+        ),
+    },
+)
+
+TABLE = merge([CONVOLUTIONS, POOLS])
 
 BLOCKED = merge(
     [
@@ -117,22 +213,32 @@ BLOCKED = merge(
             "pool",
             {
                 **each(
-                    "AveragePool MaxPool", Operator(shape=pool, cost=POOL, attribute_check=WINDOW)
+                    "AveragePool MaxPool",
+                    Operator(
+                        roles=("data",),
+                        shape=pool,
+                        cost=POOL,
+                        attribute_check=WINDOW,
+                        traits=FOLDS,
+                    ),
                 ),
-                **each("GlobalAveragePool GlobalMaxPool", Operator(shape=global_pool, cost=READ)),
+                **each(
+                    "GlobalAveragePool GlobalMaxPool",
+                    Operator(roles=("data",), shape=global_pool, cost=READ, traits=FOLDS),
+                ),
             },
         ),
         family(
             "image",
             {
-                "Upsample": Operator(shape=upsample),
+                "Upsample": Operator(roles=("operand",), shape=upsample, cost=INTERPOLATION),
             },
         ),
         family(
             "reshaping",
             {
-                "ReorderInput": Operator(shape=same(0), cost=FREE),
-                "ReorderOutput": Operator(shape=reorder_output, cost=FREE),
+                "ReorderInput": Operator(roles=("operand",), shape=same(0), cost=FREE),
+                "ReorderOutput": Operator(roles=("operand",), shape=reorder_output, cost=FREE),
             },
         ),
     ]

@@ -57,16 +57,8 @@ def qlinear_concat(call: Call) -> Shapes:
 
 
 def qlinear_pool(call: Call) -> Shapes:
-    """QLinearAveragePool; `channels_last` moves the channels."""
-    return pool(call)[:1] if not call.node.integer("channels_last", 0) else [None]
-
-
-def qlinear_global_pool(call: Call) -> Shapes:
-    """QLinearGlobalAveragePool; `channels_last` moves the channels."""
-    data = call.input(0)
-    if data is None or not call.node.integer("channels_last", 0):
-        return global_pool(call)
-    return [(data[0], *(1,) * (len(data) - 2), data[-1])]
+    """QLinearAveragePool: one result, with channels last where `channels_last` says so."""
+    return pool(call)[:1]
 
 
 def qlinear_reduce_mean(call: Call) -> Shapes:
@@ -154,7 +146,7 @@ TABLE = family(
         "QLinearLeakyRelu": _unary("LeakyRelu", same(0)),
         "QLinearSoftmax": _unary("Softmax", same(0)),
         "QLinearAveragePool": _unary("AveragePool", qlinear_pool, POOL),
-        "QLinearGlobalAveragePool": _unary("GlobalAveragePool", qlinear_global_pool, READ),
+        "QLinearGlobalAveragePool": _unary("GlobalAveragePool", global_pool, READ),
         "QLinearReduceMean": _unary("ReduceMean", qlinear_reduce_mean, READ),
         "QuantizeWithOrder": Operator(shape=same(0), dtypes=always(INT8)),
         "DequantizeWithOrder": Operator(shape=same(0), dtypes=by_attribute("to", 0)),

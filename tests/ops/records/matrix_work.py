@@ -120,6 +120,35 @@ def convolutions() -> list[Case]:
             (5, 13),
             {"group": 13, "activation": "silu"},
         ),
+        Case(
+            MS,
+            "QLinearConv",
+            [(1, 11, 13, 6), S, S, (13, 3, 5, 5), S, S, S, S, bias],
+            [last],
+            macs,
+            outs,
+            outs,
+            one,
+            {"channels_last": 1, "group": 2},
+        ),
+        *causal_convolutions(),
+    ]
+
+
+def causal_convolutions() -> list[Case]:
+    """Return filters of 5 positions for 13 channels, in every layout."""
+    weight, bias, outs = (13, 1, 5), (13,), 2 * 9 * 13
+    own: list[Shape | None] = [(2, 9, 13), weight, bias]
+    packed: list[Shape | None] = [(18, 13), weight, (3,), bias, (2, 13, 4)]
+    silu, deltas = {"activation": "swish"}, [None, (18, 2, 13), (18, 1)]
+    name = "CausalConvWithState"
+    return [
+        Case(
+            MS, name, own, [(2, 9, 13)], 5 * outs, outs, outs, (5, 13), {"channels_last": 1, **silu}
+        ),
+        Case(MS, name, [(2, 9, 1, 13), weight], [(2, 9, 1, 13)], 5 * outs, 0, 0, (5, 13)),
+        Case(MS, f"Varlen{name}", packed, [(18, 13)], 5 * outs, outs, outs, (5, 13), silu),
+        Case(MS, f"Varlen{name}", [*packed, *deltas], [(18, 13)], 5 * outs, 3 * outs, outs, (5,)),
     ]
 
 

@@ -45,6 +45,7 @@ ONE_FOR_EACH_RESULT = """
     GreaterOrEqual Less LessOrEqual Where Min Max Mean Sum
     Range RandomNormal RandomUniform Multinomial BlackmanWindow HammingWindow HannWindow
     MelWeightMatrix DFT STFT AffineGrid ImageDecoder TfIdfVectorizer Resize Upsample GridSample
+    com.microsoft.nchwc::Upsample
     com.microsoft::RelativePositionBias com.microsoft::Rfft com.microsoft::Irfft
     com.microsoft::QLinearAdd com.microsoft::QLinearMul com.microsoft::QLinearConcat
     com.microsoft::QLinearWhere com.microsoft::GatherBlockQuantized
@@ -104,11 +105,13 @@ def test_work_of_their_own_kind() -> None:
         (MS, "GemmaRotaryEmbedding", [(2, 5, 8), x, x, x, x], [x, x], 2 * 160, {}),
         (MS, "EmbedLayerNormalization", [(2, 5)] * 2, [x], 3 * 160, {}),
         (MS, "QEmbedLayerNormalization", [(2, 5)] * 2, [x], 3 * 160, {}),
+        (MS, "NhwcMaxPool", [X], [(2, 3, 2, 5)], 60 * 9, {"kernel_shape": [3, 3]}),
         *[
             (domain, name, [X], [(2, 6, 2, 2)], 2 * 6 * 4 * 9, {"kernel_shape": [3, 3]})
             for domain, name in keys(
                 "AveragePool MaxPool LpPool com.microsoft::QLinearAveragePool"
                 " com.microsoft.nchwc::AveragePool com.microsoft.nchwc::MaxPool"
+                " com.microsoft::MaxpoolWithMask"
             )
         ],
     ]

@@ -26,11 +26,11 @@ FOLDERS = {
     "quantization": "quant",
     "traditionalml": "ml",
     "preview": "attention",
-    "bert_defs.cc": "attention norm elementwise linear other",
-    "contrib_defs.cc": "linear conv elementwise recurrent experts embedding quant other",
+    "bert_defs.cc": "attention conv norm elementwise linear other",
+    "contrib_defs.cc": "linear conv pool elementwise recurrent experts embedding quant other",
     "diffusion_defs.cc": "norm elementwise",
     "quantization_defs.cc": "quant linear attention norm recurrent",
-    "nhwc_schema_defs.cc": "conv quant",
+    "nhwc_schema_defs.cc": "conv pool quant",
     "nchwc_schema_defs.cc": "conv pool image reshaping",
 }
 """Folder of onnx/defs, or file of onnxruntime/core/graph/contrib_ops, and families of ours."""
@@ -44,18 +44,18 @@ UNDEFINED = {
 """Operators that no package defines any more, or not for the CPU."""
 
 NOT_KNOWN = """
-    BifurcationDetector BranchwiseRMSNorm CausalConvWithState ConvStateReplay DecoderAttention
+    BifurcationDetector BranchwiseRMSNorm DecoderAttention
     DequantizeBFP DynamicSparseAttention DynamicTimeWarping EngramGate GatedAdd GatedDeltaNet
     GatedDeltaNetStateReplay GatedRMSNorm GatherPacked GridSample HyperConnectionLowRankMix
     HyperConnectionPostMix HyperConnectionPreMix IsAllFinite LinearAttention LinearAttentionGate
     MRotaryEmbedding Mamba2Verify MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight
-    MatMulNBitsMlp MatMulNBitsQLoRA MatMulNBitsQkv MatMulPacked MaxpoolWithMask MoEGroupRouter
-    MoEPacked MulInteger MurmurHash3 NGramHashMapping NhwcMaxPool PackedSparseAttentionIndexer
+    MatMulNBitsMlp MatMulNBitsQLoRA MatMulNBitsQkv MatMulPacked MoEGroupRouter
+    MoEPacked MulInteger MurmurHash3 NGramHashMapping PackedSparseAttentionIndexer
     PackedSparseAttentionIndexerMerge PagedAttention QOrderedAttention QOrderedGelu
     QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul QuantizeBFP RMSNormRotary
     Range ReduceSumInteger RemovePadding RestorePadding RouterGateUpProj SampleOp ScaledSiLU Snpe
     SparseAttentionIndexer SparsePagedAttention SpeculativePrefixCommit SwiGLU Tokenizer
-    UnfoldTensor VarlenCausalConvWithState VarlenNGramHashMapping
+    UnfoldTensor VarlenNGramHashMapping
 """
 """Operators of com.microsoft of which graphcount knows nothing, in onnxruntime up to 1.32."""
 

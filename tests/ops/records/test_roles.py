@@ -73,7 +73,13 @@ WordConvEmbedding | sequence | index
 .*RotaryEmbedding | cos_cache|sin_cache|emb|[qk](_rot)? | rotary table
 .*Attention | (cos|sin)_cache | rotary table
 LinearAttention | past_state | operand
-.*Attention|CausalConvWithState | past(_key|_value|_state)? | state
+.*Attention|.*CausalConvWithState | (past|initial)(_key|_value|_state)? | state
+ConvStateReplay | .*_backing | state
+.*Replay | metadata | shape
+.*CausalConvWithState | cumulative_sequence_length|capture_count | shape
+.*CausalConvWithState | kernel_delta | operand
+.*CausalConvWithState | previous_mask | mask
+MaxpoolWithMask | m | mask
 .*Attention | attention_bias|attn_mask|mask_index | mask
 .*Attention | key_padding_mask|mask|global | mask
 Packed.*Attention|GatedRelativePositionBias | token_offset|cumulative_sequence_length | mask
@@ -131,10 +137,7 @@ def wanted(op_type: str, name: str) -> int | None:
 
 
 OPEN = """
-    ai.onnx.preview::FlexAttention com.microsoft.nchwc::Upsample com.microsoft.nchwc::ReorderInput
-    com.microsoft.nchwc::ReorderOutput com.microsoft.nchwc::AveragePool
-    com.microsoft.nchwc::MaxPool com.microsoft.nchwc::GlobalAveragePool
-    com.microsoft.nchwc::GlobalMaxPool com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout
+    ai.onnx.preview::FlexAttention com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout
     com.microsoft::BitmaskDropout com.microsoft::CDist com.microsoft::ComplexMul
     com.microsoft::ComplexMulConj com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder
     com.microsoft::EPContext com.microsoft::ExpandDims com.microsoft::GatherND

@@ -35,6 +35,7 @@ Q: list[Any] = [ONE, ZERO]
 A, B = (3, 7), (7, 11)
 H = {"num_heads": 3}
 TOKENS = (2, 5, 12)
+X = (1, 2, 6, 7)
 V = [5, 3, 8]
 W = [2, 2, 3]
 
@@ -164,6 +165,33 @@ CONTRIB: list[Case] = [
     (f"{MS}::MoE", [(5, 8), (5, 4), (4, 16, 8), (4, 16), (4, 8, 16), (4, 8)], 1, {"k": 2}),
     (f"{MS}::FusedConv", [(1, 2, 6, 7), (4, 2, 3, 3)], 1, {"activation": "Relu"}),
     (f"{MS}::TransposeMatMul", [A, B]),
+    (
+        f"{MS}::QLinearConv",
+        [u8(2, 9, 8, 6), *Q, u8(4, 3, 3, 2), *Q, *Q],
+        1,
+        {"channels_last": 1, "group": 2, "strides": [2, 1], "pads": [1, 0, 1, 0]},
+    ),
+    (
+        f"{MS}::QLinearAveragePool",
+        [u8(1, 6, 7, 2), *Q, *Q],
+        1,
+        {"kernel_shape": [3, 2], "strides": [2, 1], "channels_last": 1},
+    ),
+    (f"{MS}::QLinearGlobalAveragePool", [u8(1, 6, 7, 2), *Q, *Q], 1, {"channels_last": 1}),
+    (
+        f"{MS}::NhwcMaxPool",
+        [u8(1, 6, 7, 2)],
+        1,
+        {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1},
+    ),
+    (f"{MS}::MaxpoolWithMask", [X, np.ones(X, np.int32)], 1, {"kernel_shape": [3, 2]}),
+    (
+        f"{MS}::ConvTransposeWithDynamicPads",
+        [(1, 2, 6, 7), (2, 4, 3, 5), [1, 2, 0, 1]],
+        1,
+        {"strides": [2, 1]},
+    ),
+    (f"{MS}::CausalConvWithState", [(2, 13, 9), (13, 1, 5)], 2),
     ("SimplifiedLayerNormalization", [(2, 3), (3,)]),
 ]
 

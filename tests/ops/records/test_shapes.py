@@ -13,6 +13,7 @@ from graphcount.ops import Key, lookup, operators
 from graphcount.ops.inference import unknown
 from tests.ops.cost.conftest import make
 from tests.ops.records.definitions import Definition, newest
+from tests.ops.records.test_inference import INFERRED
 from tests.ops.records.test_runs import CONTRIB, ELEMENTS, rows
 from tests.ops.shape.test_against_onnx import CASES
 
@@ -242,7 +243,7 @@ def test_every_shape_is_tried_or_not_known() -> None:
         *told(),
         *(key for key, *_ in closed()),
         *(("", case[0]) for case in CASES.values()),
-        *((domain, name) for domain, name, *_ in rows([*CONTRIB, *ELEMENTS])),
+        *((domain, name) for domain, name, *_ in rows([*CONTRIB, *ELEMENTS, *INFERRED])),
         ("", "Constant"),  # test_runs
     }
     known = {key for key, row in operators().items() if row.shape not in (None, unknown)}
