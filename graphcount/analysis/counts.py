@@ -18,7 +18,7 @@ from graphcount.errors import Problem, Unknown
 from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading import ModelFile
 from graphcount.loading.model import Graph
-from graphcount.ops.call import Packed, Packing
+from graphcount.ops.call import Matrix, Packed, Packing
 
 if TYPE_CHECKING:
     from graphcount.analysis.signature import Signature
@@ -148,11 +148,9 @@ def logical_shape(stored: Stored, uses: Uses) -> tuple[int, ...]:
     """
     elements = logical_elements(stored, uses)
     for node, index in uses:
-        packing, record = _packing(node), node.record
-        if index == 1 and packing is not None and packing.nbytes is not None:
-            sizes = (record.integer("N", 0), record.integer("K", 0)) if record else (0, 0)
-            if min(sizes) > 0:
-                return sizes
+        matrix = _matrix(node, index)
+        if matrix is not None and min(matrix.rows, matrix.columns) > 0:
+            return matrix.rows, matrix.columns
     rows = math.prod(stored.shape[:-1])
     if elements != stored.elements and rows and elements % rows == 0:
         return (*stored.shape[:-1], elements // rows)
@@ -167,10 +165,10 @@ def packing_problem(stored: Stored, uses: Uses) -> Problem | None:
         uses: What uses it.
     """
     for node, index in uses:
-        packing = _packing(node)
-        if packing is None or packing.nbytes is None or node.record is None or index != 1:
+        matrix = _matrix(node, index)
+        if matrix is None:
             continue
-        asked, tensor = packing.nbytes(node.record), _packed(stored)
+        asked, tensor = matrix.nbytes, _packed(stored)
         if not tensor.has(asked):
             states = f"asks for {asked:,} bytes" if asked else "states sizes that make no sense"
             why = f"{node.op_type} {states}; there are {tensor.nbytes:,}"
@@ -182,7 +180,15 @@ def _packing(node: GraphNode) -> Packing | None:
     return node.operator.packing if node.operator is not None else None
 
 
+def _matrix(node: GraphNode, index: int | None) -> Matrix | None:
+    """Return the packed weight that a node has at an input."""
+    packing = _packing(node)
+    if packing is None or packing.matrix is None or node.record is None:
+        return None
+    return packing.matrix(node.record, index)
+
+
 def _packed(stored: Stored) -> Packed:
     dtype = BY_NAME.get(stored.dtype)
     nbytes = dtype.nbytes(stored.elements) if dtype is not None else stored.elements
-    return Packed(stored.key, stored.dtype, stored.elements, nbytes)
+    return Packed(stored.key, stored.dtype, stored.elements, nbytes, stored.shape)

@@ -37,6 +37,7 @@ FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
     "ai.onnx.ml": (("graphcount.ops.ml", "TABLE"),),
     "ai.onnx.preview": (("graphcount.ops.attention", "PREVIEW"),),
     "com.microsoft": (
+        ("graphcount.ops.microsoft.packed", "TABLE"),
         ("graphcount.ops.microsoft.linear", "TABLE"),
         ("graphcount.ops.microsoft.attention", "TABLE"),
         ("graphcount.ops.microsoft.norm", "TABLE"),
@@ -44,6 +45,7 @@ FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
         ("graphcount.ops.microsoft.conv", "TABLE"),
         ("graphcount.ops.microsoft.quant", "TABLE"),
         ("graphcount.ops.microsoft.other", "TABLE"),
+        ("graphcount.ops.microsoft.streams", "TABLE"),
     ),
     "com.microsoft.nchwc": (("graphcount.ops.microsoft.conv", "BLOCKED"),),
     "onnx.brevitas": (("graphcount.ops.quant", "QONNX"),),

@@ -126,12 +126,14 @@ class Packed(NamedTuple):
         dtype: Its element type.
         elements: Its elements as they are stored.
         nbytes: Their bytes.
+        dims: Its dimensions as they are stored.
     """
 
     key: int
     dtype: str
     elements: int
     nbytes: int
+    dims: tuple[int, ...] = ()
 
     def has(self, nbytes: int) -> bool:
         """Return whether it has the bytes that attributes ask for."""
@@ -142,17 +144,33 @@ Unpack: TypeAlias = "Callable[[Node, int | None, Packed], int | None]"
 """Elements that the tensor at an input stands for; None where it is not packed."""
 
 
+class Matrix(NamedTuple):
+    """A packed weight as attributes describe it.
+
+    Attributes:
+        rows: Its rows, N.
+        columns: Its columns, K.
+        nbytes: The bytes it is packed into; 0 for sizes that make no sense.
+        blocks: How many scales it has, in the input behind it.
+    """
+
+    rows: int
+    columns: int
+    nbytes: int
+    blocks: int
+
+
 class Packing(NamedTuple):
     """How an operator packs tensors.
 
     Attributes:
         unpack: Elements of a tensor.
-        nbytes: Bytes of its packed weight, input 1, an N x K matrix whose sizes are attributes, 0
-            when these make no sense; None for an operator without such a weight.
+        matrix: The packed weight at an input whose sizes are attributes, None for another input;
+            None for an operator without such a weight.
     """
 
     unpack: Unpack
-    nbytes: Callable[[Node], int] | None = None
+    matrix: Callable[[Node, int | None], Matrix | None] | None = None
 
 
 def complete(shape: Shape | None) -> tuple[Dim, ...] | None:

@@ -1,46 +1,101 @@
 """Tensors that pack several elements into one, or hold some that mean nothing.
 
-Sources: onnxruntime/docs/ContribOperators.md (MatMulNBits, MatMulBnb4, GatherBlockQuantized, QMoE);
+Sources: onnxruntime/docs/ContribOperators.md (MatMulNBits and its kin, MatMulBnb4, MatMulPacked,
+GatherBlockQuantized, QMoE);
 onnx/docs/Operators-ml.md (TreeEnsemble*: leaves have an entry in nodes_values that is not used).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphcount.loading.model import Node
-from graphcount.ops.call import Packed, Packing
+from graphcount.ops.call import Matrix, Packed, Packing
 
 
-def nbits_nbytes(node: Node) -> int:
-    """Return the bytes of MatMulNBits' B, N rows of whole blocks; 0 for impossible sizes."""
-    k, n = node.integer("K", 0), node.integer("N", 0)
+def _in_blocks(node: Node, rows: str) -> Matrix:
+    """Return a matrix of N rows of K elements, each row in whole blocks with a scale each."""
+    k, n = node.integer("K", 0), node.integer(rows, 0)
     bits, block = node.integer("bits", 4), node.integer("block_size", 0)
     if k < 1 or n < 1 or not 1 <= bits <= 8 or block < 16 or block & (block - 1):
-        return 0
-    return n * -(-k // block) * -(-block * bits // 8)
+        return Matrix(n, k, 0, 0)
+    blocks = n * -(-k // block)
+    return Matrix(n, k, blocks * -(-block * bits // 8), blocks)
 
 
-def _nbits(node: Node, index: int | None, tensor: Packed) -> int | None:
-    """B holds N rows of K elements in blocks; zero points are packed like B when they are uint8."""
-    k, n = node.integer("K", 0), node.integer("N", 0)
-    block = node.integer("block_size", 0)
+def n_bits(weights: Mapping[int, str], zero_points: int | None = None) -> Packing:
+    """Return how MatMulNBits and its kin pack: N rows of K elements, zero points like them.
+
+    Args:
+        weights: Attribute with the rows of the weight at each input.
+        zero_points: Input with zero points, packed when they are uint8.
+    """
+
+    def matrix(node: Node, index: int | None) -> Matrix | None:
+        rows = weights.get(-1 if index is None else index)
+        return _in_blocks(node, rows) if rows else None
+
+    def unpack(node: Node, index: int | None, tensor: Packed) -> int | None:
+        packed = matrix(node, index)
+        if packed is not None:
+            return packed.rows * packed.columns if tensor.has(packed.nbytes) else None
+        k, n, block = node.integer("K", 0), node.integer("N", 0), node.integer("block_size", 0)
+        if index != zero_points or index is None or min(k, n, block) <= 0:
+            return None
+        return n * -(-k // block) if tensor.dtype == "uint8" else None
+
+    return Packing(unpack, matrix)
+
+
+def _adapted(node: Node, index: int | None, tensor: Packed) -> int | None:
+    """MatMulNBitsQLoRA: the base, and adapters of a rank that their own dimensions say.
+
+    The rank of the second adapter stands in the first one: it counts with whole blocks.
+    """
     if index == 1:
-        return k * n if tensor.has(nbits_nbytes(node)) else None
-    if k <= 0 or n <= 0:
+        return N_BITS.unpack(node, index, tensor)
+    bits = node.integer("lora_bits", 4)
+    if index not in (3, 5) or len(tensor.dims) != 3 or bits not in (2, 4, 8):
         return None
-    if index == 3 and tensor.dtype == "uint8" and block > 0:
-        return n * -(-k // block)
-    return None
+    rows, blocks, nbytes = tensor.dims
+    return rows * (node.integer("K", 0) if index == 3 else blocks * nbytes * 8 // bits)
 
 
-def _bnb4_nbytes(node: Node) -> int:
-    """Return bytes of MatMulBnb4's packed B: two elements each."""
+def _bnb4_matrix(node: Node, index: int | None) -> Matrix | None:
+    """MatMulBnb4: two elements in each byte, blocks of them all in a row."""
     k, n = node.integer("K", 0), node.integer("N", 0)
-    return (k * n + 1) // 2 if k > 0 and n > 0 else 0
+    if index != 1:
+        return None
+    elements = max(k, 0) * max(n, 0)
+    block = node.integer("block_size", 0)
+    return Matrix(n, k, (elements + 1) // 2, -(-elements // block) if block > 0 else 0)
 
 
 def _bnb4(node: Node, index: int | None, tensor: Packed) -> int | None:
-    is_packed = index == 1 and tensor.has(_bnb4_nbytes(node))
-    return node.integer("K", 0) * node.integer("N", 0) if is_packed else None
+    packed = _bnb4_matrix(node, index)
+    if packed is None or not tensor.has(packed.nbytes):
+        return None
+    return packed.rows * packed.columns
+
+
+def rows_of(index: int) -> Packing:
+    """Return how block formats of stable ids pack: rows of K elements, in whatever they need."""
+
+    def unpack(node: Node, at: int | None, tensor: Packed) -> int | None:
+        k = node.integer("K", 0)
+        is_packed = at == index and len(tensor.dims) == 2 and k > 0
+        return tensor.dims[0] * k if is_packed else None
+
+    return Packing(unpack)
+
+
+def in_halves(index: int) -> Packing:
+    """Return how bytes of one input hold two elements each."""
+
+    def unpack(node: Node, at: int | None, tensor: Packed) -> int | None:
+        return tensor.elements * 2 if at == index and tensor.dtype == "uint8" else None
+
+    return Packing(unpack)
 
 
 def per_byte(name: str, inputs: frozenset[int]) -> Packing:
@@ -68,6 +123,9 @@ def _thresholds(node: Node, index: int | None, tensor: Packed) -> int | None:
     return sum(1 for mode in modes.numbers.values if mode != b"LEAF")
 
 
-N_BITS = Packing(_nbits, nbits_nbytes)
-BNB4 = Packing(_bnb4, _bnb4_nbytes)
+N_BITS = n_bits({1: "N"}, 3)
+N_BITS_MLP = n_bits({3: "N", 6: "N"})
+N_BITS_QKV = n_bits({3: "Nq", 6: "Nkv", 9: "Nkv"})
+N_BITS_ADAPTED = Packing(_adapted, N_BITS.matrix)
+BNB4 = Packing(_bnb4, _bnb4_matrix)
 TREE = Packing(_thresholds)

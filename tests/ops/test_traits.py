@@ -21,7 +21,10 @@ from graphcount.ops.schemas import schema, versions
 from tests.ops.cost.conftest import make
 
 WEIGHTS = {"weight", "recurrent weight", "quantized weight"}
-MATMUL_FPQ4 = "com.microsoft", "MatMulFpQ4"
+WITHOUT_CHANNELS = {
+    ("com.microsoft", name)
+    for name in ("MatMulFpQ4", "MatMulNBitsQkv", "HyperConnectionLowRankMix")
+}
 INT8, INT32 = 3, 6
 
 
@@ -410,6 +413,10 @@ def is_by_element(row: Operator) -> bool:
     return plain is not None and plain.family == "elementwise"
 
 
+OF_OPERANDS = "HyperConnectionPreMix HyperConnectionPostMix EngramGate"
+"""Operators that multiply computed operands (ContribOperators.md)."""
+
+
 def test_what_takes_weights_multiplies() -> None:
     """By their roles; what looks rows up, passes on, or computes element by element does not."""
     takes = {
@@ -421,6 +428,7 @@ def test_what_takes_weights_multiplies() -> None:
     takes |= {key for key, row in operators().items() if row.lookups and "weight" in row.roles}
     takes |= {key for key in operators() if "Attention" in key[1] and key[0] != "ai.onnx.preview"}
     takes |= {key for key, row in operators().items() if row.form_of == "MatMul"}
+    takes |= {("com.microsoft", op_type) for op_type in OF_OPERANDS.split()}
     assert takes == {key for key, row in operators().items() if row.multiplies}
 
 
@@ -442,7 +450,9 @@ def test_a_form_is_one_of_an_operator_of_onnx() -> None:
 FORMS = {
     "MatMul": "Gemm MatMulInteger QLinearMatMul FusedMatMul TransposeMatMul FusedMatMulActivation"
     " FusedGemm GemmFastGelu GemmFloat8 MatMulNBits MatMulBnb4 MatMulFpQ4 DynamicQuantizeMatMul"
-    " MatMulIntegerToFloat MatMulInteger16 QGemm SparseToDenseMatMul",
+    " MatMulIntegerToFloat MatMulInteger16 QGemm SparseToDenseMatMul"
+    " MatMulNBitsQLoRA MatMulPacked MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight"
+    " QOrderedMatMul RouterGateUpProj",
     "Conv": "ConvInteger QLinearConv FusedConv NhwcConv NhwcFusedConv",
     "ConvTranspose": "ConvTransposeWithDynamicPads",
     "LayerNormalization": "RMSNormalization SimplifiedLayerNormalization SkipLayerNormalization"
@@ -501,13 +511,13 @@ def test_output_channels_of_a_weight(op_type: str) -> None:
 
 
 def test_weights_of_layers_have_output_channels() -> None:
-    """All with a place for a weight but MatMulFpQ4, whose sizes are an input."""
+    """All with a place for one but MatMulFpQ4, whose sizes are an input; some have several."""
     layers = {
         key
         for key, row in operators().items()
         if row.family in ("conv", "linear") and WEIGHTS & {*row.roles}
     }
-    assert {key for key, row in operators().items() if row.channels} == layers - {MATMUL_FPQ4}
+    assert {key for key, row in operators().items() if row.channels} == layers - WITHOUT_CHANNELS
 
 
 # ----------------------------------------------------------------------- inputs of a kind

@@ -1,8 +1,8 @@
 """A block-quantized matrix does not fit its attributes.
 
 What it does:
-    Compares K, N, bits and block_size of MatMulNBits with the shapes of its packed weight and
-    scales.
+    Compares K, N, bits and block_size of MatMulNBits and its kin with the shapes of their packed
+    weights and scales.
 
 Why it matters:
     The kernel takes its bounds from the attributes and its memory from the tensor: attributes that
@@ -21,14 +21,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.sizes import elements_of
-from graphcount.ops.call import Call
-from graphcount.ops.packing import nbits_nbytes
+from graphcount.loading.model import Node
+from graphcount.ops.call import Call, Matrix
 from graphcount.report.rows import Finding
 
 RULE = Rule("QNT002", "block-quantized", "medium")
@@ -40,29 +40,34 @@ def check(context: Context) -> Iterable[Finding]:
     if shapes is None:
         return
     mismatched = [
-        (node.id, why)
+        (node.id, node.op_type, why)
         for node in context.graph.operators
-        if node.op_type == "MatMulNBits" and (why := _mismatch(shapes.calls(node.id)))
+        if (packing := node.operator.packing if node.operator is not None else None) is not None
+        and packing.matrix is not None
+        and (why := _mismatch(shapes.calls(node.id), packing.matrix))
     ]
     if mismatched:
-        node, why = mismatched[0]
+        node_id, op_type, why = mismatched[0]
         also = f" ({len(mismatched)} nodes)" if len(mismatched) > 1 else ""
         yield RULE.finding(
-            f"MatMulNBits {node!r}: {why}{also}", {"node": node}, nodes=len(mismatched)
+            f"{op_type} {node_id!r}: {why}{also}", {"node": node_id}, nodes=len(mismatched)
         )
 
 
-def _mismatch(call: Call) -> str:
+def _mismatch(call: Call, matrix_at: Callable[[Node, int], Matrix | None]) -> str:
     node = call.node
-    rows, columns = node.integer("K", 0), node.integer("N", 0)
-    bits, block = node.integer("bits", 4), node.integer("block_size", 0)
-    expected = nbits_nbytes(node)
-    if not expected:
-        return f"K {rows}, N {columns}, bits {bits}, block_size {block} make no sense"
-    packed = elements_of(call.input(1))
-    if packed is not None and packed != expected:
-        return f"the packed weight has {packed:,} bytes, its attributes ask {expected:,}"
-    scales, blocks = elements_of(call.input(2)), columns * -(-rows // block)
-    if scales is not None and scales != blocks:
-        return f"{scales:,} scales where there are {blocks:,} blocks"
+    for index in range(len(node.inputs)):
+        matrix = matrix_at(node, index)
+        if matrix is None:
+            continue
+        if not matrix.nbytes:
+            bits, block = node.integer("bits", 4), node.integer("block_size", 0)
+            sizes = f"K {matrix.columns}, N {matrix.rows}, bits {bits}, block_size {block}"
+            return f"{sizes} make no sense"
+        packed, scales = elements_of(call.input(index)), elements_of(call.input(index + 1))
+        if packed is not None and packed != matrix.nbytes:
+            asked = f"its attributes ask {matrix.nbytes:,}"
+            return f"the packed weight has {packed:,} bytes, {asked}"
+        if matrix.blocks and scales is not None and scales != matrix.blocks:
+            return f"{scales:,} scales where there are {matrix.blocks:,} blocks"
     return ""

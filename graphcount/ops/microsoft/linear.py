@@ -1,4 +1,4 @@
-"""Matrix products of onnxruntime: fused, transposed, block-quantized and in integers.
+"""Matrix products of onnxruntime: fused, transposed and in integers.
 
 FusedMatMul and FusedGemm take an activation as one operation an output element. Integer products
 count what they quantize or scale on their way, one an element.
@@ -7,23 +7,18 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
-from graphcount.loading.model import Node
-from graphcount.ops.call import MAX_RANK, Call, Dims, Shape, Shapes, complete, integers_of, size
+from graphcount.ops.call import Call, Shape, Shapes, complete, size
 from graphcount.ops.formulas import (
     CostRule,
     UnknownDimError,
     attribute,
-    checked,
     dimension,
-    factors,
     input_shape,
-    number,
-    output_shape,
     outputs,
-    plural,
     total,
+    when,
 )
-from graphcount.ops.inference import FLOAT, INT32, always, by_attribute, of_input, same
+from graphcount.ops.inference import FLOAT, INT32, add, always, by_attribute, of_input, over, same
 from graphcount.ops.linear import (
     GEMM,
     PRODUCT_WORDS,
@@ -38,8 +33,7 @@ from graphcount.ops.linear import (
     multiplied,
 )
 from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family, traits
-from graphcount.ops.packing import BNB4, N_BITS
-from graphcount.symbolic import Dim
+from graphcount.symbolic import Dim, floordiv
 
 # ----------------------------------------------------------------------------------- fused
 
@@ -74,72 +68,21 @@ def _fused_product(call: Call) -> Product:
     return multiplied(a, b)
 
 
-# ---------------------------------------------------------------------- packed weights
+def router_and_gate(call: Call) -> Shapes:
+    """RouterGateUpProj: router logits, and one half of the other columns gated by the other."""
+    data, weight = call.input(0), call.input(1)
+    logits = call.node.integer("router_size", 0) or None
+    if data is None:
+        return [None, None]
+    others = add(weight[1], -logits) if weight and logits is not None else None
+    return [(*data[:-1], logits), (*data[:-1], over(others, 2))]
 
 
-def _nbits(call: Call) -> Product:
-    """A [..., K] times a packed K x N matrix whose sizes are attributes (MatMulNBits)."""
-    inner, columns = attribute(call, "K"), attribute(call, "N")
-    return Product((*_rows(call), columns), inner)
+def _gated(call: Call) -> Dim:
+    """Return activation and product of each element of the gated half: SwiGLU counts one."""
+    data, (_, columns) = input_shape(call, 0), input_shape(call, 1, 2)
+    return size(data[:-1]) * floordiv(columns - attribute(call, "router_size"), 2)
 
-
-def _fpq4(call: Call) -> Product:
-    """MatMulFpQ4 keeps the sizes of its packed matrix, K and N, in input 2."""
-    sizes = call.value(2)
-    if sizes is None or len(sizes) != 2:
-        return Product(output_shape(call), dimension(call, 0, -1))
-    return Product((*_rows(call), checked(sizes[1])), dimension(call, 0, -1))
-
-
-def _fpq4_weights(call: Call) -> Dim:
-    out, inner = _fpq4(call)
-    if not out:
-        raise UnknownDimError
-    return inner * out[-1]
-
-
-def _rows(call: Call) -> Dims:
-    shape = call.input(0)
-    if not shape or len(shape) > MAX_RANK:
-        raise UnknownDimError
-    return tuple(checked(one) for one in shape[:-1])
-
-
-def _packed_weights(call: Call) -> Dim:
-    return attribute(call, "K") * attribute(call, "N")
-
-
-def _packed_text(call: Call) -> str:
-    out, inner = _nbits(call)
-    bits = attribute(call, "bits", 4)
-    return (
-        f"{factors(inner, out[-1])} = {number(inner * out[-1])} weights of {bits} bits, each"
-        f" dequantized (element-wise) and used for {plural(size(out[:-1]), 'row')}:"
-        f" {number(size(out) * inner)} MACs"
-    )
-
-
-def matmul_n_bits(call: Call) -> Shapes:
-    """MatMulNBits, MatMulBnb4: (…, K) times a packed (N, K): N is an attribute."""
-    data = call.input(0)
-    n = call.node.integer("N", 0)
-    return [(*data[:-1], n or None) if data is not None else None]
-
-
-def matmul_fp_q4(call: Call) -> Shapes:
-    """MatMulFpQ4: the shape of B is input 2."""
-    data, shape = call.input(0), integers_of(call, 2)
-    return [(*data[:-1], shape[1]) if data is not None and shape else None]
-
-
-def _stated(node: Node, weight: tuple[int, ...]) -> int | None:
-    """Columns of a packed B: the attribute N."""
-    return node.integer("N", 0) or None
-
-
-_PACKED = matrix_product(_nbits, "rows x K·N packed weights", _packed_weights, 5)._replace(
-    text=_packed_text
-)
 
 _SCALES: tuple[Role, ...] = ("quantization scale", "quantization scale")
 _ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
@@ -186,30 +129,6 @@ TABLE = family(
             channels=columns,
             form_of="MatMul",
         ),
-        "MatMulNBits": Operator(
-            roles=("operand", *SCALED_WEIGHT, "index", "bias"),
-            shape=matmul_n_bits,
-            cost=_PACKED,
-            channels=_stated,
-            form_of="MatMul",
-            packing=N_BITS,
-        ),
-        "MatMulBnb4": Operator(
-            roles=("operand", "quantized weight", "quantization scale"),
-            shape=matmul_n_bits,
-            cost=matrix_product(_nbits, "rows x K·N packed weights", _packed_weights)._replace(
-                text=_packed_text
-            ),
-            channels=_stated,
-            form_of="MatMul",
-            packing=BNB4,
-        ),
-        "MatMulFpQ4": Operator(
-            roles=("operand", "quantized weight", "shape"),
-            shape=matmul_fp_q4,
-            cost=matrix_product(_fpq4, "rows x K·N packed weights", _fpq4_weights),
-            form_of="MatMul",
-        ),
         "DynamicQuantizeMatMul": Operator(
             roles=("operand", *SCALED_WEIGHT, "bias"),
             shape=matmul_at(0, 1),
@@ -244,6 +163,23 @@ TABLE = family(
             channels=columns,
             form_of="MatMul",
         ),
+        "QOrderedMatMul": Operator(
+            roles=(
+                *("operand", "quantization scale", "quantized weight", "quantization scale"),
+                *("quantization scale", "bias", "operand", "quantization scale"),
+            ),
+            shape=matmul_at(0, 2),
+            cost=matrix_product(matmul(0, 2), PRODUCT_WORDS, total(outputs, when(6, outputs)), 5),
+            channels=columns,
+            form_of="MatMul",
+        ),
+        "RouterGateUpProj": Operator(
+            roles=("operand", "weight"),
+            shape=router_and_gate,
+            cost=matrix_product(matmul(), PRODUCT_WORDS, _gated),
+            channels=columns,
+            form_of="MatMul",
+        ),
         "Inverse": Operator(
             rest="operand",
             shape=same(0),
@@ -253,9 +189,11 @@ TABLE = family(
             ),
         ),
         "SparseToDenseMatMul": Operator(
+            roles=("weight", "weight"),
             shape=fused_matmul,
             dtypes=of_input(1),
             cost=matrix_product(_fused_product, PRODUCT_WORDS),
+            channels=columns,
             form_of="MatMul",
         ),
     },

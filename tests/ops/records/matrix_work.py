@@ -68,6 +68,134 @@ def products() -> list[Case]:
         Case(MS, "MatMulBnb4", [A, B, C], [OUT], M, 77, 0, (7, 11), packed),
         Case(MS, "MatMulFpQ4", [A, B], [OUT], M, 77, 0, (7, 11)),
         Case("", "Einsum", [A, B], [OUT], M, 0, 0, (7, 11), {"equation": "ij,jk->ik"}),
+        Case(MS, "QOrderedMatMul", [A, S, B, S, S, C, OUT], [OUT], M, 66, 33, (7, 11)),
+        Case(
+            MS,
+            "RouterGateUpProj",
+            [A, B],
+            [(3, 5), (3, 3)],
+            M,
+            9,
+            0,
+            (7, 11),
+            {"router_size": 5},
+        ),
+        *packed_products(),
+    ]
+
+
+def packed_products() -> list[Case]:
+    """Return products of 3 rows with packed weights of 7 x 11, or several of them."""
+    sizes = {"K": 7, "N": 11}
+    three = {"K": 7, "Nq": 11, "Nkv": 5}
+    half, one = (11, 4), (11, 7)  # bytes, two elements in each of them but the last
+    gate: list[Shape | None] = [C, C, C]
+    narrow: list[Shape | None] = [None, None, (5,)]
+    adapters: list[Shape | None] = [C, C, (2, 1, 8), (2, 1), (11, 1, 8), (11, 1)]
+    base: list[Shape | None] = [C, C, (0, 1, 8), (2, 1), (11, 0, 8), (11, 1)]
+    added = 7 * 2 + 2 * 11
+    return [
+        Case(
+            MS,
+            "MatMulNBitsMlp",
+            [A, None, None, *gate, *gate],
+            [OUT],
+            2 * M,
+            154 + 66,
+            66,
+            (7, 11),
+            sizes,
+        ),
+        Case(
+            MS,
+            "MatMulNBitsMlp",
+            [A, A, (7,), *gate, C, C],
+            [OUT],
+            2 * M,
+            154 + 66 + 42,
+            33,
+            (11,),
+            sizes,
+        ),
+        Case(
+            MS,
+            "MatMulNBitsQkv",
+            [A, None, (7,), *gate, *narrow, *narrow],
+            [OUT, (3, 5), (3, 5)],
+            3 * 7 * 21,
+            7 * 21 + 21,
+            3 * 21,
+            (7, 11, 5),
+            three,
+        ),
+        Case(
+            MS,
+            "MatMulNBitsQLoRA",
+            [A, *adapters],
+            [OUT],
+            M + 3 * added,
+            77 + added + 33,
+            0,
+            (),
+            sizes,
+        ),
+        Case(MS, "MatMulNBitsQLoRA", [A, *base], [OUT], M, 77, 0, (), sizes),
+        Case(MS, "MatMulPacked", [A, (11, 9)], [OUT], M, 77, 0, (7, 11), sizes),
+        Case(
+            MS,
+            "MatMulPacked",
+            [A, (11, 9)],
+            [OUT],
+            M,
+            110,
+            0,
+            (7, 11),
+            {**sizes, "activation_type": "silu"},
+        ),
+        Case(
+            MS,
+            "MatMulBlockQuantizedFp4Weight",
+            [(3, 8), half, C, S, None, C],
+            [OUT],
+            3 * 8 * 11,
+            8 * 11,
+            33,
+            (8, 11),
+        ),
+        Case(
+            MS, "MatMulBlockQuantizedFp8Weight", [A, one, C, S, C], [OUT], M, 77 + 21, 33, (7, 11)
+        ),
+        Case(MS, "MatMulBlockQuantizedFp8Weight", [A, one, C], [OUT], M, 77, 0, (7, 11)),
+    ]
+
+
+def streams() -> list[Case]:
+    """Return 3 streams of 7 features for 10 tokens."""
+    flat, apart, one, gates = (2, 5, 21), (2, 5, 3, 7), (2, 5, 7), (2, 5, 3)
+    mixed: list[Shape | None] = [flat, (21,), (21, 4), (4, 21), (21, 3)]
+    weights = 21 * 4 + 4 * 21 + 21 * 3
+    three = {"num_branches": 3}
+    work = 2 * 210 + 10 * (2 * 4 + 3)
+    name = "HyperConnectionLowRankMix"
+    keys: list[Shape | None] = [apart, apart, one, *[(3, 7)] * 3]
+    return [
+        Case(MS, "HyperConnectionPreMix", [apart, gates], [one], 210, 0, 0, ()),
+        Case(MS, "HyperConnectionPostMix", [apart, one, gates], [apart], 0, 420, 0, ()),
+        Case(
+            MS,
+            "HyperConnectionPostMix",
+            [flat, one, gates, (2, 5, 3, 3)],
+            [flat],
+            10 * 3 * 3 * 7,
+            420,
+            0,
+            (),
+            three,
+        ),
+        Case(MS, name, mixed, [one], 10 * weights + 210, work, 0, (weights,), three),
+        Case(MS, name, [*mixed, one, gates], [one], 10 * weights + 210, work + 420, 0, (), three),
+        Case(MS, "EngramGate", keys, [apart], 210, 3 * 210, 0, ()),
+        Case(MS, "EngramGate", keys, [apart, apart], 210, 4 * 210, 0, ()),
     ]
 
 
@@ -326,6 +454,7 @@ def cases() -> list[Case]:
         *products(),
         *convolutions(),
         *attentions(),
+        *streams(),
         *recurrences(),
         *learned(),
         memory(),

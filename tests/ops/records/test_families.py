@@ -45,15 +45,15 @@ UNDEFINED = {
 
 NOT_KNOWN = """
     BifurcationDetector BranchwiseRMSNorm DecoderAttention
-    DequantizeBFP DynamicSparseAttention DynamicTimeWarping EngramGate GatedAdd GatedDeltaNet
-    GatedDeltaNetStateReplay GatedRMSNorm GatherPacked GridSample HyperConnectionLowRankMix
-    HyperConnectionPostMix HyperConnectionPreMix IsAllFinite LinearAttention LinearAttentionGate
-    MRotaryEmbedding Mamba2Verify MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight
-    MatMulNBitsMlp MatMulNBitsQLoRA MatMulNBitsQkv MatMulPacked MoEGroupRouter
+    DequantizeBFP DynamicSparseAttention DynamicTimeWarping GatedAdd GatedDeltaNet
+    GatedDeltaNetStateReplay GatedRMSNorm GatherPacked GridSample
+    IsAllFinite LinearAttention LinearAttentionGate
+    MRotaryEmbedding Mamba2Verify
+    MoEGroupRouter
     MoEPacked MulInteger MurmurHash3 NGramHashMapping PackedSparseAttentionIndexer
     PackedSparseAttentionIndexerMerge PagedAttention QOrderedAttention QOrderedGelu
-    QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul QuantizeBFP RMSNormRotary
-    Range ReduceSumInteger RemovePadding RestorePadding RouterGateUpProj SampleOp ScaledSiLU Snpe
+    QOrderedLayerNormalization QOrderedLongformerAttention QuantizeBFP RMSNormRotary
+    Range ReduceSumInteger RemovePadding RestorePadding SampleOp ScaledSiLU Snpe
     SparseAttentionIndexer SparsePagedAttention SpeculativePrefixCommit SwiGLU Tokenizer
     UnfoldTensor VarlenNGramHashMapping
 """

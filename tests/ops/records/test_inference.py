@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from graphcount.ops import lookup
 from graphcount.ops.call import Shape
 from tests.ops.records.inferring import complaint
 from tests.ops.records.running import call
-from tests.ops.records.test_runs import MS, Case, i32, rows
+from tests.ops.records.test_runs import MS, ONE, Case, i32, rows, u8
 
 F = np.float32
 
@@ -19,6 +20,21 @@ def f16(*shape: int) -> Any:
     """Return half-precision floats of a shape."""
     return np.zeros(shape, np.float16)
 
+
+def f8(*shape: int) -> Any:
+    """Return floats of 8 bits of a shape."""
+    return np.zeros(shape, ml_dtypes.float8_e4m3fn)
+
+
+def i8(*shape: int) -> Any:
+    """Return signed bytes of a shape."""
+    return np.zeros(shape, np.int8)
+
+
+QUERY: list[Any] = [u8(8, 1, 16), (8, 1), (8,)]
+KEY: list[Any] = [u8(4, 1, 16), (4, 1), (4,)]
+MLP = 2 * QUERY
+PACKED = {"K": 32, "N": 8, "bits": 4, "block_size": 32, "activation": "silu"}
 
 INFERRED: list[Case] = [
     # op_types, inputs, outputs, attributes
@@ -46,6 +62,43 @@ INFERRED: list[Case] = [
         {"state_update_capacity": 3},
     ),
     (f"{MS}::ConvStateReplay", [(99,), (99,), (77,), [0] * 8]),
+    (f"{MS}::MatMulNBitsMlp", [(2, 5, 32), None, None, *MLP], 1, PACKED),
+    (f"{MS}::MatMulNBitsMlp", [(2, 5, 32), (2, 5, 32), (32,), *MLP], 2, PACKED),
+    (
+        f"{MS}::MatMulNBitsQkv",
+        [(2, 5, 32), (2, 5, 32), (32,), *QUERY, *KEY, *KEY],
+        4,
+        {"K": 32, "Nq": 8, "Nkv": 4, "bits": 4, "block_size": 32},
+    ),
+    (
+        f"{MS}::MatMulNBitsQLoRA",
+        [(2, 5, 32), *QUERY[:2], u8(16, 1, 16), (16, 1), u8(8, 1, 16), (8, 1)],
+        1,
+        {"K": 32, "N": 8, "bits": 4, "block_size": 32, "lora_bits": 4, "lora_block_size": 32},
+    ),
+    (f"{MS}::MatMulPacked", [f16(2, 5, 32), u8(8, 18)], 1, {"K": 32, "N": 8, "packed_type": 2}),
+    (
+        f"{MS}::MatMulBlockQuantizedFp4Weight",
+        [f16(2, 5, 32), u8(8, 16), u8(8, 2), F(1), F(1), f16(8)],
+    ),
+    (f"{MS}::MatMulBlockQuantizedFp8Weight", [f16(2, 5, 32), f8(8, 32), (8, 1), F(1), f16(8)]),
+    (
+        f"{MS}::QOrderedMatMul",
+        [i8(2, 5, 7), ONE, i8(7, 11), ONE, ONE, (11,)],
+        1,
+        {"order_A": 1, "order_B": 0, "order_Y": 1},
+    ),
+    (f"{MS}::RouterGateUpProj", [f16(2, 5, 7), f16(7, 4 + 12)], 2, {"router_size": 4}),
+    (f"{MS}::HyperConnectionPreMix", [(2, 5, 3, 7), (2, 5, 3)]),
+    (f"{MS}::HyperConnectionPreMix", [(2, 5, 21), (2, 5, 3)], 1, {"num_branches": 3}),
+    (f"{MS}::HyperConnectionPostMix", [(2, 5, 3, 7), (2, 5, 7), (2, 5, 3), (2, 5, 3, 3)]),
+    (
+        f"{MS}::HyperConnectionLowRankMix",
+        [(2, 5, 21), (21,), (21, 4), (4, 21), (21, 3), (2, 5, 7), (2, 5, 3)],
+        3,
+        {"num_branches": 3},
+    ),
+    (f"{MS}::EngramGate", [(2, 5, 3, 7), (2, 5, 3, 7), (2, 5, 7), *[(3, 7)] * 3], 2),
 ]
 """Calls that the CPU has no kernel for, or only for a part of the attributes."""
 

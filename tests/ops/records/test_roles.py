@@ -13,6 +13,16 @@ from tests.ops.records.definitions import Definition, definitions, newest
 
 NAMES = """
 # Quantization: scales and zero points are called so
+MatMulNBits(Mlp|Qkv) | norm_scale | scale
+EngramGate | .*_norm_scale | scale
+HyperConnection.* | norm_scale | scale
+MatMulBlockQuantized.* | weight_scale_2 | quantization scale
+MatMulNBits.* | .*_b|w|lora_[ab] | quantized weight
+QOrderedMatMul | b | quantized weight
+MatMulNBitsQLoRA | (lora_[ab]_)?scales | quantization scale
+MatMulNBits.* | .*_bias | bias
+QOrdered.* | scale_.* | quantization scale
+QOrderedMatMul | c | operand
 .* | .*_zero_points? | zero point
 QEmbedLayerNormalization | .*_scale | quantization scale
 .* | fc\\d_(act_block_|act_|global_)?scales? | quantization scale
@@ -24,7 +34,7 @@ QLinearConv | b | quantized bias
 QEmbedLayerNormalization | .*_quant|segment_embedding | quantized weight
 QLinearConv|ConvInteger|DynamicQuantizeLSTM | [wr] | quantized weight
 MatMulInteger.*|Q(Linear)?(MatMul|Gemm|Add|Mul) | [ab] | quantized weight
-MatMulNBits|MatMulBnb4|MatMulFpQ4|DynamicQuantizeMatMul | b | quantized weight
+MatMul(NBits|Bnb4|FpQ4|Packed|Block.*)|DynamicQuantizeMatMul | b | quantized weight
 DequantizeLinear|QLinearWhere | [xy] | quantized weight
 GatherBlockQuantized | data | quantized weight
 QAttention | weight | quantized weight
@@ -35,7 +45,9 @@ QMoE | fc\\d_experts_weights | quantized weight
 BatchNormalization | (input_)?mean | running mean
 BatchNormalization | (input_)?var | running variance
 # What is learned and multiplied, and what is added to it
-MatMul|.*Gemm|GemmF.*|FusedMatMul.*|TransposeMatMul | [abw] | weight
+MatMul|.*Gemm|GemmF.*|FusedMatMul.*|.*[est]eMatMul | [abw] | weight
+RouterGateUpProj | w | weight
+HyperConnectionLowRankMix | .*_weight | weight
 GemmFastGelu | x | weight
 Einsum | inputs | weight
 .*Conv.* | w|weight | weight
@@ -108,6 +120,7 @@ MelWeightMatrix | num_mel_bins|sample_rate|(lower|upper)_edge_hertz | scalar
 .* | x|input|m | data operand
 .* | [abyz]|data(_0)?|inputs?(_data|_ids|_sequence)?|query|key|value | operand
 .* | [qkv]|skip|residual|sum | operand
+HyperConnection.* | streams|p(re|ost)_mix|stream_mix|block_output|prev_.* | operand
 .* | boxes|grid|rois|signal|theta|tensor|offset|scores|labels|target|weights? | operand
 .* | decay|beta|position|past_cache|updates?|rel_pos|query_layer|router_(probs|weights) | operand
 """
@@ -142,7 +155,7 @@ OPEN = """
     com.microsoft::ComplexMulConj com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder
     com.microsoft::EPContext com.microsoft::ExpandDims com.microsoft::GatherND
     com.microsoft::GreedySearch com.microsoft::Pad com.microsoft::QuantizeWithOrder
-    com.microsoft::Sampling com.microsoft::SparseToDenseMatMul com.microsoft::WhisperBeamSearch
+    com.microsoft::Sampling com.microsoft::WhisperBeamSearch
 """
 """Operators whose inputs have no roles."""
 
