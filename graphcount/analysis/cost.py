@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from graphcount.analysis.runs import BodyCall, Runs, how_often, scaled, summed
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.domains import operator_name
+from graphcount.domains import canonical, operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
+from graphcount.ops import lookup
 from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, CostRule, cost
 from graphcount.ops.operator import Key
@@ -185,11 +186,19 @@ def _unknown_operators(
         Unknown(
             operator_name(domain, op_type),
             "operator",
-            f"no formula for this operator ({count} node{'s' if count > 1 else ''})",
+            f"{_why(domain, op_type)} ({count} node{'s' if count > 1 else ''})",
             "cost",
         )
         for (domain, op_type), count in sorted(missing.items())
     ]
+
+
+def _why(domain: str, op_type: str) -> str:
+    """Return why an operator has no cost."""
+    operator = lookup(canonical(domain), op_type)
+    return (
+        operator.unknowable if operator and operator.unknowable else "no formula for this operator"
+    )
 
 
 def _unknown_shapes(

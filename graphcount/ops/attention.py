@@ -258,6 +258,11 @@ TABLE = family(
 PREVIEW = family(
     "attention",
     {
-        "FlexAttention": Operator(shape=flex_attention, traits=traits("runs bodies")),
+        "FlexAttention": Operator(
+            roles=("operand", "operand", "operand"),
+            shape=flex_attention,
+            cost=attention_cost(_sizes),
+            traits=traits("runs bodies"),
+        ),
     },
 )

@@ -181,6 +181,9 @@ TABLE = family(
             cost=UNARY,
             traits=traits("falls"),
         ),
-        **each("Scale ScaledTanh ParametricSoftplus", Operator(shape=same(0))),
+        **each(
+            "Scale ScaledTanh ParametricSoftplus",
+            Operator(roles=("operand",), shape=same(0), cost=UNARY),
+        ),
     },
 )

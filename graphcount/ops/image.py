@@ -9,7 +9,15 @@ from __future__ import annotations
 from graphcount.ops.arithmetic import ratio, scaled
 from graphcount.ops.attributes import BLOCKS, first_fault, one_of
 from graphcount.ops.call import MAX_RANK, Call, Shape, Shapes, numbers_of, size
-from graphcount.ops.formulas import FREE, OUTPUT, CostRule, input_shape, outputs
+from graphcount.ops.formulas import (
+    FREE,
+    OUTPUT,
+    CostRule,
+    input_shape,
+    like_input,
+    multiple,
+    outputs,
+)
 from graphcount.ops.inference import (
     INT64,
     UINT8,
@@ -151,6 +159,11 @@ INTERPOLATION = CostRule(
     "one interpolation for each output element; nearest copies", elementwise=_interpolated
 )
 
+SAMPLING = CostRule(
+    "one interpolation for each output element; nearest copies", elementwise=_sampled
+)
+GRID_SAMPLE = Operator(roles=("operand", "operand"), shape=grid_sample, cost=SAMPLING)
+
 TABLE = family(
     "image",
     {
@@ -177,13 +190,7 @@ TABLE = family(
             traits=KEEPS_VALUES,
         ),
         "AffineGrid": Operator(roles=("operand", "shape"), shape=affine_grid, cost=OUTPUT),
-        "GridSample": Operator(
-            roles=("operand", "operand"),
-            shape=grid_sample,
-            cost=CostRule(
-                "one interpolation for each output element; nearest copies", elementwise=_sampled
-            ),
-        ),
+        "GridSample": GRID_SAMPLE,
         "ImageDecoder": Operator(
             rest="literal",
             shape=lambda call: [(None, None, None)],
@@ -200,6 +207,13 @@ TABLE = family(
             ),
             traits=traits("sized by data"),
         ),
-        "ImageScaler": Operator(shape=same(0)),
+        "ImageScaler": Operator(
+            roles=("operand",),
+            shape=same(0),
+            cost=CostRule(
+                "a scale and a bias of its channel: two for each element",
+                elementwise=multiple(2, like_input),
+            ),
+        ),
     },
 )

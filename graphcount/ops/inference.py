@@ -323,7 +323,8 @@ def shape_from(call: Call, index: int) -> Shape | None:
 
 # ----------------------------------------------------------------------------------- element types
 
-FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, UINT32 = 1, 2, 3, 6, 7, 8, 9, 12
+FLOAT, UINT8, INT8, INT32, INT64, STRING, BOOL, HALF = 1, 2, 3, 6, 7, 8, 9, 10
+UINT32, BFLOAT16 = 12, 16
 
 
 def always(*codes: int) -> DtypeRule:

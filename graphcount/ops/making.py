@@ -76,6 +76,8 @@ def constant(call: Call) -> Shapes:
 def range_(call: Call) -> Shapes:
     """Range: max(ceil((limit - start) / delta), 0)."""
     parts = [(numbers_of(call, index) or (None,))[0] for index in range(3)]
+    if not call.has(2):
+        parts[2] = 1  # onnxruntime's own Range, which may leave it out
     start, limit, delta = (_over_one(part) for part in parts)
     if start is None or limit is None or delta is None:
         return [(None,)]
@@ -168,7 +170,7 @@ def counted(facts: Facts, outputs: tuple[Shape | None, ...]) -> Results:
     shape = small(outputs[0])
     if shape is None or any(not numbers for numbers in facts.numbers[:3]):
         return [None]
-    start, _, delta = (numbers[0] for numbers in facts.numbers[:3] if numbers)
+    start, _, delta, *_ = (*(numbers[0] for numbers in facts.numbers[:3] if numbers), 1)
     result: list[Number] = []
     for _ in range(shape[0]):
         result.append(start)
@@ -209,6 +211,16 @@ def _drawn_like(*names: Trait) -> Operator:
     )
 
 
+RANGE = Operator(
+    roles=("scalar", "scalar", "scalar"),
+    shape=range_,
+    data=counted,
+    cost=OUTPUT,
+    check=check_range,
+    traits=traits("generates"),
+)
+"""ONNX's own; onnxruntime's domain has the same one for older opsets, with a delta of 1."""
+
 TABLE = family(
     "making",
     {
@@ -248,14 +260,7 @@ TABLE = family(
             check=check_constant_of_shape,
             traits=traits("generates"),
         ),
-        "Range": Operator(
-            roles=("scalar", "scalar", "scalar"),
-            shape=range_,
-            data=counted,
-            cost=OUTPUT,
-            check=check_range,
-            traits=traits("generates"),
-        ),
+        "Range": RANGE,
         "Constant": Operator(
             shape=constant, dtypes=type_of_constant, data=held, reads="none", cost=FREE
         ),

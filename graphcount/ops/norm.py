@@ -28,6 +28,8 @@ from graphcount.symbolic import Dim
 
 def _learned(call: Call, scale: int, shift: int | None) -> str:
     """Return `64 scales + 64 shifts = 128 parameters`."""
+    if not call.has(scale):
+        return "no scale"
     scales = size(input_shape(call, scale))
     if shift is None or not call.has(shift):
         return f"{plural(scales, 'scale')}, no shift"

@@ -176,6 +176,7 @@ class Operator:
             and words that the specification does not allow; None where nothing is compared.
         scaled: Quantized operands and results that have a scale and a zero point beside them.
         traits: What other rooms ask and the rules do not say.
+        unknowable: Why no file tells what it costs; empty for an operator that has a cost.
         family: Name of the table of its row.
     """
 
@@ -198,6 +199,7 @@ class Operator:
     attribute_check: AttributeCheck | None = None
     scaled: tuple[Scaled, ...] = ()
     traits: frozenset[Trait] = frozenset()
+    unknowable: str = ""
     family: str = ""
 
     def role(self, index: int) -> Role | None:

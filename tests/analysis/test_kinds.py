@@ -401,7 +401,7 @@ def _fed(key: Key) -> tuple[onnx.NodeProto, dict[str, np.ndarray]]:
     """A node x → h with a stored tensor at every input behind the first that is a weight."""
     (domain, op_type), row = key, operators()[key]
     stored: dict[str, np.ndarray] = {}
-    opset = {**NEWEST_OPSET, MS: 1, "com.microsoft.nchwc": 1}[domain]
+    opset = {**NEWEST_OPSET, MS: 1, "com.microsoft.nchwc": 1, "ai.onnx.preview": 1}[domain]
     found = schema(domain, op_type, opset)
     assert found is not None
     inputs = ["x"]

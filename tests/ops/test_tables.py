@@ -137,30 +137,22 @@ def test_the_newest_versions_are_those_of_the_installed_onnx_or_later() -> None:
 
 def test_an_operator_without_a_shape_is_one_on_purpose() -> None:
     bodies = {("", "If"), ("", "Loop"), ("", "Scan")}  # graphcount.analysis.shapes.control
-    open_ones = "AttnLSTM GemmaRotaryEmbedding NGramRepeatBlock"
-    unknown = {("com.microsoft", name) for name in f"{open_ones} WordConvEmbedding".split()}
-    assert {key for key, row in operators().items() if row.shape is None} == bodies | unknown
+    assert {key for key, row in operators().items() if row.shape is None} == bodies
 
 
-ONLY_SHAPES = """
-    ImageScaler ParametricSoftplus Scale ScaledTanh ai.onnx.preview::FlexAttention
-    com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout com.microsoft::BitmaskDropout
-    com.microsoft::CDist com.microsoft::ComplexMul com.microsoft::ComplexMulConj
-    com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder com.microsoft::EPContext
-    com.microsoft::Expand com.microsoft::ExpandDims com.microsoft::GatherND
-    com.microsoft::GreedySearch com.microsoft::NhwcInstanceNorm com.microsoft::Pad
-    com.microsoft::QuantizeWithOrder com.microsoft::Recv com.microsoft::Sampling
-    com.microsoft::Send com.microsoft::Wait com.microsoft::WhisperBeamSearch
+UNKNOWABLE = """
+    com.microsoft::BeamSearch com.microsoft::EPContext com.microsoft::GreedySearch
+    com.microsoft::Recv com.microsoft::Sampling com.microsoft::Send com.microsoft::Snpe
+    com.microsoft::Wait com.microsoft::WhisperBeamSearch
 """
-"""Operators of which only the shape of the result is known, and neither cost nor roles."""
+"""Operators of which no file tells what they cost."""
 
 
-def test_a_record_is_whole_or_left_open_on_purpose() -> None:
-    names = [name.rpartition("::") for name in ONLY_SHAPES.split()]
-    keys = [(domain, op_type) for domain, _, op_type in names]
-    assert {key for key, row in operators().items() if row.cost is None} == set(keys)
-    open_ones = [operators()[key] for key in keys]
-    assert not any(row.roles or row.rest or row.attributes for row in open_ones)
+def test_a_record_is_whole_or_says_why_not() -> None:
+    names = [name.rpartition("::") for name in UNKNOWABLE.split()]
+    keys = {(domain, op_type) for domain, _, op_type in names}
+    assert {key for key, row in operators().items() if row.cost is None} == keys
+    assert {key for key, row in operators().items() if row.unknowable} == keys
 
 
 def test_what_computes_elements_has_a_shape() -> None:

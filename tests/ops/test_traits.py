@@ -205,7 +205,7 @@ def test_scales_stand_beside_zero_points_by_the_names_of_operators() -> None:
             for index, role in enumerate(row.roles)
             if role == "quantization scale" and row.role(index + 1) == "zero point"
         ]
-        if op_type != "DequantizeWithOrder":
+        if op_type not in ("DequantizeWithOrder", "DequantizeBFP"):
             assert pairs, op_type
         assert [(one.scale, one.zero) for one in row.scaled] == pairs, (domain, op_type)
 
@@ -413,7 +413,7 @@ def is_by_element(row: Operator) -> bool:
     return plain is not None and plain.family == "elementwise"
 
 
-OF_OPERANDS = "HyperConnectionPreMix HyperConnectionPostMix EngramGate"
+OF_OPERANDS = "HyperConnectionPreMix HyperConnectionPostMix EngramGate GatedAdd"
 """Operators that multiply computed operands (ContribOperators.md)."""
 
 
@@ -426,7 +426,7 @@ def test_what_takes_weights_multiplies() -> None:
         and not (row.lookups or row.passes or is_by_element(row))
     }
     takes |= {key for key, row in operators().items() if row.lookups and "weight" in row.roles}
-    takes |= {key for key in operators() if "Attention" in key[1] and key[0] != "ai.onnx.preview"}
+    takes |= {key for key in operators() if re.search("Attention(?!Gate|IndexerMerge)", key[1])}
     takes |= {key for key, row in operators().items() if row.form_of == "MatMul"}
     takes |= {("com.microsoft", op_type) for op_type in OF_OPERANDS.split()}
     assert takes == {key for key, row in operators().items() if row.multiplies}
@@ -456,9 +456,12 @@ FORMS = {
     "Conv": "ConvInteger QLinearConv FusedConv NhwcConv NhwcFusedConv",
     "ConvTranspose": "ConvTransposeWithDynamicPads",
     "LayerNormalization": "RMSNormalization SimplifiedLayerNormalization SkipLayerNormalization"
-    " SkipSimplifiedLayerNormalization",
-    "Gelu": "BiasGelu FastGelu Gelu QuickGelu",
-    "Gather": "GatherBlockQuantized TorchEmbedding",
+    " SkipSimplifiedLayerNormalization QOrderedLayerNormalization",
+    "Gelu": "BiasGelu FastGelu Gelu QuickGelu QOrderedGelu",
+    "Swish": "ScaledSiLU",
+    "Mul": "MulInteger",
+    "ReduceSum": "ReduceSumInteger",
+    "Gather": "GatherBlockQuantized TorchEmbedding GatherPacked",
     "LSTM": "DynamicQuantizeLSTM",
     "Attention": "QAttention",
     "MaxPool": "NhwcMaxPool MaxpoolWithMask",
@@ -486,7 +489,7 @@ def test_integer_products_are_unscaled_where_int32_comes_out() -> None:
 
 
 def test_norms_are_called_so() -> None:
-    called = {key for key in operators() if re.search(r"Norm(alization)?$|^LRN$", key[1])}
+    called = {key for key in operators() if re.search(r"Norm(alization|Rotary)?$|^LRN$", key[1])}
     assert called == {key for key, row in operators().items() if row.normalises}
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from graphcount.ops.attention import ROTARY, attention_cost
 from graphcount.ops.call import Call, Shapes, size
 from graphcount.ops.formulas import OUTPUT, CostRule, attribute, input_shape, output_shape, outputs
-from graphcount.ops.inference import of_input, same
+from graphcount.ops.inference import HALF, always, of_input, same
 from graphcount.ops.microsoft.projections import (
     costed,
     grouped,
@@ -148,6 +148,8 @@ TABLE = family(
         ),
         "GemmaRotaryEmbedding": Operator(
             rest="rotary table",
+            shape=same(1, 3),
+            dtypes=always(HALF),
             cost=CostRule(
                 "a rotation turns each element of queries and keys", elementwise=_both_outputs
             ),

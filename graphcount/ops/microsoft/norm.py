@@ -5,9 +5,28 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
-from graphcount.ops.call import Call, Shape, Shapes
-from graphcount.ops.formulas import CostRule, attribute, multiple, outputs, total, when
-from graphcount.ops.inference import FLOAT, INT32, always, of_input, replace, same
+from graphcount.ops.call import Call, Shape, Shapes, size
+from graphcount.ops.formulas import (
+    CostRule,
+    attribute,
+    input_shape,
+    like_input,
+    multiple,
+    outputs,
+    total,
+    when,
+)
+from graphcount.ops.inference import (
+    BFLOAT16,
+    FLOAT,
+    HALF,
+    INT32,
+    always,
+    of_input,
+    replace,
+    same,
+    times,
+)
 from graphcount.ops.norm import layer_norm, norm_cost
 from graphcount.ops.operator import Operator, Role, family
 from graphcount.symbolic import Dim
@@ -48,6 +67,24 @@ def skip_layer_norm(call: Call) -> Shapes:
         return [None] * 4
     statistic = replace(data, len(data) - 1, 1)
     return [data, statistic, statistic, data]
+
+
+def norm_rotary(call: Call) -> Shapes:
+    """RMSNormRotary: (B, S, heads * width), and what was normalised (B, S, heads, width)."""
+    data = call.input(0)
+    if data is None:
+        return [None, None]
+    batch, length, heads, stride = data
+    width: Dim | None = call.node.integer("input_width", 0) or stride
+    result: Shape = (batch, length, times(heads, width))
+    if call.node.integer("flatten_batch", 0):
+        result = (1, times(batch, length), result[2])
+    return [result, (batch, length, heads, width)]
+
+
+def _rotated(call: Call) -> Dim:
+    heads = size(input_shape(call, 0, 4)[:3])
+    return outputs(call) + heads * attribute(call, "rotary_embedding_dim")
 
 
 LOOKED_UP = ((0, 2), (1, 4), (8, 3))
@@ -105,6 +142,33 @@ TABLE = family(
             shape=same(0, 0),
             cost=_group(1, 2, (3, 4)),
         ),
-        "NhwcInstanceNorm": Operator(shape=same(0)),
+        "NhwcInstanceNorm": Operator(
+            roles=("operand", "scale", "bias"), shape=same(0), cost=norm_cost(1, 2)
+        ),
+        "BranchwiseRMSNorm": Operator(
+            roles=("operand", "scale"), shape=same(0), cost=norm_cost(1, None)
+        ),
+        "GatedRMSNorm": Operator(
+            roles=("operand", "scale", "operand"),
+            shape=same(0),
+            cost=CostRule(
+                "normalisation, the gate's function and their product: three for each element",
+                elementwise=multiple(3, like_input),
+            ),
+        ),
+        "QOrderedLayerNormalization": Operator(
+            roles=("operand", "quantization scale", "scale", "bias", "quantization scale"),
+            shape=same(0),
+            cost=norm_cost(2, 3),
+            form_of="LayerNormalization",
+        ),
+        "RMSNormRotary": Operator(
+            roles=("operand", "scale", "index", "rotary table", "rotary table", "scalar"),
+            shape=norm_rotary,
+            dtypes=lambda call: [HALF if call.node.integer("output_fp16", 0) else BFLOAT16, FLOAT],
+            cost=CostRule(
+                "normalisation of each element, and a rotation of some", elementwise=_rotated
+            ),
+        ),
     },
 )

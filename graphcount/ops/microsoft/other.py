@@ -1,11 +1,11 @@
-"""Experts, word embeddings, recurrent layers and the rest of onnxruntime's operators.
+"""Word embeddings, recurrent layers and the rest of onnxruntime's operators.
 
-Mixtures of experts count the k experts a token goes to, not those that are stored.
 Source: onnxruntime/docs/ContribOperators.md.
 """
 
 from __future__ import annotations
 
+from graphcount.ops.attributes import first_fault, positive
 from graphcount.ops.call import Call, Shapes, integers_of, size
 from graphcount.ops.formulas import (
     FREE,
@@ -13,83 +13,29 @@ from graphcount.ops.formulas import (
     READ,
     CostRule,
     UnknownDimError,
-    attribute,
-    dimension,
     input_shape,
-    number,
-    plural,
     when,
 )
+from graphcount.ops.image import GRID_SAMPLE, SAMPLING
 from graphcount.ops.indexing import LOOK_UP, gather, gather_nd
-from graphcount.ops.inference import INT64, add, always, axis_of, over, same, times, unknown
+from graphcount.ops.inference import FLOAT, INT64, add, always, axis_of, over, replace, same, times
+from graphcount.ops.making import RANGE
 from graphcount.ops.movement import pad
 from graphcount.ops.operator import (
+    FIRST,
     KEEPS_VALUES,
     PICKS,
+    RENAMES,
     SCALE,
     Operator,
     Role,
-    each,
     family,
     merge,
     traits,
 )
-from graphcount.ops.packing import per_byte
 from graphcount.ops.recurrent import LSTM_COST, recurrent, recurrent_cost
 from graphcount.ops.reshaping import expand
-from graphcount.symbolic import Dim, floordiv, maximum
-
-# ------------------------------------------------------------------------ mixture of experts
-
-
-def _experts(weights: tuple[int, ...], biases: tuple[int, ...], is_packed: bool) -> CostRule:
-    """A token goes through k experts, each of them two or three matrices [experts, …]."""
-
-    def matrix(call: Call, index: int) -> Dim:
-        return size(input_shape(call, index, 3)[1:]) * (_in_a_byte(call) if is_packed else 1)
-
-    def one(call: Call) -> Dim:
-        result: Dim = 0
-        for index in weights:
-            result = result + (matrix(call, index) if call.has(index) else 0)
-        return result
-
-    def macs(call: Call) -> Dim:
-        return _tokens(call) * attribute(call, "k", 1) * one(call)
-
-    def added(call: Call) -> Dim:
-        result: Dim = 0
-        for index in biases:
-            if call.has(index):
-                result = result + input_shape(call, index, 2)[1]
-        return _tokens(call) * attribute(call, "k", 1) * result
-
-    def work(call: Call) -> Dim:
-        """Return activations (inner widths of the k experts) and the softmax over all experts."""
-        inner = floordiv(matrix(call, weights[1]), dimension(call, 0, -1))
-        return _tokens(call) * attribute(call, "k", 1) * inner + size(input_shape(call, 1, 2))
-
-    def text(call: Call) -> str:
-        experts = dimension(call, weights[0], 0)
-        return (
-            f"{number(attribute(call, 'k', 1))} of {plural(experts, 'expert')} for each token:"
-            f" {plural(one(call), 'weight')} an expert x {plural(_tokens(call), 'token')}"
-            f" = {number(macs(call))} MACs; all experts are stored"
-        )
-
-    return CostRule("tokens x k experts x weights of one expert", macs, work, added, text)
-
-
-def _in_a_byte(call: Call) -> int:
-    bits = attribute(call, "expert_weight_bits", 4)
-    if bits not in (1, 2, 4, 8):
-        raise UnknownDimError
-    return 8 // bits
-
-
-def _tokens(call: Call) -> Dim:
-    return size(input_shape(call, 0, 2, 3)[:-1])
-
+from graphcount.symbolic import Dim, maximum
 
 # ---------------------------------------------------------------------- words from letters
 
@@ -116,16 +62,16 @@ def _word_filters(call: Call) -> Dim:
 def _attending(call: Call) -> Dim:
     """AttnLSTM: an LSTM whose input is joined with what Bahdanau attention reads from a memory.
 
-    Inputs: 9 query weights, 10 memory weights, 11 scores, 12 memory, 14 attention layer.
+    Inputs: 8 query weights, 9 memory weights, 10 score vector, 11 memory, 13 attention layer.
     """
     steps, batch, _ = input_shape(call, 0, 3)
-    memory_batch, length, depth = input_shape(call, 12, 3)
-    weights = [size(input_shape(call, index, 3)) for index in (1, 2, 9)]
-    layers = size(input_shape(call, 14, 3)) if call.has(14) else 0
-    scores = size(input_shape(call, 11, 2))
+    memory_batch, length, depth = input_shape(call, 11, 3)
+    weights = [size(input_shape(call, index, 3)) for index in (1, 2, 8)]
+    layers = size(input_shape(call, 13, 3)) if call.has(13) else 0
+    scores = size(input_shape(call, 10, 2))
     directions = input_shape(call, 1, 3)[0]
     a_step = weights[0] + weights[1] + weights[2] + layers + length * (scores + directions * depth)
-    return steps * batch * a_step + memory_batch * length * size(input_shape(call, 10, 3))
+    return steps * batch * a_step + memory_batch * length * size(input_shape(call, 9, 3))
 
 
 # ----------------------------------------------------------------------------------- shapes
@@ -170,34 +116,36 @@ def crop_and_resize(call: Call) -> Shapes:
     return [(rois[0] if rois else None, data[1] if data else None, height, width)]
 
 
+def unfold(call: Call) -> Shapes:
+    """UnfoldTensor: slices of one axis, each `size` long, which is a new last axis."""
+    data, node = call.input(0), call.node
+    if data is None:
+        return [None]
+    size, step = node.integer("size", 0), node.integer("step", 1)
+    axis = axis_of(node.integer("dim", -1), len(data))
+    count = add(over(add(data[axis], -size), step), 1)
+    return [(*replace(data, axis, count), size)]
+
+
+def word_embedding(call: Call) -> Shapes:
+    """WordConvEmbedding: a filter's largest answer for each word of (…, words, letters)."""
+    data, weights = call.input(0), call.input(1)
+    return [(*data[:-1], weights[0]) if data and weights else None]
+
+
+def _distances(call: Call) -> Dim:
+    """CDist: rows of A x rows of B x features."""
+    return size(input_shape(call, 0, 2)) * input_shape(call, 1, 2)[0]
+
+
 _STATES: tuple[Role, ...] = ("bias", "shape", "initial state", "initial state")
 _WEIGHTS: tuple[Role, ...] = ("quantized weight", "quantized weight")
 _LSTM: tuple[Role, ...] = ("data", "weight", "recurrent weight", *_STATES, "peephole weight")
 _ATTENTION: tuple[Role, ...] = ("weight", "weight", "weight", "data", "shape", "weight")
-_EXPERT: tuple[Role, ...] = ("weight", "bias")
-_QUANTIZED: tuple[Role, ...] = ("quantized weight", "quantization scale", "bias")
-_ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point", "zero point")
 
 
 TABLE = merge(
     [
-        family(
-            "experts",
-            {
-                "MoE": Operator(
-                    roles=("operand", "operand", *3 * _EXPERT),
-                    shape=same(0),
-                    cost=_experts((2, 4, 6), (3, 5, 7), is_packed=False),
-                ),
-                "QMoE": Operator(
-                    roles=("operand", "operand", *3 * _QUANTIZED, *_ZERO_POINTS, "operand"),
-                    rest="quantization scale",
-                    shape=same(0),
-                    cost=_experts((2, 5, 8), (4, 7, 10), is_packed=True),
-                    packing=per_byte("expert_weight_bits", frozenset({2, 5, 8, 11, 12, 13})),
-                ),
-            },
-        ),
         family(
             "embedding",
             {
@@ -210,6 +158,8 @@ TABLE = merge(
                 ),
                 "WordConvEmbedding": Operator(
                     roles=("index", "weight", "bias", "embedding"),
+                    shape=word_embedding,
+                    dtypes=always(FLOAT),
                     cost=CostRule(
                         "windows of letters x weights of all filters",
                         _word_convolution,
@@ -231,6 +181,7 @@ TABLE = merge(
                 ),
                 "AttnLSTM": Operator(
                     roles=(*_LSTM, *_ATTENTION),
+                    shape=recurrent(2),
                     cost=CostRule(
                         "LSTM gates and attention: every weight once a step, plus memory length x"
                         " (score weights + memory depth) a step, plus the memory's own projection",
@@ -254,18 +205,48 @@ TABLE = merge(
                     cost=READ,
                     traits=traits("sized by data"),
                 ),
-                "NGramRepeatBlock": Operator(rest="operand", cost=FREE),
-                **each(
-                    "BeamSearch GreedySearch Sampling WhisperBeamSearch",
-                    Operator(shape=unknown, traits=traits("runs bodies")),
+                "CDist": Operator(
+                    roles=("operand", "operand"),
+                    shape=c_dist,
+                    cost=CostRule(
+                        "a difference of each feature for each pair of rows", elementwise=_distances
+                    ),
                 ),
-                **each("EPContext Send Recv Wait", Operator(shape=unknown)),
-                "CDist": Operator(shape=c_dist),
-                "ExpandDims": Operator(shape=expand_dims),
-                "CropAndResize": Operator(shape=crop_and_resize),
-                "GatherND": Operator(shape=gather_nd, traits=PICKS),
-                "Pad": Operator(shape=pad),
-                "Expand": Operator(shape=expand, traits=KEEPS_VALUES),
+                "ExpandDims": Operator(
+                    roles=("operand", "axes"),
+                    passes=FIRST,
+                    shape=expand_dims,
+                    cost=FREE,
+                    traits=RENAMES,
+                ),
+                "CropAndResize": Operator(
+                    roles=("data", "operand", "index", "shape"),
+                    shape=crop_and_resize,
+                    cost=SAMPLING,
+                ),
+                "GridSample": GRID_SAMPLE,
+                "Range": RANGE,
+                "GatherND": Operator(
+                    roles=("embedding", "index"), shape=gather_nd, cost=LOOK_UP, traits=PICKS
+                ),
+                "Pad": Operator(roles=("operand", "shape", "literal"), shape=pad, cost=FREE),
+                "Expand": Operator(
+                    roles=("operand", "shape"),
+                    passes=FIRST,
+                    shape=expand,
+                    cost=FREE,
+                    traits=KEEPS_VALUES,
+                ),
+                "UnfoldTensor": Operator(
+                    roles=("operand",),
+                    shape=unfold,
+                    cost=FREE,
+                    attribute_check=first_fault(positive("size"), positive("step")),
+                    traits=KEEPS_VALUES,
+                ),
+                "SampleOp": Operator(
+                    roles=("operand",), passes=FIRST, shape=same(0), cost=FREE, traits=RENAMES
+                ),
             },
         ),
     ]

@@ -223,12 +223,6 @@ def _is_activated(call: Call) -> Dim:
     return 0 if call.node.text("activation_type", "none") in ("none", "") else outputs(call)
 
 
-def gather_packed(call: Call) -> Shapes:
-    """GatherPacked: the shape of the indices, then K."""
-    indices = call.input(1)
-    return [(*indices, call.node.integer("K", 0) or None) if indices is not None else None]
-
-
 def _fp_product(halves: int, bias: int, extra: Formula = nothing) -> CostRule:
     find = _transposed_weight(halves)
     weights = total(lambda call: halves * size(input_shape(call, 1, 2)), extra)

@@ -7,9 +7,15 @@ Source: onnxruntime/docs/ContribOperators.md.
 from __future__ import annotations
 
 from graphcount.ops.call import Call, Shape, ShapeRule, Shapes
-from graphcount.ops.formulas import READ, CostRule, outputs
+from graphcount.ops.formulas import READ, CostRule, inputs, outputs
 from graphcount.ops.inference import (
+    BFLOAT16,
+    FLOAT,
     INT8,
+    INT32,
+    INT64,
+    UINT8,
+    UINT32,
     add,
     always,
     axis_of,
@@ -18,8 +24,11 @@ from graphcount.ops.inference import (
     of_input,
     replace,
     same,
+    shape_from,
 )
 from graphcount.ops.operator import (
+    FIRST,
+    FOLDS,
     SCALE,
     SCALED_WEIGHT,
     Operator,
@@ -28,10 +37,10 @@ from graphcount.ops.operator import (
     family,
     traits,
 )
-from graphcount.ops.packing import per_byte
+from graphcount.ops.packing import per_byte, rows_of
 from graphcount.ops.pool import POOL, global_pool, pool
-from graphcount.ops.quant import DEQUANTIZE_LINEAR, QUANTIZE_LINEAR
-from graphcount.ops.reduction import reduced
+from graphcount.ops.quant import DEQUANTIZE_LINEAR, QUANTIZE, QUANTIZE_LINEAR
+from graphcount.ops.reduction import reduce, reduced
 
 
 def qlinear_binary(call: Call) -> Shapes:
@@ -83,6 +92,30 @@ def gather_block_quantized(call: Call) -> Shapes:
     return [(*unpacked[:axis], *indices, *unpacked[axis + 1 :])]
 
 
+def quantize_bfp(call: Call) -> Shapes:
+    """QuantizeBFP: bytes as the format needs them, and the shape and strides of the input."""
+    data = call.input(0)
+    rank: Shape = (len(data) if data is not None else None,)
+    return [(None,), rank, rank]
+
+
+def dequantize_bfp(call: Call) -> Shapes:
+    """DequantizeBFP: the shape that input 1 holds."""
+    return [shape_from(call, 1)]
+
+
+def summed_type(call: Call) -> list[int]:
+    """ReduceSumInteger: int32 of int8, uint32 of uint8."""
+    return [{INT8: INT32, UINT8: UINT32}.get(call.dtype(0), 0)]
+
+
+def gather_packed(call: Call) -> Shapes:
+    """GatherPacked: the shape of the indices, then K."""
+    indices = call.input(1)
+    return [(*indices, call.node.integer("K", 0) or None) if indices is not None else None]
+
+
+QUANTIZE_FIRST = CostRule("one scaling for each element", elementwise=inputs)
 QLINEAR = CostRule("one operation in integers for each output element", elementwise=outputs)
 
 
@@ -148,7 +181,50 @@ TABLE = family(
         "QLinearAveragePool": _unary("AveragePool", qlinear_pool, POOL),
         "QLinearGlobalAveragePool": _unary("GlobalAveragePool", global_pool, READ),
         "QLinearReduceMean": _unary("ReduceMean", qlinear_reduce_mean, READ),
-        "QuantizeWithOrder": Operator(shape=same(0), dtypes=always(INT8)),
-        "DequantizeWithOrder": Operator(shape=same(0), dtypes=by_attribute("to", 0)),
+        "QuantizeWithOrder": Operator(
+            roles=("operand", "quantization scale"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=always(INT8),
+            cost=QUANTIZE,
+        ),
+        "DequantizeWithOrder": Operator(
+            roles=("quantized weight", "quantization scale"),
+            passes=FIRST,
+            shape=same(0),
+            dtypes=by_attribute("to", 0),
+            cost=QUANTIZE,
+        ),
+        "QuantizeBFP": Operator(
+            roles=("operand",),
+            passes=FIRST,
+            shape=quantize_bfp,
+            dtypes=always(UINT8, INT64, INT64),
+            cost=QUANTIZE_FIRST,
+        ),
+        "DequantizeBFP": Operator(
+            roles=("quantized weight", "shape", "shape"),
+            passes=FIRST,
+            shape=dequantize_bfp,
+            dtypes=by_attribute("dtype", FLOAT),
+            cost=CostRule("one scaling for each element", elementwise=outputs),
+        ),
+        "ReduceSumInteger": Operator(
+            roles=("operand",),
+            shape=reduce,
+            dtypes=summed_type,
+            cost=READ,
+            form_of="ReduceSum",
+            traits=FOLDS,
+        ),
+        "GatherPacked": Operator(
+            roles=("quantized weight", "index"),
+            shape=gather_packed,
+            dtypes=by_attribute("output_dtype", BFLOAT16),
+            cost=CostRule("each looked-up element is scaled", elementwise=outputs),
+            lookups=((1, 0),),
+            form_of="Gather",
+            packing=rows_of(0),
+        ),
     },
 )

@@ -74,7 +74,7 @@ def test_lstm_with_attention(costs: Costs) -> None:
         (10, 2, features),
         (1, 4 * hidden, features + cell),
         (1, 4 * hidden, hidden),
-        *[None] * 6,
+        *[None] * 5,
         (1, hidden, attention),
         (1, depth, attention),
         (1, attention),
@@ -108,7 +108,7 @@ def test_words(call: Callable[..., Call]) -> None:
 
 def test_the_words_of_a_rule_without_numbers_of_its_own(call: Callable[..., Call]) -> None:
     """A layer of one unit on one feature, attending to one row of one number: all sums are 1."""
-    ones = [(1, 1, 1), (1, 4, 2), (1, 4, 1), *[None] * 6, *[(1, 1, 1)] * 2, (1, 1), (1, 1, 1)]
+    ones = [(1, 1, 1), (1, 4, 2), (1, 4, 1), *[None] * 5, *[(1, 1, 1)] * 2, (1, 1), (1, 1, 1)]
     said = explain(call("AttnLSTM", ones, domain="com.microsoft", hidden_size=1))
     macs = (8 + 4 + 1 + 1 * (1 + 1)) + 1
     assert said.endswith(f"; {macs} MACs; 12 element-wise operations")

@@ -296,6 +296,16 @@ def attentions() -> list[Case]:
     return [
         Case("", "Attention", [(2, 3, 5, 7)] * 3, [(2, 3, 5, 7)], two, scores, 0, (5,)),
         Case(
+            "ai.onnx.preview",
+            "FlexAttention",
+            [(2, 3, 5, 7), (2, 3, 9, 7), (2, 3, 9, 4)],
+            [(2, 3, 5, 4)],
+            2 * 3 * 5 * 9 * (7 + 4),
+            2 * 3 * 5 * 9,
+            0,
+            (5, 9),
+        ),
+        Case(
             "",
             "LinearAttention",
             [q, q, q],
@@ -413,6 +423,9 @@ def learned() -> list[Case]:
         *((10, 64), (10, 8), (8, 128, 32), (8, 128), (8, 128), (8, 64, 64), (8, 64), (8, 64)),
     ]
     both = 10 * 2 * (2 * 128 * 64)
+    blocks: list[Shape | None] = [(10, 64), (10, 8), (8, 128, 36), (8, 128, 36), (8, 64, 72)]
+    two_blocks: list[Shape | None] = [*blocks[:3], None, blocks[4]]
+    gated: list[Shape | None] = [(10, 64), (10, 64), (10, 8), (8, 1)]
     added = 10 * 2 * (128 + 64)
     letters: list[Shape | None] = [(7, 20), (50, 1, 5, 16), (50,), (99, 16)]
     return [
@@ -422,6 +435,12 @@ def learned() -> list[Case]:
         Case(ML, "SVMRegressor", x, [], 5 * (12 + 4), 5 * 4, 0, (12,), single),
         Case(MS, "MoE", experts, [], both, 10 * 2 * 128 + 80, added, (8,), {"k": 2}),
         Case(MS, "QMoE", packed, [], both, 10 * 2 * 128 + 80, added, (8,), {"k": 2}),
+        Case(MS, "MoEPacked", blocks, [], both * 3 // 2, 10 * 2 * 128 + 80, 0, (), {"k": 2}),
+        Case(MS, "MoEPacked", two_blocks, [], both, 10 * 2 * 128 + 80, 0, (), {"k": 2}),
+        Case(MS, "MoEGroupRouter", [(10, 8), (8,)], [], 0, 160, 0, ()),
+        Case(MS, "MoEGroupRouter", [(10, 64), (8,), (8, 64)], [], 10 * 64 * 8, 160, 0, ()),
+        Case(MS, "GatedAdd", [(10, 64), (10, 64), (10, 1)], [(10, 64)], 0, 1280, 0, ()),
+        Case(MS, "GatedAdd", gated, [(10, 64)], 80, 1280 + 10, 0, ()),
         Case(MS, "WordConvEmbedding", letters, [], 7 * 16 * 4000, 5600, 5600, ()),
     ]
 
@@ -432,7 +451,6 @@ def memory() -> Case:
         *((3, 2, 6), (1, 28, 10), (1, 28, 7), (1, 56), None, None, None, None),
         *((1, 7, 8), (1, 4, 8), (1, 8), (2, 5, 4), None),
     ]
-    inputs.insert(8, None)
     a_step = 28 * 10 + 28 * 7 + 7 * 8 + 5 * (8 + 4)
     macs = 3 * 2 * a_step + 2 * 5 * (4 * 8)
     return Case(

@@ -37,6 +37,10 @@ ONE_FOR_EACH_ELEMENT = """
     SimplifiedLayerNormalization com.microsoft::LayerNormalization
     com.microsoft::SimplifiedLayerNormalization com.microsoft::GroupNorm
     RotaryEmbedding com.microsoft::RotaryEmbedding
+    Scale ScaledTanh ParametricSoftplus com.microsoft::QOrderedGelu com.microsoft::MurmurHash3
+    com.microsoft::NhwcInstanceNorm com.microsoft::BranchwiseRMSNorm
+    com.microsoft::QOrderedLayerNormalization com.microsoft::QuantizeWithOrder
+    com.microsoft::DequantizeWithOrder com.microsoft::IsAllFinite com.microsoft::QuantizeBFP
 """
 """One operation makes each element of a result that has the shape of the first input."""
 
@@ -49,6 +53,10 @@ ONE_FOR_EACH_RESULT = """
     com.microsoft::RelativePositionBias com.microsoft::Rfft com.microsoft::Irfft
     com.microsoft::QLinearAdd com.microsoft::QLinearMul com.microsoft::QLinearConcat
     com.microsoft::QLinearWhere com.microsoft::GatherBlockQuantized
+    com.microsoft::ComplexMul com.microsoft::ComplexMulConj com.microsoft::SwiGLU
+    com.microsoft::MulInteger com.microsoft::DequantizeBFP com.microsoft::GatherPacked
+    com.microsoft::GridSample com.microsoft::CropAndResize com.microsoft::Range
+    com.microsoft::NGramHashMapping com.microsoft::VarlenNGramHashMapping
 """
 """One operation makes each element of the result, whatever shape the operands have."""
 
@@ -58,12 +66,14 @@ ONE_FOR_EACH_READ = """
     ReduceSum ReduceSumSquare ArgMax ArgMin com.microsoft::Unique
     com.microsoft::QLinearGlobalAveragePool com.microsoft::QLinearReduceMean
     com.microsoft.nchwc::GlobalAveragePool com.microsoft.nchwc::GlobalMaxPool
+    com.microsoft::ReduceSumInteger com.microsoft::DynamicTimeWarping
 """
 """One operation reads each element of the first input: what folds."""
 
 TWO_FOR_EACH_ELEMENT = """
     com.microsoft::BiasGelu com.microsoft::BiasSoftmax com.microsoft::BiasAdd
     com.microsoft::SkipLayerNormalization com.microsoft::SkipSimplifiedLayerNormalization
+    com.microsoft::ScaledSiLU ImageScaler
 """
 """The name joins two operations: a sum, then a function or a norm."""
 
@@ -105,6 +115,20 @@ def test_work_of_their_own_kind() -> None:
         (MS, "GemmaRotaryEmbedding", [(2, 5, 8), x, x, x, x], [x, x], 2 * 160, {}),
         (MS, "EmbedLayerNormalization", [(2, 5)] * 2, [x], 3 * 160, {}),
         (MS, "QEmbedLayerNormalization", [(2, 5)] * 2, [x], 3 * 160, {}),
+        (MS, "CDist", [(5, 4), (30, 4)], [(5, 30)], 5 * 30 * 4, {}),
+        (MS, "GatedRMSNorm", [x, (16,), x], [x], 3 * 160, {}),
+        (MS, "LinearAttentionGate", [x, (16,), (16,)], [x], 3 * 160, {}),
+        (MS, "LinearAttentionGate", [x, (16,), (16,), x], [x, x], 4 * 160, {}),
+        (MS, "IsAllFinite", [x, (16,)], [()], 176, {}),
+        (
+            MS,
+            "RMSNormRotary",
+            [(2, 5, 3, 8), (6,)],
+            [(2, 5, 18)],
+            180 + 30 * 4,
+            {"rotary_embedding_dim": 4, "input_width": 6},
+        ),
+        (MS, "BitmaskBiasDropout", [x, (16,), x], [x], 2 * 160, {}),
         (MS, "NhwcMaxPool", [X], [(2, 3, 2, 5)], 60 * 9, {"kernel_shape": [3, 3]}),
         *[
             (domain, name, [X], [(2, 6, 2, 2)], 2 * 6 * 4 * 9, {"kernel_shape": [3, 3]})
@@ -169,9 +193,10 @@ def test_every_operator_that_multiplies_is_tried() -> None:
 # -------------------------------------------------------------------------------------- in words
 
 FREE_FOR_A_REASON = {
-    "Gather GatherElements GatherND com.microsoft::TorchEmbedding": "look-up",
+    "Gather GatherElements GatherND": "look-up",
+    "com.microsoft::TorchEmbedding com.microsoft::GatherND": "look-up",
     "If Loop Scan SequenceMap": "body",
-    "Dropout": "inference",
+    "Dropout com.microsoft::BitmaskDropout": "inference",
 }
 POOLS = """
     AveragePool MaxPool LpPool com.microsoft::QLinearAveragePool com.microsoft.nchwc::AveragePool

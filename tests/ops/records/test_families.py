@@ -26,10 +26,11 @@ FOLDERS = {
     "quantization": "quant",
     "traditionalml": "ml",
     "preview": "attention",
-    "bert_defs.cc": "attention conv norm elementwise linear other",
-    "contrib_defs.cc": "linear conv pool elementwise recurrent experts embedding quant other",
+    "bert_defs.cc": "attention conv norm elementwise linear embedding experts other",
+    "contrib_defs.cc": "linear conv pool elementwise recurrent experts embedding image making quant"
+    " other",
     "diffusion_defs.cc": "norm elementwise",
-    "quantization_defs.cc": "quant linear attention norm recurrent",
+    "quantization_defs.cc": "quant linear elementwise attention norm recurrent",
     "nhwc_schema_defs.cc": "conv pool quant",
     "nchwc_schema_defs.cc": "conv pool image reshaping",
 }
@@ -44,18 +45,10 @@ UNDEFINED = {
 """Operators that no package defines any more, or not for the CPU."""
 
 NOT_KNOWN = """
-    BifurcationDetector BranchwiseRMSNorm DecoderAttention
-    DequantizeBFP DynamicSparseAttention DynamicTimeWarping GatedAdd GatedDeltaNet
-    GatedDeltaNetStateReplay GatedRMSNorm GatherPacked GridSample
-    IsAllFinite LinearAttention LinearAttentionGate
-    MRotaryEmbedding Mamba2Verify
-    MoEGroupRouter
-    MoEPacked MulInteger MurmurHash3 NGramHashMapping PackedSparseAttentionIndexer
-    PackedSparseAttentionIndexerMerge PagedAttention QOrderedAttention QOrderedGelu
-    QOrderedLayerNormalization QOrderedLongformerAttention QuantizeBFP RMSNormRotary
-    Range ReduceSumInteger RemovePadding RestorePadding SampleOp ScaledSiLU Snpe
-    SparseAttentionIndexer SparsePagedAttention SpeculativePrefixCommit SwiGLU Tokenizer
-    UnfoldTensor VarlenNGramHashMapping
+    DecoderAttention DynamicSparseAttention GatedDeltaNet GatedDeltaNetStateReplay
+    LinearAttention MRotaryEmbedding Mamba2Verify PackedSparseAttentionIndexer
+    PackedSparseAttentionIndexerMerge PagedAttention QOrderedAttention
+    QOrderedLongformerAttention SparseAttentionIndexer SparsePagedAttention
 """
 """Operators of com.microsoft of which graphcount knows nothing, in onnxruntime up to 1.32."""
 

@@ -11,7 +11,7 @@ from graphcount.ops import lookup
 from graphcount.ops.call import Shape
 from tests.ops.records.inferring import complaint
 from tests.ops.records.running import call
-from tests.ops.records.test_runs import MS, ONE, Case, i32, rows, u8
+from tests.ops.records.test_runs import HASHED, MS, ONE, Case, i32, rows, u8
 
 F = np.float32
 
@@ -35,6 +35,8 @@ QUERY: list[Any] = [u8(8, 1, 16), (8, 1), (8,)]
 KEY: list[Any] = [u8(4, 1, 16), (4, 1), (4,)]
 MLP = 2 * QUERY
 PACKED = {"K": 32, "N": 8, "bits": 4, "block_size": 32, "activation": "silu"}
+
+ROTATED = {"rotary_embedding_dim": 4}
 
 INFERRED: list[Case] = [
     # op_types, inputs, outputs, attributes
@@ -98,12 +100,56 @@ INFERRED: list[Case] = [
         3,
         {"num_branches": 3},
     ),
+    (f"{MS}::SwiGLU", [(2, 16)]),
+    (f"{MS}::SwiGLU", [(2, 16), (2, 16)]),
+    (f"{MS}::ScaledSiLU", [(2, 5, 7)]),
+    (f"{MS}::QOrderedGelu", [i8(2, 5, 7), ONE, ONE], 1, {"order_X": 1, "order_Y": 1}),
+    (f"{MS}::GatedAdd", [(2, 5, 7), (2, 5, 7), (2, 5, 1)]),
+    (f"{MS}::LinearAttentionGate", [f16(2, 5, 3), (3,), (3,), f16(2, 5, 3)], 2),
+    (f"{MS}::MulInteger", [i8(2, 3), None, i8(3), None]),
+    (f"{MS}::IsAllFinite", [(2, 3), (4,)]),
+    (f"{MS}::BranchwiseRMSNorm", [(2, 5, 21), (7,)], 1, {"num_branches": 3}),
+    (f"{MS}::GatedRMSNorm", [(2, 5, 21), (7,), (2, 5, 21)]),
+    (f"{MS}::QOrderedLayerNormalization", [i8(2, 5, 7), ONE, (7,), (7,), ONE]),
+    (f"{MS}::RMSNormRotary", [f16(2, 5, 3, 8), (8,), [0], (9, 2), (9, 2)], 2, ROTATED),
+    (
+        f"{MS}::RMSNormRotary",
+        [f16(2, 5, 3, 8), (6,), [0], (9, 2), (9, 2)],
+        2,
+        {**ROTATED, "input_width": 6, "input_start": 2, "flatten_batch": 1, "output_fp16": 1},
+    ),
+    (f"{MS}::DequantizeBFP", [u8(99), [2, 5], [5, 1]], 1, {"bfp_type": 1}),
+    (f"{MS}::ReduceSumInteger", [i8(2, 5, 7)], 1, {"axes": [1], "keepdims": 0}),
+    (f"{MS}::GatherPacked", [u8(50, 18), [[1, 2, 3]]], 1, {"K": 32, "packed_type": 2}),
+    (f"{MS}::ConvTransposeWithDynamicPads", [(1, 2, 6, 7), (2, 4, 3, 5), [1, 2, 0, 1]]),
+    (
+        f"{MS}::MoEPacked",
+        [f16(10, 32), f16(10, 4), u8(4, 64, 18), u8(4, 64, 18), u8(4, 32, 36)],
+        1,
+        {"k": 2, "gate_type": 2, "up_type": 2, "down_type": 2},
+    ),
+    (f"{MS}::MoEGroupRouter", [f16(2, 5, 16), (16,)], 3, {"top_k": 4}),
+    (f"{MS}::MoEGroupRouter", [f16(10, 256), (16,), f16(16, 256)], 3, {"top_k": 4}),
+    (f"{MS}::NGramHashMapping", [[[1, 2, 3]], [1, 3, 5], [7] * 8, None], 2, HASHED),
+    (
+        f"{MS}::VarlenNGramHashMapping",
+        [[1, 2, 3], [1, 3, 5], [7] * 8, i32(0, 1, 3), *[None] * 5, i32(1, 1)],
+        4,
+        {**HASHED, "state_update_capacity": 3},
+    ),
+    (
+        f"{MS}::SpeculativePrefixCommit",
+        [[[1] * 8] * 2, [[1] * 8] * 2, i32(0), [0] * 32, [0] * 4, [0] * 32, [0, 1]],
+        3,
+    ),
+    (f"{MS}::RestorePadding", [(7, 12), i32(*range(10)).reshape(2, 5)]),
     (f"{MS}::EngramGate", [(2, 5, 3, 7), (2, 5, 3, 7), (2, 5, 7), *[(3, 7)] * 3], 2),
 ]
 """Calls that the CPU has no kernel for, or only for a part of the attributes."""
 
 
 SILENT = """
+    DequantizeBFP:0 ReduceSumInteger:0
 """
 """Outputs of which the definition infers nothing."""
 

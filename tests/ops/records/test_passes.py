@@ -51,6 +51,14 @@ STANDARD: list[Case] = [
 OTHERS: list[Case] = [
     (MS, "QuantizeLinear", ["w", "float", "byte"], {}),
     (MS, "DequantizeLinear", ["q", "float", "byte"], {}),
+    (MS, "QuantizeWithOrder", ["w", "float"], {}),
+    (MS, "DequantizeWithOrder", ["q", "float"], {}),
+    (MS, "QuantizeBFP", ["w"], {}),
+    (MS, "DequantizeBFP", ["q", "whole", "whole"], {}),
+    (MS, "BitmaskDropout", ["w", "float", "no"], {}),
+    (MS, "ExpandDims", ["w", "zero"], {}),
+    (MS, "Expand", ["w", "whole"], {}),
+    (MS, "SampleOp", ["w"], {}),
     *[
         (domain, name, ["w", "float", *["float"] * more], {})
         for domain in QONNX

@@ -13,6 +13,7 @@ from tests.ops.records.definitions import Definition, definitions, newest
 
 NAMES = """
 # Quantization: scales and zero points are called so
+LinearAttentionGate | decay_scale | scale
 MatMulNBits(Mlp|Qkv) | norm_scale | scale
 EngramGate | .*_norm_scale | scale
 HyperConnection.* | norm_scale | scale
@@ -39,12 +40,29 @@ DequantizeLinear|QLinearWhere | [xy] | quantized weight
 GatherBlockQuantized | data | quantized weight
 QAttention | weight | quantized weight
 QMoE | fc\\d_experts_weights | quantized weight
+QuantizeWithOrder|DequantizeWithOrder | scale_.* | quantization scale
+DequantizeWithOrder | input | quantized weight
+DequantizeBFP | x | quantized weight
+DequantizeBFP | strides | shape
+GatherPacked | data | quantized weight
+MoEPacked | .*_experts_weights | quantized weight
+MulInteger | [ab] | quantized weight
 # Norms
+RMSNormRotary | scale | scale
+RMSNormRotary | cosine|sine | rotary table
+RMSNormRotary | prefill_numerics | scalar
 .*Norm(alization)? | gamma|scale | scale
 .*Norm(alization)? | beta|b|bias | bias
 BatchNormalization | (input_)?mean | running mean
 BatchNormalization | (input_)?var | running variance
 # What is learned and multiplied, and what is added to it
+MoEGroupRouter | projection_weight | weight
+MoEGroupRouter | expert_bias | bias
+MoEGroupRouter | logits | operand
+GatedAdd | gate_weight | weight
+LinearAttentionGate | dt_bias | bias
+ScaledSiLU | scale | scalar
+MurmurHash3 | x | literal
 MatMul|.*Gemm|GemmF.*|FusedMatMul.*|.*[est]eMatMul | [abw] | weight
 RouterGateUpProj | w | weight
 HyperConnectionLowRankMix | .*_weight | weight
@@ -104,11 +122,19 @@ SequenceMap|Scan|Loop | .*_inputs|.*_initial|input_sequence|sequence_lens | stat
 ConstantOfShape | input | shape
 AffineGrid | size | shape
 SplitToSequence | split | operand
-.* | .*shape|split|repeats|tiles|sizes|pads | shape
+.* | .*shape|split|repeats|tiles|sizes|pads|crop_size | shape
 Clip | min|max | literal
 Resize|Upsample | roi|scales | literal
-Pad|OneHot|CastLike|ImageDecoder | constant_value|values|target_type|encoded_stream | literal
-String.*|RegexFullMatch|TfIdfVectorizer | x|y | literal
+Pad|OneHot|CastLike|ImageDecoder | (constant_)?value|values|target_type|encoded_stream | literal
+String.*|RegexFullMatch|TfIdfVectorizer|Tokenizer | x|y | literal
+.*NGramHashMapping | input_ids|segment_ids | index
+.*NGramHashMapping | multipliers|vocab_sizes|head_offsets | literal
+.*NGramHashMapping | past_.* | state
+.*NGramHashMapping | eos_token_id | scalar
+.*NGramHashMapping | cumulative_sequence_length|capture_count | shape
+RemovePadding | sequence_token_count | shape
+RestorePadding | token_offset | index
+SpeculativePrefixCommit|BifurcationDetector | .* | operand
 Range | start|limit|delta | scalar
 TopK|Trilu | k | scalar
 Loop | m | scalar
@@ -119,7 +145,7 @@ MelWeightMatrix | num_mel_bins|sample_rate|(lower|upper)_edge_hertz | scalar
 # What flows
 .* | x|input|m | data operand
 .* | [abyz]|data(_0)?|inputs?(_data|_ids|_sequence)?|query|key|value | operand
-.* | [qkv]|skip|residual|sum | operand
+.* | [qkv]|skip|residual|sum|gate|up | operand
 HyperConnection.* | streams|p(re|ost)_mix|stream_mix|block_output|prev_.* | operand
 .* | boxes|grid|rois|signal|theta|tensor|offset|scores|labels|target|weights? | operand
 .* | decay|beta|position|past_cache|updates?|rel_pos|query_layer|router_(probs|weights) | operand
@@ -150,12 +176,9 @@ def wanted(op_type: str, name: str) -> int | None:
 
 
 OPEN = """
-    ai.onnx.preview::FlexAttention com.microsoft::BeamSearch com.microsoft::BitmaskBiasDropout
-    com.microsoft::BitmaskDropout com.microsoft::CDist com.microsoft::ComplexMul
-    com.microsoft::ComplexMulConj com.microsoft::CropAndResize com.microsoft::DequantizeWithOrder
-    com.microsoft::EPContext com.microsoft::ExpandDims com.microsoft::GatherND
-    com.microsoft::GreedySearch com.microsoft::Pad com.microsoft::QuantizeWithOrder
-    com.microsoft::Sampling com.microsoft::WhisperBeamSearch
+    com.microsoft::BeamSearch com.microsoft::EPContext
+    com.microsoft::GreedySearch com.microsoft::Sampling com.microsoft::Snpe
+    com.microsoft::WhisperBeamSearch
 """
 """Operators whose inputs have no roles."""
 

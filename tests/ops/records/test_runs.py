@@ -35,6 +35,8 @@ Q: list[Any] = [ONE, ZERO]
 A, B = (3, 7), (7, 11)
 H = {"num_heads": 3}
 TOKENS = (2, 5, 12)
+LETTERS = np.arange(20, dtype=np.int32).reshape(2, 10) + 1
+HASHED = {"max_ngram_size": 3, "n_head_per_ngram": 4, "pad_id": 0}
 X = (1, 2, 6, 7)
 V = [5, 3, 8]
 W = [2, 2, 3]
@@ -69,6 +71,8 @@ ELEMENTS: list[Case] = [
     ("Range", [2, 9, 3]),
     ("ReduceMax ReduceMin ReduceProd ReduceSum", [V]),
     ("CumSum", [V, 0]),
+    (f"{MS}::Range", [2, 9, 3]),
+    (f"{MS}::Range", [2, 9]),
 ]
 """Calls with elements that are known beforehand, in the default domain."""
 
@@ -192,6 +196,35 @@ CONTRIB: list[Case] = [
         {"strides": [2, 1]},
     ),
     (f"{MS}::CausalConvWithState", [(2, 13, 9), (13, 1, 5)], 2),
+    (
+        f"{MS}::AttnLSTM",
+        [
+            *((3, 2, 6), (1, 28, 10), (1, 28, 7), (1, 56), None, None, None, None),
+            *((1, 7, 8), (1, 4, 8), (1, 8), (2, 5, 4)),
+        ],
+        3,
+        {"hidden_size": 7},
+    ),
+    (f"{MS}::WordConvEmbedding", [LETTERS, (50, 1, 5, 16), (50,), (99, 16)]),
+    (f"{MS}::NGramRepeatBlock", [[[1, 2, 3, 1, 2]], (1, 9)], 1, {"ngram_size": 2}),
+    (
+        f"{MS}::BifurcationDetector",
+        [[1, 5, 3, 4, 2, 7], [1, 5], [0], [5, 3, 4, 2, 7, 1, 8]],
+        2,
+        {"min_ngram_size": 1, "max_ngram_size": 3},
+    ),
+    (f"{MS}::SampleOp {MS}::MurmurHash3", [(2, 3)]),
+    (f"{MS}::MurmurHash3", [(2, 3)], 1, {"positive": 0}),
+    (f"{MS}::UnfoldTensor", [(2, 9, 3)], 1, {"dim": 1, "size": 4, "step": 2}),
+    (f"{MS}::GridSample", [(1, 2, 6, 7), (1, 3, 5, 2)]),
+    (f"{MS}::DynamicTimeWarping", [(4, 5)]),
+    (
+        f"{MS}::Tokenizer",
+        [np.array([["a b", "c"], ["d e f", "g"]])],
+        1,
+        {"mark": 0, "mincharnum": 1, "pad_value": "", "separators": [" "]},
+    ),
+    (f"{MS}::NGramHashMapping", [[[1, 2, 3]], [1, 3, 5], [7] * 8], 2, HASHED),
     ("SimplifiedLayerNormalization", [(2, 3), (3,)]),
 ]
 

@@ -119,6 +119,7 @@ S = ()
 H = {"num_heads": 3}
 Q = (2, 5, 21)
 WEIGHTS = [(11, 63), (63,)]
+SEARCHED = [(2, 5), [20], [1], [4], [3]]
 LINEAR = {"coefficients": [0.5] * 6, "classlabels_ints": [0, 1, 2]}
 Case = tuple[Any, ...]
 CLOSED: list[Case] = [
@@ -161,7 +162,13 @@ CLOSED: list[Case] = [
     (f"{ML}::ArrayFeatureExtractor", [(4, 5), (3,)], [(4, 3)]),
     ("ai.onnx.preview::FlexAttention", [(2, 4, 5, 8), (2, 2, 7, 8), (2, 2, 7, 6)], [(2, 4, 5, 6)]),
     (f"{MS}::BiasAdd {MS}::BiasSoftmax {MS}::GroupNorm {MS}::NhwcInstanceNorm", [X, X], [X]),
-    (f"{MS}::BiasDropout {MS}::BitmaskDropout {MS}::BitmaskBiasDropout", [X, (7,)], [X]),
+    (f"{MS}::BiasDropout", [X, (7,)], [X]),
+    (f"{MS}::GemmaRotaryEmbedding", [(2, 5, 7), *2 * [X], *2 * [(2, 3, 5, 7)]], [X, (2, 3, 5, 7)]),
+    (f"{MS}::BitmaskDropout {MS}::BitmaskBiasDropout", [X, (7,)], [X, (14,)]),  # of 420 bits
+    (f"{MS}::QuantizeBFP", [X], [(None,), (4,), (4,)]),
+    (f"{MS}::BeamSearch {MS}::WhisperBeamSearch", SEARCHED, [(2, 3, 20), (2, 3)]),
+    (f"{MS}::GreedySearch {MS}::Sampling", [(2, 5), [20]], [(2, 20)]),
+    (f"{MS}::RemovePadding", [(2, 5, 12), (2,)], [(None, 12), (2, 5), (3,), (1,)]),
     (f"{MS}::SkipGroupNorm", [X, (7,), (7,), X], [X, X]),
     (f"{MS}::BiasSplitGelu", [(2, 5, 16), (16,)], [(2, 5, 8)]),
     (f"{MS}::ComplexMul {MS}::ComplexMulConj", [(3, 4, 2), (4, 2)], [(3, 4, 2)]),
