@@ -155,17 +155,22 @@ def _state(call: Call) -> Shape:
 
 
 def linear_attention(call: Call) -> Shapes:
-    """LinearAttention: (B, T, H_q * d_v), and the state (B, H_kv, d_k, d_v)."""
-    query, value = call.input(0), call.input(2)
+    """LinearAttention: (B, T, H * d_v), and the state (B, H_kv, d_k, d_v).
+
+    H is H_q; onnxruntime's own allows more H_kv, which it is then, and a window of states.
+    """
+    query, value, node = call.input(0), call.input(2), call.node
     if query is None or value is None:
         return [None, call.input(3)]
     state = _state(call)
-    width = times(state[3], call.node.integer("q_num_heads", 0) or None)
-    return [(query[0], query[1], width), state]
+    q_heads, kv_heads = node.integer("q_num_heads", 0), node.integer("kv_num_heads", 0)
+    width = times(state[3], max(q_heads, kv_heads) or None)
+    window = node.integer("state_window", 0)
+    return [(query[0], query[1], width), (window, *state) if window else state]
 
 
 class Linear(NamedTuple):
-    """Sizes of a linear attention; `state` is key size x value size of one head."""
+    """Sizes of a linear attention: heads that read, heads that keep a state of key x value size."""
 
     tokens: Dim
     heads: int
@@ -182,7 +187,8 @@ def _linear(call: Call) -> Linear:
     _, _, key_size, value_size = _state(call)
     v_one = checked(value_size)
     rule = call.node.text("update_rule", "gated_delta")
-    return Linear(batch * length, q_heads, kv_heads, checked(key_size) * v_one, v_one, rule)
+    heads = max(q_heads, kv_heads)
+    return Linear(batch * length, heads, kv_heads, checked(key_size) * v_one, v_one, rule)
 
 
 def _linear_macs(call: Call) -> Dim:
@@ -227,6 +233,19 @@ def flex_attention(call: Call) -> Shapes:
     return [(*q[:3], v[3]) if q is not None and v is not None else None]
 
 
+LINEAR_ATTENTION = Operator(
+    roles=("operand", "operand", "operand", "state", "operand", "operand"),
+    shape=linear_attention,
+    dtypes=of_input(0, 3),
+    cost=CostRule(
+        "tokens x heads x state (key size x value size), once for the update and once to read",
+        _linear_macs,
+        _linear_work,
+        text=_linear_text,
+    ),
+)
+"""ONNX's own of opset 27; onnxruntime's domain has it with more heads and a window of states."""
+
 TABLE = family(
     "attention",
     {
@@ -240,18 +259,7 @@ TABLE = family(
         "RotaryEmbedding": Operator(
             roles=("operand", "rotary table", "rotary table", "index"), shape=same(0), cost=ROTARY
         ),
-        "LinearAttention": Operator(
-            rest="operand",
-            shape=linear_attention,
-            dtypes=of_input(0, 3),
-            cost=CostRule(
-                "tokens x heads x state (key size x value size), once for the update and once to"
-                " read",
-                _linear_macs,
-                _linear_work,
-                text=_linear_text,
-            ),
-        ),
+        "LinearAttention": LINEAR_ATTENTION,
     },
 )
 

@@ -413,7 +413,9 @@ def is_by_element(row: Operator) -> bool:
     return plain is not None and plain.family == "elementwise"
 
 
-OF_OPERANDS = "HyperConnectionPreMix HyperConnectionPostMix EngramGate GatedAdd"
+OF_OPERANDS = """
+    HyperConnectionPreMix HyperConnectionPostMix EngramGate GatedAdd GatedDeltaNetStateReplay
+"""
 """Operators that multiply computed operands (ContribOperators.md)."""
 
 
@@ -463,7 +465,7 @@ FORMS = {
     "ReduceSum": "ReduceSumInteger",
     "Gather": "GatherBlockQuantized TorchEmbedding GatherPacked",
     "LSTM": "DynamicQuantizeLSTM",
-    "Attention": "QAttention",
+    "Attention": "QAttention QOrderedAttention",
     "MaxPool": "NhwcMaxPool MaxpoolWithMask",
 }
 """Forms of operators beside QLinearX of X (ContribOperators.md)."""

@@ -81,7 +81,7 @@ def _heads(call: Call) -> int | None:
     return call.node.integer("num_heads", 0) or None
 
 
-def _with_past(call: Call, new: Dim | None, past: int, axis: int) -> Dim | None:
+def with_past(call: Call, new: Dim | None, past: int, axis: int) -> Dim | None:
     """Return the keys, new and past; all of a cache that past and present share."""
     if not call.has(past):
         return new
@@ -110,7 +110,7 @@ def joint(past: int) -> Project:
 
     def project(call: Call) -> Projected:
         batch, length, _ = ranked(call, 0, 3) or (None,) * 3
-        keys = _with_past(call, length, past, 3)
+        keys = with_past(call, length, past, 3)
         return Projected(batch, _heads(call), length, length, keys, *_widths(call))
 
     return project
@@ -193,7 +193,7 @@ def multi_head(past: int) -> Project:
         query = ranked(call, 0, 3, 5) or (None,) * 3
         width = query[2] if len(query) == 3 else times(query[2], query[4])
         new, v_width = _new_keys(call, count, query[1], width)
-        keys = _with_past(call, new, past, 2)
+        keys = with_past(call, new, past, 2)
         return Projected(query[0], count, query[1], new, keys, width, v_width)
 
     return project
@@ -301,7 +301,7 @@ def _all_keys(call: Call, new: Dim | None, total: int) -> Dim | None:
     present = call.outputs[1] if len(call.outputs) > 1 else None
     if present is not None and len(present) == 4 and present[2] is not None:
         return present[2]
-    return _with_past(call, new, 3, 2)
+    return with_past(call, new, 3, 2)
 
 
 def grouped_attention(total: int) -> ShapeRule:

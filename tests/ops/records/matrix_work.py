@@ -169,6 +169,195 @@ def packed_products() -> list[Case]:
     ]
 
 
+def states() -> list[Case]:
+    """Return layers with a state: 10 tokens of 4 value heads, keys of 6 and values of 3."""
+    one, values = 6 * 3, 10 * 4
+    apart: list[Shape | None] = [(10, 2, 6), (10, 2, 6), (10, 4, 3), (3,), (10, 4), (10, 4)]
+    joint: list[Shape | None] = [
+        (2, 5, 36),
+        None,
+        None,
+        None,
+        (2, 5, 4, 6),
+        (2, 5, 4),
+        (2, 4, 3, 6),
+    ]
+    fused = {"gate_activation": "softplus", "beta_activation": "sigmoid", "qk_l2_norm": 1}
+    net, out, joined = "GatedDeltaNet", [(10, 4, 3)], [(2, 5, 4, 3)]
+    rules = [("linear", 2, 0), ("gated", 2, one), ("delta", 3, 6), ("gated_delta", 3, one + 6)]
+    gates = 3 * values * 6 + values + 2 * 10 * 2 * 6
+    work = values * (one + 6)
+    heads = {"q_num_heads": 2, "kv_num_heads": 4}
+    own: list[Shape | None] = [(2, 5, 12), (2, 5, 24), (2, 5, 12)]
+    mixed = 5 * (4 * 448 + 2 * 192 * 128)
+    mamba: list[Shape | None] = [(5, 2 * 192 + 2 * 128 + 3), (4, 448, 3), (4, 3, 128, 64)]
+    return [
+        *[
+            Case(
+                MS, net, apart, out, values * one * n, values * e, 0, (4, 18), {"update_rule": rule}
+            )
+            for rule, n, e in rules
+        ],
+        Case(MS, net, joint, joined, values * one * 3, work + gates, 0, (4, 18), fused),
+        *[
+            Case(
+                domain,
+                "LinearAttention",
+                own,
+                [(2, 5, 12)],
+                values * one * n,
+                values * e,
+                0,
+                (18, 4),
+                {**heads, "update_rule": rule},
+            )
+            for rule, n, e in rules
+            for domain in ("", MS)
+        ],
+        Case(
+            MS,
+            "Mamba2Verify",
+            [*mamba, (448, 4), (448,), (3,), (3,), (3,), (192,), (1,)],
+            [(5, 192)],
+            mixed,
+            5 * (192 * 128 + 448 + 2 * 3 + 4 * 192),
+            5 * 448,
+            (),
+            {"heads": 3, "n_groups": 1},
+        ),
+    ]
+
+
+def pages() -> list[Case]:
+    """Return attention of 6 tokens, 3 heads of size 8, over pages, or over what was selected."""
+    q, grouped = (6, 24), {"num_heads": 3, "kv_num_heads": 3}
+    cache: list[Shape | None] = [(7, 4, 3, 8), (7, 4, 3, 8), (3,), (2,), (2, 5)]
+    rotated = {**grouped, "do_rotary": 1}
+    norms: list[Shape | None] = [(9, 4), (9, 4), None, None, (8,), (8,)]
+    latent = {"num_heads": 3, "kv_num_heads": 1, "kv_cache_layout": "LATENT", "v_head_size": 5}
+    narrow: list[Shape | None] = [(6, 24), (6, 8), None, (7, 4, 1, 8), None, *cache[2:]]
+    chosen: list[Shape | None] = [None, (6, 16), (6,)]
+    window = {**grouped, "attention_mode": "local_plus_selected"}
+    paged, sparse, dynamic = "PagedAttention", "SparsePagedAttention", "DynamicSparseAttention"
+    kept: list[Shape | None] = [*3 * [(2, 3, 24)], *2 * [(2, 3, 9, 8)], None, None, (6, 16), (6,)]
+
+    def two(keys: int) -> tuple[int, int]:
+        return 2 * 6 * keys * 24, 6 * keys * 3
+
+    return [
+        Case(MS, paged, [q, q, q, *cache], [q], *two(20), 0, (20,), grouped),
+        Case(MS, paged, [(6, 72), None, None, *cache], [q], *two(20), 0, (20,), grouped),
+        Case(
+            MS,
+            paged,
+            [q, q, q, *cache, *norms],
+            [q],
+            two(20)[0],
+            two(20)[1] + 2 * 6 * 6 * 8,
+            0,
+            (20,),
+            rotated,
+        ),
+        Case(MS, paged, narrow, [(6, 15)], 6 * 20 * (24 + 15), 360, 0, (20,), latent),
+        Case(MS, sparse, [q, q, q, *cache, *chosen], [q], *two(16), 0, (16,), grouped),
+        Case(MS, sparse, [q, q, q, *cache, *chosen], [q], *two(36), 0, (36,), window),
+        Case(
+            MS,
+            sparse,
+            [q, q, q, *cache, *chosen],
+            [q],
+            *two(23),
+            0,
+            (23,),
+            {**window, "local_window_size": 7},
+        ),
+        Case(MS, dynamic, kept, [(2, 3, 24)], *two(16), 0, (16,), grouped),
+        Case(
+            MS,
+            dynamic,
+            kept,
+            [(2, 3, 24)],
+            *two(23),
+            0,
+            (23,),
+            {**window, "local_window_size": 7},
+        ),
+        *indexers(),
+    ]
+
+
+def indexers() -> list[Case]:
+    """Return 3 heads of size 8 of 10 queries, over 9 earlier tokens or entries, 4 to a block."""
+    norms: list[Shape | None] = [(8,), (8,), (99, 4), (99, 4)]
+    qsa, csa = {"policy_mode": "qsa"}, {"policy_mode": "csa"}
+    four = {"compress_ratio": 4}
+    name, queries = "SparseAttentionIndexer", 10 * 3
+
+    def work(entries: int, window: int) -> tuple[int, int]:
+        scores = queries * entries
+        return scores * 8, 2 * queries * 8 + window * 80 + 2 * 2 * 8 + scores
+
+    blocks: list[Shape | None] = [(2, 5, 24), (2, 5, 8), *norms, None, (2, 9, 8)]
+    joint: list[Shape | None] = [(2, 5, 32), None, *norms, None, (2, 9, 8)]
+    gate: list[Shape | None] = [(2, 5, 16), (4, 16), (2, 5, 3), (2, 5), None, (2, 2, 6, 16)]
+    gated: list[Shape | None] = [(2, 5, 24), (2, 5, 16), *norms, None, (2, 9, 8), *gate]
+    packed: list[Shape | None] = [(10, 24), (10, 8), *norms]
+    return [
+        Case(MS, name, blocks, [(2, 5, 19)], *work(14 // 4, 1), 0, (), {**qsa, **four}),
+        Case(MS, name, joint, [(2, 5, 19)], *work(14 // 4, 1), 0, (), {**qsa, **four}),
+        # 6 wait, of which 4 are a window already: 2 and 5 new ones close one more
+        Case(MS, name, gated, [(2, 5, 6)], *work(9 + 1, 2), 0, (), {**csa, **four}),
+        Case(
+            MS,
+            f"Packed{name}",
+            packed,
+            [(10, 19)],
+            *work(50, 1),
+            0,
+            (),
+            {**qsa, **four, "state_capacity": 50},
+        ),
+    ]
+
+
+def projecting() -> list[Case]:
+    """Return attention of 2 sequences of 5 tokens that projects its inputs itself."""
+    scores, heads = 2 * 3 * 5 * 5, {"num_heads": 3}
+    weight, bias = (11, 21), (21,)
+    scales, whole = [S, S, S, S], (21, 63)
+    one = 2 * 64 * 21 * 63
+    ordered: list[Shape | None] = [
+        *((2, 5, 11), *scales, weight, weight, weight, S, S, S, bias, bias, bias, None, None, S),
+    ]
+    longer: list[Shape | None] = [
+        *((2, 64, 21), S, whole, S, (63,), S, S, (2, 64), whole, S, (63,), S, (2, 64), S),
+    ]
+    return [
+        Case(
+            MS,
+            "QOrderedAttention",
+            ordered,
+            [(2, 5, 21)],
+            2 * 5 * 11 * 63 + 2 * scores * 7,
+            scores,
+            2 * 5 * 63,
+            (5,),
+            heads,
+        ),
+        Case(
+            MS,
+            "QOrderedLongformerAttention",
+            longer,
+            [(2, 64, 21)],
+            2 * one + 2 * 2 * 3 * 64 * 16 * 7,
+            2 * (2 * 3 * 64 * 16),
+            2 * 64 * 63,
+            (64,),
+            {**heads, "window": 8},
+        ),
+    ]
+
+
 def streams() -> list[Case]:
     """Return 3 streams of 7 features for 10 tokens."""
     flat, apart, one, gates = (2, 5, 21), (2, 5, 3, 7), (2, 5, 7), (2, 5, 3)
@@ -472,6 +661,9 @@ def cases() -> list[Case]:
         *products(),
         *convolutions(),
         *attentions(),
+        *projecting(),
+        *states(),
+        *pages(),
         *streams(),
         *recurrences(),
         *learned(),

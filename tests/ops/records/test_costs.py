@@ -184,8 +184,50 @@ def test_matrix_work_is_explained_with_its_factors() -> None:
     assert not wrong, "\n".join(map(str, wrong))
 
 
+def test_steps_of_a_state_that_are_kept_are_elements_of_an_input() -> None:
+    """Metadata: offsets, heads, value size, key size, key heads, capacity, kept steps."""
+    sizes = (0, 0, 0, 0, 0, 4, 3, 6, 2, 8, 5)
+    shapes = [(99,), (99,), (77,), (11,)]
+    known = make("GatedDeltaNetStateReplay", shapes, domain=MS, values=[None, None, None, sizes])
+    assert cost(known) == (5 * 4 * 3 * 6, 5 * 4 * 3 * 6, 0)
+    unknown = make("GatedDeltaNetStateReplay", shapes, domain=MS)
+    assert cost(unknown) == (None, None, 0)
+
+
+def test_flags_decide_which_keys_a_decoder_meets() -> None:
+    """Self or cross attention, with a cache or without: 5 queries, 6 keys, 4 in the cache."""
+    query, key, cache = (5, 2, 21), (6, 2, 21), (2, 3, 4, 7)
+    inputs = [query, key, (21, 21), (21, 42), (63,), None, cache, cache, *[(1,)] * 4]
+    own = 5 * 2 * 21 * 21
+    for flags, keys, source in (
+        ((0, 0, 0), 5, 5),
+        ((0, 1, 1), 9, 5),
+        ((0, 1, 0), 5, 5),
+        ((1, 0, 0), 6, 6),
+        ((1, 1, 1), 4, 0),
+    ):
+        values = [None] * 8 + [(flag,) for flag in (*flags, 0)]
+        one = make(
+            "DecoderAttention",
+            inputs,
+            domain=MS,
+            values=values,
+            left_out=[5],
+            num_heads=3,
+        )
+        projected = own + source * 2 * 21 * 42
+        biases = (5 + 2 * source) * 2 * 21
+        scores = 2 * 3 * 5 * keys
+        assert cost(one) == (projected + 2 * scores * 7, scores, biases), flags
+    steered = make("DecoderAttention", inputs, domain=MS, left_out=[5], num_heads=3)
+    assert cost(steered) == (None, None, None)
+
+
+STEERED = {(MS, "GatedDeltaNetStateReplay"), (MS, "DecoderAttention")}
+
+
 def test_every_operator_that_multiplies_is_tried() -> None:
-    assert {(case.domain, case.op_type) for case in cases()} == {
+    assert {(case.domain, case.op_type) for case in cases()} | STEERED == {
         key for key, row in operators().items() if row.multiplies
     }
 

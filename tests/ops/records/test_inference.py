@@ -36,7 +36,27 @@ KEY: list[Any] = [u8(4, 1, 16), (4, 1), (4,)]
 MLP = 2 * QUERY
 PACKED = {"K": 32, "N": 8, "bits": 4, "block_size": 32, "activation": "silu"}
 
+
+def bf16(*shape: int) -> Any:
+    """Return bfloat16 of a shape."""
+    return np.zeros(shape, ml_dtypes.bfloat16)
+
+
 ROTATED = {"rotary_embedding_dim": 4}
+HEADS = {"q_num_heads": 4, "kv_num_heads": 2}
+FEWER = {"q_num_heads": 2, "kv_num_heads": 4, "state_window": 3}
+GROUPS = {"num_heads": 3, "kv_num_heads": 3}
+CAPTURED: list[Any] = [None, None, i32(1, 1)]
+PAGES: list[Any] = [
+    *(f16(7, 4, 3, 8), f16(7, 4, 3, 8), i32(0, 2, 6), i32(5, 5)),
+    np.zeros((2, 5), np.int32),
+]
+CHOSEN: list[Any] = [np.zeros((6, 16), np.int32), i32(*6 * [1])]
+NORMS: list[Any] = [(8,), (8,), (99, 4), (99, 4)]
+QSA = {"policy_mode": "qsa", "compress_ratio": 4, "token_budget": 16}
+CSA = {"policy_mode": "csa", "compress_ratio": 4, "index_topk": 6}
+POSITIONS = np.zeros((3, 2, 5), np.int64)
+SECTIONS = {"mrope_section": [2, 1, 1]}
 
 INFERRED: list[Case] = [
     # op_types, inputs, outputs, attributes
@@ -143,6 +163,112 @@ INFERRED: list[Case] = [
         3,
     ),
     (f"{MS}::RestorePadding", [(7, 12), i32(*range(10)).reshape(2, 5)]),
+    (f"{MS}::LinearAttention", [(2, 5, 12), (2, 5, 6), (2, 5, 4)], 2, HEADS),
+    (
+        f"{MS}::LinearAttention",
+        [(2, 5, 12), (2, 5, 24), (2, 5, 8)],
+        2,
+        {**FEWER, "state_window": 3},
+    ),
+    (
+        f"{MS}::GatedDeltaNet",
+        [(10, 2, 6), (10, 2, 6), (10, 4, 3), i32(0, 4, 10), (10, 4), (10, 4), (2, 4, 3, 6)],
+        2,
+    ),
+    (
+        f"{MS}::GatedDeltaNet",
+        [(2, 5, 24 + 12), *3 * [None], (2, 5, 4, 6), (2, 5, 4), (2, 4, 3, 6), *CAPTURED],
+        3,
+        {"state_update_capacity": 3},
+    ),
+    (f"{MS}::GatedDeltaNetStateReplay", [(99,), (99,), (77,), [0] * 11]),
+    (
+        f"{MS}::Mamba2Verify",
+        [
+            *(bf16(5, 2 * 192 + 2 * 128 + 3), bf16(4, 192 + 256, 3), (4, 3, 128, 64)),
+            *(bf16(448, 4), bf16(448), (3,), (3,), (3,), (192,), i32(0)),
+        ],
+        5,
+        {"heads": 3, "n_groups": 1, "head_dim": 64, "d_state": 128},
+    ),
+    (f"{MS}::PagedAttention", [*3 * [f16(6, 24)], *PAGES], 3, GROUPS),
+    (f"{MS}::PagedAttention", [f16(6, 9 * 8), None, None, *PAGES], 3, GROUPS),
+    (
+        f"{MS}::PagedAttention",
+        [f16(6, 24), f16(6, 8), None, f16(7, 4, 1, 8), None, *PAGES[2:]],
+        2,
+        {"num_heads": 3, "kv_num_heads": 1, "kv_cache_layout": "LATENT", "v_head_size": 5},
+    ),
+    (f"{MS}::SparsePagedAttention", [*3 * [f16(6, 24)], *PAGES, None, *CHOSEN], 3, GROUPS),
+    (
+        f"{MS}::DynamicSparseAttention",
+        [*3 * [f16(2, 3, 24)], *2 * [f16(2, 3, 9, 8)], None, None, *CHOSEN, i32(3, 3), i32(4)],
+        3,
+        GROUPS,
+    ),
+    (f"{MS}::SparseAttentionIndexer", [(2, 5, 3 * 8), (2, 5, 8), *NORMS, None, (2, 9, 8)], 2, QSA),
+    (
+        f"{MS}::SparseAttentionIndexer",
+        [(2, 5, 4 * 8), None, *NORMS, None, (2, 99, 8), *4 * [None], i32(9)],
+        2,
+        QSA,
+    ),
+    *[
+        (
+            f"{MS}::SparseAttentionIndexer",
+            [
+                *((2, new, 24), (2, new, 16), *NORMS, None, (2, 9, 8), (2, new, 16), (4, 16)),
+                *((2, new, 3), np.zeros((2, new), np.int64), None, (2, 2, waiting, 16)),
+            ],
+            3,
+            CSA,
+        )
+        for new, waiting in ((5, 2), (5, 6), (1, 2), (1, 6), (3, 5), (9, 0))
+    ],
+    (
+        f"{MS}::PackedSparseAttentionIndexer",
+        [
+            *((10, 24), (10, 16), *NORMS, i32(0, 4, 10), i32(0, 0), (10, 16), (4, 16), (10, 3)),
+            *([0] * 10, (2, 50, 8), (2, 7, 16), (2, 7, 16), np.zeros((2, 2), np.int32)),
+        ],
+        6,
+        {**CSA, "state_capacity": 50},
+    ),
+    (
+        f"{MS}::PackedSparseAttentionIndexerMerge",
+        [
+            np.zeros((4, 9), np.int32),
+            *(i32(1, 1, 1, 1), i32(0, 1, 2, 3, 0), i32(*5 * [0]), i32(*5 * [1])),
+        ],
+        3,
+        {"max_output_entries": 12, "policy_mode": "append_range"},
+    ),
+    (
+        f"{MS}::QOrderedAttention",
+        [
+            *(i8(2, 5, 21), *4 * [ONE], *3 * [i8(21, 21)], *3 * [ONE], *3 * [(21,)]),
+            *(None, None, ONE),
+        ],
+        1,
+        {"num_heads": 3, "order_input": 1, "order_weight": 1, "order_output": 1},
+    ),
+    (
+        f"{MS}::QOrderedLongformerAttention",
+        [
+            *(i8(2, 64, 21), ONE, i8(21, 63), ONE, (63,), ONE, ONE, f16(2, 64), i8(21, 63), ONE),
+            *((63,), ONE, np.zeros((2, 64), np.int32), ONE),
+        ],
+        1,
+        {
+            "num_heads": 3,
+            "window": 8,
+            "order_input": 1,
+            "order_weight": 1,
+            "order_global_weight": 1,
+            "order_output": 1,
+        },
+    ),
+    (f"{MS}::MRotaryEmbedding", [(2, 3, 5, 8), POSITIONS, (9, 4), (9, 4)], 1, SECTIONS),
     (f"{MS}::EngramGate", [(2, 5, 3, 7), (2, 5, 3, 7), (2, 5, 7), *[(3, 7)] * 3], 2),
 ]
 """Calls that the CPU has no kernel for, or only for a part of the attributes."""

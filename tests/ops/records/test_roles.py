@@ -38,7 +38,7 @@ MatMulInteger.*|Q(Linear)?(MatMul|Gemm|Add|Mul) | [ab] | quantized weight
 MatMul(NBits|Bnb4|FpQ4|Packed|Block.*)|DynamicQuantizeMatMul | b | quantized weight
 DequantizeLinear|QLinearWhere | [xy] | quantized weight
 GatherBlockQuantized | data | quantized weight
-QAttention | weight | quantized weight
+Q(OrderedLongformer)?Attention | (global_)?weight | quantized weight
 QMoE | fc\\d_experts_weights | quantized weight
 QuantizeWithOrder|DequantizeWithOrder | scale_.* | quantization scale
 DequantizeWithOrder | input | quantized weight
@@ -78,8 +78,35 @@ LSTM|GRU|RNN|AttnLSTM | r | recurrent weight
 .*LSTM|GRU|RNN | initial_[hc] | initial state
 .*Attention | (global_)?weights? | weight
 .*Attention | (global_)?bias | bias
-GroupQueryAttention | head_sink | weight
-GroupQueryAttention | [qk]_norm_weight | scale
+.*Attention | head_sink | weight
+.*Attention.* | ([qk]|query|key)_norm_weight | scale
+.*Indexer | cos_cache|sin_cache | rotary table
+.*Indexer | position_bias | bias
+.*Indexer | gate|head_weights | operand
+.*Indexer(Merge)? | .*_(counts|lengths?|status|count) | shape
+.*Indexer | past_.* | state
+.*Indexer | state_update_active|indexshare_mode | scalar
+.*IndexerMerge | range_(starts|ends) | index
+.*(Paged|Dynamic.*)Attention | (auxiliary_)?(key|value)(_cache)? | operand state
+.*(Paged|Dynamic.*)Attention | cumulative.*|past_seqlens|.*_(counts|lengths?|metadata) | shape
+(Sparse)?PagedAttention | block_table|slot_mapping | index
+DecoderAttention | (key|value)_cache | state
+DecoderAttention | static_kv|use_past|has_.* | scalar
+DecoderAttention | (q|kv)_weight | weight
+QOrderedAttention | [qkv]_weight | quantized weight
+QOrderedAttention | [qkv]_bias | bias
+GatedDeltaNet | initial_state | state
+GatedDeltaNet | a_log | weight
+GatedDeltaNet | dt_bias | bias
+GatedDeltaNet | cu_seqlens|capture_count | shape
+GatedDeltaNet | state_update_active | scalar
+.*Replay | .*_backing | state
+Mamba2Verify | .*_state | state
+Mamba2Verify | (conv|dt)_bias | bias
+Mamba2Verify | conv_weight|a_negative|d | weight
+Mamba2Verify | norm_weight | scale
+Mamba2Verify | projection | operand
+Mamba2Verify | state_row | index
 GatedRelativePositionBias | weight|eco_a | weight
 .* | fc\\d_experts_weights | weight
 .* | fc\\d_experts_bias|query_bias | bias
@@ -102,9 +129,7 @@ WordConvEmbedding | sequence | index
 # Attention
 .*RotaryEmbedding | cos_cache|sin_cache|emb|[qk](_rot)? | rotary table
 .*Attention | (cos|sin)_cache | rotary table
-LinearAttention | past_state | operand
 .*Attention|.*CausalConvWithState | (past|initial)(_key|_value|_state)? | state
-ConvStateReplay | .*_backing | state
 .*Replay | metadata | shape
 .*CausalConvWithState | cumulative_sequence_length|capture_count | shape
 .*CausalConvWithState | kernel_delta | operand
@@ -153,11 +178,15 @@ HyperConnection.* | streams|p(re|ost)_mix|stream_mix|block_output|prev_.* | oper
 """Op_types, names of inputs (patterns both) and the role they mean; the first line that fits."""
 
 
+EITHER = ("data operand", "operand state")
+"""Two roles that one name stands for."""
+
+
 def lines() -> list[tuple[str, str, set[str]]]:
     rows = [line for line in NAMES.strip().splitlines() if not line.startswith("#")]
     split = [row.split(" | ") for row in rows]
     return [
-        (op_types, names, set(role.split()) if role == "data operand" else {role})
+        (op_types, names, set(role.split()) if role in EITHER else {role})
         for op_types, names, role in split
     ]
 

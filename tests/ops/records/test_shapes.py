@@ -119,6 +119,9 @@ S = ()
 H = {"num_heads": 3}
 Q = (2, 5, 21)
 WEIGHTS = [(11, 63), (63,)]
+DECODED: list[Any] = [
+    *((5, 2, 21), (6, 2, 21), (21, 21), (21, 42), (63,), None, (2, 3, 4, 7), (2, 3, 4, 7)),
+]
 SEARCHED = [(2, 5), [20], [1], [4], [3]]
 LINEAR = {"coefficients": [0.5] * 6, "classlabels_ints": [0, 1, 2]}
 Case = tuple[Any, ...]
@@ -163,6 +166,16 @@ CLOSED: list[Case] = [
     ("ai.onnx.preview::FlexAttention", [(2, 4, 5, 8), (2, 2, 7, 8), (2, 2, 7, 6)], [(2, 4, 5, 6)]),
     (f"{MS}::BiasAdd {MS}::BiasSoftmax {MS}::GroupNorm {MS}::NhwcInstanceNorm", [X, X], [X]),
     (f"{MS}::BiasDropout", [X, (7,)], [X]),
+    *[
+        (f"{MS}::DecoderAttention", [*DECODED, *flags], [DECODED[0], *2 * [(2, 3, keys, 7)]], H)
+        for flags, keys in (
+            ([[0], [0], [0], [0]], 5),
+            ([[0], [1], [1], [0]], 9),
+            ([[1], [0], [0], [0]], 6),
+            ([[1], [1], [1], [0]], 4),
+            ([None, [1], [1], [0]], None),
+        )
+    ],
     (f"{MS}::GemmaRotaryEmbedding", [(2, 5, 7), *2 * [X], *2 * [(2, 3, 5, 7)]], [X, (2, 3, 5, 7)]),
     (f"{MS}::BitmaskDropout {MS}::BitmaskBiasDropout", [X, (7,)], [X, (14,)]),  # of 420 bits
     (f"{MS}::QuantizeBFP", [X], [(None,), (4,), (4,)]),
