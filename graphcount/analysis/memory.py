@@ -148,6 +148,8 @@ def memory(
 def _is_tensor(graph: ModelGraph, shapes: ValueShapes, result: _Result) -> bool:
     """Return whether a result should have bytes: it is no string, map or sequence."""
     operator = graph.operator(result.node).operator
+    if (result.node, result.value) in shapes.sequences:
+        return False
     if operator is not None and operator.shape is unknown and operator.cost is not None:
         return False
     return shapes.dtypes.get((result.node, result.value), 0) != STRING

@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
         ("graphcount.ops.quant", "TABLE"),
         ("graphcount.ops.reduction", "TABLE"),
         ("graphcount.ops.control", "TABLE"),
+        ("graphcount.ops.sequences", "TABLE"),
         ("graphcount.ops.attention", "TABLE"),
         ("graphcount.ops.recurrent", "TABLE"),
         ("graphcount.ops.einsum", "TABLE"),

@@ -102,6 +102,38 @@ ShapeRule: TypeAlias = "Callable[[Call], Shapes]"
 DtypeRule: TypeAlias = "Callable[[Call], list[int]]"
 """TensorProto.DataType code of each output (0: not known)."""
 
+
+class Elements(NamedTuple):
+    """What a value holds that is no tensor: a sequence of tensors, or an optional one.
+
+    Attributes:
+        length: How many tensors it holds; None where that is not known.
+        shapes: Shape of each of them; None where they are too many, or their places are not known.
+        common: What their shapes have in common; None for nothing.
+        dtype: Their element type.
+        optional: It is no sequence but one tensor or none.
+    """
+
+    length: Dim | None
+    shapes: tuple[Shape | None, ...] | None
+    common: Shape | None
+    dtype: int = 0
+    optional: bool = False
+
+
+class Made(NamedTuple):
+    """A result that is a tensor, as a rule for sequences states it: its shape and its elements."""
+
+    shape: Shape | None
+    dtype: int = 0
+    numbers: Numbers | None = None
+
+
+ElementsRule: TypeAlias = (
+    "Callable[[Call, tuple[Elements | None, ...]], list[Elements | Made | None]]"
+)
+"""Results of an operator on sequences, from what its inputs hold; may raise one of `CANNOT`."""
+
 Axes: TypeAlias = "tuple[int | None, ...]"
 """Which axis of something else each axis is; None for one that is new or mixed."""
 

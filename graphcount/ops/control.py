@@ -1,4 +1,4 @@
-"""Control flow, and values that are no numeric tensors: sequences, optionals, text.
+"""Control flow, and text.
 
 Bodies are subgraphs: a tensor is attributed inside them, and their operators are counted where they
 run. Shapes of If, Loop and Scan follow from their bodies (`graphcount.analysis.shapes.control`).
@@ -18,10 +18,9 @@ from graphcount.ops.inference import (
     always,
     broadcasting,
     same,
-    scalar,
     unknown,
 )
-from graphcount.ops.operator import FOLDS, Operator, each, family, merge, traits
+from graphcount.ops.operator import FOLDS, Operator, family, merge, traits
 
 RUNS_BODIES = traits("runs bodies")
 BODY = CostRule("costs nothing itself: the operators of its body are counted by themselves")
@@ -54,27 +53,6 @@ TABLE = merge(
                     cost=BODY,
                     attribute_check=scans_inputs,
                     traits=RUNS_BODIES | FOLDS,
-                ),
-            },
-        ),
-        family(
-            "sequence",
-            {
-                "SequenceMap": Operator(rest="state", shape=unknown, cost=BODY, traits=RUNS_BODIES),
-                "SequenceAt": Operator(
-                    rest="operand", shape=unknown, cost=FREE, traits=traits("picks")
-                ),
-                **each(
-                    "SequenceConstruct SequenceErase SequenceInsert"
-                    " ConcatFromSequence SplitToSequence Optional OptionalGetElement",
-                    Operator(rest="operand", shape=unknown, cost=FREE),
-                ),
-                "SequenceEmpty": Operator(shape=unknown, cost=FREE),
-                "SequenceLength": Operator(
-                    rest="operand", shape=scalar, dtypes=always(INT64), cost=FREE
-                ),
-                "OptionalHasElement": Operator(
-                    rest="operand", shape=scalar, dtypes=always(BOOL), cost=FREE
                 ),
             },
         ),

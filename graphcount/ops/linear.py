@@ -104,7 +104,11 @@ def multiplied(a: Dims, b: Dims) -> Product:
     if not a or not b:
         raise UnknownDimError
     inner = agree(a[-1], b[0] if len(b) == 1 else b[-2])
-    return Product(tuple(checked(one) for one in matmul_shape(a, b) or ()), inner)
+    try:
+        out = matmul_shape(a, b) or ()
+    except ValueError as error:
+        raise UnknownDimError(str(error)) from error
+    return Product(tuple(checked(one) for one in out), inner)
 
 
 def matmul(a: int = 0, b: int = 1) -> FindProduct:

@@ -12,6 +12,7 @@ from graphcount.ops.call import (
     AxesRule,
     DataRule,
     DtypeRule,
+    ElementsRule,
     NodeCheck,
     Packing,
     ShapeRule,
@@ -161,6 +162,8 @@ class Operator:
         data: Elements of the outputs, for the part of a graph that computes shapes; None for an
             operator whose results are not followed.
         reads: Which elements of the inputs `data` reads.
+        elements: Results where inputs or results are sequences or optional values; None for an
+            operator on tensors only.
         axes: Which axes of input 0 those of the first output are; None where there is no rule.
         cost: What one forward pass costs; None where it is not known. What is free by nature has
             the rule `FREE` on purpose.
@@ -188,6 +191,7 @@ class Operator:
     dtypes: DtypeRule | None = None
     data: DataRule | None = None
     reads: Reads = "all"
+    elements: ElementsRule | None = None
     axes: AxesRule | None = None
     cost: CostRule | None = None
     check: NodeCheck | None = None

@@ -9,7 +9,7 @@ that is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphcount.analysis.counts import Row
@@ -60,6 +60,7 @@ class ValueShapes:
         applied: Names of dimensions and inputs that the caller gave and the model has.
         exhausted: The small integer tensors of the file were too many to compute them all.
         beyond: Elements of results with a dimension beyond 64 bits, by node; their shapes are lost.
+        sequences: Values that are sequences or optional ones: they have no shape of their own.
     """
 
     shapes: dict[ValueKey, Shape]
@@ -77,6 +78,7 @@ class ValueShapes:
     applied: tuple[str, ...]
     exhausted: bool
     beyond: dict[str, int]
+    sequences: Collection[ValueKey]
 
 
 def infer_shapes(
@@ -233,6 +235,7 @@ def _published(state: State, calls: Calls, applied: tuple[str, ...]) -> ValueSha
         applied,
         state.exhausted,
         state.beyond,
+        state.elements.keys(),
     )
 
 

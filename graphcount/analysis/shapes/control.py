@@ -6,6 +6,7 @@ that changes is not known, and the pass is done again with that.
 
 from __future__ import annotations
 
+from graphcount.analysis.shapes import sequences
 from graphcount.analysis.shapes.state import NOTHING, Result, State, ValueKey
 from graphcount.graph import Body, Input
 from graphcount.loading.model import Node
@@ -29,7 +30,20 @@ def body_input(state: State, node: Input, body: Body) -> Result:
         return _loop_input(state, node.id, body.node.id, position)
     if body.node.domain == "" and body.node.op_type == "Scan":
         return _scan_input(state, node.id, body, position)
+    if body.node.operator is not None and body.node.operator.family == "sequence":
+        return Result(*sequences.mapped_input(state, body, position))
+    if body.node.operator is not None and body.node.operator.multiplies:
+        return _scores(state, body)
     return NOTHING
+
+
+def _scores(state: State, body: Body) -> Result:
+    """Return what enters the bodies of FlexAttention: scores (B, heads, queries, keys)."""
+    query, key = (state.shape(source) for source in state.sources(body.node.id, 2))
+    state.trips[body.node.id] = 1
+    if query is None or key is None or len(query) != 4 or len(key) != 4:
+        return NOTHING
+    return Result((*query[:3], key[2]))
 
 
 def _loop_input(state: State, node_id: str, loop: str, position: int) -> Result:
@@ -95,6 +109,9 @@ def _if_outputs(state: State, node_id: str, node: Node) -> list[Result]:
     for position in range(len(node.outputs)):
         yes, no = (_result(state, branch.get(position)) for branch in branches)
         results.append((yes, no)[taken] if taken is not None else _either(yes, no))
+        if state.elements and node.outputs[position]:
+            keys = [branch.get(position) for branch in branches]
+            sequences.chosen(state, (node_id, node.outputs[position]), keys, taken)
     return results
 
 

@@ -136,6 +136,9 @@ class Propagation:
                 self.note(node.id, f"there is no shape rule for {label}")
             return
         facts = self.calls.facts(node.id, record)
+        if operator.family == "sequence":
+            self.sequence(node, operator, facts)
+            return
         applied = self.applications.get(facts)
         if applied is None:
             applied = self.applications[facts] = self.applied(operator, rule, facts)
@@ -147,11 +150,29 @@ class Propagation:
             self.note(node.id, why)
             return
         shapes = self.store(node, results)
+        if self.state.elements and "renames" in operator.traits:
+            self.renamed(node)
         if is_lost(record, shapes) and rule is not unknown and self.is_complete(facts):
             shapes = shapes if why else self.named(node)
             if is_lost(record, shapes):
                 self.lost(node.id, why)
         self.calls.completed(node.id, facts, shapes)
+
+    def sequence(self, node: OperatorNode, operator: Operator, facts: Facts) -> None:
+        """Apply the rule of an operator on sequences or optional values."""
+        from graphcount.analysis.shapes import sequences
+
+        if operator.elements is None:
+            sequences.mapped(self.state, node.id, node.record)
+        made = sequences.made(self.state, node, operator, facts)
+        shapes = self.store(node, [Result(*tensor) for tensor in made])
+        self.calls.completed(node.id, facts, shapes)
+
+    def renamed(self, node: OperatorNode) -> None:
+        """Keep what a sequence holds that is passed on under another name."""
+        from graphcount.analysis.shapes import sequences
+
+        sequences.renamed(self.state, node)
 
     def is_complete(self, facts: Facts) -> bool:
         """Return whether the shapes of all inputs that are given are known."""

@@ -15,7 +15,7 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Use
 from graphcount.loading.model import Attribute, Node, Tensor
 from graphcount.ops import lookup
-from graphcount.ops.call import Call, Facts, Number, Numbers, Ratio, Shape
+from graphcount.ops.call import Call, Elements, Facts, Number, Numbers, Ratio, Shape
 from graphcount.symbolic import Dim, Expr
 
 ValueKey: TypeAlias = "tuple[str, str]"
@@ -143,6 +143,7 @@ class State:
     dtypes: dict[ValueKey, int] = field(default_factory=dict)
     numbers: dict[ValueKey, Numbers | None] = field(default_factory=dict)
     unknowns: list[Unknown] = field(default_factory=list)
+    elements: dict[ValueKey, Elements] = field(default_factory=dict)
     trips: dict[str, Dim | None] = field(default_factory=dict)
     limits: dict[str, Dim] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
