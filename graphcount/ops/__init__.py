@@ -54,6 +54,7 @@ FAMILIES: dict[str, tuple[tuple[str, str], ...]] = {
         ("graphcount.ops.microsoft.indexers", "TABLE"),
     ),
     "com.microsoft.nchwc": (("graphcount.ops.microsoft.conv", "BLOCKED"),),
+    "finn.custom_op.general": (("graphcount.ops.quant", "QONNX"),),
     "onnx.brevitas": (("graphcount.ops.quant", "QONNX"),),
     "qonnx.custom_op.general": (("graphcount.ops.quant", "QONNX"),),
 }

@@ -99,4 +99,4 @@ QONNX = family(
         ),
     },
 )
-"""onnx.brevitas is the name that the same operators had before qonnx.custom_op.general."""
+"""What Brevitas writes; QONNX called its domain finn.custom_op.general and onnx.brevitas before."""

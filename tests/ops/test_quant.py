@@ -22,7 +22,9 @@ INPUTS = {
 
 
 @pytest.mark.parametrize("op_type", INPUTS)
-@pytest.mark.parametrize("domain", ["qonnx.custom_op.general", "onnx.brevitas"])
+@pytest.mark.parametrize(
+    "domain", ["qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general"]
+)
 def test_a_fake_quantized_weight_is_the_weight_behind(
     op_type: str, domain: str, tmp_path: Path
 ) -> None:

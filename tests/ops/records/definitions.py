@@ -110,7 +110,7 @@ def _published() -> list[Definition]:
     rows = [
         line.format(domain).split()
         for line in PUBLISHED.strip().splitlines()
-        for domain in ("onnx.brevitas", "qonnx.custom_op.general")
+        for domain in ("finn.custom_op.general", "onnx.brevitas", "qonnx.custom_op.general")
     ]
     keys = [row[0].rpartition("::") for row in rows]
     return [

@@ -33,6 +33,9 @@ ONE_FOR_EACH_ELEMENT = """
     qonnx.custom_op.general::BipolarQuant qonnx.custom_op.general::Trunc
     qonnx.custom_op.general::FloatQuant onnx.brevitas::Quant onnx.brevitas::IntQuant
     onnx.brevitas::BipolarQuant onnx.brevitas::Trunc onnx.brevitas::FloatQuant
+    finn.custom_op.general::Quant finn.custom_op.general::IntQuant
+    finn.custom_op.general::BipolarQuant finn.custom_op.general::Trunc
+    finn.custom_op.general::FloatQuant
     InstanceNormalization GroupNormalization LayerNormalization RMSNormalization
     SimplifiedLayerNormalization com.microsoft::LayerNormalization
     com.microsoft::SimplifiedLayerNormalization com.microsoft::GroupNorm

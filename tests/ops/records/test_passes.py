@@ -13,7 +13,7 @@ from graphcount.ops import operators
 from tests.conftest import Save
 
 F, U8 = TensorProto.FLOAT, TensorProto.UINT8
-QONNX = ("qonnx.custom_op.general", "onnx.brevitas")
+QONNX = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 MS = "com.microsoft"
 
 WEIGHT = np.linspace(0.1, 1.7, 16, dtype=np.float32).reshape(4, 4)

@@ -113,7 +113,7 @@ def test_calls_without_attributes_have_the_shapes_that_onnx_infers() -> None:
 
 
 MS, ML, NCHWC = "com.microsoft", "ai.onnx.ml", "com.microsoft.nchwc"
-QONNX = ("onnx.brevitas", "qonnx.custom_op.general")
+QONNX = ("onnx.brevitas", "qonnx.custom_op.general", "finn.custom_op.general")
 X = (2, 6, 5, 7)
 S = ()
 H = {"num_heads": 3}
