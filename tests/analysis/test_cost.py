@@ -335,3 +335,39 @@ def test_a_formula_may_divide_by_zero(save: Save) -> None:
     assert report.macs(n=74) == 100 * PRODUCT
     with pytest.raises(graphcount.UsageError, match="no value for these sizes"):
         report.macs(n=64)
+
+
+def test_what_changes_scores_runs_once_on_all_of_them(save: Save) -> None:
+    """FlexAttention: score_mod sees scores of shape (B, heads, queries, keys)."""
+    tensor = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Tanh", ["scores"], ["soft"], "cap")],
+        "score_mod",
+        [tensor("scores", TensorProto.FLOAT, None)],
+        [tensor("soft", TensorProto.FLOAT, None)],
+    )
+    node = helper.make_node(
+        "FlexAttention", ["q", "k", "v"], ["y"], "f", domain="ai.onnx.preview", score_mod=body
+    )
+    path = save(
+        [node],
+        inputs=[("q", [2, 4, 5, 8]), ("k", [2, 2, 7, 8]), ("v", [2, 2, 7, 6])],
+        outputs=["y"],
+        opsets=[("", 26), ("ai.onnx.preview", 1)],
+    )
+    report = graphcount.count(path)
+    scores = 2 * 4 * 5 * 7
+    assert (report.totals.macs, report.totals.elementwise) == (scores * (8 + 6), 2 * scores)
+    assert not report.unknown
+
+
+def test_what_no_file_tells_is_said_with_its_reason(save: Save) -> None:
+    nodes = [
+        N("Snpe", ["x"], ["y"], "n", domain="com.microsoft", DLC="blob"),
+        N("Foo", ["y"], ["z"], "f", domain="com.acme"),
+    ]
+    opsets = [("", 20), ("com.microsoft", 1), ("com.acme", 1)]
+    report = graphcount.count(save(nodes, inputs=["x"], outputs=["z"], opsets=opsets))
+    said = {item.where: item.why for item in report.unknown if item.what == "operator"}
+    assert said["com.microsoft::Snpe"].startswith("what it runs is compiled for a device")
+    assert said["com.acme::Foo"] == "no formula for this operator (1 node)"
