@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ from graphcount.cli.options import (
 )
 from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.formats import STYLES
+from graphcount.report.outline import ORDER, Order
 from graphcount.report.rollup import BY, SORT, By, Sort
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class TableOptions:
     by: By | None
     depth: int | None
     top: int | None
+    all: bool
     sort: Sort | None
+    order: Order | None
     style: str
     bars: bool
 
@@ -45,19 +48,31 @@ class TableOptions:
         Raises:
             click.UsageError: Two options exclude each other, or one would do nothing.
         """
-        if self.bars and self.style == "torchinfo":
-            raise click.UsageError("--bars and --style torchinfo exclude each other")
+        for name, other, both in (
+            ("--bars", "--style torchinfo", self.bars and self.style == "torchinfo"),
+            ("--all", "--top", self.all and self.top),
+            ("--sort", "--order", self.sort and self.order),
+        ):
+            if both:
+                raise click.UsageError(f"{name} and {other} exclude each other")
         style = "bars" if self.bars else self.style
         if style != "default" and format_name != "table":
             raise click.UsageError(f"--style {style} and --format {format_name} exclude each other")
-        if style == "torchinfo" and (self.by or self.top or self.sort):
-            raise click.UsageError("--style torchinfo takes --depth, but not --by, --top or --sort")
+        if style == "torchinfo" and (self.by or self.top or self.all or self.sort or self.order):
+            raise click.UsageError(
+                "--style torchinfo takes --depth, but not --by, --top, --all, --sort or --order"
+            )
         if self.by is None and style == "default":
             table, csv = ("--sort", self.sort), ("--sort or --top", self.sort or self.top)
             name, given = {"table": table, "csv": csv}.get(format_name, ("", None))
             if given:
                 raise click.UsageError(f"{name} needs --by: it is about the rows of one table")
         return style
+
+    def view(self) -> dict[str, Any]:
+        """Return what they say of a view."""
+        names = ("by", "depth", "top", "all", "sort", "order")
+        return {name: getattr(self, name) for name in names}
 
 
 table_options = gathered(
@@ -68,7 +83,14 @@ table_options = gathered(
     ),
     click.option("--depth", type=COUNT, metavar="N", help="Levels of modules to show."),
     top_option,
-    click.option("--sort", type=click.Choice(SORT), help="Order of the rows."),
+    click.option("--all", is_flag=True, help="Show everything, not only what fits one screen."),
+    click.option("--sort", type=click.Choice(SORT), help="Order of the rows of --by."),
+    click.option(
+        "--order",
+        type=click.Choice(ORDER),
+        help="The largest rows first (by bytes; by MACs in a model without parameters), or as in"
+        " the file.  [default: size]",
+    ),
     click.option(
         "--style",
         type=click.Choice(["default", *STYLES]),
@@ -125,7 +147,7 @@ def command(
     counted = counts(
         models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options
     )
-    view = output.view(by=table.by, depth=table.depth, top=table.top, sort=table.sort)
+    view = output.view(**table.view())
     output.emit(counted.outcomes, view)
     for complaint in counted.complaints:
         say(complaint)

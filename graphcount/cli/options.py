@@ -287,7 +287,7 @@ configuration = gathered("config", read_config, config_options)
 # ------------------------------------------------------------------------------ output
 
 top_option = click.option(
-    "--top", type=COUNT, metavar="N", help="Rows to show; the rest becomes one row."
+    "--top", type=COUNT, metavar="N", help="Show the N largest rows; the rest becomes one row."
 )
 output_option = click.option(
     "-o", "--output", "file", metavar="FILE", type=FILE, help="Write to FILE instead of stdout."

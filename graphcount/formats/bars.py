@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
-from graphcount.formats.text import ascii_only, safe, sparkline
+from graphcount.formats.text import ascii_only, distinct, safe, sparkline
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, groups, has_modules
@@ -97,8 +97,8 @@ def _macs(report: Report, by: By) -> list[Bar]:
 
 def _chart(rows: list[Bar], text: Callable[[int], str], view: View) -> Iterator[str]:
     """Yield bars of the largest rows; the others together are the last."""
-    top = view.top or DEFAULT_TOP
     rows = sorted((row for row in rows if row[1]), key=lambda row: -row[1])
+    top = view.rows(DEFAULT_TOP) or len(rows)
     whole = sum(value for _, value in rows)
     bars = rows[:top]
     if len(rows) == top + 1:
@@ -110,7 +110,8 @@ def _chart(rows: list[Bar], text: Callable[[int], str], view: View) -> Iterator[
         yield "  none"
         return
     width = view.width or DEFAULT_WIDTH
-    labels = [_fit(safe(label), max(10, min(width * 2 // 5, width - 36))) for label, _ in bars]
+    most = max(10, min(width * 2 // 5, width - 36))
+    labels = distinct([safe(label, None) for label, _ in bars], most)
     numbers = [text(value) for _, value in bars]
     label_width, number_width = max(map(len, labels)), max(map(len, numbers))
     room = max(4, width - label_width - number_width - 14)
@@ -120,11 +121,6 @@ def _chart(rows: list[Bar], text: Callable[[int], str], view: View) -> Iterator[
         drawn = _styled(picture, BAR_COLOR, view) + " " * (room - len(picture))
         share = percent(value, whole)
         yield f"  {label:{label_width}}  {drawn}  {number:>{number_width}}  {share:>6}"
-
-
-def _fit(label: str, width: int) -> str:
-    """Cut the beginning of a long name: names differ at their ends."""
-    return label if len(label) <= width else "..." + label[3 - width :]
 
 
 def _styled(text: str, style: str, view: View) -> str:

@@ -9,7 +9,7 @@ from graphcount.formats.sentences import framework_sentence, headline, unknown_s
 from graphcount.formats.text import escape, one_line
 from graphcount.formats.view import View
 from graphcount.report.records import Report
-from graphcount.report.rollup import Group, arrange, default_sort, groups, has_modules, total
+from graphcount.report.rollup import Group, arrange, groups, has_modules, total
 from graphcount.units import exact, nbytes, percent
 
 DEFAULT_TOP = 50
@@ -36,7 +36,7 @@ def _report(report: Report, view: View) -> str:
     depth = view.depth or (2 if view.by is None else None)
     rows = groups(report, by, depth)
     whole = total(rows, "Total")
-    top = arrange(rows, view.sort or default_sort(by), view.top or DEFAULT_TOP)
+    top = arrange(rows, view.sorting, view.rows(DEFAULT_TOP))
     lines = [f"### {escape(report.model.path)}", ""]
     lines += [f"- {escape(label)}: {escape(text)}" for label, text in headline(report, view.binary)]
     for sentence in (framework_sentence(report), unknown_sentence(report)):

@@ -58,8 +58,22 @@ def keep_numbers(table: Table, width: int | None) -> Table:
     return table
 
 
-def to_text(parts: Iterable[RenderableType], width: int | None, color: bool) -> str:
-    """Print parts below each other; no markup is read from anything, no line ends in spaces."""
+def height(parts: Iterable[RenderableType], width: int | None) -> int:
+    """Return how many lines parts take."""
+    return sum(to_text([part], width, False, whole=True).count("\n") for part in parts)
+
+
+def to_text(
+    parts: Iterable[RenderableType], width: int | None, color: bool, *, whole: bool = False
+) -> str:
+    """Print parts below each other; no markup is read from anything, no line ends in spaces.
+
+    Args:
+        parts: What to print.
+        width: Columns.
+        color: Colours allowed.
+        whole: Keep empty lines at the end.
+    """
     out = io.StringIO()
     console = Console(
         file=out,
@@ -74,4 +88,6 @@ def to_text(parts: Iterable[RenderableType], width: int | None, color: bool) -> 
     )
     for part in parts:
         console.print(part, crop=False)  # a terminal wraps a line, and a number stays whole
+    if whole:
+        return out.getvalue()
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"

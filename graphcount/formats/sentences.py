@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from graphcount.errors import GraphcountError
+from graphcount.formats.text import middle
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES, KVCacheRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, spelled
@@ -15,12 +18,18 @@ def quantity(number: int) -> str:
     return exact(number) if number < 10_000 else f"{exact(number)} ({count(number)})"
 
 
-def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
-    """Label and text of the numbers that come first."""
-    totals, model = report.totals, report.model
-    at_least = "at least " if report.doubts else ""
-    size = totals.nbytes
-    lines = [("parameters", f"{at_least}{quantity(totals.parameters)}")]
+def headline(
+    report: Report, binary: bool = False, room: int | None = None
+) -> list[tuple[str, str]]:
+    """Label and text of the numbers that come first.
+
+    Args:
+        report: The report.
+        binary: Sizes in KiB, MiB.
+        room: Characters in a line; formulas that are longer are left out, names are cut.
+    """
+    totals = report.totals
+    lines = [("parameters", f"{bound(report, 'parameters')}{quantity(totals.parameters)}")]
     if totals.parameters_as_used != totals.parameters:
         text = f"{quantity(totals.parameters_as_used)}, with shared weights counted per use"
         lines.append(("per use", text))
@@ -32,37 +41,105 @@ def headline(report: Report, binary: bool = False) -> list[tuple[str, str]]:
         ("generated", totals.generated),
     ):
         if number:
-            more = "at least " if label == "generated" and _affected(report, label) else ""
-            lines.append((label, f"{more}{quantity(number)}"))
-    lines += _cost_lines(report, binary)
-    lines.append(("weights", f"{at_least}{nbytes(size.total, binary)}"))
-    file = nbytes(model.file_nbytes, binary)
-    if model.external_nbytes:
-        file += f" + {nbytes(model.external_nbytes, binary)} external data"
-    lines.append(("file", file))
+            lines.append((label, f"{bound(report, label)}{quantity(number)}"))
+    lines += _cost_lines(report, binary, room)
+    weights = nbytes(totals.nbytes.total, binary)
+    lines.append(("weights", f"{bound(report, 'parameters')}{weights}"))
+    lines.append(("file", file_words(report, binary)))
     return lines
 
 
-def _cost_lines(report: Report, binary: bool) -> list[tuple[str, str]]:
+def file_words(report: Report, binary: bool = False) -> str:
+    """Return bytes of the file, and of the data outside it."""
+    file = nbytes(report.model.file_nbytes, binary)
+    if not report.model.external_nbytes:
+        return file
+    return f"{file} + {nbytes(report.model.external_nbytes, binary)} external data"
+
+
+def bound(report: Report, measure: str) -> str:
+    """Return "at least " where a measure is a lower bound: the only place that decides it.
+
+    Args:
+        report: The report.
+        measure: `parameters` (and with them bytes), `generated`, or `macs`, `elementwise`,
+            `activation`, `peak`; other measures are exact.
+    """
+    if measure == "parameters":
+        return "at least " if report.doubts else ""
+    affects = "generated" if measure == "generated" else "cost" if measure in _OF_COST else ""
+    return "at least " if affects and any(u.affects == affects for u in report.unknown) else ""
+
+
+_OF_COST = ("macs", "elementwise", "activation", "peak")
+"""Measures of a forward pass."""
+
+
+def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:
     """Return MACs, element-wise work and activations, as numbers or formulas."""
     totals = report.totals
     if totals.macs is None and totals.macs_expression is None:
         return []
-    at_least = "at least " if _affected(report, "cost") else ""
-    lines = [("MACs", f"{at_least}{_amount(totals.macs, totals.macs_expression)}")]
-    elementwise = _amount(totals.elementwise, totals.elementwise_expression)
-    if elementwise not in ("", "0"):
-        lines.append(("element-wise", f"{at_least}{elementwise}"))
-    if totals.activation_expression:
-        lines.append(("activations", f"{at_least}{totals.activation_expression} bytes"))
-    elif totals.activation_nbytes is not None:
-        text = nbytes(totals.activation_nbytes, binary)
-        if report.peak is not None:
-            text += f", peak {nbytes(report.peak.nbytes, binary)} ({report.peak.node})"
-        lines.append(("activations", at_least + text))
+    lines = []
+    for label, measure, number, expression in (
+        ("MACs", "macs", totals.macs, totals.macs_expression),
+        ("element-wise", "elementwise", totals.elementwise, totals.elementwise_expression),
+    ):
+        words = None if number is None else quantity(number)
+        text = _amount(words, expression, bound(report, measure), room)
+        if label == "MACs" or number or expression:
+            lines.append((label, text))
+    lines += _activations(report, binary, room)
     if report.kv_cache is not None:
         lines.append(("KV cache", kv_cache_words(report.kv_cache, binary)))
     return lines
+
+
+def _activations(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:
+    """Return bytes of activations, and their peak and where it is."""
+    totals, at_least = report.totals, bound(report, "activation")
+    formula = totals.activation_expression and f"{totals.activation_expression} bytes"
+    number = totals.activation_nbytes
+    if number is None and not formula:
+        return []
+    words = None if number is None else nbytes(number, binary)
+    if words is not None and report.peak is not None:
+        peak = f"peak {bound(report, 'peak')}{nbytes(report.peak.nbytes, binary)}"
+        words, node = f"{words}, {peak}", report.peak.node
+        left = None if room is None else room - len(at_least) - len(words) - 3
+        return [("activations", f"{at_least}{words} ({_short(node, left)})")]
+    return [("activations", _amount(words, formula, at_least, room))]
+
+
+def _amount(words: str | None, expression: str | None, at_least: str, room: int | None) -> str:
+    """Return a number, beside a formula if that fits, or a formula alone."""
+    if words is None and expression is None:
+        return ""
+    if words is None:
+        text = f"{at_least}{expression}"
+        return text if room is None or len(text) <= room else _too_long(expression or "", room)
+    text = f"{at_least}{words} at these sizes; {expression}"
+    return text if expression and (room is None or len(text) <= room) else f"{at_least}{words}"
+
+
+def _too_long(expression: str, room: int) -> str:
+    """Return what stands for a formula that is longer than a line."""
+    from graphcount.symbolic import Expr
+    from graphcount.symbolic.text import formula
+
+    dimension = formula(expression.removesuffix(" bytes"))
+    names = sorted(dimension.symbols()) if isinstance(dimension, Expr) else []
+    given = " ".join(f"--dim {name}=N" for name in names[:3])
+    more = " ..." if len(names) > 3 else ""
+    return _short(f"a long formula: {given}{more} gives a number", room)
+
+
+def _short(text: str, room: int | None) -> str:
+    return text if room is None else middle(text, max(room, _LEAST_NAME))
+
+
+_LEAST_NAME = 12
+"""Characters of a name that say something."""
 
 
 def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
@@ -76,14 +153,6 @@ def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
         parts.append(f"{nbytes(cache.nbytes, binary)} in all")
     layers = f"{exact(cache.layers)} layer{'s' if cache.layers > 1 else ''}"
     return "; ".join(parts or ["not known"]) + f" ({layers})"
-
-
-def _affected(report: Report, what: str) -> bool:
-    return any(unknown.affects == what for unknown in report.unknown)
-
-
-def _amount(number: int | None, expression: str | None) -> str:
-    return quantity(number) if number is not None else expression or ""
 
 
 def framework_sentence(report: Report) -> str:
@@ -103,6 +172,52 @@ def framework_sentence(report: Report) -> str:
             f"the framework counted {exact(framework.low)} {upper}{because}"
         )
     return ""
+
+
+class UnknownCause(NamedTuple):
+    """Unknowns of one cause.
+
+    Attributes:
+        what: What is not known.
+        why: Why, at the first place.
+        where: The first place.
+        places: How many there are.
+    """
+
+    what: str
+    why: str
+    where: str
+    places: int
+
+
+def causes(report: Report) -> list[UnknownCause]:
+    """Return what is unknown, a row a cause: texts that differ in numbers or names are one."""
+    grouped: dict[tuple[str, str], UnknownCause] = {}
+    for unknown in report.unknown:
+        key = unknown.what, _VARIES.sub("#", unknown.why)
+        cause = grouped.get(key) or UnknownCause(unknown.what, unknown.why, unknown.where, 0)
+        grouped[key] = cause._replace(places=cause.places + 1)
+    return list(grouped.values())
+
+
+_VARIES = re.compile(r"""'[^']*'|"[^"]*"|\[[^]]*\]|\d[\d,.]*|\S*[/_.:]\w\S*""")
+"""Parts of a sentence that differ from place to place: numbers, shapes, quoted and long names."""
+
+
+def cause_words(cause: UnknownCause, room: int | None = None) -> str:
+    """Return one line about a cause: where it is known for one place, how many, an example.
+
+    A long name gives way to the rest of a line of so many characters, but not all of it.
+    """
+    text = f"{cause.what}: {cause.why}"
+    if cause.places > 1:
+        before, after = f"unknown in {cause.places:,} places: {text} (first: ", ")"
+    else:
+        before, after = "unknown: ", f": {text}"
+    left = None if room is None else room - len(before) - len(after)
+    if left is not None and left < _LEAST_NAME and cause.places > 1:
+        return f"unknown in {cause.places:,} places: {text}"
+    return f"{before}{_short(cause.where, None if left is None else max(left, 24))}{after}"
 
 
 def unknown_sentence(report: Report) -> str:

@@ -2,11 +2,15 @@
 
 Control characters, bidirectional overrides, zero-width and tag characters become visible escapes,
 so that a name cannot move the cursor, hide itself or forge a log line (Unicode TR 36, TR 39).
+
+Names that are longer than their place are cut in the middle, so that both ends stay and neighbours
+differ.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from graphcount.characters import UNSAFE
@@ -94,3 +98,128 @@ def sparkline(timeline: Sequence[MomentRow], width: int) -> str:
         )
     )
     return "".join(LEVELS[min(7, 8 * height // most)] for height in highest)
+
+
+# -------------------------------------------------------------------- long names in little room
+
+CUT = "…"
+"""What stands for characters that are left out."""
+
+LEAST_END = 3
+"""Characters of an end that are worth showing."""
+
+
+def text_columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def middle(text: str, width: int) -> str:
+    """Return a text of at most `width` columns, its middle left out when it is longer."""
+    return _cut(text, width, max(0, width - 1) // 2)
+
+
+def end(text: str, width: int) -> str:
+    """Return a text of at most `width` columns, its end left out when it is longer."""
+    return _cut(text, width, width)
+
+
+def distinct(texts: Sequence[str], width: int) -> list[str]:
+    """Return texts of at most `width` columns, different where the texts are different.
+
+    Names that would look the same when their middles are cut are cut elsewhere: where they differ
+    stays. When no cut keeps them apart, they are numbered.
+    """
+    short = {text: middle(text, width) for text in texts}
+    clashes = _clashes(short)
+    if clashes:
+        for text in clashes:
+            del short[text]
+        short.update(_apart(clashes, width, set(short.values())))
+    return [short[text] for text in texts]
+
+
+def _clashes(short: dict[str, str]) -> list[str]:
+    counts = Counter(short.values())
+    return [text for text, cut in short.items() if counts[cut] > 1]
+
+
+def _apart(texts: list[str], width: int, taken: set[str]) -> dict[str, str]:
+    """Cut texts that clash: at another place, else around where they differ, else numbered."""
+    best: dict[str, str] = {}
+    for head in sorted(range(width), key=lambda head: abs(head - width // 2)):
+        best = {text: _cut(text, width, head) for text in texts}
+        if not _clashes(best) and taken.isdisjoint(best.values()):
+            return best
+    start, end = _common(texts)
+    best = {text: _window(text, width, start, end) for text in texts}
+    if not _clashes(best) and taken.isdisjoint(best.values()):
+        return best
+    return _numbered(texts, width, taken)
+
+
+def _common(texts: list[str]) -> tuple[int, int]:
+    """Return how many characters texts share at their beginnings, and at their ends."""
+    start = _shared(texts)
+    return start, _shared([text[start:][::-1] for text in texts])
+
+
+def _shared(texts: list[str]) -> int:
+    """Return how many first characters all texts share."""
+    first, last = min(texts), max(texts)
+    pairs = zip(first, last, strict=False)
+    least = min(len(first), len(last))
+    return next((place for place, (one, two) in enumerate(pairs) if one != two), least)
+
+
+def _window(text: str, width: int, start: int, end: int) -> str:
+    """Return the part in which texts differ, and of what is around it what fits."""
+    inner = text[start : len(text) - end]
+    before = min(start, max(0, width - 2 - len(inner)) // 2)
+    part = text[start - before :]
+    return CUT + _cut(part, width - 1, max(LEAST_END, width - 1 - LEAST_END - 1))
+
+
+def _numbered(texts: list[str], width: int, taken: set[str]) -> dict[str, str]:
+    """Return names with a number in the place of their middle."""
+    numbered: dict[str, str] = {}
+    used, number = set(taken), 0
+    for text in texts:
+        while True:
+            number += 1
+            mark = f"{CUT}{number}{CUT}"
+            room = max(0, width - len(mark))
+            ends = _ends(text, room, room // 2)
+            cut = f"{ends[0]}{mark}{ends[1]}"
+            if cut not in used:
+                break
+        numbered[text] = cut
+        used.add(cut)
+    return numbered
+
+
+def _cut(text: str, width: int, head: int) -> str:
+    """Return a text of at most `width` columns, `head` of them before what is left out."""
+    if text_columns(text) <= width:
+        return text
+    before, after = _ends(text, max(0, width - 1), head)
+    return f"{before}{CUT}{after}"
+
+
+def _ends(text: str, room: int, head: int) -> tuple[str, str]:
+    """Return the beginning of a text, of at most `head` columns, and as much of its end as fits."""
+    before = _take(text, min(head, room))
+    after = _take(text[::-1], room - text_columns(before))[::-1]
+    return before, after
+
+
+def _take(text: str, room: int) -> str:
+    """Return the first characters of a text that fit into so many columns."""
+    part = text[: max(0, room)]
+    while text_columns(part) > room:
+        part = part[:-1]
+    return part

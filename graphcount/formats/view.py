@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from graphcount.report.outline import Order
     from graphcount.report.rollup import By, Sort
     from graphcount.report.rows import RuleInfo
 
@@ -17,8 +18,10 @@ class View(NamedTuple):
     Attributes:
         by: Grouping, or None for the overview.
         depth: Levels of the module tree, or components of a module path.
-        top: Rows before the rest is folded into one.
-        sort: Order of rows; None for the grouping's own.
+        top: Rows before the rest is folded into one; None for what fits one screen.
+        all: Everything has a row.
+        sort: Order of rows of a grouping; None: see `order`.
+        order: The largest rows first, or as in the graph.
         binary: Sizes in KiB, MiB instead of kB, MB.
         color: Colours allowed.
         width: Columns of the terminal, or None to find out.
@@ -31,7 +34,9 @@ class View(NamedTuple):
     by: By | None = None
     depth: int | None = None
     top: int | None = None
+    all: bool = False
     sort: Sort | None = None
+    order: Order | None = None
     binary: bool = False
     color: bool = False
     width: int | None = None
@@ -39,6 +44,15 @@ class View(NamedTuple):
     fail_on: str = "high"
     marker: str = "check"
     ascii: bool = False
+
+    def rows(self, most: int) -> int | None:
+        """Return how many rows are asked for, or `most`; None for all."""
+        return None if self.all else self.top or most
+
+    @property
+    def sorting(self) -> Sort:
+        """The order of the rows of a grouping in text formats."""
+        return self.sort or ("graph" if self.order == "graph" else "size")
 
 
 def is_terminal(stream: IO[str]) -> bool:

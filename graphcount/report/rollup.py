@@ -1,20 +1,20 @@
-"""Views of a report: flat groupings whose rows sum to the totals, and the tree of modules."""
+"""Flat groupings of a report, whose rows sum to the totals."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from graphcount.domains import operator_name
-from graphcount.report.records import Report, sum_known
-from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
+from graphcount.report.records import Report
+from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
 
 By = Literal["module", "node", "op_type", "dtype", "kind", "tensor"]
 BY: tuple[By, ...] = ("module", "node", "op_type", "dtype", "kind", "tensor")
 
-Sort = Literal["graph", "parameters", "nbytes", "macs", "name"]
+Sort = Literal["size", "graph", "parameters", "nbytes", "macs", "name"]
 SORT: tuple[Sort, ...] = ("graph", "parameters", "nbytes", "macs", "name")
+"""What can be asked for; `size` is what text formats do when nothing is."""
 
 
 class Group(NamedTuple):
@@ -38,27 +38,6 @@ class Group(NamedTuple):
     elements: int
     nbytes: int
     macs: int
-
-
-class TreeRow(NamedTuple):
-    """A module in the tree, with all below it.
-
-    Attributes:
-        label: Its name without the parent's.
-        level: Indentation.
-        op_types: Operators directly in it or below, when the tree shows nothing deeper.
-        output_shape: Shape of the last of these operators' first output, when it is declared.
-    """
-
-    label: str
-    level: int
-    op_types: str
-    output_shape: tuple[Dim, ...] | None
-    parameters: int
-    buffers: int
-    nbytes: int
-    nodes: int
-    macs: int | None
 
 
 def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
@@ -98,20 +77,54 @@ def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
     ]
 
 
+Bulk = tuple[int, int, int]
+"""Bytes, MACs and nodes of a row."""
+
+
+def size_key(weighted: bool) -> Callable[[Bulk], Bulk]:
+    """Return what sorts rows by size, the largest first: by bytes, or by MACs, then the other."""
+    if weighted:
+        return lambda size: (-size[0], -size[1], -size[2])
+    return lambda size: (-size[1], -size[0], -size[2])
+
+
+def is_weighted(report: Report) -> bool:
+    """Return whether bytes say what is large.
+
+    MACs do in a model without learned elements, or one whose graph makes more than it stores.
+    """
+    totals = report.totals
+    stored = totals.generated <= totals.elements and (totals.parameters or totals.buffers)
+    return bool(stored or not totals.macs)
+
+
 def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
-    """Sort rows and fold all behind the first `top` into one row, so that sums stay."""
+    """Sort rows and fold all but the `top` largest into one row, so that sums stay.
+
+    Largest are those that come first by a sort that is one of sizes, else those with most bytes,
+    or, where no row has parameters, with most MACs.
+    """
+    by_size = size_key(any(row.parameters or row.buffers for row in rows))
+
+    def largest(row: Group) -> Bulk:
+        return by_size((row.nbytes, row.macs, row.nodes))
+
     keys: dict[str, Callable[[Group], tuple[int | str, ...]]] = {
+        "size": largest,
         "parameters": lambda row: (-row.parameters, -row.nbytes),
         "nbytes": lambda row: (-row.nbytes, -row.parameters),
         "macs": lambda row: (-row.macs, -row.nbytes),
         "name": lambda row: (row.label, row.detail),
     }
-    if sort != "graph":
-        rows = sorted(rows, key=keys[sort])
-    if top is None or len(rows) <= top:
-        return rows
-    rest = rows[top:]
-    return [*rows[:top], total(rest, f"({len(rest):,} others)")]
+    key = keys.get(sort)
+    kept, rest = rows, []
+    if top is not None and len(rows) > top + 1:  # a row that folds one is that row
+        order = key if key and sort != "name" else largest
+        ranked = sorted(range(len(rows)), key=lambda place: order(rows[place]))
+        kept = [rows[place] for place in sorted(ranked[:top])]
+        rest = [rows[place] for place in ranked[top:]]
+    kept = sorted(kept, key=key) if key else kept
+    return [*kept, total(rest, f"({len(rest):,} others)")] if rest else kept
 
 
 def total(rows: Iterable[Group], label: str) -> Group:
@@ -126,72 +139,6 @@ def total(rows: Iterable[Group], label: str) -> Group:
 def default_sort(by: By) -> Sort:
     """Return graph order where there is one, else the largest first."""
     return "graph" if by in ("module", "node", "tensor") else "parameters"
-
-
-def tree(
-    report: Report, depth: int, top: int | None = None
-) -> tuple[list[TreeRow], TreeRow | None]:
-    """Return the module tree down to `depth` levels, the whole model left out.
-
-    A module that only wraps one other module takes no level of its own. Nodes are split no deeper
-    than the rows that are kept.
-
-    Args:
-        report: The report.
-        depth: Levels to show.
-        top: Rows before the rest is left out; None: all.
-
-    Returns:
-        Rows, and, when some were left out, one with the sums of what is in none of them, so that
-        the rows without indentation sum to the totals.
-    """
-    loose, below = _split(list(report.nodes), "")
-    rows: list[TreeRow] = []
-    stack = [(path, nodes, 0, "") for path, nodes in reversed(below.items())]
-    while stack:
-        if top is not None and len(rows) >= top:
-            hidden = [node for _, nodes, level, _ in stack if level == 0 for node in nodes]
-            return rows, _loose(report, [*hidden, *loose], "")
-        path, nodes, level, parent = stack.pop()
-        direct, below = _split(nodes, path)
-        if len(below) == 1 and not direct:
-            ((only, inside),) = below.items()
-            stack.append((only, inside, level, parent))
-            continue
-        is_leaf = level + 1 >= depth or not below
-        rows.append(
-            TreeRow(
-                label=path[len(parent) + 1 :] if parent else path,
-                level=level,
-                op_types=_op_types(nodes) if is_leaf else "",
-                output_shape=_last_shape(nodes) if is_leaf else None,
-                parameters=sum(node.parameters for node in nodes),
-                buffers=sum(node.buffers for node in nodes),
-                nbytes=sum(node.nbytes for node in nodes),
-                nodes=sum(node.op_type != OUTPUT for node in nodes),
-                macs=sum_known(node.macs for node in nodes),
-            )
-        )
-        if not is_leaf:
-            stack.extend((p, inside, level + 1, path) for p, inside in reversed(below.items()))
-    if loose:
-        rows.append(_loose(report, loose, "(no module)"))
-    return rows, None
-
-
-def _split(nodes: list[NodeRow], path: str) -> tuple[list[NodeRow], dict[str, list[NodeRow]]]:
-    """Return nodes directly in a module, and those of each module in it."""
-    direct: list[NodeRow] = []
-    below: dict[str, list[NodeRow]] = {}
-    start = len(path) + 1 if path else 0
-    for node in nodes:
-        module = node.module
-        if module == path:
-            direct.append(node)
-            continue
-        end = module.find(".", start + 1)  # a part has a character, so each step goes down
-        below.setdefault(module if end < 0 else module[:end], []).append(node)
-    return direct, below
 
 
 def has_modules(report: Report) -> bool:
@@ -222,40 +169,3 @@ def _tensor_label(tensor: TensorRow, index: int, by: By, label_of_node: dict[str
 
 def _operator(node: NodeRow) -> str:
     return operator_name(node.domain, node.op_type)
-
-
-def _op_types(nodes: list[NodeRow]) -> str:
-    """Return `Conv`, `Conv + Relu`, or the most frequent operators and how many more there are."""
-    weighted = Counter(
-        operator_name(node.domain, node.op_type) for node in nodes if node.parameters
-    )
-    every = Counter(_operator(node) for node in nodes)
-    order = [name for name, _ in weighted.most_common()]
-    order += [name for name, _ in every.most_common() if name not in weighted]
-    text = " + ".join(f"{every[name]} {name}" if every[name] > 1 else name for name in order[:2])
-    return f"{text} + {len(order) - 2} more" if len(order) > 2 else text
-
-
-def _last_shape(nodes: list[NodeRow]) -> tuple[Dim, ...] | None:
-    for node in reversed(nodes):
-        if node.output_shapes and node.output_shapes[0] is not None:
-            return node.output_shapes[0]
-    return None
-
-
-def _loose(report: Report, nodes: list[NodeRow], label: str) -> TreeRow:
-    """Return nodes that stand in no row, and the tensors of no node."""
-    unowned = [tensor for tensor in report.tensors if tensor.owner is None]
-    return TreeRow(
-        label=label,
-        level=0,
-        op_types=_op_types(nodes),
-        output_shape=None,
-        parameters=sum(node.parameters for node in nodes)
-        + sum(tensor.elements for tensor in unowned if tensor.kind == "parameter"),
-        buffers=sum(node.buffers for node in nodes)
-        + sum(tensor.elements for tensor in unowned if tensor.kind == "buffer"),
-        nbytes=sum(node.nbytes for node in nodes) + sum(tensor.nbytes for tensor in unowned),
-        nodes=sum(node.op_type != OUTPUT for node in nodes),
-        macs=sum_known(node.macs for node in nodes),
-    )

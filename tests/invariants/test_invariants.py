@@ -12,9 +12,10 @@ import onnx
 import pytest
 
 import graphcount
+from graphcount.report.outline import outline
 from graphcount.report.records import Report
-from graphcount.report.rollup import BY, groups, total, tree
-from graphcount.report.rows import TensorRow
+from graphcount.report.rollup import BY, groups, total
+from graphcount.report.rows import OUTPUT, TensorRow
 from graphcount.report.serial import dumps, loads, schema, to_dict
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -67,10 +68,31 @@ def check_sums(report: Report) -> None:
         assert found == (totals.parameters, totals.buffers, totals.elements, totals.nbytes.total)
         if by in ("module", "node", "op_type") and totals.macs is not None:
             assert whole.macs == totals.macs
-    top_level = [row for row in tree(report, 1)[0] if row.level == 0]
-    unowned = sum(t.elements for t in report.tensors if t.owner is None and t.kind == "parameter")
-    loose = any(row.label == "(no module)" for row in top_level)
-    assert sum(row.parameters for row in top_level) == totals.parameters - (0 if loose else unowned)
+    for room in (1, 5, 17, None):
+        check_outline(report, room)
+
+
+def check_outline(report: Report, room: int | None) -> None:
+    """The outermost rows sum to the totals, and rows of a level to the row they are in."""
+    rows = outline(report, room)
+    levels = [row.level for row in rows]
+    assert room is None or len(rows) <= room + 1
+    outermost = [row for row in rows if row.level == 0]
+    totals = report.totals
+    operators = sum(row.op_type != OUTPUT for row in report.nodes)
+    assert sum(row.parameters for row in outermost) == totals.parameters
+    assert sum(row.nbytes for row in outermost) == totals.nbytes.total
+    assert sum(row.nodes for row in outermost) == operators
+    assert totals.macs is None or sum(row.macs or 0 for row in outermost) == totals.macs
+    for place, row in enumerate(rows):
+        end = next((i for i in range(place + 1, len(rows)) if levels[i] <= row.level), len(rows))
+        inside = [other for other in rows[place + 1 : end] if other.level == row.level + 1]
+        assert bool(inside) != bool(row.holds) or not row.nodes
+        if inside:
+            assert sum(other.parameters for other in inside) == row.parameters
+            assert sum(other.nbytes for other in inside) == row.nbytes
+            assert sum(other.nodes for other in inside) == row.nodes
+            assert sum(other.macs or 0 for other in inside) == (row.macs or 0)
 
 
 def check_bytes(report: Report) -> None:
