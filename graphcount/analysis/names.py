@@ -1,20 +1,9 @@
-"""What names give away: who made a tensor's name up, and which module a node belongs to.
-
-| trace | who leaves it |
-|---|---|
-| dotted name of a parameter the node owns (`features.0.weight`) | every torch exporter |
-| metadata `pkg.torch.onnx.name_scopes` | torch.onnx with dynamo |
-| node name `/encoder/layer.0/attention/MatMul` | torch.onnx, TorchScript |
-| node name `model/dense/MatMul` | tf2onnx, Keras |
-"""
+"""What names give away: who made a tensor's name up."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal
-
-from graphcount.loading.model import Node
 
 Maker = Literal["author", "exporter"]
 
@@ -93,92 +82,3 @@ def original_name(name: str) -> str:
     if not name.endswith(("_quantized", "_Q4", "_Q8")):
         return name
     return QUANTIZED_NAME.sub("", name)
-
-
-# ------------------------------------------------------------------------------------ modules
-
-SCOPES = "pkg.torch.onnx.name_scopes"
-
-MAX_DEPTH = 32
-"""Deeper paths are cut: a name is untrusted and every prefix of it becomes a row."""
-
-MAX_LENGTH = 1024
-"""Longer names are no module paths."""
-
-_NO_STACK = "_empty_nn_module_stack"
-"""What torch.export writes for nodes that its own passes inserted."""
-
-_QUOTED = re.compile(r"'([^']*)'")
-_TF_WRAPPERS = ("StatefulPartitionedCall", "PartitionedCall", "functional", "model")
-
-
-class Modules:
-    """Finds the module of nodes; paths of parents are remembered, since neighbours share them."""
-
-    def __init__(self) -> None:
-        self._parents: dict[str, tuple[str, str]] = {}
-
-    def of(self, node: Node, owned: Sequence[str] = ()) -> str:
-        """Return the dotted path of the module a node belongs to; empty when nothing tells.
-
-        Args:
-            node: The node.
-            owned: Names of the parameters and buffers it owns.
-        """
-        for name in owned:
-            if is_dotted(name):
-                return _cut(name.rpartition(".")[0])
-        if node.metadata:
-            scopes = node.metadata.get(SCOPES)
-            if scopes is not None:
-                path = [part for part in _QUOTED.findall(scopes) if not part.startswith(_NO_STACK)]
-                return _cut(path[-2]) if len(path) > 1 else ""
-        name = node.name
-        if len(name) > 2 * MAX_LENGTH:
-            return ""
-        prefix = name.rpartition("/")[0]
-        if not prefix:
-            return ""
-        return self._torchscript(prefix) if prefix[0] == "/" else _cut(_tensorflow(prefix))
-
-    def _torchscript(self, prefix: str) -> str:
-        """Return `features.0` of `/features/features.0`: Sequential repeats the path."""
-        parent, _, last = prefix.rpartition("/")
-        if not parent:
-            return _cut(last)
-        above = self._parents.get(parent)
-        if above is None:
-            above = self._parents[parent] = _torchscript(parent[1:])
-        head, before = above
-        return _cut(head + last if last.startswith(before) else head + before + last)
-
-
-def _torchscript(prefix: str) -> tuple[str, str]:
-    """Return the path of a parent up to its last part, and this part, which a child may repeat.
-
-    Each ends in a dot, as what follows it needs.
-    """
-    parts: list[str] = []
-    for part in prefix.split("/"):
-        if parts and part.startswith(f"{parts[-1]}."):
-            parts[-1] = part
-        else:
-            parts.append(part)
-    return "".join([f"{part}." for part in parts[:-1]]), f"{parts[-1]}."
-
-
-def _tensorflow(prefix: str) -> str:
-    """Return `dense` of `model_1/dense`: the wrappers around a network are no modules of it."""
-    parts = prefix.split("/")
-    while parts and re.sub(r"_\d+$", "", parts[0]) in _TF_WRAPPERS:
-        del parts[0]
-    return ".".join(parts)
-
-
-def _cut(path: str) -> str:
-    """Return a path of bounded length and depth: names are untrusted."""
-    if len(path) > MAX_LENGTH:
-        return ""
-    if path.count(".") < MAX_DEPTH:
-        return path
-    return ".".join(path.split(".", MAX_DEPTH)[:MAX_DEPTH])

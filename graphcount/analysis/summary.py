@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.framework import recover
-from graphcount.analysis.names import Modules
+from graphcount.analysis.modules import Modules, Owned, spread
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import operator_problems, version_problems
@@ -280,17 +280,15 @@ def _node_rows(
     """Return one row an operator, and one for a graph output that is itself a stored tensor."""
     owned = _owned(rows)
     shapes = _declared_shapes(model.proto)
-    module_of, made = Modules().of, NodeRow._make
-    nothing = _Owned()
+    modules, made = _modules(model.proto, model_graph, owned), NodeRow._make
+    nothing = _OwnedSums()
     node_rows = []
     for node, data in model_graph.nodes.items():
         own = owned.get(node, nothing)
         if data.kind == "operator":
-            record = data.record
-            outputs, op_type, domain = record.outputs, data.op_type, data.domain
-            module = module_of(record, own.names)
+            outputs, op_type, domain = data.record.outputs, data.op_type, data.domain
         elif own is not nothing:
-            outputs, op_type, domain, module = (), OUTPUT, "", ""
+            outputs, op_type, domain = (), OUTPUT, ""
         else:
             continue
         scope = data.scope
@@ -301,31 +299,48 @@ def _node_rows(
             output_shapes = (shapes.get(outputs[0]),)
         else:
             output_shapes = tuple([shapes.get(output) for output in outputs])
-        row = node, data.name, op_type, domain, scope, module
+        row = node, data.name, op_type, domain, scope, modules.get(node, "")
         sums = own.parameters, own.buffers, own.nbytes
         node_rows.append(made((*row, *sums, output_shapes, None, None, "", None)))
     return tuple(node_rows)
 
 
+def _modules(
+    proto: ModelProto, model_graph: ModelGraph, owned: Mapping[str, _OwnedSums]
+) -> dict[str, str]:
+    """Return the module of each operator; empty where nothing tells."""
+    outputs = {info.name for info in proto.graph.outputs}
+    module_of = Modules([own.names for own in owned.values()], outputs).of
+    nothing: list[str] = []
+    modules = {
+        node: module_of(data.record, owned[node].names if node in owned else nothing)
+        for node, data in model_graph.nodes.items()
+        if data.kind == "operator"
+    }
+    holds = {node: Owned(bool(own.parameters), own.biases) for node, own in owned.items()}
+    return {**modules, **spread(modules, model_graph, holds)}
+
+
 @dataclass(slots=True)
-class _Owned:
+class _OwnedSums:
     """What the tensors of one node add up to, and the names of those that are learned or kept."""
 
     parameters: int = 0
     buffers: int = 0
     nbytes: int = 0
+    biases: bool = False
     names: list[str] = field(default_factory=list)
 
 
-def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
+def _owned(rows: Iterable[Row]) -> dict[str, _OwnedSums]:
     """Return what each node owns, by its id."""
-    sums: dict[str, _Owned] = {}
+    sums: dict[str, _OwnedSums] = {}
     for row in rows:
         if row.owner is None:
             continue
         own = sums.get(row.owner)
         if own is None:
-            own = sums[row.owner] = _Owned()
+            own = sums[row.owner] = _OwnedSums()
         own.nbytes += row.stored.nbytes
         if row.verdict.kind == "parameter":
             own.parameters += row.elements
@@ -333,6 +348,7 @@ def _owned(rows: Iterable[Row]) -> dict[str, _Owned]:
             own.buffers += row.elements
         else:
             continue
+        own.biases = own.biases or row.verdict.role == "bias"
         own.names.append(row.stored.name)
     return sums
 
