@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.text import middle
+from graphcount.formats.text import middle, shape
 from graphcount.report.records import Report
 from graphcount.report.rows import SEVERITIES, KVCacheRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, spelled
@@ -21,13 +22,14 @@ def quantity(number: int) -> str:
 def headline(
     report: Report, binary: bool = False, room: int | None = None
 ) -> list[tuple[str, str]]:
-    """Label and text of the numbers that come first.
+    """Label and text of the numbers that come first; at assumed sizes where some were.
 
     Args:
         report: The report.
         binary: Sizes in KiB, MiB.
         room: Characters in a line; formulas that are longer are left out, names are cut.
     """
+    assumed, report = report, beside_formulas(report)
     totals = report.totals
     lines = [("parameters", f"{bound(report, 'parameters')}{quantity(totals.parameters)}")]
     if totals.parameters_as_used != totals.parameters:
@@ -42,11 +44,45 @@ def headline(
     ):
         if number:
             lines.append((label, f"{bound(report, label)}{quantity(number)}"))
+    if assumed.assumed is not None:
+        lines.append(("sizes", sizes_words(assumed, room)))
     lines += _cost_lines(report, binary, room)
     weights = nbytes(totals.nbytes.total, binary)
     lines.append(("weights", f"{bound(report, 'parameters')}{weights}"))
     lines.append(("file", file_words(report, binary)))
     return lines
+
+
+def beside_formulas(report: Report) -> Report:
+    """Return the report at its assumed sizes, formulas beside the numbers; or as it is."""
+    numbers, formulas = report.in_numbers, report.totals
+    if numbers is report:
+        return report
+    totals = numbers.totals._replace(
+        macs_expression=formulas.macs_expression,
+        elementwise_expression=formulas.elementwise_expression,
+        activation_expression=formulas.activation_expression,
+    )
+    return replace(numbers, totals=totals)
+
+
+def sizes_words(report: Report, room: int | None = None) -> str:
+    """Return the sizes that were assumed, as many as fit, and how to set them."""
+    rows = [row for row in report.dimensions if row.assumed is not None]
+    if not rows:
+        return "assumed for none"
+    first = _short(rows[0].name, None if room is None else _LEAST_NAME)
+    sizes = [f"{_short(row.name, None if room is None else 24)} {row.assumed}" for row in rows]
+    one = f"; --dim {first}=N"
+    for kept, how in (
+        (len(sizes), f"{one} or '*=N' sets them"),
+        *((kept, one) for kept in range(len(sizes), 0, -1)),
+    ):
+        more = f", {len(sizes) - kept:,} more" if kept < len(sizes) else ""
+        text = f"assumed: {', '.join(sizes[:kept])}{more}{how}"
+        if room is None or len(text) <= room:
+            break
+    return text
 
 
 def file_words(report: Report, binary: bool = False) -> str:
@@ -62,17 +98,13 @@ def bound(report: Report, measure: str) -> str:
 
     Args:
         report: The report.
-        measure: `parameters` (and with them bytes), `generated`, or `macs`, `elementwise`,
-            `activation`, `peak`; other measures are exact.
+        measure: One of those of `Totals.at_least`, or `generated`; others are exact.
     """
-    if measure == "parameters":
-        return "at least " if report.doubts else ""
-    affects = "generated" if measure == "generated" else "cost" if measure in _OF_COST else ""
-    return "at least " if affects and any(u.affects == affects for u in report.unknown) else ""
-
-
-_OF_COST = ("macs", "elementwise", "activation", "peak")
-"""Measures of a forward pass."""
+    if measure == "generated":
+        is_bound = any(unknown.affects == measure for unknown in report.unknown)
+    else:
+        is_bound = measure in report.totals.at_least
+    return "at least " if is_bound else ""
 
 
 def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:
@@ -86,6 +118,8 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
         ("element-wise", "elementwise", totals.elementwise, totals.elementwise_expression),
     ):
         words = None if number is None else quantity(number)
+        if words is not None and label == "MACs" and totals.macs_at_most is not None:
+            words += f", at most {quantity(totals.macs_at_most)}"
         text = _amount(words, expression, bound(report, measure), room)
         if label == "MACs" or number or expression:
             lines.append((label, text))
@@ -218,6 +252,18 @@ def cause_words(cause: UnknownCause, room: int | None = None) -> str:
     if left is not None and left < _LEAST_NAME and cause.places > 1:
         return f"unknown in {cause.places:,} places: {text}"
     return f"{before}{_short(cause.where, None if left is None else max(left, 24))}{after}"
+
+
+def mismatch_words(report: Report) -> str:
+    """Return the first declared shape that is not what the operators make, and how many are."""
+    if not report.mismatches:
+        return ""
+    first, others = report.mismatches[0], len(report.mismatches) - 1
+    text = f"{first.value} is {shape(first.derived)}, not {shape(first.declared)} as declared"
+    after = first.values - 1
+    if after:
+        text += f", with {after:,} value{'' if after == 1 else 's'} after it"
+    return f"{text}; {others:,} more such" if others else text
 
 
 def unknown_sentence(report: Report) -> str:

@@ -22,6 +22,7 @@ from graphcount.formats.sentences import (
     file_words,
     framework_sentence,
     headline,
+    mismatch_words,
 )
 from graphcount.formats.text import ascii_only, distinct, middle, one_line, safe, shape, sparkline
 from graphcount.formats.view import View
@@ -59,14 +60,16 @@ def _overview(report: Report, view: View) -> RenderableType:
     above = [_title(report, view), *_values(report, view), Text(), _totals(report, view), Text()]
     below = _notes(report, view)
     room = view.rows(_rows_left([*above, *below], view))
-    rows = outline(report, room, view.depth, view.order or "size")
+    numbers = report.in_numbers
+    rows = outline(numbers, room, view.depth, view.order or "size")
     name = "module" if has_modules(report) else "node"
-    return Group(*above, outline_table(name, rows, report, view), *below, Text())
+    return Group(*above, outline_table(name, rows, numbers, view), *below, Text())
 
 
 def _grouped(report: Report, view: View) -> RenderableType:
     assert view.by is not None
     title, below = _title(report, view), _notes(report, view)
+    report = report.in_numbers
     rows = groups(report, view.by, view.depth)
     chosen = arrange(rows, view.sorting, view.rows(_rows_left([title, *below, Text()], view)))
     table = group_table(chosen, total(rows, "total"), view.by, report, view)
@@ -128,7 +131,8 @@ def _values(report: Report, view: View) -> list[RenderableType]:
 
 
 def _kind(value: ValueRow) -> str:
-    return f"{value.dtype} {shape(value.shape)}"
+    declared = f" (declared {shape(value.declared)})" if value.declared is not None else ""
+    return f"{value.dtype} {shape(value.shape)}{declared}"
 
 
 # --------------------------------------------------------------------------------------- totals
@@ -190,7 +194,10 @@ def _notes(report: Report, view: View) -> list[RenderableType]:
     if sentence:
         most = None if view.all else NOTE_LINES * width - _RAGGED
         notes.append(paragraph(safe(sentence, most)))
-    unknown = causes(report)
+    mismatch = mismatch_words(report)
+    if mismatch:
+        notes.append(paragraph(one_line(mismatch, None if view.all else 2 * width - _RAGGED), WARN))
+    unknown = causes(report.in_numbers)
     most = len(unknown) if view.all or len(unknown) == MOST_CAUSES + 1 else MOST_CAUSES
     for cause in unknown[:most]:
         line = one_line(cause_words(cause, width), 600 if view.all else 2 * width - _RAGGED)

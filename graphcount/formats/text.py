@@ -44,7 +44,7 @@ def shape(dims: tuple[Dim, ...] | None) -> str:
     return f"[{', '.join('?' if dim is None else safe(str(dim), 40) for dim in dims)}]"
 
 
-def one_line(text: str, limit: int = 300) -> str:
+def one_line(text: str, limit: int | None = 300) -> str:
     """Return an error message on one line, harmless, of at most `limit` characters."""
     return safe(text, limit)
 

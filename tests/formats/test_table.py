@@ -15,13 +15,13 @@ from onnx import helper, numpy_helper
 import graphcount
 from graphcount.errors import Unknown
 from graphcount.formats import render
-from graphcount.formats.sentences import UnknownCause, cause_words, causes, headline
+from graphcount.formats.sentences import UnknownCause, cause_words, causes, headline, sizes_words
 from graphcount.formats.table import SCREEN
 from graphcount.formats.text import distinct, middle, text_columns
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import BY
-from graphcount.report.rows import ValueRow
+from graphcount.report.rows import MismatchRow, ValueRow
 
 Save = Callable[..., str]
 
@@ -237,13 +237,55 @@ def test_a_formula_stands_beside_its_number_when_it_fits() -> None:
     assert dict(headline(long))["MACs"] == formula
 
 
-def test_what_is_at_least_is_said_of_its_own_measure(fixtures: Path) -> None:
+@pytest.mark.parametrize("measure", ["parameters", "macs", "elementwise", "activation", "peak"])
+def test_what_is_at_least_is_said_of_its_own_measure(fixtures: Path, measure: str) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"), dims={"batch": 1})
-    cost = replace(report, unknown=(Unknown("n", "shape", "why", "cost"),))
-    lines = dict(headline(cost))
-    assert lines["MACs"].startswith("at least ")
-    assert not lines["parameters"].startswith("at least ")
-    counts = replace(report, unknown=(Unknown("n", "tensor data", "why"),))
-    lines = dict(headline(counts))
-    assert lines["parameters"].startswith("at least ")
-    assert not lines["MACs"].startswith("at least ")
+    totals = report.totals._replace(at_least=(measure,))
+    lines = dict(headline(replace(report, totals=totals)))
+    labels = {
+        "parameters": ("parameters", "weights"), "macs": ("MACs",),
+        "elementwise": ("element-wise",),
+        "activation": ("activations",), "peak": ("activations",),
+    }  # fmt: skip
+    bounded = {label for label, text in lines.items() if "at least" in text}
+    assert bounded == set(labels[measure])
+    assert ("peak at least" in lines["activations"]) == (measure == "peak")
+
+
+def test_a_screen_is_in_numbers_at_sizes_that_it_says(fixtures: Path) -> None:
+    path = str(fixtures / "transformer_block.onnx")
+    assumed = graphcount.count(path, assume=True)
+    sizes = {row.name: row.assumed or 0 for row in assumed.dimensions}
+    given = graphcount.count(path, dims=sizes)
+    lines, numbers = dict(headline(assumed, room=64)), dict(headline(given, room=64))
+    assert set(sizes) == {"batch", "sequence"}
+    words = f"batch {sizes['batch']}, sequence {sizes['sequence']}"
+    assert lines.pop("sizes").startswith(f"assumed: {words}; --dim batch=N")
+    assert {label: text.split(" at these sizes")[0] for label, text in lines.items()} == numbers
+    table = [line for line in screen(assumed) if line.startswith(("  layers", "    1", "  total"))]
+    assert table == [
+        line for line in screen(given) if line.startswith(("  layers", "    1", "  total"))
+    ]
+    for by in ("node", "module", "op_type"):
+        assert screen(assumed, by=by)[4:] == screen(given, by=by)[4:]
+
+
+def test_assumed_sizes_are_one_line_and_say_how_to_set_them(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"), assume=True)
+    (row,) = report.dimensions
+    assert sizes_words(report) == f"assumed: batch {row.assumed}; --dim batch=N or '*=N' sets them"
+    rows = tuple(row._replace(name=f"size_{i}", assumed=i) for i in range(30))
+    many = replace(report, dimensions=rows)
+    text = sizes_words(many, 64)
+    assert len(text) <= 64
+    assert text.startswith("assumed: size_0 0, size_1 1, ")
+    assert text.endswith(" more; --dim size_0=N")
+    assert sizes_words(many).count("size_") == 31
+
+
+def test_a_declared_shape_that_is_wrong_is_a_note(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    row = MismatchRow("conv", "y", (1, 224), (1, "h"), 3)
+    report = replace(report, mismatches=(row, row, row))
+    note = "y is [1, h], not [1, 224] as declared, with 2 values after it; 2 more such"
+    assert f"  {note}" in screen(report)
