@@ -58,10 +58,11 @@ def beside_formulas(report: Report) -> Report:
     numbers, formulas = report.in_numbers, report.totals
     if numbers is report:
         return report
-    totals = numbers.totals._replace(
-        macs_expression=formulas.macs_expression,
-        elementwise_expression=formulas.elementwise_expression,
-        activation_expression=formulas.activation_expression,
+    at_sizes = numbers.totals  # a formula where a size turns up that has none
+    totals = at_sizes._replace(
+        macs_expression=at_sizes.macs_expression or formulas.macs_expression,
+        elementwise_expression=at_sizes.elementwise_expression or formulas.elementwise_expression,
+        activation_expression=at_sizes.activation_expression or formulas.activation_expression,
     )
     return replace(numbers, totals=totals)
 

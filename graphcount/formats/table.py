@@ -141,7 +141,7 @@ def _kind(value: ValueRow) -> str:
 def _totals(report: Report, view: View) -> RenderableType:
     """Return the totals: a line each, of stored elements with their types and bytes."""
     room = (view.width or DEFAULT_WIDTH) - _LABEL
-    types = _types(report, view)
+    types = _types(report)
     table = Table.grid(padding=(0, 2))
     table.add_column(style=DIM, no_wrap=True)
     table.add_column()
@@ -152,8 +152,8 @@ def _totals(report: Report, view: View) -> RenderableType:
         if label == "weights" and report.tensors:
             tensors = len(report.tensors)
             words.append(f" in {exact(tensors)} tensor{'' if tensors == 1 else 's'}", style=DIM)
-        elif label in types and len(text) + len(types[label]) + 2 <= room:
-            words.append(f": {types[label]}", style=DIM)
+        elif label in types:
+            words.append(_most(types[label], room - len(text), view), style=DIM)
         table.add_row(f"  {label}", words)
         if label == "activations" and report.timeline:
             table.add_row("", Text(sparkline(report.timeline, SPARK_WIDTH), style=DIM))
@@ -163,24 +163,29 @@ def _totals(report: Report, view: View) -> RenderableType:
 _LABEL = len("  quantization  ")
 
 
-def _types(report: Report, view: View) -> dict[str, str]:
-    """Return types and bytes of the stored elements of each kind, by the label of its total."""
-    sums: dict[str, defaultdict[str, int]] = {}
+def _types(report: Report) -> dict[str, dict[str, int]]:
+    """Return bytes by type of the stored elements of each kind, by the label of its total."""
+    sums: dict[str, dict[str, int]] = {}
     for tensor in report.tensors:
-        sums.setdefault(tensor.kind, defaultdict(int))[tensor.dtype] += tensor.nbytes
-    return {_LABELS.get(kind, kind): _most(sizes, view) for kind, sizes in sums.items()}
+        of_kind = sums.setdefault(_LABELS.get(tensor.kind, tensor.kind), defaultdict(int))
+        of_kind[tensor.dtype] += tensor.nbytes
+    return sums
 
 
 _LABELS = {"parameter": "parameters", "buffer": "buffers", "constant": "constants"}
 """Labels of totals that are not the word for the kind."""
 
 
-def _most(sizes: dict[str, int], view: View) -> str:
-    """Return `float32 2.18 MB, int64 16 B`, of many types the largest."""
+def _most(sizes: dict[str, int], room: int, view: View) -> str:
+    """Return `: float32 2.18 MB, int64 16 B`, of many types the largest that fit."""
     rows = sorted(sizes.items(), key=lambda row: (-row[1], row[0]))
-    words = [f"{dtype} {nbytes(size, view.binary)}" for dtype, size in rows[:MOST_TYPES]]
-    more = len(rows) - MOST_TYPES
-    return ", ".join([*words, *([f"{more} more"] if more > 0 else [])])
+    words = [f"{dtype} {nbytes(size, view.binary)}" for dtype, size in rows]
+    for kept in range(min(MOST_TYPES, len(rows)), 0, -1):
+        more = [f"{len(rows) - kept} more"] if kept < len(rows) else []
+        text = f": {', '.join([*words[:kept], *more])}"
+        if len(text) <= room:
+            return text
+    return ""
 
 
 # ---------------------------------------------------------------------------------------- notes

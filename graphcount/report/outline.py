@@ -295,10 +295,11 @@ def _unwrapped(outermost: list[_Branch]) -> list[_Branch]:
         inside = _children(modules[0]) if len(modules) == 1 else []
         if not inside:
             return outermost
+        label = modules[0].label
         for branch in inside:
-            space = "." if branch.kind == "module" else " "
-            branch.label = f"{modules[0].label}{space}{branch.label}"
-            branch.level = 0
+            is_module = branch.kind == "module"
+            name = f"{label}." if is_module else f"{label.rpartition('.')[2]} "
+            branch.label, branch.level = name + branch.label, 0
         place = outermost.index(modules[0])
         outermost = [*outermost[:place], *inside, *outermost[place + 1 :]]
 

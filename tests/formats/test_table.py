@@ -270,6 +270,29 @@ def test_a_screen_is_in_numbers_at_sizes_that_it_says(fixtures: Path) -> None:
         assert screen(assumed, by=by)[4:] == screen(given, by=by)[4:]
 
 
+def test_a_size_that_turns_up_without_a_number_leaves_its_formula(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"), assume=True)
+    assert report.assumed is not None
+    totals = report.assumed.totals._replace(macs=None, macs_expression="7*x + 3")
+    report = replace(report, assumed=report.assumed._replace(totals=totals))
+    assert dict(headline(report, room=64))["MACs"] == "7*x + 3"
+
+
+def test_types_of_a_kind_that_do_not_fit_are_counted(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    tensor = report.tensors[0]
+    types = ("float32", "uint8", "int8", "float16", "bfloat16")
+    tensors = tuple(
+        tensor._replace(kind="parameter", dtype=dtype, nbytes=10 ** (9 - place))
+        for place, dtype in enumerate(types)
+    )
+    report = replace(report, tensors=tensors)
+    (wide,) = (line for line in screen(report, width=120) if line.startswith("  parameters "))
+    assert wide.endswith(": float32 1.00 GB, uint8 100.00 MB, int8 10.00 MB, 2 more")
+    (narrow,) = (line for line in screen(report, width=64) if line.startswith("  parameters "))
+    assert narrow.endswith(": float32 1.00 GB, 4 more")
+
+
 def test_assumed_sizes_are_one_line_and_say_how_to_set_them(fixtures: Path) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"), assume=True)
     (row,) = report.dimensions
