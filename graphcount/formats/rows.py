@@ -29,6 +29,9 @@ _ENOUGH, _LITTLE = 60, 24
 _LEAST_WORDS = 19
 """Columns that distinguishable words need, with the space beside them."""
 
+_MOST_WORDS = 30
+"""Columns for names before a column of numbers that say little is left out."""
+
 
 def outline_table(name: str, rows: Sequence[OutlineRow], report: Report, view: View) -> Text:
     """Return the table of an outline; columns of repeated facts go first when it is narrow."""
@@ -66,19 +69,23 @@ def _operators(row: OutlineRow, width: int | None) -> str:
         text = " + ".join(words[:most]) + more
         if width is None or len(text) <= width:
             break
-    return text if width is None or not more else middle(words[0], width - len(more)) + more
+    if width is None or len(text) <= width:
+        return text
+    room = width - len(more)
+    return middle(words[0], room) + more if room >= LEAST_WIDTH else end(text, width)
 
 
 def _shrink(wanted: Sequence[int], room: int) -> list[int]:
     """Return widths of columns of words: other words give way to names, down to a point."""
     widths = list(wanted)
-    for least, places in ((_LEAST_OTHER, range(1, len(widths))), (_LEAST_NAME, range(1))):
+    others = range(1, len(widths))
+    for least, places in ((_OTHER, others), (_NAME, range(1)), (_LEAST_OTHER, others)):
         for place in reversed(places):
             widths[place] -= max(0, min(widths[place] - least, sum(widths) - room))
     return fit(widths, room)
 
 
-_LEAST_NAME, _LEAST_OTHER = 22, 18
+_NAME, _OTHER, _LEAST_OTHER = 22, 18, 10
 """Columns of names, and of other words, that are kept as long as the other can give way."""
 
 
@@ -120,7 +127,9 @@ def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, vie
     if any(row.detail for row in rows):
         words[""] = [safe(row.detail) for row in rows]
     sizes = [nbytes(row.nbytes, view.binary) for row in (*rows, whole)]
-    room = _room(view, len(words) + 1) - max(map(len, sizes)) - _LEAST_WORDS * len(words)
+    names = min(_MOST_WORDS, max(map(text_columns, words[by]), default=0))
+    room = _room(view, len(words) + 1) - max(map(len, sizes)) - max(names, _LEAST_WORDS)
+    room -= _LEAST_WORDS * (len(words) - 1)
     numbers = {
         name: [exact(int(row[index])) for row in (*rows, whole)]
         for name, index in _number_columns(whole, room, with_macs=bool(report.totals.macs))
