@@ -45,10 +45,12 @@ _KERAS = re.compile(
     r"(?P<module>.+)/(kernel|bias(es)?|weights?|gamma|beta|alpha|embeddings|moving_mean"
     r"|moving_variance|(recurrent|depthwise|pointwise)_kernel)(/ReadVariableOp)?(:\d+)?(__\d+)?\Z"
 )
-_UNDERSCORED = re.compile(
-    r"(?P<layer>.*[^_])_(?P<word>weights?|kernel|bias(es)?|gamma|beta|scale|offset"
-    r"|((running|moving)_)?(mean|var|variance))\Z"
+_WORDS = frozenset(
+    ("weight", "weights", "kernel", "bias", "biases", "gamma", "beta", "scale", "offset", "mean")
+    + ("var", "variance")
 )
+"""Ends of names of parameters, behind an underscore."""
+
 _PRODUCTS = frozenset(("weight", "weights", "kernel"))
 """Words that only parameters of a layer have; two of the others say the same."""
 
@@ -93,7 +95,7 @@ class Modules:
             module = self._path(node.name, node.op_type)
             if module:
                 return module
-        return self._layer(owned) or self._made(node)
+        return (self._layer(owned) if owned else "") or self._made(node)
 
     def _path(self, name: str, op_type: str) -> str:
         """Return the module in a name that is a path, or in one of several that were joined."""
@@ -109,7 +111,7 @@ class Modules:
     def _layer(self, owned: Sequence[str]) -> str:
         """Return the layer that names of parameters begin with."""
         for name in map(original_name, owned):
-            match = _KERAS.match(name)
+            match = _KERAS.match(name) if "/" in name else None
             if match:
                 return _cut(_tensorflow(match["module"]))
             layer = _layer(name)[0]
@@ -120,7 +122,7 @@ class Modules:
     def _made(self, node: Node) -> str:
         """Return the module that the name of a value gives away."""
         for name in node.outputs:
-            if name in self._outputs:
+            if ("/" not in name and ".tmp_" not in name) or name in self._outputs:
                 continue
             if "/" in name:
                 return self._path(name, node.op_type)
@@ -194,12 +196,15 @@ def _of_operator(names: Sequence[str], op_type: str) -> str:
 
 def _layer(name: str) -> tuple[str, str]:
     """Return `conv1` and `weights` of `conv1_weights`; empty texts for other names."""
-    if "_" not in name or len(name) > MAX_LENGTH or "." in name or "/" in name or ":" in name:
+    layer, _, word = name.rpartition("_")
+    if word not in _WORDS or len(name) > MAX_LENGTH or not _PLAIN.isdisjoint(name):
         return "", ""
-    match = _UNDERSCORED.match(name)
-    if match is None or maker(name) != "author":
-        return "", ""
-    return match["layer"], match["word"]
+    layer = layer.removesuffix("_running").removesuffix("_moving").rstrip("_")
+    return (layer, word) if layer and maker(name) == "author" else ("", "")
+
+
+_PLAIN = frozenset("./:")
+"""Signs that a name of one word does not have."""
 
 
 # ------------------------------------------------------------------- what follows from neighbours
@@ -227,11 +232,11 @@ def spread(
         graph: The graph.
         owned: What nodes own.
     """
+    if not any(modules.values()):
+        return {}
     missing = [
         node for node, module in modules.items() if not module and not _is_outermost(node, graph)
     ]
-    if not missing or not any(modules.values()):
-        return {}
     more: dict[str, str] = {}
     stored: set[str] = set()
     for node in missing:
