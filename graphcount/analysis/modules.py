@@ -38,7 +38,7 @@ MAX_LENGTH = 1024
 _NO_STACK = "_empty_nn_module_stack"
 """What torch.export writes for nodes that its own passes inserted."""
 
-_NUMBERED = re.compile(r"(p2o\.)?(helper\.constant|auto\.cast|pd_op\.\w+|[A-Z]\w*)(\.\d+)+\Z")
+_NUMBERED = re.compile(r"(p2o\..+|helper\.constant|auto\.cast)\.\d+\Z")
 """Dotted names that paddle2onnx makes up."""
 
 _KERAS = re.compile(
@@ -46,8 +46,10 @@ _KERAS = re.compile(
     r"|moving_variance|(recurrent|depthwise|pointwise)_kernel)(/ReadVariableOp)?(:\d+)?(__\d+)?\Z"
 )
 _WORDS = frozenset(
-    ("weight", "weights", "kernel", "bias", "biases", "gamma", "beta", "scale", "offset", "mean")
-    + ("var", "variance")
+    (
+        *("weight", "weights", "kernel", "bias", "biases", "gamma", "beta"),
+        *("scale", "offset", "mean", "var", "variance"),
+    )
 )
 """Ends of names of parameters, behind an underscore."""
 

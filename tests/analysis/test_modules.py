@@ -90,7 +90,7 @@ def test_paths_are_bounded(name: str) -> None:
         ("p2o.helper.constant.3", ""),
         ("auto.cast.72", ""),
         ("p2o.pd_op.reshape.0.0", ""),
-        ("Add.17", ""),
+        ("Scales.17", "Scales"),
     ],
 )
 def test_a_parameters_path(owned: str, module: str) -> None:
