@@ -64,7 +64,7 @@ def beside_formulas(report: Report) -> Report:
         elementwise_expression=at_sizes.elementwise_expression or formulas.elementwise_expression,
         activation_expression=at_sizes.activation_expression or formulas.activation_expression,
     )
-    return replace(numbers, totals=totals)
+    return replace(numbers, totals=totals, kv_cache=report.kv_cache)
 
 
 def sizes_words(report: Report, room: int | None = None) -> str:
@@ -126,7 +126,10 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
             lines.append((label, text))
     lines += _activations(report, binary, room)
     if report.kv_cache is not None:
-        lines.append(("KV cache", kv_cache_words(report.kv_cache, binary)))
+        words = kv_cache_words(report.kv_cache, binary)
+        if room is not None and len(words) > room:
+            words = kv_cache_words(report.kv_cache._replace(expression=None), binary)
+        lines.append(("KV cache", words))
     return lines
 
 
