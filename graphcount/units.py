@@ -117,6 +117,16 @@ def parse_size(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
+def parse_number(text: str) -> int | float | None:
+    """Read one element: an integer, a decimal number, true or false; None for anything else."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return int(text.lower() == "true")
+    if re.fullmatch(r"[-+]?[0-9]{1,19}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[-+]?[0-9]{1,19}\.[0-9]{0,19}", text) else None
+
+
 def parse_shape(dims: str) -> tuple[int | None, ...] | None:
     """Read `1x3x224x224`, `1,3,224,224` or `[1,3,224,224]`; None when it is no shape."""
     inside = dims.strip().removeprefix("[").removesuffix("]").strip()

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
-from graphcount.analysis.memory import Memory, memory
+from graphcount.analysis.memory import Memory, live_sums, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
@@ -39,6 +39,8 @@ from graphcount.report.rows import (
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 
+NO_RANGES: Mapping[str, tuple[int, int]] = {}
+
 MOMENTS = 2_000
 """Moments of a timeline at most."""
 
@@ -52,6 +54,7 @@ class CostOptions(NamedTuple):
         in_place: Results take over the memory of inputs where they can; see `memory`.
         timeline: Report the bytes alive at each step, too.
         operators: Rules for operators that the program does not know.
+        ranges: Least and most size of dimensions; see `graphcount.analysis.ranges`.
         assume: Work it out at assumed sizes too, where dimensions are dynamic.
     """
 
@@ -60,6 +63,7 @@ class CostOptions(NamedTuple):
     in_place: bool = False
     timeline: bool = False
     operators: Mapping[Key, CostRule] = NO_RULES
+    ranges: Mapping[str, tuple[int, int]] = NO_RANGES
     assume: bool = False
 
 
@@ -77,14 +81,21 @@ def add_cost(
         ShapeError: A binding does not fit the model.
     """
     subject = _Subject(report, proto, model_graph, rows, values)
-    shapes = infer_shapes(proto, model_graph, rows, values, options.bindings)
-    report = _measured(subject, shapes, options)
-    if not shapes.places:
+    passed = _passed(subject, options)
+    report = _measured(subject, passed, options)
+    shapes = passed.shapes
+    if not shapes.places and not options.ranges:
         return report
     places = shapes.places.items()
     dimensions = tuple(DimensionRow(name, place.words, None, "") for name, place in places)
+    if options.assume:
+        from graphcount.analysis.assumed import assumed_sizes
+
+        dimensions = assumed_sizes(dimensions, proto, model_graph, shapes)
     report = replace(report, dimensions=dimensions)
-    return _at_assumed_sizes(subject, report, shapes, options) if options.assume else report
+    if options.ranges:
+        report = _over_ranges(report, model_graph, passed, options)
+    return _at_assumed_sizes(subject, report, options) if options.assume else report
 
 
 class _Subject(NamedTuple):
@@ -97,11 +108,27 @@ class _Subject(NamedTuple):
     values: Values
 
 
-def _measured(subject: _Subject, shapes: ValueShapes, options: CostOptions) -> Report:
-    """Return the report with the cost at these shapes."""
-    report, graph = subject.report, subject.graph
+class _Passed(NamedTuple):
+    """A forward pass, worked out."""
+
+    shapes: ValueShapes
+    cost: ModelCost
+    used: Memory
+
+
+def _passed(subject: _Subject, options: CostOptions, *, refuse: bool = True) -> _Passed:
+    """Return shapes, costs and memory at the sizes that are given."""
+    _, proto, graph, rows, values = subject
+    shapes = infer_shapes(proto, graph, rows, values, options.bindings, refuse=refuse)
     cost = model_cost(graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(graph, shapes, in_place=options.in_place, timeline=options.timeline)
+    return _Passed(shapes, cost, used)
+
+
+def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Report:
+    """Return the report with the cost of a forward pass."""
+    report, graph = subject.report, subject.graph
+    shapes, cost, used = passed
     made, stored = _settled(report.unknown, graph, shapes)
     unknown = (*stored, *_lost(shapes), *cost.unknowns, *_unsized(used), *_relied(shapes))
     lacking = at_least(unknown, (*cost.lacking, *(("activation", "peak") if used.lost else ())))
@@ -138,21 +165,34 @@ def _measured(subject: _Subject, shapes: ValueShapes, options: CostOptions) -> R
     )
 
 
-def _at_assumed_sizes(
-    subject: _Subject, report: Report, shapes: ValueShapes, options: CostOptions
+def _over_ranges(
+    report: Report, graph: ModelGraph, passed: _Passed, options: CostOptions
 ) -> Report:
-    """Return the report with the cost at sizes that the model's own hints give."""
-    from graphcount.analysis.assumed import assumed_sizes
+    """Return the report with the least and the most over ranges of sizes."""
+    from graphcount.analysis.ranges import over_ranges
 
-    dimensions = assumed_sizes(report.dimensions, subject.proto, subject.graph, shapes)
-    sizes = {row.name: row.assumed for row in dimensions if row.assumed is not None}
-    bindings = options.bindings._replace(
-        dims={**options.bindings.dims, **sizes}, where_present=True
-    )
-    again = infer_shapes(
-        subject.proto, subject.graph, subject.rows, subject.values, bindings, refuse=False
-    )
-    made = _measured(subject, again, options._replace(bindings=bindings))
+    shapes, cost, used = passed
+    dims = {
+        "macs": (cost.macs,),
+        "elementwise": (cost.elementwise,),
+        "input_nbytes": (used.inputs,),
+        "output_nbytes": (used.outputs,),
+        "activation_nbytes": (used.activations,),
+        "peak_activation_nbytes": live_sums(graph, shapes, in_place=options.in_place) or (None,),
+    }
+    assumed = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
+    lacking = options.bindings.where_present
+    return replace(report, ranges=over_ranges(dims, options.ranges, shapes, assumed, lacking))
+
+
+def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -> Report:
+    """Return the report with the cost at sizes that the model's own hints give."""
+    sizes = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
+    dims = {**options.bindings.dims, **sizes}
+    lacking = options.bindings.where_present | dims.keys()
+    bindings = options.bindings._replace(dims=dims, where_present=lacking)
+    sized = options._replace(bindings=bindings)
+    made = _measured(subject, _passed(subject, sized, refuse=False), sized)
     row = AssumedRow(
         dims=made.dims,
         inputs=made.model.inputs,
@@ -163,7 +203,7 @@ def _at_assumed_sizes(
         kv_cache=made.kv_cache,
         unknown=made.unknown,
     )
-    return replace(report, dimensions=dimensions, assumed=row)
+    return replace(report, assumed=row)
 
 
 def _unsized(used: Memory) -> tuple[Unknown, ...]:

@@ -86,7 +86,7 @@ class _Result(NamedTuple):
     node: str
 
 
-Span: TypeAlias = "tuple[str, int, int, int]"
+Span: TypeAlias = "tuple[str, Dim, int, int]"
 """A value that memory is named after, its bytes, and the first and last step it is taken."""
 
 
@@ -95,7 +95,7 @@ class _Buffer:
     """Memory that holds one activation after another."""
 
     value: str
-    nbytes: int
+    nbytes: Dim
     first: int
     last: int
 
@@ -125,7 +125,7 @@ def memory(
     peak = moments = None
     if isinstance(total, int):
         spans = _shared(model_graph, results) if in_place else _apart(results)
-        alive = _alive(spans, len(order))
+        alive = [live for live in _alive(spans, len(order)) if isinstance(live, int)]
         peak = _peak(spans, alive, order)
         if timeline and peak is not None:
             makers = {node.id for node in model_graph.operators if not is_constant(node)}
@@ -238,7 +238,7 @@ def _apart(results: Iterable[_Result]) -> list[Span]:
     return [
         (value, nbytes, first, last)
         for value, nbytes, first, last, _ in results
-        if first >= 0 and isinstance(nbytes, int)
+        if first >= 0 and nbytes is not None
     ]
 
 
@@ -247,7 +247,7 @@ def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     for result in sorted(results, key=lambda result: result.first):
-        if result.first < 0 or not isinstance(result.nbytes, int):
+        if result.first < 0 or result.nbytes is None:
             continue
         buffer = _home(graph, result, homes)
         if buffer is None:
@@ -259,9 +259,24 @@ def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
     return [(b.value, b.nbytes, b.first, b.last) for b in buffers]
 
 
-def _alive(spans: Iterable[Span], steps: int) -> list[int]:
+def live_sums(
+    model_graph: ModelGraph, shapes: ValueShapes, *, in_place: bool = False
+) -> tuple[Dim, ...] | None:
+    """Return the bytes alive at each step, each sum once: their largest is the peak.
+
+    None where a sum is too long a formula.
+    """
+    results = _results(model_graph, model_graph.order, _sizes(shapes), shapes.dead)
+    spans = _shared(model_graph, results) if in_place else _apart(results)
+    try:
+        return tuple(dict.fromkeys(_alive(spans, len(model_graph.order))))
+    except TooComplexError:
+        return None
+
+
+def _alive(spans: Iterable[Span], steps: int) -> list[Dim]:
     """Return the bytes alive while each node of the order runs, its inputs and outputs too."""
-    changes = [0] * (steps + 1)
+    changes: list[Dim] = [0] * (steps + 1)
     for _, nbytes, first, last in spans:
         changes[first] += nbytes
         changes[last + 1] -= nbytes
@@ -273,7 +288,11 @@ def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak
     if not alive:
         return None
     at = alive.index(max(alive))
-    held = [(value, nbytes) for value, nbytes, first, last in spans if first <= at <= last]
+    held = [
+        (value, nbytes)
+        for value, nbytes, first, last in spans
+        if first <= at <= last and isinstance(nbytes, int)
+    ]
     held.sort(key=lambda item: (-item[1], item[0]))
     return Peak(order[at], alive[at], tuple(held))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from graphcount.api.arguments import budgets, configured, path_texts, refuse_others
 from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
+from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading.limits import Limits
 from graphcount.report.records import Report
@@ -108,19 +109,26 @@ def check(
     settings = configured(config)
     remembers = write_baseline is not None
     own = _own_check({"max": max, "min": min, "max_increase": max_increase}, remembers)
-    known = [_sized(row, options) for row in (*settings.checks, *checks)]
+    known = [_sized(row, options, settings) for row in (*settings.checks, *checks)]
     if own is None and not any(row.demands for row in known):
         raise UsageError(NOTHING_ASKED)
-    chosen = targets(path_texts(path), known, own and _sized(own, options))
+    chosen = targets(path_texts(path), known, own and _sized(own, options, settings))
     options = {
         **options,
         "operators": options.get("operators") or settings.operators or None,
         "hash_file": options.get("hash_file", False) or remembers,
+        "where_present": settings.dims.keys() - given(options),
     }
     latencies = read_latencies(bench) if bench else {}
     baselines = Baselines(baseline or "", _conventions(options))
     asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers)
     examined = _examined(chosen, asked, on_error, progress)
+    if len(chosen) > 1:
+        named = given(options).union(*(_named(row) for target in chosen for row in target.checks))
+        refuse_unused(
+            [one.subject.report for item in examined if isinstance(item, list) for one in item],
+            named - settings.dims.keys(),
+        )
     written = write_baseline is not None and _write_baseline(write_baseline, examined, asked)
     outcomes = [item if isinstance(item, GraphcountError) else joined(item) for item in examined]
     failed = any(fails(item.findings, fail_on) for item in outcomes if isinstance(item, Report))
@@ -137,11 +145,31 @@ def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | Non
     return check if check.demands or remembers else None
 
 
-def _sized(check: Check, sizes: CountOptions) -> Check:
-    """Return a check with the sizes that arguments give; they win."""
+def _named(check: Check) -> frozenset[str]:
+    """Return names of dimensions and inputs that a check gives a size."""
+    return frozenset((*check.dims, *check.shapes, *check.ranges))
+
+
+def _sized(check: Check, sizes: CountOptions, settings: Config) -> Check:
+    """Return a check with the sizes of a configuration, and those that arguments give; these win.
+
+    A name has a size or a range: the one that is nearest.
+    """
+    named = (*check.dims, *check.ranges)
+    general = {name: size for name, size in settings.dims.items() if name not in named}
+    fixed = {name: size for name, size in general.items() if isinstance(size, int)}
+    ranged = {name: ends for name, ends in general.items() if not isinstance(ends, int)}
+    check = check._replace(dims={**fixed, **check.dims}, ranges={**ranged, **check.ranges})
     dims = sizes.get("dims") or {}
     shapes = {name: tuple(shape) for name, shape in (sizes.get("shapes") or {}).items()}
-    return check._replace(dims={**check.dims, **dims}, shapes={**check.shapes, **shapes})
+    ranges = sizes.get("ranges") or {}
+    kept = {name: ends for name, ends in check.ranges.items() if name not in dims}
+    fixed = {name: size for name, size in check.dims.items() if name not in ranges}
+    return check._replace(
+        dims={**fixed, **dims},
+        shapes={**check.shapes, **shapes},
+        ranges={**kept, **ranges},
+    )
 
 
 def _conventions(options: CountOptions) -> dict[str, str | bool]:
@@ -163,7 +191,6 @@ def _examined(
     """Return what each model comes to: read once, counted for each set of sizes."""
     from graphcount.gates.examine import examine
     from graphcount.gates.latency import latency_of
-    from graphcount.report.rows import Dim
 
     checks = {target.path: target.checks for target in chosen}
     cost = asked.options.get("cost")
@@ -172,10 +199,16 @@ def _examined(
     def read(path: str) -> list[Examined]:
         model = load(path, limits=asked.limits)
 
-        def count(dims: dict[str, int], shapes: dict[str, tuple[Dim, ...]], need: bool) -> Report:
+        def count(check: Check, need: bool) -> Report:
             needed = (need or by_default) if cost is None else cost
-            sized: CountOptions = {**asked.options, "dims": dims, "shapes": shapes, "cost": needed}
-            return model.report(**sized)
+            sized: CountOptions = {
+                **asked.options,
+                "dims": check.dims,
+                "shapes": check.shapes,
+                "ranges": check.ranges,
+                "cost": needed,
+            }
+            return model.report(**optional(sized, len(checks) > 1))
 
         latency = latency_of(asked.latencies, path)
         return examine(count, path, checks[path], asked.baselines, latency)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from graphcount.api.arguments import budgets, path_text
 from graphcount.api.model import CountOptions, Model, gc_paused, load
+from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -23,6 +25,8 @@ def diff(
     *,
     values: bool = False,
     max_increase: Demands = (),
+    old_dims: Mapping[str, int] | None = None,
+    new_dims: Mapping[str, int] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> Diff:
@@ -33,6 +37,8 @@ def diff(
         new: The same.
         values: Compare tensor data, too: all of it is read.
         max_increase: Largest growth: `{"parameters": "5%"}`; what breaks it is in `findings`.
+        old_dims: Sizes of dimensions of the old model alone.
+        new_dims: Sizes of dimensions of the new one alone.
         limits: What the files may ask of us.
         options: How the models are counted; see `CountOptions`.
 
@@ -44,9 +50,10 @@ def diff(
         ValueError: A limit is no quantity.
     """
     growth = budgets("max_increase", max_increase)
-    if any(limit.measure.depends_on == "cost" for limit in growth) and options.get("cost") is None:
+    if any(limit.measure.needs_cost for limit in growth) and options.get("cost") is None:
         options["cost"] = True
-    difference, before, after = compared(old, new, values=values, limits=limits, **options)
+    alone = (old_dims or {}, new_dims or {})
+    difference, before, after = compared(old, new, alone, values=values, limits=limits, **options)
     if not growth:
         return difference
     from graphcount.gates.growth import judge_growth
@@ -57,21 +64,31 @@ def diff(
 def compared(
     old: str | Report | Model,
     new: str | Report | Model,
+    alone: tuple[Mapping[str, int], Mapping[str, int]] = ({}, {}),
     *,
     values: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     **options: Unpack[CountOptions],
 ) -> tuple[Diff, Report, Report]:
-    """Return a diff without limits, and the two reports that it compares; see `diff`."""
+    """Return a diff without limits, and the two reports that it compares; see `diff`.
+
+    Sizes apply where a model has what they are of; those of one side in `alone` must fit it.
+    """
     from graphcount.comparing import compare
 
     if old == "-" and new == "-":
         raise UsageError("only one of the two can come from standard input")
     with gc_paused():
-        first, second = (_subject(model, values, limits, options) for model in (old, new))
-        sized = options.get("dims") or options.get("shapes")
-        if sized and first.source == second.source == "report":
+        either = optional(options, several=True)
+        dims = options.get("dims") or {}
+        first, second = (
+            _subject(model, values, limits, {**either, "dims": {**dims, **own}})
+            for model, own in zip((old, new), alone, strict=True)
+        )
+        if given(options) and first.source == second.source == "report":
             raise UsageError("dims and shapes belong to the count: these reports were counted")
+        named = given(options) - frozenset(options.get("where_present", ()))
+        refuse_unused([first.report, second.report], named)
         return compare(first, second), first.report, second.report
 
 

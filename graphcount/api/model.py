@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
@@ -41,18 +41,18 @@ class SizeOptions(TypedDict, total=False):
     """Sizes of what is dynamic in a model.
 
     Attributes:
-        dims: Sizes of dimensions: `{"batch": 8}`. An axis without a name is `x[2]`;
-            `*` is every one that has no other.
+        dims: Sizes of dimensions: `{"batch": 8}`. An axis without a name is `x[2]`, every
+            dimension without a size is `*`.
         shapes: Shapes of graph inputs: `{"input": (1, 3, 224, 224)}`. They replace those of the
             file, fixed sizes too.
-        values: Elements of small graph inputs that decide what is computed: `{"sr": 16000}`.
-        where_present: Leave out sizes and values for what the model does not have.
+        input_values: Elements of small graph inputs that decide what is computed: `{"sr": 16000}`.
+        where_present: Names in these three that the model may lack.
     """
 
     dims: Mapping[str, int] | None
     shapes: Mapping[str, Sequence[int | str | None]] | None
-    values: Mapping[str, float | Sequence[float]] | None
-    where_present: bool
+    input_values: Mapping[str, float | Sequence[float]] | None
+    where_present: Iterable[str]
 
 
 class CountOptions(SizeOptions, total=False):
@@ -67,6 +67,8 @@ class CountOptions(SizeOptions, total=False):
         macs_convention: `torchinfo` counts additions of biases too.
         in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak of
             activations; see `graphcount.analysis.memory`.
+        ranges: Least and most size of dimensions: `{"batch": (1, 8)}`. The report has the least and
+            the most of each measure over them; `*` is every dimension without a size.
         assume: Where dimensions are dynamic, report the cost at assumed sizes, too; see
             `graphcount.analysis.assumed`.
         timeline: Report the activations alive over the run; no dimension may be dynamic then.
@@ -80,6 +82,7 @@ class CountOptions(SizeOptions, total=False):
     cost: bool | None
     macs_convention: MacsConvention
     in_place: bool
+    ranges: Mapping[str, tuple[int, int]] | None
     assume: bool
     timeline: bool
     operators: Operators | None
@@ -91,7 +94,7 @@ class Counting(CountOptions, total=False):
     limits: Limits
 
 
-SIZED = ("dims", "shapes", "values", "in_place")
+SIZED = ("dims", "shapes", "input_values", "ranges", "in_place")
 """Options that ask for a cost, however large the model is."""
 
 
@@ -298,22 +301,36 @@ def _cost_options(options: CountOptions) -> CostOptions:
     from graphcount.ops.cost import NO_RULES, user_rules
 
     dims = {name: plain(size) for name, size in dict(options.get("dims") or {}).items()}
+    ranges = {name: _range(name, ends) for name, ends in (options.get("ranges") or {}).items()}
     given = (options.get("shapes") or {}).items()
     shapes = {name: tuple(map(plain, shape)) for name, shape in given}
-    values = {name: _elements(given) for name, given in (options.get("values") or {}).items()}
+    values = {name: _elements(given) for name, given in (options.get("input_values") or {}).items()}
     operators = options.get("operators")
     convention = options.get("macs_convention", "graphcount")
     if convention not in get_args(MacsConvention):
         known = ", ".join(get_args(MacsConvention))
         raise UsageError(f"macs_convention: {convention!r} is none of {known}")
     return CostOptions(
-        Bindings(dims, shapes, values, options.get("where_present", False)),
+        Bindings(dims, shapes, values, frozenset(options.get("where_present", ()))),
+        ranges=ranges,
         with_bias=convention == "torchinfo",
         in_place=options.get("in_place", False),
         timeline=options.get("timeline", False),
         operators=user_rules(operators) if operators else NO_RULES,
         assume=options.get("assume", False),
     )
+
+
+def _range(name: str, ends: Sequence[int]) -> tuple[int, int]:
+    """Return the ends of a range.
+
+    Raises:
+        UsageError: It is none.
+    """
+    low, high = map(plain, ends) if len(ends) == 2 else (1, 0)
+    if not (type(low) is int and type(high) is int and 0 <= low <= high < 2**63):
+        raise UsageError(f"dimension {name}: {tuple(ends)!r} is no range of sizes")
+    return low, high
 
 
 def _elements(given: float | Sequence[float]) -> tuple[int | float, ...]:

@@ -114,15 +114,33 @@ def counts(
     Raises:
         GraphcountError: A model cannot be read, and `on_error` is None.
     """
-    outcomes = tuple(
-        read_each(path_texts(models), lambda path: count(path, limits=limits, **options), on_error)
-    )
+    paths = path_texts(models)
+    read = _counted_together if len(paths) > 1 else _counted
+    outcomes = read(paths, options, limits, on_error)
     complaints = [
         f"{report.model.path}: {why}"
         for report in outcomes
         if isinstance(report, Report) and (why := _unexpected(report, expect_parameters, strict))
     ]
     return Judged(outcomes, bool(complaints), complaints=tuple(complaints))
+
+
+def _counted(
+    paths: Sequence[str], options: CountOptions, limits: Limits, on_error: OnError | None
+) -> tuple[Report | GraphcountError, ...]:
+    return tuple(read_each(paths, lambda path: count(path, limits=limits, **options), on_error))
+
+
+def _counted_together(
+    paths: Sequence[str], options: CountOptions, limits: Limits, on_error: OnError | None
+) -> tuple[Report | GraphcountError, ...]:
+    """Count several models: a size applies where a model has what it is of, and to one at least."""
+    from graphcount.api.sizes import given, optional, refuse_unused
+
+    outcomes = _counted(paths, optional(options, several=True), limits, on_error)
+    named = given(options) - frozenset(options.get("where_present", ()))
+    refuse_unused([item for item in outcomes if isinstance(item, Report)], named)
+    return outcomes
 
 
 def _unexpected(report: Report, expected: int | None, strict: bool) -> str:

@@ -65,7 +65,7 @@ def plan(
         layers=tuple(layers),
     )
     if not isinstance(model, Counted):
-        model = count(model, limits=limits, **sizes)
+        model = count(model, limits=limits, assume=True, **sizes)
     elif any(sizes.values()):
         raise UsageError("dims and shapes belong to the count: give the path, or count with them")
-    return work_out(model, options)
+    return work_out(model.in_numbers, options)

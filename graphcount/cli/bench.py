@@ -16,10 +16,10 @@ from graphcount.cli.options import (
     gathered,
     model_argument,
     output_options,
-    shape_option,
     top_option,
 )
 from graphcount.cli.output import OutputOptions
+from graphcount.cli.sizes import shape_option
 from graphcount.errors import UsageError
 from graphcount.formats.progress import StatusLine
 from graphcount.units import parse, parse_size

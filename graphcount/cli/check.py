@@ -22,6 +22,7 @@ from graphcount.cli.options import (
     output_options,
 )
 from graphcount.cli.output import OutputOptions, complain, say, write
+from graphcount.cli.sizes import split_sizes
 from graphcount.errors import GraphcountError, not_writable
 from graphcount.formats import CHECK_FORMATS, render
 from graphcount.formats.progress import progress
@@ -58,6 +59,10 @@ def _demanded(
         "max_increase": [parse_budget(text, "max_increase") for text in increases],
     }
     return cast("Demanded", {**limits, **others})
+
+
+def _options(**options: Any) -> dict[str, Any]:
+    return split_sizes(options)
 
 
 def _print_measures(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
@@ -132,7 +137,7 @@ def _parse_also(
     help="Hidden name of the Markdown comment, to update it in place.",
 )
 @configuration
-@gathered("options", dict, cost_options, deep_option)
+@gathered("options", _options, cost_options, deep_option)
 @output_options(CHECK_FORMATS)
 def command(
     models: tuple[str, ...],

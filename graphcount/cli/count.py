@@ -142,7 +142,7 @@ def command(
         options["macs_convention"] = "torchinfo"
     if style != "default":
         output = replace(output, format_name=style)
-    options["assume"] = output.format_name == "table"
+    options["assume"] = True
     options["timeline"] = output.format_name in ("table", "bars")
     options["hash_file"] = options.get("hash_file", False) or output.format_name == "cyclonedx"
     counted = counts(

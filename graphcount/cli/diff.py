@@ -16,6 +16,7 @@ from graphcount.cli.options import (
     top_option,
 )
 from graphcount.cli.output import OutputOptions, say
+from graphcount.cli.sizes import dim_of
 from graphcount.formats.diff import FORMATS
 from graphcount.formats.diff.view import SORT, DiffSort, DiffView
 from graphcount.report.rollup import BY, By
@@ -62,6 +63,8 @@ class RowOptions(NamedTuple):
 @counting_options(
     cost_options,
     click.option("--hash", "hash_file", is_flag=True, help="Compare fingerprints of the content."),
+    dim_of("old"),
+    dim_of("new"),
 )
 @max_increase_option
 @click.option("--fail-on-change", is_flag=True, help="Exit 1 when anything differs.")

@@ -12,15 +12,14 @@ from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     cost_option,
     deep_option,
-    dim_option,
     format_option,
     gathered,
     models_argument,
     no_color_option,
     quiet_option,
-    shape_option,
 )
 from graphcount.cli.output import OutputOptions, complain, say
+from graphcount.cli.sizes import dim_option, shape_option, sizes_alone
 from graphcount.errors import NotReadableError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ TABLES = ("toml", "pyproject")
     help="Headroom over today's values.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-@gathered("options", dict, cost_option, dim_option, shape_option, deep_option)
+@gathered("options", sizes_alone, cost_option, dim_option, shape_option, deep_option)
 @gathered(
     "output",
     OutputOptions,

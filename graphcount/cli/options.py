@@ -14,9 +14,9 @@ import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
 from graphcount.cli.output import OutputOptions
+from graphcount.cli.sizes import dim_option, shape_option, split_sizes, value_option
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
-from graphcount.units import parse_shape, parse_size
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
@@ -85,37 +85,6 @@ def gathered(name: str, make: Callable[..., Any], *options: Decorator[Any]) -> D
 # ------------------------------------------------------------------------------ what options read
 
 
-def _parse_dims(
-    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, int]:
-    """Read `batch=8`."""
-    dims: dict[str, int] = {}
-    for text in texts:
-        name, equals, number = text.rpartition("=")
-        size = parse_size(number)
-        if not equals or not name or size is None:
-            raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8")
-        if dims.setdefault(name, size) != size:
-            raise click.BadParameter(f"{name} is given two sizes: {dims[name]} and {size}")
-    return dims
-
-
-def _parse_shapes(
-    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, tuple[int | str | None, ...]]:
-    """Read `input=1x3x224x224`, `input=1,3,224,224`, `input=[1,3,224,224]`; `?` says nothing."""
-    shapes: dict[str, tuple[int | str | None, ...]] = {}
-    for text in texts:
-        name, equals, sizes = text.rpartition("=")
-        shape = parse_shape(sizes)
-        if not equals or not name or shape is None:
-            example = "input=1x3x224x224"
-            raise click.BadParameter(f"{text!r}: write it as input=dims, e.g. {example}")
-        if shapes.setdefault(name, shape) != shape:
-            raise click.BadParameter(f"{name} is given two shapes")
-    return shapes
-
-
 def _parse_reasons(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, str]:
@@ -137,22 +106,6 @@ model_argument = click.argument("model", metavar="MODEL", type=FILE)
 
 # ------------------------------------------------------------------------------ sizes and costs
 
-dim_option = click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME=N",
-    callback=_parse_dims,
-    help="Size of a dynamic dimension, e.g. batch=8. May be repeated.",
-)
-shape_option = click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=DIMS",
-    callback=_parse_shapes,
-    help="Shape of an input, e.g. input=1x3x224x224. May be repeated.",
-)
 deep_option = click.option(
     "--deep/--no-deep",
     default=None,
@@ -168,6 +121,7 @@ cost_options = together(
     cost_option,
     dim_option,
     shape_option,
+    value_option,
     click.option(
         "--macs-convention",
         type=click.Choice(["graphcount", "torchinfo"]),
@@ -271,8 +225,8 @@ def read_config(config_file: str | None, no_config: bool) -> Config:
 def _counting(config_file: str | None, no_config: bool, **options: Any) -> Counting:
     """Return options of counting, and what a configuration says of it, as arguments of the API."""
     config = read_config(config_file, no_config)
-    words: Any = {**options, "operators": config.operators or None, "limits": config.limits}
-    return cast("Counting", words)
+    words: Any = {**split_sizes(options, config.dims), "operators": config.operators or None}
+    return cast("Counting", {**words, "limits": config.limits})
 
 
 def counting_options(*others: Decorator[Any]) -> Decorator[Any]:

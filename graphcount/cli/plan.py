@@ -10,14 +10,13 @@ from graphcount.cli.command import Command
 from graphcount.cli.options import (
     COUNT,
     config_options,
-    dim_option,
     gathered,
     model_argument,
     output_options,
     read_config,
-    shape_option,
 )
 from graphcount.cli.output import OutputOptions
+from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 
 if TYPE_CHECKING:
     from graphcount.report.plan import Optimizer, TargetDType
@@ -34,7 +33,8 @@ def _changes(
 
 
 def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, Any]:
-    return {"limits": read_config(config_file, no_config).limits, **sizes}
+    config = read_config(config_file, no_config)
+    return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
 
 
 @click.command(
@@ -85,7 +85,7 @@ def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, 
         help="Hidden layers of networks of the same size.  [default: the model's, 1 fewer, 1 more]",
     ),
 )
-@gathered("options", _sizes, config_options, dim_option, shape_option)
+@gathered("options", _sizes, config_options, dim_option, shape_option, value_option)
 @output_options(("table", "json"))
 def command(
     model: str, changes: dict[str, Any], options: dict[str, Any], output: OutputOptions

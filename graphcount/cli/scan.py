@@ -17,7 +17,6 @@ from graphcount.cli.options import (
     binary_option,
     cost_option,
     deep_option,
-    dim_option,
     fail_on_option,
     format_option,
     gathered,
@@ -28,6 +27,7 @@ from graphcount.cli.options import (
     strict_option,
 )
 from graphcount.cli.output import OutputOptions, say
+from graphcount.cli.sizes import dim_option, sizes_alone
 
 if TYPE_CHECKING:
     from graphcount.api import Scanned
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def _analysis(timeout: float, **options: Any) -> Analysis:
     from graphcount.scanning.work import Analysis
 
-    return Analysis(timeout_s=timeout, **options)
+    return Analysis(timeout_s=timeout, **sizes_alone(**options))
 
 
 @click.command(

@@ -37,6 +37,7 @@ class Config(NamedTuple):
         operators: Costs of operators we have no formula for: `{"com.acme::Foo": {"macs": "…"}}`.
         audit: Settings of the audit; None: not configured.
         limits: What a model may ask of us.
+        dims: Sizes of dynamic dimensions, or ranges, for every model that has them.
     """
 
     path: str | None = None
@@ -44,6 +45,12 @@ class Config(NamedTuple):
     operators: dict[str, dict[str, str]] = {}  # noqa: RUF012 (never changed)
     audit: AuditSettings | None = None
     limits: Limits = DEFAULT_LIMITS
+    dims: dict[str, int | tuple[int, int]] = {}  # noqa: RUF012
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes among `dims`, without ranges."""
+        return {name: size for name, size in self.dims.items() if isinstance(size, int)}
 
 
 NO_CONFIG = Config()

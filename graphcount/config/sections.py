@@ -18,6 +18,7 @@ from graphcount.config.values import (
     parsed,
     quantity,
     shape,
+    size,
     table,
     text,
     whole,
@@ -130,7 +131,7 @@ CHECK: dict[str, Parse] = {
     "name": text,
     "paths": array(text),
     "exclude": array(text),
-    "dims": mapping(whole),
+    "dims": mapping(size),
     "shapes": mapping(shape),
     "max": _budgets("max"),
     "min": _budgets("min"),
@@ -162,13 +163,15 @@ def _check(value: Any, place: KeyPlace) -> Check:
         for name in messages:
             if name not in known:
                 place.inside("messages").inside(name).wrong(f"no limit{nearest(name, known)}")
+    dims = section.get("dims", {})
     check = Check(
         name=section.get("name", f"check {int(place.path[-1]) + 1}"),
         origin=place.origin,
         folder=os.path.dirname(os.path.abspath(place.file)),
         paths=section.get("paths", ()),
         exclude=section.get("exclude", ()),
-        dims=section.get("dims", {}),
+        dims={name: size for name, size in dims.items() if isinstance(size, int)},
+        ranges={name: size for name, size in dims.items() if not isinstance(size, int)},
         shapes=section.get("shapes", {}),
         budgets=budgets,
         lists=tuple(section[key] for key in LISTS if key in section),
@@ -259,6 +262,7 @@ def _limits(value: Any, place: KeyPlace) -> Limits:
 
 
 SECTIONS: dict[str, Parse] = {
+    "dims": mapping(size),
     "checks": array(_check),
     "operators": mapping(_operator),
     "audit": _audit,

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from graphcount.errors import UsageError
 from graphcount.formats.text import safe
-from graphcount.gates.budgets import doubt
+from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import Dim

@@ -15,7 +15,7 @@ from graphcount.config.positions import KeyPath
 from graphcount.errors import UsageError
 from graphcount.gates.budgets import Origin
 from graphcount.report.rows import Dim
-from graphcount.units import parse_shape
+from graphcount.units import parse_shape, parse_size
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,17 @@ def whole(value: Any, place: KeyPlace) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"must be a whole number, not {_kind(value)}")
     return value
+
+
+def size(value: Any, place: KeyPlace) -> int | tuple[int, int]:
+    """Parse the size of a dimension, or a range of it: `8`, `"1:8"`."""
+    if not isinstance(value, str):
+        return whole(value, place)
+    ends = [parse_size(end) for end in value.split(":")]
+    low, high = ends if len(ends) == 2 else (None, None)
+    if low is None or high is None or low > high:
+        raise ValueError(f"{value!r} is no size and no range like '1:8'")
+    return low, high
 
 
 def quantity(value: Any, place: KeyPlace) -> str:

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from graphcount.errors import DamagedError, UsageError
-from graphcount.gates.budgets import doubt
+from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, Measure, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import open_regular

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from graphcount.errors import Unknown, UsageError
+from graphcount.errors import UsageError
 from graphcount.gates.contributors import largest
+from graphcount.gates.doubts import at_sizes, doubt, measured
 from graphcount.gates.measures import Measure, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import VerdictRow
@@ -53,15 +54,6 @@ class Budget(NamedTuple):
     text: str
     origin: Origin = Origin()
     note: str = ""
-
-
-SPOILS = {
-    "file": (),
-    "counts": ("counts",),
-    "generated": ("counts", "generated"),
-    "cost": ("counts", "cost"),
-}
-"""What an unknown must affect to spoil a measure."""
 
 
 class Standing(NamedTuple):
@@ -124,12 +116,13 @@ def _judge(
     subject: Subject, budget: Budget, standing: Standing, baseline: dict[str, int]
 ) -> VerdictRow:
     measure = budget.measure
-    value = measure.read(subject)
+    value = measured(subject, measure, budget.bound == "min")
     limit, base = _limit(budget, baseline)
-    unsure = doubt(subject, measure, value)
+    unsure = doubt(subject, measure, value, budget.bound == "min")
     broken = value is not None and (value < limit if budget.bound == "min" else value > limit)
     if broken and value is not None:
         rule, message = _beyond(budget, value, limit, base)
+        message += at_sizes(subject, measure, budget.bound == "min")
     elif unsure:
         rule = "BUD002"
         message = f"{measure.name} {unsure} (limit {_amount(limit, budget)})"
@@ -139,6 +132,7 @@ def _judge(
         assert value is not None
         allowed = _written(limit, budget) if base is None else _grown(limit, base, budget)
         message = f"{measure.name} {spelled(value, measure.unit)} {relation} {allowed}"
+        message += at_sizes(subject, measure, budget.bound == "min")
     kept = not broken and not unsure
     return VerdictRow(
         rule=rule,
@@ -165,32 +159,6 @@ def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
     base = baseline[budget.measure.name]
     growth = budget.limit
     return base + (int(base * growth) if isinstance(growth, Fraction) else growth), base
-
-
-def doubt(subject: Subject, measure: Measure, value: int | None) -> str:
-    """Return why a number cannot be relied on; empty when it can."""
-    report = subject.report
-    spoils = SPOILS[measure.depends_on]
-    unknown = tuple(item for item in report.unknown if item.affects in spoils)
-    if value is not None:
-        number = _amount(value, Budget(measure, "max", 0, ""))
-        return f"is at least {number}, not exact{_because(unknown)}" if unknown else ""
-    totals = report.totals
-    formula = {
-        "macs": totals.macs_expression,
-        "elementwise": totals.elementwise_expression,
-        "activation_nbytes": totals.activation_expression,
-    }.get(measure.name)
-    if formula:
-        return f"is {formula}; give sizes with --dim"
-    if measure.depends_on == "cost" and totals.activation_expression:
-        return "depends on dynamic dimensions; give sizes with --dim"
-    return f"is not known{f': {measure.missing}' if measure.missing else _because(unknown)}"
-
-
-def _because(unknown: tuple[Unknown, ...]) -> str:
-    first = unknown[0] if unknown else None
-    return f": {first.where}: {first.what}: {first.why}" if first else ""
 
 
 def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[str, str]:

@@ -19,6 +19,7 @@ class Check(NamedTuple):
         folder: What `paths` and `baseline` are relative to.
         paths: Files, folders or globs; none: every model that is named.
         dims: Sizes of dynamic dimensions.
+        ranges: Ranges of dynamic dimensions: budgets hold over all of them.
         ignored: Nodes and tensors that the lists leave alone.
         severity: Of its findings.
         baseline: File with earlier numbers; empty for none.
@@ -31,6 +32,7 @@ class Check(NamedTuple):
     exclude: tuple[str, ...] = ()
     dims: dict[str, int] = {}  # noqa: RUF012 (never changed)
     shapes: dict[str, tuple[Dim, ...]] = {}  # noqa: RUF012
+    ranges: dict[str, tuple[int, int]] = {}  # noqa: RUF012
     budgets: tuple[Budget, ...] = ()
     lists: tuple[AllowList, ...] = ()
     opset: OpsetRange | None = None
@@ -51,7 +53,7 @@ class Check(NamedTuple):
     @property
     def needs_cost(self) -> bool:
         """Whether shapes and costs must be worked out for it."""
-        return any(budget.measure.depends_on == "cost" for budget in self.budgets)
+        return any(budget.measure.needs_cost for budget in self.budgets)
 
 
 def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) -> CheckRow:

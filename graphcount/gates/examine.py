@@ -14,8 +14,8 @@ from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, Dim
 
-Count = Callable[[dict[str, int], dict[str, tuple[Dim, ...]], bool], Report]
-"""Counts a model with sizes of dimensions, shapes of inputs, and its cost or not."""
+Count = Callable[[Check, bool], Report]
+"""Counts a model with the sizes of a check, and its cost or not."""
 
 
 class Examined(NamedTuple):
@@ -85,12 +85,12 @@ def examine(
     """
     groups: dict[str, list[Check]] = {}
     for check in checks:
-        groups.setdefault(repr((check.dims, check.shapes)), []).append(check)
+        groups.setdefault(repr((check.dims, check.shapes, check.ranges)), []).append(check)
     examined = []
     for group in groups.values():
         dims, shapes = group[0].dims, group[0].shapes
         earlier = [baselines.values(check, path) for check in group]
-        subject = Subject(count(dims, shapes, any(check.needs_cost for check in group)), latency)
+        subject = Subject(count(group[0], any(check.needs_cost for check in group)), latency)
         rows = tuple(
             run(check, subject, values) for check, values in zip(group, earlier, strict=True)
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.gates.budgets import Budget, doubt, judge
+from graphcount.gates.budgets import Budget, judge
 from graphcount.gates.checks import findings
+from graphcount.gates.doubts import doubt
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, Finding, VerdictRow

@@ -27,7 +27,9 @@ from graphcount.report.numbers import NUMBERS
 from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
 
-DependsOn = Literal["file", "counts", "generated", "cost"]
+DependsOn = Literal[
+    "file", "counts", "generated", "macs", "elementwise", "activation", "peak", "shapes"
+]
 
 
 class Measure(NamedTuple):
@@ -38,7 +40,8 @@ class Measure(NamedTuple):
         unit: What it is a number of.
         read: Takes it; None when it is not known or was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
-            stored elements, or these and what is `generated`, or the `cost` of a forward pass.
+            stored elements, or these and what is `generated`, or a sum over a forward pass (a
+            measure of `Totals.at_least`; `shapes` of inputs and outputs alone).
         about: One line of documentation.
         parts: Where it lies.
         missing: Why it may not be known.
@@ -51,6 +54,11 @@ class Measure(NamedTuple):
     about: str
     parts: Parts
     missing: str = ""
+
+    @property
+    def needs_cost(self) -> bool:
+        """Whether it is of a forward pass: shapes and costs must be worked out for it."""
+        return self.depends_on not in ("file", "counts", "generated")
 
 
 class MeasureFamily(NamedTuple):
@@ -82,11 +90,6 @@ def _measure(
     """Return a measure that is a number of the report."""
     unit, read = NUMBERS[name]
     return Measure(name, unit, lambda s: read(s.report), depends_on, about, parts)
-
-
-def _cost(name: str, about: str, parts: Parts = no_parts) -> Measure:
-    """Return a measure that is a part of the cost of a forward pass."""
-    return _measure(name, about, parts, "cost")
 
 
 def _elements_of(kind: str) -> Parts:
@@ -156,13 +159,18 @@ MEASURES: dict[str, Measure] = {
             no_parts,
             "a file cannot be read",
         ),
-        _cost("macs", "multiply-accumulates", modules(lambda node: node.macs)),
-        _cost("flops", "2 x MACs", modules(lambda node: 2 * (node.macs or 0))),
-        _cost("elementwise", "element-wise work", modules(lambda node: node.elementwise)),
-        _cost("input_nbytes", "graph inputs"),
-        _cost("output_nbytes", "graph outputs"),
-        _cost("activation_nbytes", "all activations of a forward pass"),
-        _cost("peak_activation_nbytes", "largest sum of live activations", peak_values),
+        _measure("macs", "multiply-accumulates", modules(lambda node: node.macs), "macs"),
+        _measure("flops", "2 x MACs", modules(lambda node: 2 * (node.macs or 0)), "macs"),
+        _measure(
+            "elementwise",
+            "element-wise work",
+            modules(lambda node: node.elementwise),
+            "elementwise",
+        ),
+        _measure("input_nbytes", "graph inputs", depends_on="shapes"),
+        _measure("output_nbytes", "graph outputs", depends_on="shapes"),
+        _measure("activation_nbytes", "all activations of a forward pass", depends_on="activation"),
+        _measure("peak_activation_nbytes", "largest sum of live activations", peak_values, "peak"),
         _measure("nodes", "nodes in the file", op_types(lambda node: 1)),
         _measure("unknown", "things that are not known", unknowns, "file"),
         *(_latency(percentile) for percentile in ("p50", "p90", "p95", "p99")),

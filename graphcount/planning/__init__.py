@@ -71,7 +71,11 @@ def _notes(report: Report, mixed: bool) -> list[str]:
         notes.append("activations are not known: the cost of a forward pass was not worked out")
     elif mixed:
         notes.append("activations are counted at the file's types, not in float16")
-    if any(unknown.affects == "cost" for unknown in report.unknown):
+    assumed = report.assumed_sizes
+    if assumed:
+        sizes = ", ".join(f"{name} {size}" for name, size in assumed.items())
+        notes.append(f"sizes assumed for activations: {sizes}; --dim sets them")
+    if "activation" in totals.at_least:
         notes.append("not every shape is known: activations are at least this")
     if report.doubts:
         first = report.doubts[0]

@@ -32,6 +32,7 @@ from graphcount.report.rows import (
     NodeRow,
     OpTypeRow,
     PeakRow,
+    RangesRow,
     TensorRow,
     Totals,
 )
@@ -70,6 +71,7 @@ class Report:
         mismatches: Declared shapes that are not what the operators make, once a cause.
         assumed: The forward pass at assumed sizes; None where no dimension is dynamic, or nobody
             asked for it.
+        ranges: The least and the most over ranges of sizes; None where none were given.
         unknown: What could not be known, and which totals that spoils; see `Totals.at_least`.
         findings: Findings of the audit and of checks.
         audit: What the audit did; None without one.
@@ -90,6 +92,7 @@ class Report:
     dimensions: tuple[DimensionRow, ...] = ()
     mismatches: tuple[MismatchRow, ...] = ()
     assumed: AssumedRow | None = None
+    ranges: RangesRow | None = None
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
@@ -117,6 +120,11 @@ class Report:
     def _repr_html_(self) -> str:
         """Return the report as HTML for a notebook, which asks the object itself (IPython)."""
         return type(self).notebook(self)
+
+    @property
+    def assumed_sizes(self) -> dict[str, int]:
+        """Sizes that were assumed for dynamic dimensions, by name."""
+        return {row.name: row.assumed for row in self.dimensions if row.assumed is not None}
 
     @cached_property
     def in_numbers(self) -> Report:

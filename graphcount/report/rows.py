@@ -392,6 +392,44 @@ class AssumedRow(NamedTuple):
     unknown: tuple[Unknown, ...]
 
 
+class RangeRow(NamedTuple):
+    """The least and the most of a measure over ranges of sizes.
+
+    Attributes:
+        measure: Its name.
+        least: No sizes give less; None where it is not known.
+        most: No sizes give more.
+        least_at: Sizes that give the least.
+        most_at: Sizes that give the most.
+        least_exact: The least occurs; else it is a bound, and `least_at` gives the least met.
+        most_exact: The same of the most.
+    """
+
+    measure: str
+    least: int | None
+    most: int | None
+    least_at: dict[str, int]
+    most_at: dict[str, int]
+    least_exact: bool
+    most_exact: bool
+
+
+class RangesRow(NamedTuple):
+    """A forward pass over ranges of sizes.
+
+    Attributes:
+        lowest: Least size of each dimension that has a range.
+        highest: Most size of each.
+        assumed: Sizes of dynamic dimensions that have none.
+        measures: What it comes to.
+    """
+
+    lowest: dict[str, int]
+    highest: dict[str, int]
+    assumed: dict[str, int]
+    measures: tuple[RangeRow, ...]
+
+
 class DuplicateRow(NamedTuple):
     """Tensors with the same dtype, shape and bytes; `nbytes` is what keeping one would save."""
 

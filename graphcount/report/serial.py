@@ -32,6 +32,8 @@ from graphcount.report.rows import (
     NBytes,
     NodeRow,
     PeakRow,
+    RangeRow,
+    RangesRow,
     SkippedRow,
     StorageRow,
     TensorRow,
@@ -49,7 +51,7 @@ GROUPINGS = ("dtypes", "op_types", "modules")
 KEYS = (
     *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
     *("framework", "fingerprint", "peak", "timeline", "kv_cache", "duplicates", "dimensions"),
-    *("mismatches", "assumed", "unknown", "findings", "audit", "checks"),
+    *("mismatches", "assumed", "ranges", "unknown", "findings", "audit", "checks"),
 )
 """Keys of a report, in the order of the contract."""
 
@@ -69,6 +71,7 @@ OPTIONAL: dict[str, type] = {
     "peak": PeakRow,
     "kv_cache": KVCacheRow,
     "assumed": AssumedRow,
+    "ranges": RangesRow,
     "audit": AuditRow,
 }
 """Records that are null where nobody asked for them, or nothing is known."""
@@ -228,6 +231,7 @@ NESTED: dict[tuple[type, str], type] = {
     (ModelInfo, "outputs"): ValueRow,
     (ModelInfo, "side_files"): FileRow,
     (Totals, "nbytes"): NBytes,
+    (RangesRow, "measures"): RangeRow,
     (AssumedRow, "inputs"): ValueRow,
     (AssumedRow, "outputs"): ValueRow,
     (AssumedRow, "totals"): Totals,

@@ -66,7 +66,7 @@ LINES = [
     ("bench cnn.onnx --max-ratio inf", "--max-ratio: inf is not in the range 0<x<=1000000"),
     ("scan cnn.onnx --timeout 1e300", "--timeout: 1e+300 is not in the range 0<x<=1000000"),
     ("cnn.onnx --format xml", "--format: 'xml' is not one of 'table', 'json', 'jsonl', 'csv', "),
-    ("cnn.onnx --dim batch", "--dim: 'batch': write it as name=size, e.g. batch=8"),
+    ("cnn.onnx --dim batch", "--dim: 'batch': write it as name=size, e.g. batch=8 or batch=1:8"),
     ("cnn.onnx --shape x=axb", "--shape: 'x=axb': write it as input=dims, e.g. input=1x3x224x224"),
     ("cnn.onnx --style bars --format csv", "--style bars and --format csv exclude each other"),
     ("cnn.onnx --style torchinfo --bars", "--bars and --style torchinfo exclude each other"),

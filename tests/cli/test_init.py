@@ -74,7 +74,7 @@ def test_without_headroom_the_limits_are_todays_numbers(run: Run, project: Path)
 def test_a_formula_gets_no_budget_and_says_why(run: Run, project: Path) -> None:
     run("init", "cnn.onnx")
     text = (project / "graphcount.toml").read_text()
-    assert "# macs: is 373856*batch; give sizes with --dim" in text
+    assert "# macs: is 373856*batch; give sizes or ranges of batch" in text
 
 
 def test_it_does_not_overwrite_unless_told(run: Run, project: Path) -> None:

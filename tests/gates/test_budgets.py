@@ -10,11 +10,12 @@ import pytest
 
 import graphcount
 from graphcount.errors import Unknown, UsageError
-from graphcount.gates.budgets import Bound, Origin, Standing, doubt, judge, parse_budget
+from graphcount.gates.budgets import Bound, Origin, Standing, judge, parse_budget
 from graphcount.gates.checks import Check, findings, run
+from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import MEASURES
 from graphcount.gates.subject import Subject
-from graphcount.report.records import Report
+from graphcount.report.records import Report, at_least
 from graphcount.report.rows import VerdictRow
 
 
@@ -242,8 +243,11 @@ def test_a_formula_asks_for_sizes(fixtures: Path) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"))  # batch is free
     subject = Subject(report)
     for name, said in (
-        ("macs", "macs is 373856*batch; give sizes with --dim (limit 1)"),
-        ("flops", "flops depends on dynamic dimensions; give sizes with --dim (limit 1)"),
+        (
+            "macs",
+            "macs is 373856*batch; give sizes or ranges of batch (--dim batch=N, --dim batch=1:N)",
+        ),
+        ("flops", "flops depends on dynamic dimensions; give sizes or ranges of batch (--dim"),
         ("peak_activation_nbytes", "peak_activation_nbytes depends on dynamic dimensions;"),
     ):
         row = verdict(report, f"{name}=1")
@@ -274,14 +278,17 @@ def test_a_formula_asks_for_sizes(fixtures: Path) -> None:
 def test_an_unknown_spoils_what_depends_on_it(
     report: Report, affects: str, spoiled: set[str]
 ) -> None:
-    unsure = replace(report, unknown=(Unknown("n", "operator", "no formula", affects),))
+    unknown = (Unknown("n", "operator", "no formula", affects),)
+    lacking = at_least(unknown, ("macs",) if affects == "cost" else ())
+    totals = report.totals._replace(at_least=lacking)
+    unsure = replace(report, unknown=unknown, totals=totals)
     for name in ("parameters", "generated", "macs", "file_nbytes"):
         row = verdict(unsure, f"{name}=1T" if name != "file_nbytes" else "file_nbytes=1TB")
         assert row.kept is (name not in spoiled)
         if not row.kept:
             assert row.rule == "BUD002"
             assert "not exact: n: operator: no formula (limit " in row.message
-    lost = replace(unsure, totals=report.totals._replace(macs=None))
+    lost = replace(unsure, totals=totals._replace(macs=None))
     why = ": n: operator: no formula" if "macs" in spoiled else ""
     assert verdict(lost, "macs=7").message == f"macs is not known{why} (limit 7)"
 

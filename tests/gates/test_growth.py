@@ -66,4 +66,5 @@ def test_what_is_not_known_fails(fixtures: Path) -> None:
     (finding,) = judge_growth(report, report, [parse("macs=5%")])
     assert finding.rule == "BUD002"
     path = fixtures / "cnn.onnx"
-    assert finding.message == f"macs of {path} is 373856*batch; give sizes with --dim"
+    asked = "give sizes or ranges of batch (--dim batch=N, --dim batch=1:N)"
+    assert finding.message == f"macs of {path} is 373856*batch; {asked}"

@@ -123,8 +123,8 @@ def _known(bindings: Bindings, declared: Declarations) -> tuple[str, ...]:
     if not bindings.given:
         return ()
     names = declared.names() if bindings.dims else []
-    for name in bindings.dims if not bindings.where_present else ():
-        if name != "*" and name not in names:
+    for name in bindings.dims:
+        if name not in ("*", *names, *bindings.where_present):
             raise ShapeError(no_such("dimension", name, names))
     every = {*names, *declared.inputs, "*"}
     return tuple(n for n in (*bindings.dims, *bindings.shapes, *bindings.values) if n in every)
@@ -139,7 +139,7 @@ def _elements(declared: Declarations, bindings: Bindings) -> dict[str, Numbers]:
     given: dict[str, Numbers] = {}
     for name, numbers in bindings.values.items():
         if name not in declared.inputs:
-            if bindings.where_present:
+            if name in bindings.where_present:
                 continue
             raise ShapeError(no_such("input", name, sorted(declared.inputs)))
         shape = declared.inputs[name]

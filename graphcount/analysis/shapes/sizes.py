@@ -32,13 +32,13 @@ class Bindings(NamedTuple):
         dims: Name of a dimension → size: `--dim batch=8`; `*` is every one without a size.
         shapes: Graph input → dimensions: `--shape input=1x3x224x224`.
         values: Graph input → its elements: `--value sr=16000`.
-        where_present: Names that the model does not have are no error.
+        where_present: Names that the model may lack.
     """
 
     dims: Mapping[str, int] = NO_DIMS
     shapes: Mapping[str, GivenShape] = {}
     values: Mapping[str, GivenValues] = {}
-    where_present: bool = False
+    where_present: frozenset[str] = frozenset()
 
     @property
     def given(self) -> bool:
@@ -108,7 +108,7 @@ def _axes(
 ) -> list[tuple[int, Dim | None, Dim]]:
     """Return axis, dimension and wanted size, where one is given."""
     if name not in inputs:
-        if bindings.where_present:
+        if name in bindings.where_present:
             return []
         raise ShapeError(no_such("input", name, sorted(inputs)))
     declared = inputs[name]
@@ -170,10 +170,11 @@ def _only_symbol(dim: Dim | None) -> str | None:
     return name if name is not None and dim == symbol(name) else None
 
 
-def no_such(what: str, name: str, known: list[str]) -> str:
-    """Return that the model has no such input or dimension, with the nearest that it has."""
+def no_such(what: str, name: str, known: list[str], model: str = "the model") -> str:
+    """Return that a model has no such input or dimension, with the nearest that it has."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, known, 3, 0.5) or known[:10]
-    hint = f"; there is {', '.join(near)}" if near else "; the model has none"
-    return f"the model has no {what} {name}{hint}"
+    hint = f"; there is {', '.join(near)}" if near else "; there is none"
+    has = f"{model} has no" if model == "the model" else f"{model} has"
+    return f"{has} {what} {name}{hint}"
