@@ -1,0 +1,212 @@
+"""Graphs of every architecture that mobius-onnx knows, without weights, and what is unknown.
+
+    python -m tests.packages.mobius_models build FOLDER    # by a Python that has mobius-onnx
+    python -m tests.packages.mobius_models count FOLDER    # by one that has graphcount
+
+Configurations are the defaults of transformers, with `LAYERS` layers, so nothing is downloaded;
+what transformers does not know gets mobius's own small one. Weights stand in the files as external
+data that is not there: their shapes are what counts.
+"""
+
+from __future__ import annotations
+
+import collections
+import importlib
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+LAYERS = 2
+
+SECONDS = 60
+"""For one architecture."""
+
+PROVIDERS = ("default", "cpu", "cuda")
+"""What mobius fuses is decided by the execution provider: com.microsoft operators by the last."""
+
+
+class Late(Exception):
+    """An architecture took too long."""
+
+
+def _late(_signal: int, _frame: FrameType | None) -> None:
+    raise Late
+
+
+# ---------------------------------------------------------------------------------------- build
+
+
+def build(folder: Path) -> None:
+    """Write FOLDER/PROVIDER/ARCHITECTURE/COMPONENT.onnx."""
+    registry = importlib.import_module("mobius._registry").registry
+    importlib.import_module("mobius._diffusers_builder")._init_diffusers_class_map()
+    classes = importlib.import_module("mobius._diffusers_builder")._DIFFUSERS_CLASS_MAP
+    signal.signal(signal.SIGALRM, _late)
+    failures: collections.Counter[str] = collections.Counter()
+    for provider in PROVIDERS:
+        names = [*registry.architectures(), *sorted(classes)]
+        for name in names:
+            if (folder / provider / name).is_dir():
+                continue
+            signal.alarm(SECONDS)
+            try:
+                made = _package(name, provider, classes.get(name))
+                _save(made, folder / provider / name)
+            except Exception as error:
+                failures[name] += 1
+                first = (str(error).splitlines() or [""])[0]
+                print(f"not built: {provider} {name}: {type(error).__name__}: {first}"[:150])
+            finally:
+                signal.alarm(0)
+    print(f"{len(failures)} architectures failed for a provider")
+
+
+def _package(name: str, provider: str, diffusers: Any) -> Any:
+    """Return mobius's package of components of one architecture."""
+    mobius = importlib.import_module("mobius")
+    if diffusers is not None:
+        module, config, task = diffusers
+        return mobius.build_from_module(
+            module(config()), config(), task, execution_provider=provider
+        )
+    transformers = importlib.import_module("transformers")
+    try:
+        known = transformers.AutoConfig.for_model(name)
+    except (ValueError, KeyError):
+        return _small(name, provider)
+    _shrink(known)
+    transformers.AutoConfig.from_pretrained = lambda *_args, **_options: known
+    try:
+        return mobius.build(name, load_weights=False, execution_provider=provider)
+    except Late:
+        raise
+    except Exception as error:
+        try:
+            return _small(name, provider)
+        except Exception:
+            raise error from None
+
+
+DEPTHS = (
+    *("num_hidden_layers", "n_layer", "num_layers", "encoder_layers", "decoder_layers"),
+    *("n_layers", "num_encoder_layers", "num_decoder_layers", "depth"),
+)
+
+
+def _shrink(config: Any, depth: int = 0) -> None:
+    """Keep few layers of a configuration and of those inside it, where it lets us."""
+    for key in DEPTHS:
+        try:
+            if isinstance(getattr(config, key, None), int) and getattr(config, key) > LAYERS:
+                setattr(config, key, LAYERS)
+                types = getattr(config, "layer_types", None)
+                if isinstance(types, list):
+                    config.layer_types = types[:LAYERS]
+        except (AttributeError, NotImplementedError):
+            continue
+    for value in list(vars(config).values()):
+        if depth < 3 and hasattr(value, "to_dict"):
+            _shrink(value, depth + 1)
+
+
+def _small(name: str, provider: str) -> Any:
+    """Return the architecture at mobius's own test size."""
+    mobius = importlib.import_module("mobius")
+    resolver = importlib.import_module("mobius._config_resolver")
+    registry = importlib.import_module("mobius._registry").registry
+    made = importlib.import_module("mobius._testing").make_config()
+    module = registry.get(name)
+    wanted = registry.get_config_class(name) or getattr(module, "config_class", None)
+    if wanted is not None and not isinstance(made, wanted):
+        fields = {
+            key: getattr(made, key)
+            for key in getattr(wanted, "__dataclass_fields__", {})
+            if hasattr(made, key)
+        }
+        made = wanted(**fields)
+    task = resolver._default_task_for_model(name)
+    return mobius.build_from_module(module(made), made, task, execution_provider=provider)
+
+
+def _save(package: Any, folder: Path) -> None:
+    """Write each component; a weight without data is external data that is not there."""
+    ir = importlib.import_module("onnx_ir")
+    folder.mkdir(parents=True, exist_ok=True)
+    for component, model in package.items():
+        for value in model.graph.initializers.values():
+            if value.const_value is None and value.shape is not None:
+                nbytes = value.dtype.bitwidth * _elements(value.shape) // 8
+                value.const_value = ir.ExternalTensor(
+                    "weights.data", 0, nbytes, value.dtype,
+                    shape=value.shape, name=value.name, base_dir=str(folder),
+                )  # fmt: skip
+        ir.save(model, folder / f"{component}.onnx")
+
+
+def _elements(shape: Any) -> int:
+    product = 1
+    for size in shape:
+        product *= int(size)
+    return product
+
+
+# ---------------------------------------------------------------------------------------- count
+
+
+def count(folder: Path) -> None:
+    """Print a line for each model, and unknowns by cause."""
+    causes: collections.Counter[str] = collections.Counter()
+    where: dict[str, str] = {}
+    totals: collections.Counter[str] = collections.Counter()
+    for path in sorted(folder.rglob("*.onnx")):
+        name = str(path.relative_to(folder).with_suffix(""))
+        begin = time.perf_counter()
+        state, unknowns = _counted(path)
+        seconds = time.perf_counter() - begin
+        totals[state] += 1
+        for cause in unknowns:
+            causes[cause] += 1
+            where.setdefault(cause, name)
+        if state != "exact" or seconds > 3:
+            print(f"{state:10} {seconds:5.1f} s {len(unknowns):4} unknown  {name}")
+    print(dict(totals))
+    for cause, times in causes.most_common():
+        print(f"{times:6} {cause}  ({where[cause]})")
+
+
+def _counted(path: Path) -> tuple[str, list[str]]:
+    """Return how the count of one file ends, and the causes of what is unknown of its cost."""
+    import graphcount
+
+    try:
+        report = graphcount.count(str(path), cost=True)
+    except graphcount.GraphcountError as error:
+        return "refused", [str(error)[:150]]
+    except Exception as error:
+        return "TRACEBACK", [f"{type(error).__name__}: {error}"[:150]]
+    lost = [one for one in report.unknown if one.affects == "cost"]
+    op_types = {row.id: row.op_type for row in report.nodes}
+    causes = [
+        f"{op_types.get(one.where, '')}: {one.what}: {re.sub(r'[0-9]+', 'N', str(one.why))}"
+        for one in lost
+    ]
+    return ("at least" if lost else "exact"), causes
+
+
+def screens(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the number of lines of the first screen of each model."""
+    for path in sorted(folder.rglob("*.onnx")):
+        text = subprocess.run(
+            [sys.executable, "-m", "graphcount", str(path)], capture_output=True, text=True
+        )
+        yield str(path), text.stdout.count("\n")
+
+
+if __name__ == "__main__":
+    {"build": build, "count": count}[sys.argv[1]](Path(sys.argv[2]))
