@@ -99,6 +99,22 @@ def matmul_at(first: int, second: int) -> ShapeRule:
     return rule
 
 
+def inner_at(first: int, second: int) -> Callable[[Call], str]:
+    """Return the check of a product of two inputs: the dimension that is summed is one."""
+
+    def check(call: Call) -> str:
+        a, b = call.input(first), call.input(second)
+        return _unequal(a[-1], b[0] if len(b) == 1 else b[-2]) if a and b else ""
+
+    return check
+
+
+def _unequal(left: Dim | None, right: Dim | None) -> str:
+    if isinstance(left, int) and isinstance(right, int) and left != right:
+        return f"sums over {left} elements of one matrix and {right} of the other"
+    return ""
+
+
 def multiplied(a: Dims, b: Dims) -> Product:
     """Return the product of two known shapes, one-dimensional operands included."""
     if not a or not b:
@@ -184,6 +200,14 @@ def gemm_at(first: int, second: int) -> ShapeRule:
     return rule
 
 
+def check_gemm(call: Call) -> str:
+    """A [M, K] and B [K, N], as transA and transB turn them."""
+    if any(len(call.input(index) or ()) != 2 for index in (0, 1)):
+        return ""
+    left, right = _sides(call, 0, 1)
+    return _unequal(left[1], right[0])
+
+
 def _gemm_text(call: Call) -> str:
     (rows, columns), inner = gemm()(call)
     biases = maybe(lambda: size(input_shape(call, 2))) if call.has(2) else 0
@@ -231,12 +255,14 @@ TABLE = family(
             roles=("weight", "weight"),
             shape=matmul_at(0, 1),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            check=inner_at(0, 1),
             channels=columns,
         ),
         "Gemm": Operator(
             roles=("weight", "weight", "bias"),
             shape=gemm_at(0, 1),
             cost=GEMM,
+            check=check_gemm,
             channels=columns,
             form_of="MatMul",
         ),
@@ -245,6 +271,7 @@ TABLE = family(
             shape=matmul_at(0, 1),
             dtypes=always(INT32),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            check=inner_at(0, 1),
             channels=columns,
             form_of="MatMul",
             traits=traits("unscaled"),
@@ -254,6 +281,7 @@ TABLE = family(
             shape=matmul_at(0, 3),
             dtypes=of_input(7),
             cost=matrix_product(matmul(0, 3), "each output is a sum of integer products", outputs),
+            check=inner_at(0, 3),
             channels=columns,
             form_of="MatMul",
             scaled=(Scaled(1, 2, 0, "rows"), Scaled(4, 5, 3, "rows"), Scaled(6, 7, None, "rows")),

@@ -679,3 +679,12 @@ def test_cycles_and_undefined_values(save: Save) -> None:
     found = infer(save(nodes, inputs=[("x", [2])], outputs=[("b", [2]), ("d", [None])]))
     assert shape(found, "b") == [2]  # declared
     assert shape(found, "d") == [2]
+
+
+def test_a_kernel_for_other_data_is_told_in_words(tmp_path: Path) -> None:
+    text = """
+    <ir_version: 8, opset_import: ["": 17]>
+    g (float[1, 4, 8, 8] x, float[2, 4, 3, 3, 3] w) => (float[] y) { y = Conv (x, w) }
+    """
+    (lost,) = infer(text_model(text, tmp_path)).unresolved
+    assert lost.why.endswith("a kernel of 3 dimensions for data of 2")

@@ -25,7 +25,24 @@ class Case(NamedTuple):
 X = (1, 2, 6, 6)
 AXES = "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMean ReduceSumSquare ReduceMax"
 TRUE = np.array([True, False])
+BYTES = np.ones((2, 3), np.uint8)
+SCALE, ZERO = np.array(0.5, np.float32), np.array(1, np.uint8)
+
+
+def quantized(a: Any, b: Any) -> list[Any]:
+    """Operands of QLinearMatMul."""
+    return [a, SCALE, ZERO, b, SCALE, ZERO, SCALE, ZERO]
+
+
 CASES = [
+    Case("MatMul", [(2, 3), (3, 4)], [(2, 3), (5, 4)]),
+    Case("MatMul", [(2, 3), (3,)], [(2, 3), (2,)]),
+    Case("MatMul", [(3,), (5, 3, 2)], [(3,), (5, 2, 3)]),
+    Case("MatMulInteger", [BYTES, BYTES.T], [BYTES, BYTES]),
+    Case("QLinearMatMul", quantized(BYTES, BYTES.T), quantized(BYTES, BYTES)),
+    Case("Gemm", [(2, 3), (3, 4)], [(2, 3), (5, 4)]),
+    Case("Gemm", [(2, 3), (2, 4)], [(2, 3), (3, 4)], {"transA": 1}),
+    Case("Gemm", [(2, 3), (4, 3)], [(2, 3), (3, 4)], {"transB": 1}),
     Case("Einsum", [(2, 3), (3, 4)], [(2, 3), (5, 4)], {"equation": "ij,jk->ik"}),
     Case("Conv", [X, (4, 2, 3, 3)], [X, (4, 3, 3, 3)]),
     Case("AveragePool LpPool MaxPool", [X], [X], {"kernel_shape": [2, 2]}, {"kernel_shape": [2]}),
