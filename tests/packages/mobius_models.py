@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,8 +27,71 @@ LAYERS = 2
 SECONDS = 60
 """For one architecture."""
 
-PROVIDERS = ("default", "cpu", "cuda")
-"""What mobius fuses is decided by the execution provider: com.microsoft operators by the last."""
+PROVIDERS = {"default": None, "cpu": None, "cuda": "f16", "webgpu": None}
+"""Element type for each execution provider: together they decide what mobius fuses."""
+
+PICTURES = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 56,
+    "patch_size": 14,
+    "head_dim": 16,
+    "norm_eps": 1e-6,
+    "out_hidden_size": 64,
+    "num_position_embeddings": 16,
+    "mm_tokens_per_image": 4,
+    "image_token_id": 9,
+    "image_crop_size": 56,
+    "position_embedding_size": 64,
+    "pooling_kernel_size": 2,
+    "mrope_section": [2, 3, 3],
+    "fullatt_block_indexes": [1],
+    "window_size": 28,
+    "deepstack_visual_indexes": [0, 1],
+}
+"""Of the encoder of pictures, where a configuration must have one."""
+
+SOUNDS = {
+    "attention_dim": 64,
+    "attention_heads": 4,
+    "num_blocks": 2,
+    "linear_units": 128,
+    "d_model": 64,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "encoder_ffn_dim": 128,
+    "num_mel_bins": 80,
+    "max_source_positions": 100,
+    "output_dim": 64,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "kernel_size": 3,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "input_size": 80,
+}
+"""The same, of sound."""
+
+MORE = {
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 64,
+    "num_decoder_layers": 2,
+    "linear_num_key_heads": 4,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+    "draft_vocab_size": 50,
+    "target_layer_ids": [0, 1],
+    "image_token_id": 9,
+    "audio_token_id": 8,
+    "mrope_section": [2, 3, 3],
+    "rnnt_num_classes": 50,
+}
+"""The same, of mixtures of experts, linear attention, drafts."""
 
 
 class Late(Exception):
@@ -43,15 +106,14 @@ def _late(_signal: int, _frame: FrameType | None) -> None:
 
 
 def build(folder: Path) -> None:
-    """Write FOLDER/PROVIDER/ARCHITECTURE/COMPONENT.onnx."""
+    """Write FOLDER/PROVIDER/ARCHITECTURE/COMPONENT.onnx; what is there already is kept."""
     registry = importlib.import_module("mobius._registry").registry
     importlib.import_module("mobius._diffusers_builder")._init_diffusers_class_map()
     classes = importlib.import_module("mobius._diffusers_builder")._DIFFUSERS_CLASS_MAP
     signal.signal(signal.SIGALRM, _late)
     failures: collections.Counter[str] = collections.Counter()
     for provider in PROVIDERS:
-        names = [*registry.architectures(), *sorted(classes)]
-        for name in names:
+        for name in [*registry.architectures(), *sorted(classes)]:
             if (folder / provider / name).is_dir():
                 continue
             signal.alarm(SECONDS)
@@ -68,29 +130,39 @@ def build(folder: Path) -> None:
 
 
 def _package(name: str, provider: str, diffusers: Any) -> Any:
-    """Return mobius's package of components of one architecture."""
+    """Return mobius's package of components of one architecture.
+
+    With the configuration of transformers, else a small one, else a small one with everything.
+    """
     mobius = importlib.import_module("mobius")
     if diffusers is not None:
         module, config, task = diffusers
         return mobius.build_from_module(
             module(config()), config(), task, execution_provider=provider
         )
+    roads = (_of_transformers, _small, lambda name, to: _small(name, to, everything=True))
+    first: Exception | None = None
+    for road in roads:
+        try:
+            return road(name, provider)
+        except Late:
+            raise
+        except Exception as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _of_transformers(name: str, provider: str) -> Any:
+    """Return the architecture as the defaults of transformers configure it."""
+    mobius = importlib.import_module("mobius")
     transformers = importlib.import_module("transformers")
-    try:
-        known = transformers.AutoConfig.for_model(name)
-    except (ValueError, KeyError):
-        return _small(name, provider)
+    known = transformers.AutoConfig.for_model(name)
     _shrink(known)
     transformers.AutoConfig.from_pretrained = lambda *_args, **_options: known
-    try:
-        return mobius.build(name, load_weights=False, execution_provider=provider)
-    except Late:
-        raise
-    except Exception as error:
-        try:
-            return _small(name, provider)
-        except Exception:
-            raise error from None
+    return mobius.build(
+        name, load_weights=False, execution_provider=provider, dtype=PROVIDERS[provider]
+    )
 
 
 DEPTHS = (
@@ -115,23 +187,29 @@ def _shrink(config: Any, depth: int = 0) -> None:
             _shrink(value, depth + 1)
 
 
-def _small(name: str, provider: str) -> Any:
+def _small(name: str, provider: str, *, everything: bool = False) -> Any:
     """Return the architecture at mobius's own test size."""
     mobius = importlib.import_module("mobius")
-    resolver = importlib.import_module("mobius._config_resolver")
+    configs = importlib.import_module("mobius._configs")
     registry = importlib.import_module("mobius._registry").registry
-    made = importlib.import_module("mobius._testing").make_config()
     module = registry.get(name)
+    config = importlib.import_module("mobius._testing").make_config()
     wanted = registry.get_config_class(name) or getattr(module, "config_class", None)
-    if wanted is not None and not isinstance(made, wanted):
-        fields = {
-            key: getattr(made, key)
-            for key in getattr(wanted, "__dataclass_fields__", {})
-            if hasattr(made, key)
-        }
-        made = wanted(**fields)
-    task = resolver._default_task_for_model(name)
+    wanted = wanted or type(config)
+    known = dict(vars(config))
+    if everything:
+        vision = _made(configs.VisionConfig, {**PICTURES, "model_type": name})
+        known |= {**MORE, "vision": vision, "audio": _made(configs.AudioConfig, SOUNDS)}
+    if PROVIDERS[provider]:
+        known["dtype"] = importlib.import_module("mobius._builder").resolve_dtype("f16")
+    made = _made(wanted, known)
+    task = importlib.import_module("mobius._config_resolver")._default_task_for_model(name)
     return mobius.build_from_module(module(made), made, task, execution_provider=provider)
+
+
+def _made(wanted: Any, known: Mapping[str, Any]) -> Any:
+    """Return a configuration with what it has a field for."""
+    return wanted(**{key: known[key] for key in wanted.__dataclass_fields__ if key in known})
 
 
 def _save(package: Any, folder: Path) -> None:

@@ -18,18 +18,21 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
+import graphcount
 from tests.packages.truth import (
     Feeds,
     NotRun,
@@ -50,8 +53,8 @@ LARGEST_NBYTES = 40 * 2**20
 SIZES = (2, 1, 4)
 """Tried in turn for what is dynamic, until onnxruntime runs the model."""
 
-TIMEOUT_S = 120
-"""Between two lines of a child: a model that hangs is given up."""
+TIMEOUT_S = 40
+"""For one variant of a model."""
 
 
 # ------------------------------------------------------------------------------------- variants
@@ -130,6 +133,7 @@ VARIANTS: dict[str, Callable[[Path, Path, Feeds], None]] = {
 def child(paths: Sequence[str], only: str) -> None:
     """Print a line of JSON for each variant of each model."""
     warnings.simplefilter("ignore")
+    signal.signal(signal.SIGALRM, _late)
     logging.disable(logging.CRITICAL)
     output = os.fdopen(os.dup(1), "w")  # what libraries print goes elsewhere
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -157,6 +161,7 @@ def records(path: Path, only: str) -> Iterator[dict[str, Any]]:
             if only and only not in ("source", variant):
                 continue
             to = source if write is None else Path(folder) / f"{variant}.onnx"
+            signal.alarm(TIMEOUT_S)
             try:
                 if write is not None:
                     with contextlib.redirect_stdout(io.StringIO()):
@@ -165,6 +170,12 @@ def records(path: Path, only: str) -> Iterator[dict[str, Any]]:
             except Exception as error:
                 text = f"{type(error).__name__}: {error}".splitlines()[0][:120]
                 yield {"model": name, "variant": variant, "error": text}
+            finally:
+                signal.alarm(0)
+
+
+def _late(_signal: int, _frame: FrameType | None) -> None:
+    raise NotRun(f"more than {TIMEOUT_S} s")
 
 
 def runnable(path: Path) -> tuple[onnx.ModelProto, Feeds]:
@@ -202,6 +213,13 @@ def compared(path: Path, feeds: Feeds) -> dict[str, Any]:
             "open": [(row[0], row[1], written(row[2]), row[3]) for row in one.open],
             "wrong": [(row[0], row[1], written(row[2]), row[3]) for row in one.wrong],
         }
+    report = graphcount.count(str(copy), cost=True)
+    result["macs"] = [
+        report.totals.macs_expression or report.totals.macs,
+        shown.counter.total,
+        dict(shown.counter.left),
+        report.totals.lower_bound,
+    ]
     result["operators"] = collections.Counter(
         shown.makers[name] for name in shown.shapes if name in shown.makers
     )
@@ -254,6 +272,11 @@ def main(arguments: Sequence[str]) -> None:
             table[operator]["values"] += times
         for road in ("written", "stripped"):
             add(record, road, sums[kind], table)
+        ours, shown, left, lower_bound = record["macs"]
+        sums[kind]["macs equal" if ours == shown else "macs differ"] += 1
+        if ours != shown or left:
+            bound = "at least " if lower_bound else ""
+            print(f"macs {kind} {bound}{ours} shown {shown} {left} {record['model'][-70:]}")
     report(sums, table)
 
 

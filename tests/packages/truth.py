@@ -294,7 +294,7 @@ class Compared(NamedTuple):
     wrong: list[tuple[str, str, Dims | None, Shape]]
 
 
-def derived(path: str, shapes: Mapping[str, Sequence[int]] | None = None) -> dict[str, Any]:
+def derived(path: str, sizes: Mapping[str, Sequence[int]] | None = None) -> dict[str, Any]:
     """Return the shape that graphcount derives for each value of the main graph."""
     import graphcount
     from graphcount.analysis.counts import count
@@ -304,7 +304,7 @@ def derived(path: str, shapes: Mapping[str, Sequence[int]] | None = None) -> dic
     model = graphcount.load(path)
     reader = Values(path, 1 << 24)
     bound: dict[str, tuple[int | str | None, ...]] = {
-        name: tuple(shape) for name, shape in (shapes or {}).items()
+        name: tuple(shape) for name, shape in (sizes or {}).items()
     }
     try:
         rows = count(model.file, model.model_graph, reader).rows
@@ -312,11 +312,15 @@ def derived(path: str, shapes: Mapping[str, Sequence[int]] | None = None) -> dic
     finally:
         reader.close()
     nodes = model.model_graph.nodes
-    return {
+    shapes = {
         name: shape
         for (node, name), shape in result.shapes.items()
         if node in nodes and not nodes[node].scope
     }
+    for inner, outside in model.model_graph.aliases.items():  # what local functions return
+        if inner in result.shapes:
+            shapes |= {name: result.shapes[inner] for scope, name in outside if not scope}
+    return shapes
 
 
 def fixed(
