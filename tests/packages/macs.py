@@ -155,12 +155,24 @@ def _grouped(node: Seen) -> int:
     return 2 * batch * heads * length * total * size
 
 
+def linear_attention(node: Seen) -> int:
+    """A token: q' S for each query head, k v' for each state, S' k too where the rule is delta."""
+    batch, length, hidden = node.shape(0)
+    heads, states = int(node.attributes["q_num_heads"]), int(node.attributes["kv_num_heads"])
+    state = (hidden // heads) * (node.shape(2)[2] // states)
+    rule = node.attributes.get("update_rule", b"gated_delta")
+    updates = 2 if b"delta" in rule else 1
+    return batch * length * state * (heads + updates * states)
+
+
 FORMULAS: dict[str, Formula] = {
     "Conv": convolution(1),
     "ConvInteger": convolution(1),
     "FusedConv": convolution(1),
     "NhwcConv": channels_last(1),
     "DeformConv": convolution(1),
+    "CausalConvWithState": convolution(1),
+    "LinearAttention": linear_attention,
     "QLinearConv": convolution(3),
     "ConvTranspose": transposed,
     "ConvTransposeWithDynamicPads": transposed,

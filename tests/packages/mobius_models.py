@@ -1,11 +1,13 @@
 """Graphs of every architecture that mobius-onnx knows, without weights, and what is unknown.
 
     python -m tests.packages.mobius_models build FOLDER    # by a Python that has mobius-onnx
+    python -m tests.packages.mobius_models small FOLDER    # the same
     python -m tests.packages.mobius_models count FOLDER    # by one that has graphcount
 
 Configurations are the defaults of transformers, with `LAYERS` layers, so nothing is downloaded;
 what transformers does not know gets mobius's own small one. Weights stand in the files as external
-data that is not there: their shapes are what counts.
+data that is not there: their shapes are what counts. `small` has mobius's small configuration for
+all, so that `mobius_runs.py` can run them.
 """
 
 from __future__ import annotations
@@ -14,10 +16,9 @@ import collections
 import importlib
 import re
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -71,6 +72,7 @@ SOUNDS = {
     "intermediate_size": 128,
     "num_attention_heads": 4,
     "input_size": 80,
+    "audio_token_id": 8,
 }
 """The same, of sound."""
 
@@ -94,6 +96,10 @@ MORE = {
 """The same, of mixtures of experts, linear attention, drafts."""
 
 
+Road = Callable[[str, str], Any]
+"""Makes a package of an architecture for a provider."""
+
+
 class Late(Exception):
     """An architecture took too long."""
 
@@ -105,7 +111,12 @@ def _late(_signal: int, _frame: FrameType | None) -> None:
 # ---------------------------------------------------------------------------------------- build
 
 
-def build(folder: Path) -> None:
+def small(folder: Path) -> None:
+    """Write the same at small sizes."""
+    build(folder, roads=(_small, _everything))
+
+
+def build(folder: Path, roads: Sequence[Road] | None = None) -> None:
     """Write FOLDER/PROVIDER/ARCHITECTURE/COMPONENT.onnx; what is there already is kept."""
     registry = importlib.import_module("mobius._registry").registry
     importlib.import_module("mobius._diffusers_builder")._init_diffusers_class_map()
@@ -118,7 +129,9 @@ def build(folder: Path) -> None:
                 continue
             signal.alarm(SECONDS)
             try:
-                made = _package(name, provider, classes.get(name))
+                if name in classes and roads:
+                    continue
+                made = _package(name, provider, classes.get(name), roads)
                 _save(made, folder / provider / name)
             except Exception as error:
                 failures[name] += 1
@@ -129,7 +142,7 @@ def build(folder: Path) -> None:
     print(f"{len(failures)} architectures failed for a provider")
 
 
-def _package(name: str, provider: str, diffusers: Any) -> Any:
+def _package(name: str, provider: str, diffusers: Any, roads: Sequence[Road] | None = None) -> Any:
     """Return mobius's package of components of one architecture.
 
     With the configuration of transformers, else a small one, else a small one with everything.
@@ -140,9 +153,8 @@ def _package(name: str, provider: str, diffusers: Any) -> Any:
         return mobius.build_from_module(
             module(config()), config(), task, execution_provider=provider
         )
-    roads = (_of_transformers, _small, lambda name, to: _small(name, to, everything=True))
     first: Exception | None = None
-    for road in roads:
+    for road in roads or (_of_transformers, _small, _everything):
         try:
             return road(name, provider)
         except Late:
@@ -205,6 +217,10 @@ def _small(name: str, provider: str, *, everything: bool = False) -> Any:
     made = _made(wanted, known)
     task = importlib.import_module("mobius._config_resolver")._default_task_for_model(name)
     return mobius.build_from_module(module(made), made, task, execution_provider=provider)
+
+
+def _everything(name: str, provider: str) -> Any:
+    return _small(name, provider, everything=True)
 
 
 def _made(wanted: Any, known: Mapping[str, Any]) -> Any:
@@ -277,14 +293,5 @@ def _counted(path: Path) -> tuple[str, list[str]]:
     return ("at least" if lost else "exact"), causes
 
 
-def screens(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield the number of lines of the first screen of each model."""
-    for path in sorted(folder.rglob("*.onnx")):
-        text = subprocess.run(
-            [sys.executable, "-m", "graphcount", str(path)], capture_output=True, text=True
-        )
-        yield str(path), text.stdout.count("\n")
-
-
 if __name__ == "__main__":
-    {"build": build, "count": count}[sys.argv[1]](Path(sys.argv[2]))
+    {"build": build, "small": small, "count": count}[sys.argv[1]](Path(sys.argv[2]))

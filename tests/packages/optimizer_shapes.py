@@ -53,8 +53,8 @@ LARGEST_NBYTES = 40 * 2**20
 SIZES = (2, 1, 4)
 """Tried in turn for what is dynamic, until onnxruntime runs the model."""
 
-TIMEOUT_S = 40
-"""For one variant of a model."""
+TIMEOUT_S = 20
+"""For one variant of a model; no other variant of one whose source takes longer."""
 
 
 # ------------------------------------------------------------------------------------- variants
@@ -150,10 +150,13 @@ def records(path: Path, only: str) -> Iterator[dict[str, Any]]:
     try:
         if path.stat().st_size > LARGEST_NBYTES:
             raise NotRun("too large")
+        signal.alarm(TIMEOUT_S)
         model, feeds = runnable(path)
     except Exception as error:
         yield {"model": name, "variant": "", "error": f"{type(error).__name__}: {error}"[:120]}
         return
+    finally:
+        signal.alarm(0)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source.onnx"
         source.write_bytes(fixed(model, feeds, strip=False).SerializeToString())
@@ -170,6 +173,8 @@ def records(path: Path, only: str) -> Iterator[dict[str, Any]]:
             except Exception as error:
                 text = f"{type(error).__name__}: {error}".splitlines()[0][:120]
                 yield {"model": name, "variant": variant, "error": text}
+                if write is None:
+                    return
             finally:
                 signal.alarm(0)
 
