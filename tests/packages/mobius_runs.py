@@ -23,7 +23,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 import graphcount
-from tests.packages.truth import Array, NotRun, Run, compare, derived, drawn, fixed, run, written
+from tests.packages.beside import compare, derived, written
+from tests.packages.truth import Array, NotRun, Run, drawn, fixed, run
 
 BATCH, PAST = 1, 4
 SEQUENCES = (3, 16, 1, 1600)

@@ -33,17 +33,8 @@ import onnx
 import onnxruntime
 
 import graphcount
-from tests.packages.truth import (
-    Feeds,
-    NotRun,
-    compare,
-    derived,
-    drawn,
-    fed,
-    fixed,
-    run,
-    written,
-)
+from tests.packages.beside import compare, derived, written
+from tests.packages.truth import Feeds, NotRun, drawn, fed, fixed, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"

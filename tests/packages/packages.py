@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.packages.truth import NotRun, Verdict, verdicts, written
+from tests.packages.beside import Verdict, verdicts, written
+from tests.packages.truth import NotRun
 
 DOWNLOAD_S = 600
 

@@ -1,11 +1,8 @@
 """What onnxruntime shows of a model when it runs: the shape of every value, and MACs made of these.
 
-    python -m tests.packages.truth MODEL.onnx images=1x3x320x320 sr:=16000 [--all]
-
-`name=SHAPE` feeds random numbers, `name:=VALUE` that value. Every intermediate value becomes an
-output, and the model runs on the CPU with all optimizations off. Bodies run by themselves: of an If
-the branch that its condition takes, of a Loop and a Scan each trip, with what they capture. Local
-functions are inlined first, by onnx.
+`run` makes every intermediate value an output, and runs the model on the CPU with all optimizations
+off. Bodies run by themselves: of an If the branch that its condition takes, of a Loop and a Scan
+each trip, with what they capture. Local functions are inlined first, by onnx.
 
 Not covered: bodies of SequenceMap, values that are sequences or optionals (no shape), ai.onnx.ml.
 """
@@ -13,10 +10,7 @@ Not covered: bodies of SequenceMap, values that are sequences or optionals (no s
 from __future__ import annotations
 
 import collections
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +24,6 @@ from tests.packages.macs import Counter, Seen, Shape
 
 Array = NDArray[Any]
 Feeds = Mapping[str, Array]
-Dims = tuple[Any, ...]
 
 INTEGERS_BELOW = 2
 """Fed integers are 0 or 1: ids that every embedding has, masks."""
@@ -43,7 +36,7 @@ class Run(NamedTuple):
     """What a run showed.
 
     Attributes:
-        shapes: Of each value of the main graph, by name.
+        shapes: Of each value, by name; in bodies of those that every trip has in one size.
         counter: MACs by operator, bodies included.
         makers: Operator that makes each value, those inside local functions left out.
     """
@@ -64,13 +57,17 @@ def run(model: onnx.ModelProto, feeds: Feeds) -> Run:
         NotRun: onnxruntime does not.
     """
     own = [(name, node.op_type) for node in model.graph.node for name in node.output if name]
-    if model.functions:
+    if has_functions := bool(model.functions):
         model = onnx.inliner.inline_local_functions(model)
     runner = Runner(model)
     shapes = {name: tuple(array.shape) for name, array in feeds.items()}
     values, _ = runner.graph(model.graph, feeds, {})
     shapes |= {name: array.shape for name, array in values.items() if hasattr(array, "shape")}
-    return Run(shapes, runner.counter, dict(own))
+    makers = dict(own)
+    for (name, op_type), sizes in runner.inside.items():
+        if len(sizes) == 1 and name not in shapes and not has_functions:
+            shapes[name], makers[name] = sizes.pop(), op_type
+    return Run(shapes, runner.counter, makers)
 
 
 class Runner:
@@ -79,6 +76,7 @@ class Runner:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
         self.counter = Counter()
+        self.inside: dict[tuple[str, str], set[Shape]] = collections.defaultdict(set)
 
     def graph(
         self, graph: onnx.GraphProto, feeds: Feeds, outer: Mapping[str, Any]
@@ -92,6 +90,12 @@ class Runner:
             values |= self._run(graph, made, {**feeds}, captured)
         for node in graph.node:
             self._node(node, values)
+        if outer:
+            for node in graph.node:
+                for name in node.output:
+                    shape = _shape(values.get(name))
+                    if shape is not None:
+                        self.inside[name, node.op_type].add(shape)
         inner = {name: values[name] for name in (*made, *feeds, *stored)}
         return inner, [one.name for one in graph.output]
 
@@ -275,54 +279,6 @@ def drawn(random: np.random.Generator, dtype: Any, shape: Sequence[int]) -> Arra
     return random.random(shape).astype(dtype)
 
 
-# -------------------------------------------------------------------------------------- compare
-
-
-class Compared(NamedTuple):
-    """Shapes of one model beside those of a run.
-
-    Attributes:
-        values: Values that the run showed and the graph has.
-        equal: Those whose derived shape is the same.
-        open: (operator, value, derived, shown): a dimension is not known, or a symbol.
-        wrong: The same, where a derived number is another.
-    """
-
-    values: int
-    equal: int
-    open: list[tuple[str, str, Dims | None, Shape]]
-    wrong: list[tuple[str, str, Dims | None, Shape]]
-
-
-def derived(path: str, sizes: Mapping[str, Sequence[int]] | None = None) -> dict[str, Any]:
-    """Return the shape that graphcount derives for each value of the main graph."""
-    import graphcount
-    from graphcount.analysis.counts import count
-    from graphcount.analysis.shapes import Bindings, infer_shapes
-    from graphcount.analysis.values import Values
-
-    model = graphcount.load(path)
-    reader = Values(path, 1 << 24)
-    bound: dict[str, tuple[int | str | None, ...]] = {
-        name: tuple(shape) for name, shape in (sizes or {}).items()
-    }
-    try:
-        rows = count(model.file, model.model_graph, reader).rows
-        result = infer_shapes(model.proto, model.model_graph, rows, reader, Bindings(shapes=bound))
-    finally:
-        reader.close()
-    nodes = model.model_graph.nodes
-    shapes = {
-        name: shape
-        for (node, name), shape in result.shapes.items()
-        if node in nodes and not nodes[node].scope
-    }
-    for inner, outside in model.model_graph.aliases.items():  # what local functions return
-        if inner in result.shapes:
-            shapes |= {name: result.shapes[inner] for scope, name in outside if not scope}
-    return shapes
-
-
 def fixed(
     model: onnx.ModelProto, feeds: Feeds, *, values: Iterable[str] = (), strip: bool = True
 ) -> onnx.ModelProto:
@@ -365,110 +321,3 @@ def bodies(node: onnx.NodeProto) -> list[onnx.GraphProto]:
     """Return the graphs in the attributes of a node."""
     single = [one.g for one in node.attribute if one.type == onnx.AttributeProto.GRAPH]
     return [*single, *(body for one in node.attribute for body in one.graphs)]
-
-
-def compare(shown: Run, found: Mapping[str, Any]) -> Compared:
-    """Compare shapes of values that an operator makes."""
-    result = Compared(0, 0, [], [])
-    values = equal = 0
-    for name, shape in shown.shapes.items():
-        if name not in shown.makers:
-            continue
-        values += 1
-        dims = found.get(name)
-        row = (shown.makers[name], name, dims, shape)
-        if dims is None:
-            result.open.append(row)
-        elif len(dims) != len(shape) or any(
-            isinstance(dim, int) and dim != size for dim, size in zip(dims, shape, strict=False)
-        ):
-            result.wrong.append(row)
-        elif all(isinstance(dim, int) for dim in dims):
-            equal += 1
-        else:
-            result.open.append(row)
-    return result._replace(values=values, equal=equal)
-
-
-class Verdict(NamedTuple):
-    """A model beside its run, by one road: sizes as options, or fixed in a copy.
-
-    Attributes:
-        road: `options` or `fixed`.
-        macs: By graphcount: a number, or the formula that is left.
-        lower_bound: graphcount says "at least".
-        unknown: What it says is unknown of the cost.
-        shapes: Derived shapes beside those shown.
-        error: Why there is nothing.
-    """
-
-    road: str
-    macs: int | str | None
-    lower_bound: bool
-    unknown: list[str]
-    shapes: Compared
-    error: str = ""
-
-
-def judged(path: str, road: str, shown: Run, feeds: Feeds) -> Verdict:
-    """Count one file, and compare its shapes with a run."""
-    import graphcount
-
-    sizes = {name: array.shape for name, array in feeds.items()} if road == "options" else {}
-    try:
-        report = graphcount.count(path, cost=True, shapes=sizes or None)
-        result = compare(shown, derived(path, sizes))
-    except graphcount.GraphcountError as error:
-        return Verdict(road, None, True, [], Compared(0, 0, [], []), error.message)
-    totals = report.totals
-    unknown = [f"{one.where}: {one.why}" for one in report.unknown if one.affects == "cost"]
-    macs = totals.macs_expression or totals.macs
-    return Verdict(road, macs, totals.lower_bound, unknown, result)
-
-
-def verdicts(path: str, wanted: Sequence[str] = ()) -> tuple[Run, list[Verdict]]:
-    """Return what a run shows of a file, and how graphcount does by each road.
-
-    Raises:
-        NotRun: onnxruntime does not run it.
-    """
-    model = onnx.load(path)
-    feeds = fed(model, wanted)
-    shown = run(model, feeds)
-    values = [text.partition(":=")[0] for text in wanted if ":=" in text]
-    found = [judged(path, "options", shown, feeds)]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = str(Path(folder) / "fixed.onnx")
-        Path(copy).write_bytes(fixed(model, feeds, values=values).SerializeToString())
-        found.append(judged(copy, "fixed", shown, feeds))
-    return shown, found
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Compare one file."""
-    few = None if "--all" in arguments else 8
-    path, *wanted = [one for one in arguments if one != "--all"]
-    shown, found = verdicts(path, wanted)
-    counter = shown.counter
-    print(f"MACs by onnxruntime  {counter.total:,} {dict(counter.by_op)}")
-    if counter.left:
-        print(f"no formula for       {dict(counter.left)}")
-    for one in found:
-        print(f"-- {one.road}: {one.error}")
-        print(f"MACs by graphcount   {one.macs} {'at least' if one.lower_bound else ''}")
-        print(f"shapes               {one.shapes.equal} of {one.shapes.values} equal")
-        for text in one.unknown[:few]:
-            print("    unknown", text)
-        for title, rows in (("open", one.shapes.open), ("wrong", one.shapes.wrong)):
-            print(f"{title:20} {len(rows)}", dict(collections.Counter(row[0] for row in rows)))
-            for row in rows[:few]:
-                print("    ", row[0], row[1], written(row[2]), "shown", row[3])
-
-
-def written(dims: Dims | None) -> str:
-    """Return a derived shape as text."""
-    return "not derived" if dims is None else "[" + ", ".join(str(dim) for dim in dims) + "]"
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
