@@ -104,10 +104,10 @@ def compare(shown: Run, found: Mapping[str, Any]) -> Compared:
 
 
 class Verdict(NamedTuple):
-    """A model beside its run, by one road: sizes as options, or fixed in a copy.
+    """A model beside its run, by one road.
 
     Attributes:
-        road: `options` or `fixed`.
+        road: `formula`, evaluated at the sizes; `options`, sizes given; `fixed` in a copy.
         macs: By graphcount: a number, or the formula that is left.
         lower_bound: graphcount says "at least".
         unknown: What it says is unknown of the cost.
@@ -141,6 +141,24 @@ def judged(path: str, road: str, shown: Run, feeds: Feeds, values: Sequence[str]
     return Verdict(road, macs, totals.lower_bound, unknown, result)
 
 
+def by_formula(path: str, feeds: Feeds, values: Sequence[str] = ()) -> Verdict:
+    """Count one file without sizes, and evaluate the formula at those that are fed."""
+    elements = {name: feeds[name].reshape(-1).tolist() for name in values}
+    nothing = Compared(0, 0, [], [])
+    try:
+        report = graphcount.count(path, cost=True, values=elements or None)
+        sizes: dict[str, int] = {}
+        for row in report.model.inputs:
+            for dim, size in zip(row.shape or (), feeds[row.name].shape, strict=False):
+                if isinstance(dim, str):
+                    sizes.setdefault(dim, size)
+        macs = report.macs(**sizes)
+    except graphcount.GraphcountError as error:
+        return Verdict("formula", None, True, [], nothing, error.message)
+    unknown = [one.why for one in report.unknown if one.what == "macs"]
+    return Verdict("formula", macs, bool(unknown), unknown, nothing)
+
+
 def verdicts(path: str, wanted: Sequence[str] = ()) -> tuple[Run, list[Verdict]]:
     """Return what a run shows of a file, and how graphcount does by each road.
 
@@ -151,7 +169,10 @@ def verdicts(path: str, wanted: Sequence[str] = ()) -> tuple[Run, list[Verdict]]
     feeds = fed(model, wanted)
     shown = run(model, feeds)
     values = [text.partition(":=")[0] for text in wanted if ":=" in text]
-    found = [judged(path, "options", shown, feeds, values)]
+    found = [
+        by_formula(path, feeds, values),
+        judged(path, "options", shown, feeds, values),
+    ]
     with tempfile.TemporaryDirectory() as folder:
         copy = str(Path(folder) / "fixed.onnx")
         Path(copy).write_bytes(fixed(model, feeds, values=values).SerializeToString())

