@@ -64,8 +64,9 @@ def windows(node: Node, kernels: Shape) -> list[AxisWindow]:
 def slid(node: Node, sizes: Shape, kernels: Shape) -> list[Dim | None]:
     """Return how often windows fit: floor((size + pads - kernel) / stride) + 1."""
     places = windows(node, kernels)
-    if len(sizes) != len(places):
-        raise ValueError(f"a kernel of {len(places)} dimensions for data of {len(sizes)}")
+    ours, theirs = len(sizes), len(places)
+    if ours != theirs:
+        raise ValueError(f"spatial dimensions: {ours} of the data, {theirs} of the kernel")
     pairs = list(zip(sizes, places, strict=True))
     if node.text("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
         return [ceil_over(size, window.stride) for size, window in pairs]

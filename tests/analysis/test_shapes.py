@@ -687,4 +687,4 @@ def test_a_kernel_for_other_data_is_told_in_words(tmp_path: Path) -> None:
     g (float[1, 4, 8, 8] x, float[2, 4, 3, 3, 3] w) => (float[] y) { y = Conv (x, w) }
     """
     (lost,) = infer(text_model(text, tmp_path)).unresolved
-    assert lost.why.endswith("a kernel of 3 dimensions for data of 2")
+    assert lost.why.endswith("spatial dimensions: 2 of the data, 3 of the kernel")
