@@ -213,14 +213,29 @@ def _unknown_shapes(
             lost[place] = "macs" if contribution.macs is None else "elementwise"
     if not lost:
         return []
-    nodes = [(node, lost[place]) for node, place in places.items() if place in lost]
-    why = "a shape it needs is not known"
-    unknowns = [Unknown(node, what, why, "cost") for node, what in nodes if what == "macs"]
-    small = [node for node, what in nodes if what == "elementwise"]
-    if small:
-        more = f", and those of {len(small) - 1} more" if len(small) > 1 else ""
-        unknowns.append(Unknown(small[0], "elementwise", f"{why}{more}", "cost"))
+    unknowns: list[Unknown] = []
+    after: dict[str, list[str]] = {"macs": [], "elementwise": []}
+    for node, place in places.items():
+        what = lost.get(place)
+        if what is None:
+            continue
+        why = _wrong(place[0])
+        if why:
+            unknowns.append(Unknown(node, what, why, "cost"))
+        else:
+            after[what].append(node)
+    for what, nodes in after.items():
+        if nodes:
+            more = f", and those of {len(nodes) - 1:,} more nodes" if len(nodes) > 1 else ""
+            why = f"a shape it needs is not known{more}"
+            unknowns.append(Unknown(nodes[0], what, why, "cost"))
     return unknowns
+
+
+def _wrong(call: Call) -> str:
+    """Return why an operator cannot take what enters it; empty where that is not what is wrong."""
+    operator = lookup(call.node.domain, call.node.op_type)
+    return operator.check(call) if operator is not None and operator.check is not None else ""
 
 
 def _unknown_sums(**lost: int) -> list[Unknown]:

@@ -131,7 +131,9 @@ def judged(path: str, road: str, shown: Run, feeds: Feeds, values: Sequence[str]
         sizes = {name: array.shape for name, array in feeds.items() if name not in values}
         elements = {name: feeds[name].reshape(-1).tolist() for name in values}
     try:
-        report = graphcount.count(path, cost=True, shapes=sizes or None, values=elements or None)
+        report = graphcount.count(
+            path, cost=True, shapes=sizes or None, input_values=elements or None
+        )
         result = compare(shown, derived(path, sizes, elements))
     except graphcount.GraphcountError as error:
         return Verdict(road, None, True, [], Compared(0, 0, [], []), error.message)
@@ -146,7 +148,7 @@ def by_formula(path: str, feeds: Feeds, values: Sequence[str] = ()) -> Verdict:
     elements = {name: feeds[name].reshape(-1).tolist() for name in values}
     nothing = Compared(0, 0, [], [])
     try:
-        report = graphcount.count(path, cost=True, values=elements or None)
+        report = graphcount.count(path, cost=True, input_values=elements or None)
         sizes: dict[str, int] = {}
         for row in report.model.inputs:
             for dim, size in zip(row.shape or (), feeds[row.name].shape, strict=False):

@@ -153,20 +153,33 @@ def _elements(declared: Declarations, bindings: Bindings) -> dict[str, Numbers]:
 
 
 def _refusals(state: State, calls: Calls) -> dict[str, str]:
-    """Return why nodes cannot take what enters them, by their ids."""
-    refused = dict(state.misfits)
-    dead = tuple(state.dead)
+    """Return why nodes that surely run cannot take what enters them, by their ids."""
+    refused: dict[str, str] = {}
     checked: dict[Call, str] = {}
     for node in state.graph.operators:
         check = node.operator.check if node.operator is not None else None
-        if check is None or node.scope.startswith(dead):
-            continue
-        call = calls.call(node.id)
-        if call not in checked:
-            checked[call] = check(call)
-        if checked[call]:
-            refused[node.id] = checked[call]
+        why = state.misfits.get(node.id, "")
+        if check is not None and not why:
+            call = calls.call(node.id)
+            if call not in checked:
+                checked[call] = check(call)
+            why = checked[call]
+        if why and _surely_runs(state, node.scope):
+            refused[node.id] = why
     return refused
+
+
+def _surely_runs(state: State, scope: str) -> bool:
+    """Return whether no branch around a scope is dead or depends on data."""
+    around = state.graph.scopes.get(scope, "")
+    while around:
+        body = state.graph.body_at[around]
+        if body.node.op_type == "If":
+            branches = [f"{other.scope}/" for other in state.graph.control_flow[body.node.id]]
+            if f"{around}/" in state.dead or set(state.dead).isdisjoint(branches):
+                return False
+        around = state.graph.scopes.get(body.node.scope, "")
+    return True
 
 
 def _refuse(refusals: Mapping[str, str], before: Mapping[str, str]) -> None:

@@ -153,9 +153,11 @@ class Propagation:
         if self.state.elements and "renames" in operator.traits:
             self.renamed(node)
         if is_lost(record, shapes) and rule is not unknown and self.is_complete(facts):
+            wrong = "" if why else self.wrong(operator, facts)
+            why = f"{MISFIT}: {wrong}" if wrong else why
             shapes = shapes if why else self.named(node)
             if is_lost(record, shapes):
-                self.lost(node.id, why)
+                self.note(node.id, why or "its size depends on the values that enter it")
         self.calls.completed(node.id, facts, shapes)
 
     def sequence(self, node: OperatorNode, operator: Operator, facts: Facts) -> None:
@@ -179,10 +181,6 @@ class Propagation:
         given = zip(facts.node.inputs, facts.inputs, strict=True)
         return all(complete(shape) is not None for name, shape in given if name)
 
-    def lost(self, node_id: str, why: str) -> None:
-        """Say why a shape is lost at a node that knows the shapes of its inputs."""
-        self.note(node_id, why or "its size depends on the values that enter it")
-
     def applied(self, operator: Operator, rule: ShapeRule, facts: Facts) -> Applied:
         """Return what a rule makes of the facts, and why not more."""
         why = ""
@@ -192,11 +190,17 @@ class Propagation:
         except TooComplexError as error:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
-            why = f"{MISFIT}: {error}"[:300]
+            why = f"{MISFIT}: {self.wrong(operator, facts, error)}"[:300]
         beyond = max(map(_beyond, shapes), default=0)
         if beyond:
             why = "a dimension of its result is beyond 64 bits"
         return Applied(self.results(operator, facts, shapes), why, beyond)
+
+    def wrong(self, operator: Operator, facts: Facts, error: Exception | None = None) -> str:
+        """Return why an operator cannot take its inputs; words of our own before Python's."""
+        if isinstance(error, ValueError):
+            return str(error)
+        return operator.check(facts) if operator.check is not None else str(error or "")
 
     def lost_body(self, node: OperatorNode) -> None:
         """Name the sizes that leave a body, or say why they are lost, unless they were inside."""
