@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
+from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, live_sums, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
@@ -30,7 +31,6 @@ from graphcount.report.rows import (
     Dim,
     DimensionRow,
     KVCacheRow,
-    MismatchRow,
     MomentRow,
     NodeRow,
     PeakRow,
@@ -90,8 +90,10 @@ def add_cost(
     dimensions = tuple(DimensionRow(name, place.words, None, "") for name, place in places)
     if options.assume:
         from graphcount.analysis.assumed import assumed_sizes
+        from graphcount.analysis.fitting import fitted
 
         dimensions = assumed_sizes(dimensions, proto, model_graph, shapes)
+        dimensions = fitted(dimensions, lambda sizes: _refusals(subject, sizes, options))
     report = replace(report, dimensions=dimensions)
     if options.ranges:
         report = _over_ranges(report, model_graph, passed, options)
@@ -130,7 +132,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     report, graph = subject.report, subject.graph
     shapes, cost, used = passed
     made, stored = _settled(report.unknown, graph, shapes)
-    unknown = (*stored, *_lost(shapes), *cost.unknowns, *_unsized(used), *_relied(shapes))
+    unknown = (*stored, *gaps(shapes, cost, used))
     lacking = at_least(unknown, (*cost.lacking, *(("activation", "peak") if used.lost else ())))
     bound = options.bindings.dims
     return replace(
@@ -160,7 +162,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
         peak=_peak_row(used),
         timeline=_timeline(used),
         kv_cache=_kv_cache_row(graph, shapes),
-        mismatches=_mismatches(shapes),
+        mismatches=mismatches(shapes),
         unknown=unknown,
     )
 
@@ -185,13 +187,23 @@ def _over_ranges(
     return replace(report, ranges=over_ranges(dims, options.ranges, shapes, assumed, lacking))
 
 
+def _refusals(subject: _Subject, sizes: Mapping[str, int], options: CostOptions) -> int:
+    """Return how many operators cannot take assumed sizes."""
+    _, proto, graph, rows, values = subject
+    bindings = _with(options.bindings, sizes)
+    return len(infer_shapes(proto, graph, rows, values, bindings, refuse=False).refused)
+
+
+def _with(bindings: Bindings, sizes: Mapping[str, int]) -> Bindings:
+    """Return sizes that are given and others that are assumed."""
+    dims = {**bindings.dims, **sizes}
+    return bindings._replace(dims=dims, where_present=bindings.where_present | dims.keys())
+
+
 def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -> Report:
     """Return the report with the cost at sizes that the model's own hints give."""
     sizes = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
-    dims = {**options.bindings.dims, **sizes}
-    lacking = options.bindings.where_present | dims.keys()
-    bindings = options.bindings._replace(dims=dims, where_present=lacking)
-    sized = options._replace(bindings=bindings)
+    sized = options._replace(bindings=_with(options.bindings, sizes))
     made = _measured(subject, _passed(subject, sized, refuse=False), sized)
     row = AssumedRow(
         dims=made.dims,
@@ -206,59 +218,12 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
     return replace(report, assumed=row)
 
 
-def _unsized(used: Memory) -> tuple[Unknown, ...]:
-    """Return that results have no known bytes, once for all of them."""
-    if not used.lost:
-        return ()
-    count = len(used.lost)
-    why = f"results without known bytes, here and elsewhere: {count}"
-    return (Unknown(used.lost[0], "activation", why, "cost"),)
-
-
-def _relied(shapes: ValueShapes) -> tuple[Unknown, ...]:
-    """Return operators whose shapes are taken as declared."""
-    return tuple(
-        Unknown(
-            operator,
-            "declared shape",
-            f"nothing derives it: {count} shape{'s are' if count > 1 else ' is'} taken as declared",
-            "declared",
-        )
-        for operator, count in sorted(shapes.relied.items())
-    )
-
-
-def _mismatches(shapes: ValueShapes) -> tuple[MismatchRow, ...]:
-    return tuple(
-        MismatchRow(
-            conflict.node,
-            conflict.value,
-            _reported(conflict.declared) or (),
-            _reported(conflict.derived) or (),
-            conflict.values,
-        )
-        for conflict in shapes.conflicts
-    )
-
-
 def _number(dim: Size | None) -> int | None:
     return dim if isinstance(dim, int) else None
 
 
 def _expression(dim: Size | None) -> str | None:
     return str(dim) if isinstance(dim, Expr) else None
-
-
-def _lost(shapes: ValueShapes) -> tuple[Unknown, ...]:
-    """Return shapes that could not be resolved; they concern the cost, not what is stored."""
-    return tuple(unknown._replace(affects="cost") for unknown in shapes.unresolved)
-
-
-def _reported(shape: Shape | None) -> tuple[Dim, ...] | None:
-    """Return a shape as a report has it: numbers, expressions as text, None."""
-    if shape is None:
-        return None
-    return tuple(str(dim) if isinstance(dim, Expr) else dim for dim in shape)
 
 
 Tail: TypeAlias = (
@@ -294,7 +259,7 @@ def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
     text = explain(call, options.operators) if explained else ""
     if text:
         text += _repeated(node.times)
-    outputs = tuple(_reported(shape) for shape in call.outputs)
+    outputs = tuple(reported(shape) for shape in call.outputs)
     return outputs, cost.macs, cost.elementwise, text, cost.expression
 
 
@@ -340,9 +305,9 @@ def _bound(
     for value in values:
         producer = producers.get(value.name, f"input:{value.name}")
         shape = known.get((f"input:{value.name}", value.name)) or known.get((producer, value.name))
-        declared = _reported(shapes.resized.get(value.name))
+        declared = reported(shapes.resized.get(value.name))
         if shape is not None:
-            value = value._replace(shape=_reported(shape), declared=declared)
+            value = value._replace(shape=reported(shape), declared=declared)
         bound.append(value)
     return tuple(bound)
 

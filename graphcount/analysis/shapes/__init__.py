@@ -58,6 +58,7 @@ class ValueShapes:
         places: Dynamic dimensions without a size, and where each stands first.
         resized: Shapes that the file has for inputs, where the caller replaced a number in them.
         applied: Names of dimensions and inputs that the caller gave and the model has.
+        refused: Nodes that cannot take sizes that were given.
         exhausted: The small integer tensors of the file were too many to compute them all.
         beyond: Elements of results with a dimension beyond 64 bits, by node; their shapes are lost.
         sequences: Values that are sequences or optional ones: they have no shape of their own.
@@ -76,6 +77,7 @@ class ValueShapes:
     places: dict[str, DimPlace]
     resized: dict[str, Shape]
     applied: tuple[str, ...]
+    refused: tuple[str, ...]
     exhausted: bool
     beyond: dict[str, int]
     sequences: Collection[ValueKey]
@@ -108,10 +110,11 @@ def infer_shapes(
     given = _elements(declared, bindings)
     state, calls = _propagated(model_graph, declared, literals, given)
     known = _known(bindings, declared)
-    if refuse and known and (refusals := _refusals(state, calls)):
+    refusals = _refusals(state, calls) if known else {}
+    if refuse and refusals:
         before = Declarations(proto, NOTHING_BOUND)
         _refuse(refusals, _refusals(*_propagated(model_graph, before, literals, {})))
-    return _published(state, calls, known)
+    return _published(state, calls, known, tuple(refusals))
 
 
 def _known(bindings: Bindings, declared: Declarations) -> tuple[str, ...]:
@@ -226,7 +229,9 @@ def _nothing_kept(state: State) -> dict[tuple[str, int], Shape | None]:
     }
 
 
-def _published(state: State, calls: Calls, applied: tuple[str, ...]) -> ValueShapes:
+def _published(
+    state: State, calls: Calls, applied: tuple[str, ...], refused: tuple[str, ...]
+) -> ValueShapes:
     known: dict[ValueKey, Value] = {}
     for key, numbers in state.numbers.items():
         dims = only_dims(numbers)
@@ -246,6 +251,7 @@ def _published(state: State, calls: Calls, applied: tuple[str, ...]) -> ValueSha
         state.declared.open_places(),
         state.declared.resized,
         applied,
+        refused,
         state.exhausted,
         state.beyond,
         state.elements.keys(),

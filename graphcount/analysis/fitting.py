@@ -1,0 +1,52 @@
+"""Assumed sizes that the operators of a model can take.
+
+A hint says `a picture`, and that is 224; but a reader of lines of text takes pictures 48 high.
+Where an operator cannot take the first guess, others of the same kind are tried, one dimension
+after the other, as long as fewer operators refuse; so often at most as `TRIES` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from graphcount.report.rows import DimensionRow
+
+OTHERS: Mapping[int, tuple[int, ...]] = {
+    224: (640, 48, 32, 64, 256, 512),
+    128: (1, 512, 64, 256, 16_000),
+    16_000: (512, 48_000),
+    1: (128, 2),
+    0: (1, 128),
+}
+"""Sizes to try where a size cannot be taken; the first guess says of which kind a dimension is."""
+
+TRIES = 24
+
+
+def fitted(
+    rows: Sequence[DimensionRow], refusals: Callable[[Mapping[str, int]], int]
+) -> tuple[DimensionRow, ...]:
+    """Return dimensions with sizes that fewer operators refuse, best none.
+
+    Args:
+        rows: Dimensions with a first guess each.
+        refusals: How many operators cannot take some sizes.
+    """
+    sizes = {row.name: row.assumed for row in rows if row.assumed is not None}
+    least = refusals(sizes) if sizes else 0
+    tries = 0
+    for name, first in list(sizes.items()):
+        for other in OTHERS.get(first, ()):
+            if not least or tries >= TRIES:
+                break
+            tries += 1
+            refused = refusals({**sizes, name: other})
+            if refused < least:
+                least, sizes[name] = refused, other
+    return tuple(
+        row if sizes.get(row.name) == row.assumed else _other(row, sizes[row.name]) for row in rows
+    )
+
+
+def _other(row: DimensionRow, size: int) -> DimensionRow:
+    return row._replace(assumed=size, why=f"{row.why}, of a size that the operators take")
