@@ -212,6 +212,7 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
         totals=made.totals,
         nodes=tuple([AssumedNodeRow._make(node[_COUNTED:]) for node in made.nodes]),
         peak=made.peak,
+        timeline=made.timeline,
         kv_cache=made.kv_cache,
         unknown=made.unknown,
     )

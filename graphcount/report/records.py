@@ -140,6 +140,7 @@ class Report:
             dims=row.dims,
             nodes=tuple(node._replace(**costs._asdict()) for node, costs in nodes),
             peak=row.peak,
+            timeline=row.timeline,
             kv_cache=row.kv_cache,
             unknown=row.unknown,
             assumed=None,

@@ -378,6 +378,7 @@ class AssumedRow(NamedTuple):
         totals: Totals.
         nodes: A row for each node of the report, in its order.
         peak: The largest sum of live activations.
+        timeline: Bytes of live activations over the run; None unless asked for.
         kv_cache: Past keys and values.
         unknown: What is not known at these sizes.
     """
@@ -388,6 +389,7 @@ class AssumedRow(NamedTuple):
     totals: Totals
     nodes: tuple[AssumedNodeRow, ...]
     peak: PeakRow | None
+    timeline: tuple[MomentRow, ...] | None
     kv_cache: KVCacheRow | None
     unknown: tuple[Unknown, ...]
 

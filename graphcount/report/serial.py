@@ -237,6 +237,7 @@ NESTED: dict[tuple[type, str], type] = {
     (AssumedRow, "totals"): Totals,
     (AssumedRow, "nodes"): AssumedNodeRow,
     (AssumedRow, "peak"): PeakRow,
+    (AssumedRow, "timeline"): MomentRow,
     (AssumedRow, "kv_cache"): KVCacheRow,
     (AssumedRow, "unknown"): Unknown,
     (AuditRow, "skipped"): SkippedRow,
