@@ -12,6 +12,7 @@ from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import DamagedError, GraphcountError, UsageError
 from graphcount.loading import read_model
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.report.records import Report
 from graphcount.units import nbytes
 
 MAX_BENCH_NBYTES = 256 * 2**20
@@ -79,7 +80,6 @@ def page(
     """
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
-    from graphcount.formats.page.changes import changes
 
     if isinstance(bench, str):
         bench = _read_bench(bench)
@@ -87,18 +87,14 @@ def page(
         times(bench)  # what is no benchmark is refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
         model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
-    timed: CountOptions = {**options, "timeline": True}
+    sized: CountOptions = {**options, "assume": True}
+    timed: CountOptions = {**sized, "timeline": True}
     measured = model.measured(**timed)
     report = measured.report
     timings = times(bench, {node.id for node in report.nodes}) if bench is not None else None
     if audit:
         report = audited(model, measured, AuditOptions(options.get("deep")), limits=limits)
-    old, grown = None, None
-    if against is not None:
-        from graphcount.report.diff import diff_dict
-
-        difference, old, _ = compared(against, model, limits=limits, **options)
-        grown = changes(diff_dict(difference))
+    old, grown = _grown(against, model, limits, sized) if against is not None else (None, None)
     return render(
         report,
         rules={rule.id: rule for rule in rules()} if report.findings else {},
@@ -107,6 +103,17 @@ def page(
         bench=timings,
         binary=binary,
     )
+
+
+def _grown(
+    against: str, model: Model, limits: Limits, options: CountOptions
+) -> tuple[Report, dict[str, Any]]:
+    """Return the report of the other model, and what differs from it."""
+    from graphcount.formats.page.changes import changes
+    from graphcount.report.diff import diff_dict
+
+    difference, old, _ = compared(against, model, limits=limits, **options)
+    return old, changes(diff_dict(difference))
 
 
 def _read_bench(path: str) -> Any:

@@ -250,7 +250,7 @@ class Model:
 
     def _repr_html_(self) -> str:
         """Return the model's report as HTML for a notebook."""
-        return self.report()._repr_html_()
+        return self.report(assume=True)._repr_html_()
 
     def __repr__(self) -> str:
         return f"<graphcount.Model {public_path(self.path)!r}>"

@@ -10,7 +10,13 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
-from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
+from graphcount.formats.sentences import (
+    cause_words,
+    causes,
+    framework_sentence,
+    headline,
+    mismatch_words,
+)
 from graphcount.formats.text import one_line, safe
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, Group, arrange, groups, has_modules, total
@@ -19,6 +25,9 @@ from graphcount.units import exact, nbytes, percent
 WIDTH, HEIGHT = 720, 300
 TILES = 60
 ROWS = 12
+CAUSES = 3
+"""Causes of what is not known that are named."""
+
 COLORS = ("#77aadd", "#ee8866", "#44bb99", "#eedd88", "#ffaabb", "#bbcc33", "#99ddff", "#c5a5dd")
 """Fills for black text that people with other colour vision tell apart (Paul Tol's "light")."""
 
@@ -41,9 +50,14 @@ class Box(NamedTuple):
 
 
 def render(report: Report) -> str:
-    """Return the report as an HTML fragment."""
+    """Return the report as an HTML fragment, at assumed sizes where it has some."""
     facts = [f"{label} <b>{_text(text)}</b>" for label, text in headline(report)]
-    notes = [text for text in (framework_sentence(report), unknown_sentence(report)) if text]
+    notes = [text for text in (framework_sentence(report), mismatch_words(report)) if text]
+    unknown = causes(report.in_numbers)
+    notes += [cause_words(cause) for cause in unknown[:CAUSES]]
+    if len(unknown) > CAUSES:
+        left = len(unknown) - CAUSES
+        notes.append(f"unknown: {exact(left)} more cause{'s' if left > 1 else ''}")
     return "".join(
         (
             f'<div class="graphcount"><style>{STYLE}</style>',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from onnx import helper
 
 import graphcount
+from graphcount.errors import Unknown
 from graphcount.formats.notebook import Box, squarify
+from graphcount.report.rows import MismatchRow
 
 ATTACK = "<script>alert(1)</script>"
 
@@ -32,6 +35,28 @@ def test_model_and_report_show_numbers_treemap_and_table(fixtures: Path) -> None
         cells = re.findall(r"<tr><td>([^<]*)</td>", shown)
         assert cells[:2] == ["layers.0", "layers.1"]
         assert cells[-1] == "total"
+
+
+def test_numbers_are_at_the_assumed_sizes(fixtures: Path) -> None:
+    """Four products of a sequence of 128 by 32x32 and two by 32x64, twice; and attention."""
+    shown = graphcount.load(str(fixtures / "transformer_block.onnx"))._repr_html_()
+    macs = 2 * 128 * (4 * 32 * 32 + 2 * 32 * 64 + 2 * 128 * 32)
+    assert f"<b>{macs:,} (4.2M) at these sizes" in shown
+    assert "<b>assumed: batch 1, sequence 128" in shown
+
+
+def test_what_is_doubtful_is_in_words(fixtures: Path) -> None:
+    report = graphcount.count(str(fixtures / "cnn.onnx"))
+    mismatches = (MismatchRow("conv", "c", (1, 4), (1, 8), 2),)
+    unknown = tuple(Unknown(f"n{at}", f"kind{'abcd'[at]}", "no formula", "cost") for at in range(4))
+    totals = report.totals._replace(at_least=("elementwise",))
+    doubtful = replace(report, mismatches=mismatches, unknown=unknown, totals=totals)
+    shown = doubtful._repr_html_()
+    assert "c is [1, 8], not [1, 4] as declared, with 1 value after it" in shown
+    assert "unknown: n2: kindc: no formula" in shown
+    assert "unknown: 1 more cause<" in shown
+    assert "element-wise <b>at least" in shown
+    assert "MACs <b>at least" not in shown
 
 
 def test_a_hostile_model_shows_its_names_and_runs_nothing(save: Any, weights: Any) -> None:

@@ -2,7 +2,8 @@
 
 The page holds its report as data, its script and its style; it loads nothing, and its policy lets
 nothing else run. Names from a model reach it as data and are text on it, so markup in them stays
-text. d3-hierarchy lays out the map; docs/page.md says why and how the page is made.
+text. It starts at the sizes that the report assumes for dynamic dimensions, and works out others
+itself. d3-hierarchy lays out the map; docs/page.md says why and how the page is made.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import base64
 import hashlib
 import html
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from string import Template
 from typing import Any
 
-from graphcount.formats.page.data import embed, pack
-from graphcount.formats.sentences import framework_sentence, headline
+from graphcount.formats.page.data import embed, formulas, pack
+from graphcount.formats.sentences import cause_words, causes, framework_sentence, headline
 from graphcount.formats.text import safe
 from graphcount.report.records import Report
 from graphcount.report.rows import RuleInfo
@@ -26,6 +28,9 @@ SCRIPTS = (
     "d3-hierarchy.min.js",
     "data.js",
     "dom.js",
+    "formulas.js",
+    "sizes.js",
+    "words.js",
     "tree.js",
     "growth.js",
     "map.js",
@@ -34,6 +39,9 @@ SCRIPTS = (
     "main.js",
 )
 """Parts of the page's script, in order: a library as it was published, then our own."""
+
+CAUSES = 5
+"""Causes of what is not known that the head of the page names; its table has all."""
 
 
 def render(
@@ -48,7 +56,8 @@ def render(
     """Make the page of a report.
 
     Args:
-        report: The report; with `timeline`, the page shows activations over the run.
+        report: The report; with `timeline`, the page shows activations over the run, with
+            `assume`, it starts at assumed sizes.
         rules: Documentation of the rules of its findings, by id.
         against: The report of another model that this one is compared with.
         changes: What differs from it; see `graphcount.formats.page.changes`.
@@ -57,16 +66,9 @@ def render(
     """
     from graphcount.version import __version__
 
-    broken = {finding.rule for finding in report.findings}
-    data: dict[str, Any] = {
-        "report": pack(report),
-        "sentence": framework_sentence(report),
-        "rules": {key: plain(rule) for key, rule in (rules or {}).items() if key in broken},
-        "binary": binary,
-    }
+    data = {**_data(report, rules or {}), "binary": binary}
     if against is not None:
-        old = pack(against)
-        data["old"] = {"path": old["model"]["path"], "totals": old["totals"]}
+        data["old"] = _old(against, report)
         data["changes"] = changes
     if bench is not None:
         data["bench"] = bench
@@ -86,6 +88,34 @@ def render(
         encoding=encoding,
         program=program,
     )
+
+
+def _data(report: Report, rules: Mapping[str, RuleInfo]) -> dict[str, Any]:
+    """Return what the page says of one report."""
+    broken = {finding.rule for finding in report.findings}
+    return {
+        "report": pack(report),
+        "formulas": formulas(report),
+        "sentence": framework_sentence(report),
+        "causes": {"assumed": _causes(report.in_numbers), "formulas": _causes(report)},
+        "rules": {key: plain(rule) for key, rule in rules.items() if key in broken},
+    }
+
+
+def _causes(report: Report) -> list[str]:
+    """Return a sentence a cause of what is not known, of many the first."""
+    return [cause_words(cause) for cause in causes(report)[:CAUSES]]
+
+
+def _old(against: Report, report: Report) -> dict[str, Any]:
+    """Return the totals of the other model, in numbers where these are of the same sizes."""
+    before = against.in_numbers
+    old = pack(replace(before, nodes=(), tensors=()))
+    return {
+        "path": old["model"]["path"],
+        "totals": old["totals"],
+        "same_sizes": before.dims == report.in_numbers.dims,
+    }
 
 
 def _asset(name: str) -> str:

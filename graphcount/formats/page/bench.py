@@ -6,11 +6,12 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from graphcount.errors import DamagedError
+from graphcount.formats.page.data import MAX_SAFE
 from graphcount.report.bench import BENCH_SCHEMA
 
 
 def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
-    """Return the time of each measured node with the nodes of the file it stands for.
+    """Return the time of each measured node with the nodes of the file it stands for, and sizes.
 
     Args:
         data: A result, or a list of results: the first with times of nodes of the model counts.
@@ -25,7 +26,7 @@ def times(data: Any, nodes: Container[str] | None = None) -> dict[str, Any]:
             raise DamagedError(f"not a {BENCH_SCHEMA}")
         rows = [row for row in map(_row, result.get("nodes") or ()) if row]
         if rows and (nodes is None or any(id in nodes for row in rows for id in row["ids"])):
-            return {"nodes": rows, "note": _note(result)}
+            return {"nodes": rows, "note": _note(result), "sizes": _sizes(result)}
         timed = timed or bool(rows)
     if timed:
         raise DamagedError("a benchmark of another model: no timed node is in this one")
@@ -46,6 +47,18 @@ def _row(row: Any) -> dict[str, Any] | None:
         "ids": ids or [str(row.get("name", ""))],
         "op_type": op_type if isinstance(op_type, str) else "",
         "seconds": float(seconds),
+    }
+
+
+def _sizes(result: Mapping[str, Any]) -> dict[str, int]:
+    """Return the sizes of dynamic dimensions at which it was measured."""
+    rows = (result.get("assumed"), result.get("dims"))
+    return {
+        str(name): size
+        for row in rows
+        if isinstance(row, Mapping)
+        for name, size in row.items()
+        if type(size) is int and 0 <= size <= MAX_SAFE
     }
 
 

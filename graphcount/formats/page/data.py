@@ -3,6 +3,8 @@
 A list of records repeats keys, modules and types in every row. By column, and with each repeated
 value stored once, 100,000 nodes take a third of the room. `unpack` gives the report's own JSON
 object back, so that a page is also an archive of its report.
+
+Formulas travel as trees beside it (`formulas`): the page evaluates them and parses nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +12,24 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphcount.report.records import Report, dtype_rows, module_rows, op_type_rows
-from graphcount.report.rows import NodeRow, StorageRow, TensorRow
+from graphcount.report.rows import (
+    AssumedNodeRow,
+    Dim,
+    KVCacheRow,
+    NodeRow,
+    StorageRow,
+    TensorRow,
+    Totals,
+    ValueRow,
+)
 from graphcount.report.serial import dumps, outline, plain
+from graphcount.symbolic.text import formula
+from graphcount.symbolic.tree import tree
 
 MAX_SAFE = 2**53 - 1
 """Largest integer that JavaScript reads exactly; larger ones travel as `{"int": "digits"}`."""
@@ -23,15 +37,71 @@ MAX_SAFE = 2**53 - 1
 PLAIN_NBYTES = 1_000_000
 """Data beyond this is deflated: a browser inflates it faster than it reads it."""
 
+MAX_FORMULA_CHARACTERS = 1_000_000
+"""Formulas are read up to so many characters together; those after them have no tree."""
+
 
 def pack(report: Report) -> dict[str, Any]:
     """Return the JSON object of a report without its groupings, nodes and tensors by column."""
     index = {node.id: position for position, node in enumerate(report.nodes)}
-    return {
-        **{key: _wide(value) for key, value in outline(report).items()},
+    assumed = report.assumed
+    whole = report if assumed is None else replace(report, assumed=assumed._replace(nodes=()))
+    data = {
+        **{key: _wide(value) for key, value in outline(whole).items()},
         "nodes": _columns(NodeRow._fields, report.nodes),
         "tensors": _tensor_columns(report.tensors, index),
     }
+    if assumed is not None:
+        data["assumed"]["nodes"] = _columns(AssumedNodeRow._fields, assumed.nodes)
+    return data
+
+
+def formulas(report: Report) -> list[list[Any]]:
+    """Return each formula of a report once, as its text and its tree.
+
+    A text that cannot be read back has no tree, and so no value on the page; see
+    `graphcount.symbolic.tree`.
+    """
+    rows: list[list[Any]] = []
+    left = MAX_FORMULA_CHARACTERS
+    for text in dict.fromkeys(_texts(report)):
+        left -= len(text)
+        if left < 0:
+            break
+        dimension = formula(text)
+        if dimension is not None:
+            rows.append([text, tree(dimension)])
+    return rows
+
+
+def _texts(report: Report) -> Iterator[str]:
+    """Yield formulas, the totals first: bounds on work leave out the last ones."""
+    assumed = report.assumed
+    for row in (report, assumed) if assumed is not None else (report,):
+        yield from _texts_of_totals(row.totals, row.kv_cache)
+    yield from _texts_of_shapes(report.model.inputs + report.model.outputs)
+    for nodes in (report.nodes, assumed.nodes if assumed is not None else ()):
+        for node in nodes:
+            if node.macs_expression is not None:
+                yield node.macs_expression
+        shapes = dict.fromkeys(shape for node in nodes for shape in node.output_shapes if shape)
+        for shape in shapes:
+            yield from (dim for dim in shape if isinstance(dim, str))
+
+
+def _texts_of_totals(totals: Totals, cache: KVCacheRow | None) -> Iterator[str]:
+    texts = (
+        totals.macs_expression,
+        totals.elementwise_expression,
+        totals.activation_expression,
+        cache.expression if cache is not None else None,
+    )
+    return (text for text in texts if text is not None)
+
+
+def _texts_of_shapes(values: Iterable[ValueRow]) -> Iterator[str]:
+    shapes: Iterator[tuple[Dim, ...]] = (value.shape for value in values if value.shape)
+    return (dim for shape in shapes for dim in shape if isinstance(dim, str))
 
 
 def unpack(data: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +111,8 @@ def unpack(data: dict[str, Any]) -> dict[str, Any]:
     }
     document["model"]["metadata"] = data["model"]["metadata"]
     document["nodes"] = _rows(data["nodes"])
+    if data["assumed"] is not None:
+        document["assumed"]["nodes"] = _rows(data["assumed"]["nodes"])
     document["tensors"] = [_tensor(row, document["nodes"]) for row in _rows(data["tensors"])]
     nodes = [NodeRow(**row) for row in document["nodes"]]
     tensors = [TensorRow(**row) for row in document["tensors"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ HOSTILE = (
     "",
 )
 """Names that try to become markup, script, prototypes or control characters."""
+
+
+def scripts(*names: str) -> str:
+    """Text of parts of the page's script."""
+    folder = resources.files("graphcount.formats.page").joinpath("assets")
+    return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
 
 
 @pytest.fixture(scope="session")
@@ -106,13 +113,14 @@ def opened(chromium: Any, tmp_path: Path) -> Iterator[Open]:
 
 @pytest.fixture(scope="session")
 def transformer(fixtures: Path) -> graphcount.Report:
-    """A model with modules and free dimensions."""
-    return graphcount.count(str(fixtures / "transformer_block.onnx"), timeline=True)
+    """A model with modules and dynamic dimensions, at assumed sizes too."""
+    path = str(fixtures / "transformer_block.onnx")
+    return graphcount.count(path, timeline=True, assume=True)
 
 
 @pytest.fixture(scope="session")
 def bound(fixtures: Path) -> graphcount.Report:
-    """A model without free dimensions."""
+    """A model without dynamic dimensions."""
     path = str(fixtures / "cnn.onnx")
     return graphcount.count(path, dims={"batch": 16}, timeline=True)
 
@@ -152,7 +160,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> graphcount.Report:
         model.metadata_props.add(key=key, value=key)
     path = tmp_path_factory.mktemp("hostile") / "a<b>&'c\".onnx"
     path.write_bytes(model.SerializeToString())
-    return graphcount.count(str(path), timeline=True)
+    return graphcount.count(str(path), timeline=True, assume=True)
 
 
 def _numbers() -> Any:

@@ -11,7 +11,7 @@ function bars(label, rows, text) {
     el("tbody", {}, ...rows.map((row) => el("tr", {},
       el("th", { scope: "row" }, safe(row.name, 60)),
       el("td", { class: "bar" }, el("i", { style: { width: `${(100 * row.value) / longest}%`, background: row.colour ?? null } })),
-      el("td", { class: "num" }, text(row.value)),
+      el("td", { class: "num" }, row.text ?? text(row.value)),
       el("td", { class: "num soft" }, row.note ?? "")))));
 }
 
@@ -27,15 +27,31 @@ function shorten(rows) {
 function drawBars(page, state) {
   const { text, label } = MEASURES[state.measure];
   const root = state.tree;
-  const operators = weights(root, "op_type").map(([name, value]) => ({ name, value, note: percent(value, root.value) }));
-  const boxes = [bars(`${label} by operator`, shorten(operators), text), bars("Nodes by operator", shorten(countNodes(page.report.nodes)), exact)];
+  const share = (value) => percent(value, root.value);
+  const note = (value) => (root.bound && share(value) === "100.0%" ? "all" : share(value));
+  const of = root.bound ? ", shares of what is known" : "";
+  const lost = lacking(root);
+  const operators = weights(root, "op_type").map(([name, value]) => ({ name, value, note: note(value), text: least(lost.has(name), text(value)) }));
+  const boxes = [bars(`${label} by operator${of}`, [...shorten(operators), ...withoutNumber(lost, operators)], text), bars("Nodes by operator", shorten(countNodes(page.report.nodes)), exact)];
   if (state.measure !== "macs") {
     for (const [key, title] of [["dtype", "element type"], ["kind", "kind"]]) {
-      const rows = weights(root, key).map(([name, value]) => ({ name, value, note: percent(value, root.value) }));
-      boxes.push(bars(`${label} by ${title}`, shorten(rows), text));
+      const rows = weights(root, key).map(([name, value]) => ({ name, value, note: note(value) }));
+      boxes.push(bars(`${label} by ${title}${of}`, shorten(rows), text));
     }
   }
   byId("bars").replaceChildren(...boxes.map((box) => el("div", { class: "panel" }, box)));
+}
+
+/** Operators of which nothing is known: they have no bar, and are no zeros. */
+function withoutNumber(lost, known) {
+  const names = new Set(known.map((row) => row.name));
+  const rows = [...lost].filter(([name]) => !names.has(name));
+  const row = (name, nodes) => ({ name, value: 0, text: "not known", note: `${exact(nodes)} node${nodes === 1 ? "" : "s"}` });
+  const others = rows.slice(5);
+  return [
+    ...rows.slice(0, 5).map(([name, nodes]) => row(name, nodes)),
+    ...(others.length ? [row(`${exact(others.length)} others`, others.reduce((sum, [, nodes]) => sum + nodes, 0))] : []),
+  ];
 }
 
 function countNodes(nodes) {
@@ -57,9 +73,32 @@ function ticks(most, wanted = 4, base = 10) {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, place) => place * step);
 }
 
-function drawMemory(page) {
-  const { timeline, peak, totals } = page.report;
-  if (!timeline?.length) return drawNoMemory(page);
+/** Activations over the run: at fixed or assumed sizes, for Python alone works out what lives when. */
+function drawMemory(page, sizes) {
+  const { peak, timeline } = page.report.assumed ?? page.report;
+  if (!peak) return drawNoMemory(page, sizes);
+  const alive = peak.values.map(([name, size]) => ({ name, value: num(size), note: percent(num(size), num(peak.nbytes)) }));
+  const run = timeline?.length ? timelinePlot(page, timeline) : null;
+  const words = run?.words ?? `peak ${bytes(peak.nbytes)} at ${safe(peak.node, 60)}`;
+  section("memory", "Activations over the run",
+    `Bytes alive while each node runs, beside ${bytes(page.report.totals.nbytes.total)} of weights: ${least(isPeakBound(page), words)}.`,
+    sizes.rows.length ? el("p", { id: "memory-sizes", class: "note" }) : "",
+    run ? el("div", { class: "panel" }, run.svg) : "",
+    el("div", { class: "panel" }, bars("Largest values alive at the peak", alive, bytes)));
+}
+
+const isPeakBound = (page) => (page.report.assumed ?? page.report).totals.at_least.includes("peak");
+
+/** At which sizes the run is drawn: what the reader types does not change it. */
+function sayMemorySizes(page, sizes) {
+  const line = byId("memory-sizes");
+  if (!line || !page.report.assumed) return;
+  const at = `All of this is ${sizesText(page.report.assumed.dims)}.`;
+  line.textContent = sizes.changed ? `${at} It is not worked out at the sizes chosen above: make the page with --dim NAME=N for those.` : at;
+  line.classList.toggle("stale", sizes.changed);
+}
+
+function timelinePlot(page, timeline) {
   const most = Math.max(1, ...timeline.map((moment) => num(moment.nbytes)));
   const steps = Math.max(...timeline.map((moment) => moment.step)) + 1;
   const width = plotWidth(1200);
@@ -86,17 +125,13 @@ function drawMemory(page) {
     el("text", { x: middle, y: y(most) - 9, "text-anchor": anchor, class: "peak-text" }, `peak ${bytes(most)}: ${safe(best.node, Math.max(12, Math.floor(width / 12) - 14))}`),
     el("text", { x: left, y: height - 6, class: "axis" }, "first node"),
     el("text", { x: width - 4, y: height - 6, "text-anchor": "end", class: "axis" }, `last of ${exact(steps)}`));
-  const alive = peak.values.map(([name, size]) => ({ name, value: num(size), note: percent(num(size), num(peak.nbytes)) }));
-  section("memory", "Activations over the run",
-    `Bytes alive while each node runs, beside ${bytes(totals.nbytes.total)} of weights: ${words}.`,
-    el("div", { class: "panel" }, svg),
-    el("div", { class: "panel" }, bars("Largest values alive at the peak", alive, bytes)));
+  return { svg, words };
 }
 
-function drawNoMemory(page) {
+function drawNoMemory(page, sizes) {
   const formulaText = page.report.totals.activation_expression;
   if (!formulaText) return;
-  const names = [...(formula(formulaText)?.symbols ?? [])].map((name) => `--dim ${name}=1`).join(" ");
+  const names = sizes.rows.slice(0, 6).map((row) => `--dim ${safe(row.name, 60)}=1`).join(" ");
   section("memory", "Activations over the run", null, el("div", { class: "panel" },
     el("p", {}, "All activations together take ", el("code", {}, pretty(formulaText)), " bytes."),
     el("p", { class: "soft" }, "Which of them live at the same time depends on dynamic dimensions; make the page with ",
@@ -105,14 +140,16 @@ function drawNoMemory(page) {
 
 // ------------------------------------------------------------------------------- cost and time
 
-function drawBench(page, state) {
+function drawBench(page, sizes) {
   const { bench, report } = page;
   if (!bench?.nodes?.length) return;
+  const measured = new Map([...sizes.start, ...Object.entries(bench.sizes).map(([name, size]) => [name, BigInt(size)])]);
   const place = new Map();
   for (let row = 0; row < report.nodes.length; row++) place.set(report.nodes.get("id", row), row);
   const rows = bench.nodes.map((row) => {
     const own = row.ids.map((id) => place.get(id)).filter((at) => at !== undefined);
-    const macs = own.reduce((sum, at) => sum + (amount(report.nodes.get("macs", at), report.nodes.get("macs_expression", at), state.dims) ?? 0), 0);
+    const parts = own.map((at) => sizes.macs(at, measured));
+    const macs = parts.includes(null) ? null : num(parts.reduce(plus, 0));
     return { name: row.ids.join(" + ") || row.op_type, op: row.op_type, seconds: row.seconds, macs };
   }).sort((a, b) => b.seconds - a.seconds);
   const total = rows.reduce((sum, row) => sum + row.seconds, 0);
@@ -126,7 +163,7 @@ function drawBench(page, state) {
       { key: "op", label: "Operator", text: (at) => safe(rows[at].op, 60), minor: true },
       { key: "seconds", label: "Time", num: true, sort: (at) => rows[at].seconds, text: (at) => seconds(rows[at].seconds) },
       { key: "share", label: "Share", num: true, sort: (at) => rows[at].seconds, text: (at) => percent(rows[at].seconds, total), minor: true },
-      { key: "macs", label: "MACs", num: true, sort: (at) => rows[at].macs, text: (at) => (rows[at].macs ? human(rows[at].macs) : "") },
+      { key: "macs", label: "MACs", num: true, sort: (at) => rows[at].macs ?? -1, text: (at) => (rows[at].macs === null ? "not known" : rows[at].macs ? human(rows[at].macs) : "") },
       { key: "rate", label: "MACs/s", num: true, minor: true, sort: (at) => rows[at].macs / rows[at].seconds || 0,
         text: (at) => (rows[at].macs && rows[at].seconds ? human(Math.round(rows[at].macs / rows[at].seconds)) : "") },
     ],

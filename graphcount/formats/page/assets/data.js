@@ -1,4 +1,4 @@
-// Reading the embedded report: columns, exact integers, formulas in dynamic dimensions, safe names.
+// Reading the embedded report: columns, exact integers, safe names.
 
 /** The object in the data element; deflated when it was long. */
 async function readData() {
@@ -51,18 +51,18 @@ const COUNTS = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]];
 const BYTES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
 const BINARY = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
 
-/** An integer of the data as a number: exact up to 2^53, which is what areas and sorting need. */
+/** A whole number as a double: exact up to 2^53, which is what areas and sorting need. */
 function num(value) {
   if (value === null || value === undefined) return 0;
-  return typeof value === "object" ? Number(value.int) : value;
+  return Number(typeof value === "object" ? value.int : value);
 }
 
-/** All digits of an integer of the data; what is none as it is. */
+/** All digits of an integer; what is none as it is. */
 const written = (value) => (value !== null && typeof value === "object" && "int" in value ? value.int : String(value));
 
 /** All digits, grouped. */
 function exact(value) {
-  const digits = typeof value === "object" ? value.int : String(Math.round(value));
+  const digits = typeof value === "number" ? String(Math.round(value)) : written(value);
   return digits.replace(/\B(?=(\d{3})+(?!\d))/g, ",");
 }
 
@@ -106,99 +106,4 @@ function seconds(value) {
 
 function shapeText(shape) {
   return shape ? "[" + shape.map((dim) => (dim === null ? "?" : safe(written(dim), 40))).join(", ") + "]" : "";
-}
-
-// ------------------------------------------------------------------------------------ formulas
-
-/** A formula as the report writes it, as a function of its dimensions; null if it is none. */
-function parseFormula(text) {
-  const tokens = text.match(/\/\/|[-+*/(),^]|\d+|[\p{L}_][\p{L}\p{N}_]*(?:\.[\p{L}\p{N}_]+)*|\S/gu) || [];
-  const symbols = new Set();
-  let at = 0;
-  let round = Math.floor;  // of quotients; up directly inside ceil()
-  const take = (token) => {
-    if (at >= tokens.length || (token && tokens[at] !== token)) throw new SyntaxError(text);
-    return tokens[at++];
-  };
-  const sum = (depth) => {
-    if (depth > 40) throw new SyntaxError(text);
-    let left = product(depth);
-    while (tokens[at] === "+" || tokens[at] === "-") {
-      const [a, minus, b] = [left, take() === "-", product(depth)];
-      left = (dims) => (minus ? a(dims) - b(dims) : a(dims) + b(dims));
-    }
-    return left;
-  };
-  const product = (depth) => {
-    let left = power(depth);
-    while (["*", "/", "//"].includes(tokens[at])) {
-      const [a, times, b, rounded] = [left, take() === "*", power(depth), round];
-      left = (dims) => (times ? a(dims) * b(dims) : rounded(a(dims) / b(dims)));
-    }
-    return left;
-  };
-  const power = (depth) => {
-    if (tokens[at] === "-") {
-      take();
-      const inside = power(depth + 1);
-      return (dims) => -inside(dims);
-    }
-    const base = primary(depth);
-    if (tokens[at] !== "^") return base;
-    take();
-    const exponent = Number(take());
-    return (dims) => base(dims) ** exponent;
-  };
-  const primary = (depth) => {
-    const token = take();
-    if (token === "(") {
-      const inside = sum(depth + 1);
-      take(")");
-      return inside;
-    }
-    if (/^\d/.test(token)) return () => Number(token);
-    if (!/^[\p{L}_]/u.test(token)) throw new SyntaxError(text);
-    if (tokens[at] === "(" && ["floor", "ceil", "max", "min"].includes(token)) {
-      take("(");
-      const around = round;
-      round = token === "ceil" ? Math.ceil : Math.floor;
-      const parts = [sum(depth + 1)];
-      round = around;
-      while (["max", "min"].includes(token) && tokens[at] === ",") {
-        take();
-        parts.push(sum(depth + 1));
-      }
-      take(")");
-      const apply = Math[token];
-      return (dims) => apply(...parts.map((part) => part(dims)));
-    }
-    symbols.add(token);
-    return (dims) => dims[token] ?? 1;
-  };
-  try {
-    const evaluate = sum(0);
-    return at === tokens.length ? { evaluate, symbols } : null;
-  } catch {
-    return null;
-  }
-}
-
-/** A formula as people write it: 128·batch·sequence². */
-function pretty(text) {
-  const raised = (digits) => [...digits].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
-  return safe(text, 300).replace(/\*/g, "·").replace(/\^(\d+)/g, (_, digits) => raised(digits));
-}
-
-const FORMULAS = new Map();
-
-function formula(text) {
-  if (!FORMULAS.has(text)) FORMULAS.set(text, parseFormula(text));
-  return FORMULAS.get(text);
-}
-
-/** A number of the report, or its formula with the sizes chosen on the page; null: not known. */
-function amount(value, expression, dims) {
-  if (value !== null && value !== undefined) return num(value);
-  const parsed = expression ? formula(expression) : null;
-  return parsed ? Math.max(0, parsed.evaluate(dims)) : null;
 }

@@ -6,41 +6,56 @@ async function main() {
   Object.assign(PAGE, await readData());
   PAGE.report.nodes = new Columns(PAGE.report.nodes);
   PAGE.report.tensors = new Columns(PAGE.report.tensors);
-  const state = startState(PAGE);
+  if (PAGE.report.assumed) PAGE.report.assumed.nodes = new Columns(PAGE.report.assumed.nodes);
+  const sizes = new Sizes(PAGE.report, PAGE.formulas);
+  const state = startState(PAGE, sizes);
   drawHeader(PAGE);
-  drawDoubts(PAGE.report);
-  drawMap(PAGE, state);
-  drawBench(PAGE, state);
-  drawMemory(PAGE);
+  const redrawMap = drawMap(PAGE, state);
+  drawBench(PAGE, sizes);
+  drawMemory(PAGE, sizes);
+  drawRanges(PAGE.report);
   drawChanges(PAGE);
   drawFindings(PAGE);
-  drawNodes(PAGE, state);
+  const redrawNodes = drawNodes(PAGE, sizes);
   drawTensors(PAGE);
   drawDuplicates(PAGE.report);
-  drawUnknown(PAGE.report);
+  drawMismatches(PAGE.report);
+  const drawn = { map: redrawMap, nodes: redrawNodes };
+  drawSizes(sizes, () => redraw(PAGE, state, drawn));
+  redraw(PAGE, state, drawn);
   drawNavigation();
   document.documentElement.dataset.ready = "true";
 }
 
-function startState(page) {
+/** Everything that depends on sizes, at those that are chosen. */
+function redraw(page, state, drawn) {
+  const { sizes } = state;
+  byId("stats").replaceChildren(...statCards(page, sizes));
+  drawDoubts(page, sizes.record);
+  drawUnknown(sizes.record);
+  sayMemorySizes(page, sizes);
+  drawn.map(sizes);
+  drawn.nodes();
+}
+
+function startState(page, sizes) {
   const { totals } = page.report;
   const state = {
     measure: num(totals.nbytes.total) ? "nbytes" : "macs",
     colour: page.changes ? "growth" : "module",
     layout: "treemap",
-    dims: Object.create(null), // a dimension may be called __proto__
+    sizes,
     tree: buildTree(page.report),
     growth: new Map((page.changes?.rows ?? []).map((row) => [`${row.level}:${row.name}`, row])),
   };
-  for (const name of formula(totals.macs_expression ?? "")?.symbols ?? []) state.dims[name] = 1;
-  measure(state.tree, state.measure, page.report, state.dims);
+  measure(state.tree, state.measure, page.report, sizes);
   return state;
 }
 
 // ------------------------------------------------------------------------------------- header
 
 function drawHeader(page) {
-  const { model, totals, framework, peak, dims } = page.report;
+  const { model, dims } = page.report;
   const opsets = Object.entries(model.opset_imports).map(([domain, version]) => `${safe(domain, 40) || "opset"} ${written(version)}`);
   const file = bytes(model.file_nbytes) + (num(model.external_nbytes) ? ` + ${bytes(model.external_nbytes)} external data` : "");
   const facts = [safe(model.producer, 60), opsets.slice(0, 6).join(", "), `IR ${written(model.ir_version)}`, `${exact(model.node_count)} nodes`, file];
@@ -48,50 +63,79 @@ function drawHeader(page) {
   const values = [...model.inputs.map((value) => ["input", value]), ...model.outputs.map((value) => ["output", value])];
   byId("values").append(...values.slice(0, 16).flatMap(([label, value]) => [
     el("dt", {}, label),
-    el("dd", {}, el("b", {}, safe(value.name, 80)), ` ${safe(value.dtype)} ${shapeText(value.shape)}`),
+    el("dd", {}, el("b", {}, safe(value.name, 80)), ` ${safe(value.dtype)} ${shapeText(value.shape)}${value.declared ? ` (declared ${shapeText(value.declared)})` : ""}`),
   ]));
   if (values.length > 16) byId("values").append(el("dt", {}, ""), el("dd", {}, `and ${values.length - 16} more`));
   const bound = Object.entries(dims).map(([name, size]) => `${safe(name, 40)} = ${written(size)}`);
   if (bound.length) byId("values").append(el("dt", {}, "with"), el("dd", {}, bound.join(", ")));
-  byId("stats").append(...statCards(page, totals, peak));
   if (page.sentence) byId("sentence").append(el("p", {}, safe(page.sentence, 600)));
 }
 
-function statCards(page, totals, peak) {
-  const unknown = page.report.unknown;
-  const counts = unknown.some((row) => row.affects === "counts");
-  const cost = unknown.some((row) => row.affects === "cost");
-  const least = (on, text) => (on ? "at least " : "") + text;
+function statCards(page, sizes) {
+  const { totals, dimensions } = page.report;
+  const stored = sizes.isBound("parameters");
   const before = page.old?.totals;
   const versus = (pick, text) => (before ? difference(pick(before), pick(totals), text) : null);
   const cards = [
-    card("Parameters", least(counts, human(totals.parameters)),
-      versus((sums) => sums.parameters, human) ?? (num(totals.parameters) >= 10_000 ? exact(totals.parameters) : ""), counts),
-    card("Weights", least(counts, bytes(totals.nbytes.total)),
-      versus((sums) => sums.nbytes.total, bytes) ?? `${exact(totals.nbytes.total)} bytes`, counts),
+    card("Parameters", least(stored, human(totals.parameters)),
+      versus((sums) => sums.parameters, human) ?? (num(totals.parameters) >= 10_000 ? exact(totals.parameters) : ""), stored),
+    card("Weights", least(stored, bytes(totals.nbytes.total)),
+      versus((sums) => sums.nbytes.total, bytes) ?? `${exact(totals.nbytes.total)} bytes`, stored),
   ];
-  if (totals.macs !== null) {
-    const known = before && before.macs !== null;
-    cards.push(card("MACs", least(cost, human(totals.macs)), known ? difference(before.macs, totals.macs, human) : exact(totals.macs), cost));
-  } else if (totals.macs_expression) cards.push(card("MACs", least(cost, pretty(totals.macs_expression)), "a forward pass, in dynamic dimensions", cost));
-  if (peak) cards.push(card("Activations", least(cost, bytes(peak.nbytes)), `peak, at ${safe(peak.node, 48)}`, cost));
+  if (sizes.counted) cards.push(...costCards(page, sizes, dimensions.length > 0));
+  const generated = page.report.unknown.some((row) => row.affects === "generated");
   for (const [key, label] of [["buffers", "Buffers"], ["quantization", "Quantization"], ["unused", "Unused"], ["generated", "Generated"]]) {
-    if (num(totals[key])) cards.push(card(label, human(totals[key]), key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`));
+    if (num(totals[key])) cards.push(card(label, least(key === "generated" && generated, human(totals[key])), key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`));
   }
   return cards;
 }
 
-function drawDoubts(report) {
-  if (!report.unknown.length) return;
-  const counts = report.unknown.filter((row) => row.affects === "counts");
+/** MACs, element-wise work, activations and their peak, at the sizes chosen. */
+function costCards(page, sizes, dynamic) {
+  const cards = [];
+  const add = (label, value, measure, text, detail) => {
+    const bound = sizes.isBound(measure) || (value === null && dynamic);
+    cards.push(value === null ? card(label, "not known", dynamic ? "at these sizes" : "", true) : card(label, least(sizes.isBound(measure), text(value)), detail, bound));
+  };
+  const digits = (value) => (value === null || value < 10_000 ? "" : exact(value));
+  const { sum, lacking } = sizes.allMacs();
+  const known = lacking && !sum ? null : sum;
+  const before = page.old && page.old.same_sizes && !sizes.changed ? whole(page.old.totals.macs) : null;
+  const most = sizes.record.totals.macs_at_most;
+  if (known !== null && lacking && !sizes.isBound("macs")) cards.push(card("MACs", least(true, human(sum)), `${exact(lacking)} node${lacking === 1 ? " is" : "s are"} not known${dynamic ? " at these sizes" : ""}`, true));
+  else add("MACs", known, "macs", human, before !== null ? difference(before, known, human) : most === null ? digits(known) : `${exact(known ?? 0)}, at most ${exact(most)}`);
+  const elementwise = sizes.total("elementwise");
+  if (elementwise === null || elementwise > 0) add("Element-wise work", elementwise, "elementwise", human, digits(elementwise));
+  add("Activations", sizes.total("activation_nbytes"), "activation", bytes, "all of them together");
+  if (sizes.report.kv_cache) cards.push(cacheCard(sizes));
+  const { peak } = page.report.assumed ?? page.report;
+  if (peak && sizes.changed) cards.push(card("Peak at the assumed sizes", least(isPeakBound(page), bytes(peak.nbytes)), `not worked out at these; at ${safe(peak.node, 48)}`, true));
+  else if (peak) cards.push(card("Peak", least(isPeakBound(page), bytes(peak.nbytes)), `of activations, at ${safe(peak.node, 48)}`, isPeakBound(page)));
+  return cards;
+}
+
+/** Past keys and values: bytes of a token, and of all at the sizes chosen. */
+function cacheCard(sizes) {
+  const cache = sizes.record.kv_cache ?? sizes.report.kv_cache;
+  const all = sizes.amount(cache.nbytes, cache.expression);
+  const whole = all === null ? "" : `${bytes(all)} in all`;
+  const layers = `${exact(cache.layers)} layer${num(cache.layers) === 1 ? "" : "s"}`;
+  if (cache.nbytes_per_token === null) return card("KV cache", whole || "not known", layers);
+  return card("KV cache", `${bytes(cache.nbytes_per_token)} a token`, [whole, layers].filter(Boolean).join("; "));
+}
+
+function drawDoubts(page, record) {
   const box = byId("doubts");
-  box.hidden = false;
-  const about = counts.length ? "the counts" : "the cost of a forward pass";
-  const first = report.unknown.slice(0, 3).map((row) => el("li", {}, `${safe(row.where, 120)}: ${safe(row.what, 120)}: ${safe(row.why, 300)}`));
-  box.append(
-    el("strong", {}, `Not everything is known: read ${about} as “at least”.`),
-    el("ul", {}, ...first),
-    report.unknown.length > 3 ? el("a", { href: "#unknown" }, `all ${exact(report.unknown.length)}`) : "",
+  const { mismatches } = page.report;
+  const title = doubtsOf(record);
+  box.hidden = !title && !mismatches.length;
+  const causes = page.causes[record === page.report ? "formulas" : "assumed"];
+  const first = causes.map((words) => el("li", {}, safe(words, 400)));
+  const wrong = mismatches.slice(0, 3).map((row) => el("li", {}, mismatchText(row)));
+  const rest = (rows, id) => (rows.length > 1 ? el("a", { href: `#${id}` }, `all ${exact(rows.length)}`) : "");
+  box.replaceChildren(
+    ...(title ? [el("strong", {}, title), el("ul", {}, ...first), rest(record.unknown, "unknown")] : []),
+    ...(wrong.length ? [el("strong", {}, "Declared shapes are wrong; what the operators make is counted."), el("ul", {}, ...wrong), rest(mismatches, "mismatches")] : []),
   );
 }
 
@@ -101,13 +145,12 @@ function drawMap(page, state) {
   const select = (item) => (byId("map-readout").textContent = readout(item, page.report, state));
   const map = new TreeMap(state.tree, page.report, state, select);
   const redo = () => {
-    measure(state.tree, state.measure, page.report, state.dims);
+    measure(state.tree, state.measure, page.report, state.sizes);
     map.draw();
     drawBars(page, state);
     select(map.zoomed);
-    byId("map-dims").hidden = state.measure !== "macs" || !Object.keys(state.dims).length;
   };
-  const has = { nbytes: true, parameters: num(page.report.totals.parameters) > 0, macs: hasMacs(page.report.totals) };
+  const has = { nbytes: true, parameters: num(page.report.totals.parameters) > 0, macs: hasMacs(state.sizes) };
   const measures = Object.entries(MEASURES).filter(([key]) => has[key]).map(([key, { label }]) => [key, label]);
   const colours = [["module", "Module"], ["kind", "Kind"], ["dtype", "Type"], ["op_type", "Operator"]];
   if (page.changes) colours.unshift(["growth", "Growth"]);
@@ -116,27 +159,23 @@ function drawMap(page, state) {
     choice("Colour", colours, state.colour, (key) => { state.colour = key; map.draw(); }),
     choice("Layout", [["treemap", "Treemap"], ["icicle", "Icicle"]], state.layout, (key) => { state.layout = key; map.draw(); }),
   );
-  const names = Object.keys(state.dims);
-  if (names.length) {
-    byId("map-dims").append(el("span", { class: "choice-label" }, "Dynamic dimensions, at"), ...names.map((name) =>
-      el("label", {}, `${safe(name, 40)} = `, el("input", { type: "number", min: "1", step: "1", value: "1", "data-dim": name,
-        oninput: (event) => { state.dims[name] = Math.max(1, Math.floor(Number(event.target.value)) || 1); redo(); } }))));
-  }
-  redo();
+  return redo;
 }
 
-const hasMacs = (totals) => num(totals.macs) > 0 || Boolean(totals.macs_expression);
+/** Whether a map of MACs has something to draw or to say. */
+const hasMacs = (sizes) => sizes.counted && (sizes.isBound("macs") || num(sizes.report.totals.macs) > 0 || Boolean(sizes.report.totals.macs_expression));
 
 /** What the line under the map says of a tile. */
 function readout(item, report, state) {
-  const { text, unit } = MEASURES[state.measure];
+  const { text } = MEASURES[state.measure];
   const parts = [item.kind === "model" ? "the whole model" : safe(item.path || item.name, 160)];
-  if (item.kind === "node") parts.push(safe(item.op, 60), shapeText(report.nodes.get("output_shapes", item.row)[0]));
+  if (item.kind === "node") parts.push(safe(item.op, 60), shapeText(state.sizes.shapes(item.row)[0]));
   if (item.kind === "tensor") {
     const get = (name) => report.tensors.get(name, item.row);
     parts.push(`${safe(get("dtype"))} ${shapeText(get("shape"))}`, `${safe(get("kind"))}, ${safe(get("role"))}`);
   }
-  parts.push(`${text(item.value)}${unit === "bytes" ? "" : " " + unit} (${percent(item.value, state.tree.value) || "0%"})`);
+  const share = shareText(item, state.tree);
+  parts.push(`${sumText(item, state.measure, true)}${share ? ` (${share})` : ""}`);
   const row = state.growth.get(`${item.kind}:${item.path}`);
   if (row?.status === "added") parts.push("new");
   else if (num(row?.delta[state.measure])) parts.push(signed(row.delta[state.measure], text));
@@ -146,37 +185,36 @@ function readout(item, report, state) {
 
 // ------------------------------------------------------------------------------------- tables
 
-function drawNodes(page, state) {
+/** Returns what draws it again, at other sizes. */
+function drawNodes(page, sizes) {
   const { nodes } = page.report;
-  if (!nodes.length) return;
-  const macs = (row) => amount(nodes.get("macs", row), nodes.get("macs_expression", row), state.dims) ?? 0;
+  if (!nodes.length) return () => {};
+  const computed = sizes.counted;
   const table = new RowTable({
     label: "Nodes", length: nodes.length,
     search: (row) => `${nodes.get("id", row)} ${operator(nodes, row)} ${nodes.get("module", row)}`,
     columns: [
       { key: "id", label: "Node", name: true, width: "minmax(14rem, 3fr)", text: (row) => safe(nodes.get("id", row)) },
       { key: "op_type", label: "Operator", width: "minmax(8rem, 1fr)", text: (row) => safe(operator(nodes, row), 60) },
-      { key: "shape", label: "Output", minor: true, width: "minmax(9rem, 1.4fr)", text: (row) => shapeText(nodes.get("output_shapes", row)[0]) },
+      { key: "shape", label: "Output", minor: true, width: "minmax(9rem, 1.4fr)", text: (row) => shapeText(sizes.shapes(row)[0]) },
       { key: "parameters", label: "Parameters", num: true, sort: (row) => num(nodes.get("parameters", row)), text: (row) => nonZero(nodes.get("parameters", row), exact) },
       { key: "nbytes", label: "Bytes", num: true, minor: true, sort: (row) => num(nodes.get("nbytes", row)), text: (row) => nonZero(nodes.get("nbytes", row), bytes) },
-      { key: "macs", label: "MACs", num: true, minor: true, sort: macs, text: (row) => macsText(nodes, row) },
+      { key: "macs", label: "MACs", num: true, minor: true, sort: (row) => num(sizes.macs(row) ?? -1), text: (row) => macsText(sizes.macs(row), computed) },
     ],
     details: (row) => [
       safe(nodes.get("explain", row), 600),
       nodes.get("module", row) ? `module ${safe(nodes.get("module", row))}` : "",
       nodes.get("scope", row) ? `inside ${safe(nodes.get("scope", row))}` : "",
       `outputs ${nodes.get("output_shapes", row).map((shape) => shapeText(shape) || "of unknown shape").join(", ") || "none"}`,
+      nodes.get("macs_expression", row) ? `MACs ${pretty(nodes.get("macs_expression", row))}` : "",
+      num(sizes.record.nodes.get("elementwise", row)) ? `element-wise work ${exact(sizes.record.nodes.get("elementwise", row))}` : "",
     ],
   });
   section("nodes", "Nodes", null, table.element);
-  table.draw();
+  return () => table.redraw();
 }
 
-function macsText(nodes, row) {
-  const known = nodes.get("macs", row);
-  if (known !== null) return num(known) ? exact(known) : "";
-  return nodes.get("macs_expression", row) ? pretty(nodes.get("macs_expression", row)) : "?";
-}
+const macsText = (macs, computed) => (macs === null ? (computed ? "not known" : "") : nonZero(macs, exact));
 
 const nonZero = (value, text) => (num(value) ? text(value) : "");
 
@@ -251,8 +289,32 @@ function drawDuplicates(report) {
   table.draw();
 }
 
-function drawUnknown(report) {
-  const rows = report.unknown;
+/** Declared shapes that the operators contradict. */
+function drawMismatches(report) {
+  const rows = report.mismatches;
+  if (!rows.length) return;
+  const table = new RowTable({
+    label: "Declared shapes", length: rows.length,
+    columns: [
+      { key: "value", label: "Value", name: true, width: "minmax(10rem, 2fr)", text: (row) => safe(rows[row].value) },
+      { key: "declared", label: "Declared", width: "minmax(8rem, 1fr)", text: (row) => shapeText(rows[row].declared) },
+      { key: "derived", label: "Made", width: "minmax(8rem, 1fr)", text: (row) => shapeText(rows[row].derived) },
+      { key: "node", label: "By", minor: true, width: "minmax(8rem, 1fr)", text: (row) => safe(rows[row].node) },
+      { key: "values", label: "Values", num: true, minor: true, sort: (row) => num(rows[row].values), text: (row) => exact(rows[row].values) },
+    ],
+    details: (row) => [mismatchText(rows[row])],
+  });
+  section("mismatches", "Wrong declarations", "Declared shapes that are not what the operators make. What the operators make is counted.", table.element);
+  table.draw();
+}
+
+/** What is not known at the sizes chosen; drawn again when that is another list. */
+function drawUnknown(record) {
+  const rows = record.unknown;
+  const box = byId("unknown");
+  if (box.rows === rows) return;
+  Object.assign(box, { rows, hidden: true });
+  box.replaceChildren();
   if (!rows.length) return;
   const table = new RowTable({
     label: "Unknowns", length: rows.length,
@@ -260,11 +322,11 @@ function drawUnknown(report) {
       { key: "where", label: "Where", name: true, width: "minmax(10rem, 2fr)", text: (row) => safe(rows[row].where) },
       { key: "what", label: "What", text: (row) => safe(rows[row].what, 80) },
       { key: "why", label: "Why", width: "minmax(12rem, 3fr)", text: (row) => safe(rows[row].why, 300) },
-      { key: "affects", label: "Makes uncertain", minor: true, text: (row) => rows[row].affects },
+      { key: "affects", label: "Makes uncertain", minor: true, text: (row) => UNCERTAIN.get(rows[row].affects) ?? safe(rows[row].affects, 40) },
     ],
     details: (row) => [`${safe(rows[row].what, 200)}: ${safe(rows[row].why, 600)}`],
   });
-  section("unknown", "What is not known", "These make totals lower bounds; nothing unknown is counted as zero.", table.element);
+  section("unknown", "What is not known", "Totals that lack something of this say “at least”; nothing unknown is counted as zero.", table.element);
   table.draw();
 }
 

@@ -9,6 +9,7 @@ class TreeMap {
   constructor(root, report, state, select) {
     Object.assign(this, { root, report, state, select, zoomed: root, tiles: [] });
     this.box = byId("map-tiles");
+    this.at = state.sizes.rows.length ? " at these sizes" : "";
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     this.box.addEventListener("click", (event) => this.onClick(event));
     this.box.addEventListener("mouseover", (event) => this.onPoint(event));
@@ -38,6 +39,8 @@ class TreeMap {
     this.drawTable();
     const empty = byId("map-empty");
     empty.hidden = this.zoomed.value > 0;
+    empty.textContent = this.zoomed.lacks ? `Nothing here has a number${this.at}.` : "Nothing here has this measure.";
+    this.drawLacking();
     if (!this.zoomed.value || !this.width) return;
     const pixels = (this.width * height) / this.zoomed.value;
     const icicle = this.state.layout === "icicle";
@@ -92,7 +95,7 @@ class TreeMap {
     if (width > 40 && height > 15) {
       element.append(el("span", { class: "tile-name" }, safe(item.name, 80)));
       if (inner ? width > 120 : height > 34) {
-        element.append(el("span", { class: "tile-size" }, MEASURES[this.state.measure].text(item.value)));
+        element.append(el("span", { class: "tile-size" }, sumText(item, this.state.measure)));
       }
     }
     element.tile = { item, tile };
@@ -138,9 +141,19 @@ class TreeMap {
   // ----------------------------------------------------------------------------- reading it
 
   sizeOf(item) {
-    const { text, unit } = MEASURES[this.state.measure];
-    const share = percent(item.value, this.root.value);
-    return `${text(item.value)}${unit === "bytes" ? "" : " " + unit}, ${share} of the model`;
+    return [sumText(item, this.state.measure, true), shareText(item, this.root)].filter(Boolean).join(", ");
+  }
+
+  /** What the map cannot draw: nodes without a number have no area. */
+  drawLacking() {
+    const line = byId("map-lacking");
+    const count = this.root.lacks;
+    line.hidden = !count;
+    if (!count) return;
+    const kinds = [...lacking(this.root)];
+    const names = kinds.slice(0, 4).map(([op, nodes]) => `${safe(op, 60)}${nodes > 1 ? ` × ${exact(nodes)}` : ""}`);
+    const more = kinds.length > 4 ? `, ${exact(kinds.length - 4)} other operators` : "";
+    line.textContent = `Not in the map: ${exact(count)} node${count === 1 ? " has" : "s have"} no number${this.at} (${names.join(", ")}${more}).`;
   }
 
   drawCrumbs() {
@@ -158,17 +171,17 @@ class TreeMap {
 
   drawTable() {
     const body = byId("map-table");
-    const every = this.zoomed.children.filter((child) => child.value > 0);
+    const every = this.zoomed.children.filter((child) => child.value > 0 || child.lacks);
     const children = every.slice(0, 200);
     body.replaceChildren(...children.map((child) => el("tr", {},
       el("td", {}, child.children.length
         ? el("button", { type: "button", class: "link", onclick: () => this.zoom(child) }, safe(child.name, 80))
         : safe(child.name, 80)),
       el("td", {}, child.kind === "node" ? safe(child.op, 40) : child.kind),
-      el("td", { class: "num" }, exact(child.value)),
-      el("td", { class: "num" }, percent(child.value, this.root.value)))));
+      el("td", { class: "num" }, child.lacks && !child.value ? "not known" : least(child.lacks, exact(child.exact))),
+      el("td", { class: "num" }, shareCell(child, this.root)))));
     const left = every.length - children.length;
-    if (left) body.append(el("tr", {}, el("td", { colspan: "4" }, `and ${exact(left)} smaller`)));
+    if (left) body.append(el("tr", {}, el("td", { colspan: "4" }, `and ${exact(left)} more`)));
   }
 
   // --------------------------------------------------------------------------------- moving
@@ -187,7 +200,7 @@ class TreeMap {
   enter({ item, tile }, focus = false) {
     let target = item.kind === "rest" ? item.parent : item;
     if (!tile.children && target.parent !== this.zoomed && item.kind !== "rest") target = target.parent;
-    if (target.children.some((child) => child.value > 0) && target !== this.zoomed) this.zoom(target, focus);
+    if (target.children.some((child) => child.value > 0 || child.lacks) && target !== this.zoomed) this.zoom(target, focus);
   }
 
   out(focus = false) {
@@ -243,11 +256,12 @@ function outline(item, pixels, deep, whole = false) {
   if (!kept.length && whole) kept = item.children.filter((child) => child.value > 0).slice(0, MOST); // many of one size
   if (!kept.length || (kept.length === 1 && item.children.length === 1 && kept[0].kind === "tensor")) return drawn;
   drawn.kept = kept.map((child) => outline(child, pixels, deep));
-  const left = item.children.filter((child) => child.value > 0).length - kept.length;
-  const rest = item.value - item.own - kept.reduce((sum, child) => sum + child.value, 0);
-  if (rest > 0) {
-    const name = `${exact(left)} smaller`;
-    drawn.kept.push({ item: { kind: "rest", name, path: "", children: [], value: rest, parent: item, dominant: {} }, kept: null });
+  const large = new Set(kept);
+  const left = item.children.filter((child) => child.value > 0 && !large.has(child));
+  if (left.length) {
+    const rest = branch("rest", `${exact(left.length)} smaller`, "", null);
+    for (const child of left) rest.exact = plus(rest.exact, child.exact);
+    drawn.kept.push({ item: Object.assign(rest, { value: num(rest.exact), parent: item }), kept: null });
   }
   return drawn;
 }

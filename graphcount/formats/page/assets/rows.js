@@ -51,6 +51,13 @@ class RowTable {
     this.render();
   }
 
+  /** Draw again what the rows say now, in the order that is asked for. */
+  redraw() {
+    if (this.sorted) return this.arrange();
+    this.render();
+    if (this.active >= 0) this.choose(this.active);
+  }
+
   // ------------------------------------------------------------------------ order and search
 
   search(query) {

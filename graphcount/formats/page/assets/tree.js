@@ -33,7 +33,7 @@ function buildTree(report) {
 }
 
 function branch(kind, name, path, row) {
-  return { kind, name, path, row, parent: null, children: [], value: 0, own: 0, dominant: {} };
+  return { kind, name, path, row, parent: null, children: [], value: 0, exact: 0, own: 0, lacks: 0, bound: false, dominant: {} };
 }
 
 function attach(parent, child) {
@@ -62,15 +62,12 @@ function operator(nodes, row) {
   return domain ? `${domain}::${nodes.get("op_type", row)}` : nodes.get("op_type", row);
 }
 
-/** What one node or tensor adds to a measure. */
-function ownValue(item, measure, report, dims) {
-  if (measure === "macs") {
-    if (item.kind !== "node") return 0;
-    return amount(report.nodes.get("macs", item.row), report.nodes.get("macs_expression", item.row), dims) ?? 0;
-  }
+/** What one node or tensor adds to a measure; null: not known. */
+function ownValue(item, measure, report, sizes) {
+  if (measure === "macs") return item.kind === "node" ? sizes.macs(item.row) : 0;
   if (item.kind !== "tensor") return 0;
-  if (measure === "nbytes") return num(report.tensors.get("nbytes", item.row));
-  return report.tensors.get("kind", item.row) === "parameter" ? num(report.tensors.get("elements", item.row)) : 0;
+  if (measure === "nbytes") return whole(report.tensors.get("nbytes", item.row));
+  return report.tensors.get("kind", item.row) === "parameter" ? whole(report.tensors.get("elements", item.row)) : 0;
 }
 
 const CATEGORIES = {
@@ -79,8 +76,11 @@ const CATEGORIES = {
   op_type: (item) => (item.kind === "node" ? item.op : item.parent?.op ?? "no operator"),
 };
 
-/** Fill in the values of a measure and, for each colouring, what most of a branch is. */
-function measure(root, name, report, dims) {
+/**
+ * Fill in the values of a measure and, for each colouring, what most of a branch is: `exact` is the
+ * sum of what is known, `value` the same as a double, `lacks` how many nodes have no number.
+ */
+function measure(root, name, report, sizes) {
   const order = [];
   const stack = [root];
   while (stack.length) {
@@ -90,18 +90,37 @@ function measure(root, name, report, dims) {
   }
   for (let at = order.length - 1; at >= 0; at--) {
     const item = order[at];
-    item.own = item.value = ownValue(item, name, report, dims);
+    const own = ownValue(item, name, report, sizes);
+    item.exact = own ?? 0;
+    item.lacks = own === null ? 1 : 0;
+    item.own = num(own);
     let best = null;
     for (const child of item.children) {
-      item.value += child.value;
+      item.exact = plus(item.exact, child.exact);
+      item.lacks += child.lacks;
       if (!best || child.value > best.value) best = child;
     }
+    item.value = num(item.exact);
     for (const [key, category] of Object.entries(CATEGORIES)) {
       const inherits = best && (best.value > 0 || item.kind !== "node");
       item.dominant[key] = inherits || (best && key !== "op_type") ? best.dominant[key] : category(item, report);
     }
   }
-  for (const item of order) item.children.sort((a, b) => b.value - a.value);
+  for (const item of order) item.children.sort((a, b) => b.value - a.value || b.lacks - a.lacks);
+  root.bound = root.lacks > 0 || sizes.isBound(name === "macs" ? "macs" : "parameters");
+}
+
+/** Nodes of each operator that have no number, most first. */
+function lacking(root) {
+  const counts = new Map();
+  const stack = [root];
+  while (stack.length) {
+    const item = stack.pop();
+    if (!item.lacks) continue;
+    if (item.kind === "node") counts.set(item.op, (counts.get(item.op) ?? 0) + 1);
+    for (const child of item.children) stack.push(child);
+  }
+  return new Map([...counts].sort((a, b) => b[1] - a[1]));
 }
 
 /** The branches of a colouring by what they weigh, heaviest first. */
