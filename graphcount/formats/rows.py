@@ -98,7 +98,7 @@ def _outline_numbers(
     cells = {
         "parameters": [*(exact(row.parameters) if row.parameters else "" for row in rows)],
         "size": [nbytes(row.nbytes, view.binary) if row.nbytes else "" for row in rows],
-        "MACs": [count(row.macs) if row.macs else "" for row in rows],
+        "MACs": [_macs(row) for row in rows],
         "share": [
             percent((row.nbytes if weighted else row.macs) or 0, _whole(report)) for row in rows
         ],
@@ -106,7 +106,8 @@ def _outline_numbers(
     cells["share"] = ["" if cell == "0.0%" else cell for cell in cells["share"]]
     cells["parameters"].append(exact(totals.parameters))
     cells["size"].append(nbytes(totals.nbytes.total, view.binary))
-    cells["MACs"].append(count(totals.macs or 0))
+    least = AT_LEAST if "macs" in totals.at_least else ""
+    cells["MACs"].append(least + count(totals.macs or 0))
     cells["share"].append("")
     order = ("parameters", "size", "share", "MACs") if weighted else ("size", "MACs", "share")
     return {
@@ -114,6 +115,16 @@ def _outline_numbers(
         for key in order
         if (key != "MACs" or totals.macs) and (key != "share" or _whole(report))
     }
+
+
+def _macs(row: OutlineRow) -> str:
+    """Return MACs of a row; what lacks something is at least so much, or not known."""
+    if row.macs:
+        return (AT_LEAST if row.lacking else "") + count(row.macs)
+    return "?" if row.lacking else ""
+
+
+AT_LEAST = "\N{GREATER-THAN OR EQUAL TO}"
 
 
 def _whole(report: Report) -> int:

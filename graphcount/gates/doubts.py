@@ -30,6 +30,10 @@ BLAMED: Mapping[str, tuple[str, ...]] = {
 """Which unknowns of a cost say best why a sum lacks something."""
 
 
+MOST_INPUTS = 4
+"""Shapes of inputs that a message names."""
+
+
 def measured(subject: Subject, measure: Measure, least: bool = False) -> int | None:
     """Return the number of a measure; over ranges of sizes the most, or the least."""
     row = _range(subject.report, measure)
@@ -50,8 +54,10 @@ def at_sizes(subject: Subject, measure: Measure, least: bool = False) -> str:
     parts += [
         f"{value.name}={'x'.join(map(str, value.shape))}"
         for value in report.model.inputs
-        if value.declared is not None and value.shape is not None
-    ]
+        if value.shape is not None and (value.declared is not None or report.mismatches)
+    ][:MOST_INPUTS]
+    if report.mismatches:
+        parts.append("whatever the file declares")
     bound = row is not None and not (row.least_exact if least else row.most_exact)
     less = "more" if least else "less"
     return (f" at {', '.join(parts)}" if parts else "") + (f" or {less}: a bound" if bound else "")

@@ -46,6 +46,8 @@ class OutlineRow(NamedTuple):
         holds: Operators in it and how many of each, the most telling first; empty when rows of
             what is in it follow.
         output_shape: Shape of the last of these operators' first output, when it is known.
+        macs: Sum of what is known; None where nothing is.
+        lacking: Some node in it has MACs that are not known.
     """
 
     label: str
@@ -57,6 +59,7 @@ class OutlineRow(NamedTuple):
     buffers: int
     nbytes: int
     macs: int | None
+    lacking: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -353,6 +356,10 @@ def _row(branch: _Branch, label: str) -> OutlineRow:
         buffers=sum([node.buffers for node in nodes]) + _elements(branch.tensors, "buffer"),
         nbytes=branch.nbytes,
         macs=sum_known(node.macs for node in nodes),
+        lacking=any(
+            node.macs is None and node.macs_expression is None and node.op_type != OUTPUT
+            for node in nodes
+        ),
     )
 
 
