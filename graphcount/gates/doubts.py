@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from graphcount.errors import Unknown
 from graphcount.gates.measures import Measure
 from graphcount.gates.subject import Subject
-from graphcount.report.records import Report
+from graphcount.report.records import MEASURES, Report
 from graphcount.report.rows import RangeRow
 from graphcount.units import nbytes, spelled
 
@@ -107,8 +107,10 @@ def _open(report: Report, measure: Measure) -> str:
 def _is_spoiled(report: Report, measure: Measure) -> bool:
     """Return whether a number is a lower bound only."""
     at_least = report.totals.at_least
+    if measure.depends_on == "shapes":
+        return at_least == MEASURES
     if measure.needs_cost:
-        return "parameters" in at_least or measure.depends_on in at_least
+        return measure.depends_on in at_least
     return any(row.affects in SPOILS[measure.depends_on] for row in report.unknown)
 
 

@@ -187,16 +187,22 @@ MEASURES = ("parameters", "macs", "elementwise", "activation", "peak")
 """What `Totals.at_least` can have; `parameters` stands for every count of what is stored."""
 
 
+DATA_ALONE = frozenset({"tensor data", "external data", "packed data"})
+"""What can be unknown of a tensor whose dimensions are known: no shape depends on it."""
+
+
 def at_least(unknown: Iterable[Unknown], lacking: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the measures whose totals are lower bounds.
 
     Args:
-        unknown: What is not known. What spoils counts spoils all that is worked out of them.
+        unknown: What is not known. What spoils counts spoils all that is worked out of them, but
+            for data that is missing of tensors whose dimensions are known.
         lacking: Measures of a forward pass that lack something.
     """
-    if any(item.affects == "counts" for item in unknown):
+    counts = [item.what for item in unknown if item.affects == "counts"]
+    if not DATA_ALONE.issuperset(counts):
         return MEASURES
-    wanted = set(lacking)
+    wanted = {*lacking, *(("parameters",) if counts else ())}
     return tuple(measure for measure in MEASURES if measure in wanted)
 
 
