@@ -107,8 +107,14 @@ def infer_shapes(
     """
     literals = Literals(rows, values)
     declared = Declarations(proto, bindings)
-    given = _elements(declared, bindings)
-    state, calls = _propagated(model_graph, declared, literals, given)
+    if not bindings.dims.keys() <= {*declared.places, *declared.texts, "*"}:
+        open_sizes = Declarations(proto, NOTHING_BOUND)
+        _propagated(model_graph, open_sizes, literals, {})
+        declared = Declarations(proto, bindings, open_sizes.aliases)
+    state, calls = _propagated(model_graph, declared, literals, _elements(declared, bindings))
+    if declared.aliases:  # the file has names for sizes that data decide: again, with these
+        declared = Declarations(proto, bindings, {**declared.renamed, **declared.aliases})
+        state, calls = _propagated(model_graph, declared, literals, _elements(declared, bindings))
     known = _known(bindings, declared)
     refusals = _refusals(state, calls) if known else {}
     if refuse and refusals:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.analysis.shapes.declared import DimPlace
+from graphcount.analysis.shapes.sizes import only_symbol
 from graphcount.analysis.shapes.state import MAX_UNKNOWNS, Conflict, State, ValueKey
 from graphcount.domains import operator_name
 from graphcount.graph import OperatorNode
@@ -29,11 +30,13 @@ def settled(
         state: What is known; gaps that were filled and contradictions are added.
     """
     if derived is None:
-        if state.cause(key[0]) is not None:  # stale sizes came before
+        if (before := state.cause(key[0])) is not None:  # stale sizes came before
+            state.stale[key] = before
             return None
         rely(state, maker)
         _place(state, key, maker, enumerate(declared))
         return declared
+    _alias(state, derived, declared)
     if len(derived) != len(declared):
         conflict(state, key, declared, derived)
         return derived
@@ -42,13 +45,29 @@ def settled(
         isinstance(made, int) and isinstance(size, int) and made != size for made, size in pairs
     ):
         conflict(state, key, declared, derived)
-    if None not in derived or state.cause(key[0]) is not None:
+    if None not in derived:
+        return derived
+    if (before := state.cause(key[0])) is not None:
+        state.stale[key] = before
         return derived
     gaps = [(axis, size) for axis, (made, size) in enumerate(pairs) if made is None]
     if any(_is_claim(state, size) for _, size in gaps):
         rely(state, maker)
     _place(state, key, maker, gaps)
     return tuple(size if made is None else made for made, size in pairs)
+
+
+def _alias(state: State, derived: Shape, declared: Shape) -> None:
+    """Remember what the file calls a size that the data decide."""
+    stated = state.declared
+    for made, size in zip(derived, declared, strict=False):
+        name, called = only_symbol(made), only_symbol(size)
+        if name is None or called is None or called in stated.places or name in stated.aliases:
+            continue
+        place = stated.places.get(name)
+        is_ours = place is not None and place.maker and name == f"{place.value}[{place.axis}]"
+        if is_ours and called not in stated.aliases.values():
+            stated.aliases[name] = called
 
 
 def _is_claim(state: State, size: Dim | None) -> bool:

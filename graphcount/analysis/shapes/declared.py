@@ -60,10 +60,16 @@ class Declarations:
         places: Where each symbol stands first: an axis of an input, or of a result whose size the
             data decide.
         texts: Symbols that were made for a text that names nothing.
+        renamed: What the file calls sizes that the data decide.
+        aliases: The same, where it turned out while shapes were derived.
     """
 
-    def __init__(self, proto: ModelProto, bindings: Bindings) -> None:
+    def __init__(
+        self, proto: ModelProto, bindings: Bindings, renamed: Mapping[str, str] | None = None
+    ) -> None:
         self.proto = proto
+        self.renamed = renamed or {}
+        self.aliases: dict[str, str] = {}
         self.bound: dict[str, Dim] = {}
         self.rest = bindings.dims.get("*")
         self.inputs: dict[str, Shape | None] = {}
@@ -130,6 +136,7 @@ class Declarations:
         made = f"{label}[{axis}]"
         while made in self._taken:
             made += "'"
+        made = self.renamed.get(made, made)
         self._taken.add(made)
         self._fresh[key] = made
         return made
@@ -137,7 +144,11 @@ class Declarations:
     def open_places(self) -> dict[str, DimPlace]:
         """Return the dimensions that have no size, with their places."""
         places: dict[str, DimPlace] = {}
+        dims = [dim for shape in self.inputs.values() for dim in shape or ()]
+        standing = {name for dim in dims if isinstance(dim, Expr) for name in dim.symbols()}
         for name, place in self.places.items():
+            if not place.maker and standing.isdisjoint(_left(self.sized(symbol(name)))):
+                continue  # a shape was given in its place
             dim = self.sized(symbol(name))
             if isinstance(dim, Expr):
                 for left in sorted(dim.symbols()):
@@ -207,9 +218,17 @@ class Declarations:
             self.inputs[name] = tuple(replaced.get(axis, self.sized(dim)) for axis, dim in sizes)
 
 
+def _left(dim: Dim | None) -> frozenset[str]:
+    return dim.symbols() if isinstance(dim, Expr) else frozenset()
+
+
 def _infos(graph: Graph) -> dict[str, ValueInfo]:
     """Return declarations of one graph; inputs and outputs before value_info."""
-    return {info.name: info for info in (*graph.value_info, *graph.outputs, *graph.inputs)}
+    infos: dict[str, ValueInfo] = {}
+    for info in (*graph.value_info, *graph.outputs, *graph.inputs):
+        if info.shape is not None or info.name not in infos:
+            infos[info.name] = info
+    return infos
 
 
 def _dimension(text: str) -> Dim | None:

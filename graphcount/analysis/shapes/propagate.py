@@ -11,6 +11,7 @@ from graphcount.analysis.shapes.state import (
     MAX_UNKNOWNS,
     NOTHING,
     Calls,
+    Conflict,
     Result,
     State,
     ValueKey,
@@ -114,6 +115,9 @@ class Propagation:
         shape = state.declared.inputs.get(name) if node.scope == "" else None
         given = state.given.get(name) if node.scope == "" else None
         self.keep((node_id, name), Result(shape, info.data_type, given))
+        if node.scope == "" and name in state.declared.resized and shape is not None:
+            was = state.declared.resized[name]  # what is declared behind it is of another size
+            state.stale[node_id, name] = Conflict(node_id, name, was, shape)
         if shape is None and node.scope == "" and info.type in ("tensor", ""):
             self.note(node_id, f"the model does not state a shape for its input {name}")
 
@@ -292,9 +296,17 @@ class Propagation:
             key = node.id, name
             if self.aliases and key in self.aliases:
                 result = self.returned(node, name, result)
+            if self.state.stale and (info is None or info.shape is None):
+                self.pass_cause(key)
             self.keep(key, result)
             shapes.append(result.shape)
         return tuple(shapes)
+
+    def pass_cause(self, key: ValueKey) -> None:
+        """Let a value that nothing is declared of stand for the contradiction before it."""
+        cause = self.state.cause(key[0])
+        if cause is not None:
+            self.state.stale[key] = cause
 
     def returned(self, node: OperatorNode, name: str, result: Result) -> Result:
         """Return what a function returns, with what its caller declares of that."""

@@ -89,7 +89,7 @@ def bound_inputs(
     asked: dict[str, set[Dim]] = {}
     for name, given in bindings.shapes.items():
         for axis, dim, wanted in _axes(name, given, inputs, bindings, parse):
-            only = _only_symbol(dim)
+            only = only_symbol(dim)
             if only is not None:
                 asked.setdefault(only, set()).add(wanted)
             if dim != wanted:
@@ -144,7 +144,7 @@ def _settle(bound: BoundSizes, inputs: Mapping[str, Shape | None]) -> None:
         shape = inputs[name] or ()
         for axis, wanted in axes.items():
             dim = shape[axis]
-            if not isinstance(dim, Expr) or _only_symbol(dim) is not None:
+            if not isinstance(dim, Expr) or only_symbol(dim) is not None:
                 continue
             made = evaluate(dim, bound.dims)
             if isinstance(made, int) and made != wanted:
@@ -161,7 +161,7 @@ def _checked(size: Dim, where: str) -> Dim:
     return size
 
 
-def _only_symbol(dim: Dim | None) -> str | None:
+def only_symbol(dim: Dim | None) -> str | None:
     """Return the name of a dimension that is one symbol and nothing else."""
     if not isinstance(dim, Expr):
         return None
