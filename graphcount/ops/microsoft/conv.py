@@ -97,6 +97,21 @@ def _deltas(call: Call) -> Dim:
     return 3 * outputs(call) if call.has(6) else 0
 
 
+LARGEST_BLOCK = 16
+"""Channels of a block are 16 where the processor has AVX-512, else 8 (onnxruntime, mlas snchwc)."""
+
+
+def reorder_input(call: Call) -> Shapes:
+    """nchwc.ReorderInput: channels first, filled up to blocks whose size the processor decides."""
+    data = call.input(0)
+    if data is None or len(data) < 2:
+        return [None]
+    last = call.node.integer("channels_last", 0)
+    channels, sizes = (data[-1], data[1:-1]) if last else (data[1], data[2:])
+    whole = isinstance(channels, int) and channels % LARGEST_BLOCK == 0
+    return [(data[0], channels if whole else None, *sizes)]
+
+
 def reorder_output(call: Call) -> Shapes:
     """nchwc.ReorderOutput: back to `channels` without the padding of the blocks."""
     data = call.input(0)
@@ -237,7 +252,7 @@ BLOCKED = merge(
         family(
             "reshaping",
             {
-                "ReorderInput": Operator(roles=("operand",), shape=same(0), cost=FREE),
+                "ReorderInput": Operator(roles=("operand",), shape=reorder_input, cost=FREE),
                 "ReorderOutput": Operator(roles=("operand",), shape=reorder_output, cost=FREE),
             },
         ),

@@ -235,7 +235,8 @@ CLOSED: list[Case] = [
     (f"{NCHWC}::AveragePool {NCHWC}::MaxPool", [X], [(2, 6, 4, 5)], {"kernel_shape": [2, 3]}),
     (f"{NCHWC}::GlobalAveragePool {NCHWC}::GlobalMaxPool", [X], [(2, 6, 1, 1)]),
     (f"{NCHWC}::Upsample", [X], [(2, 6, 10, 21)], {"scales": [1, 1, 2, 3]}),
-    (f"{NCHWC}::ReorderInput", [X], [X]),
+    (f"{NCHWC}::ReorderInput", [X], [(2, None, 5, 7)]),
+    (f"{NCHWC}::ReorderInput", [(2, 5, 7, 32)], [(2, 32, 5, 7)], {"channels_last": 1}),
     (f"{NCHWC}::ReorderOutput", [X], [(2, 5, 5, 7)], {"channels": 5}),
 ]
 """Operators that neither onnx nor onnxruntime's CPU kernels tell of: by their documentation
