@@ -74,9 +74,13 @@ METADATA = ("imgsz", "image_size", "img_size", "input_size", "input_shape")
 
 
 def assumed_sizes(
-    rows: Iterable[DimensionRow], proto: ModelProto, graph: ModelGraph, shapes: ValueShapes
+    rows: Iterable[DimensionRow],
+    proto: ModelProto,
+    graph: ModelGraph,
+    shapes: ValueShapes,
+    ranges: Mapping[str, tuple[int, int]],
 ) -> tuple[DimensionRow, ...]:
-    """Return dimensions with the size that the model's hints give each."""
+    """Return dimensions with the size that the model's hints give each, inside its range."""
     picture = _picture(proto.metadata)
     rows = list(rows)
     tokens = any(
@@ -87,8 +91,17 @@ def assumed_sizes(
         size, why = _assumed(row.name, shapes.places[row.name], graph, shapes, picture)
         if why == HINTS[0].why and not tokens:
             size, why = PAST, "one token after others"
-        sized.append(row._replace(assumed=size, why=why))
+        sized.append(_within(row._replace(assumed=size, why=why), ranges))
     return tuple(sized)
+
+
+def _within(row: DimensionRow, ranges: Mapping[str, tuple[int, int]]) -> DimensionRow:
+    """Return a dimension whose assumed size is one of its range, if it has one."""
+    ends = ranges.get(row.name, ranges.get("*"))
+    if ends is None or row.assumed is None or ends[0] <= row.assumed <= ends[1]:
+        return row
+    nearest = min(max(row.assumed, ends[0]), ends[1])
+    return row._replace(assumed=nearest, why="the nearest size of its range")
 
 
 def _assumed(

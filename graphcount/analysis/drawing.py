@@ -37,17 +37,36 @@ def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> D
     for tensor in report.tensors:
         if tensor.owner is not None:
             owned.setdefault(tensor.owner, []).append(tensor)
+    nodes = _drawn(model_graph, report, groups, owned)
+    numbers = report.in_numbers
+    if numbers is not report:
+        sized = _drawn(model_graph, numbers, groups, owned)
+        nodes = tuple(
+            node._replace(assumed_macs=at_sizes.macs, assumed_shape=at_sizes.shape)
+            for node, at_sizes in zip(nodes, sized, strict=True)
+        )
+    number = {key: position for position, key in enumerate(groups)}
+    position = {node: number[key] for node, key in place_of.items()}
+    edges = tuple(_edges(model_graph, position))
+    return Drawing(report.model.graph_name, nodes, edges, report.assumed_sizes)
+
+
+def _drawn(
+    model_graph: ModelGraph,
+    report: Report,
+    groups: dict[str, list[str]],
+    owned: dict[str, list[TensorRow]],
+) -> tuple[DrawnNode, ...]:
+    """Return what is drawn of each group, with the shapes and MACs of a report."""
+    rows = {row.id: row for row in report.nodes}
     shapes = {f"input:{row.name}": row.shape for row in report.model.inputs}
     shapes.update({f"output:{row.name}": row.shape for row in report.model.outputs})
-    nodes = tuple(
+    return tuple(
         _module(key.removeprefix("module "), [rows[node] for node in members], owned)
         if key.startswith("module ")
         else _single(model_graph.nodes[members[0]], rows, owned, shapes)
         for key, members in groups.items()
     )
-    number = {key: position for position, key in enumerate(groups)}
-    position = {node: number[key] for node, key in place_of.items()}
-    return Drawing(report.model.graph_name, nodes, tuple(_edges(model_graph, position)))
 
 
 def _place(module: str, depth: int | None) -> str:

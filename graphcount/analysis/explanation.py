@@ -32,18 +32,27 @@ def explain(report: Report, graph: ModelGraph, texts: Sequence[str] = ()) -> Exp
     Raises:
         UsageError: No node, or more than one, is called so.
     """
+    ids = [node.id for node in _wanted(report, texts)]
+    nodes = _explained(report, graph, ids)
+    numbers = report.in_numbers
+    return Explained(report, nodes, nodes if numbers is report else _explained(numbers, graph, ids))
+
+
+def _explained(report: Report, graph: ModelGraph, ids: Sequence[str]) -> tuple[Explanation, ...]:
+    """Return nodes with what is around them, at the sizes of a report."""
     shapes = _Shapes(report, graph)
     owned: dict[str | None, list[TensorRow]] = {}
     for tensor in report.tensors:
         owned.setdefault(tensor.owner, []).append(tensor)
-    return Explained(
-        report,
-        tuple(
-            Explanation(
-                node, shapes.inputs(node), shapes.outputs(node), tuple(owned.get(node.id, ()))
-            )
-            for node in _wanted(report, texts)
-        ),
+    rows = {node.id: node for node in report.nodes}
+    return tuple(
+        Explanation(
+            rows[node],
+            shapes.inputs(rows[node]),
+            shapes.outputs(rows[node]),
+            tuple(owned.get(node, ())),
+        )
+        for node in ids
     )
 
 

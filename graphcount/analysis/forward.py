@@ -92,7 +92,7 @@ def add_cost(
         from graphcount.analysis.assumed import assumed_sizes
         from graphcount.analysis.fitting import fitted
 
-        dimensions = assumed_sizes(dimensions, proto, model_graph, shapes)
+        dimensions = assumed_sizes(dimensions, proto, model_graph, shapes, options.ranges)
         dimensions = fitted(dimensions, lambda sizes: _refusals(subject, sizes, options))
     report = replace(report, dimensions=dimensions)
     if options.ranges:

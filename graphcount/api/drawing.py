@@ -35,7 +35,8 @@ def export(
             `node-link`, `netron`.
         depth: Fold modules at this depth into one node each; None: draw every operator.
         limits: What the file may ask of us.
-        options: How the model is counted; see `CountOptions`.
+        options: How the model is counted, at assumed sizes, too, unless `assume=False`; see
+            `CountOptions`.
 
     Raises:
         GraphcountError: The model cannot be read, there is no such export, or it cannot be drawn.
@@ -45,7 +46,7 @@ def export(
 
     if name not in EXPORTS:
         raise UsageError(f"no export {name!r}: one of {', '.join(EXPORTS)}")
-    structure: CountOptions = {"deep": False, **options}
+    structure: CountOptions = {"deep": False, "assume": True, **options}
     model = load(path, limits=limits)
     return write(name, model.drawing(model.report(**structure), depth))
 

@@ -27,7 +27,8 @@ def explain(
         nodes: Ids, names, or parts that only one node has; empty for every node that owns
             parameters or has MACs.
         limits: What the file may ask of us.
-        options: How the model is counted, with its cost unless `cost=False`; see `CountOptions`.
+        options: How the model is counted, with its cost unless `cost=False`, and at assumed sizes,
+            too, unless `assume=False`; see `CountOptions`.
 
     Returns:
         The report, and for each node its inputs, outputs, tensors and formula.
@@ -39,6 +40,7 @@ def explain(
 
     if options.get("cost") is None:
         options["cost"] = True
+    options["assume"] = options.get("assume", True)
     model = load(path, limits=limits)
     report = model.report(**options)
     return explained(report, model.model_graph, several(nodes))

@@ -120,7 +120,7 @@ table_options = gathered(
     help="Exit 1 unless the model has exactly N parameters.",
 )
 @strict_option
-@counting_options(cost_options, deep_option, hash_option)
+@counting_options(cost_options, deep_option, hash_option, ranges=True)
 @output_options()
 def command(
     models: tuple[str, ...],

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,7 +14,7 @@ import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
 from graphcount.cli.output import OutputOptions
-from graphcount.cli.sizes import dim_option, shape_option, split_sizes, value_option
+from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats import FORMATS
 from graphcount.report.rows import SEVERITIES
 
@@ -222,16 +222,25 @@ def read_config(config_file: str | None, no_config: bool) -> Config:
     return NO_CONFIG if no_config else load_config(config_file)
 
 
-def _counting(config_file: str | None, no_config: bool, **options: Any) -> Counting:
+def _counting(
+    config_file: str | None, no_config: bool, *, ranges: bool, **options: Any
+) -> Counting:
     """Return options of counting, and what a configuration says of it, as arguments of the API."""
     config = read_config(config_file, no_config)
-    words: Any = {**split_sizes(options, config.dims), "operators": config.operators or None}
+    sizes = options if ranges else sizes_alone(**options)
+    words: Any = split_sizes(sizes, config.dims if ranges else config.sizes)
+    words["operators"] = config.operators or None
     return cast("Counting", {**words, "limits": config.limits})
 
 
-def counting_options(*others: Decorator[Any]) -> Decorator[Any]:
-    """Make the argument `options`: how models are counted, as arguments of the API."""
-    return gathered("options", _counting, config_options, *others)
+def counting_options(*others: Decorator[Any], ranges: bool = False) -> Decorator[Any]:
+    """Make the argument `options`: how models are counted, as arguments of the API.
+
+    Args:
+        others: The options.
+        ranges: A dimension may have a range of sizes.
+    """
+    return gathered("options", partial(_counting, ranges=ranges), config_options, *others)
 
 
 configuration = gathered("config", read_config, config_options)

@@ -139,4 +139,8 @@ def sizes_alone(**options: Any) -> dict[str, Any]:
 def _refuse_ranges(dims: Mapping[str, int | tuple[int, int]]) -> None:
     for name, size in dims.items():
         if not isinstance(size, int):
-            raise click.UsageError(f"{name}: one size is wanted here, not a range")
+            low, high = size
+            raise click.UsageError(
+                f"--dim {name}={low}:{high}: a range is for graphcount count and check;"
+                f" give one size, e.g. {name}={high}"
+            )

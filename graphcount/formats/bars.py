@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
+from graphcount.formats.sentences import bound, sizes_words
 from graphcount.formats.text import ascii_only, distinct, safe, sparkline
 from graphcount.formats.view import View
 from graphcount.report.records import Report
@@ -37,10 +38,14 @@ def bar(value: int, most: int, width: int) -> str:
 
 def _block(report: Report, view: View) -> Iterator[str]:
     totals = report.totals
-    at_least = "at least " if report.doubts else ""
+    at_least = bound(report, "parameters")
     yield _styled(safe(report.model.path), STRONG, view)
     size = nbytes(totals.nbytes.total, view.binary)
     yield f"  {at_least}{exact(totals.parameters)} parameters, {at_least}{size} of weights"
+    if report.assumed is not None:
+        room = (view.width or DEFAULT_WIDTH) - len("  sizes ")
+        yield f"  sizes {safe(sizes_words(report, room), None)}"
+    report = report.in_numbers
     for title, rows, text in _charts(report, view):
         yield ""
         yield " " + _styled(title, DIM, view)
@@ -51,7 +56,7 @@ def _block(report: Report, view: View) -> Iterator[str]:
         yield "  " + sparkline(report.timeline, min(64, (view.width or DEFAULT_WIDTH) - 4))
         assert report.peak is not None
         peak = nbytes(report.peak.nbytes, view.binary)
-        yield f"  peak {peak}, at {safe(report.peak.node, 60)}"
+        yield f"  peak {bound(report, 'peak')}{peak}, at {safe(report.peak.node, 60)}"
 
 
 def _charts(report: Report, view: View) -> Iterator[tuple[str, list[Bar], Callable[[int], str]]]:

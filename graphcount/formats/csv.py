@@ -1,4 +1,4 @@
-"""CSV (RFC 4180): every stored tensor, or the rows of a grouping.
+"""CSV (RFC 4180): every stored tensor, the rows of a grouping, or measures over ranges of sizes.
 
 Names are escaped as in every text format but not cut. One that a spreadsheet would take for a
 formula gets a leading apostrophe (OWASP, CSV injection).
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import safe
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, default_sort, groups
+from graphcount.report.rows import RangeRow
 
 TENSOR_COLUMNS = (
     "model",
@@ -43,26 +45,48 @@ GROUP_COLUMNS = (
 )
 
 
+RANGE_COLUMNS = ("model", *RangeRow._fields, "assumed")
 FINDING_COLUMNS = ("model", "severity", "rule", "message", "where")
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render one table over all models; a model that could not be read has no rows.
 
-    Audited models give their findings, others their tensors or groups.
+    Audited models give their findings, those counted over ranges of sizes their measures, others
+    their tensors or groups.
     """
     reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
     audited = bool(reports) and all(report.audit is not None for report in reports)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    columns = GROUP_COLUMNS if view.by else TENSOR_COLUMNS
-    writer.writerow(FINDING_COLUMNS if audited else columns)
+    ranged = not view.by and any(report.ranges is not None for report in reports)
+    rows: Callable[[Report], Iterator[tuple[str | int | None, ...]]] = _tensors
+    columns: tuple[str, ...] = TENSOR_COLUMNS
+    if audited:
+        columns, rows = FINDING_COLUMNS, _findings
+    elif ranged:
+        columns, rows = RANGE_COLUMNS, _ranges
+    elif view.by:
+        columns, rows = GROUP_COLUMNS, partial(_groups, view=view)
+    writer.writerow(columns)
     for report in reports:
-        if audited:
-            writer.writerows(_findings(report))
-        else:
-            writer.writerows(_groups(report, view) if view.by else _tensors(report))
+        writer.writerows(rows(report))
     return out.getvalue()
+
+
+def _ranges(report: Report) -> Iterator[tuple[str | int | None, ...]]:
+    """Yield a row a measure: its least and most, where they occur, and whether they do."""
+    ranges = report.ranges
+    if ranges is None:
+        return
+    for row in ranges.measures:
+        least_at, most_at, assumed = (
+            cell(" ".join(f"{name}={size}" for name, size in sizes.items()))
+            for sizes in (row.least_at, row.most_at, ranges.assumed)
+        )
+        numbers = row.measure, row.least, row.most, least_at, most_at
+        exact = int(row.least_exact), int(row.most_exact)
+        yield cell(report.model.path), *numbers, *exact, assumed
 
 
 def _findings(report: Report) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from graphcount.domains import operator_name
+from graphcount.formats.sentences import sizes_words
 from graphcount.formats.text import safe, shape
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.records import Report
@@ -40,11 +41,25 @@ def formula(node: NodeRow, report: Report) -> str:
 def to_text(explained: Explained, width: int | None = None) -> str:
     """Return a block of lines for each node, harmless in a terminal."""
     width = width or DEFAULT_WIDTH
-    blocks = [_block(explained.report, explanation, width) for explanation in explained.nodes]
-    return "\n\n".join(blocks) + "\n" if blocks else "no node owns parameters or has MACs\n"
+    report = explained.report
+    pairs = zip(explained.in_numbers, explained.nodes, strict=True)
+    blocks = [_block(report, sized, explanation.node, width) for sized, explanation in pairs]
+    if not blocks:
+        return "no node owns parameters or has MACs\n"
+    if report.assumed is not None:
+        blocks.insert(0, f"sizes {safe(sizes_words(report, width - len('sizes ')), None)}")
+    return "\n\n".join(blocks) + "\n"
 
 
-def _block(report: Report, explanation: Explanation, width: int) -> str:
+def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: int) -> str:
+    """Return the lines of a node.
+
+    Args:
+        report: The report.
+        explanation: The node, in numbers where sizes were given or assumed.
+        formulas: The node with formulas in dynamic dimensions.
+        width: Columns of a line.
+    """
     node = explanation.node
     operator = operator_name(node.domain, node.op_type)
     lines = [safe(node.id), *_line("operator", safe(operator), width)]
@@ -59,7 +74,7 @@ def _block(report: Report, explanation: Explanation, width: int) -> str:
     if not explanation.tensors:
         lines += _line("owns", "nothing", width)
     lines += _line("formula", safe(formula(node, report), 2000), width)
-    lines += _line("MACs", _macs(node), width)
+    lines += _line("MACs", _macs(node, formulas.macs_expression), width)
     lines += _line("element-wise", _elementwise(node, report), width)
     return "\n".join(lines)
 
@@ -84,10 +99,11 @@ def _tensor_text(tensor: TensorRow) -> str:
     )
 
 
-def _macs(node: NodeRow) -> str:
+def _macs(node: NodeRow, expression: str | None) -> str:
+    formula = safe(node.macs_expression or expression or "", 400)
     if node.macs is not None:
-        return exact(node.macs)
-    return safe(node.macs_expression, 400) if node.macs_expression else "not known"
+        return f"{exact(node.macs)} at these sizes; {formula}" if formula else exact(node.macs)
+    return formula or "not known"
 
 
 def _elementwise(node: NodeRow, report: Report) -> str:
@@ -108,9 +124,28 @@ def to_json(explained: Explained) -> str:
         "schema": EXPLAIN_SCHEMA,
         "model": report.model.path,
         "dims": report.dims,
-        "nodes": [_node_dict(report, explanation) for explanation in explained.nodes],
+        "assumed": report.assumed_sizes,
+        "nodes": [
+            {
+                **_node_dict(report, explanation),
+                "assumed": None if report.assumed is None else _assumed_dict(sized),
+            }
+            for sized, explanation in zip(explained.in_numbers, explained.nodes, strict=True)
+        ],
     }
     return dumps(whole) + "\n"
+
+
+def _assumed_dict(explanation: Explanation) -> dict[str, Any]:
+    """Return what a node is at assumed sizes."""
+    node = explanation.node
+    return {
+        "inputs": [value._asdict() for value in explanation.inputs],
+        "outputs": [value._asdict() for value in explanation.outputs],
+        "macs": node.macs,
+        "macs_expression": node.macs_expression,
+        "elementwise": node.elementwise,
+    }
 
 
 def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:

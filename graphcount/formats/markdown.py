@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.sentences import framework_sentence, headline, unknown_sentence
+from graphcount.formats.sentences import (
+    framework_sentence,
+    headline,
+    mismatch_words,
+    unknown_sentence,
+)
 from graphcount.formats.text import escape, one_line
 from graphcount.formats.view import View
 from graphcount.report.records import Report
@@ -39,7 +44,11 @@ def _report(report: Report, view: View) -> str:
     top = arrange(rows, view.sorting, view.rows(DEFAULT_TOP))
     lines = [f"### {escape(report.model.path)}", ""]
     lines += [f"- {escape(label)}: {escape(text)}" for label, text in headline(report, view.binary)]
-    for sentence in (framework_sentence(report), unknown_sentence(report)):
+    for sentence in (
+        framework_sentence(report),
+        mismatch_words(report),
+        unknown_sentence(report.in_numbers),
+    ):
         if sentence:
             lines.append(f"- {escape(sentence)}")
     of_nodes = by in ("module", "node", "op_type")  # no node is counted in the other tables

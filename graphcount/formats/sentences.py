@@ -44,12 +44,27 @@ def headline(
     ):
         if number:
             lines.append((label, f"{bound(report, label)}{quantity(number)}"))
-    if assumed.assumed is not None:
+    ranged = _range_lines(assumed, binary, room)
+    if not ranged and assumed.assumed is not None:
         lines.append(("sizes", sizes_words(assumed, room)))
-    lines += _cost_lines(report, binary, room)
+    over = {label for label, _ in ranged}
+    lines += ranged + [row for row in _cost_lines(report, binary, room) if row[0] not in over]
     weights = nbytes(totals.nbytes.total, binary)
     lines.append(("weights", f"{bound(report, 'parameters')}{weights}"))
     lines.append(("file", file_words(report, binary)))
+    return lines
+
+
+def _range_lines(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:
+    """Return the ranges, and what is least and most over them; nothing without ranges."""
+    if report.ranges is None:
+        return []
+    from graphcount.formats.over_ranges import measures, ranges_words
+
+    lines = [("sizes", ranges_words(report, room))]
+    for label, measure, text in measures(report, binary, room):
+        at_least = "" if text.startswith("at least") else bound(report, measure)
+        lines.append((label, f"{at_least}{text}"))
     return lines
 
 

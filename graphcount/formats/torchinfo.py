@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.layers import LayerRow, LayerSummary, summarize
-from graphcount.formats.sentences import unknown_sentence
+from graphcount.formats.sentences import sizes_words, unknown_sentence
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
 from graphcount.report.records import Report
@@ -29,10 +29,10 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render each model as torchinfo does.
 
     Raises:
-        UsageError: A dimension of an input is dynamic.
+        UsageError: A dimension of an input has no size.
     """
     reports = [item for item in outcomes if isinstance(item, Report)]
-    return "\n".join(_text(report, summarize(report), view) for report in reports)
+    return "\n".join(_text(report, summarize(report.in_numbers), view) for report in reports)
 
 
 def _text(report: Report, summary: LayerSummary, view: View) -> str:
@@ -105,6 +105,9 @@ def _labels(rows: Sequence[LayerRow]) -> Iterator[str]:
 def _notes(report: Report, summary: LayerSummary) -> list[str]:
     """Return notes that torchinfo does not print and readers need."""
     notes = []
+    if report.assumed is not None:
+        notes.append(safe(f"sizes {sizes_words(report)}", 400))
+    report = report.in_numbers
     macs = report.totals.macs
     if macs is not None and macs > summary.mult_adds:
         notes.append(

@@ -34,6 +34,8 @@ class DrawnNode(NamedTuple):
         macs_expression: Where dimensions are dynamic.
         shape: Of its first output, or of the input or output itself.
         tensors: What it owns.
+        assumed_macs: MACs at the sizes that the drawing assumes; None where it assumes none.
+        assumed_shape: The shape at these sizes.
     """
 
     id: str
@@ -49,6 +51,8 @@ class DrawnNode(NamedTuple):
     macs_expression: str | None
     shape: tuple[Dim, ...] | None
     tensors: tuple[DrawnTensor, ...]
+    assumed_macs: int | None = None
+    assumed_shape: tuple[Dim, ...] | None = None
 
 
 class DrawnEdge(NamedTuple):
@@ -68,8 +72,16 @@ class DrawnEdge(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """A graph to draw: nodes in an order of execution, edges in the order of their sources."""
+    """A graph to draw.
+
+    Attributes:
+        name: Of the graph.
+        nodes: In an order of execution.
+        edges: In the order of their sources.
+        assumed: Sizes assumed for dynamic dimensions, by name.
+    """
 
     name: str
     nodes: tuple[DrawnNode, ...]
     edges: tuple[DrawnEdge, ...]
+    assumed: dict[str, int] = {}  # noqa: RUF012 (never changed)

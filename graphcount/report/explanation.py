@@ -30,7 +30,9 @@ class Explained(NamedTuple):
     Attributes:
         report: The report their numbers are from.
         nodes: Those asked for, in the order asked.
+        in_numbers: The same at assumed sizes; `nodes` itself where nothing was assumed.
     """
 
     report: Report
     nodes: tuple[Explanation, ...]
+    in_numbers: tuple[Explanation, ...]

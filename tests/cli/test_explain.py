@@ -51,10 +51,22 @@ def test_conv(run: Run, fixtures: Path) -> None:
     assert "3·5·5 weights x 5 filters + 5 biases = 380" in out
 
 
-def test_gemm_with_a_free_batch(run: Run, fixtures: Path) -> None:
+def test_gemm_with_a_dynamic_batch(run: Run, fixtures: Path) -> None:
     _, out, _ = run(fixtures / "cnn.onnx", "node_linear_1")
     assert "128·10 weights + 10 biases = 1,290" in out
     assert "1280*batch\n" in out
+
+
+def test_dynamic_sizes_are_assumed_and_said(run: Run, fixtures: Path) -> None:
+    _, out, _ = run(fixtures / "cnn.onnx", "node_conv2d")
+    assert out.startswith(
+        "sizes assumed: batch 1; --dim batch=N or '*=N' sets them\n\nnode_conv2d\n"
+    )
+    lines = {re.sub(" +", " ", line.strip()) for line in out.splitlines()}
+    macs = 5 * 28 * 28 * 3 * 5 * 5
+    assert lines >= {"input x [1, 3, 32, 32]", f"MACs {macs:,} at these sizes; {macs}*batch"}
+    _, out, _ = run(fixtures / "cnn.onnx", "node_conv2d", "--dim", "batch=4")
+    assert "assumed" not in out
 
 
 def test_batch_norm_says_why_mean_and_variance_are_no_parameters(run: Run, fixtures: Path) -> None:
@@ -118,6 +130,16 @@ def test_json(run: Run, fixtures: Path) -> None:
     assert row["outputs"] == [{"name": "conv2d", "shape": ["batch", 5, 28, 28]}]
     assert [tensor["role"] for tensor in row["tensors"]] == ["weight", "bias"]
     assert (row["macs"], row["macs_expression"]) == (None, "294000*batch")
+    assert found["assumed"] == {"batch": 1}
+    assert row["assumed"]["macs"] == 294_000 == 5 * 28 * 28 * 3 * 5 * 5
+    assert row["assumed"]["outputs"] == [{"name": "conv2d", "shape": [1, 5, 28, 28]}]
+
+
+def test_json_at_given_sizes_assumes_nothing(run: Run, fixtures: Path) -> None:
+    command = (fixtures / "cnn.onnx", "node_conv2d", "--format", "json", "--dim", "batch=2")
+    found = json.loads(run(*command)[1])
+    assert (found["dims"], found["assumed"]) == ({"batch": 2}, {})
+    assert found["nodes"][0]["assumed"] is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +161,7 @@ def test_unknown_nodes(run: Run, fixtures: Path, text: str, words: list[str]) ->
 
 def test_a_part_that_is_a_whole_id_is_that_node(run: Run, fixtures: Path) -> None:
     _, out, _ = run(fixtures / "cnn.onnx", "node_relu", "node_relu", "max_pool")
-    assert [line for line in out.splitlines() if line[:1].strip()] == [
+    assert [line for line in out.splitlines()[1:] if line[:1].strip()] == [
         "node_relu",
         "node_max_pool2d",
     ]

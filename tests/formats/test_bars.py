@@ -53,6 +53,14 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
+def test_macs_at_assumed_sizes_say_so(fixtures: Path) -> None:
+    lines = run(str(fixtures / "cnn.onnx"), "--bars").splitlines()
+    assert lines[2] == "  sizes assumed: batch 1; --dim batch=N or '*=N' sets them"
+    conv = lines[lines.index(" MACs by operator") + 1].split()
+    assert (conv[0], conv[-2]) == ("Conv", "348.0k")  # 5*28*28 * 3*5*5 + 12*10*10 * 5*3*3
+    assert "assumed" not in run(str(fixtures / "cnn.onnx"), "--bars", "--dim", "batch=1")
+
+
 def test_the_largest_come_first_with_their_share(fixtures: Path) -> None:
     text = run(str(fixtures / "cnn.onnx"), "--bars", "--dim", "batch=16")
     lines = text.splitlines()

@@ -178,14 +178,18 @@ def test_half_precision_outputs_take_two_bytes(save: Save, weights: Weights) -> 
     assert (found.input_nbytes, found.pass_nbytes, found.parameter_nbytes) == (12, 40, 30)
 
 
-def test_free_dimensions_are_asked_for(
-    capfd: pytest.CaptureFixture[str], fixtures: Path, save: Save
-) -> None:
-    assert main([str(fixtures / "cnn.onnx"), "--style", "torchinfo"]) == 2
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert "--dim batch=1" in err
+def test_sizes_that_are_assumed_are_said(capfd: pytest.CaptureFixture[str], fixtures: Path) -> None:
+    path = str(fixtures / "cnn.onnx")
+    assert main([path, "--style", "torchinfo"]) == 0
+    assumed = capfd.readouterr().out
+    assert main([path, "--style", "torchinfo", "--dim", "batch=1"]) == 0
+    at_one = capfd.readouterr().out
+    assert assumed == f"{at_one}sizes assumed: batch 1; --dim batch=N or '*=N' sets them\n"
+
+
+def test_dynamic_dimensions_are_asked_for(fixtures: Path, save: Save) -> None:
+    with pytest.raises(UsageError, match="--dim batch=1"):
+        summarize(report(fixtures / "cnn.onnx"))
     path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=["x"], outputs=["y"])
     with pytest.raises(UsageError, match="--shape x="):
         summarize(report(path))

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 from graphcount.errors import LimitError, UsageError
-from graphcount.formats.graphs.labels import lines, name
+from graphcount.formats.graphs.labels import lines, name, sizes_text
 from graphcount.report.drawing import Drawing
 
 COLORS = {"operator": "#ffffff", "module": "#dce9f7", "input": "#e6f3ea", "output": "#f7e6dc"}
@@ -31,6 +31,9 @@ def dot(drawing: Drawing) -> str:
     for edge in drawing.edges:
         label = f' [label="{edge.values}"]' if edge.values > 1 else ""
         out.append(f"  n{edge.source} -> n{edge.target}{label};")
+    sizes = sizes_text(drawing)
+    if sizes:  # behind the clusters, which would have its label, too
+        out.append(f"  label={quote(sizes)}; labelloc=b;")
     return "\n".join([*out, "}"]) + "\n"
 
 

@@ -1,8 +1,10 @@
 """GraphML, GEXF and node-link JSON, by networkx's own writers.
 
 Nodes are `n0`, `n1`, ...; their attributes are `name`, `kind`, `op_type`, `module`, `nodes`,
-`parameters`, `nbytes`, `macs`, `macs_expression`, `shape`; edges have `value` and `values`. What is
-not known is left out.
+`parameters`, `nbytes`, `macs`, `macs_expression`, `shape`; edges have `value` and `values`. Where
+dimensions are dynamic, `macs_assumed` and `shape_assumed` are those at the sizes that
+`sizes_assumed` of the graph says (GEXF has no attributes of a graph: there each node says them).
+What is not known is left out.
 """
 
 from __future__ import annotations
@@ -35,7 +37,11 @@ def gexf(drawing: Drawing) -> str:
     """Return GEXF 1.2, as `networkx.read_gexf` reads it; without the date of today."""
     import networkx as nx
 
-    text = "\n".join(nx.generate_gexf(to_networkx(drawing)))
+    graph = to_networkx(drawing)
+    sizes = graph.graph.get("sizes_assumed")
+    if sizes:
+        nx.set_node_attributes(graph, sizes, "sizes_assumed")
+    text = "\n".join(nx.generate_gexf(graph))
     return re.sub(r' lastmodifieddate="[^"]*"', "", text, count=1) + "\n"
 
 
@@ -57,6 +63,9 @@ def to_networkx(drawing: Drawing) -> nx.DiGraph[str]:
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph(name=_text(drawing.name))
+    if drawing.assumed:
+        sizes = ", ".join(f"{name}={size}" for name, size in drawing.assumed.items())
+        graph.graph["sizes_assumed"] = _text(sizes)
     for at, node in enumerate(drawing.nodes):
         graph.add_node(f"n{at}", **_attributes(node))
     for edge in drawing.edges:
@@ -78,6 +87,8 @@ def _attributes(node: DrawnNode) -> dict[str, Any]:
         "macs": None if node.macs is None else _number(node.macs),
         "macs_expression": node.macs_expression and _text(node.macs_expression),
         "shape": None if node.shape is None else shape(node.shape),
+        "macs_assumed": None if node.assumed_macs is None else _number(node.assumed_macs),
+        "shape_assumed": None if node.assumed_shape is None else shape(node.assumed_shape),
     }
     return {key: value for key, value in attributes.items() if value is not None}
 

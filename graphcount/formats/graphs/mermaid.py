@@ -6,10 +6,11 @@ documentation of Mermaid asks ("Entity codes to escape characters"), and nodes h
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
-from graphcount.formats.graphs.labels import lines, macs_text, name
+from graphcount.formats.graphs.labels import lines, macs_text, name, shape_of, sizes_text
 from graphcount.formats.text import shape
 from graphcount.report.drawing import Drawing, DrawnNode
 
@@ -29,7 +30,7 @@ MAX_NESTING = 12
 
 def flowchart(drawing: Drawing) -> str:
     """Return nodes with their counts, modules as boxes around them, values as arrows."""
-    out = ["flowchart TD"]
+    out = [*_title(drawing), "flowchart TD"]
     out += _boxes(drawing)
     for edge in drawing.edges:
         times = f"|{edge.values}|" if edge.values > 1 else ""
@@ -39,7 +40,7 @@ def flowchart(drawing: Drawing) -> str:
 
 def state_diagram(drawing: Drawing) -> str:
     """Return each layer as a state with its weight and bias; inputs and outputs are the ends."""
-    out = ["stateDiagram-v2"]
+    out = [*_title(drawing), "stateDiagram-v2"]
     ends = {at for at, node in enumerate(drawing.nodes) if node.kind in ("input", "output")}
     for at, node in enumerate(drawing.nodes):
         if at not in ends:
@@ -53,6 +54,12 @@ def state_diagram(drawing: Drawing) -> str:
         if start != end:
             out.append(f"    {start} --> {end}{label}")
     return "\n".join(out) + "\n"
+
+
+def _title(drawing: Drawing) -> list[str]:
+    """Return a title that says the sizes that are assumed: YAML, which a string of JSON is."""
+    sizes = sizes_text(drawing)
+    return ["---", f"title: {json.dumps(sizes)}", "---"] if sizes else []
 
 
 def escape(text: str) -> str:
@@ -103,4 +110,4 @@ def _state(node: DrawnNode) -> Iterator[str]:
 
 
 def _end(node: DrawnNode) -> str:
-    return f"{name(node.label)} {shape(node.shape)}".strip()
+    return f"{name(node.label)} {shape(shape_of(node))}".strip()

@@ -196,10 +196,12 @@ def test_without_graphviz_one_line_says_so(fixtures: Path, monkeypatch: pytest.M
 
 SAFE = r"(?:[\w ./,+\-]|#\d+;)+"
 NODE = re.compile(rf'n\d+(?:\["|\[\["|\(\["){SAFE}(?:<br/>{SAFE})*(?:"\]|"\]\]|"\]\))')
-BOX = rf'flowchart TD|end|subgraph m\d+\["{SAFE}"\]'
+TITLE = r'---|title: "(?:[^"\\\n]|\\["\\bfnrtu/])*"'
+BOX = rf'{TITLE}|flowchart TD|end|subgraph m\d+\["{SAFE}"\]'
 LINE = re.compile(rf"\s*(?:{BOX}|n\d+ -->(?:\|\d+\|)? n\d+)|\s*{NODE.pattern}")
 STATE = re.compile(
-    rf"stateDiagram-v2|    n\d+ : {SAFE}|    (?:n\d+|\[\*\]) --> (?:n\d+|\[\*\])(?: : {SAFE})?"
+    rf"{TITLE}|stateDiagram-v2|"
+    rf"    n\d+ : {SAFE}|    (?:n\d+|\[\*\]) --> (?:n\d+|\[\*\])(?: : {SAFE})?"
 )
 
 
@@ -216,6 +218,37 @@ def test_every_line_of_mermaid_is_of_our_own_making(
 def test_a_name_that_is_a_line_of_mermaid_does_not_pass() -> None:
     assert not LINE.fullmatch('    n0["evil"]; click n0 href "javascript:alert(1)"')
     assert not LINE.fullmatch("    n0 --> n1 %%{init: {}}%%")
+
+
+@pytest.mark.parametrize("name", ["mermaid", "mermaid-state"])
+def test_a_title_says_the_sizes_that_are_assumed(name: str, save: Any, fixtures: Path) -> None:
+    text = graphcount.export(str(fixtures / "cnn.onnx"), name)
+    assert text.startswith('---\ntitle: "sizes assumed: batch 1"\n---\n')
+    assert text.count("294.0k MACs") == 1  # 5*28*28 * 3*5*5
+    assert "---" not in graphcount.export(str(fixtures / "cnn.onnx"), name, dims={"batch": 1})
+    for dim in HOSTILE:
+        path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=[("x", [dim])], outputs=["y"])
+        lines = graphcount.export(path, name).splitlines()
+        assert (lines[0], lines[2]) == ("---", "---")
+        assert json.loads(lines[1].removeprefix("title: ")).startswith("sizes assumed: ")
+
+
+@pytest.mark.parametrize("name", ["graphml", "gexf", "node-link"])
+def test_assumed_numbers_have_names_of_their_own(name: str, fixtures: Path) -> None:
+    graph = read(name, graphcount.export(str(fixtures / "cnn.onnx"), name))
+    (conv,) = (data for _, data in graph.nodes.items() if data["name"] == "node_conv2d")
+    assert "macs" not in conv
+    assert conv["macs_expression"] == "294000*batch"
+    assert conv["macs_assumed"] == 5 * 28 * 28 * 3 * 5 * 5
+    assert (conv["shape"], conv["shape_assumed"]) == ("[batch, 5, 28, 28]", "[1, 5, 28, 28]")
+    assert {**graph.graph, **conv}["sizes_assumed"] == "batch=1"
+
+
+def test_a_picture_says_the_sizes_that_are_assumed(fixtures: Path) -> None:
+    text = graphcount.export(str(fixtures / "cnn.onnx"), "dot")
+    assert text.endswith('  label="sizes assumed: batch 1"; labelloc=b;\n}\n')
+    assert "294.0k MACs\\n[1, 5, 28, 28]" in text
+    assert "assumed" not in graphcount.export(str(fixtures / "cnn.onnx"), "dot", dims={"batch": 1})
 
 
 def test_entities_of_mermaid() -> None:
@@ -250,6 +283,10 @@ def test_netron_gets_what_each_node_holds(fixtures: Path) -> None:
     assert values["node_conv2d", "bytes"] == 4 * (5 * 3 * 5 * 5 + 5)
     assert values["node_conv2d", "MACs"] == 5 * 28 * 28 * 3 * 5 * 5
     assert sum(value for (_, name), value in values.items() if name == "parameters") == 26_926
+    data = json.loads(graphcount.export(path, "netron"))
+    values = {(row["target"], row["name"]): row["value"] for row in data["metrics"]}
+    assert values["node_conv2d", "MACs"] == "294000*batch"
+    assert values["node_conv2d", "MACs at batch=1"] == 5 * 28 * 28 * 3 * 5 * 5
 
 
 def test_netron_gets_no_number_for_a_name_that_several_nodes_have(save: Any, weights: Any) -> None:
