@@ -69,6 +69,9 @@ AXES: Mapping[int, tuple[tuple[int, str], ...]] = {
 }
 """Sizes by the rank of an input and the axis, channels first."""
 
+WEIGHTS = "weights have this size"
+"""Why a dimension can have no other size."""
+
 METADATA = ("imgsz", "image_size", "img_size", "input_size", "input_shape")
 """Keys under which exporters write the size of a picture: `[640, 640]`, `640`, `1,3,640,640`."""
 
@@ -78,9 +81,19 @@ def assumed_sizes(
     proto: ModelProto,
     graph: ModelGraph,
     shapes: ValueShapes,
+    wanted: Mapping[str, int],
     ranges: Mapping[str, tuple[int, int]],
 ) -> tuple[DimensionRow, ...]:
-    """Return dimensions with the size that the model's hints give each, inside its range."""
+    """Return dimensions with the size that the model's hints give each.
+
+    Args:
+        rows: The dimensions.
+        proto: The model.
+        graph: Its graph.
+        shapes: Its shapes.
+        wanted: Sizes that are taken before hints, but not before what weights say.
+        ranges: Least and most size by name; `*` is every other dimension.
+    """
     picture = _picture(proto.metadata)
     rows = list(rows)
     tokens = any(
@@ -91,6 +104,8 @@ def assumed_sizes(
         size, why = _assumed(row.name, shapes.places[row.name], graph, shapes, picture)
         if why == HINTS[0].why and not tokens:
             size, why = PAST, "one token after others"
+        if row.name in wanted and why != WEIGHTS:
+            size, why = wanted[row.name], "wanted"
         sized.append(_within(row._replace(assumed=size, why=why), ranges))
     return tuple(sized)
 
@@ -116,7 +131,7 @@ def _assumed(
     shape = shapes.shapes.get((f"input:{place.value}", place.value), ())
     wanted = _by_weights(place, graph, shapes)
     if wanted is not None:
-        return wanted, "weights have this size"
+        return wanted, WEIGHTS
     hint = _named(name)
     axis, size, why = place.axis, 1, "no hint"
     if hint is not None:

@@ -55,7 +55,8 @@ class CostOptions(NamedTuple):
         timeline: Report the bytes alive at each step, too.
         operators: Rules for operators that the program does not know.
         ranges: Least and most size of dimensions; see `graphcount.analysis.ranges`.
-        assume: Work it out at assumed sizes too, where dimensions are dynamic.
+        assume: Work it out at assumed sizes too, where dimensions are dynamic; sizes in it are
+            taken before a model's own hints. None: do not.
     """
 
     bindings: Bindings = Bindings()
@@ -64,7 +65,7 @@ class CostOptions(NamedTuple):
     timeline: bool = False
     operators: Mapping[Key, CostRule] = NO_RULES
     ranges: Mapping[str, tuple[int, int]] = NO_RANGES
-    assume: bool = False
+    assume: Mapping[str, int] | None = None
 
 
 def add_cost(
@@ -88,16 +89,17 @@ def add_cost(
         return report
     places = shapes.places.items()
     dimensions = tuple(DimensionRow(name, place.words, None, "") for name, place in places)
-    if options.assume:
+    if options.assume is not None:
         from graphcount.analysis.assumed import assumed_sizes
         from graphcount.analysis.fitting import fitted
 
-        dimensions = assumed_sizes(dimensions, proto, model_graph, shapes, options.ranges)
+        wanted = options.assume, options.ranges
+        dimensions = assumed_sizes(dimensions, proto, model_graph, shapes, *wanted)
         dimensions = fitted(dimensions, lambda sizes: _refusals(subject, sizes, options))
     report = replace(report, dimensions=dimensions)
     if options.ranges:
         report = _over_ranges(report, model_graph, passed, options)
-    return _at_assumed_sizes(subject, report, options) if options.assume else report
+    return report if options.assume is None else _at_assumed_sizes(subject, report, options)
 
 
 class _Subject(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -15,6 +15,7 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from graphcount.api.arguments import Demands
     from graphcount.comparing.side import ComparedModel
+    from graphcount.comparing.sizes import Declared
     from graphcount.report.diff import Diff
     from graphcount.report.records import Report
 
@@ -40,7 +41,9 @@ def diff(
         old_dims: Sizes of dimensions of the old model alone.
         new_dims: Sizes of dimensions of the new one alone.
         limits: What the files may ask of us.
-        options: How the models are counted; see `CountOptions`.
+        options: How the models are counted; see `CountOptions`. Unless `assume=False`, dynamic
+            dimensions have the same assumed sizes in both: those that the other model fixes, else
+            the larger of the two models' hints. No limit looks at these.
 
     Returns:
         Totals, groups, nodes and tensors that differ, each with its old and new side.
@@ -79,12 +82,16 @@ def compared(
     if old == "-" and new == "-":
         raise UsageError("only one of the two can come from standard input")
     with gc_paused():
-        either = optional(options, several=True)
         dims = options.get("dims") or {}
-        first, second = (
-            _subject(model, values, limits, {**either, "dims": {**dims, **own}})
+        either: CountOptions = {
+            **optional(options, several=True),
+            "assume": options.get("assume", True),
+        }
+        sides: list[_Side] = [
+            (_opened(model, limits), {**either, "dims": {**dims, **own}})
             for model, own in zip((old, new), alone, strict=True)
-        )
+        ]
+        first, second = _at_the_same_sizes(sides, values)
         if given(options) and first.source == second.source == "report":
             raise UsageError("dims and shapes belong to the count: these reports were counted")
         named = given(options) - frozenset(options.get("where_present", ()))
@@ -92,22 +99,70 @@ def compared(
         return compare(first, second), first.report, second.report
 
 
-def _subject(
-    model: str | Report | Model,
-    values: bool,
-    limits: Limits,
-    options: CountOptions,
-) -> ComparedModel:
-    """Return one side of a diff: a model with its wiring, or a report without."""
-    from graphcount.comparing.side import ComparedModel
+_Side = tuple["Report | Model", CountOptions]
+"""A model or a report, and how it is counted."""
+
+
+def _opened(model: str | Report | Model, limits: Limits) -> Report | Model:
+    """Return what a side of a diff is: a path is read."""
     from graphcount.report.records import Report as Counted
 
-    if not isinstance(model, Counted | Model):
-        from graphcount.gates.saved import read_report
+    if isinstance(model, Counted | Model):
+        return model
+    from graphcount.gates.saved import read_report
 
-        path = path_text(model)
-        model = read_report(path) or load(path, limits=limits)
-    if isinstance(model, Counted):
+    path = path_text(model)
+    return read_report(path) or load(path, limits=limits)
+
+
+def _at_the_same_sizes(sides: Sequence[_Side], values: bool) -> list[ComparedModel]:
+    """Return both sides, counted at the same assumed sizes where sizes are assumed."""
+    from graphcount.comparing.sizes import agreed_sizes, fixed_sizes
+
+    declared = [_declared(*side) for side in sides]
+    fixed = [fixed_sizes(declared[0], declared[1]), fixed_sizes(declared[1], declared[0])]
+    asked = [_assuming(options, sizes) for (_, options), sizes in zip(sides, fixed, strict=True)]
+    subjects = [
+        _subject(model, values, options) for (model, _), options in zip(sides, asked, strict=True)
+    ]
+    final = [not isinstance(model, Model) for model, _ in sides]
+    sizes = agreed_sizes(subjects[0].report, subjects[1].report, final)
+    for number, (model, _) in enumerate(sides):
+        own = subjects[number].report.assumed_sizes
+        if isinstance(model, Model) and any(own[name] != size for name, size in sizes.items()):
+            again: CountOptions = {**_assuming(asked[number], sizes), "deep": False}
+            report = model.report(**again)
+            report = replace(report, fingerprint=subjects[number].report.fingerprint)
+            subjects[number] = subjects[number]._replace(report=report)
+    return subjects
+
+
+def _declared(model: Report | Model, options: CountOptions) -> Declared:
+    """Return the inputs of a side with the sizes that were given for it."""
+    from graphcount.comparing.sizes import given_sizes
+
+    if not isinstance(model, Model):
+        return [(value.name, value.shape) for value in model.model.inputs]
+    shapes = options.get("shapes") or {}
+    inputs = [
+        (value.name, shapes.get(value.name, value.shape)) for value in model.proto.graph.inputs
+    ]
+    return given_sizes(inputs, options.get("dims") or {})
+
+
+def _assuming(options: CountOptions, sizes: Mapping[str, int]) -> CountOptions:
+    """Return options that assume these sizes, if they assume any; those of the caller win."""
+    assume = options.get("assume", True)
+    if assume is False:
+        return options
+    return {**options, "assume": {**sizes, **(assume if isinstance(assume, Mapping) else {})}}
+
+
+def _subject(model: Report | Model, values: bool, options: CountOptions) -> ComparedModel:
+    """Return one side of a diff: a model with its wiring, or a report without."""
+    from graphcount.comparing.side import ComparedModel
+
+    if not isinstance(model, Model):
         return ComparedModel(model, None, None, None, "report")
     from graphcount.analysis.wiring import attribute_texts, wires
 

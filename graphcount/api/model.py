@@ -70,7 +70,7 @@ class CountOptions(SizeOptions, total=False):
         ranges: Least and most size of dimensions: `{"batch": (1, 8)}`. The report has the least and
             the most of each measure over them; `*` is every dimension without a size.
         assume: Where dimensions are dynamic, report the cost at assumed sizes, too; see
-            `graphcount.analysis.assumed`.
+            `graphcount.analysis.assumed`. Sizes by name are taken before those of the table there.
         timeline: Report the activations alive over the run; no dimension may be dynamic then.
         operators: Costs of custom operators as expressions in a node's shapes and attributes:
             `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
@@ -83,7 +83,7 @@ class CountOptions(SizeOptions, total=False):
     macs_convention: MacsConvention
     in_place: bool
     ranges: Mapping[str, tuple[int, int]] | None
-    assume: bool
+    assume: bool | Mapping[str, int]
     timeline: bool
     operators: Operators | None
 
@@ -317,8 +317,15 @@ def _cost_options(options: CountOptions) -> CostOptions:
         in_place=options.get("in_place", False),
         timeline=options.get("timeline", False),
         operators=user_rules(operators) if operators else NO_RULES,
-        assume=options.get("assume", False),
+        assume=_assumed(options.get("assume", False)),
     )
+
+
+def _assumed(given: bool | Mapping[str, int]) -> dict[str, int] | None:
+    """Return sizes that are assumed before others; None: none at all."""
+    if isinstance(given, Mapping):
+        return {name: plain(size) for name, size in given.items()}
+    return {} if given else None
 
 
 def _range(name: str, ends: Sequence[int]) -> tuple[int, int]:

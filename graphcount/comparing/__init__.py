@@ -13,6 +13,7 @@ from graphcount.comparing.match_tensors import match_tensors
 from graphcount.comparing.relation import relation
 from graphcount.comparing.rows import Matching, node_rows, pair_modules, tensor_rows
 from graphcount.comparing.side import ComparedModel, Side
+from graphcount.comparing.sizes import sized
 from graphcount.comparing.totals import (
     fact_rows,
     module_rows,
@@ -21,24 +22,28 @@ from graphcount.comparing.totals import (
     total_rows,
 )
 from graphcount.report.diff import Diff, SideRow
+from graphcount.report.records import Report
 
 
 def compare(old: ComparedModel, new: ComparedModel) -> Diff:
     """Compare two models and return what changed."""
     with_wires = old.wires is not None and new.wires is not None
-    sides = tuple(Side(subject, with_wires=with_wires) for subject in (old, new))
-    first, second = sides
+    at_sizes = sized(old.report, new.report)
+    first, second = (
+        Side(subject._replace(report=report), with_wires=with_wires)
+        for subject, report in ((old, at_sizes.old), (new, at_sizes.new))
+    )
     nodes, tensors = _matched(first, second)
     modules = pair_modules(first, second, nodes)
     node_changes = node_rows(first, second, nodes, modules)
     tensor_changes = tensor_rows(first, second, tensors, nodes)
-    before, after = old.report, new.report
-    facts = fact_rows(before, after)
+    before, after = at_sizes.old, at_sizes.new
+    facts = fact_rows(old.report, new.report)
     return Diff(
-        old=_side_row(old),
-        new=_side_row(new),
+        old=_side_row(old, before),
+        new=_side_row(new, after),
         relation=relation(before, after, node_changes, tensor_changes, facts),
-        totals=total_rows(before, after),
+        totals=total_rows(at_sizes, old.report, new.report),
         facts=facts,
         modules=module_rows(before, after, modules),
         op_types=op_type_rows(before, after),
@@ -49,7 +54,7 @@ def compare(old: ComparedModel, new: ComparedModel) -> Diff:
         same_nodes=len(before.nodes) - sum(row.old is not None for row in node_changes),
         same_tensors=len(before.tensors) - sum(row.old is not None for row in tensor_changes),
         values_compared=old.digests is not None and new.digests is not None,
-        notes=_notes(old, new),
+        notes=(*_notes(old, new), *((at_sizes.note,) if at_sizes.note else ())),
     )
 
 
@@ -94,7 +99,7 @@ def _part(side: Side, name: str) -> Sequence[object]:
     return part
 
 
-def _side_row(subject: ComparedModel) -> SideRow:
+def _side_row(subject: ComparedModel, compared: Report) -> SideRow:
     report, model = subject.report, subject.report.model
     return SideRow(
         path=model.path,
@@ -107,6 +112,7 @@ def _side_row(subject: ComparedModel) -> SideRow:
         dims=report.dims,
         node_count=model.node_count,
         exact=report.exact,
+        assumed={} if compared is report else report.assumed_sizes,
     )
 
 
@@ -138,4 +144,4 @@ def _has_cost(subject: ComparedModel) -> bool:
     return totals.macs is not None or totals.macs_expression is not None
 
 
-__all__ = ["Subject", "compare"]
+__all__ = ["ComparedModel", "compare"]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from graphcount.comparing.rows import ModulePairs
+from graphcount.comparing.sizes import Sized
 from graphcount.domains import operator_name
 from graphcount.report.diff import Amounts, FactRow, GroupRow, TotalRow
 from graphcount.report.numbers import NUMBERS
@@ -23,19 +24,26 @@ EXPRESSIONS: dict[str, Callable[[Report], str | None]] = {
 """Totals that are formulas where dimensions are dynamic."""
 
 
-def total_rows(old: Report, new: Report) -> tuple[TotalRow, ...]:
-    """Return every total of both reports."""
+def total_rows(at_sizes: Sized, old: Report, new: Report) -> tuple[TotalRow, ...]:
+    """Return every total of both reports.
+
+    Args:
+        at_sizes: The reports at the sizes at which they are compared.
+        old: The old one, with formulas where dimensions are dynamic.
+        new: The new one.
+    """
     rows = []
     for name, (unit, read) in NUMBERS.items():
-        before, after = read(old), read(new)
+        before, after = read(at_sizes.old), read(at_sizes.new)
         delta = None if before is None or after is None else after - before
-        expression = EXPRESSIONS.get(name)
-        if expression is None or delta is not None:
+        formula_of = EXPRESSIONS.get(name)
+        formulas = (formula_of(old), formula_of(new)) if formula_of else (None, None)
+        if formula_of is None or (delta is not None and formulas == (None, None)):
             rows.append(TotalRow(name, unit, before, after, delta))
             continue
-        first, second = expression(old) or _text(before), expression(new) or _text(after)
+        first, second = formulas[0] or _text(read(old)), formulas[1] or _text(read(new))
         difference = _minus(first, second)
-        rows.append(TotalRow(name, unit, before, after, None, first, second, difference))
+        rows.append(TotalRow(name, unit, before, after, delta, first, second, difference))
     return tuple(rows)
 
 

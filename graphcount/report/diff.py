@@ -57,6 +57,8 @@ class SideRow(NamedTuple):
     Attributes:
         source: `model` when the file was read, `report` when a saved report was.
         exact: Nothing is unknown in it.
+        assumed: Sizes assumed for its dynamic dimensions, at which its MACs, bytes of activations
+            and shapes are compared.
     """
 
     path: str
@@ -69,10 +71,11 @@ class SideRow(NamedTuple):
     dims: dict[str, int]
     node_count: int
     exact: bool
+    assumed: dict[str, int]
 
 
 class TotalRow(NamedTuple):
-    """One measure of both models; expressions where dimensions are dynamic."""
+    """One measure of both models; where dimensions are dynamic at assumed sizes, and as formula."""
 
     name: str
     unit: str

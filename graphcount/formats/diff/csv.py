@@ -53,13 +53,17 @@ def _tensor(side: TensorSide | None) -> tuple[CsvCell, ...]:
 
 def _nodes(diff: Diff, view: DiffView) -> Iterator[tuple[CsvCell, ...]]:
     columns = [f"{side}_{name}" for name in NODE_COLUMNS for side in SIDES]
-    yield "status", "changes", *columns, "delta_parameters", "delta_nbytes", "attributes"
+    yield (
+        *("status", "changes", *columns, "delta_parameters", "delta_nbytes", "attributes"),
+        "sizes_assumed",
+    )
+    sizes = _sizes(diff)
     for row in sorted(diff.nodes, key=lambda row: -key_of(row, view.sort)):
         old, new = _node(row.old), _node(row.new)
         pairs = (value for pair in zip(old, new, strict=True) for value in pair)
         attributes = "; ".join(f"{item.name}: {item.old} -> {item.new}" for item in row.attributes)
         delta = row.delta.parameters, row.delta.nbytes
-        yield row.status, " ".join(row.changes), *pairs, *delta, cell(attributes)
+        yield row.status, " ".join(row.changes), *pairs, *delta, cell(attributes), sizes
 
 
 def _node(side: NodeSide | None) -> tuple[CsvCell, ...]:
@@ -72,8 +76,15 @@ def _node(side: NodeSide | None) -> tuple[CsvCell, ...]:
 def _groups(diff: Diff, view: DiffView) -> Iterator[tuple[CsvCell, ...]]:
     assert view.by is not None
     columns = [f"{side}_{name}" for name in Amounts._fields for side in (*SIDES, "delta")]
-    yield "old_name", "new_name", *columns
+    yield "old_name", "new_name", *columns, "sizes_assumed"
+    sizes = _sizes(diff)
     for row in sorted(group_rows(diff, view.by), key=lambda row: -key_of(row, view.sort)):
         old, new = row.old or ("",) * len(Amounts._fields), row.new or ("",) * len(Amounts._fields)
         numbers = (value for three in zip(old, new, row.delta, strict=True) for value in three)
-        yield cell(row.old_name or ""), cell(row.new_name or ""), *numbers
+        yield cell(row.old_name or ""), cell(row.new_name or ""), *numbers, sizes
+
+
+def _sizes(diff: Diff) -> str:
+    """Return `batch=1`: the sizes at which MACs are, where some are assumed."""
+    sizes = {**diff.old.assumed, **diff.new.assumed}
+    return cell(" ".join(f"{name}={size}" for name, size in sizes.items()))

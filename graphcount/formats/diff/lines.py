@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from graphcount.domains import operator_name
 from graphcount.formats.diff.view import DiffView
 from graphcount.formats.sentences import quantity
+from graphcount.formats.text import middle
 from graphcount.report.diff import (
     RELATIONS,
     Diff,
@@ -63,14 +64,26 @@ class HeadLine(NamedTuple):
     share: str
 
 
-def headline(diff: Diff, binary: bool = False) -> tuple[list[HeadLine], list[tuple[str, str]]]:
-    """Return totals as lines of a table, and formulas as label and sentence."""
+def headline(
+    diff: Diff, binary: bool = False, room: int = 100
+) -> tuple[list[HeadLine], list[tuple[str, str]]]:
+    """Return totals as lines of a table, and formulas as label and sentence.
+
+    Args:
+        diff: The diff.
+        binary: Sizes in KiB, MiB.
+        room: Characters in a line; longer formulas are left out where there are numbers.
+    """
     lines, sentences = [], []
     for name, label in HEADLINE.items():
         row = diff.total(name)
         if row.old_expression is not None or row.new_expression is not None:
-            sentences.append((label, _formula(row)))
-            continue
+            text = _formula(row)
+            known = row.old is not None and row.new is not None
+            if not known or (len(text) <= room and row.old_expression != row.new_expression):
+                sentences.append((label, text))
+            if not known:
+                continue
         if row.old is None and row.new is None:
             continue
         if row.old == row.new and not (name in ALWAYS and row.old):
@@ -81,6 +94,16 @@ def headline(diff: Diff, binary: bool = False) -> tuple[list[HeadLine], list[tup
             share = percent_of(row.delta, row.old or 0)
         lines.append(HeadLine(label, *_sides(row.old, row.new, row.unit, binary), change, share))
     return lines, sentences
+
+
+def sizes_sentence(diff: Diff) -> str:
+    """Return `sizes assumed: batch 1, sequence 128; --dim batch=N sets one`; empty without any."""
+    sizes = {**diff.old.assumed, **diff.new.assumed}
+    if not sizes:
+        return ""
+    words = ", ".join(f"{middle(name, 24)} {size}" for name, size in list(sizes.items())[:8])
+    more = f", {len(sizes) - 8:,} more" if len(sizes) > 8 else ""
+    return f"sizes assumed: {words}{more}; --dim {middle(next(iter(sizes)), 24)}=N sets one"
 
 
 def _formula(row: TotalRow) -> str:

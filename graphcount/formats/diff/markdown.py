@@ -15,6 +15,7 @@ from graphcount.formats.diff.lines import (
     node_details,
     relation_sentence,
     signed,
+    sizes_sentence,
     summary,
     telling_nodes,
     telling_tensors,
@@ -35,6 +36,8 @@ def render(diff: Diff, view: DiffView) -> str:
     """Render the totals and one table: of tensors, or of what `by` says."""
     lines = [f"### {escape(diff.old.path)} → {escape(diff.new.path)}", ""]
     lines += [f"{escape(relation_sentence(diff))}", ""]
+    sizes = sizes_sentence(diff)
+    lines += [escape(sizes), ""] if sizes else []
     totals, sentences = headline(diff, view.binary)
     lines += ["| | old | new | change | |", "|---|---:|---:|---:|---:|"]
     lines += [f"| {' | '.join(escape(cell) for cell in line)} |" for line in totals]

@@ -23,6 +23,7 @@ from graphcount.formats.diff.lines import (
     relation_sentence,
     same_but_names,
     signed,
+    sizes_sentence,
     summary,
     telling_nodes,
     telling_tensors,
@@ -66,11 +67,13 @@ def _title(diff: Diff, view: DiffView) -> Text:
     old, new = safe(diff.old.path), safe(diff.new.path)
     between = " -> " if len(old) + len(new) + 4 <= (view.width or DEFAULT_WIDTH) else "\n  -> "
     text = Text(f"{old}{between}{new}", style=STRONG)
-    return text.append(f"\n  {relation_sentence(diff)}", style=DIM)
+    text.append(f"\n  {relation_sentence(diff)}", style=DIM)
+    sizes = sizes_sentence(diff)
+    return text.append(f"\n  {safe(sizes, None)}", style=DIM) if sizes else text
 
 
 def _totals(diff: Diff, view: DiffView) -> list[RenderableType]:
-    lines, sentences = headline(diff, view.binary)
+    lines, sentences = headline(diff, view.binary, (view.width or DEFAULT_WIDTH) - 18)
     rows = [
         (line.label, line.old, line.new, Text(line.change, _style_of(line.change)), line.share)
         for line in lines
