@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ class Scanned:
         failed: Models over a budget, or with a finding that is severe enough.
         unknown: Models of which something is not known.
         strict: What is unknown fails, too.
+        unused: Why a size that was given is of no use: no model has such a dimension; or empty.
     """
 
     inventory: Inventory
@@ -48,6 +49,7 @@ class Scanned:
     failed: int
     unknown: int
     strict: bool
+    unused: str = ""
 
     def rows(self) -> Iterator[InventoryRow]:
         """Yield a row a model, in order."""
@@ -64,7 +66,15 @@ class Scanned:
         """Return the command's: 70, 2, 1 or 0, the worst of all models."""
         if self.bugs:
             return BUG
-        return 2 if self.errors else int(bool(self.failed or (self.strict and self.unknown)))
+        return (
+            2
+            if self.errors or self.unused
+            else int(bool(self.failed or (self.strict and self.unknown)))
+        )
+
+
+MOST_NAMES = 1_000
+"""Names of dimensions from which an error chooses the nearest."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -102,6 +112,8 @@ def examine(path: str, analysis: Analysis) -> Report:
         hash_file=analysis.hash_file,
         cost=True if check.needs_cost and analysis.cost is None else analysis.cost,
         dims=analysis.dims,
+        where_present=analysis.dims.keys(),
+        assume=analysis.assume,
     )
     report = measured.report
     if analysis.audit:
@@ -159,6 +171,8 @@ def scan(
     Raises:
         UsageError: A target or an option makes no sense.
         NotReadableError: The cluster, a list or a package is not there.
+
+    A size that no model has any use for is a `UsageError` after the last of them.
     """
     from graphcount.scanning.run import stream
     from graphcount.scanning.targets import expand
@@ -167,7 +181,42 @@ def scan(
     analysis = analysis or Analysis(timeout_s=None)
     _refuse_senseless(analysis)
     models = expand([targets] if isinstance(targets, str) else targets, globs)
-    return stream(models, examine, analysis, jobs, cluster)
+    return _used(stream(models, examine, analysis, jobs, cluster), analysis.dims)
+
+
+def _used(
+    outcomes: Iterator[Report | GraphcountError], dims: Mapping[str, int]
+) -> Iterator[Report | GraphcountError]:
+    """Yield outcomes; a size that none of them had any use for is an error then.
+
+    Raises:
+        UsageError: There is such a size.
+    """
+    from graphcount.report.records import Report
+
+    unused = set(dims) - {"*"}
+    known: set[str] = set()
+    counted = False
+    for outcome in outcomes:
+        if isinstance(outcome, Report):
+            unused -= outcome.dims.keys()
+            counted = counted or _has_cost(outcome)
+            if unused and len(known) < MOST_NAMES:
+                known |= outcome.dims.keys() | {row.name for row in outcome.dimensions}
+        yield outcome
+    if unused and counted:
+        raise UsageError(_no_such(sorted(unused), known))
+
+
+def _has_cost(report: Report) -> bool:
+    """Return whether sizes were looked at."""
+    return report.totals.macs is not None or report.totals.macs_expression is not None
+
+
+def _no_such(unused: Sequence[str], known: Iterable[str]) -> str:
+    from graphcount.analysis.shapes.sizes import no_such
+
+    return no_such("dimension", unused[0], sorted(known), "no model")
 
 
 @contextmanager
@@ -211,7 +260,7 @@ def inventory(
     from graphcount.scanning.targets import DEFAULT_GLOBS, expand
     from graphcount.scanning.work import Analysis
 
-    analysis = analysis or Analysis()
+    analysis = replace(analysis or Analysis(), assume=True)
     _refuse_senseless(analysis)
     models = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
     outputs = several(outputs)
@@ -227,7 +276,7 @@ def inventory(
                 ((done,),) = kept.query("SELECT count(*) FROM inventory")
                 raise Interrupted(done, database is not None) from None
             _export(kept, exports, binary)
-            yield _scanned(kept, strict)
+            yield _scanned(kept, strict, analysis.dims)
 
 
 def _database(outputs: Sequence[str], resume: bool) -> str | None:
@@ -277,7 +326,7 @@ def _export(kept: Inventory, exports: Sequence[str], binary: bool) -> None:
         export(kept.rows(), path, binary)
 
 
-def _scanned(kept: Inventory, strict: bool) -> Scanned:
+def _scanned(kept: Inventory, strict: bool, dims: Mapping[str, int]) -> Scanned:
     from graphcount.scanning.row import ERROR, FAILED
     from graphcount.scanning.work import BUG as SLUG
 
@@ -287,7 +336,30 @@ def _scanned(kept: Inventory, strict: bool) -> Scanned:
         *(SLUG, ERROR, FAILED),
     )
     bugs, errors, failed, unknown = map(int, facts)
-    return Scanned(kept, models, bugs, errors, failed, unknown, strict)
+    unused = _unused(kept, dims)
+    return Scanned(kept, models, bugs, errors, failed, unknown, strict, unused)
+
+
+def _unused(kept: Inventory, dims: Mapping[str, int]) -> str:
+    """Return that no model has a dimension of which a size was given; or empty."""
+    wanted = set(dims) - {"*"}
+    counted = (
+        "SELECT 1 FROM inventory WHERE macs IS NOT NULL OR macs_expression IS NOT NULL LIMIT 1"
+    )
+    if not wanted or not kept.query(counted):
+        return ""
+    used = {name for name in wanted if kept.query(_HAS, name)}
+    if used == wanted:
+        return ""
+    known = {name for (name,) in kept.query(_NAMES, MOST_NAMES)}
+    return _no_such(sorted(wanted - used), known)
+
+
+_COUNTED = "SELECT 1 FROM inventory WHERE macs IS NOT NULL OR macs_expression IS NOT NULL LIMIT 1"
+_HAS = "SELECT 1 FROM inventory, json_each(inventory.dims) AS size WHERE size.key = ? LIMIT 1"
+_NAMES = (
+    "SELECT DISTINCT size.key FROM inventory, json_each(inventory.sizes_assumed) AS size LIMIT ?"
+)
 
 
 def _cores() -> int:

@@ -140,6 +140,8 @@ def command(
     try:
         with inventory(named, outputs, analysis=analysis, **how) as scanned:
             _show(scanned, output)
+            if scanned.unused:
+                say(scanned.unused)
             return scanned.exit_code
     except Interrupted as stop:
         kept = "; --resume goes on" if stop.kept else ""

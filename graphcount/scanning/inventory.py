@@ -22,7 +22,7 @@ from graphcount.scanning.work import Done, Task
 
 APPLICATION_ID = 0x67636E74
 """`gcnt`: how SQLite knows our files."""
-VERSION = 1
+VERSION = 2
 """Of the tables; a file of another version is refused."""
 PAGE = 500
 """Rows fetched at a time."""

@@ -144,7 +144,7 @@ def _cells(row: InventoryRow, architectures: Counter[str], binary: bool) -> list
     at_least = "\N{GREATER-THAN OR EQUAL TO}" if row["lower_bound"] else ""
     macs = _number(row["macs"]) if row["macs"] is not None else Cell("", "", "n")
     if row["macs"] is None and row["macs_expression"]:
-        macs = Cell("formula", "", "n", safe(row["macs_expression"], 300))
+        macs = _assumed(row)
     return [
         Cell(safe(row["path"], 300), kind="path"),
         Cell(row["status"], kind=row["status"]),
@@ -159,6 +159,16 @@ def _cells(row: InventoryRow, architectures: Counter[str], binary: bool) -> list
         Cell(exact(same) if same > 1 else "", str(same) if same > 1 else "", "n"),
         Cell(safe(why, 200), kind="why", hint=safe(why, 1000)),
     ]
+
+
+def _assumed(row: InventoryRow) -> Cell:
+    """Return MACs of a model with dynamic dimensions: at assumed sizes, which the hint says."""
+    formula, number = safe(row["macs_expression"], 300), row["macs_assumed"]
+    if number is None:
+        return Cell("formula", "", "n", formula)
+    sizes = ", ".join(f"{name} {size}" for name, size in (row["sizes_assumed"] or {}).items())
+    hint = f"sizes assumed: {safe(sizes, 300)}; {formula}"
+    return Cell(f"{short(number)} (assumed)", str(number), "n", hint)
 
 
 def _number(value: int | None, before: str = "") -> Cell:

@@ -63,6 +63,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("lower_bound", "integer", lambda r: int(r.totals.lower_bound)),
     Column("macs", "integer", lambda r: r.totals.macs),
     Column("macs_expression", "text", lambda r: r.totals.macs_expression),
+    Column("macs_assumed", "integer", lambda r: r.assumed.totals.macs if r.assumed else None),
+    Column("sizes_assumed", "json", lambda r: r.assumed_sizes or None),
+    Column("dims", "json", lambda r: r.dims or None),
     Column("elementwise", "integer", lambda r: r.totals.elementwise),
     Column("peak_activation_nbytes", "integer", lambda r: r.totals.peak_activation_nbytes),
     Column("dtypes", "json", lambda r: {row.dtype: row.nbytes for row in r.dtypes}),
@@ -75,7 +78,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("architecture", "text", None),
     Column("weights", "text", None),
 )
-"""Every column, in order. Names are the report's where the report has them."""
+"""Every column, in order. Names are the report's where the report has them.
+
+`macs` is null where dimensions are dynamic. `macs_assumed` is then the number at `sizes_assumed`,
+for reading: no budget looks at it. `dims` has the sizes that were given and that the model uses.
+"""
 
 
 def report_row(report: Report, fail_on: str) -> InventoryRow:

@@ -172,7 +172,10 @@ def _largest(rows: Iterable[InventoryRow], view: View) -> Table:
     table = new_table(["largest"], ["parameters", "weights", "MACs"])
     for row in rows:
         at_least = ">= " if row["lower_bound"] else ""
-        macs = "formula" if row["macs"] is None and row["macs_expression"] else ""
+        macs = ""
+        if row["macs"] is None and row["macs_expression"]:
+            assumed = row["macs_assumed"]
+            macs = "formula" if assumed is None else f"{short(assumed)} assumed"
         table.add_row(
             _path(row["path"], (view.width or 100) - 40),
             at_least + short(row["parameters"]),

@@ -29,7 +29,9 @@ class Analysis:
         cost: Work out shapes, MACs and activations; None: up to a number of nodes.
         deep: Read tensor data to find copies; None: up to a number of bytes.
         hash_file: Compute the SHA-256 of the file, and fingerprints of its content.
-        dims: Sizes of dynamic dimensions, by name.
+        dims: Sizes of dynamic dimensions, by name; each applies where a model has it.
+        assume: Report the cost at assumed sizes, too, where dimensions are dynamic; an inventory
+            always has it.
         audit: Run the rules of an audit too.
         select: Rules of the audit, or families of them; empty for all.
         ignore: Rules whose findings are suppressed, each with the reason.
@@ -44,6 +46,7 @@ class Analysis:
     deep: bool | None = None
     hash_file: bool = False
     dims: Mapping[str, int] = field(default_factory=dict)
+    assume: bool = False
     audit: bool = False
     select: tuple[str, ...] = ()
     ignore: Mapping[str, str] = field(default_factory=dict)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -419,3 +420,84 @@ def test_the_library_is_lazy(models: Models) -> None:
     outcomes = graphcount.scan(targets())
     next(outcomes)
     assert len(asked) == 1
+
+
+# ---------------------------------------------------------------------------------------- sizes
+
+
+@pytest.fixture
+def dynamic(tmp_path: Path) -> Path:
+    """A folder of three products with a weight of 3 x 2: MACs are 6 for each row."""
+    from onnx import TensorProto, helper
+
+    for name, size in (("a", "batch"), ("b", "n"), ("c", 4)):
+        weight = TensorProto(name="w", data_type=1, dims=[3, 2], raw_data=bytes(24))
+        values = [helper.make_tensor_value_info("x", 1, [size, 3])]
+        values.append(helper.make_tensor_value_info("y", 1, [size, 2]))
+        node = helper.make_node("MatMul", ["x", "w"], ["y"])
+        graph = helper.make_graph([node], "g", values[:1], values[1:], [weight])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+        path = tmp_path / "dynamic" / f"{name}.onnx"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(model.SerializeToString())
+    return tmp_path / "dynamic"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_size_applies_where_a_model_has_it(scan: Scan, dynamic: Path, jobs: int) -> None:
+    done = scan(dynamic, "--jobs", jobs, "--dim", "batch=5", "--format", "jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [
+        (
+            row["macs"],
+            row["macs_expression"],
+            row["macs_assumed"],
+            row["sizes_assumed"],
+            row["dims"],
+        )
+        for row in rows(done.stdout)
+    ]
+    assert found == [
+        (5 * 6, None, None, None, {"batch": 5}),
+        (None, "6*n", 6, {"n": 1}, None),
+        (4 * 6, None, None, None, None),
+    ]
+
+
+def test_a_size_that_no_model_has_is_an_error_after_all_rows(
+    scan: Scan, dynamic: Path, tmp_path: Path
+) -> None:
+    done = scan(dynamic, "--jobs", 1, "--dim", "batsh=5", "-o", "i.sqlite", "-o", "i.jsonl")
+    assert done.returncode == 2
+    assert "3 models" in done.stdout
+    assert done.stderr == "graphcount: no model has dimension batsh; there is batch\n"
+    assert len(rows((tmp_path / "i.jsonl").read_text())) == 3
+    again = scan(dynamic, "--jobs", 1, "--dim", "batch=5", "-o", "i.sqlite", "--resume")
+    assert again.returncode == 0
+
+
+def test_assumed_macs_are_said_to_be_so_and_no_budget_looks_at_them(
+    scan: Scan, dynamic: Path, tmp_path: Path
+) -> None:
+    done = scan(dynamic, "--jobs", 1, "--max", "macs=1G", "-o", "i.html")
+    assert done.returncode == 1
+    assert "6 assumed" in done.stdout
+    assert "give sizes or ranges of batch" in done.stdout
+    page = (tmp_path / "i.html").read_text()
+    assert (
+        '<td class="n" data-v="6" title="sizes assumed: batch 1; 6*batch">6 (assumed)</td>' in page
+    )
+
+
+def test_the_library_refuses_a_size_that_no_model_has_after_the_last(dynamic: Path) -> None:
+    outcomes = graphcount.scan(str(dynamic), analysis=graphcount.Analysis(dims={"batsh": 5}))
+    assert len(list(islice(outcomes, 3))) == 3
+    with pytest.raises(graphcount.UsageError, match="no model has dimension batsh"):
+        next(outcomes)
+    analysis = graphcount.Analysis(dims={"n": 7, "*": 2})
+    reports = [
+        item
+        for item in graphcount.scan(str(dynamic), analysis=analysis)
+        if isinstance(item, graphcount.Report)
+    ]
+    assert [report.totals.macs for report in reports] == [2 * 6, 7 * 6, 4 * 6]
