@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from graphcount.errors import UsageError
 from graphcount.gates.contributors import largest
-from graphcount.gates.doubts import at_sizes, doubt, measured
+from graphcount.gates.doubts import at_sizes, doubt, is_bound, measured
 from graphcount.gates.measures import Measure, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import VerdictRow
@@ -115,14 +115,17 @@ def judge(
 def _judge(
     subject: Subject, budget: Budget, standing: Standing, baseline: dict[str, int]
 ) -> VerdictRow:
-    measure = budget.measure
-    value = measured(subject, measure, budget.bound == "min")
+    measure, least = budget.measure, budget.bound == "min"
+    value = measured(subject, measure, least)
     limit, base = _limit(budget, baseline)
-    unsure = doubt(subject, measure, value, budget.bound == "min")
-    broken = value is not None and (value < limit if budget.bound == "min" else value > limit)
+    unsure = doubt(subject, measure, value, least)
+    broken = value is not None and (value < limit if least else value > limit)
+    bounded = is_bound(subject, measure, least)
     if broken and value is not None:
         rule, message = _beyond(budget, value, limit, base)
-        message += at_sizes(subject, measure, budget.bound == "min")
+        message += at_sizes(subject, measure, least)
+        if bounded:  # no size that is known to be beyond it
+            rule, message = "BUD002", _bounded(budget, value, limit)
     elif unsure:
         rule = "BUD002"
         message = f"{measure.name} {unsure} (limit {_amount(limit, budget)})"
@@ -131,8 +134,10 @@ def _judge(
         relation = ">=" if budget.bound == "min" else "<="
         assert value is not None
         allowed = _written(limit, budget) if base is None else _grown(limit, base, budget)
-        message = f"{measure.name} {spelled(value, measure.unit)} {relation} {allowed}"
-        message += at_sizes(subject, measure, budget.bound == "min")
+        number = spelled(value, measure.unit)
+        if bounded:
+            number = f"{_side(budget)} {number}, a bound,"
+        message = f"{measure.name} {number} {relation} {allowed}{at_sizes(subject, measure, least)}"
     kept = not broken and not unsure
     return VerdictRow(
         rule=rule,
@@ -169,6 +174,18 @@ def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[s
         return "BUD003", f"{over} over {_grown(limit, base, budget)}"
     word = "under the minimum" if budget.bound == "min" else "over the maximum"
     return "BUD001", f"{over} {word} {_amount(limit, budget)}"
+
+
+def _bounded(budget: Budget, value: int, limit: int) -> str:
+    """Return the sentence of a limit that only a bound over ranges is beyond."""
+    return (
+        f"{budget.measure.name} is {_side(budget)} {_amount(value, budget)} over these ranges, a"
+        f" bound, and the limit is {_amount(limit, budget)}; narrower ranges may tell"
+    )
+
+
+def _side(budget: Budget) -> str:
+    return "at least" if budget.bound == "min" else "at most"
 
 
 def _written(limit: int, budget: Budget) -> str:

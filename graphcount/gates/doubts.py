@@ -49,7 +49,9 @@ def at_sizes(subject: Subject, measure: Measure, least: bool = False) -> str:
     if not measure.needs_cost:
         return ""
     row = _range(report, measure)
-    sizes = {**report.dims, **((row.least_at if least else row.most_at) if row else {})}
+    extreme = row if row is not None and not is_bound(subject, measure, least) else None
+    at = {} if extreme is None else extreme.least_at if least else extreme.most_at
+    sizes = {**report.dims, **at}
     parts = [f"{name}={size}" for name, size in sizes.items()]
     parts += [
         f"{value.name}={'x'.join(map(str, value.shape))}"
@@ -58,9 +60,13 @@ def at_sizes(subject: Subject, measure: Measure, least: bool = False) -> str:
     ][:MOST_INPUTS]
     if report.mismatches:
         parts.append("whatever the file declares")
-    bound = row is not None and not (row.least_exact if least else row.most_exact)
-    less = "more" if least else "less"
-    return (f" at {', '.join(parts)}" if parts else "") + (f" or {less}: a bound" if bound else "")
+    return f" at {', '.join(parts)}" if parts else ""
+
+
+def is_bound(subject: Subject, measure: Measure, least: bool = False) -> bool:
+    """Return whether a number is no extreme over ranges, but one that none goes beyond."""
+    row = _range(subject.report, measure)
+    return row is not None and not (row.least_exact if least else row.most_exact)
 
 
 def doubt(subject: Subject, measure: Measure, value: int | None, least: bool = False) -> str:
@@ -95,7 +101,9 @@ def _open(report: Report, measure: Measure) -> str:
     }.get(measure.name)
     ranged = report.ranges.lowest if report.ranges is not None else {}
     names = [row.name for row in report.dimensions if row.name not in ranged]
-    example = names[0] if names else "NAME"
+    if not names:
+        return f"is not known over these ranges{_because(report, measure)}"
+    example = names[0]
     more = ", ..." if len(names) > 8 else ""
     is_what = f"is {formula}" if formula else "depends on dynamic dimensions"
     return (

@@ -44,10 +44,18 @@ class Baselines:
         """Return earlier values of what a check limits the growth of.
 
         Raises:
-            UsageError: It has no baseline, or a stale one.
+            UsageError: It has no baseline, or a stale one; or it limits the growth of a cost over a
+            range of sizes, which no baseline has.
         """
         if not check.growth:
             return {}
+        for budget in check.budgets:
+            if budget.bound == "max_increase" and budget.measure.needs_cost and check.ranges:
+                name = next(iter(check.ranges))
+                raise UsageError(
+                    f"{budget.measure.name}: growth is measured at one size, and {name} has a"
+                    f" range; give --dim {name}=N"
+                )
         file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
         if not file:
             limit = next(row for row in check.budgets if row.bound == "max_increase")

@@ -43,8 +43,8 @@ RULES: dict[str, RuleInfo] = {
             "A lower bound below a limit proves nothing: a gate that passes what it does not"
             " understand is none.",
             "`--max macs=1G` and a model whose batch is dynamic.",
-            "Give what is missing: sizes of dynamic dimensions with --dim, the external data file,"
-            " the result of a benchmark; or remove the limit.",
+            "Give what is missing: sizes or ranges of dynamic dimensions with --dim, the external"
+            " data file, the result of a benchmark; or remove the limit.",
         ),
         _rule(
             "BUD003",

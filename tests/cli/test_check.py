@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,6 +138,26 @@ def test_several_checks_read_a_model_once(
     code, out, _ = run("check", "cnn.onnx")
     assert (code, read) == (0, ["cnn.onnx"])
     assert "1 model, 3 limits: all kept" in out
+
+
+def test_sizes_of_the_configuration_count(run: Run, project: Path) -> None:
+    """373,856 MACs for one picture; fixtures/make.py has the network."""
+    check = "[[checks]]\nmax = { macs = 2_990_847 }\n"  # 8 x 373,856 - 1
+    for text, code, said in (
+        (check, 1, "give sizes or ranges of batch (--dim batch=N, --dim batch=1:N)"),
+        (f'dims = {{ batch = "1:8" }}\n{check}', 1, "is 1 over the maximum"),
+        (f'dims = {{ batch = "1:7" }}\n{check}', 0, "macs 2,616,992 <= 2,990,847 at batch=7"),
+        (f'{check}dims = {{ batch = "1:8" }}\n', 1, "at batch=8"),
+        (f'dims = {{ batch = "1:8" }}\n{check}dims = {{ batch = 2 }}\n', 0, "at batch=2"),
+        (f"dims = {{ batch = 9 }}\n{check}dims = {{ batch = '1:4' }}\n", 0, "at batch=4"),
+        (f"dims = {{ batch = 4, other = 3 }}\n{check}", 0, "at batch=4"),  # where a model has it
+    ):
+        configure(project, text)
+        got, out, _ = run("check", "cnn.onnx")
+        assert (got, said in re.sub(r"\n? +", " ", out)) == (code, True), out
+    configure(project, f'dims = {{ batch = "1:8" }}\n{check}')
+    assert run("check", "cnn.onnx", "--dim", "batch=3")[0] == 0  # an option wins
+    assert run("check", "cnn.onnx", "--dim", "batch=1:3")[0] == 0
 
 
 def test_limits_of_the_configuration_count(run: Run, project: Path) -> None:

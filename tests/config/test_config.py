@@ -54,6 +54,26 @@ def problems(text: str) -> list[str]:
     return str(error.value).split("\n")
 
 
+def test_sizes_and_ranges_are_read() -> None:
+    text = (
+        'dims = { batch = "1:8", height = 224 }\n[[checks]]\n'
+        'dims = { batch = 4, sequence = "16:2048" }\nmax = { macs = "1G" }\n'
+    )
+    config = read_config(text, "graphcount.toml")
+    assert config.dims == {"batch": (1, 8), "height": 224}
+    assert config.sizes == {"height": 224}
+    (check,) = config.checks
+    assert (check.dims, check.ranges) == ({"batch": 4}, {"sequence": (16, 2048)})
+
+
+@pytest.mark.parametrize("size", ['"8:1"', '"1:"', '"1:2:3"', '"eight"', "-1", "true"])
+def test_what_is_no_size_and_no_range_is_said(size: str) -> None:
+    (line,) = problems(f"[[checks]]\nmax = {{ macs = 1 }}\ndims = {{ batch = {size} }}\n")
+    assert line.startswith("graphcount.toml:3: checks[0].dims.batch: ")
+    (line,) = problems(f"dims = {{ batch = {size} }}\n")
+    assert line.startswith("graphcount.toml:1: dims.batch: ")
+
+
 def test_everything_is_read() -> None:
     config = read_config(FULL, "graphcount.toml")
     (check,) = config.checks

@@ -240,7 +240,7 @@ def test_spaces_do_not_count(text: str) -> None:
 
 
 def test_a_formula_asks_for_sizes(fixtures: Path) -> None:
-    report = graphcount.count(str(fixtures / "cnn.onnx"))  # batch is free
+    report = graphcount.count(str(fixtures / "cnn.onnx"))  # the batch is dynamic
     subject = Subject(report)
     for name, said in (
         (
