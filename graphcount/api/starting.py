@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from graphcount.api.arguments import path_texts
 from graphcount.api.model import CountOptions, count
 from graphcount.api.outcomes import Judged, OnError, read_each
+from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.report.records import Report
@@ -50,7 +51,8 @@ def init(
         format: `toml`, or `pyproject` for tables of pyproject.toml.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
         limits: What a file may ask of us.
-        options: How the models are counted; see `CountOptions`.
+        options: How the models are counted; see `CountOptions`. No budget comes of assumed sizes:
+            they stand in a comment, as an example.
 
     Returns:
         The text of the configuration, and the reports it was made from.
@@ -74,10 +76,12 @@ def init(
     except ValueError as error:
         raise UsageError(f"--headroom: {error}") from None
     paths = [target.path for target in targets(models, (), Check("init"))]
-    outcomes = tuple(read_each(paths, lambda path: count(path, limits=limits, **options), on_error))
+    sized: CountOptions = {"assume": True, **optional(options, len(paths) > 1)}
+    outcomes = tuple(read_each(paths, lambda path: count(path, limits=limits, **sized), on_error))
     subjects = [Subject(item) for item in outcomes if isinstance(item, Report)]
     if len(subjects) < len(outcomes):
         return Started(outcomes, False)
+    refuse_unused([subject.report for subject in subjects], given(options))
     sizes = options.get("dims") or {}, options.get("shapes") or {}
     text = starter(subjects, output, room, *sizes, TABLES[format])
     _verify(text, output, subjects, TABLES[format])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import PurePath
@@ -38,8 +39,8 @@ def starter(
         subjects: The models.
         file: Where it will be: paths are relative to its folder.
         headroom: Share of today's number that is added to it.
-        dims: Sizes of dynamic dimensions.
-        shapes: Shapes of inputs.
+        dims: Sizes of dynamic dimensions; a check has those that its model has.
+        shapes: Shapes of inputs; the same.
         table: What stands before every table: `tool.graphcount.` in pyproject.toml.
 
     Raises:
@@ -72,19 +73,55 @@ def _check(
     names: set[str],
 ) -> list[str]:
     """Return one model's tables."""
-    path = subject.report.model.path
+    report = subject.report
+    path = report.model.path
     lines = [f"[[{table}checks]]", f"name = {_text(_name(path, names))}"]
     lines.append(f"paths = [{_text(glob.escape(_relative(path, file)))}]")
-    if dims:
-        pairs = ", ".join(f"{_text(name)} = {size}" for name, size in dims.items())
-        lines.append(f"dims = {{ {pairs} }}")
-    if shapes:
-        rows = (f"{_text(k)} = {_text('x'.join(map(_dim, v)))}" for k, v in shapes.items())
+    own = {name: size for name, size in dims.items() if name == "*" or name in report.dims}
+    inputs = {value.name for value in report.model.inputs}
+    given = {name: shape for name, shape in shapes.items() if name in inputs}
+    if own:
+        lines.append(f"dims = {_sizes(own)}")
+    if given:
+        rows = (f"{_key(k)} = {_text('x'.join(map(_dim, v)))}" for k, v in given.items())
         lines.append(f"shapes = {{ {', '.join(rows)} }}")
-    lines += [*_lists(subject), "", f"[{table}checks.max]"]
+    lines += [*_wanted(subject, own), *_lists(subject), "", f"[{table}checks.max]"]
     for name in BUDGETED:
         lines.append(_budget(subject, name, headroom))
     return lines
+
+
+def _wanted(subject: Subject, own: Mapping[str, int]) -> list[str]:
+    """Return which dimensions have no size, and sizes for them as an example to switch on.
+
+    The example has the sizes that are assumed for reading; no budget comes of them.
+    """
+    rows = subject.report.dimensions
+    if not rows:
+        return []
+    names = ", ".join(safe(row.name) for row in rows[:MOST_NAMES])
+    more = f", {len(rows) - MOST_NAMES:,} more" if len(rows) > MOST_NAMES else ""
+    are, sizes = ("is", "a size or a range") if len(rows) == 1 else ("are", "sizes or ranges")
+    example = dict(list({**own, **subject.report.assumed_sizes}.items())[:MOST_NAMES])
+    options = " ".join(f"--dim {safe(name)}={size}" for name, size in example.items())
+    return [
+        f"# {names}{more} {are} dynamic: budgets of MACs and memory want {sizes} ('1:8').",
+        f"# graphcount init {options} writes them, with this line:",
+        f"# dims = {_sizes(example)}",
+    ]
+
+
+MOST_NAMES = 12
+"""Dimensions that a comment names."""
+
+
+def _sizes(dims: Mapping[str, int]) -> str:
+    return f"{{ {', '.join(f'{_key(name)} = {size}' for name, size in dims.items())} }}"
+
+
+def _key(name: str) -> str:
+    """Return a key of TOML: bare where it may be."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
 
 
 def _budget(subject: Subject, name: str, headroom: Fraction) -> str:

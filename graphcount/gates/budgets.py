@@ -120,24 +120,15 @@ def _judge(
     limit, base = _limit(budget, baseline)
     unsure = doubt(subject, measure, value, least)
     broken = value is not None and (value < limit if least else value > limit)
-    bounded = is_bound(subject, measure, least)
     if broken and value is not None:
-        rule, message = _beyond(budget, value, limit, base)
-        message += at_sizes(subject, measure, least)
-        if bounded:  # no size that is known to be beyond it
-            rule, message = "BUD002", _bounded(budget, value, limit)
+        rule, message = _beyond(subject, budget, value, limit, base)
     elif unsure:
         rule = "BUD002"
         message = f"{measure.name} {unsure} (limit {_amount(limit, budget)})"
     else:
         rule = "BUD003" if budget.bound == "max_increase" else "BUD001"
-        relation = ">=" if budget.bound == "min" else "<="
         assert value is not None
-        allowed = _written(limit, budget) if base is None else _grown(limit, base, budget)
-        number = spelled(value, measure.unit)
-        if bounded:
-            number = f"{_side(budget)} {number}, a bound,"
-        message = f"{measure.name} {number} {relation} {allowed}{at_sizes(subject, measure, least)}"
+        message = _within(subject, budget, value, limit, base)
     kept = not broken and not unsure
     return VerdictRow(
         rule=rule,
@@ -166,22 +157,33 @@ def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
     return base + (int(base * growth) if isinstance(growth, Fraction) else growth), base
 
 
-def _beyond(budget: Budget, value: int, limit: int, base: int | None) -> tuple[str, str]:
+def _within(subject: Subject, budget: Budget, value: int, limit: int, base: int | None) -> str:
+    """Return the sentence of a limit that is kept."""
+    measure, least = budget.measure, budget.bound == "min"
+    number = spelled(value, measure.unit)
+    if is_bound(subject, measure, least):
+        number = f"{_side(budget)} {number}, a bound,"
+    relation = ">=" if least else "<="
+    allowed = _written(limit, budget) if base is None else _grown(limit, base, budget)
+    return f"{measure.name} {number} {relation} {allowed}{at_sizes(subject, measure, least)}"
+
+
+def _beyond(
+    subject: Subject, budget: Budget, value: int, limit: int, base: int | None
+) -> tuple[str, str]:
     """Return the rule and the sentence of a limit that is not kept."""
-    name, difference = budget.measure.name, abs(value - limit)
-    over = f"{name} {_amount(value, budget)} is {_amount(difference, budget)}"
+    measure, least = budget.measure, budget.bound == "min"
+    if is_bound(subject, measure, least):  # of no size it is known that it is beyond
+        return "BUD002", (
+            f"{measure.name} is {_side(budget)} {_amount(value, budget)} over these ranges, a"
+            f" bound, and the limit is {_amount(limit, budget)}; narrower ranges may tell"
+        )
+    over = f"{measure.name} {_amount(value, budget)} is {_amount(abs(value - limit), budget)}"
+    sizes = at_sizes(subject, measure, least)
     if base is not None:
-        return "BUD003", f"{over} over {_grown(limit, base, budget)}"
-    word = "under the minimum" if budget.bound == "min" else "over the maximum"
-    return "BUD001", f"{over} {word} {_amount(limit, budget)}"
-
-
-def _bounded(budget: Budget, value: int, limit: int) -> str:
-    """Return the sentence of a limit that only a bound over ranges is beyond."""
-    return (
-        f"{budget.measure.name} is {_side(budget)} {_amount(value, budget)} over these ranges, a"
-        f" bound, and the limit is {_amount(limit, budget)}; narrower ranges may tell"
-    )
+        return "BUD003", f"{over} over {_grown(limit, base, budget)}{sizes}"
+    word = "under the minimum" if least else "over the maximum"
+    return "BUD001", f"{over} {word} {_amount(limit, budget)}{sizes}"
 
 
 def _side(budget: Budget) -> str:

@@ -77,6 +77,41 @@ def test_a_formula_gets_no_budget_and_says_why(run: Run, project: Path) -> None:
     assert "# macs: is 373856*batch; give sizes or ranges of batch" in text
 
 
+def test_dimensions_without_a_size_are_named_with_an_example(run: Run, project: Path) -> None:
+    run("init", "transformer_block.onnx")
+    text = (project / "graphcount.toml").read_text()
+    assert (
+        "# batch, sequence are dynamic: budgets of MACs and memory want sizes or ranges ('1:8').\n"
+        "# graphcount init --dim batch=1 --dim sequence=128 writes them, with this line:\n"
+        "# dims = { batch = 1, sequence = 128 }\n"
+    ) in text
+    assert "\ndims" not in text  # no budget, and no size, of what is assumed
+    (check,) = tomllib.loads(text)["checks"]
+    assert not {"macs", "peak_activation_nbytes"} & check["max"].keys()
+    (line,) = (row for row in text.splitlines() if row.startswith("# dims = "))
+    sizes = tomllib.loads(line.removeprefix("# "))["dims"]
+    arguments = [part for name, size in sizes.items() for part in ("--dim", f"{name}={size}")]
+    run("init", "transformer_block.onnx", "--force", *arguments)
+    text = (project / "graphcount.toml").read_text()
+    assert "dynamic" not in text
+    (check,) = tomllib.loads(text)["checks"]
+    assert check["dims"] == sizes
+    assert {"macs", "peak_activation_nbytes"} <= check["max"].keys()
+
+
+def test_each_check_has_the_sizes_that_its_model_has(run: Run, project: Path) -> None:
+    models = ("cnn.onnx", "transformer_block.onnx")
+    assert run("init", *models, "--dim", "sequence=16")[0] == 0
+    first, second = tomllib.loads((project / "graphcount.toml").read_text())["checks"]
+    assert "dims" not in first
+    assert second["dims"] == {"sequence": 16}
+    code, _, err = run("init", *models, "--dim", "sequense=16", "--force")
+    assert (code, err) == (
+        2,
+        "graphcount: no model has dimension or input sequense; there is sequence\n",
+    )
+
+
 def test_it_does_not_overwrite_unless_told(run: Run, project: Path) -> None:
     (project / "graphcount.toml").write_text("# mine\n")
     code, _, err = run("init", "cnn.onnx")
