@@ -1,7 +1,7 @@
 """A forward pass in the report: shapes, MACs, element-wise work and activations.
 
-Numbers where every dimension is known; where the model leaves dimensions free, expressions in their
-names, which `Report.macs(batch=8)` evaluates.
+Numbers where every dimension is known; where dimensions are dynamic, expressions in their names,
+which `Report.macs(batch=8)` evaluates.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CostOptions(NamedTuple):
     """How a forward pass is measured.
 
     Attributes:
-        bindings: Sizes for dimensions the model leaves open.
+        bindings: Sizes of dynamic dimensions.
         with_bias: Count additions of biases as MACs too, as torchinfo does.
         in_place: Results take over the memory of inputs where they can; see `memory`.
         timeline: Report the bytes alive at each step, too.

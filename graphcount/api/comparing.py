@@ -93,7 +93,7 @@ def compared(
         ]
         first, second = _at_the_same_sizes(sides, values)
         if given(options) and first.source == second.source == "report":
-            raise UsageError("dims and shapes belong to the count: these reports were counted")
+            raise UsageError("sizes belong to the count, and both are reports")
         named = given(options) - frozenset(options.get("where_present", ()))
         refuse_unused([first.report, second.report], named)
         return compare(first, second), first.report, second.report

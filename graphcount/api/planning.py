@@ -67,5 +67,5 @@ def plan(
     if not isinstance(model, Counted):
         model = count(model, limits=limits, assume=True, **sizes)
     elif any(sizes.values()):
-        raise UsageError("dims and shapes belong to the count: give the path, or count with them")
+        raise UsageError("sizes belong to the count: give a path, or count with them")
     return work_out(model.in_numbers, options)

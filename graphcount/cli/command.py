@@ -34,7 +34,10 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (
         "Sizes and costs",
-        ("--cost", "--dim", "--shape", "--input", "--macs-convention", "--in-place", "--deep"),
+        (
+            *("--cost", "--dim", "--old-dim", "--new-dim", "--shape", "--value", "--input"),
+            *("--macs-convention", "--in-place", "--deep"),
+        ),
     ),
     (
         "Runs",

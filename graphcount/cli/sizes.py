@@ -67,8 +67,8 @@ dim_option = click.option(
     multiple=True,
     metavar="NAME=N",
     callback=_parse_dims,
-    help="Size of a dynamic dimension, e.g. batch=8, or a range, batch=1:8; *=1 is every other one."
-    " An axis without a name is x[2]. May be repeated.",
+    help="Size of a dynamic dimension, e.g. batch=8, or for count and check a range, batch=1:8; *=1"
+    " is every other one. An axis without a name is x[2]. May be repeated.",
 )
 
 

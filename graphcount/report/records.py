@@ -169,7 +169,7 @@ class Report:
         if self.kv_cache is None:
             raise UsageError("no input of the model holds past keys and values, or cost was off")
         if self.kv_cache.nbytes_per_token is None:
-            raise UsageError("the bytes of a token depend on dynamic dimensions (dims, shapes)")
+            raise UsageError("the bytes of a token depend on dynamic dimensions: give sizes")
         return self.kv_cache.nbytes_per_token * batch * length
 
     @property

@@ -35,7 +35,7 @@ def changed(tmp_path: Path, source: Path, change: Change, **save: Any) -> Finger
 
 
 def rename_everything(model: onnx.ModelProto) -> None:
-    """Other names for every node, value, input, output, free dimension; no metadata left."""
+    """Other names for every node, value, input, output, dynamic dimension; no metadata left."""
     names: dict[str, str] = {}
 
     def new(name: str) -> str:

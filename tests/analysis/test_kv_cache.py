@@ -237,7 +237,7 @@ def test_asking_for_what_is_not_there(fixtures: Any) -> None:
         report.kv_cache_nbytes()
 
 
-def test_free_dimensions_leave_a_token_unknown(save: Save) -> None:
+def test_dynamic_dimensions_leave_a_token_unknown(save: Save) -> None:
     made = by_concat(1, 1, "past_{}_{}")
     inputs = [
         info(value.name, ["batch", "heads", "past" if "past" in value.name else "seq", SIZE])

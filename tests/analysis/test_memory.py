@@ -172,7 +172,7 @@ def test_inputs_and_outputs_by_their_types(save: Save) -> None:
     assert (text.input_nbytes, text.output_nbytes) == (None, None)  # of no fixed width
 
 
-def test_free_dimensions_leave_a_formula(save: Save) -> None:
+def test_dynamic_dimensions_leave_a_formula(save: Save) -> None:
     nodes = [N("Neg", ["x"], ["a"]), N("Exp", ["a"], ["y"])]
     path = save(nodes, inputs=[("x", ["n", 3])], outputs=["y"])
     report = graphcount.count(path, timeline=True)

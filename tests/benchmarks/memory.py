@@ -42,7 +42,7 @@ class Planned(NamedTuple):
 
 
 def plans(paths: Iterable[str], size: int) -> dict[str, Planned]:
-    """What onnxruntime plans for models whose free dimensions all have one size.
+    """What onnxruntime plans for models whose dynamic dimensions all have one size.
 
     Models that it cannot run, or that need no planned block, are missing.
     """
@@ -142,7 +142,7 @@ class Ours(NamedTuple):
 
 
 def ours(path: str, size: int, order: Iterable[str] = ()) -> Ours | None:
-    """Peaks with every free dimension of one size; None when they are not known."""
+    """Peaks with every dynamic dimension of one size; None when they are not known."""
     from graphcount.analysis.counts import count
     from graphcount.analysis.memory import memory
     from graphcount.analysis.shapes import Bindings, infer_shapes

@@ -43,7 +43,7 @@ def test_the_screen(run: Run, fixtures: Path) -> None:
     assert "?" not in out
 
 
-def test_free_dimensions_are_said(run: Run, fixtures: Path) -> None:
+def test_dynamic_dimensions_are_said(run: Run, fixtures: Path) -> None:
     code, out, _ = run(fixtures / "cnn.onnx", "--mixed-precision", "--optimizer", "adam")
     assert code == 0
     assert "sizes assumed for activations: batch 1; --dim sets them" in out

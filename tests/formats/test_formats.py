@@ -212,7 +212,7 @@ def test_shapes() -> None:
 
 @cache
 def reports_without_and_with_sizes(path: str) -> list[graphcount.Report]:
-    """A model as it is, and with 16 for every free dimension of its inputs."""
+    """A model as it is, and with 16 for every dynamic dimension of its inputs."""
     report = graphcount.count(path)
     declared = {dim for value in report.model.inputs for dim in value.shape or ()}
     sizes = {dim: 16 for dim in declared if isinstance(dim, str)}

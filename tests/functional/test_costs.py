@@ -140,7 +140,7 @@ def test_gpt2_costs_what_torch_counts() -> None:
         assert free.activation_nbytes(**sizes) == bound.activation_nbytes
 
 
-def test_a_free_dimension_without_a_size_is_asked_for() -> None:
+def test_a_dynamic_dimension_without_a_size_is_asked_for() -> None:
     report = graphcount.count(str(FIXTURES / "transformer_block.onnx"))
     with pytest.raises(graphcount.UsageError, match="sequence"):
         report.macs(batch=1)

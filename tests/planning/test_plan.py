@@ -164,7 +164,7 @@ def test_training_takes_so_many_bytes_a_parameter() -> None:
         assert row.total_nbytes == each * 552 + 288 * 3
 
 
-def test_free_dimensions_are_not_guessed() -> None:
+def test_dynamic_dimensions_are_not_guessed() -> None:
     found = plan(report("mlp_8_16_16_8"))
     row = found.training[0]
     assert (row.activation_nbytes, row.total_nbytes) == (None, None)

@@ -206,7 +206,7 @@ def test_declared_shape(write: Write, find: Find) -> None:
     [rank] = find(write("(float[2,3] x) => (float[6,1,1] y) { y = Flatten(x) }"), "GRF014")
     assert rank.evidence["derived"] == "[2, 3]"
     for sizes in ({"n": 2, "m": 5}, {"n": "N", "m": 5}, {"n": 2, "m": "M"}):
-        assert find(write(text.format(**sizes), weight), "GRF014") == []  # free dims may fit
+        assert find(write(text.format(**sizes), weight), "GRF014") == []  # may fit
 
 
 def test_a_cycle_through_a_value_defined_twice_has_one_cause(write: Write, find: Find) -> None:

@@ -60,7 +60,7 @@ def test_a_dimension_beyond_64_bits_is_a_bomb_and_not_a_riddle(
     assert (finding.evidence["elements"], finding.evidence["nodes"]) == (elements, 1)
 
 
-def test_a_free_dimension_that_the_graph_multiplies(write: Write, find: Find) -> None:
+def test_a_dynamic_dimension_that_the_graph_multiplies(write: Write, find: Find) -> None:
     doubled = "\n".join(f"x{k + 1} = Concat<axis = 0>(x{k}, x{k})" for k in range(45))
     [finding] = find(write(f"(float[N] x0) => (float[M] x45) {{ {doubled} }}"), "RES002")
     assert (finding.where["node"], finding.evidence["elements"]) == ("Concat#40", 2**41)
@@ -72,7 +72,7 @@ def test_an_input_that_is_declared_so_large_is_the_cause(
 ) -> None:
     path = write(f"(float[{dims}] x) => (float y) {{ y = Relu(x) }}")
     found = find(path, "RES002")
-    if "N" in dims:  # a free dimension says nothing
+    if "N" in dims:  # a dynamic dimension says nothing
         assert found == []
         return
     [finding] = found
