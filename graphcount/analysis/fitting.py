@@ -22,23 +22,33 @@ OTHERS: Mapping[int, tuple[int, ...]] = {
 
 TRIES = 24
 
+TAKEN = "of a size that the operators take"
+
+_ANY = 0, 1 << 62
+
 
 def fitted(
-    rows: Sequence[DimensionRow], refusals: Callable[[Mapping[str, int]], int]
+    rows: Sequence[DimensionRow],
+    refusals: Callable[[Mapping[str, int]], int],
+    ranges: Mapping[str, tuple[int, int]],
 ) -> tuple[DimensionRow, ...]:
     """Return dimensions with sizes that fewer operators refuse, best none.
 
     Args:
         rows: Dimensions with a first guess each.
         refusals: How many operators cannot take some sizes.
+        ranges: Least and most size by name; `*` is every other dimension.
     """
     sizes = {row.name: row.assumed for row in rows if row.assumed is not None}
     least = refusals(sizes) if sizes else 0
     tries = 0
     for name, first in list(sizes.items()):
+        low, high = ranges.get(name, ranges.get("*", _ANY))
         for other in OTHERS.get(first, ()):
             if not least or tries >= TRIES:
                 break
+            if not low <= other <= high:
+                continue
             tries += 1
             refused = refusals({**sizes, name: other})
             if refused < least:
@@ -49,4 +59,4 @@ def fitted(
 
 
 def _other(row: DimensionRow, size: int) -> DimensionRow:
-    return row._replace(assumed=size, why=f"{row.why}, of a size that the operators take")
+    return row._replace(assumed=size, why=f"{row.why}, {TAKEN}")

@@ -95,7 +95,9 @@ def add_cost(
 
         wanted = options.assume, options.ranges
         dimensions = assumed_sizes(dimensions, proto, model_graph, shapes, *wanted)
-        dimensions = fitted(dimensions, lambda sizes: _refusals(subject, sizes, options))
+        dimensions = fitted(
+            dimensions, lambda sizes: _refusals(subject, sizes, options), options.ranges
+        )
     report = replace(report, dimensions=dimensions)
     if options.ranges:
         report = _over_ranges(report, model_graph, passed, options)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from graphcount.analysis.assumed import WEIGHTS
+from graphcount.analysis.fitting import TAKEN
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim, DimensionRow
 
@@ -51,6 +52,8 @@ def fixed_sizes(own: Declared, other: Declared) -> dict[str, int]:
 def agreed_sizes(old: Report, new: Report, final: Sequence[bool]) -> dict[str, int]:
     """Return sizes of dimensions that are dynamic in both: the larger of what each assumes.
 
+    A size that operators of one model need comes before a mere hint of the other.
+
     Args:
         old: The old report.
         new: The new one.
@@ -62,8 +65,9 @@ def agreed_sizes(old: Report, new: Report, final: Sequence[bool]) -> dict[str, i
         rows = first[name], second[name]
         stays = [final[side] or row.why == WEIGHTS for side, row in enumerate(rows)]
         if not all(stays):
-            firm = [row for row, firm in zip(rows, stays, strict=True) if firm] or rows
-            sizes[name] = max(row.assumed or 0 for row in firm)
+            firm = [row for row, firm in zip(rows, stays, strict=True) if firm]
+            needed = [row for row in rows if row.why.endswith(TAKEN)]
+            sizes[name] = max(row.assumed or 0 for row in firm or needed or rows)
     return sizes
 
 

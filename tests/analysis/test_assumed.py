@@ -93,5 +93,24 @@ def test_tries_are_few() -> None:
         tried.append(sizes)
         return 7
 
-    assert fitted(rows, refusals) == tuple(rows)
+    assert fitted(rows, refusals, {}) == tuple(rows)
     assert len(tried) == TRIES + 1
+
+
+def test_an_assumed_size_is_one_of_its_range(save: Save, weights: Any) -> None:
+    relu = save([helper.make_node("Relu", ["x"], ["y"])], inputs=[("x", ["n", 3, "h", "w"])])
+    report = graphcount.count(relu, assume=True, ranges={"n": (4, 8), "*": (1, 100)})
+    assert report.assumed_sizes == {"n": 4, "h": 100, "w": 100}
+    rows = [DimensionRow("d", "", 224, "")]
+    sizes = fitted(rows, lambda sizes: abs(sizes["d"] - 48), {"d": (200, 300)})
+    assert [row.assumed for row in sizes] == [224]  # 48 is none of its range, nor any that is less
+
+
+def test_sizes_that_are_wanted_come_before_hints_and_not_before_weights(
+    save: Save, weights: Any
+) -> None:
+    conv = helper.make_node("Conv", ["x", "W"], ["y"])
+    path = save([conv], [weights("W", 2, 5, 1, 1)], inputs=[("x", ["n", "c", "h", 9])])
+    report = graphcount.count(path, assume={"n": 6, "c": 7, "other": 8})
+    assert report.assumed_sizes == {"n": 6, "c": 5, "h": 224}
+    assert report.in_numbers.totals.macs == 6 * 2 * 5 * 224 * 9

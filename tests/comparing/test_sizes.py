@@ -148,6 +148,20 @@ def test_sizes_that_weights_fix_differ(save: Save, weights: Weights) -> None:
     assert found.total("macs").delta == 2 * 100 * (8 - 3)
 
 
+def test_a_size_that_operators_need_comes_before_a_hint(
+    save: Save, weights: Weights, linear: Linear
+) -> None:
+    """A product of one model wants 48 x 16 elements; the other takes any height."""
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["y"]),
+    ]
+    shape = ["n", 1, "height", 16]
+    narrow = save(nodes, [weights("w", 768, 4)], inputs=[("x", shape)], outputs=["y"])
+    found = graphcount.diff(narrow, linear("n", "height"))
+    assert found.old.assumed == found.new.assumed == {"n": 1, "height": 48}
+
+
 def test_no_limit_looks_at_assumed_sizes(linear: Linear) -> None:
     found = graphcount.diff(linear("n", 9), linear("n", 9), max_increase={"macs": "5%"})
     assert [row.rule for row in found.findings] == ["BUD002"]
