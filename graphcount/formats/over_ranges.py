@@ -67,18 +67,33 @@ def sizes_at(sizes: Mapping[str, int]) -> str:
     return f" ({words})" if words else ""
 
 
-def ranges_words(report: Report, room: int | None = None) -> str:
-    """Return the ranges, and at which sizes the rest of a report is."""
+def ranges_lines(report: Report, room: int | None = None) -> list[tuple[str, str]]:
+    """Return the ranges, and at which sizes the rest of a report is: one line, or two."""
     ranges = report.ranges
     assert ranges is not None
-    given = ", ".join(
+    spans = [
         f"{name} {exact(low)} to {exact(ranges.highest[name])}"
         for name, low in ranges.lowest.items()
-    )
-    assumed = ", ".join(f"{name} {size}" for name, size in ranges.assumed.items())
-    sizes = ", ".join(f"{name} {size}" for name, size in report.assumed_sizes.items())
-    parts = [given or "no dimension has a range"]
-    parts += [f"assumed: {assumed}"] if assumed else []
-    table = [f"shapes and rows at {sizes}"] if sizes else []
-    text = "; ".join([*parts, *table])
-    return text if room is None or len(text) <= room else "; ".join(parts)
+    ]
+    spans = spans or ["no dimension has a range"]
+    assumed = [f"{name} {size}" for name, size in ranges.assumed.items()]
+    rows = [f"{name} {size}" for name, size in report.assumed_sizes.items()]
+    text = _fitting(spans, room)
+    if assumed:
+        text += f"; assumed: {_fitting(assumed, room)}"
+    if not rows:
+        return [("sizes", text)]
+    whole = f"{text}; shapes and rows at {', '.join(rows)}"
+    if room is None or len(whole) <= room:
+        return [("sizes", whole)]
+    return [("sizes", text), ("rows at", _fitting(rows, room))]
+
+
+def _fitting(words: list[str], room: int | None) -> str:
+    """Return as many words as fit into a line, and how many more there are."""
+    for kept in range(len(words), 0, -1):
+        more = f", {len(words) - kept:,} more" if kept < len(words) else ""
+        text = f"{', '.join(words[:kept])}{more}"
+        if room is None or len(text) <= room:
+            break
+    return text

@@ -59,9 +59,9 @@ def _range_lines(report: Report, binary: bool, room: int | None) -> list[tuple[s
     """Return the ranges, and what is least and most over them; nothing without ranges."""
     if report.ranges is None:
         return []
-    from graphcount.formats.over_ranges import measures, ranges_words
+    from graphcount.formats.over_ranges import measures, ranges_lines
 
-    lines = [("sizes", ranges_words(report, room))]
+    lines = ranges_lines(report, room)
     for label, measure, text in measures(report, binary, room):
         at_least = "" if text.startswith("at least") else bound(report, measure)
         lines.append((label, f"{at_least}{text}"))

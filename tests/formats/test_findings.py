@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+import graphcount
 from graphcount import api
-from graphcount.formats import render
+from graphcount.formats import CHECK_FORMATS, FORMATS, render
 from graphcount.formats import rules as pages
 from graphcount.formats.findings import COLORS, headline, place
 from graphcount.formats.findings import render as render_text
@@ -147,6 +148,19 @@ def test_cyclonedx_without_an_audit_and_with_odd_side_files(report: Report) -> N
     text = render("cyclonedx", [odd], View())
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert "vulnerabilities" not in json.loads(text)
+
+
+@pytest.mark.parametrize("name", ["cyclonedx", "gitlab-metrics", "csv"])
+def test_documents_for_machines_have_no_assumed_number(fixtures: Path, name: str) -> None:
+    """What has one name there is one number: MACs of a dynamic model have none."""
+    path = str(fixtures / "cnn.onnx")
+    formats = {**FORMATS, **CHECK_FORMATS}
+    plain, assumed = (
+        render(name, [graphcount.count(path, assume=assume)], View(), formats)
+        for assume in (False, True)
+    )
+    assert plain == assumed
+    assert "373856" not in plain
 
 
 # -------------------------------------------------------------------------------------------- rules

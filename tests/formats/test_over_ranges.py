@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 import graphcount
 from graphcount.cli.main import main
 from graphcount.formats import render
-from graphcount.formats.over_ranges import extremes
+from graphcount.formats.over_ranges import extremes, ranges_lines
 from graphcount.formats.view import View
 from graphcount.report.rows import RangeRow, RangesRow
 
@@ -76,6 +78,27 @@ def test_dimensions_without_a_range_are_assumed_and_said(
     text = re.sub(" +", " ", capfd.readouterr().out)
     sizes = "sizes sequence 1 to 16; assumed: batch 1; shapes and rows at batch 1, sequence 16\n"
     assert sizes in text
+
+
+def test_a_narrow_screen_says_the_sizes_of_its_rows_all_the_same(
+    capfd: pytest.CaptureFixture[str], fixtures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([str(fixtures / "gpt2_like.onnx"), "--dim", "*=2:64"]) == 0
+    text = capfd.readouterr().out
+    assert "  sizes         batch 2 to 64, sequence 2 to 64\n" in text
+    assert "  rows at       batch 2, sequence 64\n" in text
+    assert len(text.splitlines()) <= 40
+
+
+def test_many_dimensions_are_counted(save: Callable[..., str]) -> None:
+    names = [f"dimension{number}" for number in range(9)]
+    path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=[("x", names)], outputs=["y"])
+    report = graphcount.count(path, ranges={"*": (1, 3)}, assume=True)
+    (_, sizes), (_, rows) = ranges_lines(report, 60)
+    assert sizes == "dimension0 1 to 3, dimension1 1 to 3, 7 more"
+    assert rows == "dimension0 1, dimension1 1, dimension2 1, 6 more"
+    assert len(ranges_lines(report)) == 1
 
 
 def test_csv_has_a_row_a_measure(fixtures: Path) -> None:
