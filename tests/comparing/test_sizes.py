@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.cli.main import main
 from graphcount.comparing.sizes import fixed_sizes
-from graphcount.report.diff import diff_dict
+from graphcount.report.diff import diff_dict, diff_schema
 from graphcount.report.serial import dumps, to_dict
 from tests.comparing.mirror import mirror
 
@@ -178,6 +179,7 @@ def test_every_format_says_the_sizes(linear: Linear, capfd: pytest.CaptureFixtur
     assert main(["diff", fixed, dynamic, "--format", "json"]) == 0
     data = json.loads(capfd.readouterr().out)
     assert (data["old"]["assumed"], data["new"]["assumed"]) == ({}, {"n": 4})
+    jsonschema_rs.validate(diff_schema(), data)
     assert data == json.loads(json.dumps(diff_dict(graphcount.diff(fixed, dynamic))))
 
 

@@ -50,6 +50,23 @@ def test_every_fixture_obeys_the_schema(fixtures: Path) -> None:
         validator.validate(json.loads(dumps(to_dict(graphcount.count(str(path))))))
 
 
+def test_ranges_and_assumed_sizes_obey_the_schema_and_survive(fixtures: Path) -> None:
+    path = str(fixtures / "transformer_block.onnx")
+    report = graphcount.count(path, ranges={"sequence": (1, 16)}, assume=True)
+    data = json.loads(dumps(to_dict(report)))
+    jsonschema_rs.validate(schema(), data)
+    assert (data["ranges"]["lowest"], data["ranges"]["highest"]) == (
+        {"sequence": 1},
+        {"sequence": 16},
+    )
+    assert data["ranges"]["assumed"] == {"batch": 1}
+    assert [row["measure"] for row in data["ranges"]["measures"]][:2] == ["macs", "elementwise"]
+    assert loads(dumps(data)) == report
+    data["ranges"]["measures"][0]["most"] = "many"
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.validate(schema(), data)
+
+
 def test_the_schema_refuses_what_is_not_a_report(report: graphcount.Report) -> None:
     data = to_dict(report)
     data["totals"]["parameters"] = -1
