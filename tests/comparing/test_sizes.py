@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,21 @@ def test_every_format_says_the_sizes(linear: Linear, capfd: pytest.CaptureFixtur
     assert (data["old"]["assumed"], data["new"]["assumed"]) == ({}, {"n": 4})
     jsonschema_rs.validate(diff_schema(), data)
     assert data == json.loads(json.dumps(diff_dict(graphcount.diff(fixed, dynamic))))
+
+
+def test_formulas_stand_beside_numbers_where_they_are_in_the_same_dimensions(
+    linear: Linear, save: Save, weights: Weights, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], "product")]
+    wider = [weights("w", ROWS, 2 * COLUMNS)]
+    other = save(nodes, wider, inputs=[("x", ["n", ROWS])], outputs=["y"])
+    assert main(["diff", linear("n"), other]) == 0
+    assert re.search(r"  MACs +35\*n -> 70\*n \(\+35\*n\)\n", capfd.readouterr().out)
+    for old in (linear("batch"), linear(1)):
+        assert main(["diff", old, other]) == 0
+        out = capfd.readouterr().out
+        assert "*" not in out
+        assert re.search(r" MACs +35 +70 +\+35 ", out)
 
 
 def test_fixed_sizes_need_the_same_rank() -> None:

@@ -72,15 +72,18 @@ def headline(
     Args:
         diff: The diff.
         binary: Sizes in KiB, MiB.
-        room: Characters in a line; longer formulas are left out where there are numbers.
+        room: Characters in a line; longer formulas are left out where there are numbers, and so
+            are those in other dimensions.
     """
     lines, sentences = [], []
+    alike = diff.old.assumed.keys() == diff.new.assumed.keys()
     for name, label in HEADLINE.items():
         row = diff.total(name)
         if row.old_expression is not None or row.new_expression is not None:
             text = _formula(row)
             known = row.old is not None and row.new is not None
-            if not known or (len(text) <= room and row.old_expression != row.new_expression):
+            telling = alike and row.old_expression != row.new_expression
+            if not known or (telling and len(text) <= room):
                 sentences.append((label, text))
             if not known:
                 continue
