@@ -16,6 +16,7 @@ from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import Dim
+from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 
 BUDGETED = ("parameters", "nbytes", "file_nbytes", "macs", "peak_activation_nbytes")
@@ -103,7 +104,7 @@ def _wanted(subject: Subject, own: Mapping[str, int]) -> list[str]:
     more = f", {len(rows) - MOST_NAMES:,} more" if len(rows) > MOST_NAMES else ""
     are, sizes = ("is", "a size or a range") if len(rows) == 1 else ("are", "sizes or ranges")
     example = dict(list({**own, **subject.report.assumed_sizes}.items())[:MOST_NAMES])
-    options = " ".join(f"--dim {safe(name)}={size}" for name, size in example.items())
+    options = " ".join(option(safe(name), size) for name, size in example.items())
     return [
         f"# {names}{more} {are} dynamic: budgets of MACs and memory want {sizes} ('1:8').",
         f"# graphcount init {options} writes them, with this line:",

@@ -33,6 +33,7 @@ from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
 from graphcount.report.rows import OUTPUT, Dim, NodeRow, TensorRow
 from graphcount.symbolic import Expr
+from graphcount.symbolic.names import option
 from graphcount.symbolic.text import parse
 
 JOINED = frozenset(("Add", "Sub", "Mul", "Div", "Concat", "Where", OUTPUT))
@@ -129,7 +130,7 @@ def _check_inputs(report: Report) -> None:
                 dynamic |= expression.symbols() if isinstance(expression, Expr) else {dim}
     if dynamic:
         names = sorted(dynamic)
-        hint = " ".join(f"--dim {name}=1" for name in names[:4])
+        hint = " ".join(option(name, 1) for name in names[:4])
         raise UsageError(
             f"torchinfo's sizes need numbers, and {', '.join(names[:4])}"
             f" {'are' if len(names) > 1 else 'is'} dynamic; try {hint}",

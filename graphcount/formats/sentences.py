@@ -87,9 +87,11 @@ def sizes_words(report: Report, room: int | None = None) -> str:
     rows = [row for row in report.dimensions if row.assumed is not None]
     if not rows:
         return "assumed for none"
+    from graphcount.symbolic.names import option
+
     first = _short(rows[0].name, None if room is None else _LEAST_NAME)
     sizes = [f"{_short(row.name, None if room is None else 24)} {row.assumed}" for row in rows]
-    one = f"; --dim {first}=N"
+    one = f"; {option(first)}"
     for kept, how in (
         (len(sizes), f"{one} or '*=N' sets them"),
         *((kept, one) for kept in range(len(sizes), 0, -1)),
@@ -178,11 +180,12 @@ def _amount(words: str | None, expression: str | None, at_least: str, room: int 
 def _too_long(expression: str, room: int) -> str:
     """Return what stands for a formula that is longer than a line."""
     from graphcount.symbolic import Expr
+    from graphcount.symbolic.names import option
     from graphcount.symbolic.text import formula
 
     dimension = formula(expression.removesuffix(" bytes"))
     names = sorted(dimension.symbols()) if isinstance(dimension, Expr) else []
-    given = " ".join(f"--dim {name}=N" for name in names[:3])
+    given = " ".join(option(name) for name in names[:3])
     more = " ..." if len(names) > 3 else ""
     return _short(f"a long formula: {given}{more} gives a number", room)
 

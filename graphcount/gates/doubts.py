@@ -12,6 +12,7 @@ from graphcount.gates.measures import Measure
 from graphcount.gates.subject import Subject
 from graphcount.report.records import MEASURES, Report
 from graphcount.report.rows import RangeRow
+from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 
 SPOILS: Mapping[str, tuple[str, ...]] = {
@@ -108,7 +109,7 @@ def _open(report: Report, measure: Measure) -> str:
     is_what = f"is {formula}" if formula else "depends on dynamic dimensions"
     return (
         f"{is_what}; give sizes or ranges of {', '.join(names[:8])}{more}"
-        f" (--dim {example}=N, --dim {example}=1:N)"
+        f" ({option(example)}, {option(example, '1:N')})"
     )
 
 

@@ -13,6 +13,7 @@ from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.subject import Subject
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, Dim
+from graphcount.symbolic.names import option
 
 Count = Callable[[Check, bool], Report]
 """Counts a model with the sizes of a check, and its cost or not."""
@@ -54,7 +55,7 @@ class Baselines:
                 name = next(iter(check.ranges))
                 raise UsageError(
                     f"{budget.measure.name}: growth is measured at one size, and {name} has a"
-                    f" range; give --dim {name}=N"
+                    f" range; give {option(name)}"
                 )
         file = self._file or (join(check.folder, check.baseline) if check.baseline else "")
         if not file:

@@ -1,4 +1,4 @@
-"""Names of dimensions as formulas have them, so that each reads back as one name."""
+"""Names of dimensions: in formulas, where each reads back as one name, and in options."""
 
 from __future__ import annotations
 
@@ -17,3 +17,16 @@ def written(name: str) -> str:
         return name
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     return f"({name})" if WORDS.fullmatch(name) else f'"{quoted}"'
+
+
+PLAIN = re.compile(r"[\w.:,/\[\]\u2026+-]+")
+"""Names that a shell takes as they are."""
+
+
+def option(name: str, size: object = "N") -> str:
+    """Return how a size is given: `--dim batch=N`, in quotes where a shell wants them."""
+    text = f"{name}={size}"
+    if PLAIN.fullmatch(name):
+        return f"--dim {text}"
+    quoted = text.replace("'", "'\\''")
+    return f"--dim '{quoted}'"

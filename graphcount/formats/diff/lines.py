@@ -25,6 +25,7 @@ from graphcount.report.diff import (
 )
 from graphcount.report.rollup import By
 from graphcount.report.rows import Dim
+from graphcount.symbolic.names import option
 from graphcount.units import exact, nbytes
 
 HEADLINE = {
@@ -106,7 +107,7 @@ def sizes_sentence(diff: Diff) -> str:
         return ""
     words = ", ".join(f"{middle(name, 24)} {size}" for name, size in list(sizes.items())[:8])
     more = f", {len(sizes) - 8:,} more" if len(sizes) > 8 else ""
-    return f"sizes assumed: {words}{more}; --dim {middle(next(iter(sizes)), 24)}=N sets one"
+    return f"sizes assumed: {words}{more}; {option(middle(next(iter(sizes)), 24))} sets one"
 
 
 def _formula(row: TotalRow) -> str:
