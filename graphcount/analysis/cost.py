@@ -2,9 +2,9 @@
 
 The body of a Loop or Scan counts once for each trip; of an If, the most expensive branch counts.
 What a node contributes is what it adds to the total, so nodes sum to the totals: a node in the
-cheaper branch of an If contributes nothing. Where trips are not known a body counts once, and an
-operator without a formula or with an unknown shape counts nothing: the totals are lower bounds
-then.
+cheaper branch of an If contributes nothing. Where trips are not known a body counts once, or not
+where it may not run at all, and an operator without a formula or with an unknown shape counts
+nothing: the totals are lower bounds then.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class NodeCost(NamedTuple):
     Attributes:
         macs: Multiply-accumulates.
         elementwise: Element-wise operations.
-        times: How often the node runs: trips of its loops; 0 in the cheaper branch of an If.
+        times: How often the node counts: trips of its loops; 0 in the cheaper branch of an If, and
+            in a loop that may have no trips.
+        why: Why it counts so; empty where it surely runs so often.
     """
 
     macs: Dim | None
     elementwise: Dim | None
     times: Dim
+    why: str = ""
 
 
 class ModelCost(NamedTuple):
@@ -83,7 +86,7 @@ def model_cost(
     single = {call: cost(call, more) for call in dict.fromkeys(call for call, _ in uses)}
     runs = how_often(model_graph, shapes, uses, single, shapes.trips)
     made = {
-        (call, scope): _contribution(single[call] or NOT_KNOWN, runs.of(scope), with_bias)
+        (call, scope): _contribution(single[call] or NOT_KNOWN, runs, scope, with_bias)
         for call, scope in uses
     }
     macs, lost_macs = _total((made[place].macs, count) for place, count in uses.items())
@@ -97,24 +100,41 @@ def model_cost(
     unknowns = (
         *_unknown_trips(model_graph, runs),
         *_unknown_operators(uses, single, runs),
-        *_unknown_shapes(places, made, single),
+        *_unknown_shapes(places, made, single, runs),
         *_unknown_sums(macs=lost_macs, elementwise=lost_work),
     )
     return ModelCost(nodes, macs, work, at_most, lacking, unknowns)
 
 
 NOT_KNOWN = Cost(None, None, None)
-NEVER = NodeCost(0, 0, 0)
+NEVER = NodeCost(0, 0, 0, "not counted: it does not run")
 
 
-def _contribution(cost: Cost, times: Dim | None, with_bias: bool) -> NodeCost:
-    """Return what a node adds that runs several times; None: never."""
+def _contribution(cost: Cost, runs: Runs, scope: str, with_bias: bool) -> NodeCost:
+    """Return what a node adds that runs as often as the body it is in."""
+    times = runs.of(scope)
     if times is None:
         return NEVER
+    if scope in runs.perhaps:
+        nothing, work = (0 if part == 0 else None for part in (cost.macs, cost.elementwise))
+        return NodeCost(nothing, work, 0, _case(runs, scope))
     macs = scaled(cost.macs, times)
     if with_bias and macs is not None and (bias := scaled(cost.bias, times)) is not None:
         macs = summed(macs, bias)
-    return NodeCost(macs, scaled(cost.elementwise, times), times)
+    return NodeCost(macs, scaled(cost.elementwise, times), times, _case(runs, scope))
+
+
+def _case(runs: Runs, scope: str) -> str:
+    """Return why a body counts as often as it does, where it may run more or less often."""
+    if scope in runs.perhaps:
+        return "not counted: its loop may have no trips"
+    if scope in runs.repeated:
+        return "counted once: how often it runs is not known"
+    if scope in runs.chosen:
+        return "counted: which branch of its If runs is not known, and this one costs most"
+    if runs.times[scope] == 0:
+        return "not counted: of the branches of an If only the most expensive one is"
+    return ""
 
 
 def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
@@ -149,7 +169,7 @@ def _at_most(
 ) -> Dim | None:
     """Return the MACs where every Loop runs to its limit; None when something else is unknown."""
     made = {
-        (call, scope): _contribution(single[call] or NOT_KNOWN, runs.of(scope), with_bias)
+        (call, scope): _contribution(single[call] or NOT_KNOWN, runs, scope, with_bias)
         for call, scope in uses
     }
     total, lost = _total((made[place].macs, count) for place, count in uses.items())
@@ -162,16 +182,15 @@ def _at_most(
 
 def _unknown_trips(graph: ModelGraph, runs: Runs) -> list[Unknown]:
     """Return the operators whose body runs nobody knows how often."""
-    return [
-        Unknown(
-            id,
-            "trip count",
-            f"the number of trips of {graph.operator(id).op_type} is not known; its body counts"
-            " once",
-            "cost",
-        )
-        for id in runs.endless
-    ]
+    unknowns = []
+    for id in runs.endless:
+        trips = f"the number of trips of {graph.operator(id).op_type} is not known"
+        if graph.control_flow[id][0].scope in runs.perhaps:
+            why = f"{trips} and may be 0; its body is not counted"
+        else:
+            why = f"{trips}; its body counts once"
+        unknowns.append(Unknown(id, "trip count", why, "cost"))
+    return unknowns
 
 
 def _unknown_operators(
@@ -205,12 +224,16 @@ def _unknown_shapes(
     places: Mapping[str, BodyCall],
     made: Mapping[BodyCall, NodeCost],
     single: Mapping[Call, Cost | None],
+    runs: Runs,
 ) -> list[Unknown]:
     """Return nodes whose MACs, or element-wise work, depend on a shape that is not known."""
     lost: dict[BodyCall, str] = {}
     for place, contribution in made.items():
-        if single[place[0]] is not None and None in (contribution.macs, contribution.elementwise):
-            lost[place] = "macs" if contribution.macs is None else "elementwise"
+        cost = single[place[0]] if place[1] in runs.perhaps else contribution
+        if single[place[0]] is None or cost is None:
+            continue
+        if None in (cost.macs, cost.elementwise):
+            lost[place] = "macs" if cost.macs is None else "elementwise"
     if not lost:
         return []
     unknowns: list[Unknown] = []

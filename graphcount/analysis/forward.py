@@ -263,18 +263,15 @@ def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
     explained = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
     text = explain(call, options.operators) if explained else ""
     if text:
-        text += _repeated(node.times)
+        text += _repeated(node)
     outputs = tuple(reported(shape) for shape in call.outputs)
     return outputs, cost.macs, cost.elementwise, text, cost.expression
 
 
-def _repeated(times: Size) -> str:
+def _repeated(node: NodeCost) -> str:
     """Return what becomes of a formula, which is for one run, in a body of Loop, Scan or If."""
-    if times == 1:
-        return ""
-    if times == 0:
-        return "; not counted: of the branches of an If only the most expensive one is"
-    return f"; runs {number(times)} times"
+    times = "" if node.times in (0, 1) else f"; runs {number(node.times)} times"
+    return times + (f"; {node.why}" if node.why else "")
 
 
 _COUNTED = NodeRow._fields.index("output_shapes")

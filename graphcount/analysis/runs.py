@@ -5,8 +5,9 @@ Of an If whose condition is known its branch runs; of another the one that costs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph
@@ -27,24 +28,68 @@ Trips: TypeAlias = "Mapping[str, Dim | None]"
 """Trips of each Loop and Scan, by its id."""
 
 
-class Runs(NamedTuple):
+@dataclass(slots=True)
+class Runs:
     """How often bodies run.
 
     Attributes:
         times: By scope of the body; the main graph runs once.
         never: Scopes of bodies that surely do not run.
-        endless: Operators whose trips are not known; their bodies count once.
-        repeated: Scopes of bodies that run an unknown number of times.
+        endless: Operators whose trips are not known.
+        repeated: Scopes of bodies that run an unknown number of times; they count once.
+        perhaps: Those of them that may not run at all: they count nothing.
+        chosen: Scopes of branches that count because they cost most, not because they surely run.
     """
 
-    times: dict[str, Dim]
-    never: frozenset[str]
-    endless: tuple[str, ...]
-    repeated: frozenset[str]
+    times: dict[str, Dim] = field(default_factory=lambda: {"": 1})
+    never: set[str] = field(default_factory=set)
+    endless: list[str] = field(default_factory=list)
+    repeated: set[str] = field(default_factory=set)
+    perhaps: set[str] = field(default_factory=set)
+    chosen: set[str] = field(default_factory=set)
 
     def of(self, scope: str) -> Dim | None:
         """Return how often a body runs; 0: it costs less than another; None: never."""
         return None if scope in self.never else self.times[scope]
+
+    def branches(self, around: str, dead: Set[str], totals: Mapping[str, Dim]) -> None:
+        """Enter the branches of an If: of those that may run, the one that costs most counts.
+
+        Args:
+            around: Scope of the body around it.
+            dead: Scopes of branches that are never taken.
+            totals: MACs of each branch by its scope.
+        """
+        self.never |= dead
+        alive = [scope for scope in totals if scope not in dead] or list(totals)
+        most_expensive = max(alive, key=lambda scope: probe(totals[scope]))
+        if len(alive) > 1:
+            self.chosen.add(most_expensive)
+        outer = self.times[around]
+        self.times.update({scope: outer if scope == most_expensive else 0 for scope in totals})
+
+    def loop(self, id: str, around: str, scopes: list[str], trips: Dim | None, idle: bool) -> None:
+        """Enter the bodies of a Loop or Scan.
+
+        Args:
+            id: Of the operator.
+            around: Scope of the body around it.
+            scopes: Scopes of the bodies.
+            trips: How often they run; None: not known.
+            idle: Where that is not known, they may not run at all.
+        """
+        outer = self.times[around]
+        runs = scaled(outer, trips)
+        if trips == 0:
+            self.never.update(scopes)
+        if runs is None:
+            runs = outer
+            self.endless.append(id)
+            self.repeated.update(scopes)
+            if idle and trips is None:
+                runs = 0
+                self.perhaps.update(scopes)
+        self.times.update(dict.fromkeys(scopes, runs))
 
 
 def how_often(
@@ -58,40 +103,26 @@ def how_often(
 
     Args:
         graph: The graph.
-        shapes: Says which branches are never taken.
+        shapes: Says which branches are never taken, and which loops may have no trips.
         uses: Nodes by what runs and in which body.
         single: Cost of one run.
         trips: Trips of loops.
     """
     totals = _body_totals(graph, uses, single, trips)
-    times: dict[str, Dim] = {"": 1}
-    never: set[str] = set()
-    endless: list[str] = []
-    repeated: set[str] = set()
+    runs = Runs()
     for id, bodies in graph.control_flow.items():  # outer ones first
         node, scopes = bodies[0].node, [body.scope for body in bodies]
         around = graph.scopes.get(node.scope, "")
-        outer = times[around]
-        if around in repeated:
-            repeated.update(scopes)
-        if around in never:
-            never.update(scopes)
+        for inherited in (runs.repeated, runs.perhaps, runs.never, runs.chosen):
+            if around in inherited:
+                inherited.update(scopes)
         if node.op_type == "If":
             dead = {scope for scope in scopes if f"{scope}/" in shapes.dead}
-            never |= dead
-            alive = [scope for scope in scopes if scope not in dead] or scopes
-            most_expensive = max(alive, key=lambda scope: probe(totals.get(scope, 0)))
-            times.update({scope: outer if scope == most_expensive else 0 for scope in scopes})
-            continue
-        runs = scaled(outer, trips.get(id))
-        if runs is None:
-            endless.append(id)
-            repeated.update(scopes)
-        elif trips.get(id) == 0:
-            never.update(scopes)
-        times.update(dict.fromkeys(scopes, outer if runs is None else runs))
-    known = tuple(id for id in endless if graph.control_flow[id][0].scope not in never)
-    return Runs(times, frozenset(never), known, frozenset(repeated))
+            runs.branches(around, dead, {scope: totals.get(scope, 0) for scope in scopes})
+        else:
+            runs.loop(id, around, scopes, trips.get(id), id in shapes.perhaps)
+    runs.endless = [id for id in runs.endless if graph.control_flow[id][0].scope not in runs.never]
+    return runs
 
 
 def _body_totals(

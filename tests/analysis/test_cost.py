@@ -125,7 +125,26 @@ def test_a_branch_in_a_loop_counts_once_a_trip(save: Save) -> None:
     assert report.totals.elementwise == 3 * 2  # the additions
 
 
-def test_trips_that_are_not_known_count_once_and_are_told(save: Save) -> None:
+def test_a_loop_that_surely_runs_counts_once_where_trips_are_not_known(save: Save) -> None:
+    """The first condition is left out, so it is true; the others are data."""
+    graph = body(*chain("s", 2, "in"))
+    graph.node[-1].CopyFrom(N("Equal", ["first", "zero"], ["c_out"]))
+    graph.node.append(N("ReduceSum", ["s"], ["first"], keepdims=0))
+    graph.node.sort(key=lambda node: node.op_type == "Equal")
+    zero = numpy_helper.from_array(np.array(0, np.float32), "zero")
+    path = save(
+        [loop("five", graph)],
+        [weight("W"), scalar("five", 5), zero],
+        outputs=["loop_y"],
+        inputs=[("x", [1, 2])],
+    )
+    report = graphcount.count(path)
+    assert (report.totals.macs, report.totals.macs_at_most) == (2 * PRODUCT, 5 * 2 * PRODUCT)
+    (unknown,) = [unknown for unknown in report.unknown if unknown.what == "trip count"]
+    assert unknown.why == "the number of trips of Loop is not known; its body counts once"
+
+
+def test_a_loop_that_may_not_run_adds_nothing_to_a_lower_bound(save: Save) -> None:
     info = [helper.make_tensor_value_info("n", TensorProto.INT64, [])]
     path = save(
         [loop("n", body(*chain("s", 2, "in")))],
@@ -134,10 +153,12 @@ def test_trips_that_are_not_known_count_once_and_are_told(save: Save) -> None:
         outputs=["loop_y"],
     )
     report = graphcount.count(path)
-    assert report.totals.macs == 2 * PRODUCT
+    assert report.totals.macs == 0
+    assert [node.macs for node in report.nodes if node.op_type == "MatMul"] == [None, None]
     (unknown,) = [unknown for unknown in report.unknown if unknown.what == "trip count"]
     assert (unknown.where, unknown.affects) == ("loop", "cost")
-    assert unknown.why == "the number of trips of Loop is not known; its body counts once"
+    why = "the number of trips of Loop is not known and may be 0; its body is not counted"
+    assert unknown.why == why
     assert (report.totals.lower_bound, report.doubts) == (True, ())
 
 
@@ -245,10 +266,14 @@ def test_words_and_number_agree_in_bodies(save: Save) -> None:
     choice = N("If", ["flag"], ["y"], "if", then_branch=branch(2, "t"), else_branch=branch(1, "e"))
     rows = [*count(save, [outer], "outer_y").nodes, *count(save, [choice], "y").nodes]
     told = {(node.macs, node.explain) for node in rows if node.op_type == "MatMul"}
-    once = min(text for _, text in told if text.endswith(f": {PRODUCT} MACs"))
+    once = min(text for _, text in told).partition(";")[0]
+    assert once.endswith(f": {PRODUCT} MACs")
     assert told == {
         (3 * 5 * PRODUCT, f"{once}; runs 15 times"),
-        (PRODUCT, once),
+        (
+            PRODUCT,
+            f"{once}; counted: which branch of its If runs is not known, and this one costs most",
+        ),
         (0, f"{once}; not counted: of the branches of an If only the most expensive one is"),
     }
 

@@ -284,12 +284,12 @@ def loop_model(save: Save, grow: bool, trips: Any = 5, while_: bool = False) -> 
         else helper.make_node("Relu", ["s"], ["s2"])
     )
     test = (
-        helper.make_node("Less", ["i", "i"], ["c2"])
+        helper.make_node("Cast", ["e"], ["c2"], to=BOOL)
         if while_
         else helper.make_node("Identity", ["c"], ["c2"])
     )
     body = helper.make_graph(
-        [state, test, helper.make_node("ReduceSum", ["s2"], ["e"], keepdims=0)],
+        [state, helper.make_node("ReduceSum", ["s2"], ["e"], keepdims=0), test],
         "body",
         [info("i", I64, []), info("c", BOOL, []), onnx.ValueInfoProto(name="s")],
         [onnx.ValueInfoProto(name=name) for name in ("c2", "s2", "e")],

@@ -50,6 +50,7 @@ class ValueShapes:
         unresolved: Where a shape was lost: the first operators, not those that depend on them.
         trips: Iterations of each Loop and Scan, by its id.
         limits: The most iterations of a Loop that may end before, by its id.
+        perhaps: Loops of unknown trips that may have none.
         dead: Scopes of branches that are never taken.
         calls: The `Call` of an operator, with everything known around it; nodes that no rule could
             tell apart share one, so it can be the key of what follows from it.
@@ -70,6 +71,7 @@ class ValueShapes:
     unresolved: tuple[Unknown, ...]
     trips: dict[str, Dim | None]
     limits: dict[str, Dim]
+    perhaps: Collection[str]
     dead: tuple[str, ...]
     calls: Callable[[str], Call]
     conflicts: tuple[Conflict, ...]
@@ -250,6 +252,7 @@ def _published(
         tuple(state.unknowns),
         state.trips,
         state.limits,
+        state.perhaps,
         tuple(state.dead),
         calls.call,
         tuple(state.conflicts),

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from graphcount.analysis.shapes import sequences
 from graphcount.analysis.shapes.state import NOTHING, Result, State, ValueKey
+from graphcount.analysis.shapes.trips import ENDLESS, loop_trips
 from graphcount.graph import Body, Input
 from graphcount.loading.model import Node
 from graphcount.ops.call import Shape
 from graphcount.ops.inference import times
-from graphcount.symbolic import Dim, Expr
+from graphcount.symbolic import Dim
 
 INT64, BOOL = 7, 9
-
-ENDLESS = 2**31 - 1
-"""Exporters write this, or the largest of 64 bits, where a Loop has no limit but its condition."""
-
 
 # ------------------------------------------------------------------------------ into the body
 
@@ -131,8 +128,12 @@ def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
         return [NOTHING] * len(node.outputs)
     results = state.results(node_id, "body")
     states = max(len(node.inputs) - 2, 0)
-    trip = loop_trips(state, node_id, node, body, results)
+    trip, most, surely = loop_trips(state, node_id, node, body, results)
     state.trips[node_id] = trip
+    if trip is None and most is not None and not (isinstance(most, int) and most >= ENDLESS):
+        state.limits[node_id] = most
+    if trip is None and not surely:
+        state.perhaps.add(node_id)
     outputs = []
     for position in range(len(node.outputs)):
         inside = _result(state, results.get(position + 1))
@@ -163,41 +164,6 @@ def _stable(state: State, body: Body, position: int, after: Shape | None) -> Sha
         state.widened[body.node.id, position] = common
         state.unstable = True
     return common
-
-
-def loop_trips(
-    state: State, node_id: str, node: Node, body: Body, results: dict[int, ValueKey]
-) -> Dim | None:
-    """Return how often a Loop runs: its M, when the condition is always true."""
-    sources = state.sources(node_id, 2)
-    limit, condition = state.known(sources[0]), state.known(sources[1])
-    given = len(node.inputs) > 1 and bool(node.inputs[1])
-    if limit is None or len(limit) != 1 or not isinstance(limit[0], int | Expr):
-        return None
-    if given and condition == (0,):
-        return 0
-    most = max(limit[0], 0) if isinstance(limit[0], int) else limit[0]
-    if (given and condition != (1,)) or not _stays_true(state, body, results.get(0)):
-        if not isinstance(most, int) or most < ENDLESS:
-            state.limits[node_id] = most
-        return None
-    return most
-
-
-def _stays_true(state: State, body: Body, key: ValueKey | None) -> bool:
-    """Return whether a body's condition is a constant, or the condition that came in."""
-    for _ in range(8):
-        if key is None:
-            return False
-        if state.known(key) == (1,):
-            return True
-        node = state.graph.nodes[key[0]]
-        if node.kind == "input":
-            return body.positions.get(node.name) == 1 and node.scope == body.scope
-        if node.operator is None or 0 not in node.operator.passes:
-            return False
-        key = state.sources(key[0], 1)[0]
-    return False
 
 
 def _scan_outputs(state: State, node_id: str, node: Node) -> list[Result]:

@@ -124,6 +124,7 @@ class State:
         widened: Shape that the state of a Loop or Scan keeps over all iterations, by (operator,
             position in the body's inputs), where it is less than the initial one.
         limits: The most iterations of a Loop that may end before, by its id.
+        perhaps: Loops of unknown trips that may have none.
         dead: Scopes of branches that are never taken.
         exhausted: `MAX_WORK` values were computed; what comes after is not known.
         conflicts: Declarations that contradict what was derived, once a cause, the first
@@ -146,6 +147,7 @@ class State:
     elements: dict[ValueKey, Elements] = field(default_factory=dict)
     trips: dict[str, Dim | None] = field(default_factory=dict)
     limits: dict[str, Dim] = field(default_factory=dict)
+    perhaps: set[str] = field(default_factory=set)
     dead: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     stale: dict[ValueKey, Conflict] = field(default_factory=dict)
