@@ -17,9 +17,17 @@ from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Shape
 from graphcount.report.rows import DimensionRow
-from graphcount.symbolic import Dim
+from graphcount.symbolic import Dim, evaluate
 
 PICTURE, SEQUENCE, CHANNELS = 224, 128, 3
+
+DECIDES, DECIDED = "the data decide it", 100
+"""What is said of a size that follows from data, and how large it is where an operator bounds it.
+
+Without a bound it is 1."""
+
+WHOLE = frozenset({"If", "Slice"})
+"""Policy: results of these are assumed to be as large as they can be, others `DECIDED` at most."""
 
 PAST = 127
 """Earlier tokens, where a model takes one token at a time."""
@@ -69,6 +77,9 @@ AXES: Mapping[int, tuple[tuple[int, str], ...]] = {
 }
 """Sizes by the rank of an input and the axis, channels first."""
 
+WANTED = "wanted"
+"""Why a dimension has a size that the caller proposes."""
+
 WEIGHTS = "weights have this size"
 """Why a dimension can have no other size."""
 
@@ -83,6 +94,7 @@ def assumed_sizes(
     shapes: ValueShapes,
     wanted: Mapping[str, int],
     ranges: Mapping[str, tuple[int, int]],
+    others: Mapping[str, int] | None = None,
 ) -> tuple[DimensionRow, ...]:
     """Return dimensions with the size that the model's hints give each.
 
@@ -93,6 +105,7 @@ def assumed_sizes(
         shapes: Its shapes.
         wanted: Sizes that are taken before hints, but not before what weights say.
         ranges: Least and most size by name; `*` is every other dimension.
+        others: Sizes of other dimensions.
     """
     picture = _picture(proto.metadata)
     rows = list(rows)
@@ -105,18 +118,50 @@ def assumed_sizes(
         if why == HINTS[0].why and not tokens:
             size, why = PAST, "one token after others"
         if row.name in wanted and why != WEIGHTS:
-            size, why = wanted[row.name], "wanted"
-        sized.append(_within(row._replace(assumed=size, why=why), ranges))
-    return tuple(sized)
+            size, why = wanted[row.name], WANTED
+        sized.append(row._replace(assumed=size, why=why))
+    return bounded(sized, shapes.places, others, ranges)
 
 
-def _within(row: DimensionRow, ranges: Mapping[str, tuple[int, int]]) -> DimensionRow:
+def _in_range(row: DimensionRow, ranges: Mapping[str, tuple[int, int]]) -> DimensionRow:
     """Return a dimension whose assumed size is one of its range, if it has one."""
     ends = ranges.get(row.name, ranges.get("*"))
     if ends is None or row.assumed is None or ends[0] <= row.assumed <= ends[1]:
         return row
     nearest = min(max(row.assumed, ends[0]), ends[1])
     return row._replace(assumed=nearest, why="the nearest size of its range")
+
+
+def bounded(
+    rows: Iterable[DimensionRow],
+    places: Mapping[str, DimPlace],
+    others: Mapping[str, int] | None,
+    ranges: Mapping[str, tuple[int, int]],
+) -> tuple[DimensionRow, ...]:
+    """Return dimensions with sizes that the data decide as large as `DECIDED`, if they can be.
+
+    Args:
+        rows: Dimensions with a size each.
+        places: Where each stands, with its bound.
+        others: Sizes of others.
+        ranges: Least and most size by name.
+    """
+    own = {row.name: row.assumed for row in rows if row.assumed is not None}
+    sizes = {**(others or {}), **own}
+    return tuple([_in_range(_bounded(row, places[row.name], sizes), ranges) for row in rows])
+
+
+def _bounded(row: DimensionRow, place: DimPlace, sizes: Mapping[str, int]) -> DimensionRow:
+    if place.most is None or row.why == WANTED:
+        return row
+    try:
+        bound = evaluate(place.most, sizes)
+    except ArithmeticError:
+        return row
+    if not isinstance(bound, int) or bound < 0:
+        return row
+    size = bound if place.maker in WHOLE else min(bound, DECIDED)
+    return row._replace(assumed=size, why=f"{DECIDES}, at most {bound:,}")
 
 
 def _assumed(
@@ -127,7 +172,7 @@ def _assumed(
     picture: tuple[int, int] | None,
 ) -> tuple[int, str]:
     if place.maker:
-        return 1, "the data decide it"
+        return 1, DECIDES
     shape = shapes.shapes.get((f"input:{place.value}", place.value), ())
     wanted = _by_weights(place, graph, shapes)
     if wanted is not None:

@@ -20,6 +20,9 @@ OTHERS: Mapping[int, tuple[int, ...]] = {
 }
 """Sizes to try where a size cannot be taken; the first guess says of which kind a dimension is."""
 
+ANY = (1,)
+"""What is tried of other sizes, such as one that the data decide."""
+
 TRIES = 24
 
 TAKEN = "of a size that the operators take"
@@ -44,7 +47,7 @@ def fitted(
     tries = 0
     for name, first in list(sizes.items()):
         low, high = ranges.get(name, ranges.get("*", _ANY))
-        for other in OTHERS.get(first, ()):
+        for other in OTHERS.get(first, ANY):
             if not least or tries >= TRIES:
                 break
             if not low <= other <= high:

@@ -6,7 +6,7 @@ which `Report.macs(batch=8)` evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
@@ -40,6 +40,9 @@ from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 
 NO_RANGES: Mapping[str, tuple[int, int]] = {}
+
+ROUNDS = 3
+"""Forward passes at assumed sizes: at some of them, further sizes that the data decide turn up."""
 
 MOMENTS = 2_000
 """Moments of a timeline at most."""
@@ -87,8 +90,7 @@ def add_cost(
     shapes = passed.shapes
     if not shapes.places and not options.ranges:
         return report
-    places = shapes.places.items()
-    dimensions = tuple(DimensionRow(name, place.words, None, "") for name, place in places)
+    dimensions = _dimensions(shapes)
     if options.assume is not None:
         from graphcount.analysis.assumed import assumed_sizes
         from graphcount.analysis.fitting import fitted
@@ -102,6 +104,15 @@ def add_cost(
     if options.ranges:
         report = _over_ranges(report, model_graph, passed, options)
     return report if options.assume is None else _at_assumed_sizes(subject, report, options)
+
+
+def _dimensions(shapes: ValueShapes, known: Collection[str] = ()) -> tuple[DimensionRow, ...]:
+    """Return the dynamic dimensions without a size, as far as they are not known yet."""
+    return tuple(
+        DimensionRow(name, place.words, None, "", _written(place.most))
+        for name, place in shapes.places.items()
+        if name not in known
+    )
 
 
 class _Subject(NamedTuple):
@@ -206,9 +217,21 @@ def _with(bindings: Bindings, sizes: Mapping[str, int]) -> Bindings:
 
 def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -> Report:
     """Return the report with the cost at sizes that the model's own hints give."""
-    sizes = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
-    sized = options._replace(bindings=_with(options.bindings, sizes))
-    made = _measured(subject, _passed(subject, sized, refuse=False), sized)
+    from graphcount.analysis.assumed import assumed_sizes
+
+    wanted = options.assume or {}, options.ranges
+    for _ in range(ROUNDS):
+        sizes = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
+        sized = options._replace(bindings=_with(options.bindings, sizes))
+        passed = _passed(subject, sized, refuse=False)
+        rows = _dimensions(passed.shapes, sizes)
+        if not rows:
+            break
+        rows = assumed_sizes(
+            rows, subject.proto, subject.graph, passed.shapes, *wanted, others=sizes
+        )
+        report = replace(report, dimensions=(*report.dimensions, *rows))
+    made = _measured(subject, passed, sized)
     row = AssumedRow(
         dims=made.dims,
         inputs=made.model.inputs,
@@ -225,6 +248,10 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
 
 def _number(dim: Size | None) -> int | None:
     return dim if isinstance(dim, int) else None
+
+
+def _written(dim: Size | None) -> Dim:
+    return str(dim) if isinstance(dim, Expr) else dim
 
 
 def _expression(dim: Size | None) -> str | None:

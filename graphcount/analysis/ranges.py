@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from graphcount.analysis.shapes import ShapeError, ValueShapes
+from graphcount.analysis.shapes.declared import DimPlace
 from graphcount.analysis.shapes.sizes import no_such
 from graphcount.report.rows import RangeRow, RangesRow
-from graphcount.symbolic import Dim, evaluate
+from graphcount.symbolic import Dim, Expr, evaluate
 from graphcount.symbolic.extremes import most_of
+from graphcount.symbolic.intervals import enclose
 
 
 def over_ranges(
@@ -40,10 +42,27 @@ def over_ranges(
     ranges = {name: given.get(name, given.get("*")) for name in shapes.places}
     spans = {name: ends for name, ends in ranges.items() if ends is not None}
     rest = {name: size for name, size in assumed.items() if name not in spans}
-    rows = tuple(_row(name, dims, spans, rest) for name, dims in measures.items())
+    limits = _decided(spans, rest, shapes.places)
+    rest = {name: size for name, size in rest.items() if name not in limits}
+    rows = tuple(_row(name, dims, spans, rest, limits) for name, dims in measures.items())
     lowest = {name: low for name, (low, _) in spans.items()}
     highest = {name: high for name, (_, high) in spans.items()}
     return RangesRow(lowest, highest, rest, rows)
+
+
+def _decided(
+    spans: dict[str, tuple[int, int]], rest: Mapping[str, int], places: Mapping[str, DimPlace]
+) -> dict[str, Dim]:
+    """Give a range to each size that the data decide and an operator bounds; return the bounds."""
+    limits: dict[str, Dim] = {}
+    for name, place in places.items():
+        if place.most is None or name in spans:
+            continue
+        most = evaluate(place.most, rest)
+        if isinstance(most, int) or most.symbols() <= spans.keys():
+            limits[name] = most
+            spans[name] = 0, max(enclose(most, spans, {}).high, 0)
+    return limits
 
 
 def _row(
@@ -51,6 +70,7 @@ def _row(
     dims: tuple[Dim | None, ...],
     spans: Mapping[str, tuple[int, int]],
     rest: Mapping[str, int],
+    limits: Mapping[str, Dim],
 ) -> RangeRow:
     known = [evaluate(dim, rest) for dim in dims if dim is not None]
     symbols = {name for dim in known if not isinstance(dim, int) for name in dim.symbols()}
@@ -58,4 +78,22 @@ def _row(
         return RangeRow(name, None, None, {}, {}, False, False)
     ends = most_of(known, spans)
     least, most = ends.least, ends.most
-    return RangeRow(name, least.value, most.value, least.at, most.at, least.exact, most.exact)
+    low, high = (_possible(end.at, limits, spans) for end in (least, most))
+    occur = [end.exact and at is not None for end, at in ((least, low), (most, high))]
+    return RangeRow(name, least.value, most.value, low or least.at, high or most.at, *occur)
+
+
+def _possible(
+    at: Mapping[str, int], limits: Mapping[str, Dim], spans: Mapping[str, tuple[int, int]]
+) -> dict[str, int] | None:
+    """Return sizes with those that leave room for what the data decide; None where none do."""
+    sizes = dict(at)
+    for name, limit in limits.items():
+        if at.get(name, 0) and isinstance(limit, Expr):
+            for other in limit.symbols():
+                sizes.setdefault(other, spans[other][1])
+    for name, limit in limits.items():
+        room = evaluate(limit, sizes)
+        if at.get(name, 0) and isinstance(room, int) and at[name] > room:
+            return None
+    return sizes

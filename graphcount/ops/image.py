@@ -6,6 +6,7 @@ Source: ONNX Operators.md (Resize, GridSample, NonMaxSuppression, …).
 
 from __future__ import annotations
 
+from graphcount.ops import largest
 from graphcount.ops.arithmetic import ratio, scaled
 from graphcount.ops.attributes import BLOCKS, first_fault, one_of
 from graphcount.ops.call import MAX_RANK, Call, Shape, Shapes, numbers_of, size
@@ -200,6 +201,7 @@ TABLE = family(
         "NonMaxSuppression": Operator(
             roles=("operand", "operand", "scalar", "scalar", "scalar"),
             shape=lambda call: [(None, 3)],
+            most=largest.boxes,
             dtypes=always(INT64),
             cost=CostRule(
                 "one comparison for each score; how many boxes are compared is data, left out",

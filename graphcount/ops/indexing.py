@@ -8,6 +8,7 @@ Source: ONNX Operators.md (Gather, GatherND, TopK, …).
 
 from __future__ import annotations
 
+from graphcount.ops import largest
 from graphcount.ops.attributes import AXIS, REDUCES_UPDATES, first_fault
 from graphcount.ops.call import (
     MAX_RANK,
@@ -289,6 +290,7 @@ TABLE = family(
         "Compress": Operator(
             roles=("operand", "mask"),
             shape=compress,
+            most=largest.kept,
             cost=FREE,
             check=AXIS,
             traits=PICKS | traits("sized by data"),
@@ -297,6 +299,7 @@ TABLE = family(
             roles=("operand", "index", "index", "axes", "index"),
             passes=FIRST,
             shape=slice_,
+            most=largest.of_data,
             data=sliced,
             reads="picked",
             cost=FREE,
@@ -306,6 +309,7 @@ TABLE = family(
         "NonZero": Operator(
             roles=("operand",),
             shape=non_zero,
+            most=largest.places,
             dtypes=always(INT64),
             data=coordinates,
             cost=FREE,
@@ -314,6 +318,7 @@ TABLE = family(
         "Unique": Operator(
             roles=("operand",),
             shape=unique,
+            most=largest.different,
             dtypes=always(0, INT64, INT64, INT64),
             cost=READ,
             traits=traits("sized by data"),
@@ -321,6 +326,7 @@ TABLE = family(
         "TopK": Operator(
             roles=("operand", "scalar"),
             shape=top_k,
+            most=largest.of_data,
             dtypes=always(0, INT64),
             cost=READ,
             check=first_fault(AXIS, check_top_k),

@@ -158,6 +158,7 @@ class Operator:
             or dequantized, so attribution looks through them to the operator that really uses the
             tensor.
         shape: Shapes of the outputs from what is known of the inputs; None where there is no rule.
+        most: Largest shape of each output, where the data decide the size; None without a bound.
         dtypes: Element types of the outputs; None where all have the type of input 0.
         data: Elements of the outputs, for the part of a graph that computes shapes; None for an
             operator whose results are not followed.
@@ -188,6 +189,7 @@ class Operator:
     attributes: Mapping[str, Role] = field(default_factory=dict)
     passes: frozenset[int] = frozenset()
     shape: ShapeRule | None = None
+    most: ShapeRule | None = None
     dtypes: DtypeRule | None = None
     data: DataRule | None = None
     reads: Reads = "all"

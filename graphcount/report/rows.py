@@ -145,12 +145,14 @@ class DimensionRow(NamedTuple):
         place: Where it stands first: `input x, axis 2`, `result y of NonZero, axis 1`.
         assumed: The size at which `Report.assumed` is worked out; None without that.
         why: What that size follows from.
+        at_most: What it is never above, where the data decide it and its operator has a bound.
     """
 
     name: str
     place: str
     assumed: int | None
     why: str
+    at_most: int | str | None = None
 
 
 class MismatchRow(NamedTuple):

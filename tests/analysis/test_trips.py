@@ -240,6 +240,16 @@ def test_trips_over_a_size_are_a_formula(
     assert totals.at_least == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "dims", "macs"),
+    [("loop_early_exit", {}, 3 * 128), ("loop_over_time", {"t": 9, "b": 2}, 2160)],
+)
+def test_loops_of_exporters(shared: Path, name: str, dims: dict[str, int], macs: int) -> None:
+    """A body that ends at i = 2 of 5 trips, and a cell that steps through time."""
+    report = graphcount.count(str(shared / "field" / "models" / f"{name}.onnx"), dims=dims)
+    assert (report.totals.macs, report.totals.at_least) == (macs, ())
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_a_counter_that_its_type_cannot_hold_is_not_followed(dtype: Any, tmp_path: Path) -> None:
     """2^24 + 1 is 2^24 in float32: such a loop never ends; of 32 bits, it is one of 2^24 trips."""

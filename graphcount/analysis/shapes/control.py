@@ -12,8 +12,8 @@ from graphcount.analysis.shapes.trips import ENDLESS, loop_trips
 from graphcount.graph import Body, Input
 from graphcount.loading.model import Node
 from graphcount.ops.call import Shape
-from graphcount.ops.inference import times
-from graphcount.symbolic import Dim
+from graphcount.ops.inference import larger, times
+from graphcount.symbolic import Dim, Expr
 
 INT64, BOOL = 7, 9
 
@@ -144,6 +144,49 @@ def _loop_outputs(state: State, node_id: str, node: Node) -> list[Result]:
             shape = (trip, *inside.shape) if inside.shape is not None else None
             outputs.append(Result(shape, inside.dtype))
     return outputs
+
+
+def undecided(state: State, node_id: str) -> str:
+    """Return why the shape of an If is lost, with the sizes that decide between its branches."""
+    why = "its branches return different shapes"
+    key = state.sources(node_id, 1)[0]
+    for _ in range(8):
+        node = state.graph.nodes[key[0]] if key is not None else None
+        if node is None or node.kind != "operator" or node.operator is None:
+            break
+        a, b = state.sources(node.id, 2)
+        if "compares" in node.operator.traits:
+            sizes = [known[0] for known in map(state.known, (a, b)) if known and len(known) == 1]
+            if len(sizes) == 2 and all(isinstance(size, int | Expr) for size in sizes):
+                return f"{why}; which runs depends on how {sizes[0]} compares with {sizes[1]}"
+            break
+        key = a if node.op_type == "Not" or 0 in node.operator.passes else None
+    return why
+
+
+def largest(state: State, node_id: str, node: Node) -> list[Shape | None]:
+    """Return the largest shapes that leave an If or a Loop: of either branch, of all its trips."""
+    count = range(len(node.outputs))
+    if node.op_type == "If":
+        branches = [state.results(node_id, name) for name in ("then_branch", "else_branch")]
+        pairs = [[state.shape(branch.get(position)) for branch in branches] for position in count]
+        return [_larger(yes, no) for yes, no in pairs]
+    most = state.limits.get(node_id)
+    if node.op_type != "Loop" or most is None:
+        return []
+    results, states = state.results(node_id, "body"), max(len(node.inputs) - 2, 0)
+    inside = [state.shape(results.get(position + 1)) for position in count]
+    return [
+        (most, *shape) if position >= states and shape is not None else None
+        for position, shape in enumerate(inside)
+    ]
+
+
+def _larger(a: Shape | None, b: Shape | None) -> Shape | None:
+    if a is None or b is None or len(a) != len(b):
+        return None
+    pairs = zip(a, b, strict=True)
+    return tuple(larger(x, y) if x is not None and y is not None else None for x, y in pairs)
 
 
 def _stable(state: State, body: Body, position: int, after: Shape | None) -> Shape | None:

@@ -33,11 +33,13 @@ class DimPlace(NamedTuple):
         value: An input or a result.
         axis: Its axis.
         maker: The operator that makes it, whose data decide the size; empty for an input.
+        most: What the size is never above, where the operator says so.
     """
 
     value: str
     axis: int
     maker: str = ""
+    most: Dim | None = None
 
     @property
     def words(self) -> str:

@@ -173,7 +173,7 @@ class Lines:
             return None
         if node.op_type == "Cast" or "renames" in node.operator.traits:
             return a._replace(limit=min(a.limit, limit)) if a.under == 1 else None
-        if node.op_type not in ("Add", "Sub", "Mul"):
+        if "arithmetic" not in node.operator.traits:
             return None
         b = self._affine(self.state.sources(node.id, 2)[1], depth + 1)
         made = None if b is None else _combined(node.op_type, a, b)
@@ -188,7 +188,7 @@ def _parts(number: Number) -> tuple[Dim, int] | None:
 
 
 def _combined(op_type: str, a: Affine, b: Affine) -> Affine | None:
-    """Return the sum, difference or product; None for a product or fractions of two inputs."""
+    """Return the sum, difference or product; None for others, fractions and two inputs."""
     limit = min(a.limit, b.limit)
     if a.under != 1 or b.under != 1:  # sums of fractions are rounded
         return None
@@ -199,7 +199,7 @@ def _combined(op_type: str, a: Affine, b: Affine) -> Affine | None:
             return None
         return Affine(b.root, a.offset * b.scale, a.offset * b.offset, 1, limit)
     sign = 1 if op_type == "Add" else -1
-    if None not in (a.root, b.root) and a.root != b.root:
+    if (sign < 0 and op_type != "Sub") or (None not in (a.root, b.root) and a.root != b.root):
         return None
     root = b.root if a.root is None else a.root
     return Affine(root, a.scale + sign * b.scale, a.offset + sign * b.offset, 1, limit)

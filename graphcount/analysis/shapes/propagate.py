@@ -215,8 +215,10 @@ class Propagation:
         ]
         known = all(complete(shape) is not None for shape in inside)
         if known and is_lost(node.record, self.named(node)):
+            from graphcount.analysis.shapes import control
+
             branches = node.record.op_type == "If"
-            why = "its branches return different shapes" if branches else "how often it runs"
+            why = control.undecided(self.state, node.id) if branches else "how often it runs"
             self.note(node.id, why if branches else f"{why} is not known")
 
     def results(self, operator: Operator, facts: Facts, shapes: list[Shape | None]) -> list[Result]:
@@ -335,7 +337,7 @@ class Propagation:
             return derived
         from graphcount.analysis.shapes.claims import settled
 
-        return settled(self.state, key, maker, derived, declared)
+        return settled(self.state, self.calls, key, maker, derived, declared)
 
     def named(self, node: OperatorNode) -> tuple[Shape | None, ...]:
         """Name the sizes of results that the data decide; in a loop they change, so not there."""
@@ -344,7 +346,7 @@ class Propagation:
             return tuple([shapes.get((node.id, name)) for name in node.record.outputs])
         from graphcount.analysis.shapes.claims import named
 
-        return named(self.state, node)
+        return named(self.state, self.calls, node)
 
     def note(self, node_id: str, why: str) -> None:
         """Remember why a shape is not known."""

@@ -28,8 +28,6 @@ ENDLESS = 2**31 - 1
 SMALL_FLOAT = 2**24
 """What holds fewer whole numbers than this is not taken to hold a size that is a symbol."""
 
-COMPARISONS = frozenset({"Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal"})
-
 
 class LoopTrips(NamedTuple):
     """What is known of how often a Loop runs.
@@ -241,10 +239,11 @@ class _ConditionReader:
         sources = self.state.sources(node.id, 2)
         if node.op_type == "Not":
             return self.read(sources[0], depth + 1, negated=not negated)
-        if node.op_type in ("And", "Or"):
+        joins = node.op_type == "And"
+        if joins or node.op_type == "Or":
             a, b = (self.read(source, depth + 1, negated=negated) for source in sources)
-            return _both(a, b) if (node.op_type == "And") != negated else _either(a, b)
-        if node.op_type in COMPARISONS:
+            return _both(a, b) if joins != negated else _either(a, b)
+        if "compares" in node.operator.traits:
             return self._compared(node, sources, negated)
         same = sources[0] is not None and self.state.dtypes.get(sources[0]) == BOOL
         if same and (node.op_type == "Cast" or "renames" in node.operator.traits):

@@ -5,6 +5,7 @@ Source: onnxruntime/docs/ContribOperators.md.
 
 from __future__ import annotations
 
+from graphcount.ops import largest
 from graphcount.ops.attributes import first_fault, positive
 from graphcount.ops.call import Call, Shapes, integers_of, size
 from graphcount.ops.formulas import (
@@ -201,6 +202,7 @@ TABLE = merge(
                 "Unique": Operator(
                     rest="operand",
                     shape=unique,
+                    most=largest.different,
                     dtypes=always(0, INT64, INT64),
                     cost=READ,
                     traits=traits("sized by data"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphcount.ops import largest
 from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import FREE, READ, CostRule, outputs
 from graphcount.ops.inference import (
@@ -152,6 +153,7 @@ TABLE = merge(
                 "RemovePadding": Operator(
                     roles=("operand", "shape"),
                     shape=remove_padding,
+                    most=largest.unpadded,
                     dtypes=always(0, INT32, INT32, INT32),
                     cost=FREE,
                     traits=KEEPS_VALUES | traits("sized by data"),
@@ -162,6 +164,7 @@ TABLE = merge(
                 "DynamicTimeWarping": Operator(
                     roles=("operand",),
                     shape=warping,
+                    most=largest.path,
                     dtypes=always(INT32),
                     cost=READ,
                     traits=traits("sized by data"),
