@@ -51,6 +51,7 @@ class ModelCost(NamedTuple):
         elementwise: The same for element-wise work.
         macs_at_most: MACs if every Loop that may end early runs to its limit; None where `macs` is
             exact, and where no limit is known.
+        elementwise_at_most: The same of element-wise work.
         lacking: Which of the sums lack something: `macs`, `elementwise`.
         unknowns: What is not known, one entry a cause.
     """
@@ -59,6 +60,7 @@ class ModelCost(NamedTuple):
     macs: Dim
     elementwise: Dim
     macs_at_most: Dim | None
+    elementwise_at_most: Dim | None
     lacking: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
 
@@ -92,10 +94,10 @@ def model_cost(
     macs, lost_macs = _total((made[place].macs, count) for place, count in uses.items())
     work, lost_work = _total((made[place].elementwise, count) for place, count in uses.items())
     lacking = _lacking(made, runs, macs=lost_macs, elementwise=lost_work)
-    at_most = None
-    if "macs" in lacking and runs.endless and shapes.limits:
+    at_most: dict[str, Dim | None] = {}
+    if lacking and runs.endless and shapes.limits:
         most = how_often(model_graph, shapes, uses, single, {**shapes.trips, **shapes.limits})
-        at_most = _at_most(uses, single, most, with_bias)
+        at_most = {measure: _at_most(measure, uses, single, most, with_bias) for measure in lacking}
     nodes = {node: made[place] for node, place in places.items()}
     unknowns = (
         *_unknown_trips(model_graph, runs),
@@ -103,7 +105,8 @@ def model_cost(
         *_unknown_shapes(places, made, single, runs),
         *_unknown_sums(macs=lost_macs, elementwise=lost_work),
     )
-    return ModelCost(nodes, macs, work, at_most, lacking, unknowns)
+    limits = at_most.get("macs"), at_most.get("elementwise")
+    return ModelCost(nodes, macs, work, *limits, lacking, unknowns)
 
 
 NOT_KNOWN = Cost(None, None, None)
@@ -165,15 +168,19 @@ def _lacking(made: Mapping[BodyCall, NodeCost], runs: Runs, **lost: int) -> tupl
 
 
 def _at_most(
-    uses: Mapping[BodyCall, int], single: Mapping[Call, Cost | None], runs: Runs, with_bias: bool
+    measure: str,
+    uses: Mapping[BodyCall, int],
+    single: Mapping[Call, Cost | None],
+    runs: Runs,
+    with_bias: bool,
 ) -> Dim | None:
-    """Return the MACs where every Loop runs to its limit; None when something else is unknown."""
+    """Return a sum where every Loop runs to its limit; None when something else is unknown."""
     made = {
         (call, scope): _contribution(single[call] or NOT_KNOWN, runs, scope, with_bias)
         for call, scope in uses
     }
-    total, lost = _total((made[place].macs, count) for place, count in uses.items())
-    known = not lost and "macs" not in _lacking(made, runs, macs=0)
+    total, lost = _total((getattr(made[place], measure), count) for place, count in uses.items())
+    known = not lost and not _lacking(made, runs, **{measure: 0})
     return total if known else None
 
 

@@ -165,6 +165,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
             elementwise_expression=_expression(cost.elementwise),
             activation_expression=_expression(used.activations),
             macs_at_most=_number(cost.macs_at_most),
+            elementwise_at_most=_number(cost.elementwise_at_most),
             generated=report.totals.generated + made,
             at_least=lacking,
             lower_bound=not {"parameters", "macs"}.isdisjoint(lacking),

@@ -157,6 +157,7 @@ def _totals(
         elementwise_expression=None,
         activation_expression=None,
         macs_at_most=None,
+        elementwise_at_most=None,
         at_least=at_least,
         lower_bound=bool(at_least),
         input_nbytes=None,

@@ -131,13 +131,15 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
     if totals.macs is None and totals.macs_expression is None:
         return []
     lines = []
-    for label, measure, number, expression in (
-        ("MACs", "macs", totals.macs, totals.macs_expression),
-        ("element-wise", "elementwise", totals.elementwise, totals.elementwise_expression),
+    macs = totals.macs, totals.macs_expression, totals.macs_at_most
+    work = totals.elementwise, totals.elementwise_expression, totals.elementwise_at_most
+    for label, measure, (number, expression, most) in (
+        ("MACs", "macs", macs),
+        ("element-wise", "elementwise", work),
     ):
         words = None if number is None else quantity(number)
-        if words is not None and label == "MACs" and totals.macs_at_most is not None:
-            words += f", at most {quantity(totals.macs_at_most)}"
+        if words is not None and most is not None:
+            words += f", at most {quantity(most)}"
         text = _amount(words, expression, bound(report, measure), room)
         if label == "MACs" or number or expression:
             lines.append((label, text))

@@ -107,6 +107,7 @@ class Totals(NamedTuple):
         macs_expression: The same where dimensions are dynamic: a formula in their names.
         macs_at_most: MACs where every Loop that may end early runs to its limit; None where `macs`
             is exact or no limit is known.
+        elementwise_at_most: The same of element-wise work.
         at_least: Measures whose total is a lower bound: `parameters` (and every other count),
             `macs` (and `flops`), `elementwise`, `activation`, `peak`.
         lower_bound: `at_least` has `parameters` or `macs`.
@@ -129,6 +130,7 @@ class Totals(NamedTuple):
     elementwise_expression: str | None
     activation_expression: str | None
     macs_at_most: int | None
+    elementwise_at_most: int | None
     at_least: tuple[str, ...]
     lower_bound: bool
     input_nbytes: int | None

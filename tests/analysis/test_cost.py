@@ -139,7 +139,10 @@ def test_a_loop_that_surely_runs_counts_once_where_trips_are_not_known(save: Sav
         inputs=[("x", [1, 2])],
     )
     report = graphcount.count(path)
-    assert (report.totals.macs, report.totals.macs_at_most) == (2 * PRODUCT, 5 * 2 * PRODUCT)
+    totals = report.totals
+    assert (totals.macs, totals.macs_at_most) == (2 * PRODUCT, 5 * 2 * PRODUCT)
+    each = 2 + 1  # two elements summed, one comparison
+    assert (totals.elementwise, totals.elementwise_at_most) == (each, 5 * each)
     (unknown,) = [unknown for unknown in report.unknown if unknown.what == "trip count"]
     assert unknown.why == "the number of trips of Loop is not known; its body counts once"
 

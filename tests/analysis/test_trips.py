@@ -250,6 +250,33 @@ def test_loops_of_exporters(shared: Path, name: str, dims: dict[str, int], macs:
     assert (report.totals.macs, report.totals.at_least) == (macs, ())
 
 
+def test_a_condition_with_data_in_it_has_the_bound_of_the_rest(tmp_path: Path) -> None:
+    """`trip <= 3 and x[0] > 0`: 5 trips at most, the first one surely."""
+    made = model(counting(first="", bound_is="state", also="limit", counter="iteration", cast=""))
+    inside = made.graph.node[-1].attribute[0].g
+    for node in inside.node:
+        if node.output[0] == "k":
+            node.CopyFrom(N("Greater", ["first", "nothing"], ["k"]))
+    made.graph.node.insert(0, constant("nothing", 0, "float32"))
+    made.graph.node.insert(0, N("ReduceMax", ["x"], ["first"], keepdims=0))
+    path = tmp_path / "m.onnx"
+    onnx.save(made, path)
+    totals = graphcount.count(str(path)).totals
+    assert (totals.macs, totals.macs_at_most) == (MACS, 5 * MACS)
+    for sign, trips in ((-1, 1), (1, 5)):
+        session = onnxruntime.InferenceSession(str(path))
+        feeds = {"x": sign * np.ones((2, 2), np.float32), "row": np.ones((1, 2), np.float32)}
+        assert len(session.run(None, feeds)[0]) == trips
+
+
+def test_trips_beyond_64_bits_are_not_known(tmp_path: Path) -> None:
+    case = counting(dtype="int64", cast="", start=-(2**63), bound=2**63 - 1, bound_is="state")
+    path = tmp_path / "m.onnx"
+    onnx.save(model(case), path)
+    totals = graphcount.count(str(path)).totals
+    assert (totals.macs_at_most, "macs" in totals.at_least) == (None, True)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_a_counter_that_its_type_cannot_hold_is_not_followed(dtype: Any, tmp_path: Path) -> None:
     """2^24 + 1 is 2^24 in float32: such a loop never ends; of 32 bits, it is one of 2^24 trips."""

@@ -17,6 +17,7 @@ from graphcount.analysis.shapes.lines import CONDITION, MAX_DEPTH, Line, Lines
 from graphcount.analysis.shapes.state import State, ValueKey
 from graphcount.graph import Body, OperatorNode
 from graphcount.loading.model import Node
+from graphcount.ops.arithmetic import is_known
 from graphcount.ops.inference import at_least, larger, smaller
 from graphcount.symbolic import Dim, Expr, TooComplexError, ceildiv, floordiv
 
@@ -136,6 +137,8 @@ def _trips(most: Dim | None, settled: bool, first: Conditions, after: Conditions
         least = number if least is None else smaller(least, number)
     if least == 0:
         return LoopTrips(0, 0, surely=False)
+    if not is_known(least):  # beyond 64 bits
+        return LoopTrips(None, None, surely)
     exact = settled and first.whole and after.whole and not asked
     return LoopTrips(least if exact else None, least, surely)
 
