@@ -57,6 +57,11 @@ def plain(size: Any) -> Any:
     return operator.index(size)
 
 
+def elements(given: float | Sequence[float]) -> tuple[int | float, ...]:
+    """Return elements of an input; one number is a scalar."""
+    return tuple(map(plain, given)) if isinstance(given, Sequence) else (plain(given),)
+
+
 def refuse_others(options: Mapping[str, object], known: type) -> None:
     """Refuse options that a typed dictionary does not have.
 

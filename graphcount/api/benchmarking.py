@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from graphcount.api.arguments import refuse_others, several, silent
+from graphcount.api.arguments import elements, refuse_others, several, silent
 from graphcount.api.auditing import audit
 from graphcount.api.model import Counting, Operators, SizeOptions, count, load
+from graphcount.api.sizes import given
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class BenchWords(TypedDict, total=False):
-    """What `bench` is given by name, beside sizes and trust."""
+    """What `bench` is given by name, beside dims, shapes and trust."""
 
+    input_values: Mapping[str, float | Sequence[float]] | None
     inputs: Sequence[str]
     versus: str | None
     operators: Operators | None
@@ -53,7 +55,8 @@ def bench(
         operators: Costs of custom operators; see `CountOptions`.
         progress: Called with what is being done.
         limits: What the file may ask of us.
-        sizes: `dims` and `shapes`; see `SizeOptions`.
+        sizes: `dims`, `shapes` and `input_values`; see `SizeOptions`. With `versus` each applies
+            where a model has what it is of, and to one of the two at least.
 
     Returns:
         Times in seconds, memory in bytes, and the time of each operator beside its cost.
@@ -63,10 +66,14 @@ def bench(
         TypeError: There is no such option; runs and the like are fields of `options`.
     """
     from graphcount.benchmarking.measure import BenchOptions, measure
+    from graphcount.benchmarking.plan import refuse_unknown
 
     refuse_others(sizes, SizeOptions)
     how = options or BenchOptions()
     subjects: list[BenchedModel] = []
+    names = given(sizes)
+    if versus is not None:
+        sizes = {**sizes, "where_present": names | frozenset(sizes.get("where_present", ()))}
     for one in (path, versus):
         if one is None:
             continue
@@ -75,6 +82,7 @@ def bench(
             _refuse_findings(audit(one, deep=False, limits=limits))
         profiled = how.profile and not subjects
         subjects.append(_subject(one, profiled, several(inputs), operators, limits, sizes))
+    refuse_unknown(sorted(names), [subject.plan for subject in subjects])
     return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
 
 
@@ -122,9 +130,9 @@ def benches(
     if "-" in (path, words.get("versus")):
         raise UsageError("a benchmark needs a path, not standard input; name a file")
     how = options or BenchOptions()
-    given = (dims or {}).items()
+    asked = (dims or {}).items()
     combinations = cases(
-        {name: (size,) if isinstance(size, int) else tuple(size) for name, size in given}
+        {name: (size,) if isinstance(size, int) else tuple(size) for name, size in asked}
     )
     if len(combinations) > 1 and how.save_inputs:
         raise UsageError("--save-inputs and --format report take one size of each --dim")
@@ -142,9 +150,10 @@ def bench_report(result: BenchResult, **options: Unpack[Counting]) -> str:
     from graphcount.report.serial import dumps
     from graphcount.report.serial import to_dict as report_dict
 
-    tensors = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
-    fed = {**(options.get("shapes") or {}), **tensors}
-    sized: Counting = {**options, "shapes": fed}
+    fed = {row.name: row.shape for row in result.inputs if row.dtype in BY_NAME}
+    known = {row.name: row.elements for row in result.inputs if row.elements is not None}
+    lacking = frozenset(options.get("dims") or ())
+    sized: Counting = {**options, "shapes": fed, "input_values": known, "where_present": lacking}
     return f"{dumps({**report_dict(count(result.path, **sized)), 'bench': to_dict(result)})}\n"
 
 
@@ -173,20 +182,32 @@ def _subject(
     sizes: SizeOptions,
 ) -> BenchedModel:
     """Return a model, what it is fed, and what its nodes should cost at these sizes."""
+    from graphcount.benchmarking.given import FedSizes
     from graphcount.benchmarking.measure import BenchedModel
     from graphcount.benchmarking.plan import plan_inputs
 
-    dims, shapes = sizes.get("dims") or {}, sizes.get("shapes") or {}
     model = load(path, limits=limits)
     if model.file.format != "onnx" or path == "-":
         raise UsageError("onnxruntime runs .onnx files only", path)
+    lacking = frozenset(sizes.get("where_present", ()))
+    values = {name: elements(row) for name, row in (sizes.get("input_values") or {}).items()}
+    dims, shapes = sizes.get("dims") or {}, sizes.get("shapes") or {}
+    plan = None
     try:
-        plan = plan_inputs(model.proto, model.model_graph, dims, shapes, inputs)
+        plan = plan_inputs(
+            model.file, model.model_graph, FedSizes(dims, shapes, values, inputs, lacking)
+        )
+        report = model.report(
+            deep=False,
+            cost=with_cost,
+            dims={**dims, **plan.assumed},
+            shapes={**shapes, **plan.shapes},
+            input_values=plan.elements,
+            where_present=lacking,
+            operators=operators,
+        )
     except UsageError as error:
-        raise error if error.path else error.at(path) from None
-    known = {**dims, **plan.assumed}
-    fed = {**shapes, **{item.name: item.shape for item in plan.inputs if item.file is not None}}
-    report = model.report(deep=False, cost=with_cost, dims=known, shapes=fed, operators=operators)
+        sizes_taken = f"{plan.assumptions}: " if plan is not None and plan.assumptions else ""
+        raise type(error)(f"{sizes_taken}{error.message}", error.path or path) from None
     rows = {row.id: row for row in report.nodes}
-    nbytes = report.totals.nbytes.total
-    return BenchedModel(path, plan, model.model_graph, rows, nbytes)
+    return BenchedModel(path, plan, model.model_graph, rows, report.totals.nbytes.total)

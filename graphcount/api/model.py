@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
 
-from graphcount.api.arguments import path_text, plain, refuse_others
+from graphcount.api.arguments import elements, path_text, plain, refuse_others
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -304,7 +304,7 @@ def _cost_options(options: CountOptions) -> CostOptions:
     ranges = {name: _range(name, ends) for name, ends in (options.get("ranges") or {}).items()}
     given = (options.get("shapes") or {}).items()
     shapes = {name: tuple(map(plain, shape)) for name, shape in given}
-    values = {name: _elements(given) for name, given in (options.get("input_values") or {}).items()}
+    values = {name: elements(given) for name, given in (options.get("input_values") or {}).items()}
     operators = options.get("operators")
     convention = options.get("macs_convention", "graphcount")
     if convention not in get_args(MacsConvention):
@@ -338,11 +338,6 @@ def _range(name: str, ends: Sequence[int]) -> tuple[int, int]:
     if not (type(low) is int and type(high) is int and 0 <= low <= high < 2**63):
         raise UsageError(f"dimension {name}: {tuple(ends)!r} is no range of sizes")
     return low, high
-
-
-def _elements(given: float | Sequence[float]) -> tuple[int | float, ...]:
-    """Return elements of an input; one number is a scalar."""
-    return tuple(map(plain, given)) if isinstance(given, Sequence) else (plain(given),)
 
 
 @contextmanager

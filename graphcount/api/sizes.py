@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
-from graphcount.api.model import CountOptions
+from graphcount.api.model import CountOptions, SizeOptions
 from graphcount.errors import UsageError
 from graphcount.report.records import Report
 
@@ -21,10 +21,11 @@ def optional(options: CountOptions, several: bool) -> CountOptions:
     return {**options, "where_present": lacking}
 
 
-def given(options: CountOptions) -> frozenset[str]:
+def given(options: SizeOptions) -> frozenset[str]:
     """Return names of dimensions and inputs that options give something."""
-    rows = (options.get(key) or {} for key in ("dims", "shapes", "input_values", "ranges"))
-    return frozenset(name for row in rows for name in cast("Mapping[str, object]", row))
+    asked = cast("Mapping[str, Mapping[str, object] | None]", options)
+    rows = (asked.get(key) or {} for key in ("dims", "shapes", "input_values", "ranges"))
+    return frozenset(name for row in rows for name in row)
 
 
 def refuse_unused(reports: Sequence[Report], names: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -114,6 +114,17 @@ def value(ort_type: str, shape: tuple[int, ...], rng: Rng) -> object:
     return {key: numbers[0].item() for key in keys}
 
 
+def given(dtype: str, shape: tuple[int, ...], elements: Sequence[int | float]) -> Array:
+    """Make a tensor of its elements.
+
+    Raises:
+        ValueError: An element type that numpy lacks.
+    """
+    if dtype not in NATIVE:
+        raise ValueError(f"element type {dtype} cannot be given by --value")
+    return np.array(elements, dtype).reshape(shape)
+
+
 def make(item: FedInput, ort_type: str, seed: int, position: int) -> object:
     """Return the value of one input of a job."""
     if item["file"] is not None:
@@ -121,6 +132,8 @@ def make(item: FedInput, ort_type: str, seed: int, position: int) -> object:
         return stored.astype(object) if stored.dtype.kind in "SU" else np.ascontiguousarray(stored)
     rng = np.random.default_rng([seed, position])
     shape = tuple(item["shape"])
+    if item["fill"] == "values":
+        return given(item["dtype"], shape, item["elements"] or ())
     if item["code"] == 0:
         return value(ort_type, shape, rng)
     return array(item["dtype"], shape, item["fill"], rng)

@@ -120,7 +120,7 @@ def measure(
     _check(options, versus)
     with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
         job = _job(subject, versus, options, folder)
-        answer = run_child(job, subject.path, folder, progress)
+        answer = _run(job, [one for one in (subject, versus) if one], folder, progress)
         optimized = _optimized(folder) if options.profile else None
         if options.save_inputs and job.save_inputs:
             _move(job.save_inputs, options.save_inputs)
@@ -129,6 +129,20 @@ def measure(
     if answer["profile"] is not None:
         profile, nodes = join(answer["profile"], subject.rows, subject.graph, optimized)
     return _result(subject, versus, options, job, answer, profile, nodes)
+
+
+def _run(
+    job: Job, subjects: Sequence[BenchedModel], folder: str, progress: Callable[[str], None]
+) -> Measured:
+    """Run the child; an error at sizes that nobody gave says so."""
+    try:
+        return run_child(job, subjects[0].path, folder, progress)
+    except BenchError as error:
+        texts = dict.fromkeys(one.plan.assumptions for one in subjects)
+        assumed = "; ".join(text for text in texts if text)
+        if not assumed or error.path is None:
+            raise
+        raise BenchError(f"{assumed}: {error.message}", error.path) from None
 
 
 def _check(options: BenchOptions, versus: BenchedModel | None) -> None:
@@ -194,6 +208,7 @@ def _fed(item: InputPlan) -> FedInput:
         "code": item.code,
         "shape": item.shape,
         "fill": item.fill,
+        "elements": item.elements if item.fill == "values" else None,
         "file": item.file,
     }
 
@@ -262,7 +277,7 @@ def _result(
 
 def _input(item: InputPlan) -> InputRow:
     fill = item.fill if item.file is None else f"file {item.file.path}"
-    return InputRow(item.name, item.dtype, item.shape, fill)
+    return InputRow(item.name, item.dtype, item.shape, fill, item.elements, item.assumed or None)
 
 
 def _versus(

@@ -18,6 +18,7 @@ class FedInput(TypedDict):
     code: int
     shape: Sequence[int]
     fill: str
+    elements: Sequence[int | float] | None
     file: tuple[str, str, str | None] | None
 
 

@@ -19,7 +19,7 @@ from graphcount.cli.options import (
     top_option,
 )
 from graphcount.cli.output import OutputOptions
-from graphcount.cli.sizes import shape_option
+from graphcount.cli.sizes import shape_option, value_option
 from graphcount.errors import UsageError
 from graphcount.formats.progress import StatusLine
 from graphcount.units import parse, parse_size
@@ -173,6 +173,7 @@ fed_options = gathered(
         help="Size of a dynamic dimension; several sizes are measured one by one. May be repeated.",
     ),
     shape_option,
+    value_option,
     click.option(
         "--input",
         "inputs",
@@ -226,7 +227,8 @@ def command(
     with StatusLine(output.quiet) as status:
         benched = benches(model, how, progress=status, **fed, **options)
     if output.format_name == "report":
-        text = bench_report(benched.results[0], shapes=fed["shapes"], **options)
+        dims = {name: sizes[0] for name, sizes in fed["dims"].items()}
+        text = bench_report(benched.results[0], dims=dims, **options)
     else:
         view = output.view(by="node" if by_node else None, top=top)
         text = render(output.format_name, benched.results, view)

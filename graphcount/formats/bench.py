@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from graphcount.formats.csv import cell
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
+from graphcount.report.bench import written
 from graphcount.report.serial import dumps
 from graphcount.units import count, exact, nbytes
 
@@ -145,7 +146,8 @@ def _circumstances(result: BenchResult) -> list[str]:
     lines = [", ".join(parts), f"{safe(environment.cpu)}, {environment.cores} cores{load}"]
     width = max((len(safe(item.name, 40)) for item in result.inputs), default=0)
     for item in result.inputs[:TOP]:
-        words = f"{item.dtype} {shape(item.shape)} {safe(item.fill, 60)}"
+        fill = written(item.elements) if item.fill == "values" else safe(item.fill, 60)
+        words = f"{item.dtype} {shape(item.shape)} {fill}"
         lines.append(f"input  {safe(item.name, 40):{width}} {words}")
     if len(result.inputs) > TOP:
         lines.append(f"input  {len(result.inputs) - TOP} more")
@@ -336,8 +338,15 @@ def _profiled(result: BenchResult) -> list[str]:
 def _notes(result: BenchResult) -> list[str]:
     notes = []
     if result.assumed:
-        sizes = ", ".join(f"{safe(name, 40)} = {size}" for name, size in result.assumed.items())
-        notes.append(f"nobody gave a size, so {sizes} (--dim)")
+        sizes = ", ".join(f"{safe(name, 40)} {size}" for name, size in result.assumed.items())
+        notes.append(f"assumed: {sizes} (--dim sets them)")
+    steering = [
+        f"{safe(row.name, 40)} = {written(row.elements)} ({safe(row.assumed, 60)})"
+        for row in result.inputs
+        if row.assumed
+    ]
+    if steering:
+        notes.append(f"assumed: {', '.join(steering)} (--value sets them)")
     if result.noise.warning:
         notes.append(result.noise.warning)
     profile = result.profile.notes if result.profile is not None else ()

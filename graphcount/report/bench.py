@@ -5,6 +5,7 @@ Every field name is a JSON key. Times are seconds, sizes bytes; None is JSON's n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from graphcount.version import __version__
@@ -72,12 +73,21 @@ class Options(NamedTuple):
 
 
 class InputRow(NamedTuple):
-    """What was fed to an input; `fill` says how it was made."""
+    """What was fed to an input.
+
+    Attributes:
+        fill: How it was made.
+        elements: All elements, where they are few and known: given, or chosen for an input that
+            decides what is computed.
+        assumed: Why they were chosen, where nobody gave them.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     fill: str
+    elements: tuple[int | float, ...] | None = None
+    assumed: str | None = None
 
 
 class Interval(NamedTuple):
@@ -261,6 +271,16 @@ class BenchResult(NamedTuple):
     nodes: tuple[NodeTime, ...]
     versus: Versus | None
     notes: tuple[str, ...]
+
+
+def written(elements: Sequence[int | float] | None) -> str:
+    """Return elements in a few characters: `1`, `[1, 0, 0, ...]`, `[1] * 8`."""
+    if not elements or len(elements) == 1:
+        return str(elements[0]) if elements else "[]"
+    if len(set(elements)) == 1:
+        return f"[{elements[0]}] * {len(elements)}"
+    more = ", ..." if len(elements) > 6 else ""
+    return f"[{', '.join(map(str, elements[:6]))}{more}]"
 
 
 def to_dict(result: BenchResult) -> dict[str, Any]:

@@ -10,8 +10,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
 
+from graphcount.analysis.shapes.sizes import GivenValues
 from graphcount.benchmarking.fill import array, value
-from graphcount.benchmarking.plan import InputPlan, InputsPlan, cases, plan_inputs
+from graphcount.benchmarking.given import NOTHING_GIVEN, FedSizes
+from graphcount.benchmarking.plan import (
+    InputPlan,
+    InputsPlan,
+    cases,
+    plan_inputs,
+)
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.graph import build_graph
 from graphcount.loading import read_model
@@ -21,6 +28,11 @@ HEAD = '<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>'
 Plan = Callable[..., InputsPlan]
 
 
+def planned(path: Path, given: FedSizes = NOTHING_GIVEN) -> InputsPlan:
+    file = read_model(str(path))
+    return plan_inputs(file, build_graph(file.proto), given)
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     def make(
@@ -28,11 +40,11 @@ def plan(tmp_path: Path) -> Plan:
         dims: Mapping[str, int] | None = None,
         shapes: Mapping[str, Sequence[int | str | None]] | None = None,
         files: Sequence[str] = (),
+        values: Mapping[str, GivenValues] | None = None,
     ) -> InputsPlan:
         path = tmp_path / "model.onnx"
         onnx.save(parser.parse_model(HEAD + text), path)
-        proto = read_model(str(path)).proto
-        return plan_inputs(proto, build_graph(proto), dims or {}, shapes or {}, files)
+        return planned(path, FedSizes(dims or {}, shapes or {}, values or {}, files))
 
     return make
 
@@ -52,12 +64,25 @@ def test_a_batch_nobody_gave_is_one_and_said(plan: Plan) -> None:
     assert plan(IDENTITY, {"batch": 4}).assumed == {}
 
 
-def test_other_dimensions_have_to_be_given(plan: Plan) -> None:
+def test_sizes_nobody_gave_are_those_of_the_first_screen(plan: Plan) -> None:
     text = "g (float[batch, seq] x) => (float[batch, seq] y) { y = Relu (x) }"
-    with pytest.raises(UsageError, match="no size for seq: give --dim seq=N"):
-        plan(text)
+    assert plan(text).assumed == plan(text).dims == {"batch": 1, "seq": 128}
+    assert plan(text).assumptions == "at assumed sizes batch 1, seq 128 (--dim)"
     assert plan(text, {"seq": 7}).inputs[0].shape == (1, 7)
-    assert plan(text, shapes={"x": (2, 7)}).dims == {"batch": 2, "seq": 7}
+    assert plan(text, {"seq": 7}).assumed == {"batch": 1}
+    assert plan(text, {"*": 3}).dims == {"batch": 3, "seq": 3}
+    both = plan(text, shapes={"x": (2, 7)})
+    assert (both.dims, both.assumed, both.assumptions) == ({"batch": 2, "seq": 7}, {}, "")
+
+
+def test_a_name_is_one_size_in_all_inputs(plan: Plan) -> None:
+    text = (
+        'g (float[batch, seq] x, float["batch", "past + seq"] m, float[batch, past, 4] p)'
+        " => (float[batch, seq] y) { y = Relu (x) }"
+    )
+    shapes = {item.name: item.shape for item in plan(text, {"past": 5}).inputs}
+    assert shapes == {"x": (1, 128), "m": (1, 133), "p": (1, 5, 4)}
+    assert plan(text, shapes={"m": (1, 12), "x": (1, 8)}).dims == {"batch": 1, "seq": 8, "past": 4}
 
 
 def test_an_input_without_a_shape_needs_one(plan: Plan) -> None:
@@ -115,8 +140,7 @@ def test_positions_stay_below_the_rows_of_their_table(tmp_path: Path) -> None:
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     path = tmp_path / "embed.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets), path)
-    proto = read_model(str(path)).proto
-    found = fills(plan_inputs(proto, build_graph(proto), {}, {}, ()))
+    found = fills(planned(path))
     assert found == {"ids": "indices < 30", "segments": "zeros", "places": "indices < 9"}
 
 

@@ -153,6 +153,7 @@ def test_outputs_are_those_of_a_plain_session(tmp_path: Path) -> None:
         "code": 1,
         "shape": (2, 3, 32, 32),
         "fill": "normal",
+        "elements": None,
         "file": None,
     }
     made = ours.create(path, JOB, ours.session_options(JOB))

@@ -139,18 +139,46 @@ def _join(bound: BoundSizes, asked: Mapping[str, set[Dim]]) -> None:
 
 
 def _settle(bound: BoundSizes, inputs: Mapping[str, Shape | None]) -> None:
-    """Refuse a size of a dimension such as `past + seq` that its parts contradict."""
+    """Work out what a size of a dimension such as `past + seq` makes of its last open part.
+
+    Raises:
+        ShapeError: The other sizes contradict it.
+    """
     for name, axes in bound.replaced.items():
         shape = inputs[name] or ()
         for axis, wanted in axes.items():
             dim = shape[axis]
             if not isinstance(dim, Expr) or only_symbol(dim) is not None:
                 continue
-            made = evaluate(dim, bound.dims)
+            made = _evaluated(dim, bound.dims)
+            if isinstance(made, Expr) and isinstance(wanted, int):
+                bound.dims.update(_solved(made, wanted))
             if isinstance(made, int) and made != wanted:
                 raise ShapeError(
                     f"input {name}, axis {axis} is {made} by its other sizes, not {wanted}"
                 )
+
+
+def _evaluated(dim: Expr, sizes: Mapping[str, Dim]) -> Dim | None:
+    """Return a dimension at sizes; None where it has no value, as in a division by 0."""
+    try:
+        return evaluate(dim, sizes)
+    except (ValueError, ArithmeticError):
+        return None
+
+
+def _solved(dim: Expr, wanted: int) -> dict[str, Dim]:
+    """Return the size that makes a dimension a number, where it grows evenly with one symbol."""
+    names = dim.symbols()
+    if len(names) != 1:
+        return {}
+    (name,) = names
+    first, second = (_evaluated(dim, {name: size}) for size in (1, 2))
+    if not isinstance(first, int) or not isinstance(second, int) or first == second:
+        return {}
+    size = 1 + (wanted - first) // (second - first)
+    fits = 0 <= size <= LARGEST_SIZE and _evaluated(dim, {name: size}) == wanted
+    return {name: size} if fits else {}
 
 
 def _checked(size: Dim, where: str) -> Dim:
