@@ -152,7 +152,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     bound = options.bindings.dims
     return replace(
         report,
-        dims={name: size for name, size in bound.items() if name in shapes.applied},
+        dims={n: size for n, size in bound.items() if n in shapes.applied} | shapes.by_shape,
         model=report.model._replace(
             inputs=_bound(report.model.inputs, graph, shapes),
             outputs=_bound(report.model.outputs, graph, shapes),

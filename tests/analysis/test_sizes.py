@@ -104,6 +104,30 @@ def test_a_shape_replaces_that_of_the_file(save: Save) -> None:
     assert report.mismatches == ()  # the file speaks of another size, and is not wrong
 
 
+def test_a_shape_says_which_sizes_it_gives(save: Save) -> None:
+    report = graphcount.count(conv(save, ["n", 3, "h", "?"]), shapes={"x": (2, 3, 4, 6)})
+    assert report.dims == {"n": 2, "h": 4, "x[3]": 6}
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted"), [("past + seq", 4), ("2*past + seq", 2), ("past*past + seq", None)]
+)
+def test_the_last_part_of_a_sum_follows(save: Save, total: str, wanted: int | None) -> None:
+    inputs = [("x", ["seq", 2]), ("mask", [total]), ("cache", ["past", 2])]
+    path = save([helper.make_node("Relu", ["x"], ["y"])], [], inputs=inputs, outputs=["y"])
+    report = graphcount.count(path, shapes={"x": (8, 2), "mask": (12,)})
+    assert report.dims.get("past") == wanted
+    with pytest.raises(ShapeError, match="input mask, axis 0 is 13 by its other sizes, not 12"):
+        graphcount.count(path, dims={"past": {4: 5, 2: 2, None: 1}[wanted]}, shapes=SHORT[wanted])
+
+
+SHORT: dict[int | None, Any] = {
+    4: {"x": (8, 2), "mask": (12,)},
+    2: {"x": (9, 2), "mask": (12,)},
+    None: {"x": (12, 2), "mask": (12,)},
+}
+
+
 def test_an_operator_that_cannot_take_the_size_is_named(save: Save) -> None:
     with pytest.raises(ShapeError, match=r"Gemm#2 cannot take these sizes: .*1568.* 288"):
         graphcount.count(network(save), shapes={"x": (1, 3, 16, 16)})

@@ -59,6 +59,7 @@ class ValueShapes:
         places: Dynamic dimensions without a size, and where each stands first.
         resized: Shapes that the file has for inputs, where the caller replaced a number in them.
         applied: Names of dimensions and inputs that the caller gave and the model has.
+        by_shape: Sizes of dimensions that follow from the shapes that the caller gave.
         refused: Nodes that cannot take sizes that were given.
         exhausted: The small integer tensors of the file were too many to compute them all.
         beyond: Elements of results with a dimension beyond 64 bits, by node; their shapes are lost.
@@ -79,6 +80,7 @@ class ValueShapes:
     places: dict[str, DimPlace]
     resized: dict[str, Shape]
     applied: tuple[str, ...]
+    by_shape: dict[str, int]
     refused: tuple[str, ...]
     exhausted: bool
     beyond: dict[str, int]
@@ -260,6 +262,7 @@ def _published(
         state.declared.open_places(),
         state.declared.resized,
         applied,
+        state.declared.by_shape(),
         refused,
         state.exhausted,
         state.beyond,

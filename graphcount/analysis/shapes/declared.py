@@ -81,6 +81,7 @@ class Declarations:
         self._scopes: dict[str, dict[str, ValueInfo]] = {"": _infos(proto.graph)}
         self._taken: set[str] | None = None
         self._fresh: dict[tuple[str, str, int], str] = {}
+        self._given_by_name: set[str] = set()
         self.texts = self._open_inputs()
         if bindings.dims or bindings.shapes:
             self._bind(bindings)
@@ -142,6 +143,15 @@ class Declarations:
         self._taken.add(made)
         self._fresh[key] = made
         return made
+
+    def by_shape(self) -> dict[str, int]:
+        """Return sizes of dimensions that follow from shapes that were given."""
+        sizes = self.bound.items()
+        return {
+            name: size
+            for name, size in sizes
+            if isinstance(size, int) and name not in self._given_by_name
+        }
 
     def open_places(self) -> dict[str, DimPlace]:
         """Return the dimensions that have no size, with their places."""
@@ -210,6 +220,9 @@ class Declarations:
                 self._place(name, opened)
         made = bound_inputs(self.inputs, bindings, self.texts, self.dim)
         self.bound = {name: dim for name, dim in made.dims.items() if dim != symbol(name)}
+        self._given_by_name = {
+            made for name in bindings.dims for made in (name, *self.texts.get(name, ()))
+        }
         for name, shape in self.inputs.items():
             if shape is None:
                 continue

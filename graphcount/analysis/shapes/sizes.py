@@ -173,12 +173,14 @@ def _solved(dim: Expr, wanted: int) -> dict[str, Dim]:
     if len(names) != 1:
         return {}
     (name,) = names
-    first, second = (_evaluated(dim, {name: size}) for size in (1, 2))
-    if not isinstance(first, int) or not isinstance(second, int) or first == second:
+    start, first = (_evaluated(dim, {name: size}) for size in (0, 1))
+    if not isinstance(start, int) or not isinstance(first, int):
         return {}
-    size = 1 + (wanted - first) // (second - first)
-    fits = 0 <= size <= LARGEST_SIZE and _evaluated(dim, {name: size}) == wanted
-    return {name: size} if fits else {}
+    slope = first - start
+    if not slope or dim != slope * symbol(name) + start or (wanted - start) % slope:
+        return {}
+    size = (wanted - start) // slope
+    return {name: size} if 0 <= size <= LARGEST_SIZE else {}
 
 
 def _checked(size: Dim, where: str) -> Dim:
