@@ -114,7 +114,8 @@ def share(text: str) -> Fraction:
 
 def parse_size(text: str) -> int | None:
     """Read the size of one dimension; None when it is no number, or none that a file can hold."""
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+    size = int(text) if re.fullmatch(r"[0-9]{1,19}", text) else None
+    return size if size is not None and size < 2**63 else None
 
 
 def parse_number(text: str) -> int | float | None:

@@ -149,10 +149,10 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     made, stored = _settled(report.unknown, graph, shapes)
     unknown = (*stored, *gaps(shapes, cost, used))
     lacking = at_least(unknown, (*cost.lacking, *(("activation", "peak") if used.lost else ())))
-    bound = options.bindings.dims
+    bound, applied = options.bindings.dims, frozenset(shapes.applied)
     return replace(
         report,
-        dims={n: size for n, size in bound.items() if n in shapes.applied} | shapes.by_shape,
+        dims={n: size for n, size in bound.items() if n in applied} | shapes.by_shape,
         model=report.model._replace(
             inputs=_bound(report.model.inputs, graph, shapes),
             outputs=_bound(report.model.outputs, graph, shapes),

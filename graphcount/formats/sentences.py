@@ -94,7 +94,7 @@ def sizes_words(report: Report, room: int | None = None) -> str:
     one = f"; {option(first)}"
     for kept, how in (
         (len(sizes), f"{one} or '*=N' sets them"),
-        *((kept, one) for kept in range(len(sizes), 0, -1)),
+        *((kept, one) for kept in range(min(len(sizes), room or 0), 0, -1)),
     ):
         more = f", {len(sizes) - kept:,} more" if kept < len(sizes) else ""
         text = f"assumed: {', '.join(sizes[:kept])}{more}{how}"

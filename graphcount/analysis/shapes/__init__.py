@@ -136,8 +136,9 @@ def _known(bindings: Bindings, declared: Declarations) -> tuple[str, ...]:
     if not bindings.given:
         return ()
     names = declared.names() if bindings.dims else []
+    allowed = {"*", *names, *bindings.where_present}
     for name in bindings.dims:
-        if name not in ("*", *names, *bindings.where_present):
+        if name not in allowed:
             raise ShapeError(no_such("dimension", name, names))
     every = {*names, *declared.inputs, "*"}
     return tuple(n for n in (*bindings.dims, *bindings.shapes, *bindings.values) if n in every)
