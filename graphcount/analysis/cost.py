@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from graphcount.analysis.runs import BodyCall, Runs, how_often, scaled, summed
+from graphcount.analysis.runs import BodyCall, Rival, Runs, how_often, scaled, summed
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.domains import canonical, operator_name
 from graphcount.errors import Unknown
@@ -54,6 +54,7 @@ class ModelCost(NamedTuple):
         elementwise_at_most: The same of element-wise work.
         lacking: Which of the sums lack something: `macs`, `elementwise`.
         unknowns: What is not known, one entry a cause.
+        rivals: Branches of which sizes decide which one costs most.
     """
 
     nodes: dict[str, NodeCost]
@@ -63,6 +64,7 @@ class ModelCost(NamedTuple):
     elementwise_at_most: Dim | None
     lacking: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
+    rivals: tuple[Rival, ...] = ()
 
 
 def model_cost(
@@ -106,7 +108,7 @@ def model_cost(
         *_unknown_sums(macs=lost_macs, elementwise=lost_work),
     )
     limits = at_most.get("macs"), at_most.get("elementwise")
-    return ModelCost(nodes, macs, work, *limits, lacking, unknowns)
+    return ModelCost(nodes, macs, work, *limits, lacking, unknowns, tuple(runs.rivals))
 
 
 NOT_KNOWN = Cost(None, None, None)

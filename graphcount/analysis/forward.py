@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
 from graphcount.analysis.counts import Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
-from graphcount.analysis.memory import Memory, live_sums, memory
+from graphcount.analysis.memory import Memory, memory
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
@@ -85,6 +85,9 @@ def add_cost(
         ShapeError: A binding does not fit the model.
     """
     subject = _Subject(report, proto, model_graph, rows, values)
+    if options.ranges:
+        bindings = options.bindings._replace(ranged=frozenset(options.ranges))
+        options = options._replace(bindings=bindings)
     passed = _passed(subject, options)
     report = _measured(subject, passed, options)
     shapes = passed.shapes
@@ -102,7 +105,7 @@ def add_cost(
         )
     report = replace(report, dimensions=dimensions)
     if options.ranges:
-        report = _over_ranges(report, model_graph, passed, options)
+        report = _over_ranges(report, subject, passed, options)
     return report if options.assume is None else _at_assumed_sizes(subject, report, options)
 
 
@@ -184,23 +187,18 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
 
 
 def _over_ranges(
-    report: Report, graph: ModelGraph, passed: _Passed, options: CostOptions
+    report: Report, subject: _Subject, passed: _Passed, options: CostOptions
 ) -> Report:
     """Return the report with the least and the most over ranges of sizes."""
     from graphcount.analysis.ranges import over_ranges
+    from graphcount.analysis.ranging import Ranging
 
-    shapes, cost, used = passed
-    dims = {
-        "macs": (cost.macs,),
-        "elementwise": (cost.elementwise,),
-        "input_nbytes": (used.inputs,),
-        "output_nbytes": (used.outputs,),
-        "activation_nbytes": (used.activations,),
-        "peak_activation_nbytes": live_sums(graph, shapes, in_place=options.in_place) or (None,),
-    }
-    assumed = {row.name: row.assumed for row in report.dimensions if row.assumed is not None}
-    lacking = options.bindings.where_present
-    return replace(report, ranges=over_ranges(dims, options.ranges, shapes, assumed, lacking))
+    def again(bindings: Bindings, refuse: bool) -> _Passed:
+        return _passed(subject, options._replace(bindings=bindings), refuse=refuse)
+
+    proto, graph = subject.proto, subject.graph
+    ranging = Ranging(proto, graph, options.bindings, options.ranges, again, options.in_place)
+    return replace(report, ranges=over_ranges(report.dimensions, ranging, passed))
 
 
 def _refusals(subject: _Subject, sizes: Mapping[str, int], options: CostOptions) -> int:

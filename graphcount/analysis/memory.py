@@ -242,14 +242,14 @@ def _apart(results: Iterable[_Result]) -> list[Span]:
     ]
 
 
-def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
+def _shared(graph: ModelGraph, results: Iterable[_Result], where_equal: bool = False) -> list[Span]:
     """Return the same, but that a result takes the memory that an input leaves it."""
     homes: dict[tuple[str, str], _Buffer] = {}
     buffers: list[_Buffer] = []
     for result in sorted(results, key=lambda result: result.first):
         if result.first < 0 or result.nbytes is None:
             continue
-        buffer = _home(graph, result, homes)
+        buffer = _home(graph, result, homes, where_equal)
         if buffer is None:
             buffer = _Buffer(result.value, result.nbytes, result.first, result.last)
             buffers.append(buffer)
@@ -260,14 +260,27 @@ def _shared(graph: ModelGraph, results: Iterable[_Result]) -> list[Span]:
 
 
 def live_sums(
-    model_graph: ModelGraph, shapes: ValueShapes, *, in_place: bool = False
+    model_graph: ModelGraph,
+    shapes: ValueShapes,
+    *,
+    in_place: bool = False,
+    where_equal: bool = False,
 ) -> tuple[Dim, ...] | None:
     """Return the bytes alive at each step, each sum once: their largest is the peak.
 
-    None where a sum is too long a formula.
+    None where a sum is too long a formula, or no result has known bytes.
+
+    Args:
+        model_graph: The graph.
+        shapes: Shapes and types of its values.
+        in_place: Results take over the memory of inputs where they can at all sizes: there may be
+            less alive at some. With `where_equal`, where they can at any: there may be more.
+        where_equal: See `in_place`.
     """
     results = _results(model_graph, model_graph.order, _sizes(shapes), shapes.dead)
-    spans = _shared(model_graph, results) if in_place else _apart(results)
+    if results and all(result.nbytes is None for result in results):
+        return None
+    spans = _shared(model_graph, results, where_equal) if in_place else _apart(results)
     try:
         return tuple(dict.fromkeys(_alive(spans, len(model_graph.order))))
     except TooComplexError:
@@ -298,9 +311,15 @@ def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak
 
 
 def _home(
-    graph: ModelGraph, result: _Result, homes: Mapping[tuple[str, str], _Buffer]
+    graph: ModelGraph,
+    result: _Result,
+    homes: Mapping[tuple[str, str], _Buffer],
+    where_equal: bool,
 ) -> _Buffer | None:
-    """Return the memory that a result takes over from an input; None: it needs its own."""
+    """Return the memory that a result takes over from an input; None: it needs its own.
+
+    Sizes in symbols may be equal: `where_equal`, it takes it over then, too.
+    """
     data = graph.nodes[result.node]
     renames = "renames" in traits_of(data)
     if not (renames or "overwrites" in traits_of(data)):
@@ -313,6 +332,10 @@ def _home(
             continue
         if renames and use.index == 0:
             return buffer
-        if not renames and buffer.last == result.first and buffer.nbytes == result.nbytes:
+        if renames or buffer.last != result.first:
+            continue
+        if buffer.nbytes == result.nbytes or (
+            where_equal and (isinstance(buffer.nbytes, Expr) or isinstance(result.nbytes, Expr))
+        ):
             return buffer
     return None

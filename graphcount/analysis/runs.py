@@ -5,9 +5,9 @@ Of an If whose condition is known its branch runs; of another the one that costs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph
@@ -28,6 +28,20 @@ Trips: TypeAlias = "Mapping[str, Dim | None]"
 """Trips of each Loop and Scan, by its id."""
 
 
+class Rival(NamedTuple):
+    """A branch of an If beside the one that is taken to cost most.
+
+    Attributes:
+        chosen: MACs of that one, in symbols.
+        other: MACs of this one.
+        alone: The If is in the main graph, and no other operator with a body is in the branches.
+    """
+
+    chosen: Dim
+    other: Dim
+    alone: bool
+
+
 @dataclass(slots=True)
 class Runs:
     """How often bodies run.
@@ -39,6 +53,7 @@ class Runs:
         repeated: Scopes of bodies that run an unknown number of times; they count once.
         perhaps: Those of them that may not run at all: they count nothing.
         chosen: Scopes of branches that count because they cost most, not because they surely run.
+        rivals: Branches of which sizes decide which one costs most.
     """
 
     times: dict[str, Dim] = field(default_factory=lambda: {"": 1})
@@ -47,13 +62,14 @@ class Runs:
     repeated: set[str] = field(default_factory=set)
     perhaps: set[str] = field(default_factory=set)
     chosen: set[str] = field(default_factory=set)
+    rivals: list[Rival] = field(default_factory=list)
 
     def of(self, scope: str) -> Dim | None:
         """Return how often a body runs; 0: it costs less than another; None: never."""
         return None if scope in self.never else self.times[scope]
 
-    def branches(self, around: str, dead: Set[str], totals: Mapping[str, Dim]) -> None:
-        """Enter the branches of an If: of those that may run, the one that costs most counts.
+    def branches(self, around: str, dead: Set[str], totals: Mapping[str, Dim]) -> str:
+        """Enter the branches of an If; return the one that counts: that may run and costs most.
 
         Args:
             around: Scope of the body around it.
@@ -67,6 +83,7 @@ class Runs:
             self.chosen.add(most_expensive)
         outer = self.times[around]
         self.times.update({scope: outer if scope == most_expensive else 0 for scope in totals})
+        return most_expensive
 
     def loop(self, id: str, around: str, scopes: list[str], trips: Dim | None, idle: bool) -> None:
         """Enter the bodies of a Loop or Scan.
@@ -118,11 +135,33 @@ def how_often(
                 inherited.update(scopes)
         if node.op_type == "If":
             dead = {scope for scope in scopes if f"{scope}/" in shapes.dead}
-            runs.branches(around, dead, {scope: totals.get(scope, 0) for scope in scopes})
+            costs = {scope: totals.get(scope, 0) for scope in scopes}
+            chosen = runs.branches(around, dead, costs)
+            alive = [scope for scope in scopes if scope not in dead]
+            runs.rivals += _rivals(graph, totals, chosen, alive, not around)
         else:
             runs.loop(id, around, scopes, trips.get(id), id in shapes.perhaps)
     runs.endless = [id for id in runs.endless if graph.control_flow[id][0].scope not in runs.never]
     return runs
+
+
+def _rivals(
+    graph: ModelGraph,
+    totals: Mapping[str, Dim],
+    chosen: str,
+    scopes: Iterable[str],
+    in_main: bool,
+) -> Iterator[Rival]:
+    """Yield what a branch costs and what others do, where that depends on sizes."""
+    cost = totals.get(chosen, 0)
+    others = [scope for scope in scopes if scope != chosen]
+    inside = tuple(f"{scope}/" for scope in (chosen, *others))
+    for scope in others:
+        other = totals.get(scope, 0)
+        if not (isinstance(cost, int) and isinstance(other, int)):
+            nodes = (bodies[0].node for bodies in graph.control_flow.values())
+            nested = any(f"{node.scope}/".startswith(inside) for node in nodes)
+            yield Rival(cost, other, in_main and not nested)
 
 
 def _body_totals(

@@ -73,6 +73,10 @@ def is_bound(subject: Subject, measure: Measure, least: bool = False) -> bool:
 def doubt(subject: Subject, measure: Measure, value: int | None, least: bool = False) -> str:
     """Return why a number cannot be relied on; empty when it can."""
     report = subject.report
+    row = _range(report, measure)
+    if value is None and row is not None and row.most is None and _is_spoiled(report, measure):
+        value = row.least  # no number is the most, but there is one that it is at least
+        value = value * 2 if value is not None and measure.name == "flops" else value
     if value is not None:
         if not _is_spoiled(report, measure):
             return ""

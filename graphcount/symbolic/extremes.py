@@ -86,8 +86,13 @@ def extremes(dim: Dim, ranges: Mapping[str, SizeRange]) -> Extremes:
     return most_of([dim], ranges)
 
 
-def most_of(dims: Sequence[Dim], ranges: Mapping[str, SizeRange]) -> Extremes:
+def most_of(dims: Sequence[Dim], ranges: Mapping[str, SizeRange], work: int = MAX_WORK) -> Extremes:
     """Return the least and the most of the largest of several dimensions, as a peak is.
+
+    Args:
+        dims: They.
+        ranges: Least and most size by symbol.
+        work: Terms that are looked at for one bound.
 
     Raises:
         NoRangeError: A symbol has no range, or the first end is above the second.
@@ -97,7 +102,7 @@ def most_of(dims: Sequence[Dim], ranges: Mapping[str, SizeRange]) -> Extremes:
         raise ValueError("the largest of no dimensions")
     box = _box(dims, ranges)
     different = list(dict.fromkeys(dims))
-    return Extremes(_Search(different, box).least(), _most(different, box))
+    return Extremes(_Search(different, box, work).least(), _most(different, box, work))
 
 
 def _box(dims: Sequence[Dim], ranges: Mapping[str, SizeRange]) -> dict[str, SizeRange]:
@@ -112,13 +117,12 @@ def _box(dims: Sequence[Dim], ranges: Mapping[str, SizeRange]) -> dict[str, Size
     return box
 
 
-def _most(dims: Sequence[Dim], box: Ranges) -> Extreme:
+def _most(dims: Sequence[Dim], box: Ranges, work: int) -> Extreme:
     """Return the most of the largest: that of each, the highest first, until none can be above."""
     atoms: dict[Atom, Enclosure] = {}
     highs = [(enclose(dim, box, atoms).high, -number) for number, dim in enumerate(dims)]
     value: int | None = None
     best: tuple[int, dict[str, int]] | None = None
-    work = MAX_WORK
     for high, number in sorted(highs, reverse=True):
         if best is not None and best[0] >= high:
             break

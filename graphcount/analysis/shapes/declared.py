@@ -58,9 +58,11 @@ class Declarations:
         inputs: Shape of each input of the main graph; None where not even the rank is stated.
         bound: What the caller's sizes put in the place of symbols.
         rest: Size of every dimension that has none; None: it stays open.
+        ranged: Dimensions that `rest` leaves open.
         resized: Inputs with a number in the file that the caller replaced, and what the file says.
         places: Where each symbol stands first: an axis of an input, or of a result whose size the
             data decide.
+        new: Names that stand in the shapes that the caller gives.
         texts: Symbols that were made for a text that names nothing.
         renamed: What the file calls sizes that the data decide.
         aliases: The same, where it turned out while shapes were derived.
@@ -74,9 +76,11 @@ class Declarations:
         self.aliases: dict[str, str] = {}
         self.bound: dict[str, Dim] = {}
         self.rest = bindings.dims.get("*")
+        self.ranged = bindings.ranged
         self.inputs: dict[str, Shape | None] = {}
         self.resized: dict[str, Shape] = {}
         self.places: dict[str, DimPlace] = {}
+        self.new: set[str] = set()
         self._parsed: dict[str, Dim | None] = {}
         self._scopes: dict[str, dict[str, ValueInfo]] = {"": _infos(proto.graph)}
         self._taken: set[str] | None = None
@@ -88,7 +92,7 @@ class Declarations:
 
     def names(self) -> list[str]:
         """Return names of all dimensions that a caller can give a size, sorted."""
-        names = {*_dim_names(self.proto, self.dim), *self.places, *self.texts}
+        names = {*_dim_names(self.proto, self.dim), *self.places, *self.texts, *self.new}
         for shape in self.inputs.values():
             for dim in shape or ():
                 if isinstance(dim, Expr):
@@ -122,7 +126,7 @@ class Declarations:
             return dim
         values = self.bound
         if self.rest is not None:
-            values = {**dict.fromkeys(dim.symbols(), self.rest), **values}
+            values = {**dict.fromkeys(dim.symbols() - self.ranged, self.rest), **values}
         try:
             return evaluate(dim, values) if values else dim
         except (ValueError, ArithmeticError):  # too complex, or a division by a bound 0
@@ -219,14 +223,19 @@ class Declarations:
                 self.inputs[name] = opened
                 self._place(name, opened)
         made = bound_inputs(self.inputs, bindings, self.texts, self.dim)
-        self.bound = {name: dim for name, dim in made.dims.items() if dim != symbol(name)}
+        dims = {name: evaluate(dim, bindings.dims) for name, dim in made.dims.items()}
+        self.bound = {name: dim for name, dim in dims.items() if dim != symbol(name)}
         self._given_by_name = {
             made for name in bindings.dims for made in (name, *self.texts.get(name, ()))
         }
         for name, shape in self.inputs.items():
             if shape is None:
                 continue
-            replaced = made.replaced.get(name, {})
+            wanted = made.replaced.get(name, {})
+            self.new |= {
+                n for dim in wanted.values() if isinstance(dim, Expr) for n in dim.symbols()
+            }
+            replaced = {axis: evaluate(dim, bindings.dims) for axis, dim in wanted.items()}
             if any(isinstance(shape[axis], int) for axis in replaced):
                 self.resized[name] = shape
             sizes = enumerate(shape)

@@ -33,12 +33,14 @@ class Bindings(NamedTuple):
         shapes: Graph input → dimensions: `--shape input=1x3x224x224`.
         values: Graph input → its elements: `--value sr=16000`.
         where_present: Names that the model may lack.
+        ranged: Dimensions that `*` leaves open.
     """
 
     dims: Mapping[str, int] = NO_DIMS
     shapes: Mapping[str, GivenShape] = {}
     values: Mapping[str, GivenValues] = {}
     where_present: frozenset[str] = frozenset()
+    ranged: frozenset[str] = frozenset()
 
     @property
     def given(self) -> bool:
