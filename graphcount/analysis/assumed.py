@@ -110,7 +110,7 @@ def assumed_sizes(
     picture = _picture(proto.metadata)
     rows = list(rows)
     tokens = any(
-        not place.maker and _named(name) is HINTS[5] for name, place in shapes.places.items()
+        not place.maker and _named(name) in HINTS[5:7] for name, place in shapes.places.items()
     )
     sized = []
     for row in rows:

@@ -258,7 +258,8 @@ def _unknown_shapes(
             after[what].append(node)
     for what, nodes in after.items():
         if nodes:
-            more = f", and those of {len(nodes) - 1:,} more nodes" if len(nodes) > 1 else ""
+            others = len(nodes) - 1
+            more = f", and of {others:,} more node{'s' if others > 1 else ''}" if others else ""
             why = f"a shape it needs is not known{more}"
             unknowns.append(Unknown(nodes[0], what, why, "cost"))
     return unknowns

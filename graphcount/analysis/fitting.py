@@ -13,8 +13,8 @@ from graphcount.report.rows import DimensionRow
 
 OTHERS: Mapping[int, tuple[int, ...]] = {
     224: (640, 48, 32, 64, 256, 512),
-    128: (1, 512, 64, 256, 16_000),
-    16_000: (512, 48_000),
+    128: (1, 512, 64, 256, 3_000, 16_000),
+    16_000: (3_000, 512, 48_000),
     1: (128, 2),
     0: (1, 128),
 }
@@ -23,7 +23,10 @@ OTHERS: Mapping[int, tuple[int, ...]] = {
 ANY = (1,)
 """What is tried of other sizes, such as one that the data decide."""
 
-TRIES = 24
+TRIES = 40
+
+SWEEPS = 2
+"""What did not help alone may help once another dimension has its size."""
 
 TAKEN = "of a size that the operators take"
 
@@ -43,22 +46,28 @@ def fitted(
         ranges: Least and most size by name; `*` is every other dimension.
     """
     sizes = {row.name: row.assumed for row in rows if row.assumed is not None}
-    least = refusals(sizes) if sizes else 0
-    tries = 0
-    for name, first in list(sizes.items()):
-        low, high = ranges.get(name, ranges.get("*", _ANY))
-        for other in OTHERS.get(first, ANY):
-            if not least or tries >= TRIES:
-                break
-            if not low <= other <= high:
-                continue
-            tries += 1
-            refused = refusals({**sizes, name: other})
-            if refused < least:
-                least, sizes[name] = refused, other
+    least, tries = refusals(sizes) if sizes else 0, 0
+    guesses = [(row.name, other) for row in rows for other in _others(row, ranges)]
+    for name, other in guesses * SWEEPS:
+        if not least or tries >= TRIES:
+            break
+        if sizes[name] == other:
+            continue
+        tries += 1
+        refused = refusals({**sizes, name: other})
+        if refused < least:
+            least, sizes[name] = refused, other
     return tuple(
         row if sizes.get(row.name) == row.assumed else _other(row, sizes[row.name]) for row in rows
     )
+
+
+def _others(row: DimensionRow, ranges: Mapping[str, tuple[int, int]]) -> list[int]:
+    """Return what else to try for a dimension."""
+    if row.assumed is None:
+        return []
+    low, high = ranges.get(row.name, ranges.get("*", _ANY))
+    return [other for other in OTHERS.get(row.assumed, ANY) if low <= other <= high]
 
 
 def _other(row: DimensionRow, size: int) -> DimensionRow:

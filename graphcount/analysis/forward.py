@@ -202,10 +202,11 @@ def _over_ranges(
 
 
 def _refusals(subject: _Subject, sizes: Mapping[str, int], options: CostOptions) -> int:
-    """Return how many operators cannot take assumed sizes."""
+    """Return how many operators cannot take assumed sizes, or lose a shape at them."""
     _, proto, graph, rows, values = subject
     bindings = _with(options.bindings, sizes)
-    return len(infer_shapes(proto, graph, rows, values, bindings, refuse=False).refused)
+    shapes = infer_shapes(proto, graph, rows, values, bindings, refuse=False)
+    return len(shapes.refused) + (len(shapes.unresolved) if shapes.refused else 0)
 
 
 def _with(bindings: Bindings, sizes: Mapping[str, int]) -> Bindings:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import middle, shape
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, KVCacheRow, VerdictRow
+from graphcount.report.rows import SEVERITIES, DimensionRow, KVCacheRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, spelled
 
 
@@ -90,7 +90,7 @@ def sizes_words(report: Report, room: int | None = None) -> str:
     from graphcount.symbolic.names import option
 
     first = _short(rows[0].name, None if room is None else _LEAST_NAME)
-    sizes = [f"{_short(row.name, None if room is None else 24)} {row.assumed}" for row in rows]
+    sizes = [f"{_called(row, None if room is None else 24)} {row.assumed}" for row in rows]
     one = f"; {option(first)}"
     for kept, how in (
         (len(sizes), f"{one} or '*=N' sets them"),
@@ -101,6 +101,19 @@ def sizes_words(report: Report, room: int | None = None) -> str:
         if room is None or len(text) <= room:
             break
     return text
+
+
+MADE_UP = re.compile(r"unk__\d+|_?d\d+|s\d+|dim_?\d*|(\w+\.)?DynamicDimension\.\d+")
+"""Names of dimensions that exporters make up, and that say nothing."""
+
+
+def _called(row: DimensionRow, room: int | None) -> str:
+    """Return the name of a dimension; of one that is made up where it stands, too."""
+    name = _short(row.name, room)
+    if not MADE_UP.fullmatch(row.name):
+        return name
+    value, _, axis = row.place.removeprefix("input ").rpartition(", axis ")
+    return f"{name} ({_short(value, room)}[{axis}])" if row.place.startswith("input ") else name
 
 
 def file_words(report: Report, binary: bool = False) -> str:

@@ -88,6 +88,30 @@ def recurrent(hidden_axis: int) -> ShapeRule:
     return rule
 
 
+def check_layer(call: Call) -> str:
+    """Compare the weights with the elements of a step, initial states with the batch."""
+    data, weight = call.input(0), call.input(1)
+    if data is not None and len(data) != 3:
+        return f"data of {len(data)} dimensions where there are 3"
+    if data is None:
+        return ""
+    features = data[2], weight[2] if weight is not None and len(weight) == 3 else None
+    if _differ(*features):
+        return f"weights for {features[1]} elements of a step that has {features[0]}"
+    axis = 0 if call.node.integer("layout", 0) else 1
+    for index in (5, 6):
+        state = call.input(index) if call.has(index) else None
+        held = state[axis] if state is not None and len(state) == 3 else None
+        batch = data[0 if axis == 0 else 1]
+        if _differ(batch, held):
+            return f"an initial state for {held} sequences of {batch}"
+    return ""
+
+
+def _differ(a: Dim | None, b: Dim | None) -> bool:
+    return isinstance(a, int) and isinstance(b, int) and a != b
+
+
 def recurrent_cost(gates: int, elementwise: int, hidden_axis: int = 2) -> CostRule:
     """Return the rule of a layer with so many gates and element-wise operations a hidden unit."""
 
@@ -154,18 +178,21 @@ TABLE = family(
             shape=recurrent(2),
             cost=LSTM_COST,
             attribute_check=RECURRENT,
+            check=check_layer,
         ),
         "GRU": Operator(
             roles=ROLES,
             shape=recurrent(2),
             cost=recurrent_cost(3, 8),
             attribute_check=RECURRENT,
+            check=check_layer,
         ),
         "RNN": Operator(
             roles=ROLES,
             shape=recurrent(2),
             cost=recurrent_cost(1, 1),
             attribute_check=RECURRENT,
+            check=check_layer,
         ),
     },
 )

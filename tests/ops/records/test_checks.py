@@ -34,6 +34,28 @@ def quantized(a: Any, b: Any) -> list[Any]:
     return [a, SCALE, ZERO, b, SCALE, ZERO, SCALE, ZERO]
 
 
+HIDDEN = {"hidden_size": 5}
+
+
+def gru(sequences: int) -> list[Any]:
+    """Return inputs of a GRU: 4 steps of 2 sequences of 3 elements, no bias, an initial state."""
+    return [
+        (4, 2, 3),
+        (1, 15, 3),
+        (1, 15, 5),
+        (1, 30),
+        np.array([4, 4], np.int32),
+        (1, sequences, 5),
+    ]
+
+
+def lstm(sequences: int) -> list[Any]:
+    """Return the same of an LSTM, which keeps two states."""
+    state = (1, sequences, 5)
+    lengths = np.array([4, 4], np.int32)
+    return [(4, 2, 3), (1, 20, 3), (1, 20, 5), (1, 40), lengths, state, state]
+
+
 CASES = [
     Case("MatMul", [(2, 3), (3, 4)], [(2, 3), (5, 4)]),
     Case("MatMul", [(2, 3), (3,)], [(2, 3), (2,)]),
@@ -45,6 +67,9 @@ CASES = [
     Case("Gemm", [(2, 3), (4, 3)], [(2, 3), (3, 4)], {"transB": 1}),
     Case("Einsum", [(2, 3), (3, 4)], [(2, 3), (5, 4)], {"equation": "ij,jk->ik"}),
     Case("Conv", [X, (4, 2, 3, 3)], [X, (4, 3, 3, 3)]),
+    Case("RNN", [(4, 2, 3), (1, 5, 3), (1, 5, 5)], [(4, 2, 7), (1, 5, 3), (1, 5, 5)], HIDDEN),
+    Case("GRU", gru(2), gru(9), HIDDEN),
+    Case("LSTM", lstm(2), lstm(9), HIDDEN),
     Case("AveragePool LpPool MaxPool", [X], [X], {"kernel_shape": [2, 2]}, {"kernel_shape": [2]}),
     Case("Reshape", [(2, 6), [3, 4]], [(2, 6), [5, 4]]),
     Case("Expand", [(3, 1), [3, 4]], [(3, 2), [3, 4]]),
