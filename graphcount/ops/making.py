@@ -61,7 +61,13 @@ def _clamped(bound: int, rank: int) -> int:
 
 
 def constant(call: Call) -> Shapes:
-    """Constant: the tensor or values in its attribute."""
+    """Constant: the tensor or values in its attribute.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if not call.node.attributes:
+        raise ValueError("a Constant without a value")
     for attribute in call.node.attributes:
         held = [tensor.dims for tensor in attribute.tensors]
         held += [sparse.dims for sparse in attribute.sparse_tensors]

@@ -257,3 +257,25 @@ def test_a_value_gives_a_vector_its_length(save: Save) -> None:
     report = graphcount.count(path, input_values={"to": (2, 3)})
     assert report.model.outputs[0].shape == (2, 3)
     assert report.dimensions == ()
+
+
+# ------------------------------------------------------------------------------------- what is wrong
+
+
+def test_what_is_wrong_is_said(save: Save) -> None:
+    """A file that contradicts itself: sizes that do not broadcast, an input or a value too few."""
+    nodes = [
+        helper.make_node("Add", ["a", "b"], ["s"]),
+        helper.make_node("Gather", ["a"], ["g"]),
+        helper.make_node("Constant", [], ["c"]),
+        helper.make_node("Relu", ["s"], ["r"]),
+    ]
+    path = save(nodes, inputs=[("a", [4, 3]), ("b", [5, 3])], outputs=["g", "c", "r"])
+    report = graphcount.count(path)
+    why = {row.where: row.why for row in report.unknown if row.what == "shape"}
+    assert why == {
+        "Add#0": "its attributes and inputs do not fit: 4 and 5 do not broadcast",
+        "Gather#1": "it has 1 of the 2 inputs that it needs",
+        "Constant#2": "its attributes and inputs do not fit: a Constant without a value",
+    }
+    assert report.totals.at_least[-2:] == ("activation", "peak")

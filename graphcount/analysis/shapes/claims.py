@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from graphcount.analysis.shapes.declared import DimPlace
 from graphcount.analysis.shapes.sizes import only_symbol
 from graphcount.analysis.shapes.state import MAX_UNKNOWNS, Calls, Conflict, State, ValueKey
-from graphcount.domains import operator_name
+from graphcount.domains import canonical, operator_name
 from graphcount.graph import OperatorNode
-from graphcount.ops.call import Shape
+from graphcount.ops.call import Facts, Shape
 from graphcount.ops.inference import CANNOT, at_least
 from graphcount.symbolic import Dim, Expr, Factor, evaluate, symbol
 
@@ -200,3 +200,15 @@ def _grows(factor: Factor, name: str) -> bool:
         return False
     low = at_least(Expr(((((factor, 1),), 1),)))
     return low is not None and low >= 0 and all(grows(arg, name) for arg in factor.args)
+
+
+def undecided(facts: Facts) -> str:
+    """Return why a shape is not known that no input loses: one is not there, or data decide."""
+    from graphcount.ops.schemas import schema
+
+    node = facts.node
+    known = schema(canonical(node.domain), node.op_type, facts.opset)
+    given = sum(map(bool, node.inputs))
+    if known is not None and given < known.inputs.fewest:
+        return f"it has {given} of the {known.inputs.fewest} inputs that it needs"
+    return "its size depends on the values that enter it"

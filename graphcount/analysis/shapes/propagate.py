@@ -157,12 +157,19 @@ class Propagation:
         if self.state.elements and "renames" in operator.traits:
             self.renamed(node)
         if is_lost(record, shapes) and rule is not unknown and self.is_complete(facts):
-            wrong = "" if why else self.wrong(operator, facts)
-            why = f"{MISFIT}: {wrong}" if wrong else why
-            shapes = shapes if why else self.named(node)
-            if is_lost(record, shapes):
-                self.note(node.id, why or "its size depends on the values that enter it")
+            shapes = self.lost(node, facts, shapes, why or self.wrong(operator, facts))
         self.calls.completed(node.id, facts, shapes)
+
+    def lost(
+        self, node: OperatorNode, facts: Facts, shapes: tuple[Shape | None, ...], why: str
+    ) -> tuple[Shape | None, ...]:
+        """Name the sizes of a node that knows what enters it, or say why they are lost."""
+        shapes = shapes if why else self.named(node)
+        if is_lost(node.record, shapes):
+            from graphcount.analysis.shapes.claims import undecided
+
+            self.note(node.id, why or undecided(facts))
+        return shapes
 
     def sequence(self, node: OperatorNode, operator: Operator, facts: Facts) -> None:
         """Apply the rule of an operator on sequences or optional values."""
