@@ -259,7 +259,7 @@ def test_a_value_gives_a_vector_its_length(save: Save) -> None:
     assert report.dimensions == ()
 
 
-# ------------------------------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------------------------- what is wrong
 
 
 def test_what_is_wrong_is_said(save: Save) -> None:
