@@ -89,8 +89,12 @@ def sizes_words(report: Report, room: int | None = None) -> str:
         return "assumed for none"
     from graphcount.symbolic.names import option
 
-    first = _short(rows[0].name, None if room is None else _LEAST_NAME)
-    sizes = [f"{_called(row, None if room is None else 24)} {row.assumed}" for row in rows]
+    names = [_called(row) for row in rows]
+    first = _short(names[0], None if room is None else _LEAST_NAME)
+    sizes = [
+        f"{_short(name, None if room is None else 24)} {row.assumed}"
+        for name, row in zip(names, rows, strict=True)
+    ]
     one = f"; {option(first)}"
     for kept, how in (
         (len(sizes), f"{one} or '*=N' sets them"),
@@ -107,13 +111,12 @@ MADE_UP = re.compile(r"unk__\d+|_?d\d+|s\d+|dim_?\d*|(\w+\.)?DynamicDimension\.\
 """Names of dimensions that exporters make up, and that say nothing."""
 
 
-def _called(row: DimensionRow, room: int | None) -> str:
-    """Return the name of a dimension; of one that is made up where it stands, too."""
-    name = _short(row.name, room)
-    if not MADE_UP.fullmatch(row.name):
-        return name
+def _called(row: DimensionRow) -> str:
+    """Return the name of a dimension, or its place in an input where the name says nothing."""
+    if not (MADE_UP.fullmatch(row.name) and row.place.startswith("input ")):
+        return row.name
     value, _, axis = row.place.removeprefix("input ").rpartition(", axis ")
-    return f"{name} ({_short(value, room)}[{axis}])" if row.place.startswith("input ") else name
+    return f"{value}[{axis}]"
 
 
 def file_words(report: Report, binary: bool = False) -> str:

@@ -43,6 +43,15 @@ def test_what_names_nothing_is_a_dimension_for_each_place(save: Save, text: str)
     assert graphcount.count(path, dims={text: 5}).totals.macs == 216 * 25  # every place of it
 
 
+def test_a_place_stands_for_the_name_of_the_file(save: Save) -> None:
+    path = conv(save, ["unk__7", 3, 4, 4])
+    report = graphcount.count(path, dims={"x[0]": 2})
+    assert report.totals.macs == 2 * 216 * 16
+    assert report.dims == {"x[0]": 2}
+    with pytest.raises(ShapeError, match=r"no dimension x\[1\]"):
+        graphcount.count(path, dims={"x[1]": 2})
+
+
 def test_the_rest_gets_one_size(save: Save) -> None:
     path = conv(save, ["n", 3, None, "w"])
     assert graphcount.count(path, dims={"n": 2, "*": 4}).totals.macs == 2 * 216 * 16

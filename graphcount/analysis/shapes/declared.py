@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from graphcount.analysis.shapes.sizes import Bindings, ShapeError, bound_inputs
+from graphcount.analysis.shapes.sizes import Bindings, ShapeError, bound_inputs, only_symbol
 from graphcount.graph import bodies_below
 from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Shape
@@ -215,6 +215,16 @@ class Declarations:
                 for made in dim.symbols():
                     self.places.setdefault(made, DimPlace(name, axis))
 
+    def _by_place(self, dims: Iterable[str]) -> None:
+        """Let `x[0]` stand for the dimension of that axis, whatever the file calls it."""
+        for name in dims:
+            value, _, axis = name.removesuffix("]").rpartition("[")
+            shape = self.inputs.get(value) or ()
+            if name.endswith("]") and axis.isdecimal() and len(axis) < 3 and int(axis) < len(shape):
+                called = only_symbol(shape[int(axis)])
+                if called is not None and called != name:
+                    self.texts.setdefault(name, [called])
+
     def _bind(self, bindings: Bindings) -> None:
         """Put the caller's sizes in their places."""
         for name, given in bindings.shapes.items():
@@ -222,6 +232,7 @@ class Declarations:
                 opened = tuple(symbol(self.fresh(name, axis)) for axis in range(len(given)))
                 self.inputs[name] = opened
                 self._place(name, opened)
+        self._by_place(bindings.dims)
         made = bound_inputs(self.inputs, bindings, self.texts, self.dim)
         dims = {name: evaluate(dim, bindings.dims) for name, dim in made.dims.items()}
         self.bound = {name: dim for name, dim in dims.items() if dim != symbol(name)}
