@@ -93,6 +93,9 @@ def add_cost(
     shapes = passed.shapes
     if not shapes.places and not options.ranges:
         return report
+    called = {f"{row.value}[{row.axis}]": name for name, row in shapes.places.items()}
+    ranges = {called.get(name, name): ends for name, ends in options.ranges.items()}
+    options = options._replace(ranges=ranges)
     dimensions = _dimensions(shapes)
     if options.assume is not None:
         from graphcount.analysis.assumed import assumed_sizes

@@ -73,12 +73,10 @@ class Ranging(NamedTuple):
         Raises:
             ShapeError: There is no such dimension, or it has a size.
         """
-        by_place = {f"{row.value}[{row.axis}]": name for name, row in shapes.places.items()}
-        given = {by_place.get(name, name): ends for name, ends in self.ranges.items()}
-        for name in given:
+        for name in self.ranges:
             if name not in shapes.places and name != "*":
                 self.refuse(name, shapes)
-        ranges = {name: given.get(name, given.get("*")) for name in shapes.places}
+        ranges = {name: self.ranges.get(name, self.ranges.get("*")) for name in shapes.places}
         return {name: ends for name, ends in ranges.items() if ends is not None}
 
     def refuse(self, name: str, shapes: ValueShapes) -> None:
