@@ -10,20 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from graphcount.analysis.attribution import Attributed, TensorUse
+from graphcount.analysis.attribution import Attributed
 from graphcount.analysis.names import is_buffer, is_dotted, original_name
 from graphcount.analysis.operands import (
+    filled_left_operand,
+    initial_state,
     is_compared,
     is_dequantized_after,
+    is_integer_bias,
     is_made_up,
     is_scale_of_integers,
-    is_sinusoidal,
     operand,
     statistic_of_written_norm,
 )
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import (
-    FEW,
     LEARNED_ROLES,
     MASK_MAGNITUDE,
     QUANTIZED_ROLES,
@@ -36,13 +37,23 @@ from graphcount.analysis.verdict import (
     maker_of,
     role_of,
 )
-from graphcount.graph import ModelGraph, computes
+from graphcount.dtypes import BY_NAME
+from graphcount.graph import ModelGraph
 
 if TYPE_CHECKING:
     from graphcount.analysis.signature import Signature
 
 PLAIN_ROLES = frozenset({"shape", "axes", "index", "scalar", "literal", "mask", "table"})
 """Roles that learned elements never have."""
+
+TABLE_ROLES = frozenset({"embedding", "weight"})
+"""Roles of learned elements in which computed tables stand, too."""
+
+LEAST_OF_TABLES = 3
+"""Elements of a table whose values show a formula."""
+
+MOST_BITS = 32
+"""Bits of an element of a quantized tensor; a bias has as many."""
 
 
 def classify(
@@ -58,6 +69,10 @@ def classify(
     ):
         declared = None  # renamed since: the names say nothing any more
     context = KindContext(graph, values, has_weights=False, declared=declared)
+    if any(_may_be_dequantized(tensor) for tensor in tensors):
+        from graphcount.analysis.dequantized import dequantized  # most models have none
+
+        context = context._replace(**dequantized(tensors, context)._asdict())
     verdicts = {
         tensor.stored.key: decide(tensor, context)
         for tensor in tensors
@@ -69,6 +84,14 @@ def classify(
     )
     context = context._replace(has_weights=has_weights)
     return [verdicts.get(tensor.stored.key) or decide(tensor, context) for tensor in tensors]
+
+
+def _may_be_dequantized(tensor: Attributed) -> bool:
+    """Return whether it holds integers, or floats of a byte or less, and more than one."""
+    row = BY_NAME.get(tensor.stored.dtype)
+    if row is None or tensor.stored.elements < 2 or row.family not in ("int", "float"):
+        return False
+    return row.bits <= (MOST_BITS if row.family == "int" else 8)
 
 
 def decide(tensor: Attributed, context: KindContext) -> Verdict:
@@ -128,6 +151,10 @@ def quantization(tensor: Attributed, context: KindContext) -> Verdict | None:
         if use.role == "operand" and is_scale_of_integers(use, context.graph):
             what = "turns an integer product back into floats"
             return Verdict("quantization", "quantization scale", what, "integer-product-scale")
+        side = context.sides.get((use.node, use.index))
+        if side is not None:
+            what = f"{side} of integers, written as {label(use, context)}"
+            return Verdict("quantization", side, what, "scale-of-steps")
     return None
 
 
@@ -136,7 +163,7 @@ def quantized_weight(tensor: Attributed, context: KindContext) -> Verdict | None
     if family(tensor) != "int":
         return None
     for use in tensor.uses:
-        dequantized = "DequantizeLinear" in use.via
+        is_dequantized = "DequantizeLinear" in use.via
         if use.role == "embedding" and is_dequantized_after(use, context.graph):
             return Verdict(
                 "parameter",
@@ -144,16 +171,24 @@ def quantized_weight(tensor: Attributed, context: KindContext) -> Verdict | None
                 "rows are dequantized after the look-up",
                 "dequantized-rows",
             )
-        if use.role not in QUANTIZED_ROLES and not dequantized:
+        if is_integer_bias(use, context.graph):
+            what = f"added to an integer product by {label(use, context)}"
+            return Verdict("parameter", "bias", what, "bias-behind-product")
+        if use.role not in QUANTIZED_ROLES and not is_dequantized:
             continue
         role = use.role or "weight"
         if role in ("shape", "axes", "index", "scalar", "literal", "mask"):
             continue
         if is_made_up(tensor, use, context):
             continue
-        how = "dequantized for" if dequantized else "quantized for"
+        how = "dequantized for" if is_dequantized else "quantized for"
         return Verdict("parameter", role, f"{how} {label(use, context)}", "quantized-weight")
     return None
+
+
+def dequantized_by_steps(tensor: Attributed, context: KindContext) -> Verdict | None:
+    """Numbers of few bits that Cast and Mul turn back into floats."""
+    return context.weights.get(tensor.stored.key)
 
 
 def integer(tensor: Attributed, context: KindContext) -> Verdict | None:
@@ -228,15 +263,18 @@ def buffer_by_role_or_name(tensor: Attributed, context: KindContext) -> Verdict 
                 "mean of a normalisation written as Sub, Mul, Add",
                 "written-norm-mean",
             )
-        added = computes(context.graph.nodes[candidate.node]) == "Add"
-        if added and is_sinusoidal(tensor, context.values):
-            return Verdict(
-                "buffer",
-                "table",
-                "sines and cosines of positions: computed, not learned",
-                "sinusoids",
-            )
     return None
+
+
+def computed_table(tensor: Attributed, context: KindContext) -> Verdict | None:
+    """Values that a formula gives: masks, frequencies, sines of positions."""
+    if tensor.stored.elements < LEAST_OF_TABLES or not tensor.uses or not tensor.stored.shape:
+        return None
+    if all(use.role in LEARNED_ROLES and use.role not in TABLE_ROLES for use in tensor.uses):
+        return None
+    from graphcount.analysis.computed import judge_table
+
+    return judge_table(tensor, context)
 
 
 def literal_beside_weights(tensor: Attributed, context: KindContext) -> Verdict | None:
@@ -250,57 +288,14 @@ def literal_beside_weights(tensor: Attributed, context: KindContext) -> Verdict 
 
 def mask_values(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Tensors holding -inf, NaN or magnitudes from 1e9 on are masks."""
-    if tensor.stored.elements > FEW or any(use.role in LEARNED_ROLES for use in tensor.uses):
+    if any(use.role in LEARNED_ROLES for use in tensor.uses):
         return None
-    numbers = context.values.numbers(tensor.stored)
+    numbers = context.values.head(tensor.stored)
     if not numbers or not any(n != n or abs(n) >= MASK_MAGNITUDE for n in numbers):
         return None
     use = first_use(tensor)
     what = f"holds mask values (infinite, or 1e9 and more) for {label(use, context)}"
     return Verdict("constant", "mask", what, "mask-values")
-
-
-def initial_state(tensor: Attributed, context: KindContext) -> Verdict | None:
-    """Initial states of recurrent layers, and Loop states, are learned only when they vary.
-
-    The operators of a body that compute with a Loop's state count as its uses, too.
-    """
-    uses = [use for use in tensor.uses if use.role in ("initial state", "state")]
-    if not uses or any(use.role != "operand" for use in tensor.uses if use not in uses):
-        return None
-    use = uses[0]
-    filled = tensor.stored.elements <= FEW and context.values.constant(tensor.stored) is not None
-    if len(uses) < len(tensor.uses) and not filled:
-        return None
-    if tensor.stored.constant or filled or tensor.stored.elements <= 1:
-        return Verdict(
-            "constant",
-            use.role or "",
-            f"constant {use.role} of {label(use, context)}",
-            "constant-state",
-        )
-    return Verdict(
-        "parameter", use.role or "", f"{use.role} of {label(use, context)}", "learned-state"
-    )
-
-
-def filled_left_operand(tensor: Attributed, context: KindContext) -> Verdict | None:
-    """A left operand filled with one number is a state that a recurrent layer starts from."""
-    if is_dotted(tensor.stored.name) or tensor.stored.elements > FEW:
-        return None
-    left = [use for use in tensor.uses if use.index == 0 and _is_in_product(use, context)]
-    rest = {use.role for use in tensor.uses if use not in left}
-    if not left or rest - {"state", "initial state", "operand"}:
-        return None
-    if context.values.constant(tensor.stored) is None:
-        return None
-    what = f"filled with one value: state that {label(left[0], context)} starts from"
-    return Verdict("constant", "initial state", what, "filled-operand")
-
-
-def _is_in_product(use: TensorUse, context: KindContext) -> bool:
-    operator = context.graph.nodes[use.node].operator
-    return operator is not None and operator.is_matrix_product
 
 
 def constant_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:
@@ -322,8 +317,6 @@ def affine_of_plain_norm(tensor: Attributed, context: KindContext) -> Verdict | 
         return None
     operator = context.graph.nodes[use.node].operator
     if operator is None or not operator.normalises or maker_of(tensor, context) == "author":
-        return None
-    if tensor.stored.elements > FEW:
         return None
     filled = context.values.constant(tensor.stored)
     if filled is None or (filled not in (0.0, 1.0) and not use.via):
@@ -375,10 +368,12 @@ RULES: tuple[KindRule, ...] = (
     quantization,
     affine_of_plain_norm,
     quantized_weight,
+    dequantized_by_steps,
     integer,
     batch_statistics,
     declared_by_export,
     buffer_by_role_or_name,
+    computed_table,
     literal_beside_weights,
     mask_values,
     initial_state,

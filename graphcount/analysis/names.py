@@ -33,14 +33,33 @@ GENERATED = re.compile(
 )
 """Names exporters and optimisers make up for values that had none."""
 
+GENERATED_PATH = re.compile(
+    r"""
+      (p2o\.)?helper\.\w+(\.\d+)+           # paddle2onnx: p2o.helper.constant.7
+    | p2o\.(pd_op\.)?\w+(\.\d+)+
+    | [a-z]\w*_\d+\.tmp_\d+               # results of Paddle; its parameters end in w_0 and b_0
+    | (\w+\.)*([Cc]onst(ant)?|[Ll]iteral)s?([._]\d+)*(\.tmp_\d+)?
+    """,
+    re.VERBOSE,
+)
+"""Names with dots that exporters make up: they only look like paths of modules."""
+
+LITERAL = re.compile(r"(.*[./])?([Cc]onst(ant)?|[Ll]iteral)([._@]\d+)*")
+"""Names that say of a number that it stood in the code: no folding leaves them."""
+
 BUFFER_NAME = re.compile(
     r"(^|[._/])(running_mean|running_var|moving_mean|moving_variance|num_batches_tracked"
     r"|position_ids|token_type_ids|inv_freq|freqs_cis|cos_cached|sin_cached|cos_cache|sin_cache"
-    r"|relative_position_index|attn_mask|attention_mask|causal_mask|masked_bias|anchors?|anchor_grid"
-    r"|pixel_mean|pixel_std)(_\d+)?$",
+    r"|relative_position_index|relative_coords_table|(attn|attention|causal|tgt|src)_mask|mask|tril"
+    r"|masked_bias|anchors?|anchor_grid|(pixel|image)_(mean|std)|\w*_buffer"
+    r"|stft[._/]\w*basis\w*|(forward|inverse)_basis|mel_(basis|filters?|fb)|mel_scale[._/]fb"
+    r"|fbank|filter_?banks?|dct_mat(rix)?|(hann_|hamming_)?window)(_\d+)?$",
     re.IGNORECASE,
 )
 """Names frameworks give to state that is not trained."""
+
+BUFFER_HINTS = ("_", "nchor", "asis", "mask", "tril", "scale.fb", "bank", "filter", "indow")
+"""Parts of which each of these names has one: most names have none."""
 
 LEARNED_SCALAR = re.compile(
     r"([A-Za-z]\w*_)?(scale|gain|gamma|beta|alpha|bias|weight|gate|temperature|tau|slope|shift"
@@ -54,14 +73,23 @@ QUANTIZED_NAME = re.compile(r"(_quantized|(_DQ)?_Q[48])$")
 
 def maker(name: str) -> Maker:
     """Return who made a tensor's name up: the author of the network, or a tool."""
-    if "." in name and not name.startswith(("onnx::", "/")) and "__" not in name:
+    if is_dotted(name) and "__" not in name:
         return "author"
+    if GENERATED_PATH.fullmatch(name):
+        return "exporter"
     return "exporter" if not name or GENERATED.fullmatch(name) else "author"
 
 
 def is_dotted(name: str) -> bool:
     """Return whether a name looks like a path of modules (`encoder.layer.0.weight`)."""
-    return "." in name and not name.startswith(("onnx::", "/"))
+    if "." not in name or name.startswith(("onnx::", "/")):
+        return False
+    return GENERATED_PATH.fullmatch(name) is None
+
+
+def is_literal(name: str) -> bool:
+    """Return whether a name says that a number stood in the code: `p2o.helper.constant.7`."""
+    return LITERAL.fullmatch(name) is not None
 
 
 def is_learned_scalar(name: str) -> bool:
@@ -72,7 +100,7 @@ def is_learned_scalar(name: str) -> bool:
 def is_buffer(name: str) -> bool:
     """Return whether a name is one that frameworks give to buffers."""
     tail = name[-40:]
-    if "_" not in tail and "nchor" not in tail:  # most names: not worth a regular expression
+    if not any(hint in tail for hint in BUFFER_HINTS):  # not worth a regular expression
         return False
     return BUFFER_NAME.search(name) is not None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphcount.analysis.attribution import Attributed, TensorUse
-from graphcount.analysis.names import is_dotted, is_learned_scalar, original_name
+from graphcount.analysis.names import is_dotted, is_learned_scalar, is_literal, original_name
 from graphcount.analysis.values import Values
 from graphcount.analysis.verdict import KindContext, RuleId, Verdict, label, maker_of
 from graphcount.graph import ModelGraph, OperatorNode, Use, computes, traits_of
@@ -20,8 +20,6 @@ MAX_LOOK = 16
 
 MAX_OPERANDS = 64
 """Inputs of a node that are looked at: with more, nothing is said of the other one."""
-
-FEW_ROWS = 1 << 18
 
 LEARNED_SCALARS: frozenset[Trait] = frozenset({"arithmetic", "constrains"})
 """What computes with a single number that may be learned."""
@@ -70,6 +68,14 @@ def is_scale_of_integers(use: TensorUse, graph: ModelGraph) -> bool:
         node = graph.nodes[edge.producer]
         if node.op_type == "DynamicQuantizeLinear":
             return len(node.outputs) > 1 and edge.value == node.outputs[1]
+    other = other_node(use, graph)
+    return other is not None and "unscaled" in traits_of(other)
+
+
+def is_integer_bias(use: TensorUse, graph: ModelGraph) -> bool:
+    """Return whether integers are added to the sums of an integer product: a quantized bias."""
+    if use.role != "operand" or computes(graph.nodes[use.node]) != "Add":
+        return False
     other = other_node(use, graph)
     return other is not None and "unscaled" in traits_of(other)
 
@@ -203,9 +209,7 @@ def _is_embedded(graph: ModelGraph, use: TensorUse) -> bool:
 
 def _is_repeated(tensor: Attributed, values: Values) -> bool:
     """Return whether all rows, or all values, are equal: no table of positions has that."""
-    if tensor.stored.elements > FEW_ROWS:
-        return False
-    numbers = values.numbers(tensor.stored)
+    numbers = values.head(tensor.stored)
     if not numbers:
         return False
     width = tensor.stored.shape[-1]
@@ -218,24 +222,57 @@ def _is_repeated(tensor: Attributed, values: Values) -> bool:
     )
 
 
-def is_sinusoidal(tensor: Attributed, values: Values) -> bool:
-    """Return whether rows begin with sines (0) and cosines (1) of position 0: a computed table."""
-    stored = tensor.stored
-    if len(stored.shape) < 2 or stored.elements > FEW_ROWS or stored.shape[-1] < 4:
-        return False
-    numbers = values.numbers(stored)
-    if not numbers or len(numbers) != stored.elements:
-        return False
-    width = stored.shape[-1]
-    first = numbers[:width]
-    if set(first) != {0.0, 1.0} or sum(first) * 2 != width or len(numbers) == width:
-        return False
-    return all(-1.0 <= number <= 1.0 for number in numbers)
-
-
 def is_reparametrised(tensor: Attributed, use: TensorUse, graph: ModelGraph) -> bool:
     """Return whether each run computes it from stored values, where it is learned."""
     return tensor.stored.elements > 1 and "constrains" in traits_of(graph.nodes[use.node])
+
+
+# ------------------------------------------------------------------------------------------- states
+
+
+def initial_state(tensor: Attributed, context: KindContext) -> Verdict | None:
+    """Initial states of recurrent layers, and Loop states, are learned only when they vary.
+
+    Or when the author gave them a name: a framework fills what is to be learned with zeros, too.
+    The operators of a body that compute with a Loop's state count as its uses, too.
+    """
+    uses = [use for use in tensor.uses if use.role in ("initial state", "state")]
+    if not uses or any(use.role != "operand" for use in tensor.uses if use not in uses):
+        return None
+    use = uses[0]
+    filled = context.values.constant(tensor.stored) is not None
+    if len(uses) < len(tensor.uses) and not filled:
+        return None
+    filled = filled and not is_dotted(tensor.stored.name)
+    if tensor.stored.constant or filled or tensor.stored.elements <= 1:
+        return Verdict(
+            "constant",
+            use.role or "",
+            f"constant {use.role} of {label(use, context)}",
+            "constant-state",
+        )
+    return Verdict(
+        "parameter", use.role or "", f"{use.role} of {label(use, context)}", "learned-state"
+    )
+
+
+def filled_left_operand(tensor: Attributed, context: KindContext) -> Verdict | None:
+    """A left operand filled with one number is a state that a recurrent layer starts from."""
+    if is_dotted(tensor.stored.name):
+        return None
+    left = [use for use in tensor.uses if use.index == 0 and _is_in_product(use, context)]
+    rest = {use.role for use in tensor.uses if use not in left}
+    if not left or rest - {"state", "initial state", "operand"}:
+        return None
+    if context.values.constant(tensor.stored) is None:
+        return None
+    what = f"filled with one value: state that {label(left[0], context)} starts from"
+    return Verdict("constant", "initial state", what, "filled-operand")
+
+
+def _is_in_product(use: TensorUse, context: KindContext) -> bool:
+    operator = context.graph.nodes[use.node].operator
+    return operator is not None and operator.is_matrix_product
 
 
 # ----------------------------------------------------------------------------------------- the rule
@@ -246,13 +283,14 @@ def operand(tensor: Attributed, context: KindContext) -> Verdict | None:
     for use in tensor.uses:
         if use.role != "operand":
             continue
-        verdict = _operand(tensor, use, context)
+        verdict = stored_operand(tensor, use, context)
         if verdict is not None:
             return verdict
     return None
 
 
-def _operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
+def stored_operand(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict | None:
+    """Judge a stored operand at one use."""
     name, where = original_name(tensor.stored.name), label(use, context)
     traits = traits_of(context.graph.nodes[use.node])
     behind = _behind(tensor, use, context)
@@ -295,7 +333,7 @@ def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict
         return None
     adds = computes(node) == "Add"
     scales = computes(node) == "Mul"
-    if adds and other.operator.multiplies:
+    if adds and other.operator.multiplies and _may_be_bias(tensor, other, context.graph):
         what = f"added to the result of {other.op_type} by {where}"
         return Verdict("parameter", "bias", what, "bias-behind-product")
     normed = other.operator.normalises or "scales" in other.operator.traits
@@ -306,6 +344,30 @@ def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict
     return Verdict("parameter", role, what, "decomposed-norm")
 
 
+def _may_be_bias(tensor: Attributed, product: OperatorNode, graph: ModelGraph) -> bool:
+    """Return whether a single number may be a bias: of one channel, and not called a literal."""
+    if tensor.stored.elements > 1:
+        return True
+    if is_literal(original_name(tensor.stored.name)):
+        return False
+    channels = _channels(product, graph)
+    return channels is None or channels == 1
+
+
+def _channels(product: OperatorNode, graph: ModelGraph) -> int | None:
+    """Return output channels of a product with a stored weight; None where they are not stated."""
+    operator = product.operator
+    if operator is None or operator.channels is None:
+        return None
+    for edge in operands(graph, product.id, 0 if operator.is_matrix_product else None):
+        stored = graph.nodes[edge.producer]
+        if edge.index is None or stored.kind != "initializer":
+            continue
+        if operator.role(edge.index) in ("weight", "quantized weight"):
+            return operator.channels(product.record, stored.tensor.dims)
+    return None
+
+
 def is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool:
     """Return whether it would be no parameter as a float: a literal, a mask, a table."""
     node = context.graph.nodes[use.node]
@@ -313,7 +375,7 @@ def is_made_up(tensor: Attributed, use: TensorUse, context: KindContext) -> bool
         return False
     if tensor.stored.elements > 1 and maker_of(tensor, context) == "author":
         return False
-    verdict = _operand(tensor, use, context)
+    verdict = stored_operand(tensor, use, context)
     return verdict is None or verdict.kind != "parameter"
 
 

@@ -1,7 +1,9 @@
-"""Values of stored tensors, read only when a rule needs them and only when they are few.
+"""Values of stored tensors, read only when a rule needs them.
 
-Small tensor data was kept while reading; more is fetched from the file on demand, up to the budget
-of the `Values` object, and never when the file has changed its size.
+Small tensor data was kept while reading; more is fetched from the file on demand and never when the
+file has changed its size. Whole tensors are read up to the budget of the `Values` object. The first
+elements, by which a kind is decided (`Values.head`), have a budget of their own that no option
+changes: a kind does not depend on how deep a model is read (docs/counting.md).
 """
 
 from __future__ import annotations
@@ -24,6 +26,12 @@ from graphcount.loading.tensor_data import (
 CACHED_NBYTES = 64 * 1024
 """Tensors up to this size are kept once read; of larger ones only digests are."""
 
+HEAD_ELEMENTS = 4096
+"""Elements of a tensor that may be looked at to decide its kind."""
+
+HEADS_NBYTES = 64 * 2**20
+"""Bytes that may be read of a model's files for first elements of its tensors, all together."""
+
 
 class Values:
     """Reads the values of stored tensors from the model file, within a budget of bytes.
@@ -38,6 +46,8 @@ class Values:
         self.complete = True
         self._cache: dict[int, bytes | None] = {}
         self._digests: dict[tuple[int, bool], bytes | None] = {}
+        self._head: tuple[int, Sequence[float] | None] | None = None
+        self._heads_left = HEADS_NBYTES
         opening = None if path == "-" else partial(open_source, path)
         self._reader = TensorReader(path, opening, most_pieces=1)
 
@@ -114,9 +124,42 @@ class Values:
         tensor = stored.tensor
         return elements(data, tensor.data_type) if data is not None and tensor is not None else None
 
+    def head(self, stored: Stored) -> Sequence[float] | None:
+        """Return the first elements of a tensor, up to `HEAD_ELEMENTS`, whatever the budget is.
+
+        None when they are not to be had: a sparse tensor, strings, what came through a pipe.
+        """
+        if stored.numbers is not None:
+            numbers = self.numbers(stored)
+            return numbers[:HEAD_ELEMENTS] if numbers is not None else None
+        if self._head is None or self._head[0] != stored.key:  # rules ask one after another
+            self._head = (stored.key, self._read_head(stored))
+        return self._head[1]
+
+    def _read_head(self, stored: Stored) -> Sequence[float] | None:
+        tensor = stored.tensor
+        if tensor is None or stored.problems or stored.dtype == "string" or not stored.elements:
+            return None
+        kept = is_kept(tensor)
+        if not kept and self._heads_left <= 0:
+            return None
+        count = min(stored.elements, HEAD_ELEMENTS)
+        nbytes = tensor.dtype.nbytes(count) if tensor.dtype is not None else 0
+        try:
+            if not tensor.is_external and tensor.data_fields[0].field in VARINT_NAMES:
+                data = next(self._reader.chunks(tensor), b"")
+            else:
+                data = self._reader.part(tensor, stored.external).read(0, nbytes)
+        except (UnreadError, IndexError):
+            return None
+        if not kept:
+            self._heads_left -= len(data)
+        numbers = elements(data, tensor.data_type)
+        return numbers[:count] if numbers is not None and len(numbers) >= count else None
+
     def constant(self, stored: Stored) -> float | None:
-        """Return the one value a tensor is filled with, or None when it holds several."""
-        numbers = self.numbers(stored)
+        """Return the value that all elements that are looked at have, or None: they differ."""
+        numbers = self.head(stored)
         if not numbers:
             return None
         first = numbers[0]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from graphcount.analysis.attribution import Attributed, TensorUse
 from graphcount.analysis.names import Maker, is_dotted, maker, original_name
@@ -38,9 +40,6 @@ QUANTIZED_ROLES = frozenset({"quantized weight", "quantized bias"})
 MASK_MAGNITUDE = 1e9
 """Numbers this large are masks, not weights (docs/counting.md)."""
 
-FEW = 4096
-"""Values of tensors up to this many elements may be looked at to decide a kind."""
-
 
 RuleId = Literal[
     "training-data",
@@ -52,6 +51,8 @@ RuleId = Literal[
     "integer-product-scale",
     "dequantized-rows",
     "quantized-weight",
+    "dequantized-by-steps",
+    "scale-of-steps",
     "integer-buffer",
     "integer",
     "merged-statistic",
@@ -63,6 +64,10 @@ RuleId = Literal[
     "written-norm-mean",
     "written-norm-factor",
     "sinusoids",
+    "rotary-values",
+    "frequencies",
+    "triangle",
+    "zeros-and-ones",
     "literal-constant",
     "mask-values",
     "constant-state",
@@ -111,6 +116,10 @@ class Verdict(NamedTuple):
     rule: RuleId
 
 
+NodeInput: TypeAlias = "tuple[str, int | None]"
+"""Id of a node, and one of its inputs."""
+
+
 class KindContext(NamedTuple):
     """What the rules may look at.
 
@@ -120,12 +129,16 @@ class KindContext(NamedTuple):
         has_weights: The file has float or quantized weights as initializers, so that float
             Constant nodes beside them are literals.
         declared: The names torch.export declared, when the file carries them and still uses them.
+        weights: Verdicts on integers that the graph dequantizes step by step, by their keys.
+        sides: Roles of their scales and zero points, by the places where these enter.
     """
 
     graph: ModelGraph
     values: Values
     has_weights: bool
     declared: Signature | None = None
+    weights: Mapping[int, Verdict] = MappingProxyType({})
+    sides: Mapping[NodeInput, str] = MappingProxyType({})
 
 
 def family(tensor: Attributed) -> str:

@@ -331,11 +331,10 @@ def test_a_norm_without_affine_has_no_parameters(
         big = {
             name: np.full(4097, one, np.float32) for name, one in zip(names, filled, strict=True)
         }
-        assert {row.kind for row in of(nodes, big).values()} == {"parameter"}  # not looked at
-        few = {
-            name: np.full(4096, one, np.float32) for name, one in zip(names, filled, strict=True)
-        }
-        assert {row.kind for row in of(nodes, few).values()} == {"constant"}
+        assert {row.kind for row in of(nodes, big).values()} == {"constant"}
+        for numbers in big.values():
+            numbers[4095] += 1  # the last that is looked at
+        assert {row.kind for row in of(nodes, big).values()} == {"parameter"}
 
 
 @pytest.mark.parametrize(
@@ -388,8 +387,19 @@ def test_a_vector_added_behind_a_product_is_a_bias(
     used = {name: one for name, one in tensors.items() if any(name in n.input for n in nodes)}
     row = of(nodes, {**used, "onnx::A_9": floats(5)})["onnx::A_9"]
     assert (row.kind, row.role) == kind
-    single = of(nodes, {**used, "onnx::A_9": floats(1)})["onnx::A_9"]
     literal = ("constant", "literal")
+    thin = {**used, "w.weight": floats(4, 1)} if used else used
+    if "to" in thin:
+        thin["to"] = array(1, 1, dtype=np.int64)
+    single = of(nodes, {**thin, "onnx::A_9": floats(1)})["onnx::A_9"]
+    named = of(
+        [*nodes[:-1], N(op_type, [value, "p2o.helper.constant.7"], ["y"])],
+        {**thin, "p2o.helper.constant.7": floats(1)},
+    )["p2o.helper.constant.7"]
+    assert (named.kind, named.role) == literal
+    if before[:1] == ["MatMul"]:  # one number for five channels is no bias
+        of_five = of(nodes, {**used, "onnx::A_9": floats(1)})["onnx::A_9"]
+        assert (of_five.kind, of_five.role) == literal
     assert (single.kind, single.role) == (kind if kind[0] == "parameter" else literal)
     scalar = of(nodes, {**used, "onnx::A_9": floats()})["onnx::A_9"]
     assert (scalar.kind, scalar.role) == literal
@@ -491,20 +501,20 @@ def test_a_named_scalar_is_learned_by_arithmetic_only(of: Of) -> None:
 
 
 def test_numbers_that_are_only_compared_are_a_mask(of: Of) -> None:
-    """nanoGPT's `tril`: a float buffer that Slice and Equal 0 make a condition of."""
+    """nanoGPT keeps such a float buffer, `tril`: Slice and Equal 0 make it a condition."""
     nodes = [
-        N("Slice", ["0.tril", "from", "to"], ["part"]),
+        N("Slice", ["0.lower", "from", "to"], ["part"]),
         N("Equal", ["part", "zero"], ["hidden"]),
         N("Where", ["hidden", "low", "x"], ["y"]),
     ]
     stored = {
-        "0.tril": floats(4, 4),
+        "0.lower": floats(4, 4),
         "from": ints(2, dtype=np.int64),
         "to": ints(2, dtype=np.int64),
         "zero": floats(),
         "low": floats(),
     }
-    assert of(nodes, stored)["0.tril"].kind == "constant"
+    assert of(nodes, stored)["0.lower"].kind == "constant"
 
 
 @pytest.mark.parametrize(
@@ -534,7 +544,7 @@ def test_quantized_rows_are_an_embedding(of: Of, after: list[onnx.NodeProto]) ->
         ("val_68_quantized", (1,), "QLinearMatMul", "QLinearMul", "constant"),
         ("val_68_quantized", (4,), "Relu", "QLinearAdd", "constant"),
         ("onnx::Add_9_quantized", (4,), "QLinearMatMul", "QLinearAdd", "parameter"),
-        ("onnx::Add_9_quantized", (1,), "QLinearMatMul", "QLinearAdd", "parameter"),
+        ("onnx::Add_9_quantized", (1,), "QLinearMatMul", "QLinearAdd", "constant"),
         ("onnx::Add_9_quantized", (4, 1, 1), "QLinearMul", "QLinearAdd", "parameter"),
         ("layer.scale_quantized", (4,), "Relu", "QLinearMul", "parameter"),
     ],
@@ -645,8 +655,8 @@ def test_huge_numbers_are_masks(of: Of, numbers: tuple[float, ...], kind: Kind) 
     assert weight["a.huge"].kind == "parameter"  # a weight that has gone wrong is still one
     many = np.tile(array(*numbers), 1024)
     assert of(nodes, {"a.huge": many})["a.huge"].kind == kind[0]
-    more = np.concatenate([many, array(1)])  # 4,097: not looked at
-    assert of(nodes, {"a.huge": more})["a.huge"].kind == "parameter"
+    behind = np.concatenate([np.tile(array(0, 1, 2, 3), 1024), array(*numbers)])
+    assert of(nodes, {"a.huge": behind})["a.huge"].kind == "parameter"  # 4,096 are looked at
 
 
 # ---------------------------------------------------------------------------------------- states
@@ -722,7 +732,9 @@ def test_what_a_layer_starts_from_is_no_weight(of: Of) -> None:
     named = [N("MatMul", ["a.zeros", "kernel"], ["h"]), N("Add", ["h", "x"], ["y"])]
     assert of(named, {"a.zeros": filled, "kernel": floats(2, 4)})["a.zeros"].kind == "parameter"
     wide = {"zeros": np.zeros((1, 4097), np.float32), "kernel": floats(4097, 4)}
-    assert of(nodes, wide)["zeros"].kind == "parameter"  # too many to look at
+    assert of(nodes, wide)["zeros"].kind == "constant"
+    wide["zeros"][0, 4095] = 1  # the last that is looked at
+    assert of(nodes, wide)["zeros"].kind == "parameter"
 
 
 # ------------------------------------------------------------------------------------- Constants

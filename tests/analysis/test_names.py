@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphcount.analysis.names import is_buffer, is_dotted, maker, original_name
+from graphcount.analysis.names import is_buffer, is_dotted, is_literal, maker, original_name
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,9 @@ def test_quantizers_endings(name: str, original: str) -> None:
         ),
         *("freqs_cis", "cos_cached", "sin_cache", "attn.relative_position_index", "causal_mask"),
         *("masked_bias", "anchor_grid", "anchors", "head.anchor", "Model.Running_Mean"),
-        *("pixel_mean", "x" * 300 + ".pixel_std"),
+        *("pixel_mean", "x" * 300 + ".pixel_std", "image_mean", "0.tril", "attn.mask"),
+        *("model.stft.forward_basis_buffer", "stft.cos_basis", "istft.inverse_basis"),
+        *("mel_basis", "frontend.mel_scale.fb", "spectrogram.window", "window", "dct_mat"),
     ],
 )
 def test_frameworks_names_of_buffers(name: str) -> None:
@@ -75,7 +77,8 @@ def test_frameworks_names_of_buffers(name: str) -> None:
     "name",
     [
         *("weight", "layer_1.weight", "running_mean_x", "xrunning_mean", "anchorage", "ids"),
-        *("position_ids_a", "myanchors", "", "_", "inv_freq.weight"),
+        *("position_ids_a", "myanchors", "", "_", "inv_freq.weight", "buffer_proj", "fb"),
+        *("window_attention.weight", "basis.weight", "mask_token", "filter.weight", "windows"),
     ],
 )
 def test_names_like_those_of_buffers(name: str) -> None:
@@ -95,6 +98,15 @@ def test_names_like_those_of_buffers(name: str) -> None:
         ("onnx::MatMul_12", "exporter", False),
         ("onnx::MatMul_12_quantized", "exporter", False),
         ("gamma", "author", False),
+        ("p2o.helper.constant.7", "exporter", False),
+        ("helper.constant.7", "exporter", False),
+        ("p2o.pd_op.reshape.50.0", "exporter", False),
+        ("fill_constant_1.tmp_0", "exporter", False),
+        ("block.3.constant", "exporter", False),
+        ("layer_norm_43.w_0", "author", True),  # parameters of Paddle
+        ("whswish_b_19.w_1", "author", True),
+        ("helper.weight", "author", True),
+        ("helper.constant_pad.weight", "author", True),
         ("", "exporter", False),
         (".", "author", True),
     ],
@@ -116,3 +128,20 @@ def test_a_path_of_modules_has_a_dot_and_no_root(name: str, made_by: str, dotted
 )
 def test_only_an_ending_of_a_quantizer_goes(name: str, original: str) -> None:
     assert original_name(name) == original
+
+
+@pytest.mark.parametrize(
+    ("name", "literal"),
+    [
+        ("p2o.helper.constant.7", True),
+        ("helper.constant.0", True),
+        ("Constant@12", True),
+        ("/act/Constant_3", True),
+        ("const_fold_opt__51", False),  # a bias that tf2onnx folded
+        ("/fc/Constant_output_0", False),
+        ("constant.weight", False),
+        ("", False),
+    ],
+)
+def test_names_of_literals(name: str, literal: bool) -> None:
+    assert is_literal(name) == literal

@@ -33,7 +33,6 @@ SIZED = sorted(name for name, row in TRUTHS.items() if {"macs", "macs_expression
 RUN = sorted(name for name, row in TRUTHS.items() if row.get("feeds"))
 """Cases that onnxruntime runs."""
 
-ROLES = "whose elements are parameters, and how often"
 BYTES = "bytes by element type and on disk"
 TIED = "what the network had before it was exported"
 STATES = "states of a decoder at given sizes"
@@ -41,19 +40,11 @@ STATES = "states of a decoder at given sizes"
 LATER: Mapping[tuple[str, str], str] = {
     ("aliased_external", "disk_external"): BYTES,
     ("aliased_external", "framework_low_at_most"): TIED,
-    ("cast_scale_int8", "parameters"): ROLES,
-    ("cast_scale_int8", "quantization"): ROLES,
     ("external_appended_twice", "disk_external"): BYTES,
-    ("fixed_filters", "framework_low_at_most"): TIED,
     ("genai_tied_float", "framework_low_at_most"): TIED,
-    ("gpt2_float_mask", "parameters"): ROLES,
     ("hybrid_states", "state_bytes"): STATES,
     ("identity_weight", "peak_at_most"): BYTES,
     ("int8_in_int32_data", "nbytes"): BYTES,
-    ("paddle_literals", "parameters"): ROLES,
-    ("quantized_embedding_direct", "parameters"): ROLES,
-    ("quantized_embedding_direct", "quantization"): ROLES,
-    ("rope_generated_name", "parameters"): ROLES,
 }
 """Case and key of a truth that does not hold yet → what it waits for."""
 

@@ -1,0 +1,256 @@
+"""Integers that a graph turns back into floats step by step: quantized weights and their scales.
+
+What DequantizeLinear does in one node, tools also write as Cast, Sub(zero point) and Mul(scale),
+at once or after rows were gathered, moved or multiplied with. A way starts at a stored tensor of
+few bits, ends at the factor, and says what the other stored operands on it are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from graphcount.analysis.attribution import Attributed, TensorUse, uses_behind
+from graphcount.analysis.operands import MAX_LOOK, is_made_up, operands, stored_operand
+from graphcount.analysis.verdict import (
+    LEARNED_ROLES,
+    KindContext,
+    NodeInput,
+    Verdict,
+    label,
+)
+from graphcount.dtypes import BY_NAME
+from graphcount.graph import ModelGraph, OperatorNode, Use, computes, is_constant, traits_of
+
+NARROW_BITS = 8
+"""Tensors of no more bits that become floats are weights in any place where floats are."""
+
+WIDE = frozenset({"int16", "uint16", "int32"})
+"""Types of quantized weights and biases, and of much else: they want a place of learned floats."""
+
+DEQUANTIZED = frozenset({"DequantizeLinear", "QuantizeLinear"})
+"""What has a scale of its own: no other one is looked for behind it."""
+
+
+MAX_FACTORS = 2
+"""Products of scales that are looked into, one in another."""
+
+
+class Chain(NamedTuple):
+    """The way of a tensor from integers to floats.
+
+    Attributes:
+        end: Id of the node that multiplies with the scale; empty where none does.
+        sides: What stored operands on the way are.
+        gathered: Rows of it are looked up on the way.
+        multiplied: A matrix product of it comes before the scale.
+    """
+
+    end: str
+    sides: Mapping[NodeInput, str]
+    gathered: bool
+    multiplied: bool
+
+
+class Dequantized(NamedTuple):
+    """What a graph turns back into floats.
+
+    Attributes:
+        weights: Verdict on each tensor of integers, by its key.
+        sides: What their scales and zero points are, by the places where these enter.
+    """
+
+    weights: Mapping[int, Verdict]
+    sides: Mapping[NodeInput, str]
+
+
+def dequantized(tensors: Iterable[Attributed], context: KindContext) -> Dequantized:
+    """Return which stored tensors are quantized weights, and which their scales and zero points."""
+    weights: dict[int, Verdict] = {}
+    sides: dict[NodeInput, str] = {}
+    for tensor in tensors:
+        row = BY_NAME.get(tensor.stored.dtype)
+        if row is None or row.bits == 0 or row.family not in ("int", "float"):
+            continue
+        narrow = row.bits <= NARROW_BITS
+        if not narrow and tensor.stored.dtype not in WIDE:
+            continue
+        for use in tensor.uses:
+            way = _way(use, context.graph)
+            if way is None:
+                continue
+            verdict = _verdict(tensor, use, way, context, narrow=narrow)
+            if verdict is not None:
+                weights.setdefault(tensor.stored.key, verdict)
+            if verdict is not None or use.role == "quantized weight":
+                sides.update(way.sides)
+    return Dequantized(weights, sides)
+
+
+def _verdict(
+    tensor: Attributed, use: TensorUse, way: Chain, context: KindContext, *, narrow: bool
+) -> Verdict | None:
+    """Judge integers by what the floats that they become are used for."""
+    if way.multiplied:
+        if not narrow or use.role not in LEARNED_ROLES or _is_flags(tensor, context):
+            return None
+        return _parameter(use.role or "weight", f"integers for {label(use, context)}")
+    made = context.graph.nodes[way.end].op_type
+    if way.gathered:
+        if not narrow or _is_flags(tensor, context):
+            return None
+        return _parameter("embedding", f"rows are looked up, then turned into floats by {made}")
+    behind = uses_behind(context.graph, [way.end])[way.end]
+    for floats in behind:
+        if floats.role in LEARNED_ROLES:
+            return _parameter(floats.role, f"by Cast and {made} for {label(floats, context)}")
+    for floats in behind:
+        if floats.role == "operand" and _is_operand(tensor, floats, context, narrow=narrow):
+            return _parameter("operand", f"by Cast and {made} for {label(floats, context)}")
+    return None
+
+
+def _parameter(role: str, how: str) -> Verdict:
+    return Verdict("parameter", role, f"dequantized step by step: {how}", "dequantized-by-steps")
+
+
+def _is_operand(
+    tensor: Attributed, floats: TensorUse, context: KindContext, *, narrow: bool
+) -> bool:
+    """Return whether the floats would be a parameter where they are computed with."""
+    if narrow:
+        flags = _is_flags(tensor, context)
+        return not flags and not is_made_up(tensor, floats, context)
+    verdict = stored_operand(tensor, floats, context)
+    return verdict is not None and verdict.rule == "bias-behind-product"
+
+
+def _is_flags(tensor: Attributed, context: KindContext) -> bool:
+    """Return whether it holds zeros and ones, or less: a choice or a mask."""
+    head = context.values.head(tensor.stored)
+    return head is not None and set(head) <= {0, 1}
+
+
+# ------------------------------------------------------------------------------------------ the way
+
+
+class _Stage(NamedTuple):
+    node: str
+    index: int | None  # type: ignore[assignment]  # hides the method of tuples
+    converted: bool
+    gathered: bool
+    multiplied: bool
+
+
+def _way(use: TensorUse, graph: ModelGraph) -> Chain | None:
+    """Return the way from a use on; None where it begins none."""
+    if use.index is None or not DEQUANTIZED.isdisjoint(use.via):
+        return None
+    stack = [_Stage(use.node, use.index, "Cast" in use.via, gathered=False, multiplied=False)]
+    sides: dict[NodeInput, str] = {}
+    weighted: _Stage | None = None
+    for _ in range(MAX_LOOK):
+        if not stack:
+            break
+        step = stack.pop()
+        node = graph.nodes[step.node]
+        if node.kind != "operator" or node.operator is None:
+            continue
+        factor = _factor(node, step, graph) if step.converted or step.multiplied else {}
+        if factor:
+            sides.update(factor)
+            return Chain(node.id, sides, step.gathered, step.multiplied)
+        onward = _onward(node, step)
+        if onward is None:
+            continue
+        if onward.multiplied:
+            weighted = onward
+        sides.update(_shift(node, step, graph))
+        readers = graph.readers(node.id)[:MAX_LOOK]
+        stack += [
+            onward._replace(node=edge.node, index=edge.index)
+            for edge in readers
+            if edge.index is not None
+        ]
+    return (
+        Chain("", {}, gathered=False, multiplied=True) if weighted and weighted.converted else None
+    )
+
+
+def _onward(node: OperatorNode, step: _Stage) -> _Stage | None:
+    """Return what is known behind a node that is on the way; None for one that is not."""
+    operator = node.operator
+    if operator is None or step.index is None:
+        return None
+    if step.index in operator.passes and node.op_type not in DEQUANTIZED:
+        return step._replace(converted=step.converted or node.op_type == "Cast")
+    if any(step.index == table for _, table in operator.lookups):
+        return step._replace(gathered=True)
+    if operator.multiplies and not step.multiplied and not step.gathered:
+        unscaled = "unscaled" in traits_of(node)
+        if step.converted or (unscaled and operator.role(step.index) == "quantized weight"):
+            return step._replace(multiplied=True)
+    if node.op_type == "Sub" and step.index == 0:
+        return step
+    return step if node.op_type == "Add" and step.multiplied and not step.converted else None
+
+
+def _shift(node: OperatorNode, step: _Stage, graph: ModelGraph) -> dict[NodeInput, str]:
+    """Return the stored operand that a Sub takes away before the scale: the zero point."""
+    if node.op_type != "Sub":
+        return {}
+    return dict.fromkeys(_stored_beside(node, step.index, graph), "zero point")
+
+
+def _factor(node: OperatorNode, step: _Stage, graph: ModelGraph) -> dict[NodeInput, str]:
+    """Return the stored operands that a node multiplies with, or divides by."""
+    if computes(node) != "Mul" and not (node.op_type == "Div" and step.index == 0):
+        return {}
+    return dict.fromkeys(_stored_beside(node, step.index, graph), "quantization scale")
+
+
+def _stored_beside(node: OperatorNode, index: int | None, graph: ModelGraph) -> list[NodeInput]:
+    """Return where stored tensors enter the other operand of a node."""
+    return [
+        place
+        for edge in operands(graph, node.id, index)
+        for place in _entries((node.id, edge.index), edge, graph, MAX_FACTORS) or ()
+    ]
+
+
+def _entries(
+    place: NodeInput, edge: Use, graph: ModelGraph, products: int
+) -> list[NodeInput] | None:
+    """Return where stored tensors enter an operand: as it is, looked up, or a product of such.
+
+    Nowhere, where it is a scale of the other factor that each run finds; None where it is computed.
+    """
+    for _ in range(MAX_LOOK):
+        producer = graph.nodes[edge.producer]
+        if producer.kind == "initializer" or is_constant(producer):
+            return [place]
+        if producer.kind != "operator" or producer.operator is None:
+            return None
+        if producer.op_type == "DynamicQuantizeLinear":
+            return []
+        factors = operands(graph, producer.id)
+        if producer.op_type == "Mul":
+            parts = [
+                _entries((producer.id, factor.index), factor, graph, products - 1)
+                for factor in factors[: 2 if products else 0]
+            ]
+            return [one for part in parts for one in part or ()] if _all_stored(parts) else None
+        tables = {table for _, table in producer.operator.lookups}
+        ways = [way for way in factors if way.index in producer.operator.passes | tables]
+        if len(ways) != 1 or producer.op_type == "QuantizeLinear":
+            return None
+        edge = ways[0]
+        if edge.index in tables:
+            place = (producer.id, edge.index)
+    return None
+
+
+def _all_stored(parts: Iterable[list[NodeInput] | None]) -> bool:
+    """Return whether no part is computed, and there is one."""
+    parts = list(parts)
+    return bool(parts) and None not in parts
