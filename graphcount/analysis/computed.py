@@ -208,6 +208,8 @@ FORMULAS: tuple[ComputedTable, ...] = (
 def judge_table(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Values that a formula gives are buffers, or constants where an exporter made the table up."""
     stored = tensor.stored
+    if stored.elements < LEAST or not stored.shape:
+        return None
     roles = {use.role for use in tensor.uses}
     vector = max(stored.shape) == stored.elements
     if vector and not _makes_angles(tensor, context.graph):

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphcount.analysis.attribution import Attributed, attribute
-from graphcount.analysis.kinds import LEARNED_ROLES, Verdict, classify
+from graphcount.analysis.kinds import LEARNED_ROLES, Verdict, classify_with_uses
 from graphcount.analysis.stored import UNNAMED, Stored, find_stored
 from graphcount.analysis.values import Values
 from graphcount.dtypes import BY_NAME
@@ -68,7 +68,7 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
     stored = find_stored(model.proto, model.path)
     tensors, unknowns = attribute(model_graph, stored)
     declared = signature_of(model.proto.graph)
-    verdicts = classify(tensors, model_graph, values, declared)
+    tensors, verdicts = classify_with_uses(tensors, model_graph, values, declared)
     nodes = model_graph.nodes
     rows: list[Row] = []
     of_tensors: list[Unknown] = []

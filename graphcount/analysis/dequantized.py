@@ -57,61 +57,87 @@ class Dequantized(NamedTuple):
 
     Attributes:
         weights: Verdict on each tensor of integers, by its key.
+        uses: What uses the floats that they become, by their keys, where that is another use.
         sides: What their scales and zero points are, by the places where these enter.
     """
 
     weights: Mapping[int, Verdict]
+    uses: Mapping[int, tuple[TensorUse, ...]]
     sides: Mapping[NodeInput, str]
 
 
 def dequantized(tensors: Iterable[Attributed], context: KindContext) -> Dequantized:
     """Return which stored tensors are quantized weights, and which their scales and zero points."""
     weights: dict[int, Verdict] = {}
+    uses: dict[int, tuple[TensorUse, ...]] = {}
     sides: dict[NodeInput, str] = {}
     for tensor in tensors:
         row = BY_NAME.get(tensor.stored.dtype)
         if row is None or row.bits == 0 or row.family not in ("int", "float"):
             continue
-        narrow = row.bits <= NARROW_BITS
+        narrow, key = row.bits <= NARROW_BITS, tensor.stored.key
         if not narrow and tensor.stored.dtype not in WIDE:
             continue
+        behind: list[TensorUse] = []
         for use in tensor.uses:
-            way = _way(use, context.graph)
-            if way is None:
+            chain = _chain(use, context.graph)
+            onward = _uses(use, chain, context.graph)
+            behind += onward
+            if chain is None:
                 continue
-            verdict = _verdict(tensor, use, way, context, narrow=narrow)
+            verdict = _verdict(tensor, onward, chain, context, narrow=narrow)
             if verdict is not None:
-                weights.setdefault(tensor.stored.key, verdict)
+                weights.setdefault(key, verdict)
             if verdict is not None or use.role == "quantized weight":
-                sides.update(way.sides)
-    return Dequantized(weights, sides)
+                sides.update(chain.sides)
+        if key in weights:
+            uses[key] = tuple(dict.fromkeys(behind))
+    return Dequantized(weights, uses, sides)
+
+
+def _uses(use: TensorUse, chain: Chain | None, graph: ModelGraph) -> tuple[TensorUse, ...]:
+    """Return the uses of the floats at the end; a look-up and a product are uses themselves."""
+    if chain is None or chain.gathered or chain.multiplied:
+        return (use,)
+    made = graph.nodes[chain.end].op_type
+    return tuple(
+        [
+            floats._replace(via=(*use.via, made, *floats.via))
+            for floats in uses_behind(graph, [chain.end])[chain.end]
+        ]
+    )
 
 
 def _verdict(
-    tensor: Attributed, use: TensorUse, way: Chain, context: KindContext, *, narrow: bool
+    tensor: Attributed,
+    uses: tuple[TensorUse, ...],
+    chain: Chain,
+    context: KindContext,
+    *,
+    narrow: bool,
 ) -> Verdict | None:
     """Judge integers by what the floats that they become are used for."""
-    if way.multiplied:
-        if not narrow or use.role not in LEARNED_ROLES or _is_flags(tensor, context):
+    if chain.gathered or chain.multiplied:
+        role = "embedding" if chain.gathered else uses[0].role
+        if not narrow or role not in LEARNED_ROLES or _is_flags(tensor, context):
             return None
-        return _parameter(use.role or "weight", f"integers for {label(use, context)}")
-    made = context.graph.nodes[way.end].op_type
-    if way.gathered:
-        if not narrow or _is_flags(tensor, context):
-            return None
-        return _parameter("embedding", f"rows are looked up, then turned into floats by {made}")
-    behind = uses_behind(context.graph, [way.end])[way.end]
-    for floats in behind:
-        if floats.role in LEARNED_ROLES:
-            return _parameter(floats.role, f"by Cast and {made} for {label(floats, context)}")
-    for floats in behind:
-        if floats.role == "operand" and _is_operand(tensor, floats, context, narrow=narrow):
-            return _parameter("operand", f"by Cast and {made} for {label(floats, context)}")
+        steps = [
+            label(uses[0], context),
+            context.graph.nodes[chain.end].op_type if chain.end else "",
+        ]
+        return _parameter(role or "", f"Cast, {' and '.join(filter(None, steps))}")
+    made = context.graph.nodes[chain.end].op_type
+    for floats in uses:
+        if floats.role in LEARNED_ROLES or (
+            floats.role == "operand" and _is_operand(tensor, floats, context, narrow=narrow)
+        ):
+            how = f"Cast and {made}, for {label(floats, context)}"
+            return _parameter(floats.role or "operand", how)
     return None
 
 
 def _parameter(role: str, how: str) -> Verdict:
-    return Verdict("parameter", role, f"dequantized step by step: {how}", "dequantized-by-steps")
+    return Verdict("parameter", role, f"integers made floats by {how}", "dequantized-by-steps")
 
 
 def _is_operand(
@@ -142,7 +168,7 @@ class _Stage(NamedTuple):
     multiplied: bool
 
 
-def _way(use: TensorUse, graph: ModelGraph) -> Chain | None:
+def _chain(use: TensorUse, graph: ModelGraph) -> Chain | None:
     """Return the way from a use on; None where it begins none."""
     if use.index is None or not DEQUANTIZED.isdisjoint(use.via):
         return None

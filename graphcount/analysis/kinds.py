@@ -35,9 +35,9 @@ from graphcount.analysis.verdict import (
     first_use,
     label,
     maker_of,
+    may_be_quantized,
     role_of,
 )
-from graphcount.dtypes import BY_NAME
 from graphcount.graph import ModelGraph
 
 if TYPE_CHECKING:
@@ -45,15 +45,6 @@ if TYPE_CHECKING:
 
 PLAIN_ROLES = frozenset({"shape", "axes", "index", "scalar", "literal", "mask", "table"})
 """Roles that learned elements never have."""
-
-TABLE_ROLES = frozenset({"embedding", "weight"})
-"""Roles of learned elements in which computed tables stand, too."""
-
-LEAST_OF_TABLES = 3
-"""Elements of a table whose values show a formula."""
-
-MOST_BITS = 32
-"""Bits of an element of a quantized tensor; a bias has as many."""
 
 
 def classify(
@@ -63,16 +54,30 @@ def classify(
     declared: Signature | None = None,
 ) -> list[Verdict]:
     """Give every stored tensor its kind, in the given order."""
+    return classify_with_uses(tensors, graph, values, declared)[1]
+
+
+def classify_with_uses(
+    tensors: Iterable[Attributed],
+    graph: ModelGraph,
+    values: Values,
+    declared: Signature | None = None,
+) -> tuple[tuple[Attributed, ...], list[Verdict]]:
+    """Give every stored tensor its kind, and what uses it once it is dequantized."""
     tensors = tuple(tensors)
     if declared is not None and not any(
         tensor.stored.name in declared.parameters for tensor in tensors
     ):
         declared = None  # renamed since: the names say nothing any more
     context = KindContext(graph, values, has_weights=False, declared=declared)
-    if any(_may_be_dequantized(tensor) for tensor in tensors):
+    if any(may_be_quantized(tensor) for tensor in tensors):
         from graphcount.analysis.dequantized import dequantized  # most models have none
 
-        context = context._replace(**dequantized(tensors, context)._asdict())
+        steps = dequantized(tensors, context)
+        context = context._replace(weights=steps.weights, sides=steps.sides)
+        tensors = tuple(
+            [one._replace(uses=steps.uses.get(one.stored.key, one.uses)) for one in tensors]
+        )
     verdicts = {
         tensor.stored.key: decide(tensor, context)
         for tensor in tensors
@@ -83,15 +88,9 @@ def classify(
         for verdict in verdicts.values()
     )
     context = context._replace(has_weights=has_weights)
-    return [verdicts.get(tensor.stored.key) or decide(tensor, context) for tensor in tensors]
-
-
-def _may_be_dequantized(tensor: Attributed) -> bool:
-    """Return whether it holds integers, or floats of a byte or less, and more than one."""
-    row = BY_NAME.get(tensor.stored.dtype)
-    if row is None or tensor.stored.elements < 2 or row.family not in ("int", "float"):
-        return False
-    return row.bits <= (MOST_BITS if row.family == "int" else 8)
+    return tensors, [
+        verdicts.get(tensor.stored.key) or decide(tensor, context) for tensor in tensors
+    ]
 
 
 def decide(tensor: Attributed, context: KindContext) -> Verdict:
@@ -268,9 +267,7 @@ def buffer_by_role_or_name(tensor: Attributed, context: KindContext) -> Verdict 
 
 def computed_table(tensor: Attributed, context: KindContext) -> Verdict | None:
     """Values that a formula gives: masks, frequencies, sines of positions."""
-    if tensor.stored.elements < LEAST_OF_TABLES or not tensor.uses or not tensor.stored.shape:
-        return None
-    if all(use.role in LEARNED_ROLES and use.role not in TABLE_ROLES for use in tensor.uses):
+    if tensor.stored.elements <= 1 or not tensor.uses:
         return None
     from graphcount.analysis.computed import judge_table
 
@@ -373,9 +370,9 @@ RULES: tuple[KindRule, ...] = (
     batch_statistics,
     declared_by_export,
     buffer_by_role_or_name,
-    computed_table,
     literal_beside_weights,
     mask_values,
+    computed_table,
     initial_state,
     filled_left_operand,
     constant_by_role,
@@ -386,4 +383,12 @@ RULES: tuple[KindRule, ...] = (
 """In order: the first that returns a verdict decides."""
 
 
-__all__ = ["LEARNED_ROLES", "RULES", "Kind", "KindContext", "Verdict", "classify"]
+__all__ = [
+    "LEARNED_ROLES",
+    "RULES",
+    "Kind",
+    "KindContext",
+    "Verdict",
+    "classify",
+    "classify_with_uses",
+]

@@ -41,6 +41,9 @@ MASK_MAGNITUDE = 1e9
 """Numbers this large are masks, not weights (docs/counting.md)."""
 
 
+MOST_BITS = 32
+"""Bits of an element of a quantized tensor; a bias has as many."""
+
 RuleId = Literal[
     "training-data",
     "unreferenced",
@@ -145,6 +148,14 @@ def family(tensor: Attributed) -> str:
     """Return the family of the element type: float, int, bool, string, complex."""
     row = BY_NAME.get(tensor.stored.dtype)
     return row.family if row else "float"
+
+
+def may_be_quantized(tensor: Attributed) -> bool:
+    """Return whether it holds integers, or floats of a byte or less, and more than one."""
+    row = BY_NAME.get(tensor.stored.dtype)
+    if row is None or tensor.stored.elements < 2 or row.family not in ("int", "float"):
+        return False
+    return row.bits <= (MOST_BITS if row.family == "int" else 8)
 
 
 def first_use(tensor: Attributed) -> TensorUse | None:
