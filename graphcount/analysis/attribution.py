@@ -74,6 +74,11 @@ def attribute(
     return tuple(attributed), tuple(follower.unknowns)
 
 
+def _limits(node: OperatorNode, edge: Use, via: tuple[str, ...]) -> bool:
+    """Return whether a node only keeps quantized numbers in their range (QCDQ of Brevitas)."""
+    return edge.index == 0 and node.op_type == "Clip" and via[-1:] == ("QuantizeLinear",)
+
+
 def uses_behind(graph: ModelGraph, nodes: Iterable[str]) -> dict[str, tuple[TensorUse, ...]]:
     """Return the uses of the results of these nodes, each once; fewer when they are many."""
     follower = _Follower(graph)
@@ -155,7 +160,7 @@ class _Follower:
         index, operator = edge.index, node.operator
         if index is None:
             return self.result(node, edge, via)
-        if operator is not None and index in operator.passes:
+        if operator is not None and (index in operator.passes or _limits(node, edge, via)):
             return node.id, None, (*via[-7:], node.op_type)
         return TensorUse(node.id, index, operator.role(index) if operator else None, via)
 

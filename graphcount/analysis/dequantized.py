@@ -36,6 +36,9 @@ MAX_FACTORS = 2
 """Products of scales that are looked into, one in another."""
 
 
+CONVERTS = frozenset({"Cast", "CastLike"})
+
+
 class Chain(NamedTuple):
     """The way of a tensor from integers to floats.
 
@@ -117,21 +120,17 @@ def _verdict(
     narrow: bool,
 ) -> Verdict | None:
     """Judge integers by what the floats that they become are used for."""
+    made = context.graph.nodes[chain.end].op_type if chain.end else "Cast"
     if chain.gathered or chain.multiplied:
         role = "embedding" if chain.gathered else uses[0].role
         if not narrow or role not in LEARNED_ROLES or _is_flags(tensor, context):
             return None
-        steps = [
-            label(uses[0], context),
-            context.graph.nodes[chain.end].op_type if chain.end else "",
-        ]
-        return _parameter(role or "", f"Cast, {' and '.join(filter(None, steps))}")
-    made = context.graph.nodes[chain.end].op_type
+        return _parameter(role or "", f"{made}, behind {label(uses[0], context)}")
     for floats in uses:
         if floats.role in LEARNED_ROLES or (
             floats.role == "operand" and _is_operand(tensor, floats, context, narrow=narrow)
         ):
-            how = f"Cast and {made}, for {label(floats, context)}"
+            how = f"{made}, for {label(floats, context)}"
             return _parameter(floats.role or "operand", how)
     return None
 
@@ -172,7 +171,8 @@ def _chain(use: TensorUse, graph: ModelGraph) -> Chain | None:
     """Return the way from a use on; None where it begins none."""
     if use.index is None or not DEQUANTIZED.isdisjoint(use.via):
         return None
-    stack = [_Stage(use.node, use.index, "Cast" in use.via, gathered=False, multiplied=False)]
+    converted = not CONVERTS.isdisjoint(use.via)
+    stack = [_Stage(use.node, use.index, converted, gathered=False, multiplied=False)]
     sides: dict[NodeInput, str] = {}
     weighted: _Stage | None = None
     for _ in range(MAX_LOOK):
@@ -182,10 +182,11 @@ def _chain(use: TensorUse, graph: ModelGraph) -> Chain | None:
         node = graph.nodes[step.node]
         if node.kind != "operator" or node.operator is None:
             continue
+        if node.op_type == "DequantizeLinear" and step.index == 0:  # integers were clipped
+            return Chain(node.id, sides, step.gathered, multiplied=False)
         factor = _factor(node, step, graph) if step.converted or step.multiplied else {}
         if factor:
-            sides.update(factor)
-            return Chain(node.id, sides, step.gathered, step.multiplied)
+            return _end(node, {**sides, **factor}, step, graph)
         onward = _onward(node, step)
         if onward is None:
             continue
@@ -203,20 +204,33 @@ def _chain(use: TensorUse, graph: ModelGraph) -> Chain | None:
     )
 
 
+def _end(node: OperatorNode, sides: dict[NodeInput, str], step: _Stage, graph: ModelGraph) -> Chain:
+    """Return the way to a factor, and to what is added to the weights behind it."""
+    readers = graph.readers(node.id)
+    if len(readers) == 1 and not step.gathered and not step.multiplied:
+        after = graph.nodes[readers[0].node]
+        if after.kind == "operator" and after.op_type in ("Add", "Sub"):
+            beside = _stored_beside(after, readers[0].index, graph)
+            if beside:
+                sides = {**sides, **dict.fromkeys(beside, "zero point")}
+                node = after
+    return Chain(node.id, sides, step.gathered, step.multiplied)
+
+
 def _onward(node: OperatorNode, step: _Stage) -> _Stage | None:
     """Return what is known behind a node that is on the way; None for one that is not."""
     operator = node.operator
     if operator is None or step.index is None:
         return None
     if step.index in operator.passes and node.op_type not in DEQUANTIZED:
-        return step._replace(converted=step.converted or node.op_type == "Cast")
+        return step._replace(converted=step.converted or node.op_type in CONVERTS)
     if any(step.index == table for _, table in operator.lookups):
         return step._replace(gathered=True)
     if operator.multiplies and not step.multiplied and not step.gathered:
         unscaled = "unscaled" in traits_of(node)
         if step.converted or (unscaled and operator.role(step.index) == "quantized weight"):
             return step._replace(multiplied=True)
-    if node.op_type == "Sub" and step.index == 0:
+    if node.op_type in ("Sub", "Clip") and step.index == 0:
         return step
     return step if node.op_type == "Add" and step.multiplied and not step.converted else None
 

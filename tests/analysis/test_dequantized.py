@@ -63,6 +63,27 @@ WAYS: dict[str, list[onnx.NodeProto]] = {
         N("Mul", ["c", "s"], ["d"]),
         N("MatMul", ["x", "d"], ["y"]),
     ],
+    "shifted as integers": [
+        N("Cast", ["w"], ["wide"], to=6),
+        N("Cast", ["z"], ["zw"], to=6),
+        N("Sub", ["wide", "zw"], ["c"]),
+        N("Cast", ["c"], ["f"], to=1),
+        N("Mul", ["f", "s"], ["d"]),
+        N("MatMul", ["x", "d"], ["y"]),
+    ],
+    "shifted last": [
+        N("CastLike", ["w", "s"], ["f"]),
+        N("Mul", ["f", "s"], ["c"]),
+        N("Add", ["c", "z"], ["d"]),
+        N("MatMul", ["x", "d"], ["y"]),
+    ],
+    "in blocks": [
+        N("Reshape", ["w", "blocks"], ["b"]),
+        N("Cast", ["b"], ["f"], to=1),
+        N("Mul", ["f", "s"], ["m"]),
+        N("Reshape", ["m", "back"], ["d"]),
+        N("MatMul", ["x", "d"], ["y"]),
+    ],
     "behind the product": [CAST, N("MatMul", ["x", "f"], ["p"]), N("Mul", ["p", "s"], ["y"])],
     "rows looked up": [
         N("Gather", ["w", "i"], ["r"]),
@@ -89,13 +110,18 @@ def test_integers_that_become_floats_are_weights(of: Of, way: str, name: str) ->
             copied.input[index] = name if value == "s" else value
         nodes.append(copied)
     scaled = {"w": ints(4, 4), name: floats(4)}
-    rows = of(nodes, {**scaled, "z": floats()} if "shifted" in way else scaled)
+    if "shifted" in way:
+        scaled["z"] = ints() if "integers" in way else floats()
+    elif way == "in blocks":
+        scaled |= {"blocks": np.array([4, 2, 2]), "back": np.array([4, 4]), name: floats(4, 2, 1)}
+    rows = of(nodes, scaled)
     assert kinds(rows, "w", name) == ["parameter", "quantization"]
     assert rows["w"].role == ("embedding" if "rows" in way else "weight")
     assert rows["w"].reason.startswith("integers made floats by ")
     if "shifted" in way:
         assert (rows["z"].kind, rows["z"].role) == ("quantization", "zero point")
-        assert rows["z"].reason == "zero point of integers, written as Sub"
+        how = "Add" if "last" in way else "Sub"
+        assert rows["z"].reason == f"zero point of integers, written as {how}"
 
 
 def test_a_weight_belongs_to_what_uses_its_floats(of: Of) -> None:
@@ -205,6 +231,24 @@ def test_zeros_and_ones_choose(of: Of, nodes: list[onnx.NodeProto]) -> None:
     stored = {"w": np.eye(4, dtype=np.uint8), "s": floats()}
     rows = of(nodes, {name: one for name, one in stored.items() if name in used})
     assert {row.kind for row in rows.values()} == {"constant"}
+
+
+@pytest.mark.parametrize("name", ["layer.weight", "onnx::QuantizeLinear_7"])
+@pytest.mark.parametrize("stored", ["integers", "floats"])
+def test_weights_are_clipped_before_they_are_dequantized(of: Of, stored: str, name: str) -> None:
+    """QCDQ, as Brevitas and qonnx write weights of few bits: QuantizeLinear, Clip, Dequantize…"""
+    scale = {"s": floats(), "z": ints(), "low": np.int8(-7), "high": np.int8(7)}
+    quantize = N("QuantizeLinear", [name, "s", "z"], ["q"])
+    nodes = [
+        *([quantize] if stored == "floats" else []),
+        N("Clip", ["q" if stored == "floats" else name, "low", "high"], ["c"]),
+        N("DequantizeLinear", ["c", "s", "z"], ["d"]),
+        N("MatMul", ["x", "d"], ["y"]),
+    ]
+    rows = of(nodes, {name: floats(4, 4) if stored == "floats" else ints(4, 4), **scale})
+    assert kinds(rows, name, "s", "z") == ["parameter", "quantization", "quantization"]
+    assert kinds(rows, "low", "high") == ["constant"] * 2
+    assert rows[name].role == "weight"
 
 
 def test_a_factor_that_is_computed_is_no_scale(of: Of) -> None:
