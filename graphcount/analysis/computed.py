@@ -186,6 +186,7 @@ def _near(tensor: Attributed) -> float:
 
 OPERANDS: frozenset[str | None] = frozenset({None, "operand", "table", "mask", "output"})
 LOOKED_UP = OPERANDS | {"embedding"}
+VECTORS = OPERANDS | {"weight"}
 
 FORMULAS: tuple[ComputedTable, ...] = (
     ComputedTable(
@@ -194,9 +195,7 @@ FORMULAS: tuple[ComputedTable, ...] = (
     ComputedTable(
         "rotary-values", LOOKED_UP, True, "table", is_rotary, "cosines or sines of rotary positions"
     ),
-    ComputedTable(
-        "frequencies", OPERANDS | {"weight"}, False, "table", is_frequencies, "a row of frequencies"
-    ),
+    ComputedTable("frequencies", VECTORS, False, "table", is_frequencies, "a row of frequencies"),
     ComputedTable("triangle", LOOKED_UP, True, "mask", is_triangular, "a triangular mask"),
     ComputedTable(
         "zeros-and-ones", OPERANDS, True, "mask", is_zero_one, "a mask of zeros and ones"
@@ -210,10 +209,12 @@ def judge_table(tensor: Attributed, context: KindContext) -> Verdict | None:
     stored = tensor.stored
     if stored.elements < LEAST or not stored.shape:
         return None
-    roles = {use.role for use in tensor.uses}
     vector = max(stored.shape) == stored.elements
+    if not all(use.role in (VECTORS if vector else LOOKED_UP) for use in tensor.uses):
+        return None
     if vector and not _makes_angles(tensor, context.graph):
         return None
+    roles = {use.role for use in tensor.uses}
     wanted = [
         table
         for table in FORMULAS

@@ -7,7 +7,7 @@ open, and at values only when they are few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from graphcount.analysis.attribution import Attributed
@@ -288,11 +288,17 @@ def mask_values(tensor: Attributed, context: KindContext) -> Verdict | None:
     if any(use.role in LEARNED_ROLES for use in tensor.uses):
         return None
     numbers = context.values.head(tensor.stored)
-    if not numbers or not any(n != n or abs(n) >= MASK_MAGNITUDE for n in numbers):
+    if not numbers or not _is_huge(numbers):
         return None
     use = first_use(tensor)
     what = f"holds mask values (infinite, or 1e9 and more) for {label(use, context)}"
     return Verdict("constant", "mask", what, "mask-values")
+
+
+def _is_huge(numbers: Sequence[float]) -> bool:
+    """Return whether a number is infinite, 1e9 or more, or none; NaN makes the sum one."""
+    total = sum(numbers)
+    return total != total or max(numbers) >= MASK_MAGNITUDE or min(numbers) <= -MASK_MAGNITUDE
 
 
 def constant_by_role(tensor: Attributed, context: KindContext) -> Verdict | None:

@@ -52,14 +52,49 @@ BUFFER_NAME = re.compile(
     r"|position_ids|token_type_ids|inv_freq|freqs_cis|cos_cached|sin_cached|cos_cache|sin_cache"
     r"|relative_position_index|relative_coords_table|(attn|attention|causal|tgt|src)_mask|mask|tril"
     r"|masked_bias|anchors?|anchor_grid|(pixel|image)_(mean|std)|\w*_buffer"
-    r"|stft[._/]\w*basis\w*|(forward|inverse)_basis|mel_(basis|filters?|fb)|mel_scale[._/]fb"
+    r"|stft[._/]\w*basis(_real|_imag)?|(forward|inverse)_basis|mel_(basis|filters?|fb)|mel_scale[._/]fb"
     r"|fbank|filter_?banks?|dct_mat(rix)?|(hann_|hamming_)?window)(_\d+)?$",
     re.IGNORECASE,
 )
 """Names frameworks give to state that is not trained."""
 
-BUFFER_HINTS = ("_", "nchor", "asis", "mask", "tril", "scale.fb", "bank", "filter", "indow")
-"""Parts of which each of these names has one: most names have none."""
+BUFFER_ENDS = frozenset(
+    [
+        "ean",
+        "var",
+        "nce",
+        "ked",
+        "ids",
+        "req",
+        "cis",
+        "hed",
+        "che",
+        "dex",
+        "ble",
+        "ask",
+        "ril",
+        "ias",
+        "hor",
+        "ors",
+        "rid",
+        "std",
+        "fer",
+        "sis",
+        "eal",
+        "mag",
+        "ter",
+        "ers",
+        "_fb",
+        ".fb",
+        "/fb",
+        "ank",
+        "nks",
+        "mat",
+        "rix",
+        "dow",
+    ]
+)
+"""The last three letters of these names, before their number: most names have others."""
 
 LEARNED_SCALAR = re.compile(
     r"([A-Za-z]\w*_)?(scale|gain|gamma|beta|alpha|bias|weight|gate|temperature|tau|slope|shift"
@@ -99,8 +134,8 @@ def is_learned_scalar(name: str) -> bool:
 
 def is_buffer(name: str) -> bool:
     """Return whether a name is one that frameworks give to buffers."""
-    tail = name[-40:]
-    if not any(hint in tail for hint in BUFFER_HINTS):  # not worth a regular expression
+    end = name.rstrip("0123456789").rstrip("_")[-3:].lower()
+    if end not in BUFFER_ENDS:  # not worth a regular expression
         return False
     return BUFFER_NAME.search(name) is not None
 

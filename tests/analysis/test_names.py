@@ -65,7 +65,13 @@ def test_quantizers_endings(name: str, original: str) -> None:
         *("freqs_cis", "cos_cached", "sin_cache", "attn.relative_position_index", "causal_mask"),
         *("masked_bias", "anchor_grid", "anchors", "head.anchor", "Model.Running_Mean"),
         *("pixel_mean", "x" * 300 + ".pixel_std", "image_mean", "0.tril", "attn.mask"),
-        *("model.stft.forward_basis_buffer", "stft.cos_basis", "istft.inverse_basis"),
+        *(
+            "model.stft.forward_basis_buffer",
+            "stft.cos_basis",
+            "stft.basis_imag",
+            "head_fbank_2",
+            "istft.inverse_basis",
+        ),
         *("mel_basis", "frontend.mel_scale.fb", "spectrogram.window", "window", "dct_mat"),
     ],
 )
