@@ -59,40 +59,11 @@ BUFFER_NAME = re.compile(
 """Names frameworks give to state that is not trained."""
 
 BUFFER_ENDS = frozenset(
-    [
-        "ean",
-        "var",
-        "nce",
-        "ked",
-        "ids",
-        "req",
-        "cis",
-        "hed",
-        "che",
-        "dex",
-        "ble",
-        "ask",
-        "ril",
-        "ias",
-        "hor",
-        "ors",
-        "rid",
-        "std",
-        "fer",
-        "sis",
-        "eal",
-        "mag",
-        "ter",
-        "ers",
-        "_fb",
-        ".fb",
-        "/fb",
-        "ank",
-        "nks",
-        "mat",
-        "rix",
-        "dow",
-    ]
+    {
+        *("ean", "var", "nce", "ked", "ids", "req", "cis", "hed", "che", "dex", "ble"),
+        *("ask", "ril", "ias", "hor", "ors", "rid", "std", "fer", "sis", "eal", "mag"),
+        *("ter", "ers", "_fb", ".fb", "/fb", "ank", "nks", "mat", "rix", "dow"),
+    }
 )
 """The last three letters of these names, before their number: most names have others."""
 
