@@ -333,7 +333,7 @@ def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict
         return None
     adds = computes(node) == "Add"
     scales = computes(node) == "Mul"
-    if adds and other.operator.multiplies and _may_be_bias(tensor, other, context.graph):
+    if adds and other.operator.multiplies and _may_be_bias(tensor, other, context):
         what = f"added to the result of {other.op_type} by {where}"
         return Verdict("parameter", "bias", what, "bias-behind-product")
     normed = other.operator.normalises or "scales" in other.operator.traits
@@ -344,13 +344,15 @@ def _behind(tensor: Attributed, use: TensorUse, context: KindContext) -> Verdict
     return Verdict("parameter", role, what, "decomposed-norm")
 
 
-def _may_be_bias(tensor: Attributed, product: OperatorNode, graph: ModelGraph) -> bool:
-    """Return whether a single number may be a bias: of one channel, and not called a literal."""
+def _may_be_bias(tensor: Attributed, product: OperatorNode, context: KindContext) -> bool:
+    """Return whether a single number may be a bias: of one channel, or under the author's name."""
     if tensor.stored.elements > 1:
         return True
     if is_literal(original_name(tensor.stored.name)):
         return False
-    channels = _channels(product, graph)
+    if maker_of(tensor, context) == "author":
+        return True
+    channels = _channels(product, context.graph)
     return channels is None or channels == 1
 
 

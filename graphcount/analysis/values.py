@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from graphcount.analysis.stored import Stored
-from graphcount.loading import open_source
+from graphcount.loading import ModelFile, open_source
 from graphcount.loading.tensor_data import (
     VARINT_NAMES,
     Part,
@@ -189,6 +189,11 @@ class Values:
         if not is_kept(tensor):
             self.left -= stored.nbytes
         return data
+
+
+def values_of(file: ModelFile, budget_nbytes: int) -> Values:
+    """Return a reader for a model; offsets into a text form mean nothing."""
+    return Values(file.path if file.format == "onnx" else "-", budget_nbytes)
 
 
 def _bytes(part: Part, offset: int, nbytes: int) -> bytes | None:

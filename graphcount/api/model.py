@@ -192,13 +192,12 @@ class Model:
         refuse_others(options, CountOptions)
         from graphcount.analysis.counts import count
         from graphcount.analysis.summary import summarize
-        from graphcount.analysis.values import Values
+        from graphcount.analysis.values import values_of
 
         hash_file = options.get("hash_file", False)
         by_default = 0 if is_remote(self.path) else DEEP_BUDGET_NBYTES
         budget = {None: by_default, True: 1 << 62, False: 0}[options.get("deep")]
-        binary = self.file.format == "onnx"  # offsets into a text form mean nothing
-        values = Values(self.path if binary else "-", budget)
+        values = values_of(self.file, budget)
         try:
             digest = _sha256(self.path) if hash_file else None
             cost = self._cost_options(options)

@@ -12,7 +12,7 @@ from graphcount.analysis.counts import Counted, Row, count
 from graphcount.analysis.generated import Generated, find_generated
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
-from graphcount.analysis.values import Values
+from graphcount.analysis.values import values_of
 from graphcount.analysis.versions import version_notes, version_problems
 from graphcount.auditing.bodies import OperatorUse, StoredBody, find_bodies, uses
 from graphcount.auditing.elements import ElementFacts, ElementScan, scan
@@ -78,7 +78,7 @@ class Context:
         self.limits = limits
         self.progress = progress
         self.files = Files(file)
-        self.values = Values(file.path, (1 << 62) if deep else 0)
+        self.values = values_of(file, (1 << 62) if deep else 0)
         if counted is not None:
             self.counted = counted
 

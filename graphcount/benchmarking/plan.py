@@ -17,7 +17,7 @@ from graphcount.analysis.fitting import fitted
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.shapes.declared import Bindings, Declarations
 from graphcount.analysis.shapes.sizes import GivenValues, no_such
-from graphcount.analysis.values import Values
+from graphcount.analysis.values import Values, values_of
 from graphcount.benchmarking.files import FileInput, Given, find
 from graphcount.benchmarking.given import (
     NOTHING_GIVEN,
@@ -140,7 +140,7 @@ def plan_inputs(file: ModelFile, graph: ModelGraph, given: FedSizes = NOTHING_GI
     for name, shape in declared.resized.items():
         why = "onnxruntime takes no other"
         raise UsageError(f"input {name} is {listed(shape)} in the file; {why}")
-    values = Values(file.path, 0)
+    values = values_of(file, 0)
     try:
         maker = _Maker(file, graph, count(file, graph, values).rows, values, infos, files)
         inputs, assumed = maker.planned(bindings)

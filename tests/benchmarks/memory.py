@@ -163,6 +163,7 @@ def ours(path: str, size: int, order: Iterable[str] = ()) -> Ours | None:
         for name in dim.symbols()
     }
     shapes = infer_shapes(model.proto, graph, rows, values, Bindings(dict.fromkeys(names, size)))
+    values.close()
     wanted = reordered(graph.order, tuple(order))
     plain = memory(graph, shapes)
     other = memory(graph, shapes, order=wanted)

@@ -135,6 +135,7 @@ def we_find(path: Path) -> tuple[Found, list[str], list[str]]:
     values = Values(model.path, 64 * 2**20)
     rows = count(model.file, graph, values).rows
     result = infer_shapes(model.proto, graph, rows, values)
+    values.close()
     shapes = {}
     for (node_id, name), shape in result.shapes.items():
         operator = graph.nodes[node_id]
