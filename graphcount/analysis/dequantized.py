@@ -18,6 +18,7 @@ from graphcount.analysis.verdict import (
     NodeInput,
     Verdict,
     label,
+    may_be_quantized,
 )
 from graphcount.dtypes import BY_NAME
 from graphcount.graph import ModelGraph, OperatorNode, Use, computes, is_constant, traits_of
@@ -76,7 +77,7 @@ def dequantized(tensors: Iterable[Attributed], context: KindContext) -> Dequanti
     sides: dict[NodeInput, str] = {}
     for tensor in tensors:
         row = BY_NAME.get(tensor.stored.dtype)
-        if row is None or row.bits == 0 or row.family not in ("int", "float"):
+        if row is None or not may_be_quantized(tensor):
             continue
         narrow, key = row.bits <= NARROW_BITS, tensor.stored.key
         if not narrow and tensor.stored.dtype not in WIDE:
@@ -86,7 +87,7 @@ def dequantized(tensors: Iterable[Attributed], context: KindContext) -> Dequanti
             chain = _chain(use, context.graph)
             onward = _uses(use, chain, context.graph)
             behind += onward
-            if chain is None:
+            if chain is None or (row.family == "float" and not chain.end):
                 continue
             verdict = _verdict(tensor, onward, chain, context, narrow=narrow)
             if verdict is not None:
@@ -136,7 +137,7 @@ def _verdict(
 
 
 def _parameter(role: str, how: str) -> Verdict:
-    return Verdict("parameter", role, f"integers made floats by {how}", "dequantized-by-steps")
+    return Verdict("parameter", role, f"dequantized by {how}", "dequantized-by-steps")
 
 
 def _is_operand(

@@ -117,7 +117,7 @@ def test_integers_that_become_floats_are_weights(of: Of, way: str, name: str) ->
     rows = of(nodes, scaled)
     assert kinds(rows, "w", name) == ["parameter", "quantization"]
     assert rows["w"].role == ("embedding" if "rows" in way else "weight")
-    assert rows["w"].reason.startswith("integers made floats by ")
+    assert rows["w"].reason.startswith("dequantized by ")
     if "shifted" in way:
         assert (rows["z"].kind, rows["z"].role) == ("quantization", "zero point")
         how = "Add" if "last" in way else "Sub"
