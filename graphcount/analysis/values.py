@@ -14,6 +14,7 @@ from functools import partial
 
 from graphcount.analysis.stored import Stored
 from graphcount.loading import ModelFile, open_source
+from graphcount.loading.source import has_scheme
 from graphcount.loading.tensor_data import (
     VARINT_NAMES,
     Part,
@@ -95,23 +96,47 @@ class Values:
             parts.append(part)
         return b"".join(parts)
 
+    def cells(self, stored: Stored, places: list[list[int]]) -> list[list[float]] | None:
+        """Return single elements of a dense tensor by their position; None when unread."""
+        if not stored.elements or stored.nbytes % stored.elements or stored.tensor is None:
+            return None
+        width = stored.nbytes // stored.elements
+        lines = []
+        for line in places:
+            parts = [self._cell(stored, place * width, width) for place in line]
+            if any(part is None or len(part) != width for part in parts):
+                return None
+            numbers = elements(b"".join(part or b"" for part in parts), stored.tensor.data_type)
+            if numbers is None:
+                return None
+            lines.append([float(number) for number in numbers])
+        return lines
+
     def _cell(self, stored: Stored, start: int, width: int) -> bytes | None:
-        """Return the bytes of one element of a tensor that lies in the model file as raw bytes."""
-        part = self._part(stored)
+        """Return the bytes of one element of a tensor that lies in a file as raw bytes."""
+        part = self._part(stored, outside=True)
         tensor = stored.tensor
-        if part is None or tensor is None or tensor.data_fields[0].field in VARINT_NAMES:
+        fields = tensor.data_fields if tensor is not None else ()
+        if part is None or any(field.field in VARINT_NAMES for field in fields):
             return None
         return _bytes(part, start, width)
 
-    def _part(self, stored: Stored) -> Part | None:
-        """Return where in the model file a tensor lies; None when it must not be looked at."""
+    def _part(self, stored: Stored, outside: bool = False) -> Part | None:
+        """Return where in the model file a tensor lies; None when it must not be looked at.
+
+        Args:
+            stored: The tensor.
+            outside: Look at external data as well, where that is a file of this machine.
+        """
         tensor = stored.tensor
-        if tensor is None or stored.problems or tensor.is_external:
+        if tensor is None or stored.problems:
+            return None
+        if tensor.is_external and not (outside and _is_near(stored)):
             return None
         if self.left <= 0 and not is_kept(tensor):
             return None
         try:
-            return self._reader.part(tensor)
+            return self._reader.part(tensor, stored.external)
         except UnreadError:
             return None
 
@@ -194,6 +219,12 @@ class Values:
 def values_of(file: ModelFile, budget_nbytes: int) -> Values:
     """Return a reader for a model; offsets into a text form mean nothing."""
     return Values(file.path if file.format == "onnx" else "-", budget_nbytes)
+
+
+def _is_near(stored: Stored) -> bool:
+    """Return whether external data lies in a file of this machine, where a byte costs little."""
+    path = stored.external.path if stored.external is not None else None
+    return path is not None and not has_scheme(path)
 
 
 def _bytes(part: Part, offset: int, nbytes: int) -> bytes | None:

@@ -230,22 +230,32 @@ def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
 
 
 def framework_sentence(report: Report) -> str:
-    """Return the training framework's count, when it differs from the file's or is only bounded."""
+    """Return the training framework's count, when it differs from the file's.
+
+    One number, how sure it is, the least it can be, and what weighs most; of a proof also what
+    makes the difference.
+    """
     framework, holds = report.framework, report.totals.parameters
-    because = f": {framework.evidence[0]}" if framework.evidence else ""
-    if framework.parameters is not None and framework.parameters != holds:
-        word = "counted" if framework.exact else "probably counted"
-        return (
-            f"the file holds {exact(holds)} parameters; "
-            f"the framework {word} {exact(framework.parameters)}{because}"
-        )
-    if framework.parameters is None and framework.low is not None:
-        upper = "or more" if framework.high is None else f"to {exact(framework.high)}"
-        return (
-            f"the file holds {exact(holds)} parameters; "
-            f"the framework counted {exact(framework.low)} {upper}{because}"
-        )
-    return ""
+    best, low = framework.parameters, framework.low
+    if best is None or low is None or best == holds:
+        return ""
+    word = "counted exactly" if framework.exact else "probably counted"
+    least = f", at least {exact(low)}" if low < best else ""
+    reasons = [_clause(text) for text in framework.evidence[: 2 if framework.exact else 1]]
+    because = f": {'; '.join(reasons)}." if reasons else ""
+    number = f"{word} {exact(best)}{least}"
+    return f"the file holds {exact(holds)} parameters; the framework {number}{because}"
+
+
+_OPENINGS = frozenset({"The", "These", "Nothing", "Folded", "Some", "Parts", "Parameters"})
+"""Words with a capital letter only where a sentence begins."""
+
+
+def _clause(sentence: str) -> str:
+    """Return a sentence as it reads behind a colon: without its full stop and capital letter."""
+    text = sentence.removesuffix(".")
+    word = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if word in _OPENINGS else text
 
 
 class UnknownCause(NamedTuple):

@@ -143,7 +143,7 @@ def test_a_removed_bias_is_sized_by_its_call(tmp_path: Path) -> None:
     assert found[:4] == (16, True, 16, 16)
 
 
-def test_a_parameter_without_a_trace_leaves_no_number(tmp_path: Path) -> None:
+def test_a_parameter_without_a_trace_counts_as_none(tmp_path: Path) -> None:
     model = Builder()
     model.metadata[SIGNATURE] = signature("fc.weight", "pooler.weight")
     fx = call("linear", "%x", "%p_fc_weight")
@@ -151,7 +151,7 @@ def test_a_parameter_without_a_trace_leaves_no_number(tmp_path: Path) -> None:
         "Gemm", [model.input("x", 1, 3), model.tensor("fc.weight", 4, 3)], "y", fx=fx, transB=1
     )
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
-    assert found[:4] == (None, False, 12, None)
+    assert found[:4] == (12, False, 12, None)
     assert any("pooler.weight" in sentence for sentence in found.evidence)
 
 

@@ -27,8 +27,8 @@ def test_a_tensor_that_sizes_one_name_sizes_no_other(tmp_path: Path) -> None:
     fx = call("linear", "%chosen", "%p_o_weight")
     model.node("MatMul", ["chosen", model.tensor("o.weight", 5, 2)], "y", fx=fx)
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
-    assert (found.parameters, found.exact, found.low) == (None, False, 10)
-    assert any("1 declared parameters have no size" in sentence for sentence in found.evidence)
+    assert (found.parameters, found.exact, found.low) == (60 + 10, False, 10)
+    assert any("1 tensor that torch.export declared has no size" in s for s in found.evidence)
 
 
 @pytest.mark.parametrize(("fused", "says"), [(False, True), (True, False)])
@@ -103,12 +103,12 @@ def test_a_packed_product_may_be_a_copy_of_a_packed_table(tmp_path: Path) -> Non
 def test_a_merged_tensor_is_doubted_like_the_kept_one(
     tmp_path: Path, op_type: str, low: int, best: int
 ) -> None:
-    """Two equal tensors of 16 numbers: PRelu learns its slope, what Mul takes may be a buffer.
+    """Two equal tensors of 16 ones: PRelu learns its slope, what Mul takes may be a buffer.
 
     What Equal compares with is a mask: a model of masks has no parameters at all.
     """
     model = Builder()
-    kept = model.tensor("0.table", values=np.arange(16).reshape(4, 4))
+    kept = model.tensor("0.table", values=np.ones((4, 4)))
     model.node("Identity", [kept], "1.table", name="Identity_0")
     model.node(op_type, [model.input("x", 1, 4, 4), kept], "h", name=f"/0/{op_type}")
     model.node(op_type, ["x", "1.table"], "y", name=f"/1/{op_type}")
@@ -219,15 +219,29 @@ def test_a_product_of_the_dynamo_exporter_that_is_no_linear(
     assert "torch.export's list of parameters is lost" in found.evidence[-1]
 
 
-@pytest.mark.parametrize(("module", "low"), [("/a", 32), ("", 0)])
+@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(("module", "low"), [("/a", 16), ("", 0)])
 def test_an_equal_operand_is_doubted_with_the_kept_one(
-    tmp_path: Path, module: str, low: int
+    tmp_path: Path, module: str, low: int, fresh: bool
 ) -> None:
-    """Two of 4·4 numbers, merged: in Linear modules both are weights, elsewhere perhaps buffers."""
+    """Two of 4·4 numbers, merged: one tied weight, or in a fresh model (biases of 4 zeros) two.
+
+    In Linear modules they are weights, elsewhere perhaps buffers, as is what no product precedes.
+    """
     model = Builder()
+    zeros = model.tensor("a.bias", values=np.zeros(4))
     kept = model.tensor("onnx::MatMul_9", 4, 4)
     model.node("Identity", [kept], "onnx::MatMul_10", name="Identity_0")
     model.node("MatMul", [model.input("x", 1, 4), kept], "h", name=f"{module}/MatMul")
-    model.node("MatMul", ["h", "onnx::MatMul_10"], "y", name="/b/MatMul")
+    model.node("MatMul", ["h", "onnx::MatMul_10"], "i", name="/b/MatMul")
+    model.node("Add", ["i", zeros], "j", name="/b/Add")
+    if fresh:
+        model.node("Identity", [zeros], "b.bias", name="Identity_1")
+    model.node("Add", ["j", "b.bias" if fresh else zeros], "y", name="/c/Add")
     found = recovered(model.save(tmp_path / "m.onnx", "y"))
-    assert (found.parameters, found.exact, found.low) == (32, False, low)
+    biases = 8 if fresh else 4
+    assert (found.parameters, found.exact, found.low) == (
+        (32 if fresh else 16) + biases,
+        False,
+        low + 4,
+    )

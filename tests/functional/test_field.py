@@ -34,14 +34,11 @@ RUN = sorted(name for name, row in TRUTHS.items() if row.get("feeds"))
 """Cases that onnxruntime runs."""
 
 BYTES = "bytes by element type and on disk"
-TIED = "what the network had before it was exported"
 STATES = "states of a decoder at given sizes"
 
 LATER: Mapping[tuple[str, str], str] = {
     ("aliased_external", "disk_external"): BYTES,
-    ("aliased_external", "framework_low_at_most"): TIED,
     ("external_appended_twice", "disk_external"): BYTES,
-    ("genai_tied_float", "framework_low_at_most"): TIED,
     ("hybrid_states", "state_bytes"): STATES,
     ("identity_weight", "peak_at_most"): BYTES,
     ("int8_in_int32_data", "nbytes"): BYTES,

@@ -49,7 +49,9 @@ class AdjustmentSource(NamedTuple):
 
 FOLDING = "graphcount.analysis.framework.folding"
 COPIES = "graphcount.analysis.framework.copies"
+TIES = "graphcount.analysis.framework.ties"
 TABLES = "graphcount.analysis.framework.tables"
+FILTERS = "graphcount.analysis.framework.filters"
 CONVERTERS = "graphcount.analysis.framework.converters"
 
 SOURCES: tuple[AdjustmentSource, ...] = (
@@ -58,10 +60,12 @@ SOURCES: tuple[AdjustmentSource, ...] = (
     AdjustmentSource(FOLDING, "by_optimisers", lambda seen: seen.has_products),
     AdjustmentSource(FOLDING, "by_legacy_exporter", lambda seen: seen.has_products),
     AdjustmentSource(COPIES, "merged_tensors", lambda seen: "Identity" in seen.by_op_type),
-    AdjustmentSource(COPIES, "tied_tables", lambda seen: seen.has_generated_names),
+    AdjustmentSource(TIES, "tied_tensors", lambda seen: seen.has_equal_sizes),
     AdjustmentSource(CONVERTERS, "blocked_weights", lambda seen: BLOCKED in seen.domains),
     AdjustmentSource(TABLES, "cut_tables", lambda seen: bool(seen.rules & ROWS_OF_TABLES)),
     AdjustmentSource(TABLES, "free_products", lambda seen: seen.has_generated_names),
+    AdjustmentSource(FILTERS, "fixed_filters", lambda seen: seen.has_products),
+    AdjustmentSource(FILTERS, "named_as_buffers", lambda seen: seen.has_weights),
     AdjustmentSource(TABLES, "named_operands", lambda seen: bool(seen.rules & KNOWN_BY_NAME)),
     AdjustmentSource(CONVERTERS, "zero_recurrent_bias", lambda seen: seen.is_recurrent),
     AdjustmentSource(CONVERTERS, "written_norms", lambda seen: "written-norm-factor" in seen.rules),
@@ -88,12 +92,13 @@ def recover(
 def _adjusted(evidence: Evidence, adjustments: list[Adjustment]) -> FrameworkCount:
     """Return stored parameters plus what the evidence adds and takes away; never exact."""
     stored = sum(row.elements for row in evidence.parameters)
-    low = max(0, stored + sum(adjustment.low for adjustment in adjustments))
-    best: int | None = stored
-    for adjustment in adjustments:
-        known = best is not None and adjustment.best is not None
-        best = best + adjustment.best if known else None  # type: ignore[operator]
-    sentences = [adjustment.sentence for adjustment in adjustments]
+    certain = sum(adjustment.low for adjustment in adjustments if not adjustment.doubted)
+    doubted = {key for adjustment in adjustments for key in adjustment.doubted}
+    doubts = sum(row.elements for row in evidence.parameters if row.stored.key in doubted)
+    low = max(0, stored + certain - doubts)
+    best = max(low, stored + sum(adjustment.best for adjustment in adjustments))
+    weighty = sorted(adjustments, key=lambda made: (-abs(made.best), made.low))
+    sentences = [adjustment.sentence for adjustment in weighty]
     return FrameworkCount(best, False, low, None, (*sentences, *_blind_spots(evidence)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.analysis.counts import Row
-from graphcount.analysis.framework.evidence import BLOCKED, Adjustment, Evidence, listed
+from graphcount.analysis.framework.evidence import BLOCKED, Adjustment, Evidence, doubt, listed
 
 FEW = 1 << 20
 """Elements of a tensor whose values are looked at."""
@@ -66,7 +66,7 @@ def written_norms(evidence: Evidence) -> Iterable[Adjustment]:
         f"{len(rows)} normalisations are written as Sub, Mul and Add; their {elements:,} factors"
         " are parameters unless the layer learned no scale."
     )
-    return [Adjustment(-elements, 0, 0, sentence)]
+    return [doubt(rows, sentence)]
 
 
 def binary_models(evidence: Evidence) -> Iterable[Adjustment]:
@@ -102,8 +102,8 @@ def _is_mirrored(row: Row, evidence: Evidence) -> bool:
 
 
 def blocked_weights(evidence: Evidence) -> Iterable[Adjustment]:
-    """Channels are rounded up to whole blocks of 8 or 16; the real number is lost."""
-    keys = {}
+    """Channels are rounded up to whole blocks of 8 or 16; what is not zero is real."""
+    rows: dict[int, Row] = {}
     blocked = [
         node.id
         for (domain, _), nodes in evidence.graph.by_operator.items()
@@ -113,12 +113,19 @@ def blocked_weights(evidence: Evidence) -> Iterable[Adjustment]:
     for node in blocked:
         for row, _ in evidence.by_node.get(node, ()):
             if row.verdict.kind == "parameter":
-                keys[row.stored.key] = row.elements
-    padded = sum(keys.values())
+                rows[row.stored.key] = row
+    padded = sum(row.elements for row in rows.values())
     if not padded:
         return []
+    zeros = sum(_zeros(row, evidence) for row in rows.values())
     sentence = (
         f"{padded:,} weights are padded with zeros to blocks of channels for one machine;"
-        " how many are real is not stated."
+        f" {zeros:,} of them are zeros."
     )
-    return [Adjustment(-padded, 0, None, sentence)]
+    return [Adjustment(-padded, 0, -zeros, sentence)]
+
+
+def _zeros(row: Row, evidence: Evidence) -> int:
+    """Return how many zeros a tensor holds; 0 when it is too large to look at."""
+    numbers = evidence.values.numbers(row.stored) if row.elements <= FEW else None
+    return sum(1 for number in numbers if number == 0) if numbers else 0

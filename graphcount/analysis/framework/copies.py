@@ -1,165 +1,29 @@
-"""Tensors that stand for several parameters, and parameters that stand in several tensors.
+"""Parameters that stand in several tensors: exporters merge equal ones.
 
-Tied tables: torch's exporters fold the transposition of a Linear's weight into a new tensor, so a
-language model whose head shares the embedding table stores that table twice.
-
-Merged tensors: the pass `dedup_initializers` of torch's legacy exporter keeps one of several equal
-tensors and leaves `Identity(kept) → lost name` for each of the others. Tied parameters never get
-an Identity: they were one tensor from the start.
+The pass `dedup_initializers` of torch's legacy exporter keeps one of several equal tensors and
+leaves `Identity(kept) → lost name` for each of the others. What was filled with one number was
+equal by chance; other numbers are equal in tied parameters, and in fresh copies of a layer.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from graphcount.analysis.attribution import TensorUse, uses_behind
-from graphcount.analysis.counts import Row, logical_shape
+from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.evidence import (
     CALL_SUFFIX,
     NUMBERED,
     Adjustment,
     Evidence,
-    is_generated,
     listed,
 )
 from graphcount.analysis.framework.tables import free_operands, is_by_name
+from graphcount.analysis.framework.ties import is_filled
 from graphcount.analysis.kinds import classify
 from graphcount.analysis.names import is_dotted
 from graphcount.analysis.verdict import Verdict
-
-SMALL = 8192
-PRODUCTS = frozenset({"weight", "quantized weight"})
-
-
-def tied_tables(evidence: Evidence) -> Iterable[Adjustment]:
-    """Equal data under a generated name are a copy; equal shapes alone are a possibility."""
-    groups: dict[tuple[int, tuple[int, ...]], list[Row]] = defaultdict(list)
-    for row in evidence.parameters:
-        shape = _shape(row, evidence)
-        if (len(shape) == 2 and min(shape) > 1) or len(shape) == 3:
-            groups[row.elements, tuple(sorted(shape))].append(row)
-    copies: list[tuple[Row, Row]] = []
-    possible: list[Row] = []
-    for rows in groups.values():
-        if len(rows) > 1 and _may_repeat(rows):
-            same, maybe = _compare(rows, evidence)
-            copies.extend(same)
-            possible.extend(maybe)
-    adjustments = []
-    if copies:
-        elements = sum(row.elements for row, _ in copies)
-        pairs = [f"{_used_as(row)} is a copy of {of.stored.name[:80]}" for row, of in copies]
-        adjustments.append(Adjustment(-elements, 0, -elements, f"{listed(pairs)}."))
-    if possible:
-        elements = sum(row.elements for row in possible)
-        names = listed([row.stored.name for row in possible])
-        sentence = (
-            f"{names} have the shape of an embedding table and may be a tied copy of it;"
-            " their values cannot be compared."
-        )
-        adjustments.append(Adjustment(-elements, 0, 0, sentence))
-    return adjustments
-
-
-def _shape(row: Row, evidence: Evidence) -> tuple[int, ...]:
-    """Return dimensions that quantized and other copies of one matrix have in common."""
-    nodes = evidence.graph.nodes
-    return logical_shape(row.stored, [(nodes[use.node], use.index) for use in row.tensor.uses])
-
-
-def _used_as(row: Row) -> str:
-    """A generated name says nothing, so the node that uses the tensor is named as well."""
-    return f"{row.stored.name[:80]} (used by {(row.owner or 'nothing')[:80]})"
-
-
-def _may_repeat(rows: list[Row]) -> bool:
-    """Return whether tensors of one shape are worth comparing.
-
-    The legacy exporter merges equal tensors it made itself, so a copy stands beside a named one;
-    the dynamo exporter repeats only small ones (8,192 elements) for a module called twice.
-    """
-    generated = sum(1 for row in rows if is_generated(row))
-    return 0 < generated < len(rows) or (generated > 1 and rows[0].elements <= SMALL)
-
-
-def _is_table(row: Row, evidence: Evidence) -> bool:
-    """Return whether rows of it are looked up."""
-    return row.verdict.role == "embedding" or any(
-        operator is not None and any(table == use.index for _, table in operator.lookups)
-        for use in row.tensor.uses
-        for operator in (evidence.graph.nodes[use.node].operator,)
-    )
-
-
-def _compare(rows: list[Row], evidence: Evidence) -> tuple[list[tuple[Row, Row]], list[Row]]:
-    """Return copies by value, each with its original, and tables that may be, by shape."""
-    rows = sorted(rows, key=is_generated)  # named tensors first: the copies are generated
-    indistinct = _indistinct(rows, evidence)
-    seen: dict[bytes, Row] = {}
-    copies: list[tuple[Row, Row]] = []
-    possible: list[Row] = []
-    table = any(_is_table(row, evidence) for row in rows)
-    for row in rows:
-        if row.stored.key not in indistinct and row.stored.dtype[:3] not in ("int", "uin"):
-            continue
-        digest = _digest(row, evidence)
-        if digest is None or row.stored.dtype != rows[0].stored.dtype:
-            if table and row.verdict.role in PRODUCTS and is_generated(row):
-                possible.append(row)
-            continue
-        original = seen.get(digest)
-        if original is None and is_generated(row):
-            turned = evidence.values.digest(row.stored, transposed=True)
-            original = seen.get(turned) if turned is not None else None
-        if original is not None and is_generated(row):
-            copies.append((row, original))
-            continue
-        if table and row.stored.dtype[:3] in ("int", "uin") and is_generated(row):
-            possible.append(row)
-        seen[digest] = row
-    return copies, possible
-
-
-def _indistinct(rows: list[Row], evidence: Evidence) -> set[int]:
-    """Return the keys of tensors that a few elements do not tell from others, turned or not.
-
-    Reading all of every tensor of one shape would cost as much as loading the model.
-    """
-    straight = {row.stored.key: evidence.values.corners(row.stored) for row in rows}
-    times = Counter(straight.values())
-    keys = set()
-    turned_of = {
-        row.stored.key: evidence.values.corners(row.stored, transposed=True) for row in rows
-    }
-    turned_times = Counter(turned_of.values())
-    for key, corners in straight.items():
-        turned = turned_of[key]
-        itself = turned == corners  # symmetric, as far as the corners tell
-        others = (
-            times[corners] - 1,
-            times[turned] - itself,
-            turned_times[corners] - itself,
-        )
-        if corners is None or any(others):
-            keys.add(key)
-    return keys
-
-
-def _digest(row: Row, evidence: Evidence) -> bytes | None:
-    """Return the hash of the data; None when unknown or all the same, which proves nothing."""
-    stored = row.stored
-    width = max(1, stored.nbytes // max(1, stored.elements))
-    start = evidence.values.peek(stored)
-    if start is None or start == start[:width] * (len(start) // width):
-        data = evidence.values.raw(stored)
-        if data is None or data == data[:width] * stored.elements:
-            return None
-    return evidence.values.digest(stored)
-
-
-# ----------------------------------------------------------------------------------- merged tensors
 
 FLOATS = ("float", "bfloa")
 
@@ -171,18 +35,22 @@ class Lost(NamedTuple):
         name: The name it lost.
         elements: Its numbers.
         doubtful: Nothing but its name tells it from a buffer, or the kept tensor may be one.
+        filled: The kept tensor holds one number throughout, so they were equal by chance.
     """
 
     name: str
     elements: int
     doubtful: bool
+    filled: bool
 
 
 def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
     """Add a tensor for each name that was merged into another."""
     lost = _lost_tensors(evidence)
-    certain = [one for one in lost if not one.doubtful]
-    doubtful = [one for one in lost if one.doubtful]
+    is_fresh = any(one.filled for one in lost)
+    certain = [one for one in lost if one.filled and not one.doubtful]
+    doubtful = [one for one in lost if one.filled and one.doubtful]
+    equal = [one for one in lost if not one.filled]
     kept = [(row, _own_verdict(row, evidence)) for row in _kept_tensors(evidence)]
     surplus = sum(row.elements for row, own in kept if own.kind != "parameter")
     adjustments = []
@@ -190,7 +58,7 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
         more = sum(one.elements for one in certain) - surplus
         names = listed([one.name for one in certain])
         sentence = (
-            f"The exporter merged {len(certain)} parameters into equal ones ({names}):"
+            f"The exporter merged {len(certain)} tensors into equal ones ({names}):"
             f" {more:,} elements more than stored."
         )
         adjustments.append(Adjustment(more, more, more, sentence))
@@ -202,6 +70,8 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
             " unless they are buffers."
         )
         adjustments.append(Adjustment(0, more, more, sentence))
+    if equal:
+        adjustments.append(_tied_or_copied(equal, is_fresh))
     maybe = [row for row, own in kept if is_by_name(own) and not is_by_name(row.verdict)]
     if maybe:
         elements = sum(row.elements for row in maybe)
@@ -209,6 +79,20 @@ def merged_tensors(evidence: Evidence) -> Iterable[Adjustment]:
         sentence = f"Parameters were merged into {names}, which may be buffers themselves."
         adjustments.append(Adjustment(-elements, 0, 0, sentence))
     return adjustments
+
+
+def _tied_or_copied(equal: list[Lost], is_fresh: bool) -> Adjustment:
+    """Count equal tensors that no chance made equal: tied ones, or copies of a fresh layer.
+
+    A model that was never trained has biases of zeros, which are merged as well.
+    """
+    more = sum(one.elements for one in equal)
+    names = listed([one.name for one in equal])
+    sentence = (
+        f"The exporter merged {names} into equal tensors: tied parameters, or {more:,} elements"
+        " more than stored if they only began as copies."
+    )
+    return Adjustment(0, more, more if is_fresh else 0, sentence)
 
 
 def _kept_tensors(evidence: Evidence) -> list[Row]:
@@ -234,16 +118,23 @@ def _lost_tensors(evidence: Evidence) -> list[Lost]:
     modules: dict[int, set[str]] = {}
     free = {row.stored.key for row in free_operands(evidence)} if len(uses) < len(kept) else set()
     lost = []
+    fills: dict[int, bool] = {}
+
+    def filled(row: Row) -> bool:
+        if row.stored.key not in fills:
+            fills[row.stored.key] = bool(is_filled(row, evidence))
+        return fills[row.stored.key]
+
     for id, (name, row) in kept.items():
         if id in uses:
             verdict = _verdict(name, row, uses[id], evidence)
             if verdict.kind == "parameter":
-                lost.append(Lost(name, row.elements, is_by_name(verdict)))
+                lost.append(Lost(name, row.elements, is_by_name(verdict), filled(row)))
             continue
         if row.stored.key not in modules:
             modules[row.stored.key] = _direct_modules(row, evidence)
         if _is_new_module(name, id, modules[row.stored.key], evidence):
-            lost.append(Lost(name, row.elements, row.stored.key in free))
+            lost.append(Lost(name, row.elements, row.stored.key in free, filled(row)))
     return lost
 
 

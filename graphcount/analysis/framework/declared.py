@@ -2,14 +2,12 @@
 
 The signature names all parameters of the exported module, also those that were tied, merged,
 folded or never used. A size comes, in this order, from the initializer of that name, from the
-torch call that names it as an argument, from a tie that a call proves, from its sibling, or from
-the only tensor of its module that nothing else explains. The last two are inferred.
+torch call that names it as an argument, or from a tie that a call proves; the rest is inferred.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 from graphcount.analysis.counts import Row
 from graphcount.analysis.framework.calls import (
@@ -17,12 +15,11 @@ from graphcount.analysis.framework.calls import (
     find_calls,
     is_plain,
     placeholders,
-    scopes_of,
     size_by_operand,
     size_by_role,
-    unexplained,
 )
 from graphcount.analysis.framework.evidence import FX_NODE, Evidence, FrameworkCount, listed
+from graphcount.analysis.framework.inferred import Sizes, infer
 from graphcount.analysis.names import original_name
 from graphcount.analysis.signature import Signature
 from graphcount.analysis.verdict import LEARNED_ROLES
@@ -44,74 +41,67 @@ TORCH_CALLS = {
 }
 """Modules whose forward uses their own weight, and the call it makes."""
 
-
-TIED_NAMES = frozenset(
-    {
-        *("lm_head", "embed_tokens", "wte", "word_embeddings", "shared", "decoder"),
-        *("embeddings", "embed_out"),
-    }
-)
-"""Modules that language models usually tie to each other."""
-
 COMPLEX = ("complex", "aten.fft", "aten.polar", "aten.view_as_real", "aten.angle")
 """Calls that appear where elements are complex: those are stored as pairs."""
 
 
-@dataclass
-class Sizes:
-    """What is known of each declared parameter.
-
-    Attributes:
-        proven: Name → elements, as the file states.
-        inferred: Name → elements, most likely.
-        ties: Name → the declared name it shares its tensor with, proven by a call.
-        likely_ties: The same by name and size alone.
-        doubts: Why no number can be exact.
-    """
-
-    proven: dict[str, int] = field(default_factory=dict)
-    inferred: dict[str, int] = field(default_factory=dict)
-    ties: dict[str, str] = field(default_factory=dict)
-    likely_ties: dict[str, str] = field(default_factory=dict)
-    doubts: list[str] = field(default_factory=list)
-
-    def missing(self, signature: Signature) -> list[str]:
-        """Return declared names without any size."""
-        known = (self.proven, self.inferred, self.ties, self.likely_ties)
-        return [name for name in signature.parameters if not any(name in part for part in known)]
-
-
 def count_declared(evidence: Evidence, signature: Signature) -> FrameworkCount | None:
-    """Return the sum up the sizes of what torch.export declared; None when none of them has any."""
+    """Return the sum of the sizes of what torch.export declared; None when none of them has any."""
     sizes = size_declared(evidence, signature)
     if not (sizes.proven or sizes.inferred):
         return None
+    tied = _tied_by_value(evidence, sizes)
+    if tied:
+        sizes.doubts.append("A product may share the data of an embedding table.")
+    low = max(0, sum(sizes.proven.values()) - tied)
+    best = sum(sum(part.values()) for part in (sizes.proven, sizes.inferred, sizes.estimated))
     missing = sizes.missing(signature)
-    low = sum(sizes.proven.values())
-    best = low + sum(sizes.inferred.values())
-    settled = not (missing or sizes.inferred or sizes.likely_ties)
+    settled = not (missing or sizes.inferred or sizes.estimated or sizes.likely_ties)
     exact = settled and not sizes.doubts
-    sentences = [f"torch.export declared {len(signature.parameters)} parameters by name."]
+    declared = f"torch.export declared {_tensors(len(signature.parameters))} by name"
+    whole = f"{declared}, and the file gives the size of each." if exact else f"{declared}."
+    reasons = [whole, *_reasons(evidence, sizes, missing)]
+    if not exact:
+        reasons = [*reasons[1:], whole]
+    return FrameworkCount(best, exact, low, low if exact else None, (*reasons, *sizes.doubts))
+
+
+def _reasons(evidence: Evidence, sizes: Sizes, missing: list[str]) -> list[str]:
+    """Say what makes the count differ from the file's, and how sizes were had."""
+    reasons = []
+    ties = [f"{name[:120]} shares the tensor of {other[:120]}" for name, other in sizes.all_ties]
+    if ties:
+        reasons.append(f"{listed(ties, 2, 260)}.")
+    if sizes.estimated:
+        elements = sum(sizes.estimated.values())
+        reasons.append(
+            f"{elements:,} elements are estimated, of {_tensors(len(sizes.estimated))} not stored"
+            f" whole: {listed([*sizes.estimated])}."
+        )
+    if missing:
+        have = "has" if len(missing) == 1 else "have"
+        reasons.append(
+            f"{_tensors(len(missing))} that torch.export declared {have} no size in the file,"
+            f" counted as none: {listed(missing)}."
+        )
     gone = [name for name in sizes.proven if name not in evidence.by_name]
     if gone:
-        names = listed(gone)
-        sentences.append(f"Not stored under their own names (folded or merged): {names}.")
-    for name, other in (*sizes.ties.items(), *sizes.likely_ties.items()):
-        sentences.append(f"{name[:120]} shares the tensor of {other[:120]}.")
+        elements = sum(sizes.proven[name] for name in gone)
+        reasons.append(
+            f"The exporter folded or merged {_tensors(len(gone))} ({elements:,} elements):"
+            f" {listed(gone)}."
+        )
     if sizes.inferred:
-        names = listed(list(sizes.inferred))
-        sentences.append(f"Sizes inferred from neighbouring tensors: {names}.")
-    if missing:
-        names = listed(missing)
-        sentences.append(f"{len(missing)} declared parameters have no size in the file: {names}.")
-    sentences.extend(sizes.doubts)
-    return FrameworkCount(
-        None if missing else best,
-        exact,
-        low,
-        low if exact else None,
-        tuple(sentences),
-    )
+        elements = sum(sizes.inferred.values())
+        reasons.append(
+            f"The sizes of {_tensors(len(sizes.inferred))} ({elements:,} elements) follow from"
+            f" neighbours: {listed([*sizes.inferred])}."
+        )
+    return reasons
+
+
+def _tensors(number: int) -> str:
+    return f"{number:,} tensor{'' if number == 1 else 's'}"
 
 
 def size_declared(evidence: Evidence, signature: Signature) -> Sizes:
@@ -122,10 +112,7 @@ def size_declared(evidence: Evidence, signature: Signature) -> Sizes:
         calls = find_calls(evidence)
         by_call(evidence, signature, calls, sizes)
         by_proven_tie(signature, calls, sizes)
-        if sizes.missing(signature):
-            by_sibling(evidence, signature, sizes)
-            by_module(evidence, signature, calls, sizes)
-            by_tied_name(signature, sizes)
+        infer(evidence, signature, calls, sizes)
     doubt(evidence, signature, sizes)
     return sizes
 
@@ -211,87 +198,6 @@ def by_proven_tie(signature: Signature, calls: tuple[Called, ...], sizes: Sizes)
                 sizes.ties[name] = other
 
 
-# ----------------------------------------------------------------------------------- inferred sizes
-
-
-def by_sibling(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
-    """A bias beside a weight has its output channels; norms have equal weight and bias."""
-    channels = _channels_by_name(evidence, signature)
-    for name in sizes.missing(signature):
-        module, _, attribute = name.rpartition(".")
-        other = f"{module}.{'bias' if attribute == 'weight' else 'weight'}"
-        if attribute == "bias" and other in channels:
-            sizes.inferred[name] = channels[other]
-        elif attribute in ("weight", "bias") and _is_norm(evidence, other):
-            sizes.inferred[name] = sizes.proven.get(other, 0)
-
-
-def _channels_by_name(evidence: Evidence, signature: Signature) -> dict[str, int]:
-    """Return output channels of the products whose weight keeps its declared name."""
-    channels_of = {}
-    for row in evidence.parameters:
-        if row.stored.name not in signature.parameters:
-            continue
-        for use in row.tensor.uses:
-            if use.role in ("weight", "quantized weight"):
-                channels = evidence.channels(use.node)
-                if channels is not None:
-                    channels_of[row.stored.name] = channels
-                break
-    return channels_of
-
-
-def _is_norm(evidence: Evidence, name: str) -> bool:
-    row = evidence.by_name.get(name)
-    return (
-        row is not None
-        and len(row.stored.shape) == 1
-        and any(
-            "Normalization" in evidence.graph.nodes[use.node].op_type for use in row.tensor.uses
-        )
-    )
-
-
-def by_module(
-    evidence: Evidence, signature: Signature, calls: tuple[Called, ...], sizes: Sizes
-) -> None:
-    """Pair as many unexplained tensors as names, in a module or in the file."""
-    spare = unexplained(evidence, signature, calls)
-    within: dict[str, list[Row]] = defaultdict(list)
-    for row in spare:
-        for module in scopes_of(row, evidence):
-            within[module].append(row)
-    taken: set[int] = set()
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for name in sizes.missing(signature):
-        wanted[name.rpartition(".")[0]].append(name)
-    for module, names in wanted.items():
-        rows = within[module]
-        if len(names) == 1 and len(rows) == 1 and rows[0].stored.key not in taken:
-            sizes.inferred[names[0]] = rows[0].elements
-            taken.add(rows[0].stored.key)
-    spare = [row for row in spare if row.stored.key not in taken]
-    missing = sizes.missing(signature)
-    if missing and len(missing) == len(spare):
-        sizes.inferred.update(
-            (name, row.elements) for name, row in zip(missing, spare, strict=True)
-        )
-
-
-def by_tied_name(signature: Signature, sizes: Sizes) -> None:
-    """Size a table named as tied ones are, beside one that a look-up and a product share."""
-    tied = set(sizes.ties.values())
-    shared = [name for name in signature.parameters if name in sizes.proven and name in tied]
-    for name in sizes.missing(signature):
-        if _module(name) in TIED_NAMES and name.endswith(".weight") and len(shared) == 1:
-            sizes.likely_ties[name] = shared[0]
-
-
-def _module(name: str) -> str:
-    parts = name.split(".")
-    return parts[-2] if len(parts) > 1 else ""
-
-
 # ------------------------------------------------------------------------------------ doubts
 
 
@@ -311,8 +217,6 @@ def doubt(evidence: Evidence, signature: Signature, sizes: Sizes) -> None:
         sizes.doubts.append("Complex numbers are stored as pairs, so sizes may be doubled.")
     if _foreign(evidence, signature):
         sizes.doubts.append("Some weights belong to nodes that torch.export did not make.")
-    if _tied_by_value(evidence, sizes):
-        sizes.doubts.append("A product may share the data of an embedding table.")
     for name in _pairs(evidence, signature):
         sizes.doubts.append(f"{name[:120]} may hold complex numbers as pairs.")
         break
@@ -338,8 +242,8 @@ def _foreign(evidence: Evidence, signature: Signature) -> bool:
     return False
 
 
-def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
-    """Return whether a table and a product of its size are equal, or cannot be compared.
+def _tied_by_value(evidence: Evidence, sizes: Sizes) -> int:
+    """Return elements of products that equal a table of their size, or cannot be compared with it.
 
     torch.export names one parameter for all uses of a tied one; older versions may not have.
     """
@@ -352,10 +256,11 @@ def _tied_by_value(evidence: Evidence, sizes: Sizes) -> bool:
         is_table = row.verdict.role == "embedding" and len(shape) == 2 and shape in shapes
         if is_table and stored.name not in tied:
             tables[shape].add(evidence.values.digest(stored))
-    return any(
-        _is_one_of(row, tables[shape], evidence)
+    return sum(
+        row.elements
         for row in weights
         if (shape := tuple(sorted(row.stored.shape))) in tables
+        and _is_one_of(row, tables[shape], evidence)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +31,7 @@ class FrameworkCount(NamedTuple):
     """The training framework's number of parameters.
 
     Attributes:
-        parameters: Best single number; None when only a range is known.
+        parameters: The most likely number; None when the file's own count is not known.
         exact: The file proves it.
         low: Least it can be; None when nothing is known.
         high: Most it can be; None: no upper bound is known.
@@ -50,14 +51,30 @@ class Adjustment(NamedTuple):
     Attributes:
         low: Least that it adds (negative: takes away).
         high: Most that it adds; None when there is no limit.
-        best: The most likely; None when no number is more likely than others.
+        best: The most likely.
         sentence: What was seen, in plain English.
+        doubted: Keys of the tensors that `low` takes away as a whole: one that several findings
+            doubt is taken away once.
     """
 
     low: int
     high: int | None
-    best: int | None
+    best: int
     sentence: str
+    doubted: tuple[int, ...] = ()
+
+
+def doubt(rows: Iterable[Row], sentence: str, *, likely: bool = False) -> Adjustment:
+    """Return the finding that tensors may be no parameters of their own.
+
+    Args:
+        rows: The tensors.
+        sentence: Why.
+        likely: They most likely are none.
+    """
+    elements_of = {row.stored.key: row.elements for row in rows}
+    least = -sum(elements_of.values())
+    return Adjustment(least, 0, least if likely else 0, sentence, tuple(elements_of))
 
 
 @dataclass(frozen=True)
@@ -147,6 +164,17 @@ class Evidence:
         return any(is_generated(row) for row in self.parameters)
 
     @cached_property
+    def has_equal_sizes(self) -> bool:
+        """Whether two parameters have as many elements, and more than one."""
+        sizes = [row.elements for row in self.parameters if row.elements > 1]
+        return len(set(sizes)) < len(sizes)
+
+    @cached_property
+    def has_weights(self) -> bool:
+        """Whether a parameter multiplies or is looked up."""
+        return any(row.verdict.role in ("weight", "embedding") for row in self.parameters)
+
+    @cached_property
     def has_inputs(self) -> bool:
         """Whether a parameter is an input of the graph, and not stored."""
         return any(row.stored.where == "input" for row in self.parameters)
@@ -223,8 +251,8 @@ def is_generated(row: Row) -> bool:
     return not is_dotted(name) and maker(name) == "exporter"
 
 
-def listed(names: list[str], most: int = 3) -> str:
-    """Return some names of a list, for a sentence."""
-    listed = ", ".join(name[:80] for name in names[:most])
+def listed(names: list[str], most: int = 3, room: int = 80) -> str:
+    """Return some names of a list, each cut to some characters, for a sentence."""
+    listed = ", ".join(name[:room] for name in names[:most])
     rest = len(names) - most
     return f"{listed} and {rest} more" if rest > 0 else listed

@@ -32,6 +32,9 @@ An implementation detail of torch 2.x: values of the ONNX graph are numbered in 
 they are made, parameters first. It only ever chooses the best number inside the range.
 """
 
+MAX_LOOK = 6
+"""Nodes between a product and its bias or norm that are looked at."""
+
 REWRITTEN = re.compile(r"getitem(_\d{1,9})?\Z")
 LITERAL = re.compile(r"/(?:[^\n]{0,1000}/)?Constant(?:_\d{1,9})?_output_0\Z")
 SIMPLIFIED = re.compile(r"_v_(\d{1,9})\Z")
@@ -51,13 +54,45 @@ def _pairs(evidence: Evidence) -> Iterable[tuple[OperatorNode, Row, Row]]:
 
 def _added(node: str, evidence: Evidence) -> Row | None:
     """Return the bias that is added behind an integer convolution, its cast and its scale."""
-    for _ in range(6):
+    for _ in range(MAX_LOOK):
         following = evidence.graph.consumers(node)
         if len(following) != 1:
             return None
         node = following[0]
         if computes(evidence.graph.nodes[node]) == "Add":
             return next((row for row, _ in evidence.by_node.get(node, ())), None)
+    return None
+
+
+def _left_products_are_biased(evidence: Evidence) -> bool | None:
+    """Return whether the products before the norms that were not folded have a bias.
+
+    Who writes a network mostly treats all of them alike; None where none or only some have one.
+    """
+    norms = evidence.by_op_type.get("BatchNormalization", ())
+    biased = {_is_biased_before(node.id, evidence) for node in norms} - {None}
+    return biased.pop() if len(biased) == 1 else None
+
+
+def _is_biased_before(node: str, evidence: Evidence) -> bool | None:
+    """Return whether the product before a norm has a bias, its own or one that is added.
+
+    Between them a quantized file converts and scales.
+    """
+    for _ in range(MAX_LOOK):
+        before = [
+            producer
+            for producer in evidence.graph.producers(node)
+            if evidence.graph.nodes[producer].kind == "operator"
+        ]
+        if not before:
+            return None
+        node = before[0]
+        adds = computes(evidence.graph.nodes[node]) == "Add" and node in evidence.by_node
+        if adds or evidence.stored(node, "bias", "quantized bias") is not None:
+            return True
+        if evidence.channels(node) is not None:
+            return False
     return None
 
 
@@ -77,27 +112,35 @@ class Fold(NamedTuple):
     stored: bool = True
 
 
-def _ranges(folds: Iterable[Fold], what: str) -> list[Adjustment]:
-    """Return one finding for all folds of which the same is known."""
+def _ranges(folds: Iterable[Fold], what: str, likely: bool | None) -> list[Adjustment]:
+    """Return one finding for all folds of which the same is known.
+
+    Args:
+        folds: The norms.
+        what: Who folded them.
+        likely: Whether the products had a bias, most likely.
+    """
     groups: dict[Fold, list[int]] = defaultdict(list)
     for fold in folds:
         groups[fold._replace(channels=0)].append(fold.channels)
     return [
-        _range(known._replace(channels=sum(channels)), len(channels), what)
+        _range(known._replace(channels=sum(channels)), len(channels), what, bool(likely))
         for known, channels in groups.items()
     ]
 
 
-def _range(fold: Fold, count: int, what: str) -> Adjustment:
+def _range(fold: Fold, count: int, what: str, likely: bool) -> Adjustment:
     """Return what a bias, a scale and a shift were, less the bias that is stored: -C to 2C.
 
-    Where nothing tells, the product most likely had no bias, and the norm a scale and a shift.
+    Where nothing tells, the norm most likely had a scale and a shift, and the product no bias.
     """
     channels = fold.channels
     unchanged = -channels if fold.stored else 0
     low = unchanged + channels * bool(fold.had_bias) + 2 * channels * bool(fold.affine)
     best = low if fold.affine is not None else low + 2 * channels
     high = best if fold.had_bias is not None else best + channels
+    if fold.had_bias is None and likely:
+        best = high
     if low == high:
         why = f"{_more(low)} parameters than stored"
     else:
@@ -105,7 +148,9 @@ def _range(fold: Fold, count: int, what: str) -> Adjustment:
         questions = {had_bias: fold.had_bias, affine: fold.affine}
         whether = " and ".join(text for text, known in questions.items() if known is None)
         why = f"from {_more(low)} to {_more(high)} parameters than stored, by whether {whether}"
-    sentence = f"{what} {count} BatchNormalization layers into the products before them: {why}."
+    layers, before = ("layer", "product") if count == 1 else ("layers", "products")
+    norms = f"{count} BatchNormalization {layers} into the {before} before"
+    sentence = f"{what} {norms}: {why}."
     return Adjustment(low, high, best, sentence)
 
 
@@ -140,7 +185,8 @@ def by_rewriter(evidence: Evidence) -> Iterable[Adjustment]:
         elif name and name == f"{weight.rpartition('.')[0]}.bias":
             had_bias = True
         folds.append(Fold(channels, had_bias, stored=bias is not None))
-    return _ranges(folds, "torch's exporter folded")
+    likely = _left_products_are_biased(evidence) if folds else None
+    return _ranges(folds, "torch's exporter folded", likely)
 
 
 def _is_rewritten(node: OperatorNode) -> bool:
@@ -191,7 +237,9 @@ def by_optimisers(evidence: Evidence) -> Iterable[Adjustment]:
             for node, weight, bias in _pairs(evidence)
             if test(weight, bias, node)
         ]
-        yield from _ranges((fold for fold in folds if fold.channels), f"{tool} folded")
+        if folds:
+            likely = _left_products_are_biased(evidence)
+            yield from _ranges((fold for fold in folds if fold.channels), f"{tool} folded", likely)
 
 
 def _learned_shift(bias: Row) -> bool | None:
@@ -245,7 +293,8 @@ def by_legacy_exporter(evidence: Evidence) -> Iterable[Adjustment]:
     if not channels:
         return []
     total = sum(channels)
-    adjustment = _range(Fold(total), len(channels), "torch's legacy exporter folded")
+    likely = _left_products_are_biased(evidence)
+    adjustment = _range(Fold(total), len(channels), "torch's legacy exporter folded", bool(likely))
     biased = _biased_by_numbering(evidence, len(channels), min(numbers))
     if biased is None:
         return [adjustment]

@@ -11,6 +11,7 @@ from graphcount.analysis.framework.evidence import (
     NUMBERED,
     Adjustment,
     Evidence,
+    doubt,
     is_generated,
     listed,
 )
@@ -38,7 +39,6 @@ def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
         for row in evidence.parameters
         if row.verdict.rule in ROWS_OF_TABLES and maker(row.stored.name) == "exporter"
     ]
-    added = [row for row in rows if row.verdict.rule == "table-added"]
     if not rows:
         return []
     names = listed([row.stored.name for row in rows])
@@ -46,8 +46,7 @@ def cut_tables(evidence: Evidence) -> Iterable[Adjustment]:
         f"Folded rows ({names}) may be part of a larger table, of which the rest is not stored,"
         " or may be computed and not learned."
     )
-    least = -sum(row.elements for row in rows)
-    return [Adjustment(least, None, None if added else 0, sentence)]
+    return [doubt(rows, sentence)._replace(high=None)]
 
 
 def free_products(evidence: Evidence) -> Iterable[Adjustment]:
@@ -55,13 +54,12 @@ def free_products(evidence: Evidence) -> Iterable[Adjustment]:
     free = free_operands(evidence)
     if not free:
         return []
-    elements = sum(row.elements for row in free)
     names = listed([row.stored.name for row in free])
     sentence = (
-        f"{names} stand in products outside a linear module of their own and may be buffers, or"
-        " gathered from smaller tables."
+        "These stand in products outside a linear module of their own, and may be buffers or"
+        f" gathered from smaller tables: {names}."
     )
-    return [Adjustment(-elements, None, 0, sentence)]
+    return [doubt(free, sentence)._replace(high=None)]
 
 
 def free_operands(evidence: Evidence) -> list[Row]:
@@ -127,10 +125,9 @@ def named_operands(evidence: Evidence) -> Iterable[Adjustment]:
     rows = [row for row in evidence.parameters if is_by_name(row.verdict)]
     if not rows:
         return []
-    elements = sum(row.elements for row in rows)
     names = listed([row.stored.name for row in rows])
-    sentence = f"{names} are counted for their names, and may be buffers: nothing tells them apart."
-    return [Adjustment(-elements, None, 0, sentence)]
+    sentence = f"Nothing but their names tells these from buffers: {names}."
+    return [doubt(rows, sentence)._replace(high=None)]
 
 
 def is_by_name(verdict: Verdict) -> bool:
