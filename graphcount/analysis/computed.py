@@ -30,12 +30,13 @@ ROUNDED = {"float16": 2e-3, "bfloat16": 1.6e-2}
 MOST_LOOKS = 32
 
 ANGLES = frozenset({"MatMul", "Mul", "Einsum", "Gemm", "Div"})
-"""Operators that make angles of positions and frequencies."""
+"""Policy: operators that make angles of positions and frequencies."""
 
 ON_THE_WAY = frozenset({"Concat", "Add", "Mul", "Einsum", "MatMul"})
-"""Operators between frequencies and the sines of angles, besides those that pass values on."""
+"""Policy: operators between frequencies and the sines of angles, but those that pass values on."""
 
 TRIGONOMETRIC = frozenset({"Sin", "Cos"})
+"""Policy: operators that make a rotation of an angle."""
 
 Fits = Callable[[Attributed, Sequence[float], KindContext], bool]
 """Takes a tensor and its first elements."""

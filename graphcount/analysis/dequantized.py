@@ -30,7 +30,7 @@ WIDE = frozenset({"int16", "uint16", "int32"})
 """Types of quantized weights and biases, and of much else: they want a place of learned floats."""
 
 DEQUANTIZED = frozenset({"DequantizeLinear", "QuantizeLinear"})
-"""What has a scale of its own: no other one is looked for behind it."""
+"""Policy: what has a scale of its own: no other one is looked for behind it."""
 
 
 MAX_FACTORS = 2
@@ -38,6 +38,13 @@ MAX_FACTORS = 2
 
 
 CONVERTS = frozenset({"Cast", "CastLike"})
+"""Policy: what makes floats of integers."""
+
+SHIFTS = frozenset({"Add", "Sub"})
+"""Policy: what a zero point, or a least value, is put beside floats with."""
+
+BEFORE_SCALE = frozenset({"Sub", "Clip"})
+"""Policy: what quantizers put between integers and their scale."""
 
 
 class Chain(NamedTuple):
@@ -210,7 +217,7 @@ def _end(node: OperatorNode, sides: dict[NodeInput, str], step: _Stage, graph: M
     readers = graph.readers(node.id)
     if len(readers) == 1 and not step.gathered and not step.multiplied:
         after = graph.nodes[readers[0].node]
-        if after.kind == "operator" and after.op_type in ("Add", "Sub"):
+        if after.kind == "operator" and after.op_type in SHIFTS:
             beside = _stored_beside(after, readers[0].index, graph)
             if beside:
                 sides = {**sides, **dict.fromkeys(beside, "zero point")}
@@ -231,7 +238,7 @@ def _onward(node: OperatorNode, step: _Stage) -> _Stage | None:
         unscaled = "unscaled" in traits_of(node)
         if step.converted or (unscaled and operator.role(step.index) == "quantized weight"):
             return step._replace(multiplied=True)
-    if node.op_type in ("Sub", "Clip") and step.index == 0:
+    if node.op_type in BEFORE_SCALE and step.index == 0:
         return step
     return step if node.op_type == "Add" and step.multiplied and not step.converted else None
 
