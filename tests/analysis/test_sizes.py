@@ -214,6 +214,20 @@ def test_what_nothing_derives_is_as_declared_and_said(save: Save) -> None:
     assert graphcount.counts(custom(save), strict=True).exit_code == 1
 
 
+def test_what_never_runs_rests_on_nothing(save: Save) -> None:
+    def branch(name: str, op_type: str, domain: str) -> Any:
+        node = helper.make_node(op_type, ["x"], [name], domain=domain)
+        return helper.make_graph([node], name, [], [info(name, F, [1, 8])])
+
+    node = helper.make_node(
+        "If", ["c"], ["y"], then_branch=branch("a", "Relu", ""), else_branch=branch("b", "Foo", "p")
+    )
+    inputs = [("x", [1, 8]), info("c", BOOL, [])]
+    path = save([node], inputs=inputs, outputs=["y"], opsets=[("", 20), ("p", 1)])
+    assert {row.affects for row in graphcount.count(path).unknown} == {"cost", "declared"}
+    assert graphcount.count(path, input_values={"c": 1}).unknown == ()
+
+
 def test_a_declaration_of_another_size_is_no_help(save: Save) -> None:
     report = graphcount.count(custom(save), shapes={"x": (1, 3, 32, 32)})
     assert report.nodes[1].macs is None

@@ -9,6 +9,7 @@ that is compared.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -228,6 +229,8 @@ def _propagated(
     if dead:
         state.unknowns = [item for item in state.unknowns if not item.where.startswith(dead)]
         state.conflicts = [item for item in state.conflicts if not item.node.startswith(dead)]
+        for key in [key for key in state.relied if key[0].startswith(dead)]:
+            del state.relied[key]
     return state, calls
 
 
@@ -259,7 +262,7 @@ def _published(
         tuple(state.dead),
         calls.call,
         tuple(state.conflicts),
-        state.relied,
+        dict(Counter(state.relied.values())),
         state.declared.open_places(),
         state.declared.resized,
         applied,

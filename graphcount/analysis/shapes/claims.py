@@ -40,7 +40,7 @@ def settled(
         if (before := state.cause(key[0])) is not None:  # stale sizes came before
             state.stale[key] = before
             return None
-        rely(state, maker)
+        rely(state, key, maker)
         _place(state, calls, key, maker, enumerate(declared))
         return declared
     _alias(state, derived, declared)
@@ -59,7 +59,7 @@ def settled(
         return derived
     gaps = [(axis, size) for axis, (made, size) in enumerate(pairs) if made is None]
     if any(_is_claim(state, size) for _, size in gaps):
-        rely(state, maker)
+        rely(state, key, maker)
     _place(state, calls, key, maker, gaps)
     return tuple(size if made is None else made for made, size in pairs)
 
@@ -104,10 +104,9 @@ def _place(
             places[name] = DimPlace(key[1], axis, maker.record.op_type, most)
 
 
-def rely(state: State, maker: OperatorNode) -> None:
-    """Count a shape that is taken as declared."""
-    label = operator_name(maker.record.domain, maker.record.op_type)
-    state.relied[label] = state.relied.get(label, 0) + 1
+def rely(state: State, key: ValueKey, maker: OperatorNode) -> None:
+    """Remember a shape that is taken as declared."""
+    state.relied[key] = operator_name(maker.record.domain, maker.record.op_type)
 
 
 def conflict(state: State, key: ValueKey, declared: Shape, derived: Shape) -> None:

@@ -130,7 +130,7 @@ class State:
         conflicts: Declarations that contradict what was derived, once a cause, the first
             `MAX_UNKNOWNS`.
         stale: Values whose declaration is contradicted, each with its cause.
-        relied: How many shapes are taken as declared because nothing derives them, by operator.
+        relied: Operator of each value whose shape is taken as declared, since nothing derives it.
         misfits: Why a node cannot take what enters it, by its id.
         beyond: Numbers in results with a dimension beyond 64 bits, by node; their shapes are lost.
     """
@@ -151,7 +151,7 @@ class State:
     dead: list[str] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     stale: dict[ValueKey, Conflict] = field(default_factory=dict)
-    relied: dict[str, int] = field(default_factory=dict)
+    relied: dict[ValueKey, str] = field(default_factory=dict)
     misfits: dict[str, str] = field(default_factory=dict)
     beyond: dict[str, int] = field(default_factory=dict)
     unstable: bool = False
