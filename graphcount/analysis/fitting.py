@@ -30,7 +30,7 @@ SWEEPS = 2
 
 TAKEN = "of a size that the operators take"
 
-_ANY = 0, 1 << 62
+NO_RANGE = 0, 1 << 62
 
 
 def fitted(
@@ -66,7 +66,7 @@ def _others(row: DimensionRow, ranges: Mapping[str, tuple[int, int]]) -> list[in
     """Return what else to try for a dimension."""
     if row.assumed is None:
         return []
-    low, high = ranges.get(row.name, ranges.get("*", _ANY))
+    low, high = ranges.get(row.name, ranges.get("*", NO_RANGE))
     return [other for other in OTHERS.get(row.assumed, ANY) if low <= other <= high]
 
 
