@@ -65,6 +65,7 @@ def _row(
         stored_elements=0,
         nbytes=0,
         in_file_nbytes=0,
+        referenced_nbytes=0,
         absent_nbytes=0,
         where="input",
         in_function=False,
@@ -73,7 +74,7 @@ def _row(
         tensor=None,
         sparse=None,
         numbers=None,
-        external=None,
+        externals=(),
         problems=(),
     )
     buffer = use.role in STATISTICS or is_buffer(info.name)

@@ -8,16 +8,15 @@ graphs. Each is found once however often it is used; its byte offset in the file
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from graphcount.dtypes import DType, dtype_name
+from graphcount.analysis.tensor_size import element_count, measure
+from graphcount.dtypes import BY_NAME, dtype_name
 from graphcount.errors import Problem, Unknown
 from graphcount.graph import all_nodes
 from graphcount.loading.model import (
     Attribute,
     AttributeValues,
-    DataField,
     Function,
     Graph,
     ModelProto,
@@ -53,8 +52,10 @@ class Stored(NamedTuple):
         shape: Dimensions, `()` for a scalar.
         elements: Logical numbers: the product of the dimensions (0 when a dimension is negative).
         stored_elements: Numbers physically there (non-zeros of a sparse tensor).
-        nbytes: Bytes: by dimensions and type, or what they take for strings and varints.
-        in_file_nbytes: Bytes of its data in the model file itself.
+        nbytes: Elements x width of the type, packed below 8 bits, however they are written; the
+            length of the text for strings, what is there for an undefined type.
+        in_file_nbytes: Bytes of its data in the model file, as they are written there.
+        referenced_nbytes: Bytes of external data files that it refers to.
         absent_nbytes: Bytes its dimensions ask for that are stored nowhere.
         where: Kind of place.
         in_function: It stands in the body of a local function.
@@ -63,7 +64,7 @@ class Stored(NamedTuple):
         tensor: The record, or None for a number list.
         sparse: The sparse record, or None.
         numbers: The list of values, or None.
-        external: Its external data, or None.
+        externals: Its external data; of a sparse tensor that of its values and of its indices.
         problems: What cannot be trusted about it.
     """
 
@@ -75,6 +76,7 @@ class Stored(NamedTuple):
     stored_elements: int
     nbytes: int
     in_file_nbytes: int
+    referenced_nbytes: int
     absent_nbytes: int
     where: Where
     in_function: bool
@@ -83,7 +85,7 @@ class Stored(NamedTuple):
     tensor: Tensor | None
     sparse: SparseTensor | None
     numbers: AttributeValues | None
-    external: ExternalData | None
+    externals: tuple[ExternalData, ...]
     problems: tuple[Problem, ...]
 
     @property
@@ -93,9 +95,19 @@ class Stored(NamedTuple):
         return tuple(problem.unknown(where) for problem in self.problems)
 
     @property
+    def stored_nbytes(self) -> int:
+        """Bytes that its data takes where it lies."""
+        return self.in_file_nbytes + self.referenced_nbytes
+
+    @property
+    def external(self) -> ExternalData | None:
+        """Its external data, or None."""
+        return self.externals[0] if self.externals else None
+
+    @property
     def is_external(self) -> bool:
         """Whether its data lies in an external data file."""
-        return self.external is not None
+        return bool(self.externals)
 
 
 def find_stored(proto: ModelProto, model_path: str) -> tuple[Stored, ...]:
@@ -200,6 +212,7 @@ class _Finder:
                 stored_elements=size.elements,
                 nbytes=size.nbytes,
                 in_file_nbytes=size.in_file_nbytes,
+                referenced_nbytes=size.referenced_nbytes,
                 absent_nbytes=size.absent_nbytes,
                 where=self.place(where, external is not None),
                 in_function=self.in_function,
@@ -208,18 +221,18 @@ class _Finder:
                 tensor=tensor,
                 sparse=None,
                 numbers=None,
-                external=external,
+                externals=(external,) if external is not None else (),
                 problems=size.problems,
             )
         )
 
     def sparse(self, name: str, sparse: SparseTensor, *, constant: bool) -> None:
         parts = []
-        external = None
+        externals = []
         for tensor in (sparse.values, sparse.indices):
-            side = self.external(tensor)
-            external = external or side
-            parts.append(measure(tensor, side))
+            external = self.external(tensor)
+            externals += [external] if external is not None else []
+            parts.append(measure(tensor, external))
         values, indices = parts
         elements, problem = element_count(sparse.dims)
         problems = [*values.problems, *indices.problems, *([problem] if problem else [])]
@@ -240,15 +253,16 @@ class _Finder:
                 stored_elements=values.elements,
                 nbytes=values.nbytes + indices.nbytes,
                 in_file_nbytes=values.in_file_nbytes + indices.in_file_nbytes,
+                referenced_nbytes=values.referenced_nbytes + indices.referenced_nbytes,
                 absent_nbytes=values.absent_nbytes + indices.absent_nbytes,
-                where=self.place("sparse", external is not None),
+                where=self.place("sparse", bool(externals)),
                 in_function=self.in_function,
                 in_training=self.training,
                 constant=constant,
                 tensor=None,
                 sparse=sparse,
                 numbers=None,
-                external=external,
+                externals=tuple(externals),
                 problems=tuple(problems),
             )
         )
@@ -256,17 +270,19 @@ class _Finder:
     def numbers(
         self, name: str, attribute: Attribute, numbers: AttributeValues, *, constant: bool
     ) -> None:
-        count = len(numbers.values)
+        count, dtype = len(numbers.values), NUMBER_DTYPE[numbers.kind]
+        width = BY_NAME[dtype]
         self.stored.append(
             Stored(
                 key=attribute.offset,
                 name=name,
-                dtype=NUMBER_DTYPE[numbers.kind],
+                dtype=dtype,
                 shape=(count,) if numbers.is_list else (),
                 elements=count,
                 stored_elements=count,
-                nbytes=numbers.nbytes,
+                nbytes=width.nbytes(count) if width.bits else numbers.nbytes,
                 in_file_nbytes=numbers.nbytes,
+                referenced_nbytes=0,
                 absent_nbytes=0,
                 where=self.place("constant" if constant else "attribute", external=False),
                 in_function=self.in_function,
@@ -275,109 +291,7 @@ class _Finder:
                 tensor=None,
                 sparse=None,
                 numbers=numbers,
-                external=None,
+                externals=(),
                 problems=(),
             )
         )
-
-
-class Size(NamedTuple):
-    """Numbers and bytes of one TensorProto; see `Stored`."""
-
-    elements: int
-    nbytes: int
-    in_file_nbytes: int
-    absent_nbytes: int
-    problems: tuple[Problem, ...]
-
-
-def element_count(dims: tuple[int, ...]) -> tuple[int, Problem | None]:
-    """Return the product of the dims, exact, and what is wrong with them."""
-    if any(dim < 0 for dim in dims):
-        why = f"a dimension is negative: {list(dims)}"
-        return 0, Problem("TEN001", "tensor size", why, {"dims": list(dims)})
-    elements = prod(dims)
-    if elements >= 1 << 63:
-        why = f"the dims {list(dims)} multiply to {elements}, beyond 64 bits"
-        return elements, Problem("TEN002", "tensor size", why, {"dims": list(dims)})
-    return elements, None
-
-
-def measure(tensor: Tensor, external: ExternalData | None) -> Size:
-    """Count the elements of a tensor and check that its data is as large as its dims say.
-
-    Sizes follow onnx.proto: raw_data holds ceil(elements * bits / 8) bytes; typed fields hold one
-    entry an element, two of a complex number, and pack small integers as raw_data does.
-    """
-    elements, problem = element_count(tensor.dims)
-    problems = [problem] if problem else []
-    dtype = tensor.dtype
-    present = sum(data.nbytes for data in tensor.data_fields)
-    if dtype is None:
-        why = f"element type {dtype_name(tensor.data_type)} is not defined"
-        problems.append(Problem("TEN004", "element type", why))
-        return Size(elements, present, present, 0, tuple(problems))
-    if tensor.segmented:
-        problems.append(_data_problem("TEN014", "it is split into segments (obsolete)"))
-    expected = dtype.nbytes(elements)
-    if external is not None:
-        problems += _external_problems(external, dtype, present)
-        return Size(elements, expected, 0, 0, tuple(problems))
-    if tensor.external:
-        why = "external_data is given but data_location is not EXTERNAL"
-        problems.append(_data_problem("EXT018", why))
-    if len(tensor.data_fields) > 1:
-        names = " and ".join(data.field for data in tensor.data_fields)
-        problems.append(_data_problem("TEN005", f"more than one data field: {names}"))
-    if not any(data.nbytes or data.field == "string_data" for data in tensor.data_fields):
-        if elements and not problem:
-            why = f"no tensor data: {expected or elements} bytes are missing"
-            problems.append(_data_problem("TEN007", why, expected=expected, found=0))
-        return Size(elements, expected, 0, expected, tuple(problems))
-    data = tensor.data_fields[0]
-    if data.field == "raw_data" and dtype.family != "string":
-        in_file = min(present, expected)
-        if data.nbytes != expected and not problem:
-            why = f"raw_data has {data.nbytes} bytes, dims and type ask for {expected}"
-            problems.append(_data_problem("TEN003", why, expected=expected, found=data.nbytes))
-        return Size(elements, expected, in_file, expected - in_file, tuple(problems))
-    if data.field != dtype.typed_field:
-        problems.append(_data_problem("TEN006", f"{dtype.name} elements in {data.field}"))
-    elif not problem and not _fits(dtype, elements, data):
-        why = f"{data.field} ({data.nbytes} bytes) does not hold {elements} {dtype.name}"
-        problems.append(_data_problem("TEN003", why, elements=elements, found=data.nbytes))
-    return Size(elements, present, present, 0, tuple(problems))
-
-
-def _data_problem(rule: str, why: str, **evidence: int) -> Problem:
-    return Problem(rule, "tensor data", why, evidence)
-
-
-def _external_problems(external: ExternalData, dtype: DType, present: int) -> list[Problem]:
-    """Return what is wrong with a tensor with external data."""
-    problems = [*external.problems]
-    if dtype.family == "string":
-        problems.append(Problem("TEN006", "external data", "strings cannot be external"))
-    if present:
-        why = f"external data and {present} bytes in the file as well"
-        problems.append(_data_problem("TEN005", why))
-    return problems
-
-
-def _fits(dtype: DType, elements: int, field: DataField) -> bool:
-    """Return whether a typed field can hold that many elements.
-
-    Fixed-width fields are checked exactly, string_data by its count, varints one by one when they
-    were kept, else by their bounds: an entry takes 1 to 10 bytes.
-    """
-    if dtype.typed_field == "string_data":
-        return field.occurrences == elements
-    if dtype.typed_field == "float_data" or dtype.typed_field == "double_data":
-        return field.nbytes == dtype.nbytes(elements)
-    entries = dtype.entries(elements)
-    if field.data is not None:  # the last byte of a varint is below 128
-        return len(field.data.translate(None, _CONTINUED)) == entries
-    return entries <= field.nbytes <= 10 * entries
-
-
-_CONTINUED = bytes(range(128, 256))

@@ -8,38 +8,32 @@ from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.framework import recover
+from graphcount.analysis.model_info import model_info
 from graphcount.analysis.modules import Modules, Owned, spread
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import operator_problems, version_problems
-from graphcount.domains import canonical
-from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, traits_of
 from graphcount.loading import ModelFile
-from graphcount.loading.model import ModelProto, ValueInfo
-from graphcount.loading.source import public_path
+from graphcount.loading.model import ModelProto
 from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
     OUTPUT,
     Dim,
     DuplicateRow,
-    FileRow,
     FrameworkRow,
-    ModelInfo,
     NBytes,
     NodeRow,
     StorageRow,
     TensorRow,
     Totals,
     UseRow,
-    ValueRow,
 )
 
 if TYPE_CHECKING:
     from graphcount.analysis.forward import CostOptions
     from graphcount.analysis.generated import Generated
-    from graphcount.loading.external import ExternalData
 
 KINDS = {
     "parameter": "parameters",
@@ -83,7 +77,7 @@ def summarize(
     tensors = tuple([_tensor_row(row, modules) for row in rows])
     framework = recover(model, model_graph, rows, values)
     report = Report(
-        model=_model_info(model, model_graph, rows, sha256),
+        model=model_info(model, model_graph, rows, sha256),
         totals=_totals(model, rows, generated, at_least=at_least(unknown)),
         nodes=nodes,
         tensors=tensors,
@@ -119,12 +113,13 @@ def _totals(
 ) -> Totals:
     elements = dict.fromkeys(KINDS.values(), 0)
     nbytes = dict.fromkeys(KINDS.values(), 0)
-    as_used = in_file = absent = stored_elements = 0
+    as_used = in_file = referenced = absent = stored_elements = 0
     for row in rows:
         key, stored = KINDS[row.verdict.kind], row.stored
         elements[key] += row.elements
         nbytes[key] += stored.nbytes
         in_file += stored.in_file_nbytes
+        referenced += stored.referenced_nbytes
         absent += stored.absent_nbytes
         stored_elements += stored.stored_elements
         if key == "parameters":
@@ -147,6 +142,7 @@ def _totals(
             constants=nbytes["constants"],
             unused=nbytes["unused"],
             total=sum(nbytes.values()),
+            stored=in_file + referenced,
             overhead=overhead,
             absent=absent,
         ),
@@ -184,63 +180,6 @@ def _all_unknowns(
     return tuple(dict.fromkeys(every))
 
 
-# -------------------------------------------------------------------------------------------- model
-
-
-def _model_info(
-    model: ModelFile, model_graph: ModelGraph, rows: tuple[Row, ...], sha256: str | None
-) -> ModelInfo:
-    proto = model.proto
-    held = {tensor.name for tensor in proto.graph.initializers}
-    held.update(sparse.values.name for sparse in proto.graph.sparse_initializers)
-    producer = f"{proto.producer_name} {proto.producer_version}".strip()
-    return ModelInfo(
-        path=public_path(model.path),
-        format=model.format,
-        file_nbytes=model.file_nbytes,
-        external_nbytes=sum(row.stored.nbytes for row in rows if row.stored.is_external),
-        sha256=sha256,
-        ir_version=proto.ir_version,
-        opset_imports={canonical(domain): version for domain, version in proto.opset_imports},
-        producer=producer,
-        graph_name=proto.graph.name,
-        inputs=tuple(_value_row(info) for info in proto.graph.inputs if info.name not in held),
-        outputs=tuple(_value_row(info) for info in proto.graph.outputs),
-        metadata={**proto.metadata},
-        node_count=model_graph.node_count,
-        function_count=len(proto.functions),
-        subgraph_count=model_graph.subgraph_count,
-        side_files=_external_files(rows, hashed=sha256 is not None),
-    )
-
-
-def _external_files(rows: Iterable[Row], *, hashed: bool) -> tuple[FileRow, ...]:
-    """Return the files by their locations; only contained ones are read for a digest."""
-    files: dict[str, FileRow] = {}
-    for row in rows:
-        data = row.stored.external
-        if data is not None and data.location not in files:
-            digest = _digest(data) if hashed else None
-            files[data.location] = FileRow(data.location, data.nbytes, digest)
-    return tuple(files[location] for location in sorted(files))
-
-
-def _digest(data: ExternalData) -> str | None:
-    from graphcount.loading.external import open_external_file
-    from graphcount.loading.source import sha256_of
-
-    file = open_external_file(data._replace(problems=()))
-    if file is None:
-        return None
-    with file:
-        return sha256_of(file)
-
-
-def _value_row(info: ValueInfo) -> ValueRow:
-    dtype = dtype_name(info.data_type) if info.data_type in DTYPES else info.type or "undefined"
-    return ValueRow(info.name, dtype, info.shape)
-
-
 # ----------------------------------------------------------------------------------- tensors, nodes
 
 
@@ -251,7 +190,6 @@ def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
         where=stored.where,
         location=stored.external.location if stored.external else None,
         offset=stored.external.offset if stored.external else offset,
-        nbytes=stored.nbytes if stored.external else stored.in_file_nbytes,
     )
     return TensorRow(
         name=stored.name,
@@ -260,6 +198,7 @@ def _tensor_row(row: Row, modules: Mapping[str, str]) -> TensorRow:
         elements=row.elements,
         stored_elements=stored.stored_elements,
         nbytes=stored.nbytes,
+        stored_nbytes=stored.stored_nbytes,
         kind=row.verdict.kind,
         role=row.verdict.role,
         reason=row.verdict.reason,

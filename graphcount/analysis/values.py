@@ -212,7 +212,7 @@ class Values:
                 self.complete = False
                 return None
         if not is_kept(tensor):
-            self.left -= stored.nbytes
+            self.left -= stored.stored_nbytes
         return data
 
 

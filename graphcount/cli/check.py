@@ -95,7 +95,7 @@ def _parse_also(
     "check",
     cls=Command,
     examples=(
-        "check model.onnx --max parameters=30M --max nbytes=100MB",
+        "check model.onnx --max disk_nbytes=100MB --max parameters=30M",
         "check                        # what graphcount.toml says",
         "check --format github --also junit=graphcount.xml",
     ),

@@ -152,7 +152,7 @@ max_option = click.option(
     "maxima",
     multiple=True,
     metavar="MEASURE=LIMIT",
-    help="Largest allowed value, e.g. parameters=30M or nbytes=100MB. May be repeated.",
+    help="Largest allowed value, e.g. disk_nbytes=100MB or parameters=30M. May be repeated.",
 )
 min_option = click.option(
     "--min",
@@ -166,7 +166,7 @@ max_increase_option = click.option(
     "increases",
     multiple=True,
     metavar="MEASURE=LIMIT",
-    help="Largest allowed growth, e.g. parameters=5% or nbytes=200kB. May be repeated.",
+    help="Largest allowed growth, e.g. parameters=5% or disk_nbytes=200kB. May be repeated.",
 )
 strict_option = click.option("--strict", is_flag=True, help="Exit 1 when anything is unknown.")
 

@@ -46,7 +46,7 @@ def _analysis(timeout: float, **options: Any) -> Analysis:
     examples=(
         "scan models/ -o inventory.sqlite -o index.html",
         "scan @list.txt --resume -o inventory.sqlite --audit",
-        "scan s3://bucket/models/ --max nbytes=100MB --format csv",
+        "scan s3://bucket/models/ --max disk_nbytes=100MB --format csv",
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...", type=FILE)

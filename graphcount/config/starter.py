@@ -19,7 +19,7 @@ from graphcount.report.rows import Dim
 from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 
-BUDGETED = ("parameters", "nbytes", "file_nbytes", "macs", "peak_activation_nbytes")
+BUDGETED = ("parameters", "nbytes", "disk_nbytes", "macs", "peak_activation_nbytes")
 """Measures that get a budget where they are known exactly."""
 
 COLUMN = 40

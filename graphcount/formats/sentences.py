@@ -120,11 +120,17 @@ def _called(row: DimensionRow) -> str:
 
 
 def file_words(report: Report, binary: bool = False) -> str:
-    """Return bytes of the file, and of the data outside it."""
-    file = nbytes(report.model.file_nbytes, binary)
-    if not report.model.external_nbytes:
-        return file
-    return f"{file} + {nbytes(report.model.external_nbytes, binary)} external data"
+    """Return bytes of the file and of its external data files, and how many of these are used."""
+    model = report.model
+    words = nbytes(model.file_nbytes, binary)
+    if not model.side_files:
+        return words
+    external, used = model.external_nbytes, model.referenced_nbytes
+    if all(file.nbytes is None for file in model.side_files):
+        return f"{words} + {nbytes(used, binary)} out of reach"
+    at_least = "at least " if any(file.nbytes is None for file in model.side_files) else ""
+    words += f" + {at_least}{nbytes(external, binary)} external data"
+    return f"{words}, {nbytes(used, binary)} of it used" if used < external * 0.99 else words
 
 
 def bound(report: Report, measure: str) -> str:

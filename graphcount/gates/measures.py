@@ -92,6 +92,17 @@ def _measure(
     return Measure(name, unit, lambda s: read(s.report), depends_on, about, parts)
 
 
+def _on_disk(name: str, about: str, parts: Parts) -> Measure:
+    """Return a measure of files, which is not known where one cannot be looked at."""
+
+    def read(subject: Subject) -> int | None:
+        known = all(file.nbytes is not None for file in subject.report.model.side_files)
+        return NUMBERS[name].read(subject.report) if known else None
+
+    missing = "an external data file is missing or must not be looked at"
+    return Measure(name, "bytes", read, "file", about, parts, missing)
+
+
 def _elements_of(kind: str) -> Parts:
     return tensors(lambda row: row.elements if row.kind == kind else 0)
 
@@ -139,16 +150,21 @@ MEASURES: dict[str, Measure] = {
         _measure("quantization_nbytes", "scales and zero points", _bytes_of("quantization")),
         _measure("constant_nbytes", "constants", _bytes_of("constant")),
         _measure("unused_nbytes", "dead tensors", _bytes_of("unused")),
+        _on_disk(
+            "disk_nbytes",
+            "all that lies on disk: the model file and its external data files",
+            tensors(lambda row: row.stored_nbytes),
+        ),
         _measure(
             "file_nbytes",
             "the model file",
-            tensors(lambda row: 0 if row.storage.location else row.storage.nbytes),
+            tensors(lambda row: 0 if row.storage.location else row.stored_nbytes),
             "file",
         ),
-        _measure(
+        _on_disk(
             "external_nbytes",
-            "external data",
-            tensors(lambda row: row.storage.nbytes if row.storage.location else 0),
+            "external data files, each once",
+            tensors(lambda row: row.stored_nbytes if row.storage.location else 0),
         ),
         Measure(
             "compressed_nbytes",

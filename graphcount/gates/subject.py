@@ -41,10 +41,9 @@ class Subject:
         path = self.report.model.path
         if path == "-" or self.report.doubts:
             return None
-        locations = {row.storage.location for row in self.report.tensors if row.storage.location}
         total = _deflated(partial(open_regular, path))
-        for location in sorted(locations):
-            size = _deflated(partial(open_external_file, look(location, path)))
+        for file in self.report.model.side_files:
+            size = _deflated(partial(open_external_file, look(file.location, path)))
             if total is None or size is None:
                 return None
             total += size

@@ -42,7 +42,7 @@ class ExternalData(NamedTuple):
     Attributes:
         location: As stated.
         offset: First byte in the file.
-        length: Stated bytes, or None.
+        length: Stated bytes, or None; 0 is None, as onnxruntime has it.
         path: The file, absolute; None when it must not be touched.
         nbytes: Size of the file, or None when it is missing or must not be touched.
         problems: Why the data cannot be trusted to be there; empty when all is well.
@@ -63,6 +63,11 @@ class ExternalData(NamedTuple):
     def problem(self) -> str:
         """The first problem in words; empty when there is none."""
         return self.problems[0].why if self.problems else ""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the file is the model file itself."""
+        return any(note.rule == "EXT019" for note in self.notes)
 
     @property
     def note(self) -> str:
@@ -100,6 +105,9 @@ def locate(
     strange = sorted(set(entries) - set(KEYS))
     if strange:
         notes.append(_problem("EXT013", f"external_data has the unknown key {strange[0][:80]!r}"))
+    if length == 0:
+        length = None
+        notes += _zero_length(tensor)
     problems += _range_problems(tensor, offset, length, data.nbytes)
     checksum = entries.get("checksum")
     if checksum is not None and not _SHA1.match(checksum):
@@ -117,17 +125,34 @@ def _range_problems(
     tensor: Tensor, offset: int, length: int | None, size: int | None
 ) -> Iterator[Problem]:
     """Yield whether offset and length fit the tensor and the file."""
-    dtype = tensor.dtype
-    needed = length or 0
-    if dtype is not None and dtype.bits and all(dim >= 0 for dim in tensor.dims):
-        needed = dtype.nbytes(prod(tensor.dims))
-        if length is not None and length != needed:
-            why = f"length {length} is not the {needed} bytes of dims and dtype"
-            yield _problem("EXT014", why, expected=needed, found=length)
+    asked = _asked_nbytes(tensor)
+    needed = length or 0 if asked is None else asked
+    if asked is not None and length is not None and length != asked:
+        why = f"length {length} is not the {asked} bytes of dims and dtype"
+        yield _problem("EXT014", why, expected=asked, found=length)
     end = offset + max(needed, length or 0)
     if size is not None and end > size:
         why = f"needs bytes {offset} to {end} of a file of {size}"
         yield _problem("EXT007", why, end=end, size=size)
+
+
+def _asked_nbytes(tensor: Tensor) -> int | None:
+    """Return the bytes that dims and type ask for; None where they say nothing."""
+    dtype = tensor.dtype
+    if dtype is None or not dtype.bits or any(dim < 0 for dim in tensor.dims):
+        return None
+    return dtype.nbytes(prod(tensor.dims))
+
+
+def _zero_length(tensor: Tensor) -> Iterator[Problem]:
+    """Yield that readers differ in a length of 0.
+
+    onnxruntime takes it as not stated (seen in 1.32: such a model runs); onnx.load reads no byte.
+    """
+    asked = _asked_nbytes(tensor)
+    if asked:
+        why = f"length 0: onnxruntime reads the {asked} bytes of dims and dtype, onnx reads none"
+        yield _problem("EXT014", why, expected=asked, found=0)
 
 
 def _problem(rule: str, why: str, **evidence: int) -> Problem:

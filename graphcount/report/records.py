@@ -37,7 +37,7 @@ from graphcount.report.rows import (
     Totals,
 )
 
-REPORT_SCHEMA = "graphcount.report/1"
+REPORT_SCHEMA = "graphcount.report/2"
 ERROR_SCHEMA = "graphcount.error/1"
 
 

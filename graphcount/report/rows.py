@@ -52,8 +52,11 @@ class ModelInfo(NamedTuple):
 
     Attributes:
         file_nbytes: Size of the model file.
-        external_nbytes: Bytes its tensors ask for in external data files.
-        side_files: Each external data file once.
+        external_nbytes: Size of its external data files, each once, with what no tensor uses; of
+            those that are there and may be looked at (see `side_files`).
+        referenced_nbytes: Bytes its tensors refer to in them: a range once for each tensor of it.
+        disk_nbytes: The model file and its external data files.
+        side_files: Each location of external data once.
         node_count: Nodes in the file: main graph, subgraphs and function bodies, each once.
     """
 
@@ -61,6 +64,8 @@ class ModelInfo(NamedTuple):
     format: str
     file_nbytes: int
     external_nbytes: int
+    referenced_nbytes: int
+    disk_nbytes: int
     sha256: str | None
     ir_version: int
     opset_imports: dict[str, int]
@@ -76,10 +81,11 @@ class ModelInfo(NamedTuple):
 
 
 class NBytes(NamedTuple):
-    """Bytes by kind.
+    """Bytes by kind: elements x width of the type (see `TensorRow.nbytes`).
 
     Attributes:
         total: All stored tensors.
+        stored: What their data takes where it lies: stored + overhead = model file + referenced.
         overhead: The rest of the file: structure, names, metadata; None for text forms.
         absent: Bytes that dimensions ask for and nobody stores; 0 in a complete model.
     """
@@ -90,6 +96,7 @@ class NBytes(NamedTuple):
     constants: int
     unused: int
     total: int
+    stored: int
     overhead: int | None
     absent: int
 
@@ -242,17 +249,23 @@ class StorageRow(NamedTuple):
             `input` for a parameter that the file declares and does not hold.
         location: External data file; None when the data is in the model file.
         offset: First byte, in the model file or the external data file.
-        nbytes: Bytes there.
     """
 
     where: str
     location: str | None
     offset: int | None
-    nbytes: int
 
 
 class TensorRow(NamedTuple):
-    """A stored tensor."""
+    """A stored tensor.
+
+    Attributes:
+        elements: Logical numbers.
+        stored_elements: Numbers physically there.
+        nbytes: Elements x width of the type, packed below 8 bits, whatever a file spends on them;
+            the length of the text for strings.
+        stored_nbytes: Bytes its data takes where it lies.
+    """
 
     name: str
     dtype: str
@@ -260,6 +273,7 @@ class TensorRow(NamedTuple):
     elements: int
     stored_elements: int
     nbytes: int
+    stored_nbytes: int
     kind: str
     role: str
     reason: str

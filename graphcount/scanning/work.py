@@ -181,8 +181,7 @@ def _now(task: Task, analysis: Analysis) -> Known | None:
 
 def _learn(task: Task, now: Known | None, report: Report) -> str:
     """Return what to remember of a model; its stamp was taken before it was read."""
-    places = (tensor.storage.location for tensor in report.tensors)
-    sides = external_stamps(task.path, (place for place in places if place))
+    sides = external_stamps(task.path, (file.location for file in report.model.side_files))
     if now is None or sides is None:
         return ""
     return _remember(Known(now.stamp, sides, report.model.sha256))

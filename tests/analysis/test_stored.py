@@ -11,7 +11,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from graphcount.analysis.stored import Stored, element_count, find_stored, measure
+from graphcount.analysis.stored import Stored, find_stored
+from graphcount.analysis.tensor_size import element_count, measure
 from graphcount.errors import Problem
 from graphcount.loading import read_source
 from graphcount.loading.external import ExternalData
@@ -88,9 +89,9 @@ def test_typed_field_is_accepted_and_takes_its_bytes(code: int, shape: tuple[int
     assert found.unknowns == ()
     assert found.elements == len(numbers)
     if content:
-        assert found.nbytes == found.in_file_nbytes == content - overhead
-    else:
-        assert found.nbytes == 0
+        assert found.in_file_nbytes == found.stored_nbytes == content - overhead
+    assert found.nbytes == -(-len(numbers) * bits_of(code) // 8)
+    assert found.absent_nbytes == 0
 
 
 @pytest.mark.parametrize("words", [[], [""], ["a", "größe", ""], ["x" * 2000, "y"]])
@@ -357,22 +358,23 @@ def test_every_place_is_found_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attribute", "dtype", "shape", "nbytes"),
+    ("attribute", "dtype", "shape", "nbytes", "written"),
     [
-        ({"value_float": 2.5}, "float32", (), 4),
-        ({"value_floats": [1.0, 2.0]}, "float32", (2,), 8),
-        ({"value_int": 300}, "int64", (), 2),
-        ({"value_ints": [1, -1]}, "int64", (2,), 11),
-        ({"value_string": "größe"}, "string", (), 7),
-        ({"value_strings": ["a", "bc"]}, "string", (2,), 3),
+        ({"value_float": 2.5}, "float32", (), 4, 4),
+        ({"value_floats": [1.0, 2.0]}, "float32", (2,), 8, 8),
+        ({"value_int": 300}, "int64", (), 8, 2),
+        ({"value_ints": [1, -1]}, "int64", (2,), 16, 11),
+        ({"value_string": "größe"}, "string", (), 7, 7),
+        ({"value_strings": ["a", "bc"]}, "string", (2,), 3, 3),
     ],
 )
 def test_number_of_a_constant_is_stored(
-    attribute: dict[str, Any], dtype: str, shape: tuple[int, ...], nbytes: int
+    attribute: dict[str, Any], dtype: str, shape: tuple[int, ...], nbytes: int, written: int
 ) -> None:
     node = helper.make_node("Constant", [], ["c"], **attribute)
     (one,) = found_in(model_of(helper.make_graph([node], "g", [], [])))
     assert (one.name, one.dtype, one.shape, one.nbytes) == ("c", dtype, shape, nbytes)
+    assert one.in_file_nbytes == one.stored_nbytes == written
     assert one.elements == int(np.prod(shape))
     assert one.constant
 
@@ -501,7 +503,7 @@ def test_a_sparse_tensor_may_lie_in_a_side_file(part: str) -> None:
     (found,) = found_in(model_of(helper.make_graph([], "g", [], [], sparse_initializer=[made])))
     assert (found.where, found.is_external) == ("external", True)
     assert [problem.rule for problem in found.problems] == ["EXT006"]
-    assert found.nbytes - found.in_file_nbytes == nbytes
+    assert found.nbytes - found.in_file_nbytes == found.referenced_nbytes == nbytes
 
 
 def test_external_data_has_no_numbers_in_the_file() -> None:

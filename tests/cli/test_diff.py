@@ -65,7 +65,7 @@ def test_by_subprocess(fixtures: Path, tmp_path: Path) -> None:
     assert done.stderr.endswith("missing.onnx: no such file\n")
     (tmp_path / "bad.onnx").write_bytes(b"PK\x03\x04 no model")
     assert call(str(tmp_path / "bad.onnx")).returncode == 2
-    (tmp_path / "bad.json").write_text('{"schema": "graphcount.report/1"}')
+    (tmp_path / "bad.json").write_text('{"schema": "graphcount.report/2"}')
     done = call(str(tmp_path / "bad.json"))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

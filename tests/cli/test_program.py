@@ -105,9 +105,9 @@ def test_one_bad_model_does_not_stop_the_others(run: Run, fixtures: Path, tmp_pa
     rows = [json.loads(line) for line in out.splitlines()]
     assert code == 2
     assert [row["schema"] for row in rows] == [
-        "graphcount.report/1",
+        "graphcount.report/2",
         "graphcount.error/1",
-        "graphcount.report/1",
+        "graphcount.report/2",
     ]
     assert err.count("\n") == 1
 

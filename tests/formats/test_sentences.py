@@ -1,4 +1,4 @@
-"""The sentence about the framework's count: one number, how sure it is, and why."""
+"""Sentences: what the framework counted, how sure that is, and why; what a model takes on disk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import graphcount
-from graphcount.formats.sentences import framework_sentence
-from graphcount.report.rows import FrameworkRow
+from graphcount.formats.sentences import file_words, framework_sentence
+from graphcount.report.rows import FileRow, FrameworkRow
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "tied_language_model.onnx"
 
@@ -32,3 +32,24 @@ def test_the_sentence(row: FrameworkRow, words: str) -> None:
     report = replace(graphcount.count(str(FIXTURE)), framework=row)
     holds = "the file holds 3,984 parameters; the framework "
     assert framework_sentence(report) == (holds + words if words else "")
+
+
+@pytest.mark.parametrize(
+    ("external", "referenced", "files", "words"),
+    [
+        (0, 0, [], "1.00 kB"),
+        (2000, 2000, [2000], "1.00 kB + 2.00 kB external data"),
+        (2000, 500, [2000], "1.00 kB + 2.00 kB external data, 500 B of it used"),
+        (2000, 4000, [2000], "1.00 kB + 2.00 kB external data"),
+        (2000, 2500, [2000, None], "1.00 kB + at least 2.00 kB external data"),
+        (0, 500, [None], "1.00 kB + 500 B out of reach"),
+    ],
+)
+def test_bytes_of_the_file_and_beside_it(
+    external: int, referenced: int, files: list[int | None], words: str, fixtures: Path
+) -> None:
+    report = graphcount.count(str(fixtures / "mlp_4_5_3.onnx"))
+    rows = tuple(FileRow(f"{number}.bin", size, None) for number, size in enumerate(files))
+    sizes = {"file_nbytes": 1000, "external_nbytes": external, "referenced_nbytes": referenced}
+    model = report.model._replace(side_files=rows, **sizes)  # type: ignore[arg-type]
+    assert file_words(replace(report, model=model)) == words

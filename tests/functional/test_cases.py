@@ -54,5 +54,8 @@ def test_external_data_is_sized_with_and_without_its_file(
             (tmp_path / name).write_bytes((shared / "cases" / name).read_bytes())
     report = graphcount.count(str(tmp_path / "external.onnx"))
     assert report.totals.parameters == 128
-    assert report.model.external_nbytes == 512
+    model = report.model
+    assert model.referenced_nbytes == 512
+    assert model.external_nbytes == (0 if folder else 512)
+    assert model.disk_nbytes == sum(file.stat().st_size for file in tmp_path.iterdir())
     assert report.exact == (not folder)

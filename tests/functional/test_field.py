@@ -33,15 +33,12 @@ SIZED = sorted(name for name, row in TRUTHS.items() if {"macs", "macs_expression
 RUN = sorted(name for name, row in TRUTHS.items() if row.get("feeds"))
 """Cases that onnxruntime runs."""
 
-BYTES = "bytes by element type and on disk"
+LOAD = "values that are computed at load"
 STATES = "states of a decoder at given sizes"
 
 LATER: Mapping[tuple[str, str], str] = {
-    ("aliased_external", "disk_external"): BYTES,
-    ("external_appended_twice", "disk_external"): BYTES,
     ("hybrid_states", "state_bytes"): STATES,
-    ("identity_weight", "peak_at_most"): BYTES,
-    ("int8_in_int32_data", "nbytes"): BYTES,
+    ("identity_weight", "peak_at_most"): LOAD,
 }
 """Case and key of a truth that does not hold yet → what it waits for."""
 

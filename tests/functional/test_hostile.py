@@ -35,7 +35,7 @@ def test_no_case_is_failed(command: str, shared: Path, hostile: Path, tmp_path: 
         "findings": "findings",
         "id": "rule",
         "severity": "severity",
-        "totals": {"external_bytes": "model.external_nbytes"},
+        "totals": {"external_bytes": "model.referenced_nbytes"},
     }
     if command == "count":
         conf["gate"] = None  # once is enough

@@ -33,7 +33,7 @@ PRINTED = {
     "graphcount model.onnx --by op_type": "Gemm",
     "cat model.onnx | graphcount -": "26,926",
     "graphcount check": "all kept",
-    "graphcount check model.onnx --max parameters=26k --max nbytes=1MB": "926 over the maximum",
+    "graphcount check model.onnx --max disk_nbytes=1MB --max parameters=26k": "926 over the max",
     "graphcount audit model.onnx": "no known sign",
     "graphcount bench model.onnx --dim batch=1": "p50",
     "graphcount rules EXT002": "external-data-traversal",

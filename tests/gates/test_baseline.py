@@ -241,7 +241,7 @@ def test_a_model_with_several_sizes_is_found_by_them(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[]", "not a graphcount.baseline/1: schema is None"),
-        ('{"schema": "graphcount.report/1"}', "schema is 'graphcount.report/1'"),
+        ('{"schema": "graphcount.report/2"}', "schema is 'graphcount.report/2'"),
         ('{"schema": "graphcount.baseline/1"}', "not a complete graphcount.baseline/1: 'models'"),
         ('{"schema": "graphcount.baseline/1", "models": [], "x": Infinity}', "no number of JSON"),
         ("{", "not JSON: "),

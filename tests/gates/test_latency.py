@@ -58,7 +58,7 @@ def test_to_the_nearest_nanosecond(tmp_path: Path) -> None:
     [
         ("text", "not a graphcount.bench/1"),
         ({"latency": {}}, "not a graphcount.bench/1"),
-        ({"schema": "graphcount.report/1", "latency": {}}, "not a graphcount.bench/1"),
+        ({"schema": "graphcount.report/2", "latency": {}}, "not a graphcount.bench/1"),
         ([{"schema": SCHEMA, "latency": {}}, 3], "not a graphcount.bench/1"),
         ({"schema": SCHEMA}, "not a complete graphcount.bench/1: no latency"),
         ({"schema": SCHEMA, "latency": [1]}, "not a complete graphcount.bench/1: no latency"),

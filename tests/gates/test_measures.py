@@ -174,6 +174,7 @@ STORED = NBytes(
     constants=193,
     unused=197,
     total=199,
+    stored=269,
     overhead=211,
     absent=223,
 )
@@ -194,7 +195,8 @@ MEANT = {
     "constant_nbytes": ("bytes", 193, "counts"),
     "unused_nbytes": ("bytes", 197, "counts"),
     "file_nbytes": ("bytes", 227, "file"),
-    "external_nbytes": ("bytes", 229, "counts"),
+    "external_nbytes": ("bytes", 229, "file"),
+    "disk_nbytes": ("bytes", 271, "file"),
     "nodes": ("count", 233, "counts"),
     "framework_parameters": ("count", 239, "counts"),
     "unknown": ("count", 2, "file"),
@@ -213,7 +215,9 @@ def distinct(fixtures: Path) -> Subject:
     return Subject(
         replace(
             report,
-            model=report.model._replace(file_nbytes=227, external_nbytes=229, node_count=233),
+            model=report.model._replace(
+                file_nbytes=227, external_nbytes=229, disk_nbytes=271, node_count=233
+            ),
             totals=report.totals._replace(nbytes=STORED, **COUNTED),
             framework=report.framework._replace(parameters=239, exact=True),
             unknown=(Unknown("a", "cost", "x", "cost"), Unknown("b", "cost", "y", "cost")),
@@ -249,11 +253,9 @@ def test_what_is_proven_by_halves_is_not_the_frameworks_count(distinct: Subject)
 
 def row(name: str, kind: str, elements: int, dtype: str, location: str | None = None) -> TensorRow:
     """A tensor of that kind: twice as many bytes as elements, three times as many where it lies."""
-    storage = StorageRow("initializer", location, 0, 3 * elements)
-    shape = (elements,)
-    return TensorRow(
-        name, dtype, shape, elements, elements, 2 * elements, kind, "", "", None, "", (), storage
-    )
+    storage = StorageRow("initializer", location, 0)
+    sizes = (elements, elements, 2 * elements, 3 * elements)
+    return TensorRow(name, dtype, (elements,), *sizes, kind, "", "", None, "", (), storage)
 
 
 KINDS = ("parameter", "buffer", "quantization", "constant", "unused")
@@ -279,6 +281,10 @@ TENSORS = [
         ("unused_nbytes", {"unused": 32}),
         ("file_nbytes", {kind: 3 * 2**place for place, kind in enumerate(KINDS)}),
         ("external_nbytes", {"beside": 96}),
+        (
+            "disk_nbytes",
+            {**{kind: 3 * 2**place for place, kind in enumerate(KINDS)}, "beside": 96},
+        ),
         ("nbytes.float32", {"beside": 64}),
         ("elements.float32", {"beside": 32}),
         ("elements.float16", {kind: 2**place for place, kind in enumerate(KINDS)}),

@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 import graphcount
+from graphcount.dtypes import BY_NAME
 from graphcount.report.outline import outline
 from graphcount.report.records import Report
 from graphcount.report.rollup import BY, groups, total
@@ -96,14 +97,18 @@ def check_outline(report: Report, room: int | None) -> None:
 
 
 def check_bytes(report: Report) -> None:
-    """Tensors and the rest of the file are the file and its external data."""
-    nbytes = report.totals.nbytes
+    """Stored data and the rest of the file are the file and what is used of external data."""
+    nbytes, tensors = report.totals.nbytes, report.tensors
+    assert nbytes.stored == sum(tensor.stored_nbytes for tensor in tensors)
+    for tensor in tensors:
+        bits = BY_NAME[tensor.dtype].bits if tensor.dtype in BY_NAME else 0
+        if bits and tensor.storage.where not in ("sparse", "input"):
+            assert tensor.nbytes == -(-tensor.stored_elements * bits // 8)
     if nbytes.overhead is None:
         assert report.model.format != "onnx"
         return
-    assert nbytes.total + nbytes.overhead == (
-        report.model.file_nbytes + report.model.external_nbytes + nbytes.absent
-    )
+    model = report.model
+    assert nbytes.stored + nbytes.overhead == model.file_nbytes + model.referenced_nbytes
     if not report.unknown:
         assert nbytes.absent == 0
         assert 0 <= nbytes.overhead <= report.model.file_nbytes
@@ -180,7 +185,8 @@ def numbers(report: Report) -> tuple[object, ...]:
 
     Of a constant with several uses, the role told is the first one's, which is a matter of order.
     """
-    totals = report.totals._replace(nbytes=report.totals.nbytes._replace(overhead=0, absent=0))
+    nbytes = report.totals.nbytes._replace(stored=0, overhead=0, absent=0)
+    totals = report.totals._replace(nbytes=nbytes)
     kinds = sorted(
         (t.kind, t.kind != "constant" and t.role, t.dtype, t.shape, t.elements, t.nbytes)
         for t in report.tensors
@@ -331,7 +337,8 @@ def test_external_weights_count_as_stored_ones(tmp_path: Path) -> None:
     outside = graphcount.count(str(FIXTURES / "mlp_external.onnx"))
     assert outside.totals.parameters == inside.totals.parameters
     assert outside.totals.nbytes.total == inside.totals.nbytes.total
-    assert outside.model.external_nbytes == 4 * (8 * 16 + 16 * 16 + 16 * 8)
+    assert outside.model.referenced_nbytes == 4 * (8 * 16 + 16 * 16 + 16 * 8)
+    assert outside.model.external_nbytes == (FIXTURES / "mlp_external.onnx.data").stat().st_size
 
 
 @pytest.mark.parametrize("form", ["json", "onnxtxt", "textproto"])

@@ -505,7 +505,7 @@ def test_range_is_checked_against_the_file(
     assert bool(found.problem) == bool(why)
     assert why in found.problem
     assert found.offset == int(offset or 0)
-    assert found.length == (None if length is None else int(length))
+    assert found.length == (int(length or 0) or None)  # 0 is as if it were not there
 
 
 @pytest.mark.parametrize(

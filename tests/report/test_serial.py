@@ -87,7 +87,7 @@ def test_keys_of_a_later_release_are_dropped(report: graphcount.Report) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"schema": "graphcount.report/9"}', '{"schema": "graphcount.report/1"}'],
+    ["", "[]", "{}", '{"schema": "graphcount.report/9"}', '{"schema": "graphcount.report/2"}'],
 )
 def test_what_is_not_a_report_is_refused(text: str) -> None:
     with pytest.raises(DamagedError):

@@ -174,8 +174,9 @@ def _beginnings(context: Context, stored: Stored) -> Iterator[Part]:
     if part is None or part.nbytes < SMALLEST_NBYTES:
         return
     yield part
-    if stored.sparse is None and 0 < stored.nbytes < part.nbytes:
-        yield Part(part.read, stored.nbytes, part.nbytes - stored.nbytes)
+    own = stored.stored_nbytes
+    if stored.sparse is None and 0 < own < part.nbytes:
+        yield Part(part.read, own, part.nbytes - own)
 
 
 SMALLEST_NBYTES = 32

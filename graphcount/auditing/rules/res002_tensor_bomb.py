@@ -52,11 +52,8 @@ def check(context: Context) -> Iterable[Finding]:
         )
         return
     total, makers = made_nbytes(context)
-    file_nbytes = max(
-        1,
-        context.file.file_nbytes
-        + sum(row.stored.nbytes for row in context.rows if row.stored.is_external),
-    )
+    external = sum(tensors[0].data.nbytes or 0 for tensors in context.external_files.values())
+    file_nbytes = max(1, context.file.file_nbytes + external)
     if total >= MOST_NBYTES and total >= MOST_TIMES * file_nbytes:
         yield RULE.finding(
             f"the graph makes {total:,} bytes of constants from a model of {file_nbytes:,} bytes",

@@ -206,7 +206,7 @@ def test_times_are_those_of_the_model() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [None, 3, [], {}, {"schema": "graphcount.report/1"}, {"schema": "graphcount.bench/1"}],
+    [None, 3, [], {}, {"schema": "graphcount.report/2"}, {"schema": "graphcount.bench/1"}],
 )
 def test_what_is_no_benchmark_is_refused(data: Any) -> None:
     with pytest.raises(DamagedError):

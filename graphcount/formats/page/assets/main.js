@@ -57,7 +57,7 @@ function startState(page, sizes) {
 function drawHeader(page) {
   const { model, dims } = page.report;
   const opsets = Object.entries(model.opset_imports).map(([domain, version]) => `${safe(domain, 40) || "opset"} ${written(version)}`);
-  const file = bytes(model.file_nbytes) + (num(model.external_nbytes) ? ` + ${bytes(model.external_nbytes)} external data` : "");
+  const file = bytes(model.file_nbytes) + (num(model.external_nbytes) ? ` + ${bytes(model.external_nbytes)} external data` : num(model.referenced_nbytes) ? ` + ${bytes(model.referenced_nbytes)} out of reach` : "");
   const facts = [safe(model.producer, 60), opsets.slice(0, 6).join(", "), `IR ${written(model.ir_version)}`, `${exact(model.node_count)} nodes`, file];
   byId("facts").textContent = facts.filter(Boolean).join(" · ");
   const values = [...model.inputs.map((value) => ["input", value]), ...model.outputs.map((value) => ["output", value])];
