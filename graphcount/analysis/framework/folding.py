@@ -147,7 +147,8 @@ def _range(fold: Fold, count: int, what: str, likely: bool) -> Adjustment:
         had_bias, affine = "they had a bias", "the norms learned a scale and a shift"
         questions = {had_bias: fold.had_bias, affine: fold.affine}
         whether = " and ".join(text for text, known in questions.items() if known is None)
-        why = f"from {_more(low)} to {_more(high)} parameters than stored, by whether {whether}"
+        start = f"{low:,}" if low >= 0 else f"from {_more(low)}"
+        why = f"{start} to {_more(high)} parameters than stored, by whether {whether}"
     layers, before = ("layer", "product") if count == 1 else ("layers", "products")
     norms = f"{count} BatchNormalization {layers} into the {before} before"
     sentence = f"{what} {norms}: {why}."
