@@ -32,6 +32,28 @@ class DType(NamedTuple):
         """Numbers a typed field of integers holds for `elements`: those of 2 and 4 bits share."""
         return elements if self.bits >= 8 or self.bits == 6 else self.nbytes(elements)
 
+    @property
+    def zero_mask(self) -> int | None:
+        """Bits that are clear in every zero; None for a type that has no zero.
+
+        All of them, or all but the sign where the type has a zero with a sign: IEEE 754 and its
+        short forms, but not the types that end in `uz` (onnx/docs/docsgen/source/technical:
+        float8.md, float4.md; OCP Microscaling Formats 1.0 for float6 and e8m0). Of a complex
+        number: the bits of one part.
+        """
+        if self.family == "string" or self.name in NO_ZERO:
+            return None
+        bits = self.bits // 2 if self.family == "complex" else self.bits
+        signed = self.family in ("float", "complex") and self.name not in ONE_ZERO
+        return (1 << (bits - signed)) - 1
+
+
+ONE_ZERO = frozenset({"float8_e4m3fnuz", "float8_e5m2fnuz"})
+"""Floating point types with one zero: the sign alone is not a number."""
+
+NO_ZERO = frozenset({"float8_e8m0fnu"})
+"""Types of powers of two, without a zero."""
+
 
 DTYPES: dict[int, DType] = {
     row.code: row

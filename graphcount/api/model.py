@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
 
-from graphcount.api.arguments import elements, path_text, plain, refuse_others
+from graphcount.api.arguments import elements, path_text, plain, refuse_others, silent
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from graphcount.graph import ModelGraph
     from graphcount.report.drawing import Drawing
     from graphcount.report.records import Report
+    from graphcount.report.rows import SparsityRow
 
 MacsConvention = Literal["graphcount", "torchinfo"]
 
@@ -63,6 +65,8 @@ class CountOptions(SizeOptions, total=False):
             False none, None up to 64 MiB, and none of a remote model.
         hash_file: Put the SHA-256 of the model and its external data files, and the fingerprints
             of its content, into the report: all of it is read.
+        sparsity: Count the zeros of stored tensors, and the MACs without them: all data is read. A
+            function is called with how far that is.
         cost: Work out shapes, MACs and activations: None up to 50,000 nodes.
         macs_convention: `torchinfo` counts additions of biases too.
         in_place: Let results take over the memory of inputs, as onnxruntime does, in the peak of
@@ -79,6 +83,7 @@ class CountOptions(SizeOptions, total=False):
 
     deep: bool | None
     hash_file: bool
+    sparsity: bool | Callable[[str], None]
     cost: bool | None
     macs_convention: MacsConvention
     in_place: bool
@@ -208,7 +213,26 @@ class Model:
             values.close()
         if hash_file:
             report = replace(report, fingerprint=self.hashes().fingerprint)
+        if options.get("sparsity"):
+            report = replace(report, sparsity=self._sparsity(report, counted, options))
         return CountedReport(report, counted)
+
+    def _sparsity(self, report: Report, counted: Counted, options: CountOptions) -> SparsityRow:
+        """Return the zeros of the stored tensors: all data is read, once.
+
+        Raises:
+            UsageError: MACs are to have additions, which no weight does.
+        """
+        if options.get("macs_convention") == "torchinfo":
+            raise UsageError("sparsity is of MACs as graphcount counts them, not as torchinfo does")
+        from graphcount.analysis.sparsity import sparsity
+        from graphcount.loading.tensor_data import TensorReader
+
+        progress = options.get("sparsity")
+        again = None if self.path == "-" else partial(reopen, self.file, self._limits)
+        with closing(TensorReader(self.path, again, most_pieces=1 << 62)) as reader:
+            say = progress if callable(progress) else silent
+            return sparsity(self.proto, self.model_graph, counted, report, reader, say)
 
     def _cost_options(self, options: CountOptions) -> CostOptions | None:
         """Return how to measure a forward pass; None: not at all."""

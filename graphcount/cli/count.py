@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from graphcount.cli.options import (
     hash_option,
     models_argument,
     output_options,
+    sparsity_option,
     strict_option,
     top_option,
 )
@@ -120,7 +123,7 @@ table_options = gathered(
     help="Exit 1 unless the model has exactly N parameters.",
 )
 @strict_option
-@counting_options(cost_options, deep_option, hash_option, ranges=True)
+@counting_options(cost_options, deep_option, hash_option, sparsity_option, ranges=True)
 @output_options()
 def command(
     models: tuple[str, ...],
@@ -132,7 +135,8 @@ def command(
 ) -> int:
     """Count what is in a model: parameters, bytes by type, operators, shapes, MACs, memory.
 
-    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
+    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read,
+    except for --deep, --hash and --sparsity.
     """
     from graphcount.api import counts
 
@@ -145,11 +149,25 @@ def command(
     options["assume"] = True
     options["timeline"] = output.format_name in ("table", "bars")
     options["hash_file"] = options.get("hash_file", False) or output.format_name == "cyclonedx"
-    counted = counts(
-        models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options
-    )
+    with _watched(options, output.quiet):
+        counted = counts(
+            models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options
+        )
     view = output.view(**table.view())
     output.emit(counted.outcomes, view)
     for complaint in counted.complaints:
         say(complaint)
     return counted.exit_code
+
+
+@contextmanager
+def _watched(options: Counting, quiet: bool) -> Iterator[None]:
+    """Say on the terminal how far it is, where weights are read."""
+    if not options.get("sparsity"):
+        yield
+        return
+    from graphcount.formats.progress import StatusLine
+
+    with StatusLine(quiet) as status:
+        options["sparsity"] = status
+        yield

@@ -143,6 +143,11 @@ hash_option = click.option(
     is_flag=True,
     help="Put SHA-256 digests of the model and its external data files into the report.",
 )
+sparsity_option = click.option(
+    "--sparsity",
+    is_flag=True,
+    help="Read weights to count their zeros, and the MACs without them.",
+)
 
 
 # ------------------------------------------------------------------------------ what fails

@@ -44,6 +44,11 @@ GROUP_COLUMNS = (
     "nbytes",
 )
 
+SPARSITY_COLUMNS = ("zeros", "two_four")
+"""Behind those of tensors where zeros were counted; empty cells are not known."""
+
+GROUP_SPARSITY_COLUMNS = ("zeros", "elements_read")
+"""The same behind those of groups."""
 
 RANGE_COLUMNS = ("model", *RangeRow._fields, "assumed")
 FINDING_COLUMNS = ("model", "severity", "rule", "message", "where")
@@ -60,14 +65,17 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     ranged = not view.by and any(report.ranges is not None for report in reports)
-    rows: Callable[[Report], Iterator[tuple[str | int | None, ...]]] = _tensors
-    columns: tuple[str, ...] = TENSOR_COLUMNS
+    sparse = any(report.sparsity is not None for report in reports)
+    rows: Callable[[Report], Iterator[tuple[str | int | None, ...]]]
+    columns = TENSOR_COLUMNS + (SPARSITY_COLUMNS if sparse else ())
+    rows = partial(_tensors, sparse=sparse)
     if audited:
         columns, rows = FINDING_COLUMNS, _findings
     elif ranged:
         columns, rows = RANGE_COLUMNS, _ranges
     elif view.by:
-        columns, rows = GROUP_COLUMNS, partial(_groups, view=view)
+        columns = GROUP_COLUMNS + (GROUP_SPARSITY_COLUMNS if sparse else ())
+        rows = partial(_groups, view=view, sparse=sparse)
     writer.writerow(columns)
     for report in reports:
         writer.writerows(rows(report))
@@ -103,9 +111,14 @@ def cell(text: str) -> str:
     return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
 
 
-def _tensors(report: Report) -> Iterator[tuple[str | int, ...]]:
+def _tensors(report: Report, *, sparse: bool) -> Iterator[tuple[str | int | None, ...]]:
     path = cell(report.model.path)
-    for tensor in report.tensors:
+    zeros = report.sparsity.tensors if report.sparsity is not None else ()
+    for place, tensor in enumerate(report.tensors):
+        more: tuple[int | None, ...] = (None,) * (len(SPARSITY_COLUMNS) if sparse else 0)
+        if zeros:
+            two_four = zeros[place].two_four
+            more = zeros[place].zeros, None if two_four is None else int(two_four)
         yield (
             path,
             cell(tensor.name),
@@ -119,13 +132,15 @@ def _tensors(report: Report) -> Iterator[tuple[str | int, ...]]:
             cell(tensor.owner or ""),
             cell(tensor.module),
             cell(tensor.reason),
+            *more,
         )
 
 
-def _groups(report: Report, view: View) -> Iterator[tuple[str | int, ...]]:
+def _groups(report: Report, view: View, *, sparse: bool) -> Iterator[tuple[str | int, ...]]:
     if view.by is None:
         return
     path = cell(report.model.path)
     rows = groups(report, view.by, view.depth)
     for row in arrange(rows, view.sort or default_sort(view.by), view.top):
-        yield path, cell(row.label), cell(row.detail), *row[2:8]
+        more = (row.zeros, row.elements_read) if sparse else ()
+        yield path, cell(row.label), cell(row.detail), *row[2:8], *more

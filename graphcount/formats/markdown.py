@@ -54,12 +54,17 @@ def _report(report: Report, view: View) -> str:
     of_nodes = by in ("module", "node", "op_type")  # no node is counted in the other tables
     heads = ["nodes"] if of_nodes else []
     heads += ["parameters", "buffers", "size", "share"]
+    heads += ["zeros"] if report.sparsity is not None else []
     lines += ["", f"| {by} | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
-    lines += [_row(row, totals.parameters, view.binary, of_nodes) for row in [*top, whole]]
+    for row in [*top, whole]:
+        zeros = [percent(row.zeros, row.elements_read)] if report.sparsity is not None else []
+        lines.append(_row(row, totals.parameters, view.binary, of_nodes, zeros))
     return "\n".join(lines) + "\n"
 
 
-def _row(row: Group, parameters: int, binary: bool, of_nodes: bool) -> str:
+def _row(
+    row: Group, parameters: int, binary: bool, of_nodes: bool, more: Sequence[str] = ()
+) -> str:
     cells = (
         escape(row.label) or "(no module)",
         *((exact(row.nodes),) if of_nodes else ()),
@@ -67,5 +72,6 @@ def _row(row: Group, parameters: int, binary: bool, of_nodes: bool) -> str:
         exact(row.buffers),
         nbytes(row.nbytes, binary),
         percent(row.parameters, parameters),
+        *more,
     )
     return f"| {' | '.join(cells)} |"

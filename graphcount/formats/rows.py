@@ -147,6 +147,8 @@ def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, vie
         if not (by == "tensor" and name == "tensors")
     }
     numbers["size"] = sizes
+    if report.sparsity is not None:
+        numbers["zeros"] = [percent(row.zeros, row.elements_read) for row in (*rows, whole)]
     wanted = [max(map(text_columns, (key, "total", *cells))) for key, cells in words.items()]
     room = _room(view, len(words) + len(numbers)) - sum(_widest(numbers))
     return _lay_out(words, fit(wanted, room), numbers)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import middle, shape
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, DimensionRow, KVCacheRow, VerdictRow
-from graphcount.units import Unit, count, exact, nbytes, spelled
+from graphcount.report.rows import SEVERITIES, DimensionRow, KVCacheRow, SparsityRow, VerdictRow
+from graphcount.units import Unit, count, exact, nbytes, percent, spelled
 
 
 def quantity(number: int) -> str:
@@ -49,10 +49,30 @@ def headline(
         lines.append(("sizes", sizes_words(assumed, room)))
     over = {label for label, _ in ranged}
     lines += ranged + [row for row in _cost_lines(report, binary, room) if row[0] not in over]
+    if report.sparsity is not None:
+        lines.append(("sparsity", sparsity_words(report.sparsity, totals.macs)))
     weights = nbytes(totals.nbytes.total, binary)
     lines.append(("weights", f"{bound(report, 'parameters')}{weights}"))
     lines.append(("file", file_words(report, binary)))
     return lines
+
+
+def sparsity_words(row: SparsityRow, macs: int | None) -> str:
+    """Return the share of zeros, MACs without them, and how many weights are 2:4."""
+    if row.parameters:
+        parts = [f"{percent(row.parameter_zeros, row.parameters)} of parameters zero"]
+    else:
+        parts = [f"{percent(row.zeros, row.elements) or 'none'} of elements zero"]
+    if row.unread:
+        parts[0] += f" ({exact(row.unread)} tensor{'' if row.unread == 1 else 's'} not known)"
+    if row.macs_nonzero is not None and macs:
+        most = "" if row.macs_exact else "at most "
+        share = percent(row.macs_nonzero, macs)
+        parts.append(f"{most}{count(row.macs_nonzero)} MACs left ({share})")
+    known = [tensor.two_four for tensor in row.tensors if tensor.two_four is not None]
+    if any(known):
+        parts.append(f"2:4 in {exact(sum(known))} of {exact(len(known))} weights")
+    return "; ".join(parts)
 
 
 def _range_lines(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:

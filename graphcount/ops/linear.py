@@ -31,7 +31,18 @@ from graphcount.ops.formulas import (
     when,
 )
 from graphcount.ops.inference import INT32, always, broadcast, of_input
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Scaled, family, traits
+from graphcount.ops.operator import (
+    FACTORS,
+    LEFT,
+    RIGHT,
+    SCALE,
+    SCALED_WEIGHT,
+    TURNED_FACTORS,
+    Operator,
+    Scaled,
+    family,
+    traits,
+)
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -256,6 +267,7 @@ TABLE = family(
             shape=matmul_at(0, 1),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
             check=inner_at(0, 1),
+            factors=FACTORS,
             channels=columns,
         ),
         "Gemm": Operator(
@@ -263,6 +275,7 @@ TABLE = family(
             shape=gemm_at(0, 1),
             cost=GEMM,
             check=check_gemm,
+            factors=TURNED_FACTORS,
             channels=columns,
             form_of="MatMul",
         ),
@@ -272,6 +285,7 @@ TABLE = family(
             dtypes=always(INT32),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
             check=inner_at(0, 1),
+            factors=(LEFT._replace(zero=2), RIGHT._replace(zero=3)),
             channels=columns,
             form_of="MatMul",
             traits=traits("unscaled"),
@@ -282,6 +296,7 @@ TABLE = family(
             dtypes=of_input(7),
             cost=matrix_product(matmul(0, 3), "each output is a sum of integer products", outputs),
             check=inner_at(0, 3),
+            factors=(LEFT._replace(zero=2), RIGHT._replace(input=3, zero=5)),
             channels=columns,
             form_of="MatMul",
             scaled=(Scaled(1, 2, 0, "rows"), Scaled(4, 5, 3, "rows"), Scaled(6, 7, None, "rows")),

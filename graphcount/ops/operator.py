@@ -146,6 +146,48 @@ class Scaled(NamedTuple):
     scales: Literal["one", "rows", "filters", "axis"] = "one"
 
 
+class Multiplicand(NamedTuple):
+    """An operand of matrix work of which every element does the same number of MACs.
+
+    Axes are those of the operand; negative ones count from the back. An operand of one dimension
+    has its sums along that.
+
+    Attributes:
+        input: Where it enters.
+        sums: Axis that the sums of products run along: the reduction axis, K of a matrix product,
+            the input channels of a group of a convolution.
+        results: Axis whose elements make different results: rows or columns, filters. A zero
+            point of one dimension has an element for each of them.
+        turned: Attribute that exchanges the two; empty where none does.
+        zero: Input with its zero point.
+    """
+
+    input: int
+    sums: int
+    results: int
+    turned: str = ""
+    zero: int | None = None
+
+
+LEFT, RIGHT = Multiplicand(0, -1, -2), Multiplicand(1, -2, -1)
+"""Operands of a matrix product: (..., M, K) and (..., K, N)."""
+
+FACTORS = (LEFT, RIGHT)
+TURNED_FACTORS = (LEFT._replace(turned="transA"), RIGHT._replace(turned="transB"))
+"""The same, where attributes transpose them."""
+
+FILTERS = (Multiplicand(1, 1, 0),)
+"""The weight of a convolution (M, C/group, kernel): torch, TensorRT and NVIDIA's apex take every
+position of the kernel by itself, so groups of elements run along C/group alone."""
+
+TURNED_FILTERS = (Multiplicand(1, 0, 1),)
+"""The weight of a transposed convolution (C, M/group, kernel)."""
+
+LAYER_WEIGHTS = (Multiplicand(1, -1, -2), Multiplicand(2, -1, -2))
+"""W (directions, gates x hidden, input) and R (directions, gates x hidden, hidden): together they
+do all MACs of a recurrent layer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What is known of one operator; a row of the table of its family.
@@ -179,6 +221,9 @@ class Operator:
         attribute_check: What is wrong with the attributes of a node, whatever enters it: numbers
             and words that the specification does not allow; None where nothing is compared.
         scaled: Quantized operands and results that have a scale and a zero point beside them.
+        factors: Operands whose elements do the same number of MACs each: all MACs are those of
+            each of them, or, of a recurrent layer, of all of them together. Empty where there is
+            none, or elements differ.
         traits: What other rooms ask and the rules do not say.
         unknowable: Why no file tells what it costs; empty for an operator that has a cost.
         family: Name of the table of its row.
@@ -204,6 +249,7 @@ class Operator:
     form_of: str = ""
     attribute_check: AttributeCheck | None = None
     scaled: tuple[Scaled, ...] = ()
+    factors: tuple[Multiplicand, ...] = ()
     traits: frozenset[Trait] = frozenset()
     unknowable: str = ""
     family: str = ""

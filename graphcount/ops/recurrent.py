@@ -27,7 +27,7 @@ from graphcount.ops.formulas import (
     number,
     ranked,
 )
-from graphcount.ops.operator import Operator, Role, family
+from graphcount.ops.operator import LAYER_WEIGHTS, Operator, Role, family
 from graphcount.symbolic import Dim
 
 LayerSizes: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
@@ -177,6 +177,7 @@ TABLE = family(
             roles=(*ROLES, "initial state", "peephole weight"),
             shape=recurrent(2),
             cost=LSTM_COST,
+            factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,
             check=check_layer,
         ),
@@ -184,6 +185,7 @@ TABLE = family(
             roles=ROLES,
             shape=recurrent(2),
             cost=recurrent_cost(3, 8),
+            factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,
             check=check_layer,
         ),
@@ -191,6 +193,7 @@ TABLE = family(
             roles=ROLES,
             shape=recurrent(2),
             cost=recurrent_cost(1, 1),
+            factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,
             check=check_layer,
         ),

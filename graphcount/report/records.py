@@ -33,6 +33,7 @@ from graphcount.report.rows import (
     OpTypeRow,
     PeakRow,
     RangesRow,
+    SparsityRow,
     TensorRow,
     Totals,
 )
@@ -76,6 +77,7 @@ class Report:
         findings: Findings of the audit and of checks.
         audit: What the audit did; None without one.
         fingerprint: Digests of architecture and weights; None unless asked for.
+        sparsity: Zeros of the stored tensors; None unless asked for.
         checks: Results of budgets.
     """
 
@@ -97,6 +99,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
     fingerprint: FingerprintRow | None = None
+    sparsity: SparsityRow | None = None
     checks: tuple[CheckRow, ...] = ()
 
     @cached_property
@@ -133,6 +136,9 @@ class Report:
         if row is None:
             return self
         nodes = zip(self.nodes, row.nodes, strict=True)
+        zeros = self.sparsity
+        if zeros is not None:
+            zeros = zeros._replace(macs_nonzero=zeros.assumed_macs_nonzero)
         return replace(
             self,
             model=self.model._replace(inputs=row.inputs, outputs=row.outputs),
@@ -142,6 +148,7 @@ class Report:
             peak=row.peak,
             timeline=row.timeline,
             kv_cache=row.kv_cache,
+            sparsity=zeros,
             unknown=row.unknown,
             assumed=None,
         )

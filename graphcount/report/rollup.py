@@ -27,6 +27,8 @@ class Group(NamedTuple):
         tensors: Stored tensors in it.
         elements: Logical elements of its stored tensors, of every kind.
         macs: Of its nodes where they are numbers; 0 where the grouping is one of tensors.
+        zeros: Elements that are zero, as far as that was counted.
+        elements_read: Elements of its tensors whose zeros were counted.
     """
 
     label: str
@@ -38,6 +40,12 @@ class Group(NamedTuple):
     elements: int
     nbytes: int
     macs: int
+    zeros: int
+    elements_read: int
+
+
+_NOTHING = (0,) * (len(Group._fields) - 2)
+"""Sums of no rows."""
 
 
 def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
@@ -54,19 +62,23 @@ def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
     if by in ("module", "node", "op_type"):
         for node in report.nodes:
             label = label_of_node[node.id]
-            row = sums.setdefault(label, [0] * 7)
+            row = sums.setdefault(label, [*_NOTHING])
             row[0] += node.op_type != OUTPUT
             row[6] += node.macs or 0
             if by == "node":
                 details[label] = operator_name(node.domain, node.op_type)
+    zeros = report.sparsity.tensors if report.sparsity is not None else ()
     for index, tensor in enumerate(report.tensors):
         label = _tensor_label(tensor, index, by, label_of_node)
-        row = sums.setdefault(label, [0] * 7)
+        row = sums.setdefault(label, [*_NOTHING])
         row[1] += 1
         row[2] += tensor.elements if tensor.kind == "parameter" else 0
         row[3] += tensor.elements if tensor.kind == "buffer" else 0
         row[4] += tensor.elements
         row[5] += tensor.nbytes
+        if zeros and (counted := zeros[index].zeros) is not None:
+            row[7] += counted
+            row[8] += tensor.elements
         if by == "tensor":
             shape = "x".join(map(str, tensor.shape)) or "scalar"
             details[label] = f"{tensor.dtype} {shape} {tensor.kind}: {tensor.role}"
@@ -129,7 +141,7 @@ def arrange(rows: list[Group], sort: Sort, top: int | None) -> list[Group]:
 
 def total(rows: Iterable[Group], label: str) -> Group:
     """Return one row with the sums of rows."""
-    sums = [0] * 7
+    sums = [*_NOTHING]
     for row in rows:
         for position, number in enumerate(row[2:]):
             sums[position] += number

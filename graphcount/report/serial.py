@@ -31,12 +31,15 @@ from graphcount.report.rows import (
     MomentRow,
     NBytes,
     NodeRow,
+    NodeSparsityRow,
     PeakRow,
     RangeRow,
     RangesRow,
     SkippedRow,
+    SparsityRow,
     StorageRow,
     TensorRow,
+    TensorSparsityRow,
     Totals,
     UseRow,
     ValueRow,
@@ -50,8 +53,8 @@ GROUPINGS = ("dtypes", "op_types", "modules")
 
 KEYS = (
     *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
-    *("framework", "fingerprint", "peak", "timeline", "kv_cache", "duplicates", "dimensions"),
-    *("mismatches", "assumed", "ranges", "unknown", "findings", "audit", "checks"),
+    *("framework", "fingerprint", "sparsity", "peak", "timeline", "kv_cache", "duplicates"),
+    *("dimensions", "mismatches", "assumed", "ranges", "unknown", "findings", "audit", "checks"),
 )
 """Keys of a report, in the order of the contract."""
 
@@ -68,6 +71,7 @@ SECTIONS: dict[str, type] = {
 
 OPTIONAL: dict[str, type] = {
     "fingerprint": FingerprintRow,
+    "sparsity": SparsityRow,
     "peak": PeakRow,
     "kv_cache": KVCacheRow,
     "assumed": AssumedRow,
@@ -240,6 +244,8 @@ NESTED: dict[tuple[type, str], type] = {
     (AssumedRow, "timeline"): MomentRow,
     (AssumedRow, "kv_cache"): KVCacheRow,
     (AssumedRow, "unknown"): Unknown,
+    (SparsityRow, "tensors"): TensorSparsityRow,
+    (SparsityRow, "nodes"): NodeSparsityRow,
     (AuditRow, "skipped"): SkippedRow,
     (AuditRow, "ignored"): IgnoredRow,
     (KVCacheRow, "inputs"): CacheInputRow,

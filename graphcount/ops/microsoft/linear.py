@@ -32,7 +32,19 @@ from graphcount.ops.linear import (
     matrix_product,
     multiplied,
 )
-from graphcount.ops.operator import SCALE, SCALED_WEIGHT, Operator, Role, each, family, traits
+from graphcount.ops.operator import (
+    FACTORS,
+    LEFT,
+    RIGHT,
+    SCALE,
+    SCALED_WEIGHT,
+    TURNED_FACTORS,
+    Operator,
+    Role,
+    each,
+    family,
+    traits,
+)
 from graphcount.symbolic import Dim, floordiv
 
 # ----------------------------------------------------------------------------------- fused
@@ -87,6 +99,11 @@ def _gated(call: Call) -> Dim:
 _SCALES: tuple[Role, ...] = ("quantization scale", "quantization scale")
 _ZERO_POINTS: tuple[Role, ...] = ("zero point", "zero point")
 
+_QUANTIZED_GEMM = (
+    TURNED_FACTORS[0]._replace(zero=2),
+    TURNED_FACTORS[1]._replace(input=3, zero=5),
+)
+
 TABLE = family(
     "linear",
     {
@@ -96,6 +113,7 @@ TABLE = family(
                 roles=("weight", "weight"),
                 shape=fused_matmul,
                 cost=matrix_product(_fused_product, PRODUCT_WORDS),
+                factors=TURNED_FACTORS,
                 channels=columns,
                 form_of="MatMul",
             ),
@@ -104,6 +122,7 @@ TABLE = family(
             roles=("weight", "weight"),
             shape=fused_matmul,
             cost=matrix_product(_fused_product, PRODUCT_WORDS, outputs),
+            factors=TURNED_FACTORS,
             channels=columns,
             form_of="MatMul",
         ),
@@ -111,6 +130,7 @@ TABLE = family(
             roles=("weight", "weight", "bias"),
             shape=gemm_at(0, 1),
             cost=GEMM._replace(elementwise=outputs),
+            factors=TURNED_FACTORS,
             channels=columns,
             form_of="MatMul",
         ),
@@ -118,6 +138,7 @@ TABLE = family(
             roles=("weight", "weight", "bias"),
             shape=matmul_at(0, 1),
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 2),
+            factors=FACTORS,
             channels=columns,
             form_of="MatMul",
         ),
@@ -126,6 +147,7 @@ TABLE = family(
             shape=gemm_at(0, 1),
             dtypes=by_attribute("dtype", FLOAT),
             cost=GEMM,
+            factors=TURNED_FACTORS,
             channels=columns,
             form_of="MatMul",
         ),
@@ -135,6 +157,7 @@ TABLE = family(
             cost=matrix_product(
                 matmul(), PRODUCT_WORDS, total(lambda call: size(input_shape(call, 0)), outputs), 4
             ),
+            factors=(RIGHT._replace(zero=3),),
             channels=columns,
             form_of="MatMul",
         ),
@@ -143,6 +166,7 @@ TABLE = family(
             shape=matmul_at(0, 1),
             dtypes=of_input(2),
             cost=matrix_product(matmul(), PRODUCT_WORDS, outputs, 6),
+            factors=(LEFT._replace(zero=4), RIGHT._replace(zero=5)),
             channels=columns,
             form_of="MatMul",
         ),
@@ -151,6 +175,7 @@ TABLE = family(
             shape=matmul_at(0, 1),
             dtypes=always(INT32),
             cost=matrix_product(matmul(), PRODUCT_WORDS),
+            factors=FACTORS,
             channels=columns,
             form_of="MatMul",
             traits=traits("unscaled"),
@@ -160,6 +185,7 @@ TABLE = family(
             shape=gemm_at(0, 3),
             dtypes=lambda call: [call.dtype(8) if call.has(8) else FLOAT],
             cost=matrix_product(gemm(0, 3), "rows x (inner x columns) of A·B", outputs, 6),
+            factors=_QUANTIZED_GEMM,
             channels=columns,
             form_of="MatMul",
         ),
@@ -177,6 +203,7 @@ TABLE = family(
             roles=("operand", "weight"),
             shape=router_and_gate,
             cost=matrix_product(matmul(), PRODUCT_WORDS, _gated),
+            factors=(RIGHT,),
             channels=columns,
             form_of="MatMul",
         ),
@@ -193,6 +220,7 @@ TABLE = family(
             shape=fused_matmul,
             dtypes=of_input(1),
             cost=matrix_product(_fused_product, PRODUCT_WORDS),
+            factors=TURNED_FACTORS,
             channels=columns,
             form_of="MatMul",
         ),

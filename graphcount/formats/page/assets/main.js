@@ -83,11 +83,19 @@ function statCards(page, sizes) {
       versus((sums) => sums.nbytes.total, bytes) ?? `${exact(totals.nbytes.total)} bytes`, stored),
   ];
   if (sizes.counted) cards.push(...costCards(page, sizes, dimensions.length > 0));
+  if (page.report.sparsity) cards.push(zerosCard(page.report.sparsity));
   const generated = page.report.unknown.some((row) => row.affects === "generated");
   for (const [key, label] of [["buffers", "Buffers"], ["quantization", "Quantization"], ["unused", "Unused"], ["generated", "Generated"]]) {
     if (num(totals[key])) cards.push(card(label, least(key === "generated" && generated, human(totals[key])), key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`));
   }
   return cards;
+}
+
+/** Share of zeros among learned elements, or among all where none is learned. */
+function zerosCard(row) {
+  const [zeros, whole, what] = num(row.parameters) ? [row.parameter_zeros, row.parameters, "parameters"] : [row.zeros, row.elements, "elements"];
+  const unread = row.tensors.filter((tensor) => tensor.zeros === null).length;
+  return card("Zeros", percent(num(zeros), num(whole)) || "none", `of ${what}` + (unread ? `; ${exact(unread)} tensors not known` : ""), unread > 0);
 }
 
 /** MACs, element-wise work, activations and their peak, at the sizes chosen. */
@@ -219,8 +227,10 @@ const macsText = (macs, computed) => (macs === null ? (computed ? "not known" : 
 const nonZero = (value, text) => (num(value) ? text(value) : "");
 
 function drawTensors(page) {
-  const { tensors, nodes } = page.report;
+  const { tensors, nodes, sparsity } = page.report;
   if (!tensors.length) return;
+  const zeros = (row) => sparsity.tensors[row].zeros;
+  const share = (row) => (zeros(row) === null ? "?" : percent(num(zeros(row)), num(tensors.get("elements", row))));
   const nodeName = (place) => (typeof place === "number" ? nodes.get("id", place) : place ?? "");
   const table = new RowTable({
     label: "Tensors", length: tensors.length,
@@ -232,6 +242,7 @@ function drawTensors(page) {
       { key: "kind", label: "Kind", minor: true, text: (row) => safe(tensors.get("kind", row)) },
       { key: "role", label: "Role", minor: true, text: (row) => safe(tensors.get("role", row), 60) },
       { key: "elements", label: "Elements", num: true, minor: true, sort: (row) => num(tensors.get("elements", row)), text: (row) => exact(tensors.get("elements", row)) },
+      ...(sparsity ? [{ key: "zeros", label: "Zeros", num: true, minor: true, sort: (row) => num(zeros(row)) / (num(tensors.get("elements", row)) || 1), text: share }] : []),
       { key: "nbytes", label: "Bytes", num: true, sort: (row) => num(tensors.get("nbytes", row)), text: (row) => bytes(tensors.get("nbytes", row)) },
     ],
     details: (row) => [
@@ -239,11 +250,16 @@ function drawTensors(page) {
       tensors.get("uses", row).length ? `used by ${tensors.get("uses", row).slice(0, 12).map(([node]) => safe(nodeName(node), 80)).join(", ")}` : "used by no node",
       `stored as ${safe(tensors.get("storage.where", row))}` + (tensors.get("storage.location", row) ? ` in ${safe(tensors.get("storage.location", row))}` : "") +
         (tensors.get("storage.offset", row) !== null ? ` at byte ${exact(tensors.get("storage.offset", row))}` : ""),
+      sparsity ? zerosText(sparsity.tensors[row]) : "",
     ],
   });
   section("tensors", "Tensors", null, table.element);
   table.draw();
 }
+
+/** What is known of the zeros of a tensor. */
+const zerosText = ({ zeros, two_four: pattern, why }) =>
+  zeros === null ? `zeros not known: ${safe(why)}` : `${exact(zeros)} zeros` + (pattern === null ? "" : pattern ? "; 2:4 sparse" : "; not 2:4 sparse");
 
 // ------------------------------------------------------------------------- findings, unknowns
 
