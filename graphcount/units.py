@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Unit = Literal["count", "bytes", "time"]
-"""What a number is one of; times are whole nanoseconds."""
+Unit = Literal["count", "bytes", "time", "share"]
+"""What a number is one of; times are whole nanoseconds, shares whole millionths."""
 
 COUNT_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 BYTE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -40,16 +40,24 @@ _BYTES = {
 }
 _TIMES = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
 
-FACTORS: dict[Unit, dict[str, int]] = {"count": _COUNTS, "bytes": _BYTES, "time": _TIMES}
+_SHARES = {"%": 10**4}
+
+FACTORS: dict[Unit, dict[str, int]] = {
+    "count": _COUNTS,
+    "bytes": _BYTES,
+    "time": _TIMES,
+    "share": _SHARES,
+}
 """What a suffix multiplies by; letters count the same in both cases."""
 
 _EXAMPLES: dict[Unit, str] = {
     "count": "a count like 30M, 1.5k or 26_926",
     "bytes": "a size like 100MB, 64 MiB or 4096",
     "time": "a time like 12ms, 800us or 1.5s",
+    "share": "a share like 50% or 12.5%",
 }
 
-_QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-zµ]*)\Z")
+_QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-zµ]*|%)\Z")
 
 
 def count(number: int) -> str:
@@ -77,10 +85,10 @@ def percent(part: int, whole: int) -> str:
 
 
 def parse(text: str, unit: Unit = "count") -> int:
-    """Read a quantity: counts `30M`, `1.5k`, `26,926`; bytes `100MB`, `64 MiB`; times `12ms`.
+    """Read a quantity: counts `30M`, `1.5k`, `26,926`; `100MB`, `64 MiB`; times `12ms`; `50%`.
 
     Returns:
-        A whole number of the unit; times in nanoseconds.
+        A whole number of the unit; times in nanoseconds, shares in millionths.
 
     Raises:
         ValueError: Not a quantity of that unit, or not a whole number.
@@ -139,7 +147,9 @@ def parse_shape(dims: str) -> tuple[int | None, ...] | None:
 
 
 def spelled(number: int, unit: Unit) -> str:
-    """Return all digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`."""
+    """Return all digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`, `50%`."""
+    if unit == "share":
+        return f"{_decimals(number, 10**4, 4)}%"
     if unit == "time":
         name, factor = next((n, f) for n, f in _TIME_STEPS if abs(number) >= f or f == 1)
         return f"{_decimals(number, factor, 3)} {name}"
@@ -159,7 +169,7 @@ def beside(number: int, unit: Unit, text: str) -> str:
     match = _QUANTITY.match(text.strip())
     suffix = match.group(3) if match else ""
     factor = FACTORS[unit].get(suffix.lower(), 1)
-    if factor == 1 or abs(number) < factor or unit == "time":
+    if factor == 1 or abs(number) < factor or unit in ("time", "share"):
         return ""
     space = " " if " " in text.strip() else ""
     return f"{_decimals(number, factor, 2)}{space}{suffix}"

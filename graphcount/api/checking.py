@@ -198,6 +198,7 @@ def _examined(
 
     def read(path: str) -> list[Examined]:
         model = load(path, limits=asked.limits)
+        zeros = asked.options.get("sparsity") or any(row.reads_data for row in checks[path])
 
         def count(check: Check, need: bool) -> Report:
             needed = (need or by_default) if cost is None else cost
@@ -207,6 +208,7 @@ def _examined(
                 "shapes": check.shapes,
                 "ranges": check.ranges,
                 "cost": needed,
+                "sparsity": zeros,
             }
             return model.report(**optional(sized, len(checks) > 1))
 

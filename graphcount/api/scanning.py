@@ -111,6 +111,7 @@ def examine(path: str, analysis: Analysis) -> Report:
         deep=analysis.deep,
         hash_file=analysis.hash_file,
         cost=True if check.needs_cost and analysis.cost is None else analysis.cost,
+        sparsity=check.reads_data,
         dims=analysis.dims,
         where_present=analysis.dims.keys(),
         assume=analysis.assume,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from graphcount.cli.options import (
     strict_option,
     top_option,
 )
-from graphcount.cli.output import OutputOptions, complain, say
+from graphcount.cli.output import OutputOptions, complain, say, watched
 from graphcount.formats import STYLES
 from graphcount.report.outline import ORDER, Order
 from graphcount.report.rollup import BY, SORT, By, Sort
@@ -149,7 +147,7 @@ def command(
     options["assume"] = True
     options["timeline"] = output.format_name in ("table", "bars")
     options["hash_file"] = options.get("hash_file", False) or output.format_name == "cyclonedx"
-    with _watched(options, output.quiet):
+    with watched(options, output.quiet):
         counted = counts(
             models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options
         )
@@ -158,16 +156,3 @@ def command(
     for complaint in counted.complaints:
         say(complaint)
     return counted.exit_code
-
-
-@contextmanager
-def _watched(options: Counting, quiet: bool) -> Iterator[None]:
-    """Say on the terminal how far it is, where weights are read."""
-    if not options.get("sparsity"):
-        yield
-        return
-    from graphcount.formats.progress import StatusLine
-
-    with StatusLine(quiet) as status:
-        options["sparsity"] = status
-        yield

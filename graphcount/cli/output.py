@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from graphcount.formats import FORMATS, STYLES, render
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View, is_terminal
 from graphcount.report.records import Report
+
+if TYPE_CHECKING:
+    from graphcount.api import Counting
 
 PIPE_WIDTH = 100
 """Columns when the output is no terminal and COLUMNS does not say."""
@@ -112,3 +116,16 @@ def write(text: str, file: str | None) -> None:
     from graphcount.loading.writing import write_file
 
     write_file(text, file)
+
+
+@contextmanager
+def watched(options: Counting, quiet: bool) -> Iterator[None]:
+    """Say on the terminal how far it is, where weights are read."""
+    if not options.get("sparsity"):
+        yield
+        return
+    from graphcount.formats.progress import StatusLine
+
+    with StatusLine(quiet) as status:
+        options["sparsity"] = status
+        yield

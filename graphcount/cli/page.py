@@ -19,8 +19,9 @@ from graphcount.cli.options import (
     no_color_option,
     output_option,
     quiet_option,
+    sparsity_option,
 )
-from graphcount.cli.output import OutputOptions
+from graphcount.cli.output import OutputOptions, watched
 from graphcount.units import nbytes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 )
 @click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
-@counting_options(cost_options, deep_option)
+@counting_options(cost_options, deep_option, sparsity_option)
 @gathered("output", OutputOptions, output_option, quiet_option, no_color_option, binary_option)
 def command(
     model: str,
@@ -57,13 +58,15 @@ def command(
     """Make one self-contained HTML page: map, tables, memory over the run, findings.
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. The page loads nothing and
-    opens from disk. Weights are not read but by the audit.
+    opens from disk. Weights are not read but by the audit, and with --deep and --sparsity.
     """
     from graphcount.api import page
 
     if output.file is None and sys.stdout.isatty():
         raise click.UsageError("say where the page goes, e.g. -o model.html")
-    text = page(model, against=against, bench=bench, audit=audit, binary=output.binary, **options)
+    how = {"against": against, "bench": bench}
+    with watched(options, output.quiet):
+        text = page(model, audit=audit, binary=output.binary, **how, **options)
     output.write(text)
     if output.file not in (None, "-") and not output.quiet:
         click.echo(f"graphcount: {output.file}: {nbytes(len(text.encode()))}, open it", err=True)

@@ -388,4 +388,5 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str
 
 
 def _unit(verdict: VerdictRow) -> Unit:
-    return "bytes" if verdict.unit == "bytes" else "time" if verdict.unit == "time" else "count"
+    units: dict[str, Unit] = {"bytes": "bytes", "time": "time", "share": "share"}
+    return units.get(verdict.unit, "count")

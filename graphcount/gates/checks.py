@@ -55,6 +55,11 @@ class Check(NamedTuple):
         """Whether shapes and costs must be worked out for it."""
         return any(budget.measure.needs_cost for budget in self.budgets)
 
+    @property
+    def reads_data(self) -> bool:
+        """Whether tensor data must be read for it."""
+        return any(budget.measure.reads_data for budget in self.budgets)
+
 
 def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) -> CheckRow:
     """Hold a model against a check.

@@ -45,6 +45,7 @@ class Measure(NamedTuple):
         about: One line of documentation.
         parts: Where it lies.
         missing: Why it may not be known.
+        reads_data: Tensor data must be read for it (`Report.sparsity`).
     """
 
     name: str
@@ -54,6 +55,7 @@ class Measure(NamedTuple):
     about: str
     parts: Parts
     missing: str = ""
+    reads_data: bool = False
 
     @property
     def needs_cost(self) -> bool:
@@ -118,6 +120,20 @@ def _latency(percentile: str) -> Measure:
     return Measure(
         name, "time", lambda s: s.latency.get(percentile), "file", about, no_parts, missing
     )
+
+
+def _sparsity(subject: Subject) -> int | None:
+    """Return millionths of the parameters that are zero, rounded down; None where one is unread."""
+    report = subject.report
+    row, parameters = report.sparsity, report.totals.parameters
+    if row is None or not parameters or row.parameters != parameters:
+        return None
+    return row.parameter_zeros * 10**6 // parameters
+
+
+def _nonzero_macs(subject: Subject) -> int | None:
+    row = subject.report.sparsity
+    return row.macs_nonzero if row is not None and row.macs_exact else None
 
 
 MEASURES: dict[str, Measure] = {
@@ -187,6 +203,26 @@ MEASURES: dict[str, Measure] = {
         _measure("output_nbytes", "graph outputs", depends_on="shapes"),
         _measure("activation_nbytes", "all activations of a forward pass", depends_on="activation"),
         _measure("peak_activation_nbytes", "largest sum of live activations", peak_values, "peak"),
+        Measure(
+            "sparsity",
+            "share",
+            _sparsity,
+            "counts",
+            "parameters that are zero; all weights are read",
+            no_parts,
+            "a parameter cannot be read, or there is none",
+            reads_data=True,
+        ),
+        Measure(
+            "nonzero_macs",
+            "count",
+            _nonzero_macs,
+            "macs",
+            "multiply-accumulates with weights that are not zero; all weights are read",
+            no_parts,
+            "of a node only an upper bound is known",
+            reads_data=True,
+        ),
         _measure("nodes", "nodes in the file", op_types(lambda node: 1)),
         _measure("unknown", "things that are not known", unknowns, "file"),
         *(_latency(percentile) for percentile in ("p50", "p90", "p95", "p99")),
@@ -194,7 +230,10 @@ MEASURES: dict[str, Measure] = {
 }
 """Every measure without an argument, by name."""
 
-NOT_IN_BASELINES = {"compressed_nbytes", "latency_p50", "latency_p90", "latency_p95", "latency_p99"}
+NOT_IN_BASELINES = {
+    *("compressed_nbytes", "sparsity", "nonzero_macs"),
+    *("latency_p50", "latency_p90", "latency_p95", "latency_p99"),
+}
 """Measures that cost more than counting, or are not a fact of the file: only when asked for."""
 
 

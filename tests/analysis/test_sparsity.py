@@ -289,7 +289,8 @@ def floats_of(path: str, name: str) -> Array:
         )
         for one in model.graph.input
     }
-    return np.asarray(ReferenceEvaluator(model).run(None, feeds)[0])
+    results: Any = ReferenceEvaluator(model).run(None, feeds)
+    return np.asarray(results[0])
 
 
 ZERO_POINTS: list[tuple[tuple[int, ...], dict[str, Any]]] = [

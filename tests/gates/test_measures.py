@@ -17,7 +17,7 @@ import graphcount
 from graphcount.errors import Unknown, UsageError
 from graphcount.gates.measures import FAMILIES, MEASURES, find_measure, list_measures
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import UNKNOWN_FRAMEWORK, NBytes, StorageRow, TensorRow
+from graphcount.report.rows import UNKNOWN_FRAMEWORK, NBytes, SparsityRow, StorageRow, TensorRow
 
 Save = Callable[..., str]
 
@@ -200,6 +200,8 @@ MEANT = {
     "nodes": ("count", 233, "counts"),
     "framework_parameters": ("count", 239, "counts"),
     "unknown": ("count", 2, "file"),
+    "sparsity": ("share", 10**6 * 7 // COUNTED["parameters"], "counts"),
+    "nonzero_macs": ("count", 269, "macs"),
     "latency_p50": ("time", 241, "file"),
     "latency_p90": ("time", 251, "file"),
     "latency_p95": ("time", 257, "file"),
@@ -220,6 +222,7 @@ def distinct(fixtures: Path) -> Subject:
             ),
             totals=report.totals._replace(nbytes=STORED, **COUNTED),
             framework=report.framework._replace(parameters=239, exact=True),
+            sparsity=SparsityRow(271, 277, COUNTED["parameters"], 7, 269, 281, True, (), ()),
             unknown=(Unknown("a", "cost", "x", "cost"), Unknown("b", "cost", "y", "cost")),
         ),
         LATENCY,
@@ -388,3 +391,44 @@ def test_what_a_model_has_of_each_family(subject: Subject, save: Save) -> None:
     found = Subject(graphcount.count(path))
     assert set(FAMILIES["nodes"].present(found)) == {"Relu"}
     assert [FAMILIES[prefix].absent for prefix in FAMILIES] == [0, 0, 0, None]
+
+
+@pytest.fixture
+def half_pruned(save: Save) -> str:
+    """A product of 12 weights, of which 6 are zero, for 5 rows."""
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [3, 4], [0.0, 1.0] * 6)
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 3])
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    return save([product], [weight], inputs=[rows], outputs=["y"])
+
+
+@pytest.mark.parametrize(
+    ("bound", "demand", "kept"),
+    [
+        ("min", {"sparsity": "50%"}, True),
+        ("min", {"sparsity": "50.0001%"}, False),
+        ("max", {"sparsity": "49.9%"}, False),
+        ("max", {"nonzero_macs": 30}, True),
+        ("max", {"nonzero_macs": 29}, False),
+    ],
+)
+def test_a_pruned_model_is_held_to_its_zeros(
+    half_pruned: str, bound: str, demand: dict[str, int | str], kept: bool
+) -> None:
+    asked: Any = {bound: demand}
+    assert graphcount.check(half_pruned, **asked).exit_code == (0 if kept else 1)
+
+
+def test_a_share_of_zeros_that_is_not_known_breaks_a_limit(save: Save) -> None:
+    lost = TensorProto(name="w", data_type=1, dims=[3, 4], data_location=TensorProto.EXTERNAL)
+    lost.external_data.add(key="location", value="gone.bin")
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, [5, 3])
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    path = save([product], [lost], inputs=[rows], outputs=["y"])
+    for demand in ({"sparsity": "100%"}, {"nonzero_macs": 10**6}):
+        assert graphcount.check(path, max=demand).exit_code == 1
+
+
+def test_a_share_needs_its_sign(half_pruned: str) -> None:
+    with pytest.raises(ValueError, match="a share like 50%"):
+        graphcount.check(half_pruned, min={"sparsity": "50"})

@@ -142,7 +142,7 @@ def test_a_report_with_wrong_types_is_refused(
 
 def test_every_fixture_survives_json(fixtures: Path) -> None:
     for path in sorted(fixtures.glob("*.onnx")):
-        report = graphcount.count(str(path), hash_file=True)
+        report = graphcount.count(str(path), hash_file=True, sparsity=True)
         assert report.fingerprint is not None
         assert loads(dumps(to_dict(report))) == report
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.formats.page import render
@@ -167,6 +167,22 @@ def test_tables_search_and_sort(opened: Open, transformer: graphcount.Report) ->
     assert page.locator("#tensors .row[data-place='0'] .name").inner_text() == first
     page.locator("#tensors .row[data-place='0']").click()
     assert "used by" in page.locator("#tensors .rows-details").inner_text()
+
+
+def test_zeros_stand_beside_tensors(opened: Open, save: Save) -> None:
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 2], [0.0, 1.0, 0.0] + [1.0] * 4 + [0.0])
+    rows = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    path = save([product], [weight], inputs=[rows], outputs=["y"])
+    page = opened(render(graphcount.count(path, sparsity=True))).page
+    assert page.locator(".card", has_text="Zeros").inner_text().split() == [
+        *("ZEROS", "37.5%", "of", "parameters")
+    ]
+    table = page.locator("#tensors")
+    table.locator(".row[data-place]").first.click()
+    assert "37.5%" in table.locator(".row[data-place]").first.inner_text()
+    assert "3 zeros; not 2:4 sparse" in table.locator(".rows-details").inner_text()
+    assert page.locator(".card", has_text="Zeros").count() == 1
 
 
 def test_a_long_table_draws_only_what_is_in_sight(opened: Open, bound: graphcount.Report) -> None:

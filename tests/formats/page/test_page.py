@@ -58,7 +58,7 @@ def test_the_data_is_the_report(
 
 def test_every_fixture_survives_the_page(fixtures: Path) -> None:
     for path in sorted(fixtures.glob("*.onnx")):
-        report = graphcount.count(str(path), assume=True)
+        report = graphcount.count(str(path), assume=True, sparsity=True)
         text, encoding = embed(pack(report))
         assert unpack(read(text, encoding)) == plain_json(report), path.name
 
