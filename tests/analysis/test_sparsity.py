@@ -498,3 +498,40 @@ def test_progress_says_how_far_it_is(save: Save) -> None:
     said: list[str] = []
     graphcount.count(path, sparsity=said.append)
     assert said == [f"counting zeros: {share} %" for share in (0, 25, 50, 75)]
+
+
+def test_weights_of_a_quantized_layer_have_zero_points_of_their_own(save: Save) -> None:
+    w, r = integers(1, 5, 24), integers(1, 6, 24, seed=9)  # (directions, input, 4 · hidden)
+    layer = helper.make_node(
+        "DynamicQuantizeLSTM",
+        ["x", "w", "r", "", "", "", "", "", "s", "wz", "s", "rz"],
+        ["y"],
+        domain="com.microsoft",
+        hidden_size=6,
+    )
+    values = [held(w), held(r, "r"), held(np.ones(1, np.float32), "s")]
+    values += [held(np.array([127], np.uint8), "wz"), held(np.array([130], np.uint8), "rz")]
+    inputs = [value("x", F, (7, 3, 5))]
+    opsets = [("", 20), ("com.microsoft", 1)]
+    report = counted(save([layer], values, inputs=inputs, outputs=["y"], opsets=opsets))
+    left = nonzero(w != 127) + nonzero(r != 130)
+    assert left < w.size + r.size
+    assert report.totals.macs == 7 * 3 * (w.size + r.size)
+    assert macs(report) == (7 * 3 * left, True)
+
+
+def test_an_initial_state_is_no_weight(save: Save) -> None:
+    w, state = np.ones((4, 4), np.float32), np.zeros((2, 4), np.float32)
+    body = helper.make_graph(
+        [node("MatMul", "s w", "t"), node("Identity", "c", "d")],
+        "body",
+        [
+            value("i", TensorProto.INT64, []),
+            value("c", TensorProto.BOOL, []),
+            value("s", F, [2, 4]),
+        ],
+        [value("d", TensorProto.BOOL, []), value("t", F, [2, 4])],
+    )
+    values = [held(w), held(state, "state"), held(np.array(5), "m"), held(np.array(True), "on")]
+    path = save([node("Loop", "m on state", body=body)], values, outputs=["y"])
+    assert macs(counted(path)) == (5 * 2 * 16, True)

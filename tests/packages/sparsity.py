@@ -34,6 +34,7 @@ ZERO_POINTS = {
     "QLinearMul": {0: 2, 3: 5},
     "MatMulInteger": {0: 2, 1: 3},
     "ConvInteger": {1: 3},
+    "DynamicQuantizeLSTM": {1: 9, 2: 11},
 }
 """Input with the zero point by the input it is of, from the operator definitions of onnx."""
 

@@ -160,7 +160,7 @@ def _zeros(
     if tensor.sparse is not None:
         cells = _read(tensor, dense, dtype, points.reader)
         return TensorZeros(tensor.elements, tensor.elements - cells.elements + cells.zeros, None)
-    known = [axis for axis in axes if axis is not None]
+    known = [axis for axis in axes if axis is not None and tensor.elements]
     lines = [_line(tensor.shape, axis) for axis in known]
     fits = all(tensor.shape[axis] % GROUP == 0 for axis in known)
     zero = points.of(attributed, dtype)
@@ -200,6 +200,8 @@ def _weight_uses(
     """Return the uses of each stored tensor as an operand of matrix work, by its place."""
     uses: dict[int, list[WeightUse]] = {}
     for place, row in enumerate(rows):
+        if row.verdict.role == "initial state":  # a step has another one
+            continue
         for use in row.tensor.uses:
             node = graph.nodes[use.node]
             if node.kind != "operator" or node.operator is None or use.index is None:

@@ -28,6 +28,7 @@ from graphcount.ops.operator import (
     PICKS,
     RENAMES,
     SCALE,
+    Multiplicand,
     Operator,
     Role,
     family,
@@ -178,6 +179,10 @@ TABLE = merge(
                     roles=("data", *_WEIGHTS, *_STATES, "peephole weight", *SCALE, *SCALE),
                     shape=recurrent(1),
                     cost=recurrent_cost(4, 9, hidden_axis=1),
+                    factors=(
+                        Multiplicand(1, -2, -1, zero=9),
+                        Multiplicand(2, -2, -1, zero=11),
+                    ),
                     form_of="LSTM",
                 ),
                 "AttnLSTM": Operator(
