@@ -19,6 +19,7 @@ ALLOWED = {
     "loading/http.py": "a file system of fsspec and its answers, which have no types",
     "loading/remote.py": "a file system of fsspec",
     "loading/store.py": "a file system of fsspec and its answers",
+    "loading/zeros.py": "arrays of numpy, of any type and shape",
     "loading/transfer.py": "a file system of fsspec and its coroutines",
     "report/bench.py": "JSON of a result",
     "report/diff.py": "JSON of a diff",
