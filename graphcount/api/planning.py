@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from graphcount.api.arguments import several
-from graphcount.api.model import SizeOptions, count
-from graphcount.errors import UsageError
+from graphcount.api.model import Model, SizeOptions, load
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from graphcount.report.plan import Optimizer, Plan, TargetDType
-    from graphcount.report.records import Report
 
 
 def plan(
-    model: str | Report,
+    model: str | Model,
     *,
     dtypes: Sequence[TargetDType] | None = None,
     block: int = 32,
@@ -32,7 +30,7 @@ def plan(
     """Work out what a model would take in other circumstances; see `graphcount.planning`.
 
     Args:
-        model: Path of a model, or its report (counted with the `dims` it needs).
+        model: Path of a model, or one that was loaded.
         dtypes: Element types to store the weights in; None for all.
         block: Elements that share a scale in int4.
         per_channel: int8 with one scale for each output channel.
@@ -50,9 +48,8 @@ def plan(
     Raises:
         GraphcountError: The model cannot be read, or an option makes no sense.
     """
-    from graphcount.planning import DTYPES, OPTIMIZERS, PlanOptions
+    from graphcount.planning import DTYPES, OPTIMIZERS, CountedModel, PlanOptions
     from graphcount.planning import plan as work_out
-    from graphcount.report.records import Report as Counted
 
     options = PlanOptions(
         dtypes=DTYPES if dtypes is None else several(dtypes),
@@ -64,8 +61,7 @@ def plan(
         samples=samples,
         layers=tuple(layers),
     )
-    if not isinstance(model, Counted):
-        model = count(model, limits=limits, assume=True, **sizes)
-    elif any(sizes.values()):
-        raise UsageError("sizes belong to the count: give a path, or count with them")
-    return work_out(model.in_numbers, options)
+    loaded = model if isinstance(model, Model) else load(model, limits=limits)
+    report, counted = loaded.measured(assume=True, **sizes)
+    keys = tuple(tensor.key for tensor in counted.stored)
+    return work_out(CountedModel(report.in_numbers, loaded.proto, keys), options)

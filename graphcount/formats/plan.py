@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphcount.formats.text import ascii_only, one_line, safe
 from graphcount.formats.view import View
-from graphcount.report.plan import PLAN_SCHEMA, MlpPlan, Plan, WidthPlan
+from graphcount.report.plan import (
+    PLAN_SCHEMA,
+    DataPlan,
+    LeftOut,
+    MlpPlan,
+    Plan,
+    WidthPlan,
+)
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes, percent
 
@@ -41,6 +48,7 @@ def to_dict(plan: Plan) -> dict[str, Any]:
         "training": plain(plan.training),
         "data": plain(plan.data),
         "mlp": plain(plan.mlp),
+        "left_out": plain(plan.left_out),
         "notes": plain(plan.notes),
     }
 
@@ -54,7 +62,9 @@ def _text(plan: Plan, view: View) -> str:
     parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
     parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
-    parts += [_sizes(plan, view), _training(plan, view), *_data(plan), *_mlp(plan.mlp, view)]
+    parts += [_sizes(plan, view)] if plan.sizes else []
+    parts += [_training(plan, view)] if plan.training else []
+    parts += [*_data(plan.data), *_mlp(plan.mlp, view), *_left_out(plan.left_out)]
     parts += [paragraph(f"note: {one_line(note)}", "yellow") for note in plan.notes]
     return to_text(parts, view.width, view.color)
 
@@ -65,15 +75,17 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
 
     from graphcount.formats.screen import keep_numbers, new_table, paragraph
 
-    table = new_table(("stored as",), ("tensors", "weights", "scales", "kept", "total", "of now"))
+    adds = any(row.added_nbytes for row in plan.sizes)
+    parts = ("weights", "scales", "kept", *(("added",) if adds else ()), "total")
+    table = new_table(("stored as",), ("tensors", *parts, "of now"))
     for row in plan.sizes:
+        sizes = [row.weight_nbytes, row.scale_nbytes, row.kept_nbytes, row.total_nbytes]
+        if adds:
+            sizes.insert(3, row.added_nbytes)
         table.add_row(
             row.dtype,
             exact(row.converted_tensors),
-            nbytes(row.weight_nbytes, view.binary),
-            nbytes(row.scale_nbytes, view.binary),
-            nbytes(row.kept_nbytes, view.binary),
-            nbytes(row.total_nbytes, view.binary),
+            *(nbytes(size, view.binary) for size in sizes),
             percent(row.total_nbytes, row.stored_nbytes),
         )
     lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
@@ -115,20 +127,23 @@ def _training(plan: Plan, view: View) -> RenderableType:
     )
 
 
-def _data(plan: Plan) -> list[RenderableType]:
+def _data(data: DataPlan | None) -> list[RenderableType]:
     from rich.text import Text
 
-    data = plan.data
+    if data is None:
+        return []
     text = f"10 samples a parameter: {exact(data.low)}; 100: {exact(data.high)} (rules of thumb)"
     return [Text(), _fact("data", text), *([_fact("", data.verdict)] if data.verdict else [])]
 
 
-def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
+def _mlp(mlp: MlpPlan | None, view: View) -> list[RenderableType]:
     """Return widths of the same size, or why there are none."""
     from rich.text import Text
 
     from graphcount.formats.screen import keep_numbers, new_table
 
+    if mlp is None:
+        return []
     if mlp.reason:
         why = f"not a plain multilayer perceptron: {one_line(mlp.reason)}"
         return [Text(), _fact("same size", why)]
@@ -137,6 +152,23 @@ def _mlp(mlp: MlpPlan, view: View) -> list[RenderableType]:
         _add_widths(table, width)
     text = f"as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters"
     return [Text(), _fact("same size", text), keep_numbers(table, view.width)]
+
+
+PARTS = {"data": "rules of thumb for data", "mlp": "networks of the same size"}
+"""How a part that is left out is called; the others have the word of the JSON."""
+
+
+def _left_out(parts: tuple[LeftOut, ...]) -> list[RenderableType]:
+    """Return a line for each reason: what is left out for it."""
+    from rich.text import Text
+
+    by_reason: dict[str, list[str]] = {}
+    for part in parts:
+        by_reason.setdefault(part.reason, []).append(PARTS.get(part.part, part.part))
+    lines = [f"{', '.join(names)}: {one_line(why)}" for why, names in by_reason.items()]
+    labels = ("left out", *[""] * (len(lines) - 1))
+    rows = [_fact(label, line) for label, line in zip(labels, lines, strict=False)]
+    return [Text(), *rows] if rows else []
 
 
 def _fact(label: str, text: str) -> RenderableType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphcount.report.plan import DataPlan, Optimizer, TrainingPlan
-from graphcount.report.records import Report
+from graphcount.report.rows import Totals
 from graphcount.units import exact
 
 MOMENTS: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
@@ -16,7 +16,9 @@ SGD none, with momentum its velocity, Adam and AdamW a first and a second moment
 RULE_LOW, RULE_HIGH = 10, 100
 
 
-def training_plan(report: Report, optimizer: Optimizer, mixed_precision: bool) -> TrainingPlan:
+def training_plan(
+    totals: Totals, parameters: int, optimizer: Optimizer, mixed_precision: bool
+) -> TrainingPlan:
     """Return bytes that training holds, with P parameters and m moments for each.
 
     float32: 4·P weights + 4·P gradients + 4·m·P moments. Mixed precision: 2·P + 2·P, and in float32
@@ -26,11 +28,11 @@ def training_plan(report: Report, optimizer: Optimizer, mixed_precision: bool) -
     declares; frameworks keep some of them, and buffers of their own, so this is no upper bound.
 
     Args:
-        report: A report; with dynamic dimensions the activations stay a formula.
+        totals: Of a report; with dynamic dimensions the activations stay a formula.
+        parameters: P, what is trained.
         optimizer: Which one.
         mixed_precision: float16 weights and gradients.
     """
-    parameters, totals = report.totals.parameters, report.totals
     half = 2 if mixed_precision else 4
     master, moments = (4 if mixed_precision else 0), 4 * MOMENTS[optimizer]
     each = half + half + master + moments
@@ -74,8 +76,6 @@ def data_plan(parameters: int, samples: int | None) -> DataPlan:
 
 
 def _verdict(samples: int, parameters: int) -> str:
-    if parameters == 0:
-        return "no parameters: nothing is learned, the rules say nothing"
     tenths = 10 * samples // parameters
     ratio = f"{exact(samples)} samples are {exact(tenths // 10)}.{tenths % 10} a parameter"
     if samples < RULE_LOW * parameters:

@@ -42,11 +42,12 @@ class TensorPlan(NamedTuple):
     """One stored tensor in another element type.
 
     Attributes:
-        converted: It changes; else it stays as it is.
-        reason: Why.
+        converted: It is written in the new type.
+        reason: Why, or why not.
         nbytes: Bytes now.
-        weight_nbytes: Bytes of its data in the new type.
+        weight_nbytes: Bytes of its data in the new type, for each form that it is written in.
         scale_nbytes: Bytes of its scales and zero points then.
+        kept_nbytes: Bytes that stay as they are; 0 too where nothing reads it and it is left out.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TensorPlan(NamedTuple):
     nbytes: int
     weight_nbytes: int
     scale_nbytes: int
+    kept_nbytes: int
 
 
 class SizePlan(NamedTuple):
@@ -67,8 +69,13 @@ class SizePlan(NamedTuple):
         weight_nbytes: Bytes of the changed tensors.
         scale_nbytes: Bytes of their scales and zero points.
         kept_nbytes: Bytes of everything that stays.
-        total_nbytes: The sum of the three.
+        added_nbytes: Bytes of tensors that the tool adds: shapes of biases.
+        total_nbytes: The sum of the four.
         stored_nbytes: Bytes of all tensors now.
+        file_nbytes: The sum and the structure of the file as it is; nodes that the tool adds come
+            on top. None where the model is no binary file.
+        nbytes_by_dtype: The sum by element type.
+        stops_at: A node at which the tool gives up, so that it writes nothing; empty for none.
     """
 
     dtype: TargetDType
@@ -78,8 +85,12 @@ class SizePlan(NamedTuple):
     weight_nbytes: int
     scale_nbytes: int
     kept_nbytes: int
+    added_nbytes: int
     total_nbytes: int
     stored_nbytes: int
+    file_nbytes: int | None
+    nbytes_by_dtype: dict[str, int]
+    stops_at: str
     tensors: tuple[TensorPlan, ...]
 
 
@@ -165,11 +176,29 @@ class MlpPlan(NamedTuple):
     widths: tuple[WidthPlan, ...]
 
 
+class LeftOut(NamedTuple):
+    """A part of the plan that makes no sense for the model.
+
+    Attributes:
+        part: An element type, `training`, `data` or `mlp`.
+        reason: Why.
+    """
+
+    part: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a model would take in other circumstances.
 
     Attributes:
+        parameters: Learned elements the file holds.
+        sizes: Element types that some tensor can have.
+        training: Memory of training; empty where it is left out.
+        data: Sizes of data; None where they are left out.
+        mlp: Networks of the same size; None where they are left out.
+        left_out: What makes no sense for this model.
         lower_bound: The counts it rests on are lower bounds: read every number as "at least".
         notes: What is not known or only assumed, in sentences.
     """
@@ -181,6 +210,7 @@ class Plan:
     lower_bound: bool
     sizes: tuple[SizePlan, ...]
     training: tuple[TrainingPlan, ...]
-    data: DataPlan
-    mlp: MlpPlan
+    data: DataPlan | None
+    mlp: MlpPlan | None
+    left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]

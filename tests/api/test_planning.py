@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 import graphcount
 from graphcount.formats.plan import render
 from graphcount.formats.view import View
@@ -25,8 +23,4 @@ def test_a_plan_is_that_of_the_command_line(folder: Path, command: Command) -> N
         layers=(2,),
     )
     assert json.loads(render("json", planned, View())) == json.loads(done.out)
-    assert graphcount.plan(graphcount.count("mlp_3_5_2.onnx", assume=True)) == graphcount.plan(
-        "mlp_3_5_2.onnx"
-    )
-    with pytest.raises(graphcount.UsageError, match="belong to the count"):
-        graphcount.plan(graphcount.count("mlp_3_5_2.onnx"), dims={"batch": 1})
+    assert graphcount.plan(graphcount.load("mlp_3_5_2.onnx")) == graphcount.plan("mlp_3_5_2.onnx")

@@ -1,0 +1,86 @@
+"""What a plan says beside its numbers: parts that make no sense for a model, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from graphcount.planning.trained import not_trained
+from graphcount.report.plan import LeftOut, SizePlan
+from graphcount.report.records import Report
+from graphcount.units import percent
+
+LEARNING = ("training", "data", "mlp")
+"""Parts of a plan that are about learning."""
+
+MUCH = 10
+"""Tensors that stay are worth a note where they are one part in so many of the bytes."""
+
+
+def left_out(report: Report, sizes: Iterable[SizePlan]) -> tuple[LeftOut, ...]:
+    """Return the parts that make no sense, each with the reason."""
+    parts = [LeftOut(size.dtype, _unchanged(size)) for size in sizes if not size.converted_tensors]
+    reason = not_trained(report)
+    return (*parts, *(LeftOut(part, reason) for part in LEARNING if reason))
+
+
+def notes(report: Report, sizes: Iterable[SizePlan], mixed_precision: bool) -> tuple[str, ...]:
+    """Return what is not known or only assumed, in sentences."""
+    every = [_stops(size) or _much_stays(size) for size in sizes if size.converted_tensors]
+    if not not_trained(report):
+        every += _memory(report, mixed_precision)
+    if report.doubts:
+        first = report.doubts[0]
+        every.append(f"every count is at least this: {first.where}: {first.what}: {first.why}")
+    counted, framework = report.totals.parameters, report.framework.parameters
+    if framework is not None and framework != counted:
+        every.append(
+            f"counted are the file's {counted:,} parameters; the framework counted {framework:,}"
+        )
+    return tuple(note for note in every if note)
+
+
+def _memory(report: Report, mixed_precision: bool) -> Iterator[str]:
+    """Yield what is not known of the activations that training keeps."""
+    totals = report.totals
+    if totals.activation_nbytes is None and totals.activation_expression is not None:
+        yield "activations depend on dynamic dimensions: give their sizes, e.g. --dim batch=8"
+    elif totals.activation_nbytes is None:
+        yield "activations are not known: the cost of a forward pass was not worked out"
+    elif mixed_precision:
+        yield "activations are counted at the file's types, not in float16"
+    if report.assumed_sizes:
+        sizes = ", ".join(f"{name} {size}" for name, size in report.assumed_sizes.items())
+        yield f"sizes assumed for activations: {sizes}; --dim sets them"
+    if "activation" in totals.at_least:
+        yield "not every shape is known: activations are at least this"
+
+
+def _unchanged(size: SizePlan) -> str:
+    """Say why no tensor changes: the reason of most bytes."""
+    reasons = _reasons(size)
+    why = f"no tensor changes: {reasons[0][0]}" if reasons else "no tensor is stored"
+    return f"{why}; {_stops(size)}" if size.stops_at else why
+
+
+def _stops(size: SizePlan) -> str:
+    """Say where the tool gives up; empty where it does not."""
+    why = "its weight is no initializer, fold constants first"
+    return f"quantize_dynamic stops at {size.stops_at}: {why}" if size.stops_at else ""
+
+
+def _much_stays(size: SizePlan) -> str:
+    """Say why floats stay, where they are many."""
+    reasons = [(why, nbytes) for why, nbytes in _reasons(size) if not why.startswith("is ")]
+    if MUCH * sum(nbytes for _, nbytes in reasons) < size.total_nbytes or not reasons:
+        return ""
+    parts = ", ".join(f"{why} ({percent(n, size.total_nbytes)})" for why, n in reasons[:2])
+    return f"{size.dtype}: what stays: {parts}"
+
+
+def _reasons(size: SizePlan) -> list[tuple[str, int]]:
+    """Return why tensors stay, with their bytes, most bytes first."""
+    sums: dict[str, int] = {}
+    for row in size.tensors:
+        if not row.converted and row.kept_nbytes:
+            sums[row.reason] = sums.get(row.reason, 0) + row.kept_nbytes
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
