@@ -12,6 +12,7 @@ from graphcount.report.plan import (
     LeftOut,
     MlpPlan,
     Plan,
+    SizePlan,
     WidthPlan,
 )
 from graphcount.report.serial import dumps, plain
@@ -91,9 +92,21 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
     lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
     if any(row.dtype == "int4" for row in plan.sizes):
         lines.append(f"  b = {plan.options.block}; embeddings in rows, not padded")
+    lines += _structure(plan.sizes, view)
     return Group(
         keep_numbers(table, view.width), *(paragraph(line.strip(), "dim") for line in lines)
     )
+
+
+def _structure(sizes: tuple[SizePlan, ...], view: View) -> list[str]:
+    """Say what a file takes beside its tensors, where that is a hundredth of it or more."""
+    if any(size.file_nbytes is None for size in sizes):
+        return []
+    structure = max((size.file_nbytes or 0) - size.total_nbytes for size in sizes)
+    if 100 * structure < min(size.total_nbytes for size in sizes):
+        return []
+    beside = nbytes(structure, view.binary)
+    return [f"files are larger by their structure: {beside} now, and what a tool adds"]
 
 
 def _training(plan: Plan, view: View) -> RenderableType:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from graphcount.dtypes import dtype_name
 from graphcount.loading.model import Graph, ModelProto, Node
 from graphcount.ops import lookup
+from graphcount.ops.call import Call
+from graphcount.ops.inference import result_dtypes
 from graphcount.report.rows import OUTPUT
 
 
@@ -46,7 +48,7 @@ class Reader(NamedTuple):
         operands: The initializer at each input; None where something else is.
         node: The stored node; the last one of the graph for its outputs.
         nested: It stands in a body.
-        typed: onnx infers the element type of its first input.
+        typed: Its first input holds floats, as far as onnx infers types.
     """
 
     op_type: str
@@ -118,7 +120,7 @@ class _Reading:
             if self.without_gemm and _is_product(node):
                 yield from _product(node, operands, number, nested)
             else:
-                yield Reader(node.op_type, operands, node, nested, types.knows_input_of(node))
+                yield Reader(node.op_type, operands, node, nested, types.reads_floats(node))
             types.infer(node)
             for _, body in node.subgraphs():
                 yield from self.graph(body, scopes)
@@ -130,25 +132,36 @@ ONNX_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Domains whose operators onnx infers the results of; of all others it knows nothing."""
 
 
+FLOATS = (1, 10)
+"""TensorProto.DataType codes of float32 and float16."""
+
+
 class _Types:
-    """Values whose element type onnx's inference knows: declared ones, and what follows."""
+    """Element types of values as onnx infers them: declared ones, and what follows."""
 
     def __init__(self, graph: Graph, functions: frozenset[str]) -> None:
         self.domains = ONNX_DOMAINS | functions
         infos = (*graph.inputs, *graph.outputs, *graph.value_info)
-        self.known = {info.name for info in infos}
-        self.known.update(tensor.name for tensor in graph.initializers)
+        self.codes = {info.name: info.data_type for info in infos}
+        self.codes.update((tensor.name, tensor.data_type) for tensor in graph.initializers)
 
-    def knows_input_of(self, node: Node) -> bool:
-        """Return whether the type of a node's first input is known."""
-        return not node.inputs or not node.inputs[0] or node.inputs[0] in self.known
+    def reads_floats(self, node: Node) -> bool:
+        """Return whether a node's first input is known to hold floats."""
+        return self.codes.get(node.inputs[0], 0) in FLOATS if node.inputs else False
 
     def infer(self, node: Node) -> None:
-        """Go on to the results of a node: most have the type of its first input."""
+        """Go on to the results of a node; bodies and functions are taken to return floats."""
+        if node.domain not in self.domains:
+            return
         operator = lookup(node.domain, node.op_type)
-        stated = operator is None or operator.dtypes is not None
-        if node.domain in self.domains and (stated or self.knows_input_of(node)):
-            self.known.update(node.outputs)
+        if operator is None or "runs bodies" in operator.traits:
+            made = [FLOATS[0]] * len(node.outputs)
+        else:
+            inputs = tuple([self.codes.get(name, 0) for name in node.inputs])
+            call = Call(node, 0, (None,) * len(inputs), dtypes=inputs or FLOATS[:1])
+            made = result_dtypes(operator.dtypes, call)
+        for name, code in zip(node.outputs, made, strict=True):
+            self.codes.setdefault(name, code)
 
 
 def _initializer(name: str, scopes: Scopes) -> Operand | None:

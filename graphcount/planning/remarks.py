@@ -12,8 +12,8 @@ from graphcount.units import percent
 LEARNING = ("training", "data", "mlp")
 """Parts of a plan that are about learning."""
 
-MUCH = 10
-"""Tensors that stay are worth a note where they are one part in so many of the bytes."""
+MUCH = 4
+"""Floats that stay are worth a note where they are one part in so many of the bytes now."""
 
 
 def left_out(report: Report, sizes: Iterable[SizePlan]) -> tuple[LeftOut, ...]:
@@ -71,10 +71,11 @@ def _stops(size: SizePlan) -> str:
 def _much_stays(size: SizePlan) -> str:
     """Say why floats stay, where they are many."""
     reasons = [(why, nbytes) for why, nbytes in _reasons(size) if not why.startswith("is ")]
-    if MUCH * sum(nbytes for _, nbytes in reasons) < size.total_nbytes or not reasons:
+    now, stays = size.stored_nbytes, sum(nbytes for _, nbytes in reasons)
+    if not reasons or MUCH * stays < now:
         return ""
-    parts = ", ".join(f"{why} ({percent(n, size.total_nbytes)})" for why, n in reasons[:2])
-    return f"{size.dtype}: what stays: {parts}"
+    parts = ", ".join(f"{why} ({percent(nbytes, now)})" for why, nbytes in reasons[:2])
+    return f"{size.dtype} leaves {percent(stays, now)} of the bytes as they are: {parts}"
 
 
 def _reasons(size: SizePlan) -> list[tuple[str, int]]:

@@ -133,14 +133,12 @@ def _is_float(tensor: TensorRow) -> bool:
 def _by_dtype(
     tensors: Iterable[TensorRow], rows: Iterable[TensorPlan], file: Written
 ) -> dict[str, int]:
-    """Return bytes by element type, by name."""
+    """Return bytes by element type, by name; indices of a sparse tensor with its values."""
     sums: dict[str, int] = {}
     for tensor, row in zip(tensors, rows, strict=True):
         sums[tensor.dtype] = sums.get(tensor.dtype, 0) + row.kept_nbytes
-    for form in file.converted.values():
-        for data in (form.weight, *form.scales):
-            sums[data.dtype] = sums.get(data.dtype, 0) + data.nbytes
-    for data in file.added:
+    made = [data for form in file.converted.values() for data in (form.weight, *form.scales)]
+    for data in (*made, *file.added):
         sums[data.dtype] = sums.get(data.dtype, 0) + data.nbytes
     return {dtype: nbytes for dtype, nbytes in sorted(sums.items()) if nbytes}
 

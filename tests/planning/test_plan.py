@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from onnx import TensorProto, helper
 import graphcount
 from graphcount import Report, UsageError
 from graphcount.planning import (
+    DTYPES,
     CountedModel,
     PlanOptions,
     data_plan,
@@ -306,3 +308,91 @@ def test_plan_from_a_path_or_a_model() -> None:
     assert graphcount.plan(path, samples=1) == graphcount.plan(graphcount.load(path), samples=1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         graphcount.plan(path).parameters = 1  # type: ignore[misc]
+
+
+def test_trees_have_no_training(save: Save) -> None:
+    """What a tree ensemble learned is fitted once; no gradient, no element type changes it."""
+    lists: dict[str, Any] = {
+        "nodes_treeids": [0, 0, 0],
+        "nodes_nodeids": [0, 1, 2],
+        "nodes_featureids": [0, 0, 0],
+        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+        "nodes_values": [0.5, 0.0, 0.0],
+        "nodes_truenodeids": [1, 0, 0],
+        "nodes_falsenodeids": [2, 0, 0],
+        "target_treeids": [0, 0],
+        "target_nodeids": [1, 2],
+        "target_ids": [0, 0],
+        "target_weights": [1.0, 2.0],
+    }
+    scale = helper.make_node("Scaler", ["x"], ["s"], domain="ai.onnx.ml", offset=[0.5], scale=[2.0])
+    trees = helper.make_node(
+        "TreeEnsembleRegressor", ["s"], ["y"], domain="ai.onnx.ml", n_targets=1, **lists
+    )
+    sizes = {"inputs": [("x", [1, 1])], "outputs": [("y", [1, 1])]}
+    path = save([scale, trees], **sizes, opsets=[("", 20), ("ai.onnx.ml", 3)])
+    found = plan(counted(path), PlanOptions(samples=10))
+    assert found.parameters > 0
+    assert (found.sizes, found.training, found.data, found.mlp) == ((), (), None, None)
+    assert [row.part for row in found.left_out] == [*DTYPES, "training", "data", "mlp"]
+    reasons = {row.part: row.reason for row in found.left_out}
+    assert "TreeEnsembleRegressor" in reasons["training"]
+    assert not any("activations" in note for note in found.notes)
+
+
+def test_nothing_learned_nothing_trained(save: Save) -> None:
+    path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=[("x", [1])], outputs=[("y", [1])])
+    found = plan(counted(path))
+    reasons = {row.part: row.reason for row in found.left_out}
+    assert {reasons.pop(dtype) for dtype in DTYPES} == {"no tensor is stored"}
+    assert sorted(reasons) == ["data", "mlp", "training"]
+    assert set(reasons.values()) == {"nothing is learned here: the file holds no parameters"}
+
+
+def test_a_network_behind_a_scaler_is_trained_alone(save: Save, weights: Weights) -> None:
+    nodes = [
+        helper.make_node(
+            "LinearRegressor", ["x"], ["s"], domain="ai.onnx.ml", coefficients=[1.0] * 6, targets=2
+        ),
+        helper.make_node("MatMul", ["s", "w"], ["y"]),
+    ]
+    sizes = {"inputs": [("x", [1, 3])], "outputs": [("y", [1, 5])]}
+    opsets = [("", 20), ("ai.onnx.ml", 3)]
+    path = save(nodes, [weights("w", 2, 5)], **sizes, opsets=opsets)
+    found = plan(counted(path), PlanOptions(optimizers=("sgd",)))
+    assert found.parameters == 6 + 10
+    assert found.training[0].state_nbytes == 8 * 10
+    assert found.data is not None
+    assert found.data.low == 100
+
+
+def test_what_stays_is_said_where_it_is_much(save: Save, weights: Weights) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["w"], ["v"]),
+        helper.make_node("MatMul", ["x", "v"], ["h"]),
+        helper.make_node("MatMul", ["h", "u"], ["y"]),
+    ]
+    sizes = {"inputs": [("x", [1, 8])], "outputs": [("y", None)]}
+    path = save(nodes, [weights("w", 8, 8), weights("u", 8, 2)], **sizes)
+    notes = plan(counted(path), PlanOptions(dtypes=("int8",))).notes
+    assert "int8 leaves 80.0% of the bytes as they are: Transpose keeps float32 (80.0%)" in notes
+    assert not plan(fixture("cnn"), PlanOptions(dtypes=("int8",))).notes[1:]
+
+
+def test_sizes_of_hostile_tensors_are_no_error(save: Save) -> None:
+    """Shapes that cannot be; weights without axes; a name twice."""
+    tensors = [
+        TensorProto(name="w", data_type=1, dims=[-3, 4]),
+        TensorProto(name="s", data_type=1, dims=[]),
+        TensorProto(name="s", data_type=1, dims=[5, 5]),
+        TensorProto(name="h", data_type=1, dims=[2**62, 2**62]),
+        TensorProto(name="z", data_type=99, dims=[2, 2]),
+    ]
+    nodes = [helper.make_node("MatMul", ["x", t.name], [f"y{i}"]) for i, t in enumerate(tensors)]
+    nodes += [
+        helper.make_node(op_type, [], ["e"]) for op_type in ("Conv", "LSTM", "Gather", "Gemm")
+    ]
+    path = save(nodes, tensors, inputs=[("x", None)], outputs=[("y0", None)])
+    for channel in (False, True):
+        for size in plan(counted(path), PlanOptions(per_channel=channel)).sizes:
+            assert size.total_nbytes >= 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -325,6 +327,43 @@ def test_what_no_tool_converts_is_left_out(
     assert "no tensor changes: " in parts.get(tool, "no tensor changes: ")
 
 
+def test_what_follows_an_operator_that_onnx_does_not_know_stays(save: Save) -> None:
+    """The tool asks onnx for the type of what a Conv reads, and takes no answer for a no."""
+    unknown = node("FusedGelu", ["x"], ["g"], domain="com.acme")
+    again = node("Relu", ["g"], ["h"])
+    tensors = [weight("w", 4, 3, 3, 3), weight("v", 4, 4, 1, 1)]
+    for read, changed in (("h", 0), ("cast", 2)):
+        nodes = [
+            unknown,
+            again,
+            node("Cast", ["h"], ["cast"], to=TensorProto.FLOAT),
+            node("Conv", [read, "w"], ["k"]),
+            node("Conv", ["k", "v"], ["y"]),
+        ]
+        opsets = (("", 20), ("com.acme", 1))
+        case = Case(nodes, tensors, [("x", [1, 3, 8, 8])], [("y", None)], opsets)
+        both = beside(saved(save, case), "int8")
+        assert both.planned == both.real
+        assert both.left_out == (not changed)
+        assert both.real.get("int8", 0) == (4 * 27 + 16 + 2 if changed else 0)
+
+
+def test_where_the_tool_stops_is_said(save: Save) -> None:
+    constant = node("Constant", [], ["w"], value=weight("", 4, 3, 3, 3))
+    nodes = [
+        constant,
+        node("Conv", ["x", "w", "b"], ["h"], name="first"),
+        node("Conv", ["h", "v"], ["y"]),
+    ]
+    tensors = [weight("b", 4), weight("v", 4, 4, 1, 1)]
+    path = saved(save, Case(nodes, tensors, [("x", [1, 3, 8, 8])], [("y", None)]))
+    with pytest.raises(ValueError, match="to be an initializer"):
+        beside(path, "int8")
+    planned = graphcount.plan(path, dtypes=("int8",))
+    assert planned.sizes[0].stops_at == "Conv first"
+    assert any(note.startswith("quantize_dynamic stops at Conv first") for note in planned.notes)
+
+
 def test_tables_are_those_of_onnxruntime() -> None:
     from onnxruntime.quantization.registry import IntegerOpsRegistry
     from onnxruntime.transformers.float16 import ALWAYS_FLOAT_INPUTS, DEFAULT_OP_BLOCK_LIST
@@ -333,3 +372,9 @@ def test_tables_are_those_of_onnxruntime() -> None:
     assert set(DEFAULT_OP_BLOCK_LIST) == FLOAT32_NODES
     assert {name: list(inputs) for name, inputs in FLOAT32_INPUTS.items()} == ALWAYS_FLOAT_INPUTS
     assert INT4 == {"MatMul": 1, "Gather": 0}
+
+
+def test_the_page_has_every_operator() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "plan.md").read_text("utf-8")
+    table = page.partition("**What int8 takes.**")[2].partition("**What int4")[0]
+    assert set(re.findall(r"^\| ([A-Z]\w+) \|", table, re.M)) == {*INT8, "Gemm"}
