@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from graphcount.planning.readers import Operand, Reader
+from graphcount.planning.readers import HeldTensor, Reader
 
 QUANTIZED = ("float32", "float16")
 """Element types that `quantize_dynamic` takes; scales have the type of the weight."""
@@ -65,11 +65,11 @@ class Recipe(NamedTuple):
         """Return whether the tool gives up: to add a bias, it wants the weight's rank."""
         return bool(self.bias) and self.bias < len(reader.operands) and self.weight(reader) is None
 
-    def weight(self, reader: Reader) -> Operand | None:
+    def weight(self, reader: Reader) -> HeldTensor | None:
         """Return the first initializer that is needed, or None."""
         return reader.operand(self.needs[0])
 
-    def scales(self, operand: Operand, index: int, per_channel: bool) -> int:
+    def scales(self, operand: HeldTensor, index: int, per_channel: bool) -> int:
         """Return the number of scales, each with a zero point of a byte."""
         if index in self.uint8:
             return 1

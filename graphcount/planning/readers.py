@@ -19,7 +19,7 @@ from graphcount.ops.inference import result_dtypes
 from graphcount.report.rows import OUTPUT
 
 
-class Operand(NamedTuple):
+class HeldTensor(NamedTuple):
     """An initializer, or its transposed copy.
 
     Attributes:
@@ -52,7 +52,7 @@ class Reader(NamedTuple):
     """
 
     op_type: str
-    operands: tuple[Operand | None, ...]
+    operands: tuple[HeldTensor | None, ...]
     node: Node
     nested: bool
     typed: bool = True
@@ -62,7 +62,7 @@ class Reader(NamedTuple):
         """Operator and name of the node, or of its result."""
         return f"{self.op_type} {self.node.name or ''.join(self.node.outputs[:1])}"
 
-    def operand(self, index: int) -> Operand | None:
+    def operand(self, index: int) -> HeldTensor | None:
         """Return the initializer at an input, or None."""
         return self.operands[index] if index < len(self.operands) else None
 
@@ -92,7 +92,7 @@ def readers_of(proto: ModelProto, *, without_gemm: bool) -> Readers:
     return Readers(tuple(walk.graph(proto.graph, ())), frozenset(walk.initializers))
 
 
-Scopes = tuple[dict[str, Operand], ...]
+Scopes = tuple[dict[str, HeldTensor], ...]
 """Initializers by name, of the main graph first."""
 
 _NO_NODE = Node("", "", "", (), (), (), "", {}, 0)
@@ -107,11 +107,11 @@ class _Reading:
 
     def graph(self, graph: Graph, outer: Scopes) -> Iterator[Reader]:
         """Yield the nodes of a graph, which stands in others."""
-        own: dict[str, Operand] = {}
+        own: dict[str, HeldTensor] = {}
         for tensor in graph.initializers:
             possible = min(tensor.dims, default=0) >= 0
             dtype = dtype_name(tensor.data_type if possible else 0)
-            own.setdefault(tensor.name, Operand(tensor.offset, 0, dtype, tensor.dims))
+            own.setdefault(tensor.name, HeldTensor(tensor.offset, 0, dtype, tensor.dims))
             self.initializers.add(tensor.offset)
         scopes, number, nested = (*outer, own), next(self.numbers), bool(outer)
         types = _Types(graph, self.functions)
@@ -164,7 +164,7 @@ class _Types:
             self.codes.setdefault(name, code)
 
 
-def _initializer(name: str, scopes: Scopes) -> Operand | None:
+def _initializer(name: str, scopes: Scopes) -> HeldTensor | None:
     for scope in reversed(scopes):
         if name in scope:
             return scope[name]
@@ -182,7 +182,7 @@ def _is_product(node: Node) -> bool:
 
 
 def _product(
-    node: Node, operands: tuple[Operand | None, ...], number: int, nested: bool
+    node: Node, operands: tuple[HeldTensor | None, ...], number: int, nested: bool
 ) -> Iterator[Reader]:
     """Yield the MatMul and the Add that a Gemm is replaced by."""
     weight = operands[1]

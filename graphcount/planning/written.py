@@ -19,7 +19,7 @@ from graphcount.planning.quantizers import (
     Recipe,
     float32_inputs,
 )
-from graphcount.planning.readers import Operand, Reader, Readers, readers_of
+from graphcount.planning.readers import HeldTensor, Reader, Readers, readers_of
 from graphcount.report.plan import PlanOptions, TargetDType
 from graphcount.report.rows import OUTPUT
 
@@ -63,8 +63,8 @@ class Written:
         stops_at: Node at which the tool gives up: it would write this, but for that node.
     """
 
-    converted: dict[Operand, Converted] = field(default_factory=dict)
-    kept: dict[Operand, str] = field(default_factory=dict)
+    converted: dict[HeldTensor, Converted] = field(default_factory=dict)
+    kept: dict[HeldTensor, str] = field(default_factory=dict)
     dropped: bool = True
     initializers: frozenset[int] = frozenset()
     added: tuple[Data, ...] = ()
@@ -94,9 +94,9 @@ def _int8(readers: Readers, per_channel: bool) -> Written:
     It goes through the main graph once. A tensor that it quantized is dequantized for what reads it
     later, and then the float one is not needed; what stands before, or in a body, keeps it.
     """
-    converted: dict[Operand, Converted] = {}
-    kept: dict[Operand, str] = {}
-    dequantized: set[Operand] = set()
+    converted: dict[HeldTensor, Converted] = {}
+    kept: dict[HeldTensor, str] = {}
+    dequantized: set[HeldTensor] = set()
     added: list[Data] = []
     stops_at = ""
     for reader in readers.nodes:
@@ -119,8 +119,8 @@ def _quantize(
     reader: Reader,
     recipe: Recipe,
     per_channel: bool,
-    converted: dict[Operand, Converted],
-    kept: dict[Operand, str],
+    converted: dict[HeldTensor, Converted],
+    kept: dict[HeldTensor, str],
 ) -> None:
     """Put the initializers of a node that is quantized where they belong."""
     for index, operand in enumerate(reader.operands):
@@ -146,7 +146,7 @@ def _bias_shape(reader: Reader, recipe: Recipe) -> Iterator[Data]:
         yield Data("int64", len(weight.shape))
 
 
-def _keep(reader: Reader, kept: dict[Operand, str], operands: Iterable[Operand]) -> None:
+def _keep(reader: Reader, kept: dict[HeldTensor, str], operands: Iterable[HeldTensor]) -> None:
     where = " in a body" if reader.nested else ""
     for operand in operands:
         kept.setdefault(operand, f"{reader.op_type}{where}")
@@ -157,8 +157,8 @@ def _keep(reader: Reader, kept: dict[Operand, str], operands: Iterable[Operand])
 
 def _int4(readers: Readers, options: PlanOptions) -> Written:
     """Return what `MatMulNBitsQuantizer` writes, whatever else reads a tensor."""
-    converted: dict[Operand, Converted] = {}
-    kept: dict[Operand, str] = {}
+    converted: dict[HeldTensor, Converted] = {}
+    kept: dict[HeldTensor, str] = {}
     for reader in readers.nodes:
         index = INT4.get(reader.op_type, -1)
         weight = reader.operand(index) if index >= 0 else None
@@ -172,7 +172,7 @@ def _int4(readers: Readers, options: PlanOptions) -> Written:
     return Written(converted, kept, True, readers.initializers)
 
 
-def _blocks(op_type: str, weight: Operand, options: PlanOptions) -> Converted | None:
+def _blocks(op_type: str, weight: HeldTensor, options: PlanOptions) -> Converted | None:
     """Return a weight in blocks of b elements that share a scale; None if it has no such form.
 
     MatMul [K, N], leading dimensions 1, blocks along K, padded: N·ceil(K/b)·b/2 bytes,
@@ -214,8 +214,8 @@ def _half(proto: ModelProto, dtype: TargetDType) -> Written:
     """
     readers = readers_of(proto, without_gemm=False)
     opset = proto.opset() or 11
-    converted: dict[Operand, Converted] = {}
-    kept: dict[Operand, str] = {}
+    converted: dict[HeldTensor, Converted] = {}
+    kept: dict[HeldTensor, str] = {}
     for reader in readers.nodes:
         stays = float32_inputs(reader.op_type, opset)
         wide = reader.op_type in FLOAT32_NODES or reader.op_type == OUTPUT
@@ -237,12 +237,12 @@ def _half(proto: ModelProto, dtype: TargetDType) -> Written:
     return Written(converted, kept, False, readers.initializers, tuple(added))
 
 
-def _attribute_tensors(node: Node) -> Iterator[Operand]:
+def _attribute_tensors(node: Node) -> Iterator[HeldTensor]:
     """Yield the float32 tensors in a node's attributes."""
     for attribute in node.attributes:
         for tensor in attribute.tensors:
             if tensor.dtype is not None and tensor.dtype.name == "float32":
-                yield Operand(tensor.offset, 0, "float32", tensor.dims)
+                yield HeldTensor(tensor.offset, 0, "float32", tensor.dims)
 
 
 def _lacks_value(node: Node) -> bool:
