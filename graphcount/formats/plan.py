@@ -87,7 +87,7 @@ def _sizes(plan: Plan, view: View) -> RenderableType:
             row.dtype,
             exact(row.converted_tensors),
             *(nbytes(size, view.binary) for size in sizes),
-            percent(row.total_nbytes, row.stored_nbytes),
+            percent(row.total_nbytes, row.today_nbytes),
         )
     lines = [f"  {row.dtype}: {row.formula}" for row in plan.sizes]
     if any(row.dtype == "int4" for row in plan.sizes):

@@ -71,7 +71,7 @@ def _stops(size: SizePlan) -> str:
 def _much_stays(size: SizePlan) -> str:
     """Say why floats stay, where they are many."""
     reasons = [(why, nbytes) for why, nbytes in _reasons(size) if not why.startswith("is ")]
-    now, stays = size.stored_nbytes, sum(nbytes for _, nbytes in reasons)
+    now, stays = size.today_nbytes, sum(nbytes for _, nbytes in reasons)
     if not reasons or MUCH * stays < now:
         return ""
     parts = ", ".join(f"{why} ({percent(nbytes, now)})" for why, nbytes in reasons[:2])

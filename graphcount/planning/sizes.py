@@ -73,7 +73,7 @@ def size_plan(model: CountedModel, dtype: TargetDType, options: PlanOptions) -> 
         kept_nbytes=kept,
         added_nbytes=added,
         total_nbytes=total,
-        stored_nbytes=report.totals.nbytes.total,
+        today_nbytes=report.totals.nbytes.total,
         file_nbytes=None if overhead is None else total + overhead,
         nbytes_by_dtype=_by_dtype(report.tensors, rows, file),
         stops_at=file.stops_at,

@@ -71,7 +71,7 @@ class SizePlan(NamedTuple):
         kept_nbytes: Bytes of everything that stays.
         added_nbytes: Bytes of tensors that the tool adds: shapes of biases.
         total_nbytes: The sum of the four.
-        stored_nbytes: Bytes of all tensors now.
+        today_nbytes: Bytes of all tensors now.
         file_nbytes: The sum and the structure of the file as it is; nodes that the tool adds come
             on top. None where the model is no binary file.
         nbytes_by_dtype: The sum by element type.
@@ -87,7 +87,7 @@ class SizePlan(NamedTuple):
     kept_nbytes: int
     added_nbytes: int
     total_nbytes: int
-    stored_nbytes: int
+    today_nbytes: int
     file_nbytes: int | None
     nbytes_by_dtype: dict[str, int]
     stops_at: str

@@ -100,7 +100,7 @@ def test_parts_sum_up_and_every_tensor_has_a_reason(name: str) -> None:
         assert sum(row.scale_nbytes for row in size.tensors) == size.scale_nbytes
         parts = size.weight_nbytes + size.scale_nbytes + kept + size.added_nbytes
         assert size.total_nbytes == parts
-        assert size.stored_nbytes == report(name).totals.nbytes.total
+        assert size.today_nbytes == report(name).totals.nbytes.total
         assert all(row.reason for row in size.tensors)
         assert len(size.tensors) == len(report(name).tensors)
 
