@@ -12,9 +12,13 @@ from typing import NamedTuple, TypeAlias
 from graphcount.dtypes import dtype_name
 from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading.model import Attribute, AttributeValues, Node, SparseTensor, Tensor
+from graphcount.loading.packed_lists import element_bytes
 
 LONGEST = 200
 """Characters of an attribute's value; a longer one is replaced by its beginning and a digest."""
+
+WRITTEN = 1 << 16
+"""Values of a list that are written out before they are hashed; of a longer one its bytes are."""
 
 DEFAULTS: dict[str, str] = {
     "allowzero": "0",
@@ -126,7 +130,12 @@ def _number_text(numbers: AttributeValues) -> str:
         first = values[0] if values else ""
         text = first.decode("utf-8", "backslashreplace") if isinstance(first, bytes) else str(first)
         return shortened(text, numbers.kind)
-    return shortened(str(list(values)), numbers.kind)
+    if len(values) <= WRITTEN or isinstance(values, tuple):
+        return shortened(str(list(values)), numbers.kind)
+    digest = hashlib.sha256()
+    for part in element_bytes(numbers):
+        digest.update(part)
+    return _cut(str(list(values[:LONGEST])), numbers.kind, digest.hexdigest())
 
 
 def shortened(text: str, kind: str) -> str:
@@ -134,4 +143,8 @@ def shortened(text: str, kind: str) -> str:
     if len(text) <= LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return _cut(text, kind, digest)
+
+
+def _cut(text: str, kind: str, digest: str) -> str:
     return f"{text[:60]}... ({kind}, sha256 {digest[:32]})"

@@ -47,7 +47,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "onnxruntime",
         ("--provider", "--threads", "--inter-threads", "--optimization", "--custom-ops"),
     ),
-    ("Limits", ("--timeout", "--memory-limit", "--trust")),
+    ("Limits", ("--limit", "--timeout", "--memory-limit", "--trust")),
     ("Configuration", ("--config", "--no-config")),
     (
         "Output",

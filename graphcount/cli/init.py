@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from graphcount.cli.options import (
     deep_option,
     format_option,
     gathered,
+    limit_option,
     models_argument,
     no_color_option,
     quiet_option,
@@ -21,12 +23,14 @@ from graphcount.cli.options import (
 from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone
 from graphcount.errors import NotReadableError
-
-if TYPE_CHECKING:
-    from graphcount.api import CountOptions
+from graphcount.loading.limits import Limits
 
 TABLES = ("toml", "pyproject")
 """Formats of a configuration."""
+
+
+def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
+    return {**sizes_alone(**options), "limits": Limits(**limits)}
 
 
 @click.command(
@@ -46,7 +50,7 @@ TABLES = ("toml", "pyproject")
     help="Headroom over today's values.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-@gathered("options", sizes_alone, cost_option, dim_option, shape_option, deep_option)
+@gathered("options", _options, cost_option, dim_option, shape_option, deep_option, limit_option)
 @gathered(
     "output",
     OutputOptions,
@@ -68,7 +72,7 @@ def command(
     models: tuple[str, ...],
     headroom: str,
     force: bool,
-    options: CountOptions,
+    options: dict[str, Any],
     output: OutputOptions,
 ) -> int:
     """Write a configuration with today's numbers and headroom; graphcount check then passes.

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from functools import partial, wraps
 from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,6 +17,7 @@ from graphcount.cli.command import AUDIT_RULE, FILE
 from graphcount.cli.output import OutputOptions
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats import FORMATS
+from graphcount.loading.limits import Limits
 from graphcount.report.rows import SEVERITIES
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ class Amount(click.FloatRange):
 
 
 AMOUNT = Amount()
+
+LIMITS = tuple(field.name for field in fields(Limits))
+"""Names that --limit takes."""
 
 
 def together(*decorators: Decorator[Any]) -> Decorator[Any]:
@@ -96,6 +101,24 @@ def _parse_reasons(
             raise click.BadParameter(f"{text!r}: write it as RULE=reason; the reason is kept")
         reasons[AUDIT_RULE.convert(rule.strip(), parameter, context)] = reason.strip()
     return reasons
+
+
+def _parse_limits(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, int]:
+    """Read `fields=50M`: names and units are those of `Limits`."""
+    from graphcount.units import parse
+
+    limits = {}
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name not in LIMITS:
+            raise click.BadParameter(f"{text!r}: write NAME=N; names are {', '.join(LIMITS)}")
+        try:
+            limits[name] = parse(value, "bytes" if name.endswith("nbytes") else "count")
+        except ValueError as error:
+            raise click.BadParameter(f"{name}: {error}") from None
+    return limits
 
 
 # ------------------------------------------------------------------------------ the models
@@ -206,6 +229,15 @@ audit_options = together(
 
 # ------------------------------------------------------------------------------ configuration
 
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=N",
+    callback=_parse_limits,
+    help="What a file may ask for, e.g. fields=50M or text_form_nbytes=1GB; a refusal names its"
+    " limit. May be repeated.",
+)
 config_options = together(
     click.option(
         "--config",
@@ -215,23 +247,30 @@ config_options = together(
         help="Configuration.  [default: the nearest graphcount.toml or pyproject.toml]",
     ),
     click.option("--no-config", is_flag=True, help="Read no configuration."),
+    limit_option,
 )
 
 
-def read_config(config_file: str | None, no_config: bool) -> Config:
-    """Return the configuration a command works with."""
+def read_config(config_file: str | None, no_config: bool, limits: Mapping[str, int]) -> Config:
+    """Return the configuration a command works with; `limits` win over those in the file."""
     from graphcount.config import NO_CONFIG, load_config
 
     if config_file and no_config:
         raise click.UsageError("--config and --no-config exclude each other")
-    return NO_CONFIG if no_config else load_config(config_file)
+    config = NO_CONFIG if no_config else load_config(config_file)
+    return config._replace(limits=replace(config.limits, **limits)) if limits else config
 
 
 def _counting(
-    config_file: str | None, no_config: bool, *, ranges: bool, **options: Any
+    config_file: str | None,
+    no_config: bool,
+    limits: Mapping[str, int],
+    *,
+    ranges: bool,
+    **options: Any,
 ) -> Counting:
     """Return options of counting, and what a configuration says of it, as arguments of the API."""
-    config = read_config(config_file, no_config)
+    config = read_config(config_file, no_config, limits)
     sizes = options if ranges else sizes_alone(**options)
     words: Any = split_sizes(sizes, config.dims if ranges else config.sizes)
     words["operators"] = config.operators or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,8 +33,10 @@ def _changes(
     return {"dtypes": dtypes or None, "optimizers": optimizers or None, **others}
 
 
-def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, Any]:
-    config = read_config(config_file, no_config)
+def _sizes(
+    config_file: str | None, no_config: bool, limits: Mapping[str, int], **sizes: Any
+) -> dict[str, Any]:
+    config = read_config(config_file, no_config, limits)
     return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ from graphcount.cli.options import (
     fail_on_option,
     format_option,
     gathered,
+    limit_option,
     max_option,
     min_option,
     no_color_option,
@@ -28,16 +30,17 @@ from graphcount.cli.options import (
 )
 from graphcount.cli.output import OutputOptions, say
 from graphcount.cli.sizes import dim_option, sizes_alone
+from graphcount.loading.limits import Limits
 
 if TYPE_CHECKING:
     from graphcount.api import Scanned
     from graphcount.scanning.work import Analysis
 
 
-def _analysis(timeout: float, **options: Any) -> Analysis:
+def _analysis(timeout: float, limits: Mapping[str, int], **options: Any) -> Analysis:
     from graphcount.scanning.work import Analysis
 
-    return Analysis(timeout_s=timeout, **sizes_alone(**options))
+    return Analysis(timeout_s=timeout, limits=Limits(**limits), **sizes_alone(**options))
 
 
 @click.command(
@@ -99,6 +102,7 @@ def _analysis(timeout: float, **options: Any) -> Analysis:
         metavar="SECONDS",
         help="Give up on a model after so long.",
     ),
+    limit_option,
 )
 @gathered(
     "output",

@@ -104,7 +104,7 @@ def plan_expansion(
     own = {key: _count(function.nodes) for key, function in functions.items()}
     main = _count(proto.graph.nodes)
     held = main + sum(own.values()) + len(proto.graph.initializers)
-    most = max(limits.expanded_nodes, min(limits.nodes, limits.expanded_times * held))
+    most = max(limits.expanded_nodes, min(limits.most("nodes", 0), limits.expanded_times * held))
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
     plan: dict[FunctionId, GraphProblem | None] = {}

@@ -117,19 +117,17 @@ def read_source(
     form = None if _begins_as_written(head) else _text_form(head, source.path)
     if form is None:
         try:
-            proto, thin = _decode(source, head, limits)
+            proto, thin = _decode(source, head, limits, every_string=keep_thin)
         except (DamagedError, NotOnnxError):
             _text_form(head, source.path)  # it may have a better word
             raise
         kept = thin if keep_thin else None
         return ModelFile(proto, source.path, "onnx", source.nbytes, kept)
-    from graphcount.loading.text import to_binary
+    from graphcount.loading.text import check_size, to_binary
 
-    if source.nbytes > limits.text_form_nbytes:
-        reason = f"text forms of ONNX are read up to {limits.text_form_nbytes:,} bytes"
-        raise LimitError(reason, rule="FMT004")
+    check_size(source.nbytes, limits)
     binary = to_binary(source.read(0, source.nbytes), form, limits)
-    proto, thin = _decode(BytesSource(binary, source.path), b"", limits)
+    proto, thin = _decode(BytesSource(binary, source.path), b"", limits, every_string=keep_thin)
     return ModelFile(proto, source.path, form, source.nbytes, thin if keep_thin else None)
 
 
@@ -148,8 +146,14 @@ def _text_form(head: bytes, path: str) -> str | None:
     return text_form(head, path)
 
 
-def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
-    """Return the model without large data fields; a small file is taken whole."""
+def thin_source(source: Source, limits: Limits, *, every_string: bool = True) -> Thin:
+    """Return the model without large data fields; a small file is taken whole.
+
+    Args:
+        source: The file.
+        limits: What it may ask of us.
+        every_string: See `window.thin`.
+    """
     if is_remote(source.path):
         from graphcount.loading.remote import remote_limits
 
@@ -158,16 +162,20 @@ def thin_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> Thin:
         return Thin(source.read(0, source.nbytes), [], [], [], [])
     from graphcount.loading.window import thin
 
-    return thin(source, limits)
+    return thin(source, limits, every_string=every_string)
 
 
-def _decode(source: Source, head: bytes, limits: Limits) -> tuple[ModelProto, Thin]:
+def _decode(
+    source: Source, head: bytes, limits: Limits, *, every_string: bool
+) -> tuple[ModelProto, Thin]:
     other = _other_message(head)
     if other:
         raise NotOnnxError(f"not an ONNX model: {other}")
     try:
-        thin = thin_source(source, limits)
-        return decode_model(thin, limits), thin
+        thin = thin_source(source, limits, every_string=every_string)
+        return decode_model(thin, limits, source.nbytes), thin
+    except RecursionError:  # `message_depth` was raised, and Python's own limit is reached
+        raise LimitError("messages are nested deeper than can be followed", rule="FMT003") from None
     except DamagedError as error:
         if error.rule == "FMT010":
             reason = "not an ONNX model: a protobuf without a graph"

@@ -7,8 +7,8 @@ their own. What matches no field of the tables is kept as an `UnknownField`, as 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from graphcount.domains import canonical
@@ -18,18 +18,14 @@ from graphcount.loading.decode_leaves import (
     KEPT_NOTES,
     MODEL_LEVEL,
     TRAINING_LEVEL,
-    FieldValues,
     LeafDecoder,
     last,
-    numbers_held,
-    values_held,
 )
-from graphcount.loading.limits import Limits
+from graphcount.loading.limits import Limits, beyond
 from graphcount.loading.messages import DATA_FIELDS, LEN, MESSAGES, VARINT, Field, tag, tags
 from graphcount.loading.model import (
     UNSTATED,
     Attribute,
-    AttributeValues,
     Function,
     Graph,
     ModelProto,
@@ -38,17 +34,24 @@ from graphcount.loading.model import (
     Tensor,
     merged,
 )
-from graphcount.loading.wire import Thin, fields, len_varint, signed, too_deep
+from graphcount.loading.packed_lists import (
+    LONG_NBYTES,
+    FieldValues,
+    add_run,
+    numbers_held,
+    values_held,
+)
+from graphcount.loading.wire import Thin, fields, signed, too_deep
 
 
-def decode_model(thin: Thin, limits: Limits) -> ModelProto:
-    """Decode a ModelProto.
+def decode_model(thin: Thin, limits: Limits, file_nbytes: int) -> ModelProto:
+    """Decode a ModelProto from a file of some size.
 
     Raises:
         DamagedError: The wire format is broken.
-        LimitError: Nested too deeply.
+        LimitError: Nested too deeply, or more nodes or tensors than a file of that size may have.
     """
-    decoder = _Decoder(thin, limits)
+    decoder = _Decoder(thin, limits, file_nbytes)
     try:
         return decoder.model(0, len(thin.data))
     except (DamagedError, LimitError) as error:
@@ -109,7 +112,14 @@ class _Decoder(LeafDecoder):
         integers: list[int] = []
         values: FieldValues = {}
         steps = _STEPS["AttributeProto"]
-        for tag_, x, y in fields(self.data, a, b):
+        offset = self.thin.origin(a)
+        each = fields(self.data, a, b)
+        if b - a > LONG_NBYTES or offset in self.thin.lists:
+            from graphcount.loading.lists import long_fields
+
+            add = partial(add_run, values, integers)
+            each = long_fields(self.data, a, b, self.thin.lists.get(offset, ()), add)
+        for tag_, x, y in each:
             if tag_ == _ATTRIBUTE_NAME:
                 name = self.word(x, y)
             elif tag_ == _ATTRIBUTE_TYPE:
@@ -143,26 +153,8 @@ class _Decoder(LeafDecoder):
             tuple(tensors),
             tuple(sparse),
             tuple(graphs),
-            self.thin.origin(a),
+            offset,
         )
-
-    def int_(self, x: int, y: int) -> AttributeValues:
-        """Return AttributeProto.i."""
-        return AttributeValues("int", (signed(x),), len_varint(x), False)
-
-    def float_(self, x: int, y: int) -> AttributeValues:
-        """Return AttributeProto.f."""
-        return AttributeValues("float", struct.unpack("<f", self.data[x:y]), 4, False)
-
-    def string_(self, x: int, y: int) -> AttributeValues:
-        """Return AttributeProto.s."""
-        return AttributeValues("string", (self.data[x:y],), y - x, False)
-
-    def floats(self, x: int, y: int) -> bytes:
-        """Return floats, packed or one."""
-        if (y - x) % 4:
-            raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
-        return self.data[x:y]
 
     def nested_type(self, x: int, y: int) -> None:
         """Check a TypeProto in an attribute: nobody reads it, but it must not be too deep."""
@@ -179,8 +171,8 @@ class _Decoder(LeafDecoder):
         rest: FieldValues = {}
         data, position, interned = self.data, a, self.interned
         self.nodes += 1
-        if self.nodes > self.limits.nodes:
-            raise LimitError(f"more than {self.limits.nodes:,} nodes", offset=a)
+        if self.nodes > self.most_nodes:
+            raise beyond("nodes", f"more than {self.most_nodes:,} nodes", 2 * self.most_nodes, a)
         while position < b:
             tag_, x = data[position], position + 2
             if tag_ in _NODE_TAGS and x <= b and (size := data[x - 1]) < 0x80 and x + size <= b:
@@ -222,7 +214,7 @@ class _Decoder(LeafDecoder):
         """Return a GraphProto; what its attributes hold is three messages below it."""
         self.level += 3
         if self.level + 3 > self.limits.message_depth:
-            raise LimitError(too_deep(self.limits), offset=a, rule="FMT003")
+            raise too_deep(self.limits, a)
         get = self.message("GraphProto", a, b).get
         self.level -= 3
         return Graph(

@@ -6,13 +6,12 @@ tag is kept as an `UnknownField`, exactly as protobuf would keep it.
 
 from __future__ import annotations
 
-from array import array
+import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeVar
 
-from graphcount.errors import DamagedError, LimitError, Unknown
-from graphcount.loading.limits import Limits
+from graphcount.errors import DamagedError, Unknown
+from graphcount.loading.limits import Limits, beyond
 from graphcount.loading.messages import (
     DATA_FIELDS,
     LEN,
@@ -31,6 +30,7 @@ from graphcount.loading.model import (
     UnknownField,
     ValueInfo,
 )
+from graphcount.loading.packed_lists import FieldValues
 from graphcount.loading.wire import (
     Thin,
     fields,
@@ -83,10 +83,12 @@ class LeafDecoder:
         level: How deep the graph (or function) that is being read stands below the model.
     """
 
-    def __init__(self, thin: Thin, limits: Limits) -> None:
+    def __init__(self, thin: Thin, limits: Limits, nbytes: int) -> None:
         self.thin = thin
         self.data = thin.data
         self.limits = limits
+        self.most_nodes = limits.most("nodes", nbytes)
+        self.most_tensors = limits.most("tensors", nbytes)
         self.level = MODEL_LEVEL
         self.nodes = 0
         self.tensors = 0
@@ -168,6 +170,24 @@ class LeafDecoder:
             into.append(signed(value))
         return into
 
+    def int_(self, x: int, y: int) -> AttributeValues:
+        """Return AttributeProto.i."""
+        return AttributeValues("int", (signed(x),), len_varint(x), False)
+
+    def float_(self, x: int, y: int) -> AttributeValues:
+        """Return AttributeProto.f."""
+        return AttributeValues("float", struct.unpack("<f", self.data[x:y]), 4, False)
+
+    def string_(self, x: int, y: int) -> AttributeValues:
+        """Return AttributeProto.s."""
+        return AttributeValues("string", (self.data[x:y],), y - x, False)
+
+    def floats(self, x: int, y: int) -> bytes:
+        """Return floats, packed or one."""
+        if (y - x) % 4:
+            raise DamagedError(f"packed floats take {y - x} bytes", offset=x)
+        return self.data[x:y]
+
     def pair(self, a: int, b: int) -> tuple[str, str]:
         """Return a StringStringEntryProto."""
         key = value = ""
@@ -189,8 +209,9 @@ class LeafDecoder:
         external: list[tuple[str, str]] = []
         held: dict[int, DataField] = {}
         self.tensors += 1
-        if self.tensors > self.limits.tensors:
-            raise LimitError(f"more than {self.limits.tensors:,} tensors", offset=a)
+        if self.tensors > self.most_tensors:
+            most = self.most_tensors
+            raise beyond("tensors", f"more than {most:,} tensors", 2 * most, a)
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _DIM:
                 dims.append(signed(x))
@@ -222,7 +243,7 @@ class LeafDecoder:
         """Refuse dims that no runtime takes: their product would cost more than the file."""
         if len(dims) > self.limits.rank:
             reason = f"tensor has {len(dims)} dimensions (at most {self.limits.rank})"
-            raise LimitError(reason, offset=a)
+            raise beyond("rank", reason, len(dims), a)
 
     def data_field(self, held: dict[int, DataField], tag_: int, x: int, y: int) -> None:
         """Note a data field that is present in the thin bytes."""
@@ -330,7 +351,7 @@ class LeafDecoder:
                 if child is None:
                     continue
                 if level + len(open_messages) > self.limits.message_depth:
-                    raise LimitError(too_deep(self.limits), offset=x, rule="FMT003")
+                    raise too_deep(self.limits, x)
                 open_messages.append((child, fields(self.data, x, y)))
                 break
             else:
@@ -353,47 +374,17 @@ class LeafDecoder:
                     self.skip("TensorShapeProto.Dimension", inner, u, v)
             dims.append(dim)
             if len(dims) > self.limits.rank:
-                raise LimitError(f"a shape has more than {self.limits.rank} dimensions", offset=a)
+                reason = f"a shape has more than {self.limits.rank} dimensions"
+                raise beyond("rank", reason, 2 * self.limits.rank, a)
         return tuple(dims)
 
 
 # -------------------------------------------------------------------------------------- attributes
 
-FieldValues: TypeAlias = dict[str, list[Any]]
-"""What the fields of a message hold, in file order."""
-
 Value = TypeVar("Value")
-
-LIST_IN_TUPLE = 1024
-"""Attribute lists longer than this are kept in an `array` (8 bytes a number instead of 40)."""
 
 
 def last(fields: FieldValues, slot: str, default: Value) -> Value:
     """Return the value of a singular field: of several the last one, as protobuf takes it."""
     values = fields.get(slot)
     return values[-1] if values else default
-
-
-def values_held(fields: FieldValues, integers: Sequence[int]) -> int:
-    """Return how many kinds of value an attribute has: a list, a single one, messages."""
-    messages = not fields.keys().isdisjoint(("tensors", "sparse", "graphs"))
-    lists = sum(slot in fields for slot in ("floats", "strings", "single"))
-    return messages + lists + bool(integers)
-
-
-def numbers_held(fields: FieldValues, integers: Sequence[int]) -> AttributeValues | None:
-    """Return the values of an attribute: those of a list, else the last single value."""
-    if integers:
-        kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
-        return AttributeValues("int", kept, sum(map(len_varint, integers)), True)
-    if "floats" in fields:
-        packed = b"".join(fields["floats"])
-        floats: Sequence[float] = array("f", packed)
-        if len(floats) <= LIST_IN_TUPLE:
-            floats = tuple(floats)
-        return AttributeValues("float", floats, len(packed), True)
-    if "strings" in fields:
-        strings = fields["strings"]
-        return AttributeValues("string", tuple(strings), sum(map(len, strings)), True)
-    single = fields.get("single")
-    return single[-1] if single else None

@@ -5,13 +5,18 @@ Names are those of onnx.proto. Every record is immutable and says where in the f
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast, overload
 
 from graphcount.domains import canonical
 from graphcount.dtypes import DTYPES, DType
 from graphcount.errors import Unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Dim: TypeAlias = int | str | None
 """A dimension: a number, a dim_param, or not stated."""
@@ -71,6 +76,67 @@ class SparseTensor(NamedTuple):
     indices: Tensor
     dims: tuple[int, ...]
     offset: int
+
+
+class PackedStrings(Sequence[bytes]):
+    """Strings one behind the other, and where each of them ends."""
+
+    __slots__ = ("data", "ends")
+
+    def __init__(self, data: bytearray, ends: array[int]) -> None:
+        self.data = data
+        self.ends = ends
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[bytes, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> bytes | tuple[bytes, ...]:
+        places = range(len(self.ends))[index]
+        return self._at(places) if isinstance(places, int) else tuple(map(self._at, places))
+
+    def _at(self, place: int) -> bytes:
+        return bytes(self.data[self.ends[place - 1] if place else 0 : self.ends[place]])
+
+    def count(self, value: object) -> int:
+        """Return how many of the strings are this one."""
+        return int(self.equal(value).sum()) if isinstance(value, bytes) else 0
+
+    def equal(self, text: bytes) -> NDArray[np.bool_]:
+        """Return for each of the strings whether it is this one."""
+        import numpy as np
+
+        data, ends = np.frombuffer(self.data, np.uint8), np.asarray(self.ends)
+        same: NDArray[np.bool_] = np.diff(ends, prepend=ends.dtype.type(0)) == len(text)
+        starts = ends[same] - ends.dtype.type(len(text))
+        alike = np.ones(len(starts), bool)
+        for place, byte in enumerate(text):
+            alike &= data[starts + ends.dtype.type(place)] == byte
+        same[same] = alike
+        return same
+
+
+ListValues: TypeAlias = "array[int] | array[float] | PackedStrings"
+"""Elements of a long list."""
+
+
+class ListRun(NamedTuple):
+    """A part of a list that was decoded in bulk.
+
+    Attributes:
+        at: Where it stood among the bytes that were kept of the file.
+        slot: `ints`, `floats` or `strings`.
+        values: Its elements.
+    """
+
+    at: int
+    slot: str
+    values: ListValues
 
 
 class AttributeValues(NamedTuple):
@@ -161,10 +227,15 @@ class Node(NamedTuple):
 
     def integers(self, name: str) -> tuple[int, ...] | None:
         """Return integer list attribute `name`, or None when it is absent or holds no integers."""
+        values = self.integer_list(name)
+        return None if values is None else tuple(values)
+
+    def integer_list(self, name: str) -> Sequence[int] | None:
+        """Return the same as it is kept: a long list in an `array`."""
         attribute = self.attribute(name)
         if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
             return None
-        return tuple(int(value) for value in attribute.numbers.values)
+        return cast("Sequence[int]", attribute.numbers.values)
 
     def number(self, name: str, default: float) -> float:
         """Return float attribute `name`, or `default`."""

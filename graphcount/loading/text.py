@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from graphcount.errors import LimitError, NotOnnxError
-from graphcount.loading.limits import Limits
+from graphcount.errors import NotOnnxError
+from graphcount.loading.limits import Limits, beyond
 
 
 def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
@@ -20,9 +20,7 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
         NotOnnxError: It is not that form of an ONNX model.
         LimitError: Larger than `limits.text_form_nbytes`.
     """
-    if len(text) > limits.text_form_nbytes:
-        size = limits.text_form_nbytes // 2**20
-        raise LimitError(f"text forms of ONNX are read up to {size} MiB", rule="FMT004")
+    check_size(len(text), limits)
     if form == "onnxtxt":
         _check_nesting(text, limits)
     import onnx
@@ -48,6 +46,14 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
     return binary
 
 
+def check_size(nbytes: int, limits: Limits) -> None:
+    """Refuse text that is too large: onnx parses it as a whole."""
+    most = limits.text_form_nbytes
+    if nbytes > most:
+        reason = f"text forms of ONNX are read up to {most:,} bytes, and this one has {nbytes:,}"
+        raise beyond("text_form_nbytes", reason, nbytes, rule="FMT004")
+
+
 def _check_nesting(text: bytes, limits: Limits) -> None:
     """Refuse deep ONNX text: the parser of onnx recurses without a bound, until the stack is full.
 
@@ -60,7 +66,7 @@ def _check_nesting(text: bytes, limits: Limits) -> None:
             depth += 1
             if depth > limits.message_depth:
                 reason = f"ONNX text is nested deeper than {limits.message_depth}"
-                raise LimitError(reason, offset=match.start(), rule="FMT003")
+                raise beyond("message_depth", reason, 2 * depth, match.start(), "FMT003")
         elif token in b")}]":
             depth -= 1
 

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from graphcount.errors import DamagedError, LimitError
-from graphcount.loading.limits import Limits
+from graphcount.loading.limits import Limits, beyond
+from graphcount.loading.lists import RUNS, SAME, SLOTS, STRINGS, is_packed, packed, run_of
 from graphcount.loading.messages import (
     DATA_FIELDS,
     LEN,
@@ -20,6 +21,8 @@ from graphcount.loading.messages import (
     VARINT_FIELDS,
     packed_remainder,
 )
+from graphcount.loading.model import ListRun
+from graphcount.loading.packed_lists import LONG_NBYTES
 from graphcount.loading.source import Readable, Source
 from graphcount.loading.wire import (
     CUT_VARINT,
@@ -34,18 +37,19 @@ from graphcount.loading.wire import (
 )
 
 
-def thin(source: Source, limits: Limits) -> Thin:
+def thin(source: Source, limits: Limits, *, every_string: bool) -> Thin:
     """Walk a model and leave out every data field larger than `limits.kept_payload_nbytes`.
 
     Args:
         source: The file.
         limits: Window, depth and field limits.
+        every_string: Keep long lists of strings, for whoever looks at every string of a file.
 
     Raises:
         DamagedError: The wire format is broken; offset in the file.
         LimitError: Nested or fragmented beyond the limits.
     """
-    walk = _Walk(source, limits)
+    walk = _Walk(source, limits, every_string)
     walk.message("ModelProto", 0, source.nbytes, 1)
     return walk.assemble()
 
@@ -98,12 +102,15 @@ class Window:
 class _Walk(Window):
     """One pass over a file: the pieces kept and the cuts made."""
 
-    def __init__(self, source: Readable, limits: Limits) -> None:
+    def __init__(self, source: Readable, limits: Limits, every_string: bool) -> None:
         super().__init__(source, limits.window_nbytes)
         self.limits = limits
+        self.every_string = every_string
+        self.most_fields = limits.most("fields", source.nbytes)
         self.fields = 0
         self.pieces: list[tuple[int, bytes]] = []
         self.cuts: list[tuple[int, Cut]] = []
+        self.lists: dict[int, list[ListRun]] = {}
 
     def keep(self, start: int, stop: int) -> int:
         """Copy file bytes start..stop as one piece; return their number."""
@@ -123,18 +130,30 @@ class _Walk(Window):
     def message(self, kind: str, position: int, end: int, depth: int) -> int:
         """Walk one message and return the number of bytes kept of it."""
         if depth > self.limits.message_depth:
-            raise LimitError(too_deep(self.limits), offset=position, rule="FMT003")
+            raise too_deep(self.limits, position)
         children, is_tensor = PATHS_TO_TENSORS[kind], kind == "TensorProto"
-        kept, run = 0, position
+        kept, run, begin = 0, position, position
         small = self.limits.kept_payload_nbytes
+        is_long = kind == "AttributeProto" and end - position > LONG_NBYTES
+        same = before = 0
         while position < end:
             start = position
             tag, size, content = self.header(position, end)
             position = content + size
             self.fields += 1
-            if self.fields > self.limits.fields:
-                reason = f"more than {self.limits.fields:,} protobuf fields"
-                raise LimitError(reason, offset=start)
+            if self.fields > self.most_fields:
+                raise self.too_many(start)
+            if is_long:
+                same, before = same + 1 if tag == before else 0, tag
+                if is_packed(tag, size):
+                    kept += self.keep(run, start)
+                    kept, run = self.list_part(begin, kept, tag, content, position)
+                    continue
+                if same >= SAME and tag in RUNS:
+                    kept, same = kept + self.keep(run, position), 0
+                    kept, position = self.list_part(begin, kept, tag, position, end)
+                    run = position
+                    continue
             if size <= small or tag & 7 != LEN:
                 if position - run > self.limits.window_nbytes // 2:
                     kept += self.keep(run, position)
@@ -165,6 +184,38 @@ class _Walk(Window):
             kept += len(head) + inner
         return kept + self.keep(run, end)
 
+    def list_part(self, begin: int, kept: int, tag: int, content: int, end: int) -> tuple[int, int]:
+        """Take part of a long list of an attribute, in bulk.
+
+        Args:
+            begin: Where the attribute begins.
+            kept: Bytes kept of it so far.
+            tag: Tag of the list: packed, or of a run of fields.
+            content: Where its elements begin.
+            end: Where they end; of a run where the attribute does.
+
+        Returns:
+            The number of bytes kept then, and the position behind the part.
+        """
+        if is_packed(tag, end - content):
+            values, position = packed(self.read, tag, content, end), end
+        else:
+            values, position = run_of(self.read, tag, content, end)
+        if position == content:
+            return kept, position
+        if tag == STRINGS and self.every_string:
+            return kept + self.keep(content, position), position
+        if not kept:  # an empty piece marks where the attribute stands
+            self.pieces.append((begin, b""))
+        self.lists.setdefault(begin, []).append(ListRun(len(self.pieces), SLOTS[tag], values))
+        return kept, position
+
+    def too_many(self, position: int) -> LimitError:
+        """Return the error for more fields than the limit allows, with how many there may be."""
+        most, nbytes = self.most_fields, self.source.nbytes
+        reason = f"more than {most:,} protobuf fields in {position:,} of its {nbytes:,} bytes"
+        return beyond("fields", reason, most * nbytes // max(position, 1) + 1, position)
+
     def assemble(self) -> Thin:
         """Join the pieces and compute where each of them, and each cut, lies."""
         starts, total = [], 0
@@ -178,6 +229,10 @@ class _Walk(Window):
             origins=[origin for origin, _ in self.pieces],
             cut_at=[ends[index] for index, _ in self.cuts],
             cuts=[cut for _, cut in self.cuts],
+            lists={
+                begin: [run._replace(at=ends[run.at]) for run in runs]
+                for begin, runs in self.lists.items()
+            },
         )
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from graphcount.errors import DamagedError
-from graphcount.loading.limits import Limits
+from graphcount.errors import DamagedError, LimitError
+from graphcount.loading.limits import Limits, beyond
 from graphcount.loading.messages import I32, I64, LEN, VARINT
+from graphcount.loading.model import ListRun
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 VARINT_NBYTES = 10
 """The longest varint that protobuf reads."""
@@ -50,6 +56,8 @@ class Thin(NamedTuple):
         origins: Offset in the file of each of these pieces.
         cut_at: Offsets in `data` where something was left out, ascending.
         cuts: What was left out there.
+        lists: Parts of long lists that were left out and decoded, in file order, by the offset in
+            the file of the AttributeProto they belong to.
     """
 
     data: bytes
@@ -57,6 +65,7 @@ class Thin(NamedTuple):
     origins: list[int]
     cut_at: list[int]
     cuts: list[Cut]
+    lists: Mapping[int, Sequence[ListRun]] = MappingProxyType({})
 
     def origin(self, position: int) -> int:
         """Return the offset in the file of byte `position` of `data`."""
@@ -133,9 +142,11 @@ def overrun(tag: int, size: int, left: int) -> str:
     return f"field {tag >> 3} claims {size} bytes but {left} are left"
 
 
-def too_deep(limits: Limits) -> str:
-    """Return the reason for refusing a file whose messages are nested beyond the limit."""
-    return f"messages are nested deeper than {limits.message_depth} (protobuf's own limit)"
+def too_deep(limits: Limits, offset: int) -> LimitError:
+    """Return the error for a file whose messages are nested beyond the limit."""
+    most = limits.message_depth
+    reason = f"messages are nested deeper than {most} (protobuf's own limit is 100)"
+    return beyond("message_depth", reason, 2 * most, offset, "FMT003")
 
 
 # ----------------------------------------------------------------------------------------- varints
@@ -194,7 +205,7 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def fixed_width(blocks: Iterable[bytes], width: int, entries: int) -> Iterator[bytes]:
+def fixed_width(blocks: Iterable[bytes], width: int, entries: int | None = None) -> Iterator[bytes]:
     """Yield varints as little-endian integers of `width` bytes; there must be `entries` of them.
 
     Raises:
@@ -213,7 +224,7 @@ def fixed_width(blocks: Iterable[bytes], width: int, entries: int) -> Iterator[b
             yield decoded
     if rest:
         raise DamagedError(CUT_VARINT)
-    if count != entries:
+    if entries is not None and count != entries:
         raise DamagedError(f"{count} elements where dims and type ask for {entries}")
 
 
@@ -240,10 +251,18 @@ def _decoded_at_once(data: bytes, width: int) -> bytes:
     coded = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(coded < 0x80)
     starts = np.concatenate((np.zeros(1, ends.dtype), ends[:-1] + 1))
-    lengths = ends - starts + 1
-    numbers = np.zeros(len(ends), np.uint64)
-    for place in range(min(int(lengths.max()), VARINT_NBYTES)):
+    return varints_at(coded, starts, ends - starts + 1).astype(f"<u{width}").tobytes()
+
+
+def varints_at(
+    coded: NDArray[np.uint8], starts: NDArray[np.intp], lengths: NDArray[np.intp]
+) -> NDArray[np.uint64]:
+    """Return the varints at some places of some bytes, by their lengths of up to ten."""
+    import numpy as np
+
+    numbers = (coded[starts] & 0x7F).astype(np.uint64)
+    for place in range(1, int(lengths.max()) if len(lengths) else 0):
         reaches = lengths > place
         seven = (coded[starts[reaches] + place] & 0x7F).astype(np.uint64)
         numbers[reaches] |= seven << np.uint64(7 * place)
-    return numbers.astype(f"<u{width}").tobytes()
+    return numbers

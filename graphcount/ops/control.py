@@ -28,7 +28,7 @@ BODY = CostRule("costs nothing itself: the operators of its body are counted by 
 
 def tf_idf(call: Call) -> Shapes:
     """TfIdfVectorizer: max(ngram_indexes) + 1 elements a text."""
-    data, indexes = call.input(0), call.node.integers("ngram_indexes")
+    data, indexes = call.input(0), call.node.integer_list("ngram_indexes")
     size = max(indexes) + 1 if indexes else None
     return [(*data[:-1], size) if data is not None else None]
 

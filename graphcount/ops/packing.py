@@ -7,7 +7,7 @@ onnx/docs/Operators-ml.md (TreeEnsemble*: leaves have an entry in nodes_values t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphcount.loading.model import Node
 from graphcount.ops.call import Matrix, Packed, Packing
@@ -120,7 +120,8 @@ def _thresholds(node: Node, index: int | None, tensor: Packed) -> int | None:
     is_values |= tensors is not None and any(t.offset == tensor.key for t in tensors.tensors)
     if not is_values:
         return None
-    return sum(1 for mode in modes.numbers.values if mode != b"LEAF")
+    each: Sequence[object] = modes.numbers.values
+    return len(each) - each.count(b"LEAF")
 
 
 N_BITS = n_bits({1: "N"}, 3)

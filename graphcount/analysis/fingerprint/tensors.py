@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from array import array
 from collections.abc import Iterator
 
 from graphcount.analysis.stored import Stored
 from graphcount.loading.external import ExternalData
 from graphcount.loading.model import AttributeValues, Tensor
+from graphcount.loading.packed_lists import element_bytes
 from graphcount.loading.tensor_data import TensorReader, UnreadError
 
 
@@ -28,7 +30,8 @@ def digest(stored: Stored, reader: TensorReader) -> str:
 
 def _parts(stored: Stored, reader: TensorReader) -> Iterator[bytes]:
     if stored.numbers is not None:
-        yield _listed(stored.numbers)
+        is_array = isinstance(stored.numbers.values, array)
+        yield from element_bytes(stored.numbers) if is_array else _listed(stored.numbers)
     elif stored.tensor is not None:
         yield from _dense(stored.tensor, reader, stored.external)
     elif stored.sparse is not None:
@@ -39,12 +42,13 @@ def _parts(stored: Stored, reader: TensorReader) -> Iterator[bytes]:
         raise UnreadError.of("absent", "the file declares it and does not hold it")
 
 
-def _listed(numbers: AttributeValues) -> bytes:
-    """Return the values of an attribute, as the tensor that a Constant makes of them."""
+def _listed(numbers: AttributeValues) -> Iterator[bytes]:
+    """Yield the values of an attribute, as the tensor that a Constant makes of them."""
     if numbers.kind == "string":
-        return b"".join(map(_framed, _texts(numbers)))
+        yield from map(_framed, _texts(numbers))
+        return
     code = "f" if numbers.kind == "float" else "q"
-    return struct.pack(f"<{len(numbers.values)}{code}", *numbers.values)
+    yield struct.pack(f"<{len(numbers.values)}{code}", *numbers.values)
 
 
 def _texts(numbers: AttributeValues) -> Iterator[bytes]:

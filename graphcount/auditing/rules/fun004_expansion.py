@@ -13,8 +13,8 @@ Example:
     Ten functions, each calling the next one ten times: 10^10 nodes in 2.5 kB.
 
 What to do:
-    Do not load the model, unless you know why it grows: `expanded_nodes` below `[limits]` in the
-    configuration raises the limit.
+    Do not load the model, unless you know why it grows: `--limit expanded_nodes=N`, or
+    `expanded_nodes` below `[limits]` in the configuration, raises the limit.
 
 References:
     onnx and onnxruntime stop at 100 functions deep; onnxruntime pull 28706.

@@ -35,6 +35,7 @@ from graphcount.auditing.magic import identify, likely
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, StoredString
 from graphcount.loading.model import Attribute
+from graphcount.loading.packed_lists import PART
 from graphcount.loading.source import BytesSource
 from graphcount.loading.tensor_data import Part
 from graphcount.report.rows import Finding
@@ -137,7 +138,8 @@ def _attributes(context: Context) -> Iterator[tuple[str, Attribute]]:
 def _packed(values: Sequence[object], code: str) -> bytes:
     """Return numbers as bytes; empty where one of them does not fit."""
     try:
-        return struct.pack(f"<{len(values)}{code}", *values)
+        parts = (values[at : at + PART] for at in range(0, len(values), PART))
+        return b"".join(struct.pack(f"<{len(part)}{code}", *part) for part in parts)
     except struct.error:
         return b""
 

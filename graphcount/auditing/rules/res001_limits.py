@@ -2,8 +2,8 @@
 
 What it does:
     Refuses files with more nodes, tensors, dimensions or protobuf fields than
-    `graphcount.loading.limits.Limits` allows, and files whose names, repeated in the ids of all
-    nodes inside, take more than 64 MB. The program says which and exits with 2.
+    `graphcount.loading.limits.Limits` allows a file of their size, and files whose names, repeated
+    in the ids of all nodes inside, take more than 64 MB. The program says which and exits with 2.
 
 Why it matters:
     Every reader has such a limit; where it is not stated it is the memory of the machine.
@@ -12,7 +12,8 @@ Example:
     A tensor with 65 dimensions; a million and one nodes.
 
 What to do:
-    Where the model is trusted raise the limit: `[limits]` in graphcount.toml, `limits` in Python.
+    Where the model is trusted raise the limit: `--limit NAME=N`, as the message says, `[limits]` in
+    graphcount.toml, `limits` in Python.
 """
 
 from __future__ import annotations
