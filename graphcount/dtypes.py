@@ -89,6 +89,28 @@ DTYPES: dict[int, DType] = {
     )
 }
 
+
+class Precision(NamedTuple):
+    """What one number is, of a type of ONNX or of another: `int3`, `nf4`.
+
+    Attributes:
+        name: As in the table of types, or in its manner.
+        bits: Bits of one number; 0 where that is not known.
+    """
+
+    name: str
+    bits: int
+
+
+UNKNOWN_PRECISION = Precision("undefined", 0)
+
+
+def precision_of(code: int) -> Precision:
+    """Return the precision of a TensorProto.DataType."""
+    row = DTYPES.get(code)
+    return UNKNOWN_PRECISION if row is None else Precision(row.name, row.bits)
+
+
 BY_NAME: dict[str, DType] = {row.name: row for row in DTYPES.values()}
 
 

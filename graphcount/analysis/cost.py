@@ -10,10 +10,10 @@ nothing: the totals are lower bounds then.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from graphcount.analysis.runs import BodyCall, Rival, Runs, how_often, scaled, summed
+from graphcount.analysis.runs import BodyCall, Rival, Runs, added, how_often, scaled, summed
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.domains import canonical, operator_name
 from graphcount.errors import Unknown
@@ -54,7 +54,8 @@ class ModelCost(NamedTuple):
         elementwise_at_most: The same of element-wise work.
         lacking: Which of the sums lack something: `macs`, `elementwise`.
         unknowns: What is not known, one entry a cause.
-        rivals: Branches of which sizes decide which one costs most.
+        runs: How often each body counts.
+        places: What runs and in which body, by id: nodes that share both cost the same.
     """
 
     nodes: dict[str, NodeCost]
@@ -64,7 +65,13 @@ class ModelCost(NamedTuple):
     elementwise_at_most: Dim | None
     lacking: tuple[str, ...]
     unknowns: tuple[Unknown, ...]
-    rivals: tuple[Rival, ...] = ()
+    runs: Runs
+    places: Mapping[str, BodyCall]
+
+    @property
+    def rivals(self) -> tuple[Rival, ...]:
+        """Branches of which sizes decide which one costs most."""
+        return tuple(self.runs.rivals)
 
 
 def model_cost(
@@ -93,8 +100,8 @@ def model_cost(
         (call, scope): _contribution(single[call] or NOT_KNOWN, runs, scope, with_bias)
         for call, scope in uses
     }
-    macs, lost_macs = _total((made[place].macs, count) for place, count in uses.items())
-    work, lost_work = _total((made[place].elementwise, count) for place, count in uses.items())
+    macs, lost_macs = added((made[place].macs, count) for place, count in uses.items())
+    work, lost_work = added((made[place].elementwise, count) for place, count in uses.items())
     lacking = _lacking(made, runs, macs=lost_macs, elementwise=lost_work)
     at_most: dict[str, Dim | None] = {}
     if lacking and runs.endless and shapes.limits:
@@ -108,7 +115,7 @@ def model_cost(
         *_unknown_sums(macs=lost_macs, elementwise=lost_work),
     )
     limits = at_most.get("macs"), at_most.get("elementwise")
-    return ModelCost(nodes, macs, work, *limits, lacking, unknowns, tuple(runs.rivals))
+    return ModelCost(nodes, macs, work, *limits, lacking, unknowns, runs, places)
 
 
 NOT_KNOWN = Cost(None, None, None)
@@ -142,21 +149,6 @@ def _case(runs: Runs, scope: str) -> str:
     return ""
 
 
-def _total(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
-    """Return the sum of what is known, and for how many nodes it got too long."""
-    total: Dim = 0
-    lost = 0
-    for part, count in parts:
-        if part is None or part == 0:
-            continue
-        longer = summed(total, part * count)
-        if longer is None:
-            lost += count
-        else:
-            total = longer
-    return total, lost
-
-
 def _lacking(made: Mapping[BodyCall, NodeCost], runs: Runs, **lost: int) -> tuple[str, ...]:
     """Return the sums that lack something: what is not known, too long, or of unknown trips."""
     lacking = []
@@ -181,7 +173,7 @@ def _at_most(
         (call, scope): _contribution(single[call] or NOT_KNOWN, runs, scope, with_bias)
         for call, scope in uses
     }
-    total, lost = _total((getattr(made[place], measure), count) for place, count in uses.items())
+    total, lost = added((getattr(made[place], measure), count) for place, count in uses.items())
     known = not lost and not _lacking(made, runs, **{measure: 0})
     return total if known else None
 

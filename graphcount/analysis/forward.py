@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from graphcount.analysis.cost import ModelCost, NodeCost, model_cost
+from graphcount.analysis.cost import ModelCost, model_cost
 from graphcount.analysis.counts import Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, memory
+from graphcount.analysis.node_costs import COUNTED, NodeCosts, expression, node_rows, number, totals
+from graphcount.analysis.precision import multiplied
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
+from graphcount.analysis.traffic import model_traffic
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, computes
 from graphcount.loading.model import ModelProto
-from graphcount.ops.call import Call, Shape
-from graphcount.ops.cost import NO_RULES, CostRule, explain
-from graphcount.ops.formulas import number
+from graphcount.ops.call import Shape
+from graphcount.ops.cost import NO_RULES, CostRule
 from graphcount.ops.operator import Key
 from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
@@ -32,7 +34,6 @@ from graphcount.report.rows import (
     DimensionRow,
     KVCacheRow,
     MomentRow,
-    NodeRow,
     PeakRow,
     ValueRow,
 )
@@ -153,8 +154,11 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     report, graph = subject.report, subject.graph
     shapes, cost, used = passed
     made, stored = _settled(report.unknown, graph, shapes)
-    unknown = (*stored, *gaps(shapes, cost, used))
-    lacking = at_least(unknown, (*cost.lacking, *(("activation", "peak") if used.lost else ())))
+    traffic = model_traffic(graph, shapes, cost)
+    nodes = NodeCosts(cost, traffic, multiplied(graph, shapes))
+    unknown = (*stored, *gaps(shapes, cost, used, traffic))
+    lost = *(("traffic",) if traffic.lost else ()), *(("activation", "peak") if used.lost else ())
+    lacking = at_least(unknown, (*cost.lacking, *lost))
     bound, applied = options.bindings.dims, frozenset(shapes.applied)
     return replace(
         report,
@@ -164,23 +168,17 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
             outputs=_bound(report.model.outputs, graph, shapes),
         ),
         totals=report.totals._replace(
-            macs=_number(cost.macs),
-            flops=_number(cost.macs * 2),
-            elementwise=_number(cost.elementwise),
-            macs_expression=_expression(cost.macs),
-            elementwise_expression=_expression(cost.elementwise),
-            activation_expression=_expression(used.activations),
-            macs_at_most=_number(cost.macs_at_most),
-            elementwise_at_most=_number(cost.elementwise_at_most),
+            **totals(nodes),
+            activation_expression=expression(used.activations),
             generated=report.totals.generated + made,
             at_least=lacking,
             lower_bound=not {"parameters", "macs"}.isdisjoint(lacking),
-            input_nbytes=_number(used.inputs),
-            output_nbytes=_number(used.outputs),
-            activation_nbytes=_number(used.activations),
+            input_nbytes=number(used.inputs),
+            output_nbytes=number(used.outputs),
+            activation_nbytes=number(used.activations),
             peak_activation_nbytes=used.peak.nbytes if used.peak else None,
         ),
-        nodes=_node_rows(report.nodes, shapes, cost, options),
+        nodes=node_rows(report.nodes, shapes, nodes, options.operators),
         peak=_peak_row(used),
         timeline=_timeline(used),
         kv_cache=_kv_cache_row(graph, shapes),
@@ -240,7 +238,7 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
         inputs=made.model.inputs,
         outputs=made.model.outputs,
         totals=made.totals,
-        nodes=tuple([AssumedNodeRow._make(node[_COUNTED:]) for node in made.nodes]),
+        nodes=tuple([AssumedNodeRow._make(node[COUNTED:]) for node in made.nodes]),
         peak=made.peak,
         timeline=made.timeline,
         kv_cache=made.kv_cache,
@@ -249,78 +247,8 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
     return replace(report, assumed=row)
 
 
-def _number(dim: Size | None) -> int | None:
-    return dim if isinstance(dim, int) else None
-
-
 def _written(dim: Size | None) -> Dim:
     return str(dim) if isinstance(dim, Expr) else dim
-
-
-def _expression(dim: Size | None) -> str | None:
-    return str(dim) if isinstance(dim, Expr) else None
-
-
-Tail: TypeAlias = (
-    "tuple[tuple[tuple[Dim, ...] | None, ...], int | None, int | None, str, str | None]"
-)
-"""The fields of a `NodeRow` that a cost fills."""
-
-
-def _node_rows(
-    rows: tuple[NodeRow, ...], shapes: ValueShapes, costs: ModelCost, options: CostOptions
-) -> tuple[NodeRow, ...]:
-    """Return the rows of nodes with their shapes and costs; those of equal calls share them."""
-    tails: dict[tuple[Call, int, bool], Tail] = {}
-    made = []
-    for row in rows:
-        node = costs.nodes.get(row.id)
-        if node is None:  # an output of the graph
-            made.append(row)
-            continue
-        call = shapes.calls(row.id)
-        key = call, id(node), bool(row.parameters or row.buffers)
-        tail = tails.get(key)
-        if tail is None:
-            tail = tails[key] = _tail(call, node, key[2], options)
-        made.append(NodeRow._make(row[:_COUNTED] + tail))
-    return tuple(made)
-
-
-def _tail(call: Call, node: NodeCost, owns: bool, options: CostOptions) -> Tail:
-    """Return the fields of a row that a cost fills; those that say nothing about it stay empty."""
-    cost = _shown_cost(node)
-    explained = owns or cost.has_macs or (call.node.domain, call.node.op_type) in options.operators
-    text = explain(call, options.operators) if explained else ""
-    if text:
-        text += _repeated(node)
-    outputs = tuple(reported(shape) for shape in call.outputs)
-    return outputs, cost.macs, cost.elementwise, text, cost.expression
-
-
-def _repeated(node: NodeCost) -> str:
-    """Return what becomes of a formula, which is for one run, in a body of Loop, Scan or If."""
-    times = "" if node.times in (0, 1) else f"; runs {number(node.times)} times"
-    return times + (f"; {node.why}" if node.why else "")
-
-
-_COUNTED = NodeRow._fields.index("output_shapes")
-"""Fields of a row that are known without shapes."""
-
-
-class _Shown(NamedTuple):
-    """A node's cost as a report has it."""
-
-    macs: int | None
-    expression: str | None
-    elementwise: int | None
-    has_macs: bool
-
-
-def _shown_cost(node: NodeCost) -> _Shown:
-    macs = node.macs
-    has_macs = macs is not None and macs != 0
-    return _Shown(_number(macs), _expression(macs), _number(node.elementwise), has_macs)
 
 
 def _bound(
@@ -370,9 +298,9 @@ def _kv_cache_row(graph: ModelGraph, shapes: ValueShapes) -> KVCacheRow | None:
     return KVCacheRow(
         layers=cache.layers,
         inputs=tuple(CacheInputRow(*row) for row in cache.inputs),
-        nbytes_per_token=_number(cache.nbytes_per_token),
-        nbytes=_number(cache.nbytes),
-        expression=_expression(cache.nbytes),
+        nbytes_per_token=number(cache.nbytes_per_token),
+        nbytes=number(cache.nbytes),
+        expression=expression(cache.nbytes),
     )
 
 

@@ -5,15 +5,27 @@ from __future__ import annotations
 from graphcount.analysis.cost import ModelCost
 from graphcount.analysis.memory import Memory
 from graphcount.analysis.shapes import ValueShapes
+from graphcount.analysis.traffic import ModelTraffic
 from graphcount.errors import Unknown
 from graphcount.ops.call import Shape
 from graphcount.report.rows import Dim, MismatchRow
 from graphcount.symbolic import Expr
 
 
-def gaps(shapes: ValueShapes, cost: ModelCost, used: Memory) -> tuple[Unknown, ...]:
+def gaps(
+    shapes: ValueShapes, cost: ModelCost, used: Memory, traffic: ModelTraffic
+) -> tuple[Unknown, ...]:
     """Return what is not known of a forward pass, and what rests on declarations."""
-    return (*_lost(shapes), *cost.unknowns, *_unsized(used), *_relied(shapes))
+    causes = (*_lost(shapes), *cost.unknowns, *_unsized(used))
+    return (*causes, *(() if causes else _unread(traffic)), *_relied(shapes))
+
+
+def _unread(traffic: ModelTraffic) -> tuple[Unknown, ...]:
+    """Return that bytes of an operand are not known, once, where no other cause is."""
+    if not traffic.lost:
+        return ()
+    why = f"operands without known bytes, here and elsewhere: {len(traffic.lost)}"
+    return (Unknown(traffic.lost[0], "traffic", why, "cost"),)
 
 
 def _lost(shapes: ValueShapes) -> tuple[Unknown, ...]:

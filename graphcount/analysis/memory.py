@@ -121,9 +121,9 @@ def memory(
     order = model_graph.order if order is None else order
     every = _results(model_graph, order, nbytes, shapes.dead)
     results = [result for result in every if result.nbytes is not None]
-    total = _total(result.nbytes for result in results) if results or not every else None
+    activations = total(result.nbytes for result in results) if results or not every else None
     peak = moments = None
-    if isinstance(total, int):
+    if isinstance(activations, int):
         spans = _shared(model_graph, results) if in_place else _apart(results)
         alive = [live for live in _alive(spans, len(order)) if isinstance(live, int)]
         peak = _peak(spans, alive, order)
@@ -140,35 +140,36 @@ def memory(
     lost = tuple(
         result.node
         for result in every
-        if result.nbytes is None and _is_tensor(model_graph, shapes, result)
+        if result.nbytes is None and is_tensor(model_graph, shapes, (result.node, result.value))
     )
-    return Memory(_total(inputs), _total(outputs), total, lost, peak, moments)
+    return Memory(total(inputs), total(outputs), activations, lost, peak, moments)
 
 
-def _is_tensor(graph: ModelGraph, shapes: ValueShapes, result: _Result) -> bool:
-    """Return whether a result should have bytes: it is no string, map or sequence."""
-    operator = graph.operator(result.node).operator
-    if (result.node, result.value) in shapes.sequences:
+def is_tensor(graph: ModelGraph, shapes: ValueShapes, value: tuple[str, str]) -> bool:
+    """Return whether a value should have bytes: it is no string, map or sequence."""
+    node = graph.nodes[value[0]]
+    if value in shapes.sequences or shapes.dtypes.get(value, 0) == STRING:
         return False
-    if operator is not None and operator.shape is unknown and operator.cost is not None:
-        return False
-    return shapes.dtypes.get((result.node, result.value), 0) != STRING
+    if node.kind == "input":
+        return node.info.type in ("tensor", "")
+    operator = node.operator
+    return operator is None or operator.shape is not unknown or operator.cost is None
 
 
-def _total(sizes: Iterable[Dim | None]) -> Dim | None:
-    """Return the sum of sizes; None when one is not known. Equal sizes are multiplied."""
-    times: dict[Dim, int] = {}
+def total(sizes: Iterable[Dim | None]) -> Dim | None:
+    """Return the sum of sizes; None when one is not known, or the formula is too long."""
+    times: dict[Dim, int] = {}  # equal sizes are multiplied
     for nbytes in sizes:
         if nbytes is None:
             return None
         times[nbytes] = times.get(nbytes, 0) + 1
-    total: Dim = 0
+    added: Dim = 0
     try:
         for nbytes, count in times.items():
-            total = total + nbytes * count
+            added = added + nbytes * count
     except TooComplexError:
         return None
-    return total
+    return added
 
 
 def _sizes(shapes: ValueShapes) -> Callable[[str, str], Dim | None]:
@@ -181,13 +182,14 @@ def _sizes(shapes: ValueShapes) -> Callable[[str, str], Dim | None]:
         key = dims.get(at), dtypes.get(at, 0)
         if key in known:
             return known[key]
-        made = known[key] = _nbytes(*key)
+        made = known[key] = value_nbytes(*key)
         return made
 
     return nbytes
 
 
-def _nbytes(shape: Shape | None, code: int) -> Dim | None:
+def value_nbytes(shape: Shape | None, code: int) -> Dim | None:
+    """Return the bytes of a value by its shape and element type; None where one is not known."""
     dims = complete(shape)
     dtype = DTYPES.get(code)
     if dims is None or dtype is None or not dtype.bits:

@@ -219,3 +219,18 @@ def summed(a: Dim, b: Dim) -> Dim | None:
         return a + b
     except TooComplexError:
         return None
+
+
+def added(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:
+    """Return the sum of what is known, each part so many times, and how many got too long."""
+    total: Dim = 0
+    lost = 0
+    for part, count in parts:
+        if part is None or part == 0:
+            continue
+        longer = summed(total, part * count)
+        if longer is None:
+            lost += count
+        else:
+            total = longer
+    return total, lost

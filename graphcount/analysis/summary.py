@@ -45,6 +45,10 @@ KINDS = {
 """Key in the totals of each kind."""
 
 
+NO_COST = (None, None, "", None, None, None, None, None, None, None)
+"""Fields of a `NodeRow` behind its shapes, while no forward pass is worked out."""
+
+
 def summarize(
     model: ModelFile,
     model_graph: ModelGraph,
@@ -241,7 +245,7 @@ def _node_rows(
             output_shapes = tuple([shapes.get(output) for output in outputs])
         row = node, data.name, op_type, domain, scope, modules.get(node, "")
         sums = own.parameters, own.buffers, own.nbytes
-        node_rows.append(made((*row, *sums, output_shapes, None, None, "", None)))
+        node_rows.append(made((*row, *sums, output_shapes, *NO_COST)))
     return tuple(node_rows)
 
 

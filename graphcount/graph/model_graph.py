@@ -103,6 +103,18 @@ class ModelGraph:
         use = self.operand(node, index)
         return None if use is None else use.producer
 
+    def made(self, use: Use) -> tuple[str, str]:
+        """Return the producer of a value that is used, and the name it gives it.
+
+        A function's formal parameters and results are names for values of other scopes; such a
+        name leads to the value where its producer has only one.
+        """
+        outputs = self.nodes[use.producer].outputs
+        if use.value not in outputs:
+            named = [name for name in outputs if name]
+            return use.producer, named[0] if len(named) == 1 else use.value
+        return use.producer, use.value
+
     def results(self, node: str, body: str | None = None) -> Sequence[Use]:
         """Return what leaves the bodies of a node, or one of them, for the node's outputs."""
         uses = self.edges.results.get(node, ())

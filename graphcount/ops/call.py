@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from graphcount.dtypes import Precision
 from graphcount.loading.model import Node
 from graphcount.symbolic import Dim, Expr
 
@@ -143,6 +144,9 @@ AxesRule: TypeAlias = "Callable[[Call, Axes], Axes | None]"
 DataRule: TypeAlias = "Callable[[Facts, tuple[Shape | None, ...]], Results]"
 """Elements of each output from the facts and the shapes of the outputs."""
 
+PrecisionRule: TypeAlias = "Callable[[Call, Precision | None], Precision | None]"
+"""What the first result is worth, from what the first input is; None: what its type says."""
+
 NodeCheck: TypeAlias = "Callable[[Call], str]"
 """What is wrong with a call, in words; empty for nothing, and where it is not known."""
 
@@ -199,10 +203,13 @@ class Packing(NamedTuple):
         unpack: Elements of a tensor.
         matrix: The packed weight at an input whose sizes are attributes, None for another input;
             None for an operator without such a weight.
+        precision: What one of the elements packed into an input is; None for an input that packs
+            nothing.
     """
 
     unpack: Unpack
     matrix: Callable[[Node, int | None], Matrix | None] | None = None
+    precision: Callable[[Call, int], Precision | None] = lambda call, index: None
 
 
 def complete(shape: Shape | None) -> tuple[Dim, ...] | None:

@@ -33,6 +33,7 @@ from graphcount.ops.inference import (
     times,
 )
 from graphcount.ops.operator import KEEPS_VALUES, Operator, family, traits
+from graphcount.ops.precision import kept_by_copies
 from graphcount.symbolic import Dim
 
 
@@ -171,10 +172,16 @@ TABLE = family(
         "Resize": Operator(
             roles=("operand", "literal", "literal", "shape"),
             shape=resize,
+            precision=kept_by_copies,
             cost=INTERPOLATION,
             attribute_check=one_of("mode", "nearest", "linear", "cubic"),
         ),
-        "Upsample": Operator(roles=("operand", "literal"), shape=upsample, cost=INTERPOLATION),
+        "Upsample": Operator(
+            roles=("operand", "literal"),
+            shape=upsample,
+            precision=kept_by_copies,
+            cost=INTERPOLATION,
+        ),
         "CenterCropPad": Operator(roles=("operand", "shape"), shape=center_crop_pad, cost=FREE),
         "DepthToSpace": Operator(
             roles=("operand",),

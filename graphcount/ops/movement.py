@@ -32,6 +32,7 @@ from graphcount.ops.inference import (
     times,
 )
 from graphcount.ops.operator import FIRST, KEEPS_VALUES, PICKS, Operator, family, traits
+from graphcount.ops.precision import kept
 from graphcount.ops.reshaping import kept_axes
 from graphcount.symbolic import Dim, ceildiv, floordiv
 
@@ -278,6 +279,7 @@ TABLE = family(
         "Pad": Operator(
             roles=("operand", "shape", "literal", "axes"),
             shape=pad,
+            precision=kept,
             cost=FREE,
             check=check_pad,
             attribute_check=one_of("mode", "constant", "reflect", "edge", "wrap"),

@@ -15,6 +15,7 @@ from graphcount.ops.call import (
     ElementsRule,
     NodeCheck,
     Packing,
+    PrecisionRule,
     ShapeRule,
 )
 from graphcount.ops.formulas import CostRule, nothing
@@ -67,6 +68,7 @@ Trait = Literal[
     "keeps values",
     "overwrites",
     "picks",
+    "quantizes",
     "random",
     "renames",
     "runs bodies",
@@ -89,6 +91,7 @@ Trait = Literal[
 * `overwrites`: onnxruntime's CPU kernel writes the result over an input of the same size that
   nobody reads any more.
 * `picks`: the result is a part of the first input: elements that their places choose.
+* `quantizes`: it makes uint8 of its floats itself, with a scale of their own, and multiplies these.
 * `random`: its elements are drawn, from the attribute `seed` on where there is one.
 * `renames`: the result is the first input under another name or shape; it can be the same memory.
 * `runs bodies`: it runs graphs that its attributes hold.
@@ -205,6 +208,8 @@ class Operator:
         data: Elements of the outputs, for the part of a graph that computes shapes; None for an
             operator whose results are not followed.
         reads: Which elements of the inputs `data` reads.
+        precision: What its floats are worth: the integers, or numbers of few bits, that they were
+            made of; None for an operator whose results are what their type says.
         elements: Results where inputs or results are sequences or optional values; None for an
             operator on tensors only.
         axes: Which axes of input 0 those of the first output are; None where there is no rule.
@@ -238,6 +243,7 @@ class Operator:
     dtypes: DtypeRule | None = None
     data: DataRule | None = None
     reads: Reads = "all"
+    precision: PrecisionRule | None = None
     elements: ElementsRule | None = None
     axes: AxesRule | None = None
     cost: CostRule | None = None

@@ -7,10 +7,14 @@ onnx/docs/Operators-ml.md (TreeEnsemble*: leaves have an entry in nodes_values t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from graphcount.dtypes import BY_NAME, UNKNOWN_PRECISION, Precision, precision_of
 from graphcount.loading.model import Node
-from graphcount.ops.call import Matrix, Packed, Packing
+from graphcount.ops.call import Call, Matrix, Packed, Packing
+
+UINT8 = BY_NAME["uint8"].code
+FLOAT4 = precision_of(BY_NAME["float4_e2m1fn"].code)
 
 
 def _in_blocks(node: Node, rows: str) -> Matrix:
@@ -44,7 +48,14 @@ def n_bits(weights: Mapping[int, str], zero_points: int | None = None) -> Packin
             return None
         return n * -(-k // block) if tensor.dtype == "uint8" else None
 
-    return Packing(unpack, matrix)
+    def precision(call: Call, index: int) -> Precision | None:
+        return _unsigned(call.node.integer("bits", 4)) if index in weights else None
+
+    return Packing(unpack, matrix, precision)
+
+
+def _unsigned(bits: int) -> Precision:
+    return Precision(f"uint{bits}", bits) if 1 <= bits <= 8 else UNKNOWN_PRECISION
 
 
 def _adapted(node: Node, index: int | None, tensor: Packed) -> int | None:
@@ -78,6 +89,26 @@ def _bnb4(node: Node, index: int | None, tensor: Packed) -> int | None:
     return packed.rows * packed.columns
 
 
+def _adapted_precision(call: Call, index: int) -> Precision | None:
+    """MatMulNBitsQLoRA: adapters have bits of their own."""
+    if index in (3, 5):
+        return _unsigned(call.node.integer("lora_bits", 4))
+    return N_BITS.precision(call, index)
+
+
+def _bnb4_precision(call: Call, index: int) -> Precision | None:
+    """MatMulBnb4: FP4 or NF4, as `quant_type` says."""
+    name = {0: "fp4", 1: "nf4"}.get(call.node.integer("quant_type", 1))
+    if index != 1:
+        return None
+    return Precision(name, 4) if name else UNKNOWN_PRECISION
+
+
+def _not_said(index: int) -> Callable[[Call, int], Precision | None]:
+    """Return that no file says what an input packs."""
+    return lambda call, at: UNKNOWN_PRECISION if at == index else None
+
+
 def rows_of(index: int) -> Packing:
     """Return how block formats of stable ids pack: rows of K elements, in whatever they need."""
 
@@ -86,7 +117,12 @@ def rows_of(index: int) -> Packing:
         is_packed = at == index and len(tensor.dims) == 2 and k > 0
         return tensor.dims[0] * k if is_packed else None
 
-    return Packing(unpack)
+    return Packing(unpack, precision=_not_said(index))
+
+
+def blob(index: int) -> Packing:
+    """Return that an input is packed in a way that its shape does not say."""
+    return Packing(lambda node, at, tensor: None, precision=_not_said(index))
 
 
 def in_halves(index: int) -> Packing:
@@ -95,7 +131,10 @@ def in_halves(index: int) -> Packing:
     def unpack(node: Node, at: int | None, tensor: Packed) -> int | None:
         return tensor.elements * 2 if at == index and tensor.dtype == "uint8" else None
 
-    return Packing(unpack)
+    def precision(call: Call, at: int) -> Precision | None:
+        return FLOAT4 if at == index and call.dtype(at) == UINT8 else None
+
+    return Packing(unpack, precision=precision)
 
 
 def per_byte(name: str, inputs: frozenset[int]) -> Packing:
@@ -106,7 +145,12 @@ def per_byte(name: str, inputs: frozenset[int]) -> Packing:
         is_packed = tensor.dtype == "uint8" and index in inputs and bits in (1, 2, 4)
         return tensor.elements * (8 // bits) if is_packed else None
 
-    return Packing(unpack)
+    def precision(call: Call, index: int) -> Precision | None:
+        bits = call.node.integer(name, 4)
+        is_packed = index in inputs and call.dtype(index) == UINT8 and bits in (1, 2, 4)
+        return _unsigned(bits) if is_packed else None
+
+    return Packing(unpack, precision=precision)
 
 
 def _thresholds(node: Node, index: int | None, tensor: Packed) -> int | None:
@@ -127,6 +171,6 @@ def _thresholds(node: Node, index: int | None, tensor: Packed) -> int | None:
 N_BITS = n_bits({1: "N"}, 3)
 N_BITS_MLP = n_bits({3: "N", 6: "N"})
 N_BITS_QKV = n_bits({3: "Nq", 6: "Nkv", 9: "Nkv"})
-N_BITS_ADAPTED = Packing(_adapted, N_BITS.matrix)
-BNB4 = Packing(_bnb4, _bnb4_matrix)
+N_BITS_ADAPTED = Packing(_adapted, N_BITS.matrix, _adapted_precision)
+BNB4 = Packing(_bnb4, _bnb4_matrix, _bnb4_precision)
 TREE = Packing(_thresholds)

@@ -25,6 +25,7 @@ from graphcount.ops.formulas import (
 )
 from graphcount.ops.inference import INT64, add, always, ceil_over, over, product, shape_from, times
 from graphcount.ops.operator import FOLDS, Operator, each, family
+from graphcount.ops.precision import kept
 from graphcount.symbolic import Dim
 
 
@@ -230,13 +231,17 @@ TABLE = family(
             ),
         ),
         **each(
-            "GlobalAveragePool GlobalLpPool GlobalMaxPool",
+            "GlobalAveragePool GlobalLpPool",
             Operator(roles=("data",), shape=global_pool, cost=READ, traits=FOLDS),
+        ),
+        "GlobalMaxPool": Operator(
+            roles=("data",), shape=global_pool, precision=kept, cost=READ, traits=FOLDS
         ),
         "MaxPool": Operator(
             roles=("data",),
             shape=pool,
             dtypes=always(0, INT64),
+            precision=kept,
             cost=POOL,
             check=check_pool,
             attribute_check=WINDOW,

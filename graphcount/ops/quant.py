@@ -11,6 +11,7 @@ from graphcount.ops.call import Call, Shapes
 from graphcount.ops.formulas import CostRule, like_input
 from graphcount.ops.inference import FLOAT, UINT8, always, same
 from graphcount.ops.operator import FIRST, SCALE, Operator, Scaled, each, family
+from graphcount.ops.precision import bipolar, dequantized, integers_of, small_floats
 
 
 def quantized_type(call: Call) -> list[int]:
@@ -45,6 +46,7 @@ DEQUANTIZE_LINEAR = Operator(
     passes=FIRST,
     shape=same(0),
     dtypes=dequantized_type,
+    precision=dequantized,
     cost=QUANTIZE,
     scaled=(Scaled(1, 2, 0, "axis"),),
     attribute_check=BLOCK_SIZE,
@@ -75,6 +77,7 @@ QONNX = family(
                 roles=("operand", *SCALE, "scalar"),
                 passes=FIRST,
                 shape=same(0),
+                precision=integers_of(3),
                 cost=QUANTIZE,
             ),
         ),
@@ -82,12 +85,15 @@ QONNX = family(
             roles=("operand", "quantization scale"),
             passes=FIRST,
             shape=same(0),
+            precision=bipolar,
             cost=QUANTIZE,
         ),
         "Trunc": Operator(
-            roles=("operand", *SCALE, "scalar", "scalar"),
+            roles=("operand", *SCALE, "scalar"),
+            rest="scalar",
             passes=FIRST,
             shape=same(0),
+            precision=integers_of(4, 5),
             cost=QUANTIZE,
         ),
         "FloatQuant": Operator(
@@ -95,6 +101,7 @@ QONNX = family(
             rest="scalar",
             passes=FIRST,
             shape=same(0),
+            precision=small_floats,
             cost=QUANTIZE,
         ),
     },

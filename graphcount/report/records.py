@@ -190,7 +190,7 @@ class Report:
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
 
 
-MEASURES = ("parameters", "macs", "elementwise", "activation", "peak")
+MEASURES = ("parameters", "macs", "elementwise", "traffic", "activation", "peak")
 """What `Totals.at_least` can have; `parameters` stands for every count of what is stored."""
 
 

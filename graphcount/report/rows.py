@@ -19,6 +19,17 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 """Severities of findings, mildest first."""
 
 
+def intensity(macs: int | None, read: int | None, written: int | None) -> float | None:
+    """Return the arithmetic intensity: 2 x MACs / (bytes read + bytes written).
+
+    None where one of them is not known, or nothing is moved (Williams, Waterman, Patterson:
+    Roofline, 2009).
+    """
+    if macs is None or read is None or written is None or not read + written:
+        return None
+    return 2 * macs / (read + written)
+
+
 class ValueRow(NamedTuple):
     """A graph input or output.
 
@@ -80,6 +91,27 @@ class ModelInfo(NamedTuple):
     side_files: tuple[FileRow, ...] = ()
 
 
+class PrecisionRow(NamedTuple):
+    """MACs of a forward pass by the element types that are multiplied.
+
+    Attributes:
+        operand_types: Of the activation and of the weight, or of both activations: `int8`; also
+            `int3`, `bipolar` where a file rounds floats to so many bits; None where not known.
+        bits: Of one number of each.
+        nodes: How many nodes multiply them.
+        macs: Their MACs.
+        macs_expression: The same where dimensions are dynamic.
+        bit_operations: MACs x bits of the one x bits of the other.
+    """
+
+    operand_types: tuple[str, str] | None
+    bits: tuple[int, int] | None
+    nodes: int
+    macs: int | None
+    macs_expression: str | None
+    bit_operations: int | None
+
+
 class NBytes(NamedTuple):
     """Bytes by kind: elements x width of the type (see `TensorRow.nbytes`).
 
@@ -116,8 +148,14 @@ class Totals(NamedTuple):
             is exact or no limit is known.
         elementwise_at_most: The same of element-wise work.
         at_least: Measures whose total is a lower bound: `parameters` (and every other count),
-            `macs` (and `flops`), `elementwise`, `activation`, `peak`.
+            `macs` (and `flops`, `bit_operations`), `elementwise`, `traffic` (bytes read and
+            written), `activation`, `peak`.
         lower_bound: `at_least` has `parameters` or `macs`.
+        precision: MACs by the types that are multiplied, most first.
+        bit_operations: MACs x bits of the one operand x bits of the other; None also where the
+            types of some are not known.
+        read_nbytes: Bytes that nodes read in one forward pass: values and stored tensors.
+        written_nbytes: Bytes that they write.
     """
 
     parameters: int
@@ -144,6 +182,18 @@ class Totals(NamedTuple):
     output_nbytes: int | None
     activation_nbytes: int | None
     peak_activation_nbytes: int | None
+    precision: tuple[PrecisionRow, ...] = ()
+    bit_operations: int | None = None
+    bit_operations_expression: str | None = None
+    read_nbytes: int | None = None
+    read_expression: str | None = None
+    written_nbytes: int | None = None
+    written_expression: str | None = None
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs for each byte that is read or written; None where one of them is not known."""
+        return intensity(self.macs, self.read_nbytes, self.written_nbytes)
 
 
 class DimensionRow(NamedTuple):
@@ -216,7 +266,16 @@ class ModuleRow(NamedTuple):
 
 
 class NodeRow(NamedTuple):
-    """A node of the graph, with the tensors it owns."""
+    """A node of the graph, with the tensors it owns.
+
+    Attributes:
+        operand_types: Element types that it multiplies, that of a weight last; empty for a node
+            without matrix work, None where they are not known.
+        bit_operations: MACs x bits of the one operand x bits of the other.
+        read_nbytes: Bytes that it reads in one forward pass, stored tensors too.
+        read_expression: The same where dimensions are dynamic.
+        written_nbytes: Bytes that it writes.
+    """
 
     id: str
     name: str
@@ -232,6 +291,17 @@ class NodeRow(NamedTuple):
     elementwise: int | None
     explain: str
     macs_expression: str | None
+    operand_types: tuple[str, ...] | None = None
+    bit_operations: int | None = None
+    read_nbytes: int | None = None
+    read_expression: str | None = None
+    written_nbytes: int | None = None
+    written_expression: str | None = None
+
+    @property
+    def intensity(self) -> float | None:
+        """FLOPs for each byte that it reads or writes; None where one of them is not known."""
+        return intensity(self.macs, self.read_nbytes, self.written_nbytes)
 
 
 class UseRow(NamedTuple):
@@ -448,6 +518,12 @@ class AssumedNodeRow(NamedTuple):
     elementwise: int | None
     explain: str
     macs_expression: str | None
+    operand_types: tuple[str, ...] | None = None
+    bit_operations: int | None = None
+    read_nbytes: int | None = None
+    read_expression: str | None = None
+    written_nbytes: int | None = None
+    written_expression: str | None = None
 
 
 class AssumedRow(NamedTuple):

@@ -171,19 +171,9 @@ class State:
         return {use.result: self.key(use) for use in self.graph.results(node_id, body)}
 
     def key(self, use: Use) -> ValueKey:
-        """Return a value that is used, under the name its producer gives it.
-
-        A function's formal parameters and results are names for values of other scopes; such a
-        name leads to the value where its producer has only one.
-        """
-        producer, value = use.producer, use.value
-        if (producer, value) in self.shapes:
-            return producer, value
-        outputs = self.graph.nodes[producer].outputs
-        if value not in outputs:
-            named = [name for name in outputs if name]
-            return producer, named[0] if len(named) == 1 else value
-        return producer, value
+        """Return a value that is used, under the name its producer gives it."""
+        direct = use.producer, use.value
+        return direct if direct in self.shapes else self.graph.made(use)
 
     def shape(self, key: ValueKey | None) -> Shape | None:
         """Return the shape of a value, None when it is not known or left out."""

@@ -36,6 +36,7 @@ from graphcount.ops.operator import (
     merge,
 )
 from graphcount.ops.pool import POOL, global_pool, is_channels_last, pool, slid
+from graphcount.ops.precision import kept
 from graphcount.symbolic import Dim, Expr
 
 
@@ -202,6 +203,7 @@ POOLS = family(
         "NhwcMaxPool": Operator(
             roles=("data",),
             shape=pool,
+            precision=kept,
             cost=POOL,
             form_of="MaxPool",
             attribute_check=WINDOW,

@@ -160,6 +160,7 @@ TABLE = family(
             factors=(RIGHT._replace(zero=3),),
             channels=columns,
             form_of="MatMul",
+            traits=traits("quantizes"),
         ),
         "MatMulIntegerToFloat": Operator(
             roles=("quantized weight", "quantized weight", *_SCALES, *_ZERO_POINTS, "bias"),

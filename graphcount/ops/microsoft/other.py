@@ -184,6 +184,7 @@ TABLE = merge(
                         Multiplicand(2, -2, -1, zero=11),
                     ),
                     form_of="LSTM",
+                    traits=traits("quantizes"),
                 ),
                 "AttnLSTM": Operator(
                     roles=(*_LSTM, *_ATTENTION),

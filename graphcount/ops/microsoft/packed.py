@@ -36,6 +36,7 @@ from graphcount.ops.packing import (
     N_BITS_ADAPTED,
     N_BITS_MLP,
     N_BITS_QKV,
+    blob,
     in_halves,
     rows_of,
 )
@@ -285,6 +286,7 @@ TABLE = family(
             shape=matmul_fp_q4,
             cost=matrix_product(_fpq4, "rows x K·N packed weights", _fpq4_weights),
             form_of="MatMul",
+            packing=blob(1),
         ),
         "MatMulPacked": Operator(
             roles=("operand", "quantized weight", "quantization scale"),

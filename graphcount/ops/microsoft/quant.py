@@ -39,6 +39,7 @@ from graphcount.ops.operator import (
 )
 from graphcount.ops.packing import per_byte, rows_of
 from graphcount.ops.pool import POOL, global_pool, pool
+from graphcount.ops.precision import dequantized
 from graphcount.ops.quant import DEQUANTIZE_LINEAR, QUANTIZE, QUANTIZE_LINEAR
 from graphcount.ops.reduction import reduce, reduced
 
@@ -193,6 +194,7 @@ TABLE = family(
             passes=FIRST,
             shape=same(0),
             dtypes=by_attribute("to", 0),
+            precision=dequantized,
             cost=QUANTIZE,
         ),
         "QuantizeBFP": Operator(
