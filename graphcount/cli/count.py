@@ -23,6 +23,7 @@ from graphcount.cli.options import (
 )
 from graphcount.cli.output import OutputOptions, complain, say, watched
 from graphcount.formats import STYLES
+from graphcount.report.columns import COLUMNS, OF_NODES, WITH_NODES
 from graphcount.report.outline import ORDER, Order
 from graphcount.report.rollup import BY, SORT, By, Sort
 
@@ -42,6 +43,7 @@ class TableOptions:
     order: Order | None
     style: str
     bars: bool
+    columns: tuple[str, ...]
 
     def style_of(self, format_name: str) -> str:
         """Return the style asked for.
@@ -63,6 +65,7 @@ class TableOptions:
             raise click.UsageError(
                 "--style torchinfo takes --depth, but not --by, --top, --all, --sort or --order"
             )
+        self._check_columns(format_name)
         if self.by is None and style == "default":
             table, csv = ("--sort", self.sort), ("--sort or --top", self.sort or self.top)
             name, given = {"table": table, "csv": csv}.get(format_name, ("", None))
@@ -70,10 +73,35 @@ class TableOptions:
                 raise click.UsageError(f"{name} needs --by: it is about the rows of one table")
         return style
 
+    def _check_columns(self, format_name: str) -> None:
+        """Refuse columns that nothing shows.
+
+        Raises:
+            click.UsageError: There is no such table.
+        """
+        if not self.columns:
+            return
+        if self.by is None or format_name not in ("table", "csv"):
+            raise click.UsageError("--columns needs --by, and --format table or csv")
+        of_nodes = [name for name in self.columns if name in OF_NODES]
+        if of_nodes and self.by not in WITH_NODES:
+            raise click.UsageError(f"--columns {of_nodes[0]} needs --by node, module or op_type")
+
     def view(self) -> dict[str, Any]:
         """Return what they say of a view."""
-        names = ("by", "depth", "top", "all", "sort", "order")
+        names = ("by", "depth", "top", "all", "sort", "order", "columns")
         return {name: getattr(self, name) for name in names}
+
+
+def _parse_columns(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, ...]:
+    """Read `types,read_nbytes`."""
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(COLUMNS)}")
+    return names
 
 
 table_options = gathered(
@@ -100,6 +128,12 @@ table_options = gathered(
         help="Look of the table; torchinfo: as torchinfo prints it, with its numbers.",
     ),
     click.option("--bars", is_flag=True, help="The same as --style bars."),
+    click.option(
+        "--columns",
+        callback=_parse_columns,
+        metavar="NAME,...",
+        help=f"Columns of --by: {', '.join(COLUMNS)}.",
+    ),
 )
 
 

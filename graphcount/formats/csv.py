@@ -14,6 +14,7 @@ from functools import partial
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import safe
 from graphcount.formats.view import View
+from graphcount.report.columns import OF_NODES, OF_ROWS, Summed, members
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, default_sort, groups
 from graphcount.report.rows import RangeRow
@@ -66,7 +67,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     writer = csv.writer(out, lineterminator="\r\n")
     ranged = not view.by and any(report.ranges is not None for report in reports)
     sparse = any(report.sparsity is not None for report in reports)
-    rows: Callable[[Report], Iterator[tuple[str | int | None, ...]]]
+    rows: Callable[[Report], Iterator[tuple[str | int | float | None, ...]]]
     columns = TENSOR_COLUMNS + (SPARSITY_COLUMNS if sparse else ())
     rows = partial(_tensors, sparse=sparse)
     if audited:
@@ -76,6 +77,8 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     elif view.by:
         columns = GROUP_COLUMNS + (GROUP_SPARSITY_COLUMNS if sparse else ())
         rows = partial(_groups, view=view, sparse=sparse)
+        if view.columns:
+            columns, rows = (*GROUP_COLUMNS[:3], *view.columns), partial(_chosen, view=view)
     writer.writerow(columns)
     for report in reports:
         writer.writerows(rows(report))
@@ -144,3 +147,20 @@ def _groups(report: Report, view: View, *, sparse: bool) -> Iterator[tuple[str |
     for row in arrange(rows, view.sort or default_sort(view.by), view.top):
         more = (row.zeros, row.elements_read) if sparse else ()
         yield path, cell(row.label), cell(row.detail), *row[2:8], *more
+
+
+def _chosen(report: Report, view: View) -> Iterator[tuple[str | int | float | None, ...]]:
+    """Yield the rows of a grouping with the columns asked for; what lacks something is empty."""
+    by = view.by
+    if by is None:
+        return
+    report = report.in_numbers
+    rows = arrange(groups(report, by, view.depth), view.sort or default_sort(by), view.top)
+    for row, nodes in zip(rows, members(report, by, view.depth, rows), strict=True):
+        cells: list[str | int | float | None] = []
+        for name in view.columns:
+            value = getattr(row, name) if name in OF_ROWS else OF_NODES[name].read(nodes)
+            if isinstance(value, Summed):
+                value = None if value.lacks else value.known
+            cells.append(cell(value) if isinstance(value, str) else value)
+        yield cell(report.model.path), cell(row.label), cell(row.detail), *cells

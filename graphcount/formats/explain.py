@@ -8,11 +8,12 @@ from typing import Any
 from graphcount.domains import operator_name
 from graphcount.formats.sentences import sizes_words
 from graphcount.formats.text import safe, shape
+from graphcount.report.columns import types_words
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps
-from graphcount.units import exact
+from graphcount.units import exact, nbytes
 
 EXPLAIN_SCHEMA = "graphcount.explain/1"
 DEFAULT_WIDTH = 100
@@ -76,6 +77,8 @@ def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: i
     lines += _line("formula", safe(formula(node, report), 2000), width)
     lines += _line("MACs", _macs(node, formulas.macs_expression), width)
     lines += _line("element-wise", _elementwise(node, report), width)
+    for label, text in _moves(node, formulas):
+        lines += _line(label, text, width)
     return "\n".join(lines)
 
 
@@ -104,6 +107,29 @@ def _macs(node: NodeRow, expression: str | None) -> str:
     if node.macs is not None:
         return f"{exact(node.macs)} at these sizes; {formula}" if formula else exact(node.macs)
     return formula or "not known"
+
+
+def _moves(node: NodeRow, formulas: NodeRow) -> list[tuple[str, str]]:
+    """Return what a node multiplies, and what it reads and writes; nothing without a cost."""
+    lines = []
+    if node.operand_types != () and (node.macs or node.macs_expression):
+        lines.append(("types", types_words(node.operand_types)))
+        if node.bit_operations is not None:
+            lines.append(("bit ops", exact(node.bit_operations)))
+    for label, number, expression in (
+        ("reads", node.read_nbytes, node.read_expression or formulas.read_expression),
+        ("writes", node.written_nbytes, node.written_expression or formulas.written_expression),
+    ):
+        formula = safe(f"{expression} bytes" if expression else "", 400)
+        if number is not None:
+            words = nbytes(number) if number < 1000 else f"{exact(number)} B ({nbytes(number)})"
+            lines.append((label, f"{words} at these sizes; {formula}" if formula else words))
+        elif formula:
+            lines.append((label, formula))
+    ratio = node.intensity
+    if ratio is not None and node.macs:
+        lines.append(("intensity", f"{ratio:,.2f} FLOPs/byte: 2 x MACs / (read + written)"))
+    return lines
 
 
 def _elementwise(node: NodeRow, report: Report) -> str:
@@ -145,6 +171,20 @@ def _assumed_dict(explanation: Explanation) -> dict[str, Any]:
         "macs": node.macs,
         "macs_expression": node.macs_expression,
         "elementwise": node.elementwise,
+        **_moves_dict(node),
+    }
+
+
+def _moves_dict(node: NodeRow) -> dict[str, Any]:
+    """Return what a node multiplies, reads and writes."""
+    return {
+        "operand_types": node.operand_types,
+        "bit_operations": node.bit_operations,
+        "read_nbytes": node.read_nbytes,
+        "read_expression": node.read_expression,
+        "written_nbytes": node.written_nbytes,
+        "written_expression": node.written_expression,
+        "intensity": node.intensity,
     }
 
 
@@ -165,6 +205,7 @@ def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:
         "macs": node.macs,
         "macs_expression": node.macs_expression,
         "elementwise": node.elementwise,
+        **_moves_dict(node),
     }
 
 

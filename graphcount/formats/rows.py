@@ -10,10 +10,11 @@ from rich.text import Text
 from graphcount.formats.screen import DEFAULT_WIDTH, LEAST_WIDTH, fit
 from graphcount.formats.text import distinct, end, middle, safe, shape, text_columns
 from graphcount.formats.view import View
+from graphcount.report.columns import OF_NODES, OF_ROWS, Summed, members
 from graphcount.report.outline import OutlineRow
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, Group, is_weighted
-from graphcount.units import count, exact, nbytes, percent
+from graphcount.units import Unit, count, exact, nbytes, percent
 
 DIM, STRONG = "dim", "bold"
 
@@ -134,6 +135,8 @@ def _whole(report: Report) -> int:
 
 def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, view: View) -> Text:
     """Return the table of a grouping; columns of the least telling numbers go first."""
+    if view.columns:
+        return columns_table(rows, whole, by, report, view)
     words: dict[str, list[str]] = {by: [safe(row.label, None) or "(no module)" for row in rows]}
     if any(row.detail for row in rows):
         words[""] = [safe(row.detail) for row in rows]
@@ -152,6 +155,41 @@ def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, vie
     wanted = [max(map(text_columns, (key, "total", *cells))) for key, cells in words.items()]
     room = _room(view, len(words) + len(numbers)) - sum(_widest(numbers))
     return _lay_out(words, fit(wanted, room), numbers)
+
+
+def columns_table(rows: Sequence[Group], whole: Group, by: By, report: Report, view: View) -> Text:
+    """Return the table of a grouping with the columns that were asked for."""
+    inside = members(report, by, view.depth, rows)
+    inside.append([node for nodes in inside for node in nodes])
+    words: dict[str, list[str]] = {by: [safe(row.label, None) or "(no module)" for row in rows]}
+    if any(row.detail for row in rows):
+        words[""] = [safe(row.detail) for row in rows]
+    numbers: dict[str, list[str]] = {}
+    for name in view.columns:
+        if name in OF_ROWS:
+            cells = [_spelled(getattr(row, name), OF_ROWS[name], view) for row in (*rows, whole)]
+            numbers["size" if name == "nbytes" else name] = cells
+            continue
+        column = OF_NODES[name]
+        numbers[column.head] = [_cell(column.read(nodes), column.unit, view) for nodes in inside]
+    wanted = [max(map(text_columns, (key, "total", *cells))) for key, cells in words.items()]
+    room = _room(view, len(words) + len(numbers)) - sum(_widest(numbers))
+    return _lay_out(words, fit(wanted, room), numbers)
+
+
+def _cell(value: str | Summed, unit: Unit | None, view: View) -> str:
+    """Return a cell: words, a number, at least so much, or a question mark for nothing known."""
+    if isinstance(value, str):
+        return safe(value, 60)
+    if value.known is None:
+        return "?" if value.lacks else ""
+    return (AT_LEAST if value.lacks else "") + _spelled(value.known, unit, view)
+
+
+def _spelled(number: float, unit: Unit | None, view: View) -> str:
+    if isinstance(number, int):
+        return nbytes(number, view.binary) if unit == "bytes" else exact(number)
+    return f"{number:,.2f}"
 
 
 def _number_columns(whole: Group, room: int, *, with_macs: bool) -> list[tuple[str, int]]:

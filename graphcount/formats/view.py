@@ -29,6 +29,7 @@ class View(NamedTuple):
         fail_on: Mildest severity that fails.
         marker: Name of a comment, so that a later one can take its place.
         ascii: The terminal shows nothing but ASCII.
+        columns: Columns of a grouping; empty for those that fit.
     """
 
     by: By | None = None
@@ -44,6 +45,7 @@ class View(NamedTuple):
     fail_on: str = "high"
     marker: str = "check"
     ascii: bool = False
+    columns: tuple[str, ...] = ()
 
     def rows(self, most: int) -> int | None:
         """Return how many rows are asked for, or `most`; None for all."""

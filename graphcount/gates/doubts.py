@@ -25,6 +25,7 @@ SPOILS: Mapping[str, tuple[str, ...]] = {
 BLAMED: Mapping[str, tuple[str, ...]] = {
     "macs": ("macs", "operator", "trip count"),
     "elementwise": ("elementwise", "operator", "trip count", "macs"),
+    "traffic": ("traffic", "activation"),
     "activation": ("activation",),
     "peak": ("activation",),
 }
@@ -102,6 +103,7 @@ def _open(report: Report, measure: Measure) -> str:
     formula = {
         "macs": totals.macs_expression,
         "elementwise": totals.elementwise_expression,
+        "bit_operations": totals.bit_operations_expression,
         "activation_nbytes": totals.activation_expression,
     }.get(measure.name)
     ranged = report.ranges.lowest if report.ranges is not None else {}

@@ -28,7 +28,7 @@ from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
 
 DependsOn = Literal[
-    "file", "counts", "generated", "macs", "elementwise", "activation", "peak", "shapes"
+    "file", "counts", "generated", "macs", "elementwise", "traffic", "activation", "peak", "shapes"
 ]
 
 
@@ -198,6 +198,21 @@ MEASURES: dict[str, Measure] = {
             "element-wise work",
             modules(lambda node: node.elementwise),
             "elementwise",
+        ),
+        Measure(
+            "bit_operations",
+            "count",
+            lambda s: s.report.totals.bit_operations,
+            "macs",
+            "MACs x bits of the one operand x bits of the other",
+            modules(lambda node: node.bit_operations),
+            "the types of some operands are not known",
+        ),
+        _measure(
+            "traffic_nbytes",
+            "bytes that nodes read and write",
+            modules(lambda node: (node.read_nbytes or 0) + (node.written_nbytes or 0)),
+            "traffic",
         ),
         _measure("input_nbytes", "graph inputs", depends_on="shapes"),
         _measure("output_nbytes", "graph outputs", depends_on="shapes"),

@@ -42,6 +42,8 @@ NUMBERS: dict[str, ReportNumber] = {
     "macs": ReportNumber("count", lambda r: r.totals.macs),
     "flops": ReportNumber("count", lambda r: r.totals.flops),
     "elementwise": ReportNumber("count", lambda r: r.totals.elementwise),
+    "bit_operations": ReportNumber("count", lambda r: r.totals.bit_operations),
+    "traffic_nbytes": ReportNumber("bytes", lambda r: r.totals.traffic_nbytes),
     "activation_nbytes": ReportNumber("bytes", lambda r: r.totals.activation_nbytes),
     "peak_activation_nbytes": ReportNumber("bytes", lambda r: r.totals.peak_activation_nbytes),
     "input_nbytes": ReportNumber("bytes", lambda r: r.totals.input_nbytes),

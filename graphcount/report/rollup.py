@@ -58,7 +58,7 @@ def groups(report: Report, by: By, depth: int | None = None) -> list[Group]:
     """
     sums: dict[str, list[int]] = {}
     details: dict[str, str] = {}
-    label_of_node = _node_labels(report, by, depth)
+    label_of_node = node_labels(report, by, depth)
     if by in ("module", "node", "op_type"):
         for node in report.nodes:
             label = label_of_node[node.id]
@@ -158,7 +158,8 @@ def has_modules(report: Report) -> bool:
     return any(node.module for node in report.nodes)
 
 
-def _node_labels(report: Report, by: By, depth: int | None) -> dict[str, str]:
+def node_labels(report: Report, by: By, depth: int | None) -> dict[str, str]:
+    """Return the row of a grouping that each node is in, by its id; nothing for one of tensors."""
     if by == "node":
         return {node.id: node.id for node in report.nodes}
     if by == "op_type":

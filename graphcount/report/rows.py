@@ -191,6 +191,13 @@ class Totals(NamedTuple):
     written_expression: str | None = None
 
     @property
+    def traffic_nbytes(self) -> int | None:
+        """Bytes that are read or written."""
+        if self.read_nbytes is None or self.written_nbytes is None:
+            return None
+        return self.read_nbytes + self.written_nbytes
+
+    @property
     def intensity(self) -> float | None:
         """FLOPs for each byte that is read or written; None where one of them is not known."""
         return intensity(self.macs, self.read_nbytes, self.written_nbytes)

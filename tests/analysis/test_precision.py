@@ -175,9 +175,14 @@ def test_packed_weights_count_with_the_bits_of_an_element(bits: int, save: Save)
     inner, columns = 32, 5
     packed = array("p", np.zeros((columns, 1, inner * bits // 8)), np.uint8)
     node = N(
-        *("MatMulNBits", ["x", "p", "sc"], ["y"]),
+        "MatMulNBits",
+        ["x", "p", "sc"],
+        ["y"],
         domain="com.microsoft",
-        **{"K": inner, "N": columns, "bits": bits, "block_size": 32},
+        K=inner,
+        N=columns,
+        bits=bits,
+        block_size=32,
     )
     path = save(
         [node],
@@ -194,7 +199,9 @@ def test_packed_weights_count_with_the_bits_of_an_element(bits: int, save: Save)
 def test_attention_over_integers_is_not_one_type(save: Save) -> None:
     """QAttention projects uint8 x int8 and multiplies what comes out as floats."""
     node = N(
-        *("QAttention", ["q", "w8", "b", "s", "s", "", "zu", "zi"], ["y"]),
+        "QAttention",
+        ["q", "w8", "b", "s", "s", "", "zu", "zi"],
+        ["y"],
         domain="com.microsoft",
         num_heads=2,
     )
@@ -210,7 +217,8 @@ def test_attention_over_integers_is_not_one_type(save: Save) -> None:
     report = graphcount.count(path)
     assert report.nodes[0].operand_types is None
     assert [row.operand_types for row in report.totals.precision] == [None]
-    assert report.totals.macs and report.totals.bit_operations is None
+    assert report.totals.macs
+    assert report.totals.bit_operations is None
 
 
 def test_the_type_of_a_weight_stands_last_wherever_it_enters(save: Save) -> None:

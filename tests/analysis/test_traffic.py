@@ -86,9 +86,14 @@ def test_rows_of_packed_blocks_and_their_scales(save: Save) -> None:
     table = array("t", np.zeros((1000, 32)), np.uint8)
     scales, indices = array("s", np.ones((1000, 2))), array("i", [1, 2, 3], np.int64)
     node = N(
-        *("GatherBlockQuantized", ["t", "i", "s"], ["g"]),
+        "GatherBlockQuantized",
+        ["t", "i", "s"],
+        ["g"],
         domain="com.microsoft",
-        **{"block_size": 32, "gather_axis": 0, "quantize_axis": 1, "bits": 4},
+        block_size=32,
+        gather_axis=0,
+        quantize_axis=1,
+        bits=4,
     )
     nodes = [node, N("Add", ["g", "x"], ["y"])]
     report = count(save, nodes, [table, scales, indices], shape=[64])

@@ -161,6 +161,9 @@ COUNTED: dict[str, Any] = {
     "macs": 139,
     "flops": 149,
     "elementwise": 151,
+    "bit_operations": 269,
+    "read_nbytes": 271,
+    "written_nbytes": 277,
     "input_nbytes": 157,
     "output_nbytes": 163,
     "activation_nbytes": 167,
@@ -184,6 +187,8 @@ MEANT = {
     "macs": ("count", 139, "macs"),
     "flops": ("count", 149, "macs"),
     "elementwise": ("count", 151, "elementwise"),
+    "bit_operations": ("count", 269, "macs"),
+    "traffic_nbytes": ("bytes", 271 + 277, "traffic"),
     "input_nbytes": ("bytes", 157, "shapes"),
     "output_nbytes": ("bytes", 163, "shapes"),
     "activation_nbytes": ("bytes", 167, "activation"),
@@ -317,7 +322,7 @@ def test_the_work_lies_in_modules(subject: Subject) -> None:
     work = MEASURES["elementwise"]
     assert sum(number for _, number in work.parts(subject)) == (work.read(subject) or 0) > 0
     assert all(isinstance(row.about, str) for row in MEASURES.values())
-    for name, factor in (("macs", 1), ("flops", 2)):
+    for name, factor in (("macs", 1), ("flops", 2), ("bit_operations", 32 * 32)):
         found: Counter[str] = Counter()
         for part, number in MEASURES[name].parts(subject):
             found[part] += number

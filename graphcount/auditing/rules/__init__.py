@@ -81,6 +81,7 @@ RULES = (
     "qnt002_block_quantized",
     "qnt003_scale_value",
     "qnt004_wide_weights",
+    "qnt005_on_paper",
     "res001_limits",
     "res002_tensor_bomb",
     "res003_loop_bomb",

@@ -82,8 +82,8 @@ def _texts(report: Report) -> Iterator[str]:
     yield from _texts_of_shapes(report.model.inputs + report.model.outputs)
     for nodes in (report.nodes, assumed.nodes if assumed is not None else ()):
         for node in nodes:
-            if node.macs_expression is not None:
-                yield node.macs_expression
+            texts = node.macs_expression, node.read_expression, node.written_expression
+            yield from (text for text in texts if text is not None)
         shapes = dict.fromkeys(shape for node in nodes for shape in node.output_shapes if shape)
         for shape in shapes:
             yield from (dim for dim in shape if isinstance(dim, str))

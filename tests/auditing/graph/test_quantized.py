@@ -133,3 +133,48 @@ def test_scales_of_filters(
     }
     findings = find(write(text, tensors, opsets={"": 20, "com.microsoft": 1}), "QNT001")
     assert [message in finding.message for finding in findings] == [True] * bool(message)
+
+
+ON_PAPER = """(float[6] x) => (float[4] y) {
+    t = Transpose(w)
+    q = QuantizeLinear(t, s, z)
+    d = DequantizeLinear(q, s, z)
+    y = MatMul(x, d) }"""
+
+
+def test_weights_that_are_quantized_on_paper(write: Write, find: Find) -> None:
+    tensors = {
+        "w": np.ones((4, 6), np.float32),
+        "s": np.asarray(0.5, np.float32),
+        "z": np.asarray(0, np.int8),
+    }
+    [finding] = find(write(ON_PAPER, tensors), "QNT005")
+    assert (finding.severity, finding.where) == ("info", {"tensor": "w"})
+    assert finding.evidence == {"nbytes": 4 * 6 * 4, "quantized_nbytes": 4 * 6, "tensors": 1}
+    assert "96 bytes" in finding.message
+    assert "24 bytes" in finding.message
+
+
+def test_weights_that_are_stored_quantized_or_used_as_floats_too(write: Write, find: Find) -> None:
+    scale, zero = np.asarray(0.5, np.float32), np.asarray(0, np.int8)
+    assert find(write(*dequantized(np.ones(4), np.zeros(4, np.int8))), "QNT005") == []
+    both = ON_PAPER.replace("y = MatMul(x, d)", "a = MatMul(x, d)\n y = MatMul(a, w) ")
+    both = both.replace("float[4] y", "float[6] y")
+    tensors = {"w": np.ones((4, 6), np.float32), "s": scale, "z": zero}
+    assert find(write(both, tensors), "QNT005") == []
+    activation = """(float[6] x) => (float[4] y) {
+        q = QuantizeLinear(x, s, z)
+        d = DequantizeLinear(q, s, z)
+        y = MatMul(d, w) }"""
+    tensors["w"] = np.ones((6, 4), np.float32)
+    assert find(write(activation, tensors), "QNT005") == []
+
+
+def test_quant_of_qonnx_holds_floats_on_purpose(write: Write, find: Find) -> None:
+    text = """(float[6] x) => (float[4] y) {
+        q = qonnx.custom_op.general.Quant<signed = 1, narrow = 0>(w, s, z, b)
+        y = MatMul(x, q) }"""
+    tensors = {name: np.asarray(1, np.float32) for name in ("s", "z", "b")}
+    tensors["w"] = np.ones((6, 4), np.float32)
+    path = write(text, tensors, opsets={"": 20, "qonnx.custom_op.general": 1})
+    assert find(path, "QNT005") == []

@@ -208,6 +208,7 @@ function drawNodes(page, sizes) {
       { key: "parameters", label: "Parameters", num: true, sort: (row) => num(nodes.get("parameters", row)), text: (row) => nonZero(nodes.get("parameters", row), exact) },
       { key: "nbytes", label: "Bytes", num: true, minor: true, sort: (row) => num(nodes.get("nbytes", row)), text: (row) => nonZero(nodes.get("nbytes", row), bytes) },
       { key: "macs", label: "MACs", num: true, minor: true, sort: (row) => num(sizes.macs(row) ?? -1), text: (row) => macsText(sizes.macs(row), computed) },
+      ...(computed ? moveColumns(nodes, sizes) : []),
     ],
     details: (row) => [
       safe(nodes.get("explain", row), 600),
@@ -216,10 +217,41 @@ function drawNodes(page, sizes) {
       `outputs ${nodes.get("output_shapes", row).map((shape) => shapeText(shape) || "of unknown shape").join(", ") || "none"}`,
       nodes.get("macs_expression", row) ? `MACs ${pretty(nodes.get("macs_expression", row))}` : "",
       num(sizes.record.nodes.get("elementwise", row)) ? `element-wise work ${exact(sizes.record.nodes.get("elementwise", row))}` : "",
+      ...(computed ? moveTexts(nodes, sizes, row) : []),
     ],
   });
   section("nodes", "Nodes", null, table.element);
   return () => table.redraw();
+}
+
+/** Columns of what nodes multiply, read and write. */
+function moveColumns(nodes, sizes) {
+  const moved = (what, label) => ({
+    key: what, label, num: true, minor: true, sort: (row) => num(sizes.moved(row, what) ?? -1),
+    text: (row) => (sizes.moved(row, what) === null ? "not known" : nonZero(sizes.moved(row, what), bytes)),
+  });
+  return [
+    { key: "types", label: "Types", minor: true, text: (row) => typesText(nodes.get("operand_types", row), nodes.get("op_type", row)) },
+    moved("read", "Reads"), moved("written", "Writes"),
+    { key: "intensity", label: "FLOPs/byte", num: true, minor: true, sort: (row) => sizes.intensity(row) ?? -1, text: (row) => (sizes.intensity(row) ? sizes.intensity(row).toFixed(2) : "") },
+  ];
+}
+
+const typesText = (types, op) => (types === null ? (op === OUTPUT ? "" : "not known") : types.map((type) => safe(type)).join(" x "));
+
+/** What the details of a node say of what it multiplies, reads and writes. */
+function moveTexts(nodes, sizes, row) {
+  const types = typesText(nodes.get("operand_types", row), nodes.get("op_type", row));
+  const operations = sizes.record.nodes.get("bit_operations", row);
+  const moved = (what, verb) => {
+    const [value, text] = [sizes.moved(row, what), nodes.get(`${what}_expression`, row)];
+    return [value === null ? "" : `${verb} ${exact(value)} B`, text ? `${verb} ${pretty(text)} bytes` : ""].filter(Boolean).join(" = ");
+  };
+  return [
+    types ? `types ${types}` : "",
+    operations !== null && num(operations) ? `bit operations ${exact(operations)}` : "",
+    moved("read", "reads"), moved("written", "writes"),
+  ];
 }
 
 const macsText = (macs, computed) => (macs === null ? (computed ? "not known" : "") : nonZero(macs, exact));

@@ -56,6 +56,20 @@ class Sizes {
     return this.amount(nodes.get("macs", row), nodes.get("macs_expression", row), sizes ?? this.chosen);
   }
 
+  /** Bytes that a node reads or writes (`read`, `written`), at the sizes chosen. */
+  moved(row, what) {
+    const { nodes } = this.record;
+    return this.amount(nodes.get(`${what}_nbytes`, row), nodes.get(`${what}_expression`, row));
+  }
+
+  /** FLOPs for each byte that a node reads or writes; null where that is not known. */
+  intensity(row) {
+    const [macs, read, written] = [this.macs(row), this.moved(row, "read"), this.moved(row, "written")];
+    if (macs === null || read === null || written === null) return null;
+    const moved = num(plus(read, written));
+    return moved ? (2 * num(macs)) / moved : null;
+  }
+
   /** MACs of all nodes that are known, and how many are not. */
   allMacs() {
     let [sum, lacking] = [0, 0];

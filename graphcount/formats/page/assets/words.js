@@ -31,7 +31,7 @@ function shareCell(item, root) {
 
 const BOUNDS = {
   parameters: "parameters, bytes and all that follows from them", macs: "MACs",
-  elementwise: "element-wise work", activation: "activations", peak: "their peak",
+  elementwise: "element-wise work", traffic: "bytes read and written", activation: "activations", peak: "their peak",
 };
 
 /** `MACs, activations and their peak`. */
