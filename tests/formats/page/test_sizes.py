@@ -30,6 +30,7 @@ from graphcount.symbolic import (
     minimum,
     symbol,
 )
+from graphcount.symbolic.text import formula
 from graphcount.symbolic.tree import tree
 from graphcount.units import exact, nbytes
 from tests.conftest import Save
@@ -192,7 +193,12 @@ def test_numbers_follow_the_fields(
     for node in [node for node in transformer.nodes if node.macs_expression][:3]:
         page.fill("#nodes input[type=search]", node.id)
         cells = page.locator("#nodes .row[data-place='0'] > div").all_inner_texts()
-        assert cells[-1] == exact(alone(transformer, node).macs(**at))
+        assert cells[5] == exact(alone(transformer, node).macs(**at))
+        texts = node.read_expression or "", node.written_expression or ""
+        moved = sum(int(expected(formula(text) or 0, at) or 0) for text in texts)
+        assert cells[6] == nbytes(moved)
+        ratio = 2 * alone(transformer, node).macs(**at) / moved
+        assert cells[7] == f"{ratio:.2f}"
         assert cells[2].startswith(f"[{batch}, ")
 
 

@@ -224,16 +224,15 @@ function drawNodes(page, sizes) {
   return () => table.redraw();
 }
 
-/** Columns of what nodes multiply, read and write. */
+/** Columns of what nodes move, and of what they multiply where that is not always the same. */
 function moveColumns(nodes, sizes) {
-  const moved = (what, label) => ({
-    key: what, label, num: true, minor: true, sort: (row) => num(sizes.moved(row, what) ?? -1),
-    text: (row) => (sizes.moved(row, what) === null ? "not known" : nonZero(sizes.moved(row, what), bytes)),
-  });
+  const types = { key: "types", label: "Types", minor: true, width: "minmax(8rem, 1fr)", text: (row) => typesText(nodes.get("operand_types", row), nodes.get("op_type", row)) };
+  const intensity = (row) => sizes.intensity(row);
   return [
-    { key: "types", label: "Types", minor: true, text: (row) => typesText(nodes.get("operand_types", row), nodes.get("op_type", row)) },
-    moved("read", "Reads"), moved("written", "Writes"),
-    { key: "intensity", label: "FLOPs/byte", num: true, minor: true, sort: (row) => sizes.intensity(row) ?? -1, text: (row) => (sizes.intensity(row) ? sizes.intensity(row).toFixed(2) : "") },
+    ...(sizes.report.totals.precision.length > 1 ? [types] : []),
+    { key: "moved", label: "Moved", num: true, minor: true, sort: (row) => num(sizes.bothMoved(row) ?? -1),
+      text: (row) => (nodes.get("op_type", row) === OUTPUT ? "" : sizes.bothMoved(row) === null ? "not known" : nonZero(sizes.bothMoved(row), bytes)) },
+    { key: "intensity", label: "FLOPs/B", num: true, minor: true, sort: (row) => intensity(row) ?? -1, text: (row) => (intensity(row) ? intensity(row).toFixed(2) : "") },
   ];
 }
 
@@ -245,7 +244,8 @@ function moveTexts(nodes, sizes, row) {
   const operations = sizes.record.nodes.get("bit_operations", row);
   const moved = (what, verb) => {
     const [value, text] = [sizes.moved(row, what), nodes.get(`${what}_expression`, row)];
-    return [value === null ? "" : `${verb} ${exact(value)} B`, text ? `${verb} ${pretty(text)} bytes` : ""].filter(Boolean).join(" = ");
+    const parts = [value === null ? "" : `${exact(value)} B`, text ? `${pretty(text)} bytes` : ""].filter(Boolean);
+    return parts.length ? `${verb} ${parts.join(" = ")}` : "";
   };
   return [
     types ? `types ${types}` : "",

@@ -62,12 +62,16 @@ class Sizes {
     return this.amount(nodes.get(`${what}_nbytes`, row), nodes.get(`${what}_expression`, row));
   }
 
+  /** Bytes that a node reads and writes together; null where one of them is not known. */
+  bothMoved(row) {
+    const [read, written] = [this.moved(row, "read"), this.moved(row, "written")];
+    return read === null || written === null ? null : plus(read, written);
+  }
+
   /** FLOPs for each byte that a node reads or writes; null where that is not known. */
   intensity(row) {
-    const [macs, read, written] = [this.macs(row), this.moved(row, "read"), this.moved(row, "written")];
-    if (macs === null || read === null || written === null) return null;
-    const moved = num(plus(read, written));
-    return moved ? (2 * num(macs)) / moved : null;
+    const [macs, moved] = [this.macs(row), this.bothMoved(row)];
+    return macs === null || moved === null || !num(moved) ? null : (2 * num(macs)) / num(moved);
   }
 
   /** MACs of all nodes that are known, and how many are not. */
