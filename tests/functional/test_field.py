@@ -254,6 +254,18 @@ def test_a_gate_without_sizes_asks_for_them(name: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "elements"), [("fake_quant_big", 512 * 512), ("fake_quant_float", 162)]
+)
+def test_an_audit_finds_weights_that_are_quantized_on_paper(
+    name: str, elements: int, run: Run
+) -> None:
+    _, out = run("audit", path_of(name), "--format", "json")
+    (finding,) = [row for row in json.loads(out)["findings"] if row["rule"] == "QNT005"]
+    evidence = finding["evidence"]
+    assert (evidence["nbytes"], evidence["quantized_nbytes"]) == (4 * elements, elements)
+
+
+@pytest.mark.parametrize(
     ("name", "where"), [("stale_value_info", "n_c makes"), ("lying_value_info", "n_c makes")]
 )
 def test_an_audit_finds_a_wrong_declaration_once_a_cause(name: str, where: str, run: Run) -> None:

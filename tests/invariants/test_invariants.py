@@ -96,6 +96,25 @@ def check_outline(report: Report, room: int | None) -> None:
             assert sum(other.macs or 0 for other in inside) == (row.macs or 0)
 
 
+def check_moves(report: Report) -> None:
+    """What nodes multiply, read and write adds up to the totals."""
+    totals = report.totals
+    nodes = [node for node in report.nodes if node.op_type != OUTPUT]
+    for field in ("read_nbytes", "written_nbytes"):
+        total, parts = getattr(totals, field), [getattr(node, field) for node in nodes]
+        if total is not None:
+            assert total == sum(part for part in parts if part is not None)
+            assert None not in parts or "traffic" in totals.at_least
+    for node in nodes if totals.macs is not None else ():
+        assert (node.operand_types == ()) == (node.macs == 0)
+        assert node.bit_operations is None or len(node.operand_types or ()) in (0, 2)
+    if totals.macs is not None:
+        assert sum(row.macs or 0 for row in totals.precision) == totals.macs
+        known = [row.bit_operations for row in totals.precision if row.bit_operations is not None]
+        whole = len(known) == len(totals.precision)
+        assert totals.bit_operations == (sum(known) if whole else None)
+
+
 def check_bytes(report: Report) -> None:
     """Stored data and the rest of the file are the file and what is used of external data."""
     nbytes, tensors = report.totals.nbytes, report.tensors
@@ -150,6 +169,7 @@ def check_json(report: Report) -> None:
 
 def check_all(report: Report) -> None:
     check_sums(report)
+    check_moves(report)
     check_bytes(report)
     check_references(report)
     check_framework(report)
