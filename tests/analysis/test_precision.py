@@ -97,6 +97,62 @@ def test_moves_hand_it_on(moves: list[onnx.NodeProto], shape: list[int] | None, 
     assert (row.operand_types, row.bits) == (("int4", "float32"), (4, 32))
 
 
+PICTURE = [1, 2, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("node", "name"),
+    [
+        (N("MaxPool", ["q"], ["m"], kernel_shape=[2, 2]), "int4"),
+        (N("AveragePool", ["q"], ["m"], kernel_shape=[2, 2]), "float32"),
+        (N("Resize", ["q", "", "twice"], ["m"], mode="nearest"), "int4"),
+        (N("Resize", ["q", "", "twice"], ["m"], mode="linear"), "float32"),
+    ],
+    ids=["MaxPool", "AveragePool", "nearest", "linear"],
+)
+def test_what_chooses_elements_hands_it_on_and_what_mixes_them_does_not(
+    node: onnx.NodeProto, name: str, save: Save
+) -> None:
+    nodes = [quant("x", "four", "q"), node, N("Conv", ["m", "k"], ["y"])]
+    tensors = [SCALE, ZERO, array("four", 4), array("k", np.ones((3, 2, 1, 1)))]
+    if "twice" in node.input:
+        tensors.append(array("twice", [1, 1, 2, 2]))
+    opsets = [("", 21), (QONNX, 1)]
+    path = save(nodes, tensors, inputs=[("x", PICTURE)], outputs=[("y", None)], opsets=opsets)
+    (row,) = graphcount.count(path).totals.precision
+    assert row.operand_types == (name, "float32")
+
+
+def test_products_of_several_operands(save: Save) -> None:
+    """Einsum of three: one type, or none; a recurrence: data, and both of its weights."""
+    same = N("Einsum", ["x", "w", "v"], ["y"], equation="ij,jk,kl->il")
+    second = array("v", np.ones((COLUMNS, 2)))
+    (row,) = counted(save, [same], [WEIGHT, second]).precision
+    assert row.operand_types == ("float32", "float32")
+    nodes = [quant("w", "four", "q"), N("Einsum", ["x", "q", "v"], ["y"], equation="ij,jk,kl->il")]
+    tensors = [WEIGHT, second, SCALE, ZERO, array("four", 4)]
+    (row,) = counted(save, nodes, tensors).precision
+    assert (row.operand_types, row.bit_operations) == (None, None)
+    lstm = [
+        N("Unsqueeze", ["x", "first"], ["u"]),
+        quant("lw", "four", "qw"),
+        quant("lr", "four", "qr"),
+        N("LSTM", ["u", "qw", "qr"], ["y"], hidden_size=2),
+    ]
+    tensors = [array("lw", np.ones((1, 8, INNER))), array("lr", np.ones((1, 8, 2)))]
+    tensors += [array("first", [0], np.int64), SCALE, ZERO, array("four", 4)]
+    (row,) = counted(save, lstm, tensors).precision
+    assert row.operand_types == ("float32", "int4")
+
+
+def test_coefficients_in_attributes_are_floats(save: Save) -> None:
+    node = N("LinearRegressor", ["x"], ["y"], domain="ai.onnx.ml", coefficients=[0.5] * INNER)
+    opsets = [("", 21), ("ai.onnx.ml", 3)]
+    path = save([node], [], inputs=[("x", [ROWS, INNER])], outputs=[("y", None)], opsets=opsets)
+    totals = graphcount.count(path).totals
+    assert pairs(totals) == [(("float32", "float32"), ROWS * INNER, ROWS * INNER * 1024)]
+
+
 def test_arithmetic_ends_it(save: Save) -> None:
     nodes = [quant("x", "four", "q"), N("Relu", ["q"], ["r"]), N("MatMul", ["r", "w"], ["y"])]
     totals = counted(save, nodes, [WEIGHT, SCALE, ZERO, array("four", 4)])
