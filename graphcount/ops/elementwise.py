@@ -34,6 +34,11 @@ def broadcasting_since_7(call: Call) -> Shapes:
     return [call.input(0)] if call.opset < 7 else [broadcast(call.inputs)]
 
 
+def dropout_types(call: Call) -> list[int]:
+    """Dropout: the mask is of booleans since opset 10, before it has the type of the data."""
+    return [call.dtype(0), call.dtype(0) if call.opset < 10 else BOOL]
+
+
 def _chain(call: Call) -> Dim:
     return outputs(call) * max(1, len(call.node.inputs) - 1)
 
@@ -150,7 +155,7 @@ TABLE = family(
             roles=("operand", "scalar", "scalar"),
             passes=FIRST,
             shape=same(0, 0),
-            dtypes=always(0, BOOL),
+            dtypes=dropout_types,
             cost=CostRule("does nothing at inference"),
         ),
         "Abs": _unary(each_element(lambda a: arithmetic.maximum_of(a, arithmetic.minus(0, a)))),

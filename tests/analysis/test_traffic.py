@@ -124,6 +124,14 @@ def test_four_bits_are_half_a_byte(save: Save) -> None:
     assert moved(report)[0] == (8 + 4, 15 * 4)
 
 
+@pytest.mark.parametrize(("opset", "width"), [(9, 4), (10, 1)])
+def test_a_mask_of_dropout_has_had_two_types(opset: int, width: int, save: Save) -> None:
+    """Changelog.md, Dropout-7 and Dropout-10."""
+    node = N("Dropout", ["x"], ["y", "mask"])
+    path = save([node], [], inputs=[("x", [5])], outputs=[("y", [5])], opsets=[("", opset)])
+    assert moved(graphcount.count(path)) == [(5 * 4, 5 * 4 + 5 * width)]
+
+
 def test_results_that_are_left_out_are_not_written(save: Save) -> None:
     nodes = [N("Split", ["x"], ["", "y"], axis=0, num_outputs=2)]
     (node,) = moved(count(save, nodes))

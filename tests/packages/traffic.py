@@ -30,7 +30,10 @@ RENAMES = {"Reshape", "Identity", "Squeeze", "Unsqueeze", "Flatten", "Constant"}
 TAKES = {"Gather", "GatherElements", "GatherND", "Slice", "Split", "Compress"}
 TAKES |= {"ArrayFeatureExtractor"}
 SHAPES = {"Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLike"}
-TABLES = {"EmbedLayerNormalization": ((0, 2), (0, 3), (1, 4))}
+TABLES = {
+    "EmbedLayerNormalization": ((0, 2), (0, 3), (1, 4)),
+    "GatherBlockQuantized": ((1, 0), (1, 2), (1, 3)),  # along axis 0
+}
 """Indices and the tables whose rows they are."""
 
 MOST_NBYTES = 50_000_000
