@@ -28,6 +28,8 @@ def read_shape(call: Call, operator: Operator | None, index: int) -> Shape | Non
     tables = {table: indices for indices, table in operator.lookups}
     if index == 0 and "picks" in operator.traits:
         return _made(call)
+    if index in tables and not call.has(tables[index]):
+        return call.outputs[0] if call.outputs else None  # positions: a row for each of the result
     if index in tables:
         return _rows(shape, call.input(tables[index]), _axis(call))
     if tables and operator.role(index) in SCALE:  # of each block of a row

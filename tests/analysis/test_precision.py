@@ -153,6 +153,18 @@ def test_coefficients_in_attributes_are_floats(save: Save) -> None:
     assert pairs(totals) == [(("float32", "float32"), ROWS * INNER, ROWS * INNER * 1024)]
 
 
+def test_a_type_outlives_a_shape_that_is_lost(save: Save) -> None:
+    """An Add of what cannot be added has no shape; that of a Reshape behind it is stated."""
+    nodes = [
+        N("Add", ["x", "three"], ["a"]),
+        N("Reshape", ["a", "shape"], ["r"]),
+        N("MatMul", ["r", "w"], ["y"]),
+    ]
+    tensors = [WEIGHT, array("three", np.ones(3)), array("shape", [ROWS, INNER], np.int64)]
+    (row,) = counted(save, nodes, tensors).precision
+    assert row.operand_types == ("float32", "float32")
+
+
 def test_arithmetic_ends_it(save: Save) -> None:
     nodes = [quant("x", "four", "q"), N("Relu", ["q"], ["r"]), N("MatMul", ["r", "w"], ["y"])]
     totals = counted(save, nodes, [WEIGHT, SCALE, ZERO, array("four", 4)])

@@ -100,6 +100,20 @@ def test_rows_of_packed_blocks_and_their_scales(save: Save) -> None:
     assert moved(report)[0] == (3 * 32 + 3 * 2 * 4 + 3 * 8, 3 * 64 * 4)
 
 
+def test_positions_that_no_input_states_are_a_row_for_each_token(save: Save) -> None:
+    """EmbedLayerNormalization without position_ids (ContribOperators.md)."""
+    info = helper.make_tensor_value_info("ids", TensorProto.INT32, [2, 3])
+    inputs = ["ids", "", "words", "places", "", "g", "b"]
+    node = N("EmbedLayerNormalization", inputs, ["y", "m"], domain="com.microsoft")
+    tensors = [array("words", np.ones((1000, 4))), array("places", np.ones((512, 4)))]
+    tensors += [array("g", np.ones(4)), array("b", np.ones(4))]
+    opsets = [("", 21), ("com.microsoft", 1)]
+    outputs = [("y", None), output("m", TensorProto.INT32)]
+    path = save([node], tensors, inputs=[info], outputs=outputs, opsets=opsets)
+    tokens, row = 2 * 3, 4 * 4
+    assert moved(graphcount.count(path)) == [(tokens * 4 + 2 * tokens * row + 2 * row, 96 + 2 * 4)]
+
+
 def test_a_slice_reads_the_part_it_takes(save: Save) -> None:
     ends = [array(name, [at], np.int64) for name, at in (("a", 0), ("b", 1), ("c", 2))]
     report = count(save, [N("Slice", ["x", "a", "b", "c"], ["y"])], ends)

@@ -152,6 +152,8 @@ class Propagation:
         if why.startswith(MISFIT):  # what is declared of it cannot help
             self.state.misfits[node.id] = why
             self.note(node.id, why)
+            for name, result in zip(record.outputs, results, strict=False):
+                self.keep((node.id, name), Result(None, result.dtype))
             return
         shapes = self.store(node, results)
         if self.state.elements and "renames" in operator.traits:
@@ -202,8 +204,7 @@ class Propagation:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
             why = f"{MISFIT}: {self.wrong(operator, facts, error)}"[:300]
-        beyond = max(map(_beyond, shapes), default=0)
-        if beyond:
+        if beyond := max(map(_beyond, shapes), default=0):
             why = "a dimension of its result is beyond 64 bits"
         return Applied(self.results(operator, facts, shapes), why, beyond)
 
@@ -220,8 +221,7 @@ class Propagation:
             for name in ("then_branch", "else_branch", "body")
             for key in self.state.results(node.id, name).values()
         ]
-        known = all(complete(shape) is not None for shape in inside)
-        if known and is_lost(node.record, self.named(node)):
+        if None not in map(complete, inside) and is_lost(node.record, self.named(node)):
             from graphcount.analysis.shapes import control
 
             branches = node.record.op_type == "If"
