@@ -14,7 +14,7 @@ from graphcount.analysis.cost import ModelCost, model_cost
 from graphcount.analysis.counts import Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, memory
-from graphcount.analysis.node_costs import COUNTED, NodeCosts, expression, node_rows, number, totals
+from graphcount.analysis.node_costs import COUNTED, NodeCosts, costed, expression, node_rows, number
 from graphcount.analysis.precision import multiplied
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.traffic import model_traffic
@@ -167,8 +167,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
             inputs=_bound(report.model.inputs, graph, shapes),
             outputs=_bound(report.model.outputs, graph, shapes),
         ),
-        totals=report.totals._replace(
-            **totals(nodes),
+        totals=costed(report.totals, nodes)._replace(
             activation_expression=expression(used.activations),
             generated=report.totals.generated + made,
             at_least=lacking,

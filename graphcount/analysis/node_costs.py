@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from graphcount.analysis.cost import ModelCost, NodeCost
 from graphcount.analysis.gaps import reported
@@ -16,7 +16,7 @@ from graphcount.ops.cost import CostRule, explain
 from graphcount.ops.formulas import number as in_words
 from graphcount.ops.operator import Key
 from graphcount.ops.precision import OperandTypes
-from graphcount.report.rows import NodeRow, PrecisionRow
+from graphcount.report.rows import NodeRow, PrecisionRow, Totals
 from graphcount.symbolic import Dim, Expr
 
 COUNTED = NodeRow._fields.index("output_shapes")
@@ -50,26 +50,26 @@ def expression(dim: Dim | None) -> str | None:
 # ------------------------------------------------------------------------------------------ totals
 
 
-def totals(nodes: NodeCosts) -> dict[str, Any]:
-    """Return fields of `Totals`: work, what is multiplied, and what is read and written."""
+def costed(totals: Totals, nodes: NodeCosts) -> Totals:
+    """Return totals with work, and with what is multiplied, read and written."""
     cost, rows = nodes.cost, products(nodes.cost, nodes.types)
     bits, (read, written) = total(row.bit_operations for row in rows), nodes.traffic.whole
-    return {
-        "macs": number(cost.macs),
-        "flops": number(cost.macs * 2),
-        "elementwise": number(cost.elementwise),
-        "macs_expression": expression(cost.macs),
-        "elementwise_expression": expression(cost.elementwise),
-        "macs_at_most": number(cost.macs_at_most),
-        "elementwise_at_most": number(cost.elementwise_at_most),
-        "precision": tuple([_precision_row(row) for row in rows]),
-        "bit_operations": number(bits),
-        "bit_operations_expression": expression(bits),
-        "read_nbytes": number(read),
-        "read_expression": expression(read),
-        "written_nbytes": number(written),
-        "written_expression": expression(written),
-    }
+    return totals._replace(
+        macs=number(cost.macs),
+        flops=number(cost.macs * 2),
+        elementwise=number(cost.elementwise),
+        macs_expression=expression(cost.macs),
+        elementwise_expression=expression(cost.elementwise),
+        macs_at_most=number(cost.macs_at_most),
+        elementwise_at_most=number(cost.elementwise_at_most),
+        precision=tuple([_precision_row(row) for row in rows]),
+        bit_operations=number(bits),
+        bit_operations_expression=expression(bits),
+        read_nbytes=number(read),
+        read_expression=expression(read),
+        written_nbytes=number(written),
+        written_expression=expression(written),
+    )
 
 
 def _precision_row(row: Multiplied) -> PrecisionRow:
@@ -101,7 +101,7 @@ def node_rows(
         nodes: What the nodes cost.
         operators: Rules for operators that the program does not know.
     """
-    tails: dict[tuple[object, ...], tuple[Any, ...]] = {}
+    tails: dict[tuple[object, ...], tuple[object, ...]] = {}
     costs, traffic, types = nodes.cost.nodes, nodes.traffic.nodes, nodes.types
     made = []
     for row in rows:
@@ -110,10 +110,11 @@ def node_rows(
             made.append(row)
             continue
         call, moves, pair = shapes.calls(row.id), traffic[row.id], types.get(row.id)
-        key = call, id(cost), id(moves), pair, bool(row.parameters or row.buffers)
+        owns = bool(row.parameters or row.buffers)
+        key = call, id(cost), id(moves), pair, owns
         tail = tails.get(key)
         if tail is None:
-            head = _head(call, cost, operators, owns=key[-1])
+            head = _head(call, cost, operators, owns=owns)
             tail = tails[key] = head + _moves(cost, moves, pair)
         made.append(NodeRow._make(row[:COUNTED] + tail))
     return tuple(made)
@@ -121,7 +122,7 @@ def node_rows(
 
 def _head(
     call: Call, node: NodeCost, operators: Mapping[Key, CostRule], *, owns: bool
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     """Return shapes, costs and their explanation, which is empty where it says nothing of them."""
     macs = node.macs
     explained = owns or macs not in (None, 0) or (call.node.domain, call.node.op_type) in operators
@@ -132,7 +133,7 @@ def _head(
     return outputs, number(macs), number(node.elementwise), text, expression(macs)
 
 
-def _moves(node: NodeCost, traffic: Traffic, types: OperandTypes | None) -> tuple[Any, ...]:
+def _moves(node: NodeCost, traffic: Traffic, types: OperandTypes | None) -> tuple[object, ...]:
     """Return what a node multiplies, reads and writes; one without MACs multiplies nothing."""
     names = None if types is None else (types.first.name, types.second.name)
     return (

@@ -21,7 +21,7 @@ from tests.test_readme import README
 SHOWN = frozenset(
     [
         "format_name", "file", "quiet", "no_color", "binary", "list_measures", "also", "marker",
-        "by", "depth", "top", "all", "sort", "order", "style", "bars", "by_node", "fail_on_change",
+        "by", "depth", "top", "all", "sort", "order", "style", "bars", "columns", "by_node", "fail_on_change",
         "force",
     ]
 )  # fmt: skip
