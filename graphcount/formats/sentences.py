@@ -9,16 +9,8 @@ from typing import NamedTuple
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import middle, shape
-from graphcount.report.columns import types_words
 from graphcount.report.records import Report
-from graphcount.report.rows import (
-    SEVERITIES,
-    DimensionRow,
-    KVCacheRow,
-    PrecisionRow,
-    SparsityRow,
-    VerdictRow,
-)
+from graphcount.report.rows import SEVERITIES, DimensionRow, KVCacheRow, SparsityRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, percent, spelled
 
 
@@ -194,6 +186,8 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
         if label == "MACs" or number or expression:
             lines.append((label, text))
     if len(totals.precision) > 1:
+        from graphcount.formats.precision import precision_words
+
         lines.append(("precision", precision_words(totals.precision, room)))
     lines += _activations(report, binary, room)
     if report.kv_cache is not None:
@@ -202,19 +196,6 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
             words = kv_cache_words(report.kv_cache._replace(expression=None), binary)
         lines.append(("KV cache", words))
     return lines
-
-
-def precision_words(rows: Sequence[PrecisionRow], room: int | None) -> str:
-    """Return the share of MACs by the types that are multiplied, as many pairs as fit."""
-    known = [(types_words(row.operand_types), row.macs) for row in rows]
-    whole = sum(macs for _, macs in known if macs is not None)
-    parts = [f"{words} {'?' if macs is None else percent(macs, whole)}" for words, macs in known]
-    for kept in range(len(parts), 0, -1):
-        more = [f"{len(parts) - kept} more"] if kept < len(parts) else []
-        text = f"MACs {', '.join([*parts[:kept], *more])}"
-        if room is None or len(text) <= room:
-            break
-    return text
 
 
 def _activations(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ from tests.test_readme import README
 SHOWN = frozenset(
     [
         "format_name", "file", "quiet", "no_color", "binary", "list_measures", "also", "marker",
-        "by", "depth", "top", "all", "sort", "order", "style", "bars", "columns", "by_node", "fail_on_change",
-        "force",
+        "by", "depth", "top", "all", "sort", "order", "style", "bars", "by_node", "fail_on_change",
+        "columns", "force",
     ]
 )  # fmt: skip
 """Options about what is printed and where; and two that only say when to stop."""

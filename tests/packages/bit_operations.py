@@ -187,8 +187,8 @@ def by_graphcount(path: Path) -> tuple[int, int | None, Pairs]:
 
 def by_qonnx(path: Path) -> tuple[int, int, Pairs]:
     """The same of qonnx."""
-    from qonnx.core.datatype import DataType  # type: ignore[import-not-found]
-    from qonnx.util.inference_cost import inference_cost  # type: ignore[import-not-found]
+    from qonnx.core.datatype import DataType
+    from qonnx.util.inference_cost import inference_cost
 
     cost = inference_cost(str(path), discount_sparsity=False)["total_cost"]
     pairs: collections.Counter[tuple[int, int]] = collections.Counter()
