@@ -173,6 +173,8 @@ def command(
     from graphcount.api import counts
 
     style = table.style_of(output.format_name)
+    if "zeros" in table.columns and not options.get("sparsity"):
+        raise click.UsageError("--columns zeros needs --sparsity")
     if style == "torchinfo":
         options["cost"] = options.get("cost") is not False
         options["macs_convention"] = "torchinfo"

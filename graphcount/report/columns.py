@@ -89,8 +89,9 @@ OF_ROWS: Mapping[str, Unit] = {
     "buffers": "count",
     "elements": "count",
     "nbytes": "bytes",
+    "zeros": "count",
 }
-"""Columns of every grouping: fields of `Group`."""
+"""Columns of every grouping: fields of `Group`; `zeros` only where they were counted."""
 
 COLUMNS = (*OF_ROWS, *OF_NODES)
 WITH_NODES: frozenset[By] = frozenset({"module", "node", "op_type"})

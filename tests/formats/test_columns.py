@@ -6,9 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper, numpy_helper
 
@@ -115,6 +117,7 @@ def test_what_is_not_known_is_no_zero(save: Save, capsys: Any) -> None:
         ["--columns", "macs"],
         ["--by", "node", "--columns", "colour"],
         ["--by", "tensor", "--columns", "read_nbytes"],
+        ["--by", "tensor", "--columns", "zeros"],
         ["--by", "node", "--columns", "macs", "--format", "json"],
     ],
 )
@@ -149,3 +152,13 @@ def test_a_node_is_explained(mixed: str) -> None:
     assert node["operand_types"] == ["uint8", "int8"]
     assert (node["read_nbytes"], node["written_nbytes"]) == (read, WRITTEN)
     assert node["intensity"] == pytest.approx(ratio)
+
+
+def test_zeros_are_a_column_where_they_were_counted(capsys: Any, fixtures: Path) -> None:
+    path = str(fixtures / "cnn_int8.onnx")
+    stored = onnx.load(path).graph.initializer
+    zeros = {each.name: int((numpy_helper.to_array(each) == 0).sum()) for each in stored}
+    asked = ["--sparsity", "--by", "tensor", "--columns", "zeros", "--format", "csv"]
+    assert main([path, *asked]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["label"]: int(row["zeros"]) for row in rows} == zeros  # their zero points are 0
