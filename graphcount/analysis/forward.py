@@ -20,7 +20,7 @@ from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
 from graphcount.analysis.traffic import model_traffic
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
-from graphcount.graph import ModelGraph, computes
+from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Shape
 from graphcount.ops.cost import NO_RULES, CostRule
@@ -29,12 +29,11 @@ from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
     AssumedNodeRow,
     AssumedRow,
-    CacheInputRow,
     Dim,
     DimensionRow,
-    KVCacheRow,
     MomentRow,
     PeakRow,
+    StatesRow,
     ValueRow,
 )
 from graphcount.symbolic import Dim as Size
@@ -180,7 +179,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
         nodes=node_rows(report.nodes, shapes, nodes, options.operators),
         peak=_peak_row(used),
         timeline=_timeline(used),
-        kv_cache=_kv_cache_row(graph, shapes),
+        states=_states(graph, shapes),
         mismatches=mismatches(shapes),
         unknown=unknown,
     )
@@ -240,7 +239,7 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
         nodes=tuple([AssumedNodeRow._make(node[COUNTED:]) for node in made.nodes]),
         peak=made.peak,
         timeline=made.timeline,
-        kv_cache=made.kv_cache,
+        states=made.states,
         unknown=made.unknown,
     )
     return replace(report, assumed=row)
@@ -282,25 +281,13 @@ def _settled(
     return settled(unknowns, graph, shapes)
 
 
-def _kv_cache_row(graph: ModelGraph, shapes: ValueShapes) -> KVCacheRow | None:
-    """Return the cache of a decoder; a graph without an operator that takes a past has none."""
-    kinds = [nodes[0] for nodes in graph.by_operator.values()]
-    if not any(
-        computes(kind) == "Concat" or (kind.operator and kind.operator.past) for kind in kinds
-    ):
+def _states(graph: ModelGraph, shapes: ValueShapes) -> StatesRow | None:
+    """Return the states; a step takes something new beside them, so one input is none."""
+    if len(graph.inputs) < 2:
         return None
-    from graphcount.analysis.kv_cache import find_kv_cache
+    from graphcount.analysis.states import find_states
 
-    cache = find_kv_cache(graph, shapes)
-    if cache is None:
-        return None
-    return KVCacheRow(
-        layers=cache.layers,
-        inputs=tuple(CacheInputRow(*row) for row in cache.inputs),
-        nbytes_per_token=number(cache.nbytes_per_token),
-        nbytes=number(cache.nbytes),
-        expression=expression(cache.nbytes),
-    )
+    return find_states(graph, shapes)
 
 
 def _timeline(used: Memory) -> tuple[MomentRow, ...] | None:

@@ -11,8 +11,8 @@ from graphcount.formats.text import safe, shape
 from graphcount.report.columns import types_words
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.records import Report
-from graphcount.report.rows import NodeRow, TensorRow
-from graphcount.report.serial import dumps
+from graphcount.report.rows import NodeRow, StateRow, TensorRow
+from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes
 
 EXPLAIN_SCHEMA = "graphcount.explain/1"
@@ -74,6 +74,8 @@ def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: i
         lines += _line("owns", _tensor_text(tensor), width)
     if not explanation.tensors:
         lines += _line("owns", "nothing", width)
+    for row in _states(report, node):
+        lines += _line("state", _state_text(row), width)
     lines += _line("formula", safe(formula(node, report), 2000), width)
     lines += _line("MACs", _macs(node, formulas.macs_expression), width)
     lines += _line("element-wise", _elementwise(node, report), width)
@@ -100,6 +102,21 @@ def _tensor_text(tensor: TensorRow) -> str:
         f"{safe(tensor.name)} {safe(tensor.dtype, 40)} {dims}, {exact(tensor.elements)}:"
         f" {kind}, {role} ({safe(tensor.reason, 300)})"
     )
+
+
+def _states(report: Report, node: NodeRow) -> list[StateRow]:
+    """Return the states that a node takes from the step before, or changes."""
+    states = report.in_numbers.states
+    return [] if states is None else [row for row in states.rows if row.node == node.id]
+
+
+def _state_text(row: StateRow) -> str:
+    """Return where a state comes from, where it goes, and why it is one."""
+    output = safe(row.output) if row.output is not None else "nothing that is returned"
+    grows = f", {row.step or '?'} a step along axis {row.axis}" if row.axis is not None else ""
+    before, after = shape(row.shape), shape(row.output_shape or row.shape)
+    where = f"{row.kind} from {safe(row.input)} {before} to {output} {after}"
+    return f"{where}{grows}: {safe(row.why, 300)}"
 
 
 def _macs(node: NodeRow, expression: str | None) -> str:
@@ -201,6 +218,7 @@ def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:
         "parameters": node.parameters,
         "buffers": node.buffers,
         "tensors": [_tensor_dict(tensor) for tensor in explanation.tensors],
+        "states": [plain(row) for row in _states(report, node)],
         "explain": formula(node, report),
         "macs": node.macs,
         "macs_expression": node.macs_expression,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import middle, shape
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, DimensionRow, KVCacheRow, SparsityRow, VerdictRow
+from graphcount.report.rows import SEVERITIES, DimensionRow, SparsityRow, VerdictRow
 from graphcount.units import Unit, count, exact, nbytes, percent, spelled
 
 
@@ -99,7 +99,7 @@ def beside_formulas(report: Report) -> Report:
         elementwise_expression=at_sizes.elementwise_expression or formulas.elementwise_expression,
         activation_expression=at_sizes.activation_expression or formulas.activation_expression,
     )
-    return replace(numbers, totals=totals, kv_cache=report.kv_cache)
+    return replace(numbers, totals=totals, states=report.states)
 
 
 def sizes_words(report: Report, room: int | None = None) -> str:
@@ -190,11 +190,10 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
 
         lines.append(("precision", precision_words(totals.precision, room)))
     lines += _activations(report, binary, room)
-    if report.kv_cache is not None:
-        words = kv_cache_words(report.kv_cache, binary)
-        if room is not None and len(words) > room:
-            words = kv_cache_words(report.kv_cache._replace(expression=None), binary)
-        lines.append(("KV cache", words))
+    if report.states is not None:
+        from graphcount.formats.states import states_words
+
+        lines.append(("states", states_words(report.states, binary, room)))
     return lines
 
 
@@ -244,19 +243,6 @@ def _short(text: str, room: int | None) -> str:
 
 _LEAST_NAME = 12
 """Characters of a name that say something."""
-
-
-def kv_cache_words(cache: KVCacheRow, binary: bool = False) -> str:
-    """Return bytes of past keys and values: of a token, and in all."""
-    parts = []
-    if cache.nbytes_per_token is not None:
-        parts.append(f"{nbytes(cache.nbytes_per_token, binary)} a token")
-    if cache.expression is not None:
-        parts.append(f"{cache.expression} bytes")
-    elif cache.nbytes is not None:
-        parts.append(f"{nbytes(cache.nbytes, binary)} in all")
-    layers = f"{exact(cache.layers)} layer{'s' if cache.layers > 1 else ''}"
-    return "; ".join(parts or ["not known"]) + f" ({layers})"
 
 
 def framework_sentence(report: Report) -> str:

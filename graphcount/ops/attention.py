@@ -29,7 +29,7 @@ from graphcount.ops.formulas import (
     total,
 )
 from graphcount.ops.inference import add, of_input, over, same, times
-from graphcount.ops.operator import Operator, family, traits
+from graphcount.ops.operator import KeptState, Operator, family, past, traits
 from graphcount.symbolic import Dim
 
 FindSizes = Callable[[Call], "AttentionSizes"]
@@ -237,6 +237,7 @@ LINEAR_ATTENTION = Operator(
     roles=("operand", "operand", "operand", "state", "operand", "operand"),
     shape=linear_attention,
     dtypes=of_input(0, 3),
+    states={3: KeptState(1, "ssm")},
     cost=CostRule(
         "tokens x heads x state (key size x value size), once for the update and once to read",
         _linear_macs,
@@ -254,7 +255,7 @@ TABLE = family(
             shape=attention,
             dtypes=of_input(0, 1, 2, 0),
             cost=attention_cost(_sizes, mask=(3,)),
-            past={4: 2, 5: 2},
+            states=past((4, 1), (5, 2)),
         ),
         "RotaryEmbedding": Operator(
             roles=("operand", "rotary table", "rotary table", "index"), shape=same(0), cost=ROTARY

@@ -40,6 +40,7 @@ from graphcount.ops.operator import (
     SCALED_DATA,
     SCALED_WEIGHT,
     TURNED_FILTERS,
+    KeptState,
     Operator,
     Scaled,
     family,
@@ -302,6 +303,7 @@ TABLE = family(
             cost=causal_cost(2),
             factors=FILTERS,
             channels=filters,
+            states={3: KeptState(1, "convolution")},
         ),
         "DeformConv": Operator(
             roles=("data", "weight", "operand", "bias", "mask"),

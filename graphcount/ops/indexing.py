@@ -27,7 +27,7 @@ from graphcount.ops.call import (
 from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
 from graphcount.ops.formulas import FREE, READ, CostRule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
-from graphcount.ops.operator import FIRST, PICKS, Operator, family, traits
+from graphcount.ops.operator import FIRST, PICKS, Operator, family, past, traits
 from graphcount.ops.slicing import check_slice, slice_, sliced
 from graphcount.symbolic import Dim, Expr
 
@@ -277,7 +277,7 @@ TABLE = family(
             roles=("operand", "operand", "index"),
             shape=same(0),
             cost=FREE,
-            past={0: -2},
+            states=past((0, 0), axis=-2),
             traits=traits("writes"),
         ),
         "OneHot": Operator(

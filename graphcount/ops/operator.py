@@ -191,6 +191,32 @@ LAYER_WEIGHTS = (Multiplicand(1, -1, -2), Multiplicand(2, -1, -2))
 do all MACs of a recurrent layer."""
 
 
+class KeptState(NamedTuple):
+    """An input that holds what an earlier step left.
+
+    Attributes:
+        output: The output that is handed to the next step; None where there is none.
+        holds: What it holds.
+        axis: Axis along which it grows, or has room to; None for a state of one size.
+        batch: Axis of the sequences; None where they share it, as pages.
+    """
+
+    output: int | None
+    holds: Literal["keys-values", "paged", "convolution", "recurrent", "ssm", "other"]
+    axis: int | None = None
+    batch: int | None = 0
+
+
+def past(*places: tuple[int, int], axis: int = 2, batch: int = 0) -> dict[int, KeptState]:
+    """Return states of keys and values: input and output of each."""
+    return {at: KeptState(output, "keys-values", axis, batch) for at, output in places}
+
+
+def pages(*places: tuple[int, int]) -> dict[int, KeptState]:
+    """Return states of keys and values in pages (pages, keys of a page, heads, head size)."""
+    return {at: KeptState(output, "paged", None, None) for at, output in places}
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What is known of one operator; a row of the table of its family.
@@ -219,7 +245,7 @@ class Operator:
             where nothing is compared.
         channels: Output channels of a stored weight; None for what has no such weight.
         lookups: Inputs that hold indices, each with the input that holds the table they look up.
-        past: Inputs that hold keys and values of earlier tokens, each with the axis of its length.
+        states: Inputs that hold what an earlier step left, each with what becomes of it.
         packing: How it packs several elements into one; None for an operator that packs nothing.
         form_of: The operator of ONNX of which this is another form: quantized, fused, with a bias,
             simplified, of another layout; empty for one that is no form of another.
@@ -250,7 +276,7 @@ class Operator:
     check: NodeCheck | None = None
     channels: ChannelsRule | None = None
     lookups: tuple[tuple[int, int], ...] = ()
-    past: Mapping[int, int] = field(default_factory=dict)
+    states: Mapping[int, KeptState] = field(default_factory=dict)
     packing: Packing | None = None
     form_of: str = ""
     attribute_check: AttributeCheck | None = None

@@ -27,7 +27,7 @@ from graphcount.ops.formulas import (
     number,
     ranked,
 )
-from graphcount.ops.operator import LAYER_WEIGHTS, Operator, Role, family
+from graphcount.ops.operator import LAYER_WEIGHTS, KeptState, Operator, Role, family
 from graphcount.symbolic import Dim
 
 LayerSizes: TypeAlias = "tuple[Dim | None, Dim | None, int, Dim | None, Dim | None]"
@@ -176,6 +176,7 @@ TABLE = family(
         "LSTM": Operator(
             roles=(*ROLES, "initial state", "peephole weight"),
             shape=recurrent(2),
+            states={5: KeptState(1, "recurrent", batch=1), 6: KeptState(2, "recurrent", batch=1)},
             cost=LSTM_COST,
             factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,
@@ -184,6 +185,7 @@ TABLE = family(
         "GRU": Operator(
             roles=ROLES,
             shape=recurrent(2),
+            states={5: KeptState(1, "recurrent", batch=1)},
             cost=recurrent_cost(3, 8),
             factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,
@@ -192,6 +194,7 @@ TABLE = family(
         "RNN": Operator(
             roles=ROLES,
             shape=recurrent(2),
+            states={5: KeptState(1, "recurrent", batch=1)},
             cost=recurrent_cost(1, 1),
             factors=LAYER_WEIGHTS,
             attribute_check=RECURRENT,

@@ -24,7 +24,6 @@ from graphcount.report.rows import (
     Finding,
     FingerprintRow,
     FrameworkRow,
-    KVCacheRow,
     MismatchRow,
     ModelInfo,
     ModuleRow,
@@ -34,6 +33,7 @@ from graphcount.report.rows import (
     PeakRow,
     RangesRow,
     SparsityRow,
+    StatesRow,
     TensorRow,
     Totals,
 )
@@ -65,7 +65,7 @@ class Report:
         tensors: One row for each stored tensor, in the order in which the file has them.
         framework: The parameters that the training framework counted, with evidence.
         peak: The largest sum of live activations, in bytes; see docs/cost.md, "Memory".
-        kv_cache: Inputs with past keys and values, and their bytes.
+        states: What a step hands to the next, and its bytes; None where there is nothing.
         timeline: Bytes of live activations over the run; None unless asked for.
         duplicates: Tensors with equal data.
         dimensions: Dynamic dimensions that have no size, in the order in which they appear.
@@ -88,7 +88,7 @@ class Report:
     tensors: tuple[TensorRow, ...] = ()
     framework: FrameworkRow = UNKNOWN_FRAMEWORK
     peak: PeakRow | None = None
-    kv_cache: KVCacheRow | None = None
+    states: StatesRow | None = None
     timeline: tuple[MomentRow, ...] | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
     dimensions: tuple[DimensionRow, ...] = ()
@@ -147,8 +147,8 @@ class Report:
             nodes=tuple(node._replace(**costs._asdict()) for node, costs in nodes),
             peak=row.peak,
             timeline=row.timeline,
-            kv_cache=row.kv_cache,
             sparsity=zeros,
+            states=row.states,
             unknown=row.unknown,
             assumed=None,
         )
@@ -167,17 +167,17 @@ class Report:
         totals = self.totals
         return _evaluated(totals.activation_nbytes, totals.activation_expression, dims)
 
-    def kv_cache_nbytes(self, batch: int = 1, length: int = 2048) -> int:
-        """Return bytes of the cache of past keys and values, for sequences of some length.
+    def state_nbytes(self, **dims: int) -> int:
+        """Return the bytes that a step hands to the next, at sizes of dynamic dimensions.
 
         Raises:
-            UsageError: The model has no such inputs, or their sizes are not known.
+            UsageError: The model has no states, or a dynamic dimension has no size.
         """
-        if self.kv_cache is None:
-            raise UsageError("no input of the model holds past keys and values, or cost was off")
-        if self.kv_cache.nbytes_per_token is None:
-            raise UsageError("the bytes of a token depend on dynamic dimensions: give sizes")
-        return self.kv_cache.nbytes_per_token * batch * length
+        if self.states is None:
+            raise UsageError("the model hands nothing from one step to the next, or cost was off")
+        nbytes = self.states.nbytes
+        number, formula = (nbytes, None) if isinstance(nbytes, int) else (None, nbytes)
+        return _evaluated(number, formula, dims)
 
     @property
     def exact(self) -> bool:

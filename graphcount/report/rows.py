@@ -6,6 +6,7 @@ asked for. Keys may be added within a version, never renamed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from graphcount.errors import Unknown
@@ -470,37 +471,70 @@ class PeakRow(NamedTuple):
     values: tuple[tuple[str, int], ...]
 
 
-class CacheInputRow(NamedTuple):
-    """A graph input that holds past keys or values.
+STATE_KINDS: Mapping[str, str] = {
+    "keys-values": "keys and values, which grow by those of every step",
+    "window": "keys and values of the last tokens: as many are left out as are joined",
+    "buffer": "keys and values in a buffer of one size, into which new ones are written",
+    "paged": "keys and values in pages that sequences share",
+    "cross-attention": "keys and values of an encoder, handed through or used again",
+    "convolution": "the last positions that a causal convolution needs",
+    "recurrent": "hidden states of LSTM, GRU and their like",
+    "ssm": "states of state-space models and of linear attention",
+    "other": "nothing says what it holds",
+}
+"""What a state holds, by its kind."""
+
+
+class StateRow(NamedTuple):
+    """What one step hands to the next; sizes of None are not known.
 
     Attributes:
-        name: Of the input.
-        axis: Axis of the length.
-        node: Id of the operator that joins the new ones.
+        input: Graph input that takes it in.
+        output: Graph output that hands it on; None where nothing of it leaves the graph.
+        kind: What it holds; see `STATE_KINDS`.
+        why: The evidence.
+        node: Id of the operator that takes it, or joins what is new; empty without one.
+        dtype: Element type.
+        shape: Of the input.
+        output_shape: Of the output.
+        batch_axis: Axis of the sequences; None where it has none.
+        axis: Axis that grows; None for a state of one size.
+        step: By how much it grows in a step; 0 for a state of one size.
+        nbytes: Bytes handed on: of the output; of the input where it has none.
+        nbytes_in: Bytes taken in.
     """
 
-    name: str
-    axis: int
+    input: str
+    output: str | None
+    kind: str
+    why: str
     node: str
+    dtype: str
+    shape: tuple[Dim, ...]
+    output_shape: tuple[Dim, ...] | None
+    batch_axis: int | None
+    axis: int | None
+    step: Dim
+    nbytes: Dim
+    nbytes_in: Dim
 
 
-class KVCacheRow(NamedTuple):
-    """What a decoder keeps of past tokens.
+class StatesRow(NamedTuple):
+    """All that a step hands to the next, in bytes: numbers, or formulas in dynamic dimensions.
 
     Attributes:
-        layers: Pairs of keys and values.
-        inputs: Where they enter the graph.
-        nbytes_per_token: Bytes of one token of one sequence; None when that depends on dynamic
-            dimensions.
-        nbytes: Bytes at the sizes the inputs have; None while dimensions are dynamic.
-        expression: The same as a formula in dynamic dimensions.
+        rows: The states, in the order of the inputs.
+        nbytes: Handed on.
+        nbytes_in: Taken in.
+        nbytes_per_sequence: Of states of one size, for one sequence; pages are not in it.
+        nbytes_per_token: Of states that grow and of pages, for one token of one sequence.
     """
 
-    layers: int
-    inputs: tuple[CacheInputRow, ...]
-    nbytes_per_token: int | None
-    nbytes: int | None
-    expression: str | None
+    rows: tuple[StateRow, ...]
+    nbytes: Dim
+    nbytes_in: Dim
+    nbytes_per_sequence: Dim
+    nbytes_per_token: Dim
 
 
 class MomentRow(NamedTuple):
@@ -544,7 +578,7 @@ class AssumedRow(NamedTuple):
         nodes: A row for each node of the report, in its order.
         peak: The largest sum of live activations.
         timeline: Bytes of live activations over the run; None unless asked for.
-        kv_cache: Past keys and values.
+        states: What a step hands to the next.
         unknown: What is not known at these sizes.
     """
 
@@ -555,7 +589,7 @@ class AssumedRow(NamedTuple):
     nodes: tuple[AssumedNodeRow, ...]
     peak: PeakRow | None
     timeline: tuple[MomentRow, ...] | None
-    kv_cache: KVCacheRow | None
+    states: StatesRow | None
     unknown: tuple[Unknown, ...]
 
 

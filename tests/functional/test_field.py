@@ -34,10 +34,8 @@ RUN = sorted(name for name, row in TRUTHS.items() if row.get("feeds"))
 """Cases that onnxruntime runs."""
 
 LOAD = "values that are computed at load"
-STATES = "states of a decoder at given sizes"
 
 LATER: Mapping[tuple[str, str], str] = {
-    ("hybrid_states", "state_bytes"): STATES,
     ("identity_weight", "peak_at_most"): LOAD,
 }
 """Case and key of a truth that does not hold yet → what it waits for."""
@@ -170,7 +168,7 @@ READ: Mapping[str, Callable[[dict[str, Any]], Any]] = {
     "framework": lambda report: report["framework"]["parameters"],
     "framework_low_at_most": lambda report: report["framework"]["low"],
     "peak_at_most": lambda report: report["totals"]["peak_activation_nbytes"],
-    "state_bytes": lambda report: (report["kv_cache"] or {}).get("nbytes"),
+    "state_bytes": lambda report: (report["states"] or {}).get("nbytes"),
     "modules": lambda report: {row["name"]: row["parameters"] for row in report["modules"]},
 }
 """Key of a truth → what of a report it is of."""

@@ -538,17 +538,53 @@ def test_indices_look_up_tables() -> None:
         assert not row.lookups or tables <= looked_up, key
 
 
-def test_the_past_has_inputs_of_that_name() -> None:
-    """By the names of inputs in onnx.defs, and in the schemas of onnxruntime."""
+HANDED_ON = (("past", "present"), ("initial", "Y"), ("initial", "final"))
+"""How inputs with what an earlier step left are named, and the outputs for the next one."""
+
+LENGTHS = re.compile("past_(sequence_lengths?|seqlens)|initial_state_and_scan_inputs")
+"""Inputs that begin so and hold lengths, or have no fixed place."""
+
+OTHERWISE_NAMED = {
+    "DecoderAttention": {"key_cache": "new_key_cache", "value_cache": "new_value_cache"},
+    "PagedAttention": {"key_cache": "key_cache_out", "value_cache": "value_cache_out"},
+    "SparsePagedAttention": {"key_cache": "key_cache_out", "value_cache": "value_cache_out"},
+    "Mamba2Verify": {"conv_state": "conv_snapshots", "ssm_state": "ssm_snapshots"},
+    "ConvStateReplay": {"destination_backing": "destination_out"},
+    "GatedDeltaNetStateReplay": {"destination_backing": "destination_out"},
+    "QOrderedAttention": {"past": ""},
+}
+"""Operators whose states have other names, or do not come out again."""
+
+
+def handed_on(inputs: list[str], outputs: list[str]) -> dict[str, str]:
+    """Return which output is for which input, by their names."""
+    return {
+        name: after
+        for name in inputs
+        for old, new in HANDED_ON
+        if name.startswith(old) and not LENGTHS.fullmatch(name)
+        if (after := name.replace(old, new, 1)) in outputs
+    }
+
+
+def test_states_are_the_inputs_and_outputs_of_these_names() -> None:
+    """By onnx.defs and the schemas of onnxruntime."""
     state = pytest.importorskip("onnxruntime.capi.onnxruntime_pybind11_state")
-    inputs = {("", one.name): one.inputs for one in onnx.defs.get_all_schemas()}
+    schemas = {("", one.name): one for one in onnx.defs.get_all_schemas()}
     for one in state.get_all_operator_schema():
         if one.domain == "com.microsoft":
-            inputs[one.domain, one.name] = one.inputs
-    names = {"past", "past_key", "past_value", "past_cache"}
+            schemas[one.domain, one.name] = one
     for key, row in operators("", "com.microsoft").items():
-        places = enumerate(inputs.get(key, ()))
-        assert set(row.past) == {place for place, one in places if one.name in names}, key
+        if key not in schemas:
+            continue
+        inputs, outputs = (
+            [one.name for one in values] for values in (schemas[key].inputs, schemas[key].outputs)
+        )
+        states = {
+            inputs[at]: "" if state.output is None else outputs[state.output]
+            for at, state in row.states.items()
+        }
+        assert states == (handed_on(inputs, outputs) or OTHERWISE_NAMED.get(key[1], {})), key
 
 
 def test_what_holds_graphs_runs_bodies() -> None:

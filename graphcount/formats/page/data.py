@@ -20,8 +20,8 @@ from graphcount.report.records import Report, dtype_rows, module_rows, op_type_r
 from graphcount.report.rows import (
     AssumedNodeRow,
     Dim,
-    KVCacheRow,
     NodeRow,
+    StatesRow,
     StorageRow,
     TensorRow,
     Totals,
@@ -78,7 +78,7 @@ def _texts(report: Report) -> Iterator[str]:
     """Yield formulas, the totals first: bounds on work leave out the last ones."""
     assumed = report.assumed
     for row in (report, assumed) if assumed is not None else (report,):
-        yield from _texts_of_totals(row.totals, row.kv_cache)
+        yield from _texts_of_totals(row.totals, row.states)
     yield from _texts_of_shapes(report.model.inputs + report.model.outputs)
     for nodes in (report.nodes, assumed.nodes if assumed is not None else ()):
         for node in nodes:
@@ -89,14 +89,14 @@ def _texts(report: Report) -> Iterator[str]:
             yield from (dim for dim in shape if isinstance(dim, str))
 
 
-def _texts_of_totals(totals: Totals, cache: KVCacheRow | None) -> Iterator[str]:
+def _texts_of_totals(totals: Totals, states: StatesRow | None) -> Iterator[str]:
     texts = (
         totals.macs_expression,
         totals.elementwise_expression,
         totals.activation_expression,
-        cache.expression if cache is not None else None,
+        *(states[1:] if states is not None else ()),
     )
-    return (text for text in texts if text is not None)
+    return (text for text in texts if isinstance(text, str))
 
 
 def _texts_of_shapes(values: Iterable[ValueRow]) -> Iterator[str]:

@@ -45,7 +45,7 @@ from graphcount.ops.microsoft.projections import (
     windowed,
     with_past,
 )
-from graphcount.ops.operator import Operator, Role, family
+from graphcount.ops.operator import KeptState, Operator, Role, family, past
 from graphcount.symbolic import Dim
 
 
@@ -195,7 +195,7 @@ _ATTENTION = Operator(
     roles=(*PROJECTED, "mask", "state", "mask", "shape"),
     shape=self_attention(4),
     cost=attention_cost(costed(joint(4)), mask=(3, 5), projection=projection, bias=projection_bias),
-    past={4: 3},
+    states=past((4, 1), axis=3, batch=1),
 )
 
 TABLE = family(
@@ -226,14 +226,14 @@ TABLE = family(
             cost=attention_cost(
                 costed(joint(8)), mask=(5,), projection=projection, bias=projection_bias
             ),
-            past={8: 3},
+            states=past((8, 1), axis=3, batch=1),
             form_of="Attention",
         ),
         "MultiHeadAttention": Operator(
             roles=(*QKV, "bias", "mask", "mask", *CACHE, "shape", "index"),
             shape=multi_head_attention(6),
             cost=attention_cost(costed(multi_head(6)), mask=(4, 5), bias=new_key_biases(3, 6)),
-            past={6: 2, 7: 2},
+            states=past((6, 1), (7, 2)),
         ),
         "PackedMultiHeadAttention": Operator(
             roles=(*QKV, "bias", "mask", "mask", "mask"),
@@ -244,7 +244,7 @@ TABLE = family(
             roles=(*QKV, "mask", "mask", *CACHE, "shape", "shape", "index", "bias"),
             shape=multi_head_attention(5),
             cost=attention_cost(costed(multi_head(5)), mask=(3, 4), bias=new_key_biases(10, 5)),
-            past={5: 2, 6: 2},
+            states=past((5, 1), (6, 2)),
         ),
         "GroupQueryAttention": Operator(
             roles=(
@@ -254,13 +254,13 @@ TABLE = family(
             shape=grouped_attention(6),
             dtypes=of_input(0, 3, 4),
             cost=attention_cost(costed(grouped(6)), mask=(10,), extra=rotations(6)),
-            past={3: 2, 4: 2},
+            states=past((3, 1), (4, 2)),
         ),
         "SparseAttention": Operator(
             roles=(*QKV, *CACHE, "index", "index", "shape", "shape", *ROTARY_TABLES),
             shape=grouped_attention(7),
             cost=attention_cost(costed(grouped(7)), extra=rotations(7)),
-            past={3: 2, 4: 2},
+            states=past((3, 1), (4, 2)),
         ),
         "DecoderAttention": Operator(
             roles=(
@@ -271,6 +271,7 @@ TABLE = family(
             cost=attention_cost(
                 _decoder_sizes, mask=(5,), projection=_decoder_projection, bias=_decoder_bias
             ),
+            states=past((6, 1), (7, 2)),
         ),
         "QOrderedAttention": Operator(
             roles=(
@@ -285,7 +286,7 @@ TABLE = family(
                 projection=projected_by(5, 6, 7),
                 bias=biased_by(11, 12, 13),
             ),
-            past={18: 3},
+            states={18: KeptState(None, "keys-values", 3, 1)},
             form_of="Attention",
         ),
         "QOrderedLongformerAttention": Operator(

@@ -28,6 +28,7 @@ from graphcount.ops.operator import (
     SCALED_DATA,
     SCALED_WEIGHT,
     TURNED_FILTERS,
+    KeptState,
     Multiplicand,
     Operator,
     Scaled,
@@ -183,6 +184,7 @@ CONVOLUTIONS = family(
             cost=causal_cost(2),
             factors=FILTERS,
             channels=filters,
+            states={3: KeptState(1, "convolution")},
         ),
         "VarlenCausalConvWithState": Operator(
             roles=("data", "weight", "shape", "bias", "state", "shape", "operand", "mask"),
@@ -190,9 +192,13 @@ CONVOLUTIONS = family(
             cost=causal_cost(3, _deltas),
             factors=FILTERS,
             channels=filters,
+            states={4: KeptState(1, "convolution")},
         ),
         "ConvStateReplay": Operator(
-            roles=("state", "state", "state", "shape"), shape=same(2), cost=FREE
+            roles=("state", "state", "state", "shape"),
+            shape=same(2),
+            cost=FREE,
+            states={2: KeptState(0, "convolution")},
         ),
     },
 )

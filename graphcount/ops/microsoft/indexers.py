@@ -21,7 +21,7 @@ from graphcount.ops.formulas import (
     ranked,
 )
 from graphcount.ops.inference import INT32, add, always, over, times
-from graphcount.ops.operator import Operator, Role, family
+from graphcount.ops.operator import KeptState, Operator, Role, family, past
 from graphcount.symbolic import Dim, floordiv
 
 
@@ -146,7 +146,7 @@ TABLE = family(
             shape=indexed,
             dtypes=always(INT32, 0, 0),
             cost=SCORES,
-            past={7: 1},
+            states={**past((7, 1), axis=1), 13: KeptState(2, "other", 2, 1)},
         ),
         "PackedSparseAttentionIndexer": Operator(
             roles=(
@@ -160,6 +160,10 @@ TABLE = family(
                 *(INT32, call.dtype(0), INT32, INT32),
             ],
             cost=SCORES,
+            states={
+                12: KeptState(2, "keys-values"),
+                **{at: KeptState(at - 10, "other") for at in (13, 14, 15)},
+            },
         ),
         "PackedSparseAttentionIndexerMerge": Operator(
             roles=("index", "shape", "index", "index", "index", "index", "shape"),

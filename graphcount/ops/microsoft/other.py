@@ -28,6 +28,7 @@ from graphcount.ops.operator import (
     PICKS,
     RENAMES,
     SCALE,
+    KeptState,
     Multiplicand,
     Operator,
     Role,
@@ -178,6 +179,10 @@ TABLE = merge(
                 "DynamicQuantizeLSTM": Operator(
                     roles=("data", *_WEIGHTS, *_STATES, "peephole weight", *SCALE, *SCALE),
                     shape=recurrent(1),
+                    states={
+                        5: KeptState(1, "recurrent", batch=1),
+                        6: KeptState(2, "recurrent", batch=1),
+                    },
                     cost=recurrent_cost(4, 9, hidden_axis=1),
                     factors=(
                         Multiplicand(1, -2, -1, zero=9),
@@ -189,6 +194,10 @@ TABLE = merge(
                 "AttnLSTM": Operator(
                     roles=(*_LSTM, *_ATTENTION),
                     shape=recurrent(2),
+                    states={
+                        5: KeptState(1, "recurrent", batch=1),
+                        6: KeptState(2, "recurrent", batch=1),
+                    },
                     cost=CostRule(
                         "LSTM gates and attention: every weight once a step, plus memory length x"
                         " (score weights + memory depth) a step, plus the memory's own projection",

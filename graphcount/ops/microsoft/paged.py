@@ -21,7 +21,7 @@ from graphcount.ops.microsoft.projections import (
     grouped,
     grouped_attention,
 )
-from graphcount.ops.operator import Operator, Role, family
+from graphcount.ops.operator import Operator, Role, family, pages, past
 from graphcount.symbolic import Dim
 
 
@@ -120,6 +120,7 @@ TABLE = family(
             shape=paged_attention(paged),
             dtypes=of_input(0, 3, 4),
             cost=attention_cost(costed(paged), extra=prepared(paged, 12)),
+            states=pages((3, 1), (4, 2)),
         ),
         "SparsePagedAttention": Operator(
             roles=(
@@ -129,6 +130,7 @@ TABLE = family(
             shape=paged_attention(sparse_paged),
             dtypes=of_input(0, 3, 4),
             cost=attention_cost(costed(sparse_paged), extra=prepared(sparse_paged, 17)),
+            states=pages((3, 1), (4, 2)),
         ),
         "DynamicSparseAttention": Operator(
             roles=(
@@ -138,7 +140,7 @@ TABLE = family(
             shape=grouped_attention(10),
             dtypes=_dynamic_dtypes,
             cost=attention_cost(costed(dynamic_sparse), extra=prepared(dynamic_sparse, 14)),
-            past={3: 2, 4: 2},
+            states=past((3, 1), (4, 2)),
         ),
     },
 )

@@ -25,7 +25,7 @@ from graphcount.ops.formulas import (
 )
 from graphcount.ops.inference import FLOAT, add, always, over, product, same, times
 from graphcount.ops.microsoft.conv import sequences
-from graphcount.ops.operator import Operator, family
+from graphcount.ops.operator import KeptState, Operator, family
 from graphcount.symbolic import Dim
 
 
@@ -189,6 +189,7 @@ TABLE = family(
             ),
             shape=gated_delta_net,
             dtypes=always(0, FLOAT, FLOAT),
+            states={6: KeptState(1, "ssm")},
             cost=CostRule(
                 "tokens x heads x state (key size x value size), once for each product",
                 _net_macs,
@@ -199,6 +200,7 @@ TABLE = family(
         "GatedDeltaNetStateReplay": Operator(
             roles=("state", "state", "state", "shape"),
             shape=same(2),
+            states={2: KeptState(0, "ssm")},
             cost=CostRule("a state updated for each step that is kept", _replayed, _replayed),
         ),
         "Mamba2Verify": Operator(
@@ -208,6 +210,7 @@ TABLE = family(
             ),
             shape=mamba2,
             dtypes=always(0, 0, FLOAT, 0, FLOAT),
+            states={1: KeptState(1, "convolution"), 2: KeptState(2, "ssm")},
             cost=CostRule(
                 "tokens x (taps of all channels, and twice the states of all heads)",
                 _mixer_macs,

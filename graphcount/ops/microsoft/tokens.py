@@ -23,7 +23,7 @@ from graphcount.ops.inference import (
     unknown,
 )
 from graphcount.ops.microsoft.conv import sequences
-from graphcount.ops.operator import KEEPS_VALUES, Operator, each, family, merge, traits
+from graphcount.ops.operator import KEEPS_VALUES, KeptState, Operator, each, family, merge, traits
 from graphcount.symbolic import Dim
 
 
@@ -119,6 +119,7 @@ TABLE = merge(
                 "NGramHashMapping": Operator(
                     roles=("index", *2 * ("literal",), "state", "literal", "scalar", "index"),
                     shape=ngram_hashes,
+                    states={3: KeptState(1, "other")},
                     cost=CostRule("one hash for each element of the result", elementwise=outputs),
                 ),
                 "VarlenNGramHashMapping": Operator(
@@ -127,6 +128,7 @@ TABLE = merge(
                         *("index", "state", "shape"),
                     ),
                     shape=packed_ngram_hashes,
+                    states={4: KeptState(1, "other"), 8: KeptState(2, "other")},
                     dtypes=always(0, 0, INT32, 0),
                     cost=CostRule("one hash for each element of the result", elementwise=outputs),
                 ),

@@ -19,7 +19,14 @@ from graphcount.errors import Unknown
 from graphcount.formats.page import render
 from graphcount.formats.page.data import formulas
 from graphcount.formats.sentences import cause_words, causes
-from graphcount.report.rows import KVCacheRow, MismatchRow, NodeRow, RangeRow, RangesRow
+from graphcount.report.rows import (
+    MismatchRow,
+    NodeRow,
+    RangeRow,
+    RangesRow,
+    StateRow,
+    StatesRow,
+)
 from graphcount.symbolic import (
     Dim,
     TooComplexError,
@@ -431,17 +438,27 @@ def test_ranges_have_their_ends_and_where_they_are(opened: Open, bound: graphcou
 # --------------------------------------------------------------------------------------- its memory
 
 
-def test_the_cache_has_bytes_of_a_token_and_of_all(
+def test_states_have_bytes_of_a_token_and_of_all(
     opened: Open, transformer: graphcount.Report
 ) -> None:
-    row = KVCacheRow(2, (), 512, None, "512*batch*sequence")
+    state = StateRow(
+        *("past", "present", "keys-values", "", "", "float32"),
+        shape=("batch", 4, "sequence", 16),
+        output_shape=None,
+        batch_axis=0,
+        axis=2,
+        step=1,
+        nbytes="256*batch*sequence",
+        nbytes_in=None,
+    )
+    row = StatesRow((state, state), "512*batch*sequence", None, 96, 512)
     assert transformer.assumed is not None
-    assumed = transformer.assumed._replace(kv_cache=row._replace(nbytes=65_536, expression=None))
-    page = opened(render(replace(transformer, kv_cache=row, assumed=assumed))).page
-    assert "512 B a token" in stat(page, "KV cache")
-    assert "65.54 kB in all; 2 layers" in stat(page, "KV cache")
+    assumed = transformer.assumed._replace(states=row._replace(nbytes=65_536))
+    page = opened(render(replace(transformer, states=row, assumed=assumed))).page
+    assert "512 B a token" in stat(page, "States")
+    assert "96 B a sequence; 65.54 kB in all; 2 keys-values" in stat(page, "States")
     fill(page, sequence=256)
-    assert "131.07 kB in all" in stat(page, "KV cache")
+    assert "131.07 kB in all" in stat(page, "States")
 
 
 def test_the_run_is_at_the_assumed_sizes_and_says_so(

@@ -115,21 +115,25 @@ function costCards(page, sizes, dynamic) {
   const elementwise = sizes.total("elementwise");
   if (elementwise === null || elementwise > 0) add("Element-wise work", elementwise, "elementwise", human, digits(elementwise));
   add("Activations", sizes.total("activation_nbytes"), "activation", bytes, "all of them together");
-  if (sizes.report.kv_cache) cards.push(cacheCard(sizes));
+  if (sizes.report.states) cards.push(statesCard(sizes));
   const { peak } = page.report.assumed ?? page.report;
   if (peak && sizes.changed) cards.push(card("Peak at the assumed sizes", least(isPeakBound(page), bytes(peak.nbytes)), `not worked out at these; at ${safe(peak.node, 48)}`, true));
   else if (peak) cards.push(card("Peak", least(isPeakBound(page), bytes(peak.nbytes)), `of activations, at ${safe(peak.node, 48)}`, isPeakBound(page)));
   return cards;
 }
 
-/** Past keys and values: bytes of a token, and of all at the sizes chosen. */
-function cacheCard(sizes) {
-  const cache = sizes.record.kv_cache ?? sizes.report.kv_cache;
-  const all = sizes.amount(cache.nbytes, cache.expression);
-  const whole = all === null ? "" : `${bytes(all)} in all`;
-  const layers = `${exact(cache.layers)} layer${num(cache.layers) === 1 ? "" : "s"}`;
-  if (cache.nbytes_per_token === null) return card("KV cache", whole || "not known", layers);
-  return card("KV cache", `${bytes(cache.nbytes_per_token)} a token`, [whole, layers].filter(Boolean).join("; "));
+/** What a step hands to the next: bytes of a token, of a sequence, and of all at the sizes chosen. */
+function statesCard(sizes) {
+  const states = sizes.record.states ?? sizes.report.states;
+  const amount = (dim) => (typeof dim === "string" ? sizes.value(dim) : dim === null ? null : whole(dim));
+  const parts = [["nbytes_per_token", "a token"], ["nbytes_per_sequence", "a sequence"], ["nbytes", "in all"]]
+    .map(([key, words]) => [amount(states[key]), words])
+    .filter(([value]) => value !== null && num(value))
+    .map(([value, words]) => `${bytes(value)} ${words}`);
+  const counts = new Map();
+  for (const { kind } of states.rows) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const kinds = [...counts].map(([kind, count]) => `${exact(count)} ${safe(kind)}`).join(", ");
+  return card("States", parts[0] ?? "not known", [...parts.slice(1), kinds].join("; "));
 }
 
 function drawDoubts(page, record) {

@@ -63,36 +63,46 @@ def test_joined_by_concat(save: Save, layers: int, dtype: int, nbytes: int) -> N
     made = by_concat(layers, dtype, "past_key_values.{}.{}")
     path = save(made["nodes"], inputs=made["inputs"], outputs=made["outputs"])
     report = graphcount.count(path)
-    cache = report.kv_cache
+    cache = report.states
     assert cache is not None
     token = 2 * layers * HEADS * SIZE * nbytes
-    assert (cache.layers, cache.nbytes_per_token) == (layers, token)
-    assert cache.expression == f"{token}*batch*past"
-    assert cache.nbytes is None
-    assert {row.axis for row in cache.inputs} == {2}
-    assert len(cache.inputs) == 2 * layers
-    assert report.kv_cache_nbytes() == token * 2048
-    assert report.kv_cache_nbytes(batch=3, length=17) == token * 3 * 17
-    bound = graphcount.count(path, dims={"batch": 3, "past": 17, "seq": 1})
-    assert bound.kv_cache is not None
-    assert bound.kv_cache.nbytes == token * 3 * 17
-    assert bound.kv_cache.nbytes_per_token == token
+    assert (cache.nbytes_per_token, cache.nbytes_per_sequence) == (token, 0)
+    assert cache.nbytes_in == f"{token}*batch*past"
+    assert {(row.kind, row.axis, row.batch_axis, row.step) for row in cache.rows} == {
+        ("keys-values", 2, 0, "seq")
+    }
+    assert len(cache.rows) == 2 * layers
+    assert report.state_nbytes(batch=3, past=16, seq=1) == token * 3 * 17
+    bound = graphcount.count(path, dims={"batch": 3, "past": 16, "seq": 2}).states
+    assert bound is not None
+    assert (bound.nbytes, bound.nbytes_in) == (token * 3 * 18, token * 3 * 16)
+    assert (bound.nbytes_per_token, bound.rows[0].step) == (token, 2)
     assert serial.loads(serial.dumps(serial.to_dict(report))) == report
 
 
 def test_names_decide_nothing_where_the_present_is_returned(save: Save) -> None:
     made = by_concat(2, 1, "x{}{}")
     path = save(made["nodes"], inputs=made["inputs"], outputs=made["outputs"])
-    cache = graphcount.count(path).kv_cache
+    cache = graphcount.count(path).states
     assert cache is not None
-    assert cache.layers == 2
+    assert [(row.input, row.output) for row in cache.rows] == [
+        ("x0key", "allk0"),
+        ("x0value", "allv0"),
+        ("x1key", "allk1"),
+        ("x1value", "allv1"),
+    ]
 
 
 @pytest.mark.parametrize(("names", "found"), [("past_{}_{}", True), ("x{}{}", False)])
 def test_a_present_that_is_not_returned_needs_a_name(save: Save, names: str, found: bool) -> None:
     made = by_concat(1, 1, names, present=False)
     path = save(made["nodes"], inputs=made["inputs"], outputs=made["outputs"])
-    assert (graphcount.count(path).kv_cache is not None) is found
+    cache = graphcount.count(path).states
+    assert (cache is not None) is found
+    if cache is not None:
+        kept = [(row.output, row.kind, row.axis) for row in cache.rows]
+        assert kept == [(None, "keys-values", 2)] * 2
+        assert cache.nbytes == cache.nbytes_in == f"{2 * HEADS * SIZE * 4}*batch*past"
 
 
 def test_repeated_for_groups_of_heads(save: Save) -> None:
@@ -115,7 +125,7 @@ def test_repeated_for_groups_of_heads(save: Save) -> None:
         inputs=[info("cache", ["batch", 2, "past", SIZE]), info("newk", new), info("q", [1, 6, 1])],
         outputs=["y", "all"],
     )
-    cache = graphcount.count(path).kv_cache
+    cache = graphcount.count(path).states
     assert cache is not None
     assert cache.nbytes_per_token == 2 * SIZE * 4
 
@@ -123,7 +133,7 @@ def test_repeated_for_groups_of_heads(save: Save) -> None:
 def test_gpt2_keeps_both_in_one_input(save: Save) -> None:
     past = ["b", "p", 2, HEADS, SIZE]
     nodes = [
-        node("Transpose", ["state"], ["t"], perm=[2, 0, 3, 1, 4]),
+        node("Transpose", ["past_state"], ["t"], perm=[2, 0, 3, 1, 4]),
         node("Gather", ["t", "zero"], ["oldk"], axis=0),
         node("Gather", ["t", "one"], ["oldv"], axis=0),
         node("Relu", ["newk"], ["k"]),
@@ -145,14 +155,14 @@ def test_gpt2_keeps_both_in_one_input(save: Save) -> None:
     path = save(
         nodes,
         constants,
-        inputs=[info("state", past), info("newk", new), info("newv", new), info("q", new)],
+        inputs=[info("past_state", past), info("newk", new), info("newv", new), info("q", new)],
         outputs=["y", "present"],
     )
-    cache = graphcount.count(path).kv_cache
+    cache = graphcount.count(path).states
     assert cache is not None
-    assert [(row.name, row.axis) for row in cache.inputs] == [("state", 1)]
-    assert cache.layers == 1
-    assert cache.expression == f"{2 * HEADS * SIZE * 4}*b*p"
+    assert [(row.input, row.axis) for row in cache.rows] == [("past_state", 1)]
+    assert cache.nbytes_in == f"{2 * HEADS * SIZE * 4}*b*p"
+    assert cache.nbytes_per_token == 2 * HEADS * SIZE * 4
 
 
 @pytest.mark.parametrize(
@@ -183,11 +193,11 @@ def test_given_to_an_attention_operator(
         outputs=["y"],
         opsets=[("", 23), ("com.microsoft", 1)],
     )
-    cache = graphcount.count(path).kv_cache
+    cache = graphcount.count(path).states
     assert cache is not None
-    assert cache.layers == 1
+    assert [row.kind for row in cache.rows] == ["keys-values"] * 2
     assert cache.nbytes_per_token == 2 * HEADS * SIZE * 2
-    assert {row.axis for row in cache.inputs} == {2}
+    assert {row.axis for row in cache.rows} == {2}
 
 
 def test_one_past_for_both_in_an_attention_operator(save: Save) -> None:
@@ -198,9 +208,10 @@ def test_one_past_for_both_in_an_attention_operator(save: Save) -> None:
         outputs=["y"],
         opsets=[("", 20), ("com.microsoft", 1)],
     )
-    cache = graphcount.count(path).kv_cache
+    cache = graphcount.count(path).states
     assert cache is not None
-    assert (cache.layers, cache.nbytes_per_token) == (1, 2 * HEADS * SIZE * 4)
+    (row,) = cache.rows
+    assert (row.axis, row.batch_axis, cache.nbytes_per_token) == (3, 1, 2 * HEADS * SIZE * 4)
 
 
 def test_what_is_no_cache(save: Save) -> None:
@@ -212,52 +223,50 @@ def test_what_is_no_cache(save: Save) -> None:
         node("MatMul", ["all", "W"], ["y"]),
     ]
     constant = save(joined, [token, weight], inputs=[image], outputs=["y", "all"])
-    assert graphcount.count(constant).kv_cache is None
-    encoder = [node("MatMul", ["q", "past_encoder_key"], ["y"])]
-    keys = info("past_encoder_key", ["b", HEADS, SIZE, "source"])
-    cross = save(encoder, inputs=[info("q", ["b", HEADS, 1, SIZE]), keys], outputs=["y"])
-    assert graphcount.count(cross).kv_cache is None
+    assert graphcount.count(constant).states is None
     stream = [
         node("Relu", ["x"], ["new"]),
         node("Concat", ["cache", "new"], ["all"], axis=2),
-        node("Conv", ["all", "K"], ["y"]),
+        node("Mul", ["all", "all"], ["y"]),
     ]
-    kernel = helper.make_tensor("K", 1, [4, 4, 3], [0.5] * 48)
     inputs = [info("x", [1, 4, 10]), info("cache", [1, 4, 2])]
-    assert (
-        graphcount.count(save(stream, [kernel], inputs=inputs, outputs=["y", "all"])).kv_cache
-        is None
-    )
+    assert graphcount.count(save(stream, inputs=inputs, outputs=["y", "all"])).states is None
 
 
 def test_asking_for_what_is_not_there(fixtures: Any) -> None:
     report = graphcount.count(str(fixtures / "cnn.onnx"))
-    assert report.kv_cache is None
-    with pytest.raises(UsageError, match="no input"):
-        report.kv_cache_nbytes()
+    assert report.states is None
+    with pytest.raises(UsageError, match="nothing from one step"):
+        report.state_nbytes()
 
 
-def test_dynamic_dimensions_leave_a_token_unknown(save: Save) -> None:
+def test_dynamic_dimensions_stand_in_the_bytes_of_a_token(save: Save) -> None:
     made = by_concat(1, 1, "past_{}_{}")
     inputs = [
         info(value.name, ["batch", "heads", "past" if "past" in value.name else "seq", SIZE])
         for value in made["inputs"]
     ]
     report = graphcount.count(save(made["nodes"], inputs=inputs, outputs=["y0"]))
-    assert report.kv_cache is not None
-    assert report.kv_cache.expression == f"{2 * SIZE * 4}*batch*heads*past"
-    with pytest.raises(UsageError, match="dynamic"):
-        report.kv_cache_nbytes()
+    assert report.states is not None
+    assert report.states.nbytes_per_token == f"{2 * SIZE * 4}*heads"
+    with pytest.raises(UsageError, match="heads"):
+        report.state_nbytes(batch=1, past=1)
 
 
 def test_the_table_says_it(save: Save, capsys: pytest.CaptureFixture[str]) -> None:
     made = by_concat(2, 1, "past_{}_{}")
-    assert main([save(made["nodes"], inputs=made["inputs"], outputs=made["outputs"])]) == 0
-    assert "KV cache      512 B a token; 512*batch*past bytes (2 layers)" in capsys.readouterr().out
+    path = save(made["nodes"], inputs=made["inputs"], outputs=made["outputs"])
+    words = "512 B a token; 512*batch*past + 512*batch*seq bytes (4 keys-values)"
+    assert main([path]) == 0
+    assert f"states        {words}" in capsys.readouterr().out
+    assert main([path, "--dim", "batch=1", "--dim", "past=9", "--dim", "seq=1"]) == 0
+    words = "512 B a token; 5.12 kB in all (4 keys-values)"
+    assert f"states        {words}" in capsys.readouterr().out
 
 
 def test_a_real_decoder(shared: Any) -> None:
-    """One layer of 2 heads of size 2 in float32."""
+    """One layer of 2 heads of size 2 in float32; 7 tokens of the past and one more."""
     path = next(iter(sorted((shared / "corpus").rglob("gpt2_past_mask_one_layer.onnx"))))
     report = graphcount.count(str(path))
-    assert report.kv_cache_nbytes(batch=5, length=7) == 2 * 1 * 2 * 2 * 4 * 5 * 7
+    nbytes = report.state_nbytes(batch_size=5, past_seq_len=7, seq_len=1)
+    assert nbytes == 2 * 1 * 2 * 2 * 4 * 5 * 8
