@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from graphcount.api.arguments import several
 from graphcount.api.model import Model, SizeOptions, load
+from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.units import parse
 
 if TYPE_CHECKING:
-    from graphcount.report.plan import Optimizer, Plan, TargetDType
+    from graphcount.report.plan import MemoryPlan, Optimizer, Plan, TargetDType
+    from graphcount.report.records import Report
 
 
 def plan(
@@ -24,6 +27,7 @@ def plan(
     mixed_precision: bool = False,
     samples: int | None = None,
     layers: Sequence[int] = (),
+    memory: int | str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     **sizes: Unpack[SizeOptions],
 ) -> Plan:
@@ -39,6 +43,7 @@ def plan(
         mixed_precision: Train in float16 with float32 master weights.
         samples: Size of a data set to judge.
         layers: Hidden layers of networks of the same size; empty for those around the model's.
+        memory: Bytes, or text as `8GB`: the longest context and the largest batch that fit in them.
         limits: What the file may ask of us.
         sizes: `dims` and `shapes`; see `SizeOptions`.
 
@@ -64,4 +69,23 @@ def plan(
     loaded = model if isinstance(model, Model) else load(model, limits=limits)
     report, counted = loaded.measured(assume=True, **sizes)
     keys = tuple(tensor.key for tensor in counted.stored)
-    return work_out(CountedModel(report.in_numbers, loaded.proto, keys), options)
+    fits = None if memory is None else _fits(loaded, memory, sizes)
+    return work_out(CountedModel(report.in_numbers, loaded.proto, keys), options, fits)
+
+
+def _fits(model: Model, memory: int | str, sizes: SizeOptions) -> MemoryPlan:
+    """Return what fits in memory; sizes that were given hold for all that is counted."""
+    from graphcount.planning import memory_plan
+
+    try:
+        nbytes = parse(memory, "bytes") if isinstance(memory, str) else memory
+    except ValueError as error:
+        raise UsageError(f"memory: {error}") from None
+    shapes, values = sizes.get("shapes"), sizes.get("input_values")
+
+    def count(dims: Mapping[str, int], proposed: Mapping[str, int] | bool) -> Report:
+        return model.report(
+            cost=True, dims=dims, shapes=shapes, input_values=values, assume=proposed
+        )
+
+    return memory_plan(count({}, True), nbytes, dict(sizes.get("dims") or {}), count)

@@ -46,6 +46,7 @@ def _sizes(
     examples=(
         "plan model.onnx --dim batch=1 --samples 10000",
         "plan model.onnx --dtype int8 --per-channel --optimizer adamw",
+        "plan decoder.onnx --memory 8GB --dim batch_size=4",
     ),
 )
 @model_argument
@@ -88,10 +89,19 @@ def _sizes(
         help="Hidden layers of networks of the same size.  [default: the model's, 1 fewer, 1 more]",
     ),
 )
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Find the longest context and the largest batch that fit: 8GB, 512MiB.",
+)
 @gathered("options", _sizes, config_options, dim_option, shape_option, value_option)
 @output_options(("table", "json"))
 def command(
-    model: str, changes: dict[str, Any], options: dict[str, Any], output: OutputOptions
+    model: str,
+    changes: dict[str, Any],
+    memory: str | None,
+    options: dict[str, Any],
+    output: OutputOptions,
 ) -> int:
     """Estimate the size in other types, training memory, data and widths of the same size.
 
@@ -100,6 +110,6 @@ def command(
     from graphcount.api import plan
     from graphcount.formats.plan import render
 
-    planned = plan(model, **changes, **options)
+    planned = plan(model, memory=memory, **changes, **options)
     output.write(render(output.format_name, planned, output.view()))
     return 0

@@ -10,6 +10,8 @@ from graphcount.report.plan import (
     PLAN_SCHEMA,
     DataPlan,
     LeftOut,
+    MemoryFit,
+    MemoryPlan,
     MlpPlan,
     Plan,
     SizePlan,
@@ -49,6 +51,7 @@ def to_dict(plan: Plan) -> dict[str, Any]:
         "training": plain(plan.training),
         "data": plain(plan.data),
         "mlp": plain(plan.mlp),
+        "memory": plain(plan.memory),
         "left_out": plain(plan.left_out),
         "notes": plain(plan.notes),
     }
@@ -63,11 +66,43 @@ def _text(plan: Plan, view: View) -> str:
     parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
     parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
+    parts += [_memory(plan.memory, view)] if plan.memory is not None else []
     parts += [_sizes(plan, view)] if plan.sizes else []
     parts += [_training(plan, view)] if plan.training else []
     parts += [*_data(plan.data), *_mlp(plan.mlp, view), *_left_out(plan.left_out)]
     parts += [paragraph(f"note: {one_line(note)}", "yellow") for note in plan.notes]
     return to_text(parts, view.width, view.color)
+
+
+def _memory(memory: MemoryPlan, view: View) -> RenderableType:
+    """Return what fits, then what is added up, at which sizes, and what does not fit any more."""
+    from rich.console import Group
+
+    from graphcount.formats.screen import keep_numbers, new_table, paragraph
+
+    fits = {"longest context": memory.longest, "largest batch": memory.largest}
+    whole = nbytes(memory.memory_nbytes, view.binary)
+    columns = ("tokens", "batch", "weights", "inputs", "peak", "total")
+    table = new_table((f"in {whole}",), columns)
+    lines = [memory.formula, f"states handed on: {safe(str(memory.states), 300)} bytes"]
+    for label, fit in fits.items():
+        if fit is not None:
+            parts = (fit.weight_nbytes, fit.input_nbytes, fit.peak_nbytes, fit.total_nbytes)
+            numbers = [nbytes(part, view.binary) for part in parts]
+            table.add_row(label, exact(fit.context), exact(fit.batch), *numbers)
+            lines.append(f"{label}: {_fit_words(fit, view)}")
+    lines += [one_line(reason) for reason in memory.reasons]
+    rows = [keep_numbers(table, view.width)] if table.row_count else []
+    return Group(*rows, *(paragraph(line, "dim") for line in lines))
+
+
+def _fit_words(fit: MemoryFit, view: View) -> str:
+    """Return the sizes of a step, what of it is states, and what one more takes."""
+    sizes = ", ".join(f"{safe(name, 40)} {exact(size)}" for name, size in fit.dims.items())
+    more = "no size that was tried is too large"
+    if fit.next_nbytes is not None:
+        more = f"one more takes {nbytes(fit.next_nbytes, view.binary)}"
+    return f"at {sizes}; {nbytes(fit.state_nbytes, view.binary)} of states; {more}"
 
 
 def _sizes(plan: Plan, view: View) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphcount.errors import UsageError
+from graphcount.planning.memory import memory_plan
 from graphcount.planning.mlp import mlp_plan
 from graphcount.planning.remarks import left_out, notes
 from graphcount.planning.sizes import CountedModel, size_plan
@@ -11,6 +12,7 @@ from graphcount.planning.training import data_plan, training_plan
 from graphcount.report.plan import (
     DTYPES,
     OPTIMIZERS,
+    MemoryPlan,
     Optimizer,
     Plan,
     PlanOptions,
@@ -20,12 +22,17 @@ from graphcount.report.plan import (
 DEFAULT_OPTIONS = PlanOptions()
 
 
-def plan(model: CountedModel, options: PlanOptions = DEFAULT_OPTIONS) -> Plan:
+def plan(
+    model: CountedModel,
+    options: PlanOptions = DEFAULT_OPTIONS,
+    memory: MemoryPlan | None = None,
+) -> Plan:
     """Work out what a model would take in other circumstances.
 
     Args:
         model: A model and its report.
         options: What is asked.
+        memory: What fits in some memory; see `memory_plan`.
 
     Raises:
         UsageError: An option makes no sense.
@@ -47,6 +54,7 @@ def plan(model: CountedModel, options: PlanOptions = DEFAULT_OPTIONS) -> Plan:
         ),
         data=data_plan(parameters, options.samples) if trained else None,
         mlp=mlp_plan(report, options.layers) if trained else None,
+        memory=memory,
         left_out=left_out(report, sizes),
         notes=notes(report, sizes, mixed),
     )
@@ -76,6 +84,7 @@ __all__ = [
     "PlanOptions",
     "TargetDType",
     "data_plan",
+    "memory_plan",
     "mlp_plan",
     "plan",
     "size_plan",

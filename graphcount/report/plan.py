@@ -188,6 +188,54 @@ class LeftOut(NamedTuple):
     reason: str
 
 
+class MemoryFit(NamedTuple):
+    """A step of a model at sizes, in bytes.
+
+    Attributes:
+        dims: The sizes, also those that were assumed.
+        batch: Sequences.
+        context: Tokens, those of the past and the new ones.
+        weight_nbytes: All stored tensors.
+        input_nbytes: All inputs, the states that are taken in among them.
+        peak_nbytes: The largest sum of live activations, the states handed on among them.
+        state_nbytes: States handed on.
+        total_nbytes: Weights, inputs and peak.
+        next_nbytes: The same with one token or sequence more, which does not fit; None where
+            nothing that was tried does not.
+    """
+
+    dims: dict[str, int]
+    batch: int
+    context: int
+    weight_nbytes: int
+    input_nbytes: int
+    peak_nbytes: int
+    state_nbytes: int
+    total_nbytes: int
+    next_nbytes: int | None
+
+
+class MemoryPlan(NamedTuple):
+    """What fits in some memory.
+
+    Attributes:
+        memory_nbytes: What there is.
+        formula: What is added up.
+        states: Bytes of states handed on, as a formula.
+        longest: The longest context, at the batch that was given or 1; None where none fits, or
+            nothing grows.
+        largest: The largest batch, at the context that was given or is assumed.
+        reasons: Why there is no answer.
+    """
+
+    memory_nbytes: int
+    formula: str
+    states: int | str | None
+    longest: MemoryFit | None
+    largest: MemoryFit | None
+    reasons: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a model would take in other circumstances.
@@ -198,6 +246,7 @@ class Plan:
         training: Memory of training; empty where it is left out.
         data: Sizes of data; None where they are left out.
         mlp: Networks of the same size; None where they are left out.
+        memory: What fits in some memory; None unless asked for.
         left_out: What makes no sense for this model.
         lower_bound: The counts it rests on are lower bounds: read every number as "at least".
         notes: What is not known or only assumed, in sentences.
@@ -212,5 +261,6 @@ class Plan:
     training: tuple[TrainingPlan, ...]
     data: DataPlan | None
     mlp: MlpPlan | None
+    memory: MemoryPlan | None
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]

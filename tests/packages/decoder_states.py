@@ -12,7 +12,6 @@ at these sizes is not counted. The table at the end goes to docs/cost.md.
 
 from __future__ import annotations
 
-import collections
 import importlib
 import re
 import signal
@@ -138,11 +137,13 @@ class Outcome(NamedTuple):
     """A decoder, run twice.
 
     Attributes:
+        architecture: Its name in mobius's registry.
         kinds: Kinds of its states, as graphcount names them.
         differences: Bytes by formula less bytes in onnxruntime: handed on and taken in, both runs.
         missed: States by their names that graphcount does not have, or has and are none.
     """
 
+    architecture: str
     kinds: tuple[str, ...]
     differences: tuple[int, ...]
     missed: tuple[str, ...]
@@ -175,10 +176,14 @@ def check(folder: Path, words: Sequence[str]) -> None:
             print(f"DIFFERS {name}: {outcome.differences} {outcome.missed[:4]}")
     print(f"{len(outcomes)} decoders, {sum(any(one.differences) for one in outcomes)} differ,")
     print(f"{sum(bool(one.missed) for one in outcomes)} with states missed, {refusals} not run")
-    table = collections.Counter(", ".join(one.kinds) or "none" for one in outcomes)
-    for kinds, count in table.most_common():
-        same = [one for one in outcomes if (", ".join(one.kinds) or "none") == kinds]
-        print(f"| {kinds} | {count} | {sum(not any(one.differences) for one in same)} |")
+    table: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        table.setdefault(", ".join(one.kinds) or "none", []).append(one)
+    table["all"] = outcomes
+    for kinds, rows in sorted(table.items(), key=lambda item: len(item[1])):
+        names = {one.architecture for one in rows}
+        same = sum(not any(one.differences) for one in rows)
+        print(f"| {kinds} | {len(names)} | {len(rows)} | {same} |")
 
 
 def _late(*_: object) -> None:
@@ -216,7 +221,12 @@ def _checked(path: Path) -> Outcome | None:
     else:
         raise last
     kinds = tuple(sorted({row.kind for row in rows}))
-    return Outcome(kinds, tuple(each for pair in differences for each in pair), tuple(missed))
+    return Outcome(
+        path.parent.name.removeprefix("hybrid-"),
+        kinds,
+        tuple(each for pair in differences for each in pair),
+        tuple(missed),
+    )
 
 
 def _difference(
