@@ -30,7 +30,7 @@ LARGEST = 1 << 40
 
 FORMULA = "weights + inputs (states taken in among them) + peak (states handed on among them)"
 
-Count: TypeAlias = Callable[[Mapping[str, int], Mapping[str, int]], Report]
+CountAt: TypeAlias = Callable[[Mapping[str, int], Mapping[str, int]], Report]
 """Counts a model at sizes of dimensions, and at others that are taken before its own hints."""
 
 
@@ -50,7 +50,7 @@ class _Names(NamedTuple):
     tokens: tuple[str, ...]
 
 
-def memory_plan(report: Report, memory: int, dims: Mapping[str, int], count: Count) -> MemoryPlan:
+def memory_plan(report: Report, memory: int, dims: Mapping[str, int], count: CountAt) -> MemoryPlan:
     """Work out the longest context and the largest batch that fit.
 
     Args:
@@ -108,7 +108,7 @@ class _Fitting:
     """Counts one model at sizes, each once."""
 
     def __init__(
-        self, report: Report, names: _Names, dims: Mapping[str, int], count: Count
+        self, report: Report, names: _Names, dims: Mapping[str, int], count: CountAt
     ) -> None:
         self.names, self.dims, self.count = names, dict(dims), count
         self.batch = next((dims[name] for name in names.batch if name in dims), 1)

@@ -5,6 +5,7 @@ Sizes are sums over the shapes that stand in the models, and over tensors of onn
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -469,6 +470,29 @@ def test_bytes_are_those_of_onnxruntime(save: Save, make: Any, length: int) -> N
     assert bound.states is not None
     assert bound.states.nbytes == handed_on
     assert bound.states.nbytes_in == sum(feeds[row.input].nbytes for row in bound.states.rows)
+
+
+def test_too_many_ways_leave_the_sums_unknown(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphcount.analysis.states.ways.STEPS", 3)
+    states = graphcount.count(together(save)).states
+    assert states is None or states.nbytes is states.nbytes_per_token is None
+    monkeypatch.undo()
+    assert graphcount.count(together(save)).states is not None
+
+
+@pytest.mark.long
+def test_thousands_of_names_that_fit_each_other_end(save: Save) -> None:
+    """Every input fits every output; no pair but one each is kept, and none twice."""
+    names = [f"past{'.' * at}" for at in range(1_000)]
+    afters = [f"present{'.' * at}" for at in range(1_000)]
+    nodes = [node("Add", f"{a} x", b) for a, b in zip(names, afters, strict=True)]
+    inputs = [info(name, ["n", 4]) for name in ("x", *names)]
+    outputs = [info(name, ["n", 4]) for name in afters]
+    begin = time.perf_counter()
+    states = graphcount.count(save(nodes, inputs=inputs, outputs=outputs)).states
+    assert time.perf_counter() - begin < 60
+    rows = states.rows if states is not None else ()
+    assert len({row.output for row in rows}) == len({row.input for row in rows}) == len(rows)
 
 
 def test_explain_says_the_state_of_a_node(save: Save, capsys: pytest.CaptureFixture[str]) -> None:

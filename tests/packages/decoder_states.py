@@ -1,7 +1,7 @@
 """Bytes that decoders of mobius-onnx hand from one step to the next, run and by formula.
 
     python -m tests.packages.mobius_models small FOLDER     # by a Python that has mobius-onnx
-    python -m tests.packages.decoder_states build FOLDER    # the same: hybrids, small
+    python -m tests.packages.decoder_states build FOLDER [NAME ...]    # the same: hybrids
     python -m tests.packages.decoder_states check FOLDER [WORD ...]
 
 Each model runs in onnxruntime after two pasts of different length, with a batch of `BATCH`. What is
@@ -57,6 +57,9 @@ SLIDING: Mapping[str, Any] = {
     "rope_local_base_freq": 10_000.0,
 }
 
+EVERY_HEAD: Mapping[str, Any] = {"num_key_value_heads": 4}
+"""For what has keys and values for each head of queries."""
+
 HYBRIDS: Mapping[str, Mapping[str, Any]] = {
     "mamba2": {"num_heads": 8, "head_dim": 16, "state_size": 16, "n_groups": 1},
     "jamba": {"layer_types": ["mamba", "full_attention"], "mamba_dt_rank": 4, "mamba_d_state": 16},
@@ -86,6 +89,10 @@ HYBRIDS: Mapping[str, Mapping[str, Any]] = {
         ("gemma2", "gemma3_text", "gemma3", "gemma3n_text", "mistral", "gpt_oss", "cohere2"),
         SLIDING,
     ),
+    **dict.fromkeys(
+        ("whisper", "gptj", "codegen", "gpt_neox", "gpt_neox_japanese", "mpt", "persimmon"),
+        EVERY_HEAD,
+    ),
     "fastconformer_rnnt": {
         "rnnt_pred_hidden": 16,
         "rnnt_pred_rnn_layers": 2,
@@ -99,7 +106,7 @@ HYBRIDS: Mapping[str, Mapping[str, Any]] = {
 """Architecture → what its small configuration has beside mobius's own for tests."""
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, words: Sequence[str]) -> None:
     """Write small hybrids, weights left out, for each provider of `mobius_models`."""
     from tests.packages import mobius_models as models
 
@@ -109,6 +116,8 @@ def build(folder: Path) -> None:
     tasks = importlib.import_module("mobius._config_resolver")
     for provider in models.PROVIDERS:
         for name, wanted in HYBRIDS.items():
+            if words and name not in words:
+                continue
             module = registry.get(name)
             own = registry.get_config_class(name) or getattr(module, "config_class", None)
             base = testing.make_config()
@@ -285,6 +294,6 @@ def _run(model: Any, past: int, step: int) -> tuple[dict[str, Any], dict[str, in
 
 if __name__ == "__main__":
     if sys.argv[1] == "build":
-        build(Path(sys.argv[2]))
+        build(Path(sys.argv[2]), sys.argv[3:])
     else:
         check(Path(sys.argv[2]), sys.argv[3:])

@@ -35,8 +35,11 @@ PAGE_AXES = 2
 
 
 def find_states(graph: ModelGraph, shapes: ValueShapes) -> StatesRow | None:
-    """Return the states of a model at its sizes; None when it has none."""
-    pairs = find_pairs(graph, shapes)
+    """Return the states of a model at its sizes; None when it has none.
+
+    Sums are not known where there are too many ways through the graph to follow them all.
+    """
+    pairs, complete = find_pairs(graph, shapes)
     if not pairs:
         return None
     taken = {pair.source.name for pair in pairs}
@@ -49,13 +52,14 @@ def find_states(graph: ModelGraph, shapes: ValueShapes) -> StatesRow | None:
         for name in dim.symbols()
     }
     sized = [_Sized(pair, batches, sizes) for pair in pairs]
-    return StatesRow(
-        rows=tuple(one.row for one in sized),
-        nbytes=_written(_sum(one.nbytes for one in sized)),
-        nbytes_in=_written(_sum(one.nbytes_in for one in sized)),
-        nbytes_per_sequence=_written(_sum(one.per_sequence for one in sized)),
-        nbytes_per_token=_written(_sum(one.per_token for one in sized)),
+    columns = (
+        [one.nbytes for one in sized],
+        [one.nbytes_in for one in sized],
+        [one.per_sequence for one in sized],
+        [one.per_token for one in sized],
     )
+    sums = [_written(_sum(parts)) if complete else None for parts in columns]
+    return StatesRow(tuple(one.row for one in sized), *sums)
 
 
 class _Sized:

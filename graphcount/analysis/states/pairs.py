@@ -74,8 +74,8 @@ class StatePair(NamedTuple):
     state: KeptState | None
 
 
-def find_pairs(graph: ModelGraph, shapes: ValueShapes) -> list[StatePair]:
-    """Return the states of a model in the order of its inputs."""
+def find_pairs(graph: ModelGraph, shapes: ValueShapes) -> tuple[list[StatePair], bool]:
+    """Return the states of a model in the order of its inputs, and whether these are all."""
     finder = _PairFinder(graph, shapes)
     pairs = finder.upheld(finder.chosen())
     taken = {pair.source.name for pair in pairs}
@@ -85,7 +85,7 @@ def find_pairs(graph: ModelGraph, shapes: ValueShapes) -> list[StatePair]:
         if source.name not in taken and (pair := finder.not_returned(source)) is not None
     ]
     order = {source.name: at for at, source in enumerate(finder.sources)}
-    return sorted(pairs, key=lambda pair: order[pair.source.name])
+    return sorted(pairs, key=lambda pair: order[pair.source.name]), finder.ways.left > 0
 
 
 class _PairFinder:
@@ -155,7 +155,8 @@ class _PairFinder:
     def _named(self, target: StateValue) -> Iterator[StateValue]:
         """Yield the inputs whose name goes with that of an output."""
         for source in self._by_words.get(words_of(target.name).rest, ()):
-            if paired(source.name, target.name):
+            if self.ways.left > 0 and paired(source.name, target.name):
+                self.ways.left -= 1
                 yield source
 
     @cached_property

@@ -14,7 +14,7 @@ from graphcount.graph import GraphNode, ModelGraph, OperatorNode, computes, is_c
 from graphcount.ops.operator import KeptState
 
 STEPS = 200_000
-"""Steps back in all: of a model that asks for more, states are found by names and operators."""
+"""Steps back in all, and pairs of names: of a model that asks for more not all states are known."""
 
 CHANGES = 8
 """Operators that scale a state or add to it, on its way: a longer way is a residual stream."""
