@@ -12,22 +12,7 @@ from math import gcd
 from graphcount.ops.call import Number, Ratio
 from graphcount.ops.floats import as_float, rounded_as, short
 from graphcount.ops.inference import at_least, larger, smaller
-from graphcount.symbolic import Dim, ceildiv, floordiv, largest_number
-
-LARGEST = 2**63
-"""A size, or a coefficient of one, is below this; a chain of products would grow without an end."""
-
-LARGEST_PART = 2**2200
-"""The same for the parts of a fraction: a float64 has 1,074 bits below its point, a product two."""
-
-
-def is_known(number: Number) -> bool:
-    """Return whether a value of a tensor is known and has not overflowed."""
-    if isinstance(number, int):
-        return -LARGEST <= number < LARGEST
-    if isinstance(number, Ratio):
-        return max(map(largest_number, number)) < LARGEST_PART
-    return number is not None and largest_number(number) < LARGEST
+from graphcount.symbolic import Dim, ceildiv, floordiv
 
 
 def ratio(over: Dim, under: Dim) -> Number:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.dtypes import Precision
 from graphcount.loading.model import Node
-from graphcount.symbolic import Dim, Expr
+from graphcount.symbolic import Dim, Expr, largest_number
 
 MAX_RANK = 64
 """Dimensions of a tensor (`Limits.rank`); what asks for more is unknown."""
@@ -79,6 +79,24 @@ Number: TypeAlias = "int | Expr | Ratio | None"
 """One element of a small tensor; None where only that one is not known."""
 
 Numbers: TypeAlias = "tuple[Number, ...]"
+
+MAX_NUMBERS = 4096
+"""Tensors with more elements are no shapes, axes or indices of shapes."""
+
+LARGEST = 2**63
+"""A size, or a coefficient of one, is below this; a chain of products would grow without an end."""
+
+LARGEST_PART = 2**2200
+"""The same for the parts of a fraction: a float64 has 1,074 bits below its point, a product two."""
+
+
+def is_known(number: Number) -> bool:
+    """Return whether a value of a tensor is known and has not overflowed."""
+    if isinstance(number, int):
+        return -LARGEST <= number < LARGEST
+    if isinstance(number, Ratio):
+        return max(map(largest_number, number)) < LARGEST_PART
+    return number is not None and largest_number(number) < LARGEST
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphcount.ops import arithmetic
-from graphcount.ops.call import DataRule, Facts, Number, Numbers, Results, Shape
+from graphcount.ops.call import (
+    MAX_NUMBERS,
+    DataRule,
+    Facts,
+    Number,
+    Numbers,
+    Results,
+    Shape,
+    is_known,
+)
 from graphcount.ops.inference import product
-
-MAX_NUMBERS = 4096
-"""Tensors with more elements are no shapes."""
 
 INTEGERS = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 FLOATS = frozenset({1, 10, 11, 16})
@@ -99,7 +104,7 @@ def folded(operation: Callable[[Number, Number], Number]) -> Callable[..., Numbe
     def fold(first: Number, *rest: Number) -> Number:
         for number in rest:
             first = operation(first, number)
-            if not arithmetic.is_known(first):
+            if not is_known(first):
                 first = None
         return first
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from graphcount.ops import largest
 from graphcount.ops.attributes import AXIS, REDUCES_UPDATES, first_fault
 from graphcount.ops.call import (
+    MAX_NUMBERS,
     MAX_RANK,
     Axes,
     Call,
@@ -24,7 +25,7 @@ from graphcount.ops.call import (
     numbers_of,
     size,
 )
-from graphcount.ops.elements import MAX_NUMBERS, first_input, picked, strides, whole_axes
+from graphcount.ops.elements import first_input, picked, strides, whole_axes
 from graphcount.ops.formulas import FREE, READ, CostRule, input_shape
 from graphcount.ops.inference import INT64, always, axis_of, of_input, product, replace, same
 from graphcount.ops.operator import FIRST, PICKS, Operator, family, past, traits

@@ -15,17 +15,26 @@ from graphcount.analysis.shapes.state import (
     Result,
     State,
     ValueKey,
+    cleaned,
 )
 from graphcount.domains import operator_name
 from graphcount.errors import Unknown
 from graphcount.graph import GraphNode, Input, OperatorNode
 from graphcount.loading.model import Node, ValueInfo
 from graphcount.ops import Operator
-from graphcount.ops.arithmetic import LARGEST, is_known
-from graphcount.ops.call import MAX_RANK, Facts, Numbers, Shape, ShapeRule, complete
-from graphcount.ops.elements import MAX_NUMBERS
+from graphcount.ops.call import (
+    LARGEST,
+    MAX_NUMBERS,
+    MAX_RANK,
+    Facts,
+    Numbers,
+    Shape,
+    ShapeRule,
+    complete,
+    is_known,
+)
 from graphcount.ops.inference import CANNOT, product, result_dtypes, unknown
-from graphcount.symbolic import Dim, Expr, TooComplexError, largest_number
+from graphcount.symbolic import Expr, TooComplexError
 
 MAX_WORK = 500_000
 """Numbers of small tensors read and computed in all; what comes after is not known."""
@@ -383,18 +392,3 @@ def _is_data(dtype: int, shape: Shape | None) -> bool:
         return False
     elements = product(shape) if shape is not None else None
     return not isinstance(elements, int) or elements > MAX_FLOATS
-
-
-def cleaned(shape: Shape | None) -> Shape | None:
-    """Return a shape without sizes that cannot be."""
-    if shape is None or len(shape) > MAX_RANK:
-        return None
-    if all(map(_is_size, shape)):
-        return shape
-    return tuple(dim if _is_size(dim) else None for dim in shape)
-
-
-def _is_size(dim: Dim | None) -> bool:
-    if isinstance(dim, int):
-        return 0 <= dim < LARGEST
-    return dim is not None and largest_number(dim) < LARGEST

@@ -15,14 +15,22 @@ from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Use
 from graphcount.loading.model import Attribute, Node, Tensor
 from graphcount.ops import lookup
-from graphcount.ops.call import Call, Elements, Facts, Number, Numbers, Ratio, Shape
+from graphcount.ops.call import (
+    MAX_NUMBERS,
+    MAX_RANK,
+    Call,
+    Elements,
+    Facts,
+    Number,
+    Numbers,
+    Ratio,
+    Shape,
+    is_known,
+)
 from graphcount.symbolic import Dim, Expr
 
 ValueKey: TypeAlias = "tuple[str, str]"
 """Id of the producing node, and the value's name there."""
-
-MAX_NUMBERS = 4096
-"""Integer tensors with more elements are no shapes, axes or indices of shapes."""
 
 MAX_FLOATS = 8
 """Scales of Resize and scalars; floats are not looked at otherwise."""
@@ -340,3 +348,16 @@ def only_dims(numbers: Numbers | None) -> tuple[Dim, ...] | None:
         return None
     dims = tuple([number for number in numbers if isinstance(number, int | Expr)])
     return dims if len(dims) == len(numbers) else None
+
+
+def cleaned(shape: Shape | None) -> Shape | None:
+    """Return a shape without sizes that cannot be."""
+    if shape is None or len(shape) > MAX_RANK:
+        return None
+    if all(map(_is_size, shape)):
+        return shape
+    return tuple(dim if _is_size(dim) else None for dim in shape)
+
+
+def _is_size(dim: Dim | None) -> bool:
+    return is_known(dim) and (not isinstance(dim, int) or dim >= 0)

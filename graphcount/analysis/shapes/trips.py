@@ -17,7 +17,7 @@ from graphcount.analysis.shapes.lines import CONDITION, MAX_DEPTH, Line, Lines
 from graphcount.analysis.shapes.state import State, ValueKey
 from graphcount.graph import Body, OperatorNode
 from graphcount.loading.model import Node
-from graphcount.ops.arithmetic import is_known
+from graphcount.ops.call import is_known
 from graphcount.ops.inference import at_least, larger, smaller
 from graphcount.symbolic import Dim, Expr, TooComplexError, ceildiv, floordiv
 
