@@ -23,7 +23,7 @@ from graphcount.cli.options import (
 )
 from graphcount.cli.output import OutputOptions, complain, say, watched
 from graphcount.formats import STYLES
-from graphcount.report.columns import COLUMNS, OF_NODES, WITH_NODES
+from graphcount.report.columns import COLUMNS, WITH_NODES
 from graphcount.report.outline import ORDER, Order
 from graphcount.report.rollup import BY, SORT, By, Sort
 
@@ -83,7 +83,7 @@ class TableOptions:
             return
         if self.by is None or format_name not in ("table", "csv"):
             raise click.UsageError("--columns needs --by, and --format table or csv")
-        of_nodes = [name for name in self.columns if name in OF_NODES]
+        of_nodes = [name for name in self.columns if COLUMNS[name].of_nodes]
         if of_nodes and self.by not in WITH_NODES:
             raise click.UsageError(f"--columns {of_nodes[0]} needs --by node, module or op_type")
 

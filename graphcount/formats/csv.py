@@ -14,7 +14,7 @@ from functools import partial
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import safe
 from graphcount.formats.view import View
-from graphcount.report.columns import OF_NODES, OF_ROWS, Summed, members
+from graphcount.report.columns import COLUMNS, members
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, default_sort, groups
 from graphcount.report.rows import RangeRow
@@ -159,8 +159,9 @@ def _chosen(report: Report, view: View) -> Iterator[tuple[str | int | float | No
     for row, nodes in zip(rows, members(report, by, view.depth, rows), strict=True):
         cells: list[str | int | float | None] = []
         for name in view.columns:
-            value = getattr(row, name) if name in OF_ROWS else OF_NODES[name].read(nodes)
-            if isinstance(value, Summed):
-                value = None if value.lacks else value.known
-            cells.append(cell(value) if isinstance(value, str) else value)
+            value = COLUMNS[name].read(row, nodes)
+            if isinstance(value, str):
+                cells.append(cell(value))
+            else:
+                cells.append(None if value.lacks else value.known)
         yield cell(report.model.path), cell(row.label), cell(row.detail), *cells

@@ -10,7 +10,7 @@ from rich.text import Text
 from graphcount.formats.screen import DEFAULT_WIDTH, LEAST_WIDTH, fit
 from graphcount.formats.text import distinct, end, middle, safe, shape, text_columns
 from graphcount.formats.view import View
-from graphcount.report.columns import OF_NODES, OF_ROWS, Summed, members
+from graphcount.report.columns import COLUMNS, Summed, members
 from graphcount.report.outline import OutlineRow
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, Group, is_weighted
@@ -137,9 +137,7 @@ def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, vie
     """Return the table of a grouping; columns of the least telling numbers go first."""
     if view.columns:
         return columns_table(rows, whole, by, report, view)
-    words: dict[str, list[str]] = {by: [safe(row.label, None) or "(no module)" for row in rows]}
-    if any(row.detail for row in rows):
-        words[""] = [safe(row.detail) for row in rows]
+    words = _group_words(rows, by)
     sizes = [nbytes(row.nbytes, view.binary) for row in (*rows, whole)]
     names = min(_MOST_WORDS, max(map(text_columns, words[by]), default=0))
     room = _room(view, len(words) + 1) - max(map(len, sizes)) - max(names, _LEAST_WORDS)
@@ -152,26 +150,30 @@ def group_table(rows: Sequence[Group], whole: Group, by: By, report: Report, vie
     numbers["size"] = sizes
     if report.sparsity is not None:
         numbers["zeros"] = [percent(row.zeros, row.elements_read) for row in (*rows, whole)]
-    wanted = [max(map(text_columns, (key, "total", *cells))) for key, cells in words.items()]
-    room = _room(view, len(words) + len(numbers)) - sum(_widest(numbers))
-    return _lay_out(words, fit(wanted, room), numbers)
+    return _fitted(words, numbers, view)
 
 
 def columns_table(rows: Sequence[Group], whole: Group, by: By, report: Report, view: View) -> Text:
     """Return the table of a grouping with the columns that were asked for."""
     inside = members(report, by, view.depth, rows)
     inside.append([node for nodes in inside for node in nodes])
+    numbers: dict[str, list[str]] = {}
+    for column in [COLUMNS[name] for name in view.columns]:
+        cells = zip((*rows, whole), inside, strict=True)
+        numbers[column.head] = [_cell(column.read(*cell), column.unit, view) for cell in cells]
+    return _fitted(_group_words(rows, by), numbers, view)
+
+
+def _group_words(rows: Sequence[Group], by: By) -> dict[str, list[str]]:
+    """Return the columns of words of a grouping."""
     words: dict[str, list[str]] = {by: [safe(row.label, None) or "(no module)" for row in rows]}
     if any(row.detail for row in rows):
         words[""] = [safe(row.detail) for row in rows]
-    numbers: dict[str, list[str]] = {}
-    for name in view.columns:
-        if name in OF_ROWS:
-            cells = [_spelled(getattr(row, name), OF_ROWS[name], view) for row in (*rows, whole)]
-            numbers["size" if name == "nbytes" else name] = cells
-            continue
-        column = OF_NODES[name]
-        numbers[column.head] = [_cell(column.read(nodes), column.unit, view) for nodes in inside]
+    return words
+
+
+def _fitted(words: dict[str, list[str]], numbers: dict[str, list[str]], view: View) -> Text:
+    """Return a table of a grouping: words are cut to what numbers leave of the line."""
     wanted = [max(map(text_columns, (key, "total", *cells))) for key, cells in words.items()]
     room = _room(view, len(words) + len(numbers)) - sum(_widest(numbers))
     return _lay_out(words, fit(wanted, room), numbers)

@@ -27,18 +27,33 @@ class Summed(NamedTuple):
 Nodes: TypeAlias = "Sequence[NodeRow]"
 
 
-class NodeColumn(NamedTuple):
-    """A column of facts of nodes.
+class GroupColumn(NamedTuple):
+    """A column that can be asked for.
 
     Attributes:
         head: What stands above it.
         unit: What its numbers are; None for words and ratios.
-        read: Its cell, from the nodes of a row.
+        read: Its cell, from a row and the nodes in it.
+        of_nodes: It is a fact of nodes: other groupings do not have it.
     """
 
     head: str
     unit: Unit | None
-    read: Callable[[Nodes], str | Summed]
+    read: Callable[[Group, Nodes], str | Summed]
+    of_nodes: bool = False
+
+
+def _field(name: str, row: Group, nodes: Nodes) -> Summed:
+    """Return a field of a row."""
+    del nodes
+    return Summed(getattr(row, name), lacks=False)
+
+
+def _zeros(row: Group, nodes: Nodes) -> Summed:
+    """Return the zeros of the tensors that were read."""
+    del nodes
+    known = row.zeros if row.elements_read or not row.elements else None
+    return Summed(known, row.elements_read < row.elements)
 
 
 def _sum(name: str, nodes: Nodes) -> Summed:
@@ -71,29 +86,32 @@ def types_words(types: Sequence[str] | None) -> str:
     return "unknown types" if types is None else " x ".join(types)
 
 
-OF_NODES: Mapping[str, NodeColumn] = {
-    "types": NodeColumn("types", None, _types),
-    "macs": NodeColumn("MACs", "count", partial(_sum, "macs")),
-    "elementwise": NodeColumn("element-wise", "count", partial(_sum, "elementwise")),
-    "bit_operations": NodeColumn("bit operations", "count", partial(_sum, "bit_operations")),
-    "read_nbytes": NodeColumn("read", "bytes", partial(_sum, "read_nbytes")),
-    "written_nbytes": NodeColumn("written", "bytes", partial(_sum, "written_nbytes")),
-    "intensity": NodeColumn("FLOPs/byte", None, _intensity),
-}
-"""Columns of groupings whose rows have nodes."""
+def _of_row(name: str, unit: Unit = "count", head: str = "") -> GroupColumn:
+    return GroupColumn(head or name, unit, partial(_field, name))
 
-OF_ROWS: Mapping[str, Unit] = {
-    "nodes": "count",
-    "tensors": "count",
-    "parameters": "count",
-    "buffers": "count",
-    "elements": "count",
-    "nbytes": "bytes",
-    "zeros": "count",
-}
-"""Columns of every grouping: fields of `Group`; `zeros` only where they were counted."""
 
-COLUMNS = (*OF_ROWS, *OF_NODES)
+def _of_nodes(head: str, unit: Unit | None, read: Callable[[Nodes], str | Summed]) -> GroupColumn:
+    return GroupColumn(head, unit, lambda row, nodes: read(nodes), of_nodes=True)
+
+
+COLUMNS: Mapping[str, GroupColumn] = {
+    "nodes": _of_row("nodes"),
+    "tensors": _of_row("tensors"),
+    "parameters": _of_row("parameters"),
+    "buffers": _of_row("buffers"),
+    "elements": _of_row("elements"),
+    "nbytes": _of_row("nbytes", "bytes", "size"),
+    "zeros": GroupColumn("zeros", "count", _zeros),
+    "types": _of_nodes("types", None, _types),
+    "macs": _of_nodes("MACs", "count", partial(_sum, "macs")),
+    "elementwise": _of_nodes("element-wise", "count", partial(_sum, "elementwise")),
+    "bit_operations": _of_nodes("bit operations", "count", partial(_sum, "bit_operations")),
+    "read_nbytes": _of_nodes("read", "bytes", partial(_sum, "read_nbytes")),
+    "written_nbytes": _of_nodes("written", "bytes", partial(_sum, "written_nbytes")),
+    "intensity": _of_nodes("FLOPs/byte", None, _intensity),
+}
+"""Columns by name; `zeros` only where they were counted."""
+
 WITH_NODES: frozenset[By] = frozenset({"module", "node", "op_type"})
 """Groupings whose rows have nodes."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -52,6 +54,8 @@ def test_one_line_says_it(report: graphcount.Report) -> None:
     assert "(1 tensor not known)" in sparsity_words(unread, 220)
     assert "at most 140 MACs left" in sparsity_words(row._replace(macs_exact=False), 220)
     assert sparsity_words(row._replace(parameters=0), None).startswith("36.4% of elements zero")
+    nothing = unread._replace(parameters=0, elements=0)
+    assert sparsity_words(nothing, None).startswith("zeros of 1 tensor not known")
 
 
 @pytest.mark.parametrize("by", ["tensor", "module", "dtype", "kind", "node", "op_type"])
@@ -72,6 +76,28 @@ def test_csv_has_counts(report: graphcount.Report) -> None:
     assert [row["zeros"] for row in both] == ["", "", "16", "0"]
     groups = list(csv.DictReader(io.StringIO(render("csv", [report], View(by="dtype")))))
     assert [(row["zeros"], row["elements_read"]) for row in groups] == [("16", "44")]
+
+
+def test_unread_zeros_are_not_none(path: str, tmp_path: Path, capsys: Any) -> None:
+    """One of two tensors is missing: its cells hold no number, and sums are lower bounds."""
+    model = onnx.load(path)
+    tensor, file = model.graph.initializer[0], str(tmp_path / "m.onnx")
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="missing.bin")
+    onnx.save(model, file)
+    asked = ["--sparsity", "--by", "tensor", "--columns", "zeros"]
+    assert main([file, *asked]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    cells = {line[0]: line[-1] for line in lines}
+    assert (cells["a.w"], cells["b.w"], cells["total"]) == (
+        "?",
+        "0",
+        "\N{GREATER-THAN OR EQUAL TO}0",
+    )
+    assert main([file, *asked, "--format", "csv"]) == 0
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert {row["label"]: row["zeros"] for row in rows} == {"a.w": "", "b.w": "0"}
 
 
 def test_the_page_has_them(report: graphcount.Report) -> None:

@@ -95,7 +95,7 @@ function statCards(page, sizes) {
 function zerosCard(row) {
   const [zeros, whole, what] = num(row.parameters) ? [row.parameter_zeros, row.parameters, "parameters"] : [row.zeros, row.elements, "elements"];
   const unread = row.tensors.filter((tensor) => tensor.zeros === null).length;
-  return card("Zeros", percent(num(zeros), num(whole)) || "none", `of ${what}` + (unread ? `; ${exact(unread)} tensors not known` : ""), unread > 0);
+  return card("Zeros", percent(num(zeros), num(whole)) || (unread ? "?" : "none"), `of ${what}` + (unread ? `; ${exact(unread)} tensors not known` : ""), unread > 0);
 }
 
 /** MACs, element-wise work, activations and their peak, at the sizes chosen. */
