@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from graphcount.analysis.counts import Row
-from graphcount.domains import canonical
+from graphcount.domains import opsets
 from graphcount.dtypes import DTYPES, dtype_name
 from graphcount.graph import ModelGraph
 from graphcount.loading import ModelFile
@@ -43,7 +43,7 @@ def model_info(
         disk_nbytes=model.file_nbytes + external,
         sha256=sha256,
         ir_version=proto.ir_version,
-        opset_imports={canonical(domain): version for domain, version in proto.opset_imports},
+        opset_imports=opsets(proto.opset_imports),
         producer=producer,
         graph_name=proto.graph.name,
         inputs=tuple(_value_row(info) for info in proto.graph.inputs if info.name not in held),

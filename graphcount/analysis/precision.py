@@ -21,9 +21,6 @@ from graphcount.ops.call import Call
 from graphcount.ops.precision import ACTIVATIONS, WEIGHTS, OperandTypes, operand_types
 from graphcount.symbolic import Dim
 
-MAX_LOOK = 16
-"""Operators that are looked through for a stored tensor behind an operand."""
-
 Worth: TypeAlias = "Mapping[tuple[str, str], Precision]"
 """What floats stand for, by the node that makes them and their name there."""
 
@@ -144,15 +141,10 @@ def _activation_first(
 
 def _is_stored(graph: ModelGraph, use: Use) -> bool:
     """Return whether an operand is a stored tensor, seen through what moves and dequantizes it."""
-    for _ in range(MAX_LOOK):
-        node = graph.nodes[use.producer]
-        if node.kind != "operator":
-            return node.kind == "initializer"
-        if is_constant(node):
-            return True
-        moves = node.operator is not None and (node.operator.passes or node.operator.precision)
-        first = graph.operand(node.id, 0)
-        if not moves or first is None:
-            return False
-        use = first
-    return False
+    node = graph.nodes[graph.source(use, _moves).producer]
+    return node.kind == "initializer" or is_constant(node)
+
+
+def _moves(node: OperatorNode) -> bool:
+    operator = node.operator
+    return operator is not None and bool(operator.passes or operator.precision)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from graphcount.domains import canonical
+from graphcount.domains import canonical, opsets
 from graphcount.loading.model import Function, Graph, ModelProto, Node
 
 KNOWN_DOMAINS = frozenset(
@@ -148,14 +148,6 @@ def uses(proto: ModelProto, bodies: Iterable[StoredBody]) -> Iterator[OperatorUs
             if functions and (node.domain, node.op_type, node.overload) in functions:
                 continue
             yield OperatorUse(node, body, index, imported.get(node.domain))
-
-
-def opsets(imports: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return the imported version by domain; `ai.onnx` is the empty one, the first entry holds."""
-    versions: dict[str, int] = {}
-    for domain, version in imports:
-        versions.setdefault(canonical(domain), version)
-    return versions
 
 
 def is_known(domain: str) -> bool:

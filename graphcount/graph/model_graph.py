@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from graphcount.errors import Unknown
 from graphcount.graph.reach import cycles, reached, shortest_cycle, topological_order
 from graphcount.graph.records import Body, GraphNode, GraphProblem, Input, OperatorNode, Output, Use
+
+MOST_STEPS = 16
+"""Operators that one is looked through to where its input comes from."""
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -114,6 +117,22 @@ class ModelGraph:
             named = [name for name in outputs if name]
             return use.producer, named[0] if len(named) == 1 else use.value
         return use.producer, use.value
+
+    def source(self, use: Use, hands_on: Callable[[OperatorNode], bool]) -> Use:
+        """Return where a value comes from, through operators that hand on their first input.
+
+        Args:
+            use: A use of the value.
+            hands_on: Whether an operator is looked through.
+        """
+        for _ in range(MOST_STEPS):
+            node = self.nodes[use.producer]
+            looks = node.kind == "operator" and hands_on(node)
+            first = self.operand(node.id, 0) if looks else None
+            if first is None:
+                break
+            use = first
+        return use
 
     def results(self, node: str, body: str | None = None) -> Sequence[Use]:
         """Return what leaves the bodies of a node, or one of them, for the node's outputs."""

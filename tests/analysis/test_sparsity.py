@@ -151,6 +151,22 @@ def test_what_holds_no_zero_changes_nothing(save: Save) -> None:
     assert macs(report) == (report.totals.macs, True)
 
 
+def test_of_branches_the_dense_one_may_run(save: Save) -> None:
+    """Both do 32 MACs; whichever the condition takes, no more are left than the dense one does."""
+    dense, sparse = np.ones((8, 4), np.float32), np.zeros((8, 4), np.float32)
+    for then, other in ((dense, sparse), (sparse, dense)):
+        branches = {
+            name: helper.make_graph(
+                [node("MatMul", "x w", "z")], name, [], [value("z", F, [1, 4])], [held(weight)]
+            )
+            for name, weight in (("then_branch", then), ("else_branch", other))
+        }
+        inputs = [value("c", TensorProto.BOOL, []), value("x", F, (1, 8))]
+        report = counted(save([node("If", "c", **branches)], inputs=inputs, outputs=["y"]))
+        assert report.totals.macs == 32
+        assert macs(report) == (32, False)
+
+
 @pytest.mark.parametrize("second", ["stored", "sliced", "einsum"])
 def test_where_elements_may_differ_macs_are_an_upper_bound(save: Save, second: str) -> None:
     w = pruned(6, 6)

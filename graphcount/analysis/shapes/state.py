@@ -10,7 +10,7 @@ from graphcount.analysis.counts import Row
 from graphcount.analysis.shapes.declared import Declarations
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
-from graphcount.domains import canonical
+from graphcount.domains import NEWEST, opsets
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph, Use
 from graphcount.loading.model import Attribute, Node, Tensor
@@ -233,9 +233,7 @@ class Calls:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self.opsets: dict[str, int] = {}
-        for name, version in state.declared.proto.opset_imports:
-            self.opsets.setdefault(canonical(name), version)
+        self.opsets = opsets(state.declared.proto.opset_imports)
         self._shared: dict[CallKey, Facts] = {}
         self._whole: dict[tuple[Facts, tuple[Shape | None, ...]], Call] = {}
         self._called: dict[str, Call] = {}
@@ -307,7 +305,7 @@ class Calls:
         if operator is not None and operator.reads == "none":
             held = self.state.literals.of_attributes(node.attributes)
         values = tuple([self._values(row) for row in numbers])
-        opset = self.opsets.get(node.domain, 1 << 30)
+        opset = self.opsets.get(node.domain, NEWEST)
         facts = Facts(node, opset, shapes, values, dtypes, (), numbers, held)
         if key is not None:
             self._shared[key] = facts

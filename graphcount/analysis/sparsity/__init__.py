@@ -12,7 +12,8 @@ such uses has it if it has it for each of them.
 
 MACs without zeros: every element of a weight (`Operator.factors`) does the same number of MACs, so
 a node's MACs shrink by the share of zeros. Where that does not hold (attention, experts, packed
-weights, zeros in both operands, data that cannot be read) the node counts whole: an upper bound.
+weights, zeros in both operands, data that cannot be read), and in a branch of an If, since without
+zeros another branch may do most, the node counts whole: an upper bound.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.sparsity.ways import axis_of, behind, factor_at, steps, stored
 from graphcount.analysis.sparsity.zero_points import ZeroPoints
 from graphcount.analysis.stored import Stored
-from graphcount.domains import canonical
+from graphcount.domains import opsets
 from graphcount.dtypes import BY_NAME, DType
 from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading.model import ModelProto, Tensor
@@ -79,13 +80,12 @@ def sparsity(
     Raises:
         UnreadError: A file changed while it was read.
     """
-    opsets = {canonical(domain): version for domain, version in proto.opset_imports}
     held = {node: row.stored for row in counted.rows for node in row.tensor.origins}
-    points = ZeroPoints(graph, held, opsets, reader)
-    uses = _weight_uses(graph, counted.rows, opsets)
+    points = ZeroPoints(graph, held, opsets(proto.opset_imports), reader)
+    uses = _weight_uses(points, counted.rows)
     attributed = {tensor.stored.key: tensor for tensor in attribute(graph, counted.stored)[0]}
     tensors = _tensors(counted.rows, uses, attributed, points, progress)
-    nodes = tuple(_nodes(uses, counted.rows, tensors))
+    nodes = tuple(_nodes(graph, uses, counted.rows, tensors))
     pairs = [(row, tensor.zeros) for row, tensor in zip(counted.rows, tensors, strict=True)]
     read = [(row, zeros) for row, zeros in pairs if zeros is not None]
     learned = [(row, zeros) for row, zeros in read if row.verdict.kind == "parameter"]
@@ -194,22 +194,19 @@ def _read(
 # ------------------------------------------------------------------------------------------- nodes
 
 
-def _weight_uses(
-    graph: ModelGraph, rows: tuple[Row, ...], opsets: Mapping[str, int]
-) -> dict[int, list[WeightUse]]:
+def _weight_uses(points: ZeroPoints, rows: tuple[Row, ...]) -> dict[int, list[WeightUse]]:
     """Return the uses of each stored tensor as an operand of matrix work, by its place."""
     uses: dict[int, list[WeightUse]] = {}
     for place, row in enumerate(rows):
         if row.verdict.role == "initial state":  # a step has another one
             continue
         for use in row.tensor.uses:
-            node = graph.nodes[use.node]
+            node = points.graph.nodes[use.node]
             if node.kind != "operator" or node.operator is None or use.index is None:
                 continue
             if node.operator.multiplies and _does_macs(node, use):
-                uses.setdefault(place, []).append(
-                    _weight_use(graph, place, row, use, node, use.index, opsets)
-                )
+                made = _weight_use(points, place, row, use, node, use.index)
+                uses.setdefault(place, []).append(made)
     return uses
 
 
@@ -221,21 +218,15 @@ def _does_macs(node: OperatorNode, use: TensorUse) -> bool:
 
 
 def _weight_use(
-    graph: ModelGraph,
-    place: int,
-    row: Row,
-    use: TensorUse,
-    node: OperatorNode,
-    index: int,
-    opsets: Mapping[str, int],
+    points: ZeroPoints, place: int, row: Row, use: TensorUse, node: OperatorNode, index: int
 ) -> WeightUse:
     """Follow a tensor to one use."""
-    way, factor = steps(graph, row.tensor, use), factor_at(node, index)
+    way, factor = steps(points.graph, row.tensor, use), factor_at(node, index)
     if way is None or factor is None:
         return WeightUse(place, node, index, False, None)
     operand = stored(row.stored.shape)
     for step in way[:-1]:
-        operand = behind(operand, step, opsets)
+        operand = behind(operand, step, points.opsets)
     moves_batch = factor.turned and node.record.integer(
         factor.turned.replace("trans", "transBatch"), 0
     )
@@ -244,6 +235,7 @@ def _weight_use(
 
 
 def _nodes(
+    graph: ModelGraph,
     uses: Mapping[int, list[WeightUse]],
     rows: tuple[Row, ...],
     tensors: tuple[TensorSparsityRow, ...],
@@ -255,6 +247,9 @@ def _nodes(
             by_node.setdefault(use.node.id, []).append(use)
     for id, weights in by_node.items():
         row = _node(id, weights, rows, tensors)
+        around = graph.around(weights[0].node.scope)
+        if row.zeros and any(body.node.op_type == "If" for body in around):
+            row = NodeSparsityRow(id, 0, 0, "another branch of its If may do more MACs")
         if row.zeros or row.why:
             yield row
 

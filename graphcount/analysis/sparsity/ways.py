@@ -12,9 +12,9 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.attribution import Attributed, TensorUse
-from graphcount.domains import canonical
+from graphcount.domains import NEWEST
 from graphcount.graph import ModelGraph, OperatorNode, traits_of
-from graphcount.ops.call import Axes, Call, Shape, complete
+from graphcount.ops.call import Axes, Call, Shape, whole
 from graphcount.ops.inference import CANNOT
 from graphcount.ops.operator import Multiplicand
 
@@ -77,7 +77,7 @@ def behind(operand: Operand, step: PassStep, opsets: Opsets) -> Operand:
     if operator is None:
         return Operand(None, None, False)
     inputs = (None,) * index + (operand.shape,)
-    call = Call(node.record, opsets.get(canonical(node.domain), 1), inputs)
+    call = Call(node.record, opsets.get(node.domain, NEWEST), inputs)
     try:
         shape = operator.shape(call)[0] if operator.shape is not None else None
         axes = operand.axes
@@ -93,10 +93,8 @@ def behind(operand: Operand, step: PassStep, opsets: Opsets) -> Operand:
 
 
 def _count(shape: Shape | None) -> int | None:
-    known = complete(shape)
-    if known is None or not all(isinstance(dim, int) for dim in known):
-        return None
-    return prod(dim for dim in known if isinstance(dim, int))
+    dims = whole(shape)
+    return None if dims is None else prod(dims)
 
 
 def factor_at(node: OperatorNode, index: int | None) -> Multiplicand | None:

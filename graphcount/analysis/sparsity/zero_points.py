@@ -25,7 +25,7 @@ from graphcount.analysis.sparsity.ways import (
 )
 from graphcount.analysis.stored import Stored
 from graphcount.dtypes import DType
-from graphcount.graph import ModelGraph, OperatorNode, computes
+from graphcount.graph import ModelGraph, OperatorNode, computes, traits_of
 from graphcount.loading.tensor_data import TensorReader, UnreadError
 from graphcount.loading.zeros import ZeroPoint, zero_point
 
@@ -111,10 +111,9 @@ class ZeroPoints:
         dtype: DType,
     ) -> ZeroPoint | None:
         """Return the zero point that an operator has at an input of its own."""
-        given = place.at is not None and self.graph.producer(node.id, place.at)
-        if not given:
+        if place.at is None or self.graph.operand(node.id, place.at) is None:
             return None
-        zero = self._stored(given)
+        zero = self._stored(node.id, place.at)
         if zero is None:
             raise UnreadError.of("absent", "its zero point is not stored")
         if zero.elements == 1:
@@ -155,8 +154,7 @@ class ZeroPoints:
         for reader, at in nodes:
             if computes(reader) != "Sub" or at != 0:
                 continue
-            producer = self.graph.producer(reader.id, 1)
-            zero = self._stored(producer) if producer else None
+            zero = self._stored(reader.id, 1)
             if zero is None:
                 raise UnreadError.of("absent", "its zero point is not stored")
             known = zero.elements == 1 or (
@@ -168,21 +166,10 @@ class ZeroPoints:
             return self._read(zero, dims, tensor, dtype, 0)
         return None
 
-    def _stored(self, producer: str) -> Stored | None:
-        """Return the stored tensor that a node holds, or passes on as it is."""
-        for _ in range(MOST_LOOK):
-            tensor = self.held.get(producer)
-            if tensor is not None:
-                return tensor
-            node = self.graph.nodes[producer]
-            if node.op_type not in CONVERTS and "renames" not in (
-                node.operator.traits if node.operator is not None else ()
-            ):
-                return None
-            producer = self.graph.producer(producer, 0) or ""
-            if not producer:
-                return None
-        return None
+    def _stored(self, node: str, index: int) -> Stored | None:
+        """Return the stored tensor that enters an operator, as it is or converted."""
+        use = self.graph.operand(node, index)
+        return self.held.get(self.graph.source(use, _keeps).producer) if use is not None else None
 
     def _read(
         self, zero: Stored, dims: Sequence[int], tensor: Stored, dtype: DType, block: int
@@ -194,6 +181,11 @@ class ZeroPoints:
         if points is None:
             raise UnreadError.of("type", "its zero points do not fit it")
         return points
+
+
+def _keeps(node: OperatorNode) -> bool:
+    """Return whether the numbers behind an operator are those before it."""
+    return node.op_type in CONVERTS or "renames" in traits_of(node)
 
 
 def zero_input(step: PassStep) -> ZeroInput | None:

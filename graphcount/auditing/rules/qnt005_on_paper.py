@@ -26,16 +26,13 @@ from graphcount.analysis.attribution import TensorUse
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.dtypes import BY_NAME, DTYPES, DType
-from graphcount.graph import ModelGraph
+from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.report.rows import Finding
 
 RULE = Rule("QNT005", "on-paper", "info")
 
 ROUNDED = ("QuantizeLinear", "DequantizeLinear")
 """Policy: what tools put behind floats that are to be integers later."""
-
-MAX_LOOK = 16
-"""Operators between a weight and its QuantizeLinear that are looked through."""
 
 
 def check(context: Context) -> Iterable[Finding]:
@@ -78,13 +75,12 @@ def _rounded_to(graph: ModelGraph, dtypes: Mapping[tuple[str, str], int]) -> Map
     made = {}
     for (_, op_type), nodes in graph.by_operator.items():
         for node in nodes if op_type == ROUNDED[0] else ():
-            source = graph.operand(node.id, 0)
-            for _ in range(MAX_LOOK):
-                holder = graph.nodes[source.producer] if source is not None else None
-                if holder is None or holder.operator is None or not holder.operator.passes:
-                    break
-                source = graph.operand(holder.id, 0)
+            use = graph.operand(node.id, 0)
             integers = DTYPES.get(dtypes.get((node.id, node.outputs[0]), 0))
-            if source is not None and integers is not None and integers.family == "int":
-                made[source.producer] = integers
+            if use is not None and integers is not None and integers.family == "int":
+                made[graph.source(use, _passes_on).producer] = integers
     return made
+
+
+def _passes_on(node: OperatorNode) -> bool:
+    return node.operator is not None and bool(node.operator.passes)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import onnx
 
-from graphcount.auditing.bodies import find_bodies, opsets, uses
+from graphcount.auditing.bodies import find_bodies, uses
+from graphcount.domains import opsets
 from graphcount.loading import read_model
 
 Write = Callable[..., str]
