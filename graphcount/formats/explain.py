@@ -171,7 +171,7 @@ def to_json(explained: Explained) -> str:
         "nodes": [
             {
                 **_node_dict(report, explanation),
-                "assumed": None if report.assumed is None else _assumed_dict(sized),
+                "assumed": None if report.assumed is None else _costs_dict(sized),
             }
             for sized, explanation in zip(explained.in_numbers, explained.nodes, strict=True)
         ],
@@ -179,8 +179,8 @@ def to_json(explained: Explained) -> str:
     return dumps(whole) + "\n"
 
 
-def _assumed_dict(explanation: Explanation) -> dict[str, Any]:
-    """Return what a node is at assumed sizes."""
+def _costs_dict(explanation: Explanation) -> dict[str, Any]:
+    """Return what depends on sizes: inputs and outputs, and what a node does, reads and writes."""
     node = explanation.node
     return {
         "inputs": [value._asdict() for value in explanation.inputs],
@@ -188,13 +188,6 @@ def _assumed_dict(explanation: Explanation) -> dict[str, Any]:
         "macs": node.macs,
         "macs_expression": node.macs_expression,
         "elementwise": node.elementwise,
-        **_moves_dict(node),
-    }
-
-
-def _moves_dict(node: NodeRow) -> dict[str, Any]:
-    """Return what a node multiplies, reads and writes."""
-    return {
         "operand_types": node.operand_types,
         "bit_operations": node.bit_operations,
         "read_nbytes": node.read_nbytes,
@@ -213,17 +206,12 @@ def _node_dict(report: Report, explanation: Explanation) -> dict[str, Any]:
         "op_type": node.op_type,
         "domain": node.domain,
         "module": node.module,
-        "inputs": [value._asdict() for value in explanation.inputs],
-        "outputs": [value._asdict() for value in explanation.outputs],
         "parameters": node.parameters,
         "buffers": node.buffers,
         "tensors": [_tensor_dict(tensor) for tensor in explanation.tensors],
         "states": [plain(row) for row in _states(report, node)],
         "explain": formula(node, report),
-        "macs": node.macs,
-        "macs_expression": node.macs_expression,
-        "elementwise": node.elementwise,
-        **_moves_dict(node),
+        **_costs_dict(explanation),
     }
 
 

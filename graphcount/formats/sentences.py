@@ -61,10 +61,9 @@ def sparsity_words(row: SparsityRow, macs: int | None) -> str:
     """Return the share of zeros, MACs without them, and how many weights are 2:4."""
     of_parameters = (row.parameter_zeros, row.parameters, "parameters")
     zeros, whole, what = of_parameters if row.parameters else (row.zeros, row.elements, "elements")
-    unread = f"{exact(row.unread)} tensor{'' if row.unread == 1 else 's'}"
-    parts = [f"{percent(zeros, whole)} of {what} zero" if whole else f"zeros of {unread} not known"]
-    if row.unread and whole:
-        parts[0] += f" ({unread} not known)"
+    unread = f"{exact(row.unread)} tensor{'' if row.unread == 1 else 's'}" if row.unread else ""
+    parts = [f"{percent(zeros, whole)} of {what} zero" if whole else "no elements counted"]
+    parts[0] += f" ({unread} not known)" if unread else ""
     if row.macs_nonzero is not None and macs:
         most = "" if row.macs_exact else "at most "
         share = percent(row.macs_nonzero, macs)

@@ -55,7 +55,7 @@ def test_one_line_says_it(report: graphcount.Report) -> None:
     assert "at most 140 MACs left" in sparsity_words(row._replace(macs_exact=False), 220)
     assert sparsity_words(row._replace(parameters=0), None).startswith("36.4% of elements zero")
     nothing = unread._replace(parameters=0, elements=0)
-    assert sparsity_words(nothing, None).startswith("zeros of 1 tensor not known")
+    assert sparsity_words(nothing, None).startswith("no elements counted (1 tensor not known)")
 
 
 @pytest.mark.parametrize("by", ["tensor", "module", "dtype", "kind", "node", "op_type"])
