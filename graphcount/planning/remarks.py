@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import compress
 
+from graphcount.planning.sizes import is_float
 from graphcount.planning.trained import not_trained
-from graphcount.report.plan import LeftOut, SizePlan
+from graphcount.report.plan import LeftOut, SizePlan, TensorPlan
 from graphcount.report.records import Report
 from graphcount.units import percent
 
@@ -25,7 +27,8 @@ def left_out(report: Report, sizes: Iterable[SizePlan]) -> tuple[LeftOut, ...]:
 
 def notes(report: Report, sizes: Iterable[SizePlan], mixed_precision: bool) -> tuple[str, ...]:
     """Return what is not known or only assumed, in sentences."""
-    every = [_stops(size) or _much_stays(size) for size in sizes if size.converted_tensors]
+    floats = [is_float(tensor) for tensor in report.tensors]
+    every = [_stops(size) or _much_stays(size, floats) for size in sizes if size.converted_tensors]
     if not not_trained(report):
         every += _memory(report, mixed_precision)
     if report.doubts:
@@ -34,7 +37,8 @@ def notes(report: Report, sizes: Iterable[SizePlan], mixed_precision: bool) -> t
     counted, framework = report.totals.parameters, report.framework.parameters
     if framework is not None and framework != counted:
         every.append(
-            f"counted are the file's {counted:,} parameters; the framework counted {framework:,}"
+            f"counted are the file's {counted:,} parameters; the framework"
+            f" {'' if report.framework.exact else 'probably '}counted {framework:,}"
         )
     return tuple(note for note in every if note)
 
@@ -57,8 +61,8 @@ def _memory(report: Report, mixed_precision: bool) -> Iterator[str]:
 
 def _unchanged(size: SizePlan) -> str:
     """Say why no tensor changes: the reason of most bytes."""
-    reasons = _reasons(size)
-    why = f"no tensor changes: {reasons[0][0]}" if reasons else "no tensor is stored"
+    reasons = [why for why, _ in _reasons(size.tensors)] or [row.reason for row in size.tensors]
+    why = f"no tensor changes: {reasons[0]}" if reasons else "no tensor is stored"
     return f"{why}; {_stops(size)}" if size.stops_at else why
 
 
@@ -68,9 +72,9 @@ def _stops(size: SizePlan) -> str:
     return f"quantize_dynamic stops at {size.stops_at}: {why}" if size.stops_at else ""
 
 
-def _much_stays(size: SizePlan) -> str:
+def _much_stays(size: SizePlan, floats: Iterable[bool]) -> str:
     """Say why floats stay, where they are many."""
-    reasons = [(why, nbytes) for why, nbytes in _reasons(size) if not why.startswith("is ")]
+    reasons = _reasons(compress(size.tensors, floats))
     now, stays = size.today_nbytes, sum(nbytes for _, nbytes in reasons)
     if not reasons or MUCH * stays < now:
         return ""
@@ -78,10 +82,10 @@ def _much_stays(size: SizePlan) -> str:
     return f"{size.dtype} leaves {percent(stays, now)} of the bytes as they are: {parts}"
 
 
-def _reasons(size: SizePlan) -> list[tuple[str, int]]:
+def _reasons(tensors: Iterable[TensorPlan]) -> list[tuple[str, int]]:
     """Return why tensors stay, with their bytes, most bytes first."""
     sums: dict[str, int] = {}
-    for row in size.tensors:
+    for row in tensors:
         if not row.converted and row.kept_nbytes:
             sums[row.reason] = sums.get(row.reason, 0) + row.kept_nbytes
     return sorted(sums.items(), key=lambda item: (-item[1], item[0]))

@@ -112,8 +112,8 @@ def _reason(
     tensor: TensorRow, forms: list[Converted], readers: list[str], initializer: bool, copies: int
 ) -> str:
     """Say what becomes of a tensor, and why."""
-    if not _is_float(tensor) and copies:
-        return f"is {tensor.dtype}"
+    if not is_float(tensor) and copies:
+        return f"it is {tensor.dtype}"
     if forms:
         also = f"; stays as well, for {readers[0]}" if readers else ""
         return f"{' and '.join(form.reason for form in forms)}{also}"
@@ -126,7 +126,8 @@ def _reason(
     return "a graph output" if readers[0] == OUTPUT else f"{readers[0]} keeps {tensor.dtype}"
 
 
-def _is_float(tensor: TensorRow) -> bool:
+def is_float(tensor: TensorRow) -> bool:
+    """Return whether a tensor may have another type."""
     return tensor.dtype in ("float32", "float16", "bfloat16")
 
 
@@ -143,4 +144,4 @@ def _by_dtype(
     return {dtype: nbytes for dtype, nbytes in sorted(sums.items()) if nbytes}
 
 
-__all__ = ["CountedModel", "size_plan"]
+__all__ = ["CountedModel", "is_float", "size_plan"]
