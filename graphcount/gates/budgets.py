@@ -174,9 +174,11 @@ def _beyond(
     """Return the rule and the sentence of a limit that is not kept."""
     measure, least = budget.measure, budget.bound == "min"
     if is_bound(subject, measure, least):  # of no size it is known that it is beyond
+        ranged = subject.report.ranges is not None
         return "BUD002", (
-            f"{measure.name} is {_side(budget)} {_amount(value, budget)} over these ranges, a"
-            f" bound, and the limit is {_amount(limit, budget)}; narrower ranges may tell"
+            f"{measure.name} is {_side(budget)} {_amount(value, budget)}"
+            f"{' over these ranges' if ranged else ''}, a bound, and the limit is"
+            f" {_amount(limit, budget)}{'; narrower ranges may tell' if ranged else ''}"
         )
     over = f"{measure.name} {_amount(value, budget)} is {_amount(abs(value - limit), budget)}"
     sizes = at_sizes(subject, measure, least)

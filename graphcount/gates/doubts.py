@@ -40,7 +40,7 @@ def measured(subject: Subject, measure: Measure, least: bool = False) -> int | N
     """Return the number of a measure; over ranges of sizes the most, or the least."""
     row = _range(subject.report, measure)
     if row is None:
-        return measure.read(subject)
+        return None if least and measure.is_most(subject) else measure.read(subject)
     number = row.least if least else row.most
     return number * 2 if number is not None and measure.name == "flops" else number
 
@@ -66,9 +66,11 @@ def at_sizes(subject: Subject, measure: Measure, least: bool = False) -> str:
 
 
 def is_bound(subject: Subject, measure: Measure, least: bool = False) -> bool:
-    """Return whether a number is no extreme over ranges, but one that none goes beyond."""
+    """Return whether a number is not exact, nor an extreme over ranges, but none goes beyond it."""
     row = _range(subject.report, measure)
-    return row is not None and not (row.least_exact if least else row.most_exact)
+    if row is None:
+        return not least and measure.is_most(subject)
+    return not (row.least_exact if least else row.most_exact)
 
 
 def doubt(subject: Subject, measure: Measure, value: int | None, least: bool = False) -> str:

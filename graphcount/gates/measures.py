@@ -46,6 +46,7 @@ class Measure(NamedTuple):
         parts: Where it lies.
         missing: Why it may not be known.
         reads_data: Tensor data must be read for it (`Report.sparsity`).
+        is_most: Whether its number is an upper bound, which keeps a maximum and no minimum.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Measure(NamedTuple):
     parts: Parts
     missing: str = ""
     reads_data: bool = False
+    is_most: Callable[[Subject], bool] = lambda subject: False
 
     @property
     def needs_cost(self) -> bool:
@@ -132,8 +134,7 @@ def _sparsity(subject: Subject) -> int | None:
 
 
 def _nonzero_macs(subject: Subject) -> int | None:
-    row = subject.report.sparsity
-    return row.macs_nonzero if row is not None and row.macs_exact else None
+    return subject.report.sparsity.macs_nonzero if subject.report.sparsity else None
 
 
 MEASURES: dict[str, Measure] = {
@@ -211,7 +212,7 @@ MEASURES: dict[str, Measure] = {
         _measure(
             "traffic_nbytes",
             "bytes that nodes read and write",
-            modules(lambda node: (node.read_nbytes or 0) + (node.written_nbytes or 0)),
+            modules(lambda node: node.traffic_nbytes),
             "traffic",
         ),
         _measure("input_nbytes", "graph inputs", depends_on="shapes"),
@@ -237,6 +238,7 @@ MEASURES: dict[str, Measure] = {
             no_parts,
             "of a node only an upper bound is known",
             reads_data=True,
+            is_most=lambda s: s.report.sparsity is not None and not s.report.sparsity.macs_exact,
         ),
         _measure("nodes", "nodes in the file", op_types(lambda node: 1)),
         _measure("unknown", "things that are not known", unknowns, "file"),

@@ -20,15 +20,19 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 """Severities of findings, mildest first."""
 
 
+def traffic(read: int | None, written: int | None) -> int | None:
+    """Return bytes read and written together; None where one is not known."""
+    return None if read is None or written is None else read + written
+
+
 def intensity(macs: int | None, read: int | None, written: int | None) -> float | None:
     """Return the arithmetic intensity: 2 x MACs / (bytes read + bytes written).
 
     None where one of them is not known, or nothing is moved (Williams, Waterman, Patterson:
     Roofline, 2009).
     """
-    if macs is None or read is None or written is None or not read + written:
-        return None
-    return 2 * macs / (read + written)
+    moved = traffic(read, written)
+    return 2 * macs / moved if macs is not None and moved else None
 
 
 class ValueRow(NamedTuple):
@@ -194,9 +198,7 @@ class Totals(NamedTuple):
     @property
     def traffic_nbytes(self) -> int | None:
         """Bytes that are read or written."""
-        if self.read_nbytes is None or self.written_nbytes is None:
-            return None
-        return self.read_nbytes + self.written_nbytes
+        return traffic(self.read_nbytes, self.written_nbytes)
 
     @property
     def intensity(self) -> float | None:
@@ -305,6 +307,11 @@ class NodeRow(NamedTuple):
     read_expression: str | None = None
     written_nbytes: int | None = None
     written_expression: str | None = None
+
+    @property
+    def traffic_nbytes(self) -> int | None:
+        """Bytes that it reads or writes."""
+        return traffic(self.read_nbytes, self.written_nbytes)
 
     @property
     def intensity(self) -> float | None:
