@@ -13,7 +13,7 @@ from typing import NamedTuple
 from graphcount.analysis.cost import ModelCost, model_cost
 from graphcount.analysis.counts import Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
-from graphcount.analysis.memory import Memory, memory
+from graphcount.analysis.memory import Memory, memory, peak_row, timeline_rows
 from graphcount.analysis.node_costs import COUNTED, NodeCosts, costed, expression, node_rows, number
 from graphcount.analysis.precision import multiplied
 from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
@@ -27,12 +27,11 @@ from graphcount.ops.cost import NO_RULES, CostRule
 from graphcount.ops.operator import Key
 from graphcount.report.records import Report, at_least
 from graphcount.report.rows import (
+    ArenaRow,
     AssumedNodeRow,
     AssumedRow,
     Dim,
     DimensionRow,
-    MomentRow,
-    PeakRow,
     StatesRow,
     ValueRow,
 )
@@ -44,9 +43,6 @@ NO_RANGES: Mapping[str, tuple[int, int]] = {}
 ROUNDS = 3
 """Forward passes at assumed sizes: at some of them, further sizes that the data decide turn up."""
 
-MOMENTS = 2_000
-"""Moments of a timeline at most."""
-
 
 class CostOptions(NamedTuple):
     """How a forward pass is measured.
@@ -56,6 +52,7 @@ class CostOptions(NamedTuple):
         with_bias: Count additions of biases as MACs too, as torchinfo does.
         in_place: Results take over the memory of inputs where they can; see `memory`.
         timeline: Report the bytes alive at each step, too.
+        arena: Report a place for every activation in one block.
         operators: Rules for operators that the program does not know.
         ranges: Least and most size of dimensions; see `graphcount.analysis.ranges`.
         assume: Work it out at assumed sizes too, where dimensions are dynamic; sizes in it are
@@ -66,6 +63,7 @@ class CostOptions(NamedTuple):
     with_bias: bool = False
     in_place: bool = False
     timeline: bool = False
+    arena: bool = False
     operators: Mapping[Key, CostRule] = NO_RULES
     ranges: Mapping[str, tuple[int, int]] = NO_RANGES
     assume: Mapping[str, int] | None = None
@@ -173,12 +171,14 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
             lower_bound=not {"parameters", "macs"}.isdisjoint(lacking),
             input_nbytes=number(used.inputs),
             output_nbytes=number(used.outputs),
+            load_nbytes=number(used.load),
             activation_nbytes=number(used.activations),
             peak_activation_nbytes=used.peak.nbytes if used.peak else None,
         ),
         nodes=node_rows(report.nodes, shapes, nodes, options.operators),
-        peak=_peak_row(used),
-        timeline=_timeline(used),
+        peak=peak_row(used),
+        timeline=timeline_rows(used),
+        arena=_arena(graph, shapes, options),
         states=_states(graph, shapes),
         mismatches=mismatches(shapes),
         unknown=unknown,
@@ -239,6 +239,7 @@ def _at_assumed_sizes(subject: _Subject, report: Report, options: CostOptions) -
         nodes=tuple([AssumedNodeRow._make(node[COUNTED:]) for node in made.nodes]),
         peak=made.peak,
         timeline=made.timeline,
+        arena=made.arena,
         states=made.states,
         unknown=made.unknown,
     )
@@ -290,20 +291,10 @@ def _states(graph: ModelGraph, shapes: ValueShapes) -> StatesRow | None:
     return find_states(graph, shapes)
 
 
-def _timeline(used: Memory) -> tuple[MomentRow, ...] | None:
-    """At most `MOMENTS` moments: of each run of steps, the one with the most bytes alive."""
-    if used.timeline is None:
+def _arena(graph: ModelGraph, shapes: ValueShapes, options: CostOptions) -> ArenaRow | None:
+    """Return places of activations, where they are asked for and sizes are known."""
+    if not options.arena:
         return None
-    steps = used.timeline
-    run = -(-len(steps) // MOMENTS) or 1
-    highest = (
-        max(range(start, min(start + run, len(steps))), key=lambda index: steps[index][1])
-        for start in range(0, len(steps), run)
-    )
-    return tuple(MomentRow(index, *steps[index]) for index in highest)
+    from graphcount.analysis.placement import arena
 
-
-def _peak_row(used: Memory) -> PeakRow | None:
-    if used.peak is None:
-        return None
-    return PeakRow(used.peak.node, used.peak.nbytes, used.peak.values[:10])
+    return arena(graph, shapes, in_place=options.in_place)

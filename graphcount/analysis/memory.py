@@ -3,12 +3,13 @@
 Rules, stated because every runtime differs:
 
 * Nodes run one after another in the order of the file (topologically, where it is not sorted).
-* An activation is an output of an operator. It lives from its node to its last use; an output of
-  the graph lives to the end. Constants and initializers are weights, not activations.
+* An activation is an output of an operator that a run makes. It lives from its node to its last
+  use; an output of the graph lives to the end. Constants and initializers are weights, and what
+  follows from them alone is made at load (`graphcount.analysis.lifetimes`): no activations.
 * While a node runs, its inputs and its outputs live at the same time: nothing is done in place.
 * With `in_place`, as onnxruntime does it, the result of an operator that only renames or reshapes
   (the trait `renames`) is its input's memory, and the result of an activation function (the trait
-  `overwrites`) takes the memory of an activation of the same size that it is the last to read.
+  `overwrites`) takes the memory of its first input, if that has its size and no later reader.
 * Bodies of If, Loop and Scan run before the result of their node exists, one after the other.
 
 onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onnxruntime.py).
@@ -16,19 +17,23 @@ onnxruntime plans buffers by the same liveness (tests/functional/test_memory_onn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
+from graphcount.analysis.lifetimes import MadeValue, made_at_load, results, sizes
 from graphcount.analysis.shapes import ValueShapes
-from graphcount.dtypes import BY_NAME, DTYPES
+from graphcount.dtypes import BY_NAME
 from graphcount.graph import ModelGraph, is_constant, traits_of
-from graphcount.ops.call import Shape, complete, size
 from graphcount.ops.inference import unknown
+from graphcount.report.rows import MomentRow, PeakRow
 from graphcount.symbolic import Dim, Expr, TooComplexError
 
 STRING = BY_NAME["string"].code
+
+MOMENTS = 2_000
+"""Moments of a timeline at most."""
 
 
 class Peak(NamedTuple):
@@ -53,6 +58,7 @@ class Memory(NamedTuple):
         outputs: Outputs of the graph.
         activations: All results of operators, as if nothing were freed; None where the formula is
             too long.
+        load: Results that are made at load and stay: a run reads them, or the graph returns them.
         lost: Id of the node of each result whose bytes are not known: `activations` and `peak`
             lack them. Strings, maps and sequences have no bytes of their own.
         peak: None as long as a dimension is dynamic, since sizes cannot be compared then.
@@ -63,27 +69,10 @@ class Memory(NamedTuple):
     inputs: Dim | None
     outputs: Dim | None
     activations: Dim | None
+    load: Dim | None
     lost: tuple[str, ...]
     peak: Peak | None
     timeline: tuple[tuple[str, int], ...] | None = None
-
-
-class _Result(NamedTuple):
-    """An activation.
-
-    Attributes:
-        value: Its name.
-        nbytes: Its bytes; None when they are not known.
-        first: Step at which it is made; -1 for a node that has no place in the order.
-        last: Step at which it is read for the last time.
-        node: What makes it.
-    """
-
-    value: str
-    nbytes: Dim | None
-    first: int
-    last: int
-    node: str
 
 
 Span: TypeAlias = "tuple[str, Dim, int, int]"
@@ -91,7 +80,7 @@ Span: TypeAlias = "tuple[str, Dim, int, int]"
 
 
 @dataclass(slots=True)
-class _Buffer:
+class Buffer:
     """Memory that holds one activation after another."""
 
     value: str
@@ -117,18 +106,21 @@ def memory(
         timeline: Keep the bytes alive at every operator, too.
         order: Ids of all nodes in the order in which a runtime executes them; None: of the file.
     """
-    nbytes = _sizes(shapes)
+    nbytes = sizes(shapes)
     order = model_graph.order if order is None else order
-    every = _results(model_graph, order, nbytes, shapes.dead)
-    results = [result for result in every if result.nbytes is not None]
-    activations = total(result.nbytes for result in results) if results or not every else None
+    made = results(model_graph, order, nbytes, shapes.dead)
+    sized = [result for result in made.activations if result.nbytes is not None]
+    activations = (
+        total(result.nbytes for result in sized) if sized or not made.activations else None
+    )
     peak = moments = None
     if isinstance(activations, int):
-        spans = _shared(model_graph, results) if in_place else _apart(results)
+        spans = _shared(model_graph, sized) if in_place else _apart(sized)
         alive = [live for live in _alive(spans, len(order)) if isinstance(live, int)]
         peak = _peak(spans, alive, order)
         if timeline and peak is not None:
             makers = {node.id for node in model_graph.operators if not is_constant(node)}
+            makers -= made_at_load(model_graph)
             steps = zip(order, alive, strict=True)
             moments = tuple((node, live) for node, live in steps if node in makers)
     inputs = [nbytes(node.id, node.name) for node in model_graph.inputs]
@@ -138,11 +130,19 @@ def memory(
         for use in model_graph.operands(node.id)
     ]
     lost = tuple(
-        result.node
-        for result in every
-        if result.nbytes is None and is_tensor(model_graph, shapes, (result.node, result.value))
+        result.node for result in made.activations if _is_lost(model_graph, shapes, result)
     )
-    return Memory(total(inputs), total(outputs), activations, lost, peak, moments)
+    load = total(
+        result.nbytes
+        for result in made.constants
+        if result.nbytes is not None or _is_lost(model_graph, shapes, result)
+    )
+    return Memory(total(inputs), total(outputs), activations, load, lost, peak, moments)
+
+
+def _is_lost(graph: ModelGraph, shapes: ValueShapes, result: MadeValue) -> bool:
+    """Return whether a result has no known bytes and should."""
+    return result.nbytes is None and is_tensor(graph, shapes, (result.node, result.value))
 
 
 def is_tensor(graph: ModelGraph, shapes: ValueShapes, value: tuple[str, str]) -> bool:
@@ -172,93 +172,40 @@ def total(sizes: Iterable[Dim | None]) -> Dim | None:
     return added
 
 
-def _sizes(shapes: ValueShapes) -> Callable[[str, str], Dim | None]:
-    """Return what says the bytes of a value; each shape and type is worked out once."""
-    dims, dtypes = shapes.shapes, shapes.dtypes
-    known: dict[tuple[Shape | None, int], Dim | None] = {}
-
-    def nbytes(producer: str, value: str) -> Dim | None:
-        at = producer, value
-        key = dims.get(at), dtypes.get(at, 0)
-        if key in known:
-            return known[key]
-        made = known[key] = value_nbytes(*key)
-        return made
-
-    return nbytes
-
-
-def value_nbytes(shape: Shape | None, code: int) -> Dim | None:
-    """Return the bytes of a value by its shape and element type; None where one is not known."""
-    dims = complete(shape)
-    dtype = DTYPES.get(code)
-    if dims is None or dtype is None or not dtype.bits:
-        return None
-    try:
-        elements = size(dims)
-    except TooComplexError:
-        return None
-    if isinstance(elements, Expr):
-        return elements * dtype.bits // 8
-    return dtype.nbytes(elements)
-
-
-def _results(
-    graph: ModelGraph,
-    order: Sequence[str],
-    nbytes: Callable[[str, str], Dim | None],
-    dead: tuple[str, ...],
-) -> list[_Result]:
-    """Return the results of every operator that something reads, but of branches never taken."""
-    end = len(order) - 1  # a reader on a cycle has no place: what it reads lives to the end
-    position = dict(zip(order, range(len(order)), strict=True))
-    every = graph.edges.readers
-    results = []
-    for node in graph.operators:
-        id = node.id
-        readers = every.get(id)
-        if readers is None or is_constant(node) or (dead and f"{node.scope}/".startswith(dead)):
-            continue
-        outputs, first = node.outputs, position.get(id, -1)
-        if len(outputs) == 1:  # whatever they call it, they read this one
-            last = max([first, *[position.get(use.node, end) for use in readers]])
-            results.append(_Result(outputs[0], nbytes(id, outputs[0]), first, last, id))
-            continue
-        read: dict[str, int] = {}
-        for use in readers:
-            read[use.value] = max(read.get(use.value, first), position.get(use.node, end))
-        results += [
-            _Result(value, nbytes(id, value), first, read[value], id)
-            for value in outputs
-            if value in read
-        ]
-    return results
-
-
-def _apart(results: Iterable[_Result]) -> list[Span]:
+def _apart(made: Iterable[MadeValue]) -> list[Span]:
     """Return memory of its own for every result."""
     return [
         (value, nbytes, first, last)
-        for value, nbytes, first, last, _ in results
+        for value, nbytes, first, last, _ in made
         if first >= 0 and nbytes is not None
     ]
 
 
-def _shared(graph: ModelGraph, results: Iterable[_Result], where_equal: bool = False) -> list[Span]:
-    """Return the same, but that a result takes the memory that an input leaves it."""
-    homes: dict[tuple[str, str], _Buffer] = {}
-    buffers: list[_Buffer] = []
-    for result in sorted(results, key=lambda result: result.first):
+def buffers(
+    graph: ModelGraph, made: Iterable[MadeValue], *, in_place: bool, where_equal: bool = False
+) -> dict[tuple[str, str], Buffer]:
+    """Return the memory of each result with known bytes, by its node and name.
+
+    It has memory of its own, or, with `in_place`, what an input leaves it; see `live_sums`.
+    """
+    homes: dict[tuple[str, str], Buffer] = {}
+    for result in sorted(made, key=lambda result: result.first):
         if result.first < 0 or result.nbytes is None:
             continue
-        buffer = _home(graph, result, homes, where_equal)
+        buffer = _home(graph, result, homes, where_equal) if in_place else None
         if buffer is None:
-            buffer = _Buffer(result.value, result.nbytes, result.first, result.last)
-            buffers.append(buffer)
+            buffer = Buffer(result.value, result.nbytes, result.first, result.last)
         elif result.last > buffer.last:
             buffer.last = result.last
         homes[result.node, result.value] = buffer
-    return [(b.value, b.nbytes, b.first, b.last) for b in buffers]
+    return homes
+
+
+def _shared(graph: ModelGraph, made: Iterable[MadeValue], where_equal: bool = False) -> list[Span]:
+    """Return the same, but that a result takes the memory that an input leaves it."""
+    homes = buffers(graph, made, in_place=True, where_equal=where_equal)
+    own = {id(buffer): buffer for buffer in homes.values()}
+    return [(b.value, b.nbytes, b.first, b.last) for b in own.values()]
 
 
 def live_sums(
@@ -279,10 +226,10 @@ def live_sums(
             less alive at some. With `where_equal`, where they can at any: there may be more.
         where_equal: See `in_place`.
     """
-    results = _results(model_graph, model_graph.order, _sizes(shapes), shapes.dead)
-    if results and all(result.nbytes is None for result in results):
+    made = results(model_graph, model_graph.order, sizes(shapes), shapes.dead).activations
+    if made and all(result.nbytes is None for result in made):
         return None
-    spans = _shared(model_graph, results, where_equal) if in_place else _apart(results)
+    spans = _shared(model_graph, made, where_equal) if in_place else _apart(made)
     try:
         return tuple(dict.fromkeys(_alive(spans, len(model_graph.order))))
     except TooComplexError:
@@ -314,10 +261,10 @@ def _peak(spans: Iterable[Span], alive: list[int], order: Sequence[str]) -> Peak
 
 def _home(
     graph: ModelGraph,
-    result: _Result,
-    homes: Mapping[tuple[str, str], _Buffer],
+    result: MadeValue,
+    homes: Mapping[tuple[str, str], Buffer],
     where_equal: bool,
-) -> _Buffer | None:
+) -> Buffer | None:
     """Return the memory that a result takes over from an input; None: it needs its own.
 
     Sizes in symbols may be equal: `where_equal`, it takes it over then, too.
@@ -328,16 +275,32 @@ def _home(
         return None
     if result.value != data.outputs[0]:
         return None
-    for use in graph.operands(result.node):
-        buffer = homes.get((use.producer, use.value))
-        if buffer is None:
-            continue
-        if renames and use.index == 0:
-            return buffer
-        if renames or buffer.last != result.first:
-            continue
-        if buffer.nbytes == result.nbytes or (
-            where_equal and (isinstance(buffer.nbytes, Expr) or isinstance(result.nbytes, Expr))
-        ):
-            return buffer
-    return None
+    use = graph.operand(result.node, 0)
+    buffer = homes.get((use.producer, use.value)) if use is not None else None
+    if buffer is None or renames:
+        return buffer
+    if buffer.last != result.first:
+        return None
+    equal = buffer.nbytes == result.nbytes
+    dynamic = isinstance(buffer.nbytes, Expr) or isinstance(result.nbytes, Expr)
+    return buffer if equal or (where_equal and dynamic) else None
+
+
+def peak_row(used: Memory) -> PeakRow | None:
+    """Return the peak as a report has it."""
+    if used.peak is None:
+        return None
+    return PeakRow(used.peak.node, used.peak.nbytes, used.peak.values[:10])
+
+
+def timeline_rows(used: Memory) -> tuple[MomentRow, ...] | None:
+    """Return at most `MOMENTS` moments: of each run of steps, the one with the most bytes alive."""
+    if used.timeline is None:
+        return None
+    steps = used.timeline
+    run = -(-len(steps) // MOMENTS) or 1
+    highest = (
+        max(range(start, min(start + run, len(steps))), key=lambda index: steps[index][1])
+        for start in range(0, len(steps), run)
+    )
+    return tuple(MomentRow(index, *steps[index]) for index in highest)

@@ -162,6 +162,7 @@ def _totals(
         lower_bound=bool(at_least),
         input_nbytes=None,
         output_nbytes=None,
+        load_nbytes=None,
         activation_nbytes=None,
         peak_activation_nbytes=None,
     )

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from graphcount.analysis.cost import ModelCost
-from graphcount.analysis.memory import is_tensor, total, value_nbytes
+from graphcount.analysis.lifetimes import value_nbytes
+from graphcount.analysis.memory import is_tensor, total
 from graphcount.analysis.runs import Runs, added, scaled
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph, OperatorNode, is_constant

@@ -75,6 +75,7 @@ class CountOptions(SizeOptions, total=False):
             the most of each measure over them; `*` is every dimension without a size.
         assume: Where dimensions are dynamic, report the cost at assumed sizes, too; see
             `graphcount.analysis.assumed`. Sizes by name are taken before those of the table there.
+        arena: Report a place for every activation in one block, with its lower bound, the peak.
         timeline: Report the activations alive over the run; no dimension may be dynamic then.
         operators: Costs of custom operators as expressions in a node's shapes and attributes:
             `{"com.acme::Foo": {"macs": "prod(outputs[0]) * inputs[1][0]"}}`; see
@@ -89,6 +90,7 @@ class CountOptions(SizeOptions, total=False):
     in_place: bool
     ranges: Mapping[str, tuple[int, int]] | None
     assume: bool | Mapping[str, int]
+    arena: bool
     timeline: bool
     operators: Operators | None
 
@@ -99,7 +101,7 @@ class Counting(CountOptions, total=False):
     limits: Limits
 
 
-SIZED = ("dims", "shapes", "input_values", "ranges", "in_place")
+SIZED = ("dims", "shapes", "input_values", "ranges", "in_place", "arena")
 """Options that ask for a cost, however large the model is."""
 
 
@@ -338,6 +340,7 @@ def _cost_options(options: CountOptions) -> CostOptions:
         ranges=ranges,
         with_bias=convention == "torchinfo",
         in_place=options.get("in_place", False),
+        arena=options.get("arena", False),
         timeline=options.get("timeline", False),
         operators=user_rules(operators) if operators else NO_RULES,
         assume=_assumed(options.get("assume", False)),

@@ -36,7 +36,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Sizes and costs",
         (
             *("--cost", "--dim", "--old-dim", "--new-dim", "--shape", "--value", "--input"),
-            *("--macs-convention", "--in-place", "--deep"),
+            *("--macs-convention", "--in-place", "--arena", "--deep"),
         ),
     ),
     (

@@ -10,6 +10,7 @@ import click
 from graphcount.cli.command import Command
 from graphcount.cli.options import (
     COUNT,
+    arena_option,
     cost_options,
     counting_options,
     deep_option,
@@ -155,7 +156,9 @@ table_options = gathered(
     help="Exit 1 unless the model has exactly N parameters.",
 )
 @strict_option
-@counting_options(cost_options, deep_option, hash_option, sparsity_option, ranges=True)
+@counting_options(
+    cost_options, arena_option, deep_option, hash_option, sparsity_option, ranges=True
+)
 @output_options()
 def command(
     models: tuple[str, ...],

@@ -159,6 +159,11 @@ cost_options = together(
         " activation functions of a value that nobody reads afterwards, take none.",
     ),
 )
+arena_option = click.option(
+    "--arena",
+    is_flag=True,
+    help="Give every activation a place in one block: nbytes, lower bound and offsets in the JSON.",
+)
 BENCH_HELP = "Measured times: the JSON of graphcount bench."
 hash_option = click.option(
     "--hash",

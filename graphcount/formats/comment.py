@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import MARKDOWN_ESCAPES, safe
+from graphcount.formats.verdict_sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import VerdictRow

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.places import Location, limit_place, relative
-from graphcount.formats.sentences import verdicts_sentence
 from graphcount.formats.text import one_line, safe
+from graphcount.formats.verdict_sentences import verdicts_sentence
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding

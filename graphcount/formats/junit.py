@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.sentences import contributors_sentence
 from graphcount.formats.text import safe
+from graphcount.formats.verdict_sentences import contributors_sentence
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import Finding, VerdictRow

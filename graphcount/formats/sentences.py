@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from graphcount.errors import GraphcountError
 from graphcount.formats.text import middle, shape
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, DimensionRow, SparsityRow, VerdictRow
-from graphcount.units import Unit, count, exact, nbytes, percent, spelled
+from graphcount.report.rows import ArenaRow, DimensionRow, SparsityRow, Totals
+from graphcount.units import count, exact, nbytes, percent
+
+LARGE_LOAD = 1_000_000
+"""Bytes of constants folded at load that get a line, if they are a tenth of the weights, too."""
 
 
 def quantity(number: int) -> str:
@@ -188,12 +189,22 @@ def _cost_lines(report: Report, binary: bool, room: int | None) -> list[tuple[st
         from graphcount.formats.precision import precision_words
 
         lines.append(("precision", precision_words(totals.precision, room)))
+    if _is_large(totals):
+        lines.append(("at load", f"{nbytes(totals.load_nbytes or 0, binary)} of constants folded"))
     lines += _activations(report, binary, room)
+    if report.arena is not None:
+        lines.append(("arena", _arena_words(report.arena, binary)))
     if report.states is not None:
         from graphcount.formats.states import states_words
 
         lines.append(("states", states_words(report.states, binary, room)))
     return lines
+
+
+def _is_large(totals: Totals) -> bool:
+    """Return whether constants folded at load are worth a line beside the weights."""
+    load = totals.load_nbytes or 0
+    return load >= LARGE_LOAD and load * 10 >= totals.nbytes.total
 
 
 def _activations(report: Report, binary: bool, room: int | None) -> list[tuple[str, str]]:
@@ -210,6 +221,13 @@ def _activations(report: Report, binary: bool, room: int | None) -> list[tuple[s
         left = None if room is None else room - len(at_least) - len(words) - 3
         return [("activations", f"{at_least}{words} ({_short(node, left)})")]
     return [("activations", _amount(words, formula, at_least, room))]
+
+
+def _arena_words(arena: ArenaRow, binary: bool) -> str:
+    """Return the bytes of a block, and how much that is above the peak."""
+    left = f", {exact(arena.unplaced)} not placed" if arena.unplaced else ""
+    words = f"{nbytes(arena.nbytes, binary)} for {exact(len(arena.values))} values{left}"
+    return f"{words}, lower bound {nbytes(arena.lower_bound, binary)}"
 
 
 def _amount(words: str | None, expression: str | None, at_least: str, room: int | None) -> str:
@@ -338,44 +356,3 @@ def unknown_sentence(report: Report) -> str:
     first = report.unknown[0]
     more = f" (and {len(report.unknown) - 1:,} more)" if len(report.unknown) > 1 else ""
     return f"unknown: {first.where}: {first.what}: {first.why}{more}"
-
-
-def contributors_sentence(verdict: VerdictRow) -> str:
-    """Return where most of a measure lies; empty without contributors."""
-    rows = verdict.contributors
-    if not rows or verdict.bound == "allowed":
-        return ""
-    if all(row.number == 1 for row in rows):
-        return f"such as: {', '.join(row.name for row in rows)}"
-    parts = ", ".join(f"{row.name} {spelled(row.number, _unit(verdict))}" for row in rows)
-    return f"largest: {parts}"
-
-
-def at_least(severity: str, fail_on: str) -> bool:
-    """Return whether a severity is as grave as another."""
-    return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)
-
-
-def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> str:
-    """Return how many models failed, passed, and could not be read."""
-    reports = [item for item in outcomes if isinstance(item, Report)]
-    graves = [any(at_least(f.severity, fail_on) for f in report.findings) for report in reports]
-    counts = {
-        "failed": sum(graves),
-        "with warnings": sum(bool(r.findings) for r in reports) - sum(graves),
-        "could not be read": len(outcomes) - len(reports),
-    }
-    demands = sum(len(check.verdicts) for report in reports for check in report.checks)
-    parts = [f"{exact(number)} {word}" for word, number in counts.items() if number]
-    models = f"{exact(len(outcomes))} model{'' if len(outcomes) == 1 else 's'}"
-    if not demands and any(report.audit is not None for report in reports):
-        findings = sum(len(report.findings) for report in reports)
-        about, well = f"{exact(findings)} finding{'' if findings == 1 else 's'}", "no known sign"
-    else:
-        about, well = f"{exact(demands)} limit{'' if demands == 1 else 's'}", "all kept"
-    return f"{models}, {about}: {', '.join(parts) or well}"
-
-
-def _unit(verdict: VerdictRow) -> Unit:
-    units: dict[str, Unit] = {"bytes": "bytes", "time": "time", "share": "share"}
-    return units.get(verdict.unit, "count")

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.screen import to_text
-from graphcount.formats.sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.text import one_line
+from graphcount.formats.verdict_sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rows import CheckRow, VerdictRow

@@ -41,7 +41,7 @@ class Measure(NamedTuple):
         read: Takes it; None when it is not known or was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
             stored elements, or these and what is `generated`, or a sum over a forward pass (a
-            measure of `Totals.at_least`; `shapes` of inputs and outputs alone).
+            measure of `Totals.at_least`; `shapes` alone).
         about: One line of documentation.
         parts: Where it lies.
         missing: Why it may not be known.
@@ -217,6 +217,7 @@ MEASURES: dict[str, Measure] = {
         ),
         _measure("input_nbytes", "graph inputs", depends_on="shapes"),
         _measure("output_nbytes", "graph outputs", depends_on="shapes"),
+        _measure("load_nbytes", "constants folded at load", depends_on="shapes"),
         _measure("activation_nbytes", "all activations of a forward pass", depends_on="activation"),
         _measure("peak_activation_nbytes", "largest sum of live activations", peak_values, "peak"),
         Measure(

@@ -257,7 +257,7 @@ TABLE = family(
             roles=("operand", "index", "operand"),
             shape=same(0),
             cost=FREE,
-            traits=traits("writes"),
+            traits=traits("writes", "overwrites"),
         ),
         "ScatterElements": Operator(
             roles=("operand", "index", "operand"),
@@ -265,7 +265,7 @@ TABLE = family(
             cost=SCATTER,
             check=AXIS,
             attribute_check=REDUCES_UPDATES,
-            traits=traits("writes"),
+            traits=traits("writes", "overwrites"),
         ),
         "ScatterND": Operator(
             roles=("operand", "index", "operand"),
@@ -279,7 +279,7 @@ TABLE = family(
             shape=same(0),
             cost=FREE,
             states=past((0, 0), axis=-2),
-            traits=traits("writes"),
+            traits=traits("writes", "overwrites"),
         ),
         "OneHot": Operator(
             roles=("index", "scalar", "literal"),

@@ -284,7 +284,9 @@ TABLE = family(
             check=check_pad,
             attribute_check=one_of("mode", "constant", "reflect", "edge", "wrap"),
         ),
-        "Trilu": Operator(roles=("operand", "scalar"), shape=same(0), cost=FREE),
+        "Trilu": Operator(
+            roles=("operand", "scalar"), shape=same(0), cost=FREE, traits=traits("overwrites")
+        ),
         "ReverseSequence": Operator(
             roles=("operand", "shape"), shape=same(0), cost=FREE, traits=KEEPS_VALUES
         ),

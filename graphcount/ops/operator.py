@@ -88,8 +88,8 @@ Trait = Literal[
 * `folds`: each element of the result is made of many of an input, or chosen among them.
 * `generates`: it makes its elements from stated sizes; no tensor of them need be stored.
 * `keeps values`: each element of the result is one of an input, moved, repeated or left out.
-* `overwrites`: onnxruntime's CPU kernel writes the result over an input of the same size that
-  nobody reads any more.
+* `overwrites`: onnxruntime's CPU kernel is registered with MayInplace(0, 0): it writes the result
+  over the first input, if shape and width of elements are the same and nobody reads that any more.
 * `picks`: the result is a part of the first input: elements that their places choose.
 * `quantizes`: it makes uint8 of its floats itself, with a scale of their own, and multiplies these.
 * `random`: its elements are drawn, from the attribute `seed` on where there is one.

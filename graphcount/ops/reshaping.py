@@ -364,8 +364,9 @@ TABLE = family(
         "Cast": replace(
             _moved(same(0), dtypes=by_attribute("to", 0), data=cast, axes=kept_axes),
             attribute_check=is_element_type,
+            traits=traits("overwrites"),
         ),
-        "BitCast": _moved(same(0), dtypes=by_attribute("to", 0)),
+        "BitCast": _moved(same(0), dtypes=by_attribute("to", 0), names=traits("overwrites")),
         "Transpose": replace(
             _moved(transpose, data=transposed, axes=transposed_axes, names=KEEPS_VALUES),
             check=permutes_all,

@@ -46,6 +46,7 @@ NUMBERS: dict[str, ReportNumber] = {
     "traffic_nbytes": ReportNumber("bytes", lambda r: r.totals.traffic_nbytes),
     "activation_nbytes": ReportNumber("bytes", lambda r: r.totals.activation_nbytes),
     "peak_activation_nbytes": ReportNumber("bytes", lambda r: r.totals.peak_activation_nbytes),
+    "load_nbytes": ReportNumber("bytes", lambda r: r.totals.load_nbytes),
     "input_nbytes": ReportNumber("bytes", lambda r: r.totals.input_nbytes),
     "output_nbytes": ReportNumber("bytes", lambda r: r.totals.output_nbytes),
     "nodes": ReportNumber("count", lambda r: r.model.node_count),

@@ -15,6 +15,7 @@ from graphcount.errors import Unknown, UsageError
 from graphcount.report.rows import (
     OUTPUT,
     UNKNOWN_FRAMEWORK,
+    ArenaRow,
     AssumedRow,
     AuditRow,
     CheckRow,
@@ -67,6 +68,7 @@ class Report:
         peak: The largest sum of live activations, in bytes; see docs/cost.md, "Memory".
         states: What a step hands to the next, and its bytes; None where there is nothing.
         timeline: Bytes of live activations over the run; None unless asked for.
+        arena: Places of activations in one block; None unless asked for.
         duplicates: Tensors with equal data.
         dimensions: Dynamic dimensions that have no size, in the order in which they appear.
         mismatches: Declared shapes that are not what the operators make, once a cause.
@@ -90,6 +92,7 @@ class Report:
     peak: PeakRow | None = None
     states: StatesRow | None = None
     timeline: tuple[MomentRow, ...] | None = None
+    arena: ArenaRow | None = None
     duplicates: tuple[DuplicateRow, ...] = ()
     dimensions: tuple[DimensionRow, ...] = ()
     mismatches: tuple[MismatchRow, ...] = ()
@@ -147,6 +150,7 @@ class Report:
             nodes=tuple(node._replace(**costs._asdict()) for node, costs in nodes),
             peak=row.peak,
             timeline=row.timeline,
+            arena=row.arena,
             sparsity=zeros,
             states=row.states,
             unknown=row.unknown,

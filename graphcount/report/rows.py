@@ -161,6 +161,8 @@ class Totals(NamedTuple):
             types of some are not known.
         read_nbytes: Bytes that nodes read in one forward pass: values and stored tensors.
         written_nbytes: Bytes that they write.
+        load_nbytes: Constants that are folded at load and stay: results that follow from stored
+            tensors alone, as far as a run reads them; they are no activations.
     """
 
     parameters: int
@@ -185,6 +187,7 @@ class Totals(NamedTuple):
     lower_bound: bool
     input_nbytes: int | None
     output_nbytes: int | None
+    load_nbytes: int | None
     activation_nbytes: int | None
     peak_activation_nbytes: int | None
     precision: tuple[PrecisionRow, ...] = ()
@@ -558,6 +561,45 @@ class MomentRow(NamedTuple):
     nbytes: int
 
 
+class PlaceRow(NamedTuple):
+    """A place in an arena.
+
+    Attributes:
+        value: Name of the value.
+        node: Id of the node that makes it.
+        offset: Where it begins, in bytes.
+        nbytes: Its bytes.
+        first: Step at which it is made, in an order of execution.
+        last: Step at which it is read for the last time.
+    """
+
+    value: str
+    node: str
+    offset: int
+    nbytes: int
+    first: int
+    last: int
+
+
+class ArenaRow(NamedTuple):
+    """One block with a place for every activation.
+
+    Attributes:
+        nbytes: Its bytes.
+        lower_bound: The most bytes alive at a step: no block is smaller.
+        values: Places, in graph order.
+        unplaced: How many activations have no place: their bytes are not known, or text.
+        onnxruntime_nbytes: The block that onnxruntime plans on a CPU, with its optimisation off:
+            without outputs, which have memory of their own; None where a size is not known.
+    """
+
+    nbytes: int
+    lower_bound: int
+    values: tuple[PlaceRow, ...]
+    unplaced: int
+    onnxruntime_nbytes: int | None
+
+
 class AssumedNodeRow(NamedTuple):
     """What a node costs at assumed sizes; see `NodeRow`."""
 
@@ -585,6 +627,7 @@ class AssumedRow(NamedTuple):
         nodes: A row for each node of the report, in its order.
         peak: The largest sum of live activations.
         timeline: Bytes of live activations over the run; None unless asked for.
+        arena: Places of activations in one block; None unless asked for.
         states: What a step hands to the next.
         unknown: What is not known at these sizes.
     """
@@ -596,6 +639,7 @@ class AssumedRow(NamedTuple):
     nodes: tuple[AssumedNodeRow, ...]
     peak: PeakRow | None
     timeline: tuple[MomentRow, ...] | None
+    arena: ArenaRow | None
     states: StatesRow | None
     unknown: tuple[Unknown, ...]
 

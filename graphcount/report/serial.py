@@ -12,6 +12,7 @@ from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
 from graphcount.report.records import ERROR_SCHEMA, REPORT_SCHEMA, Report
 from graphcount.report.rows import (
+    ArenaRow,
     AssumedNodeRow,
     AssumedRow,
     AuditRow,
@@ -31,6 +32,7 @@ from graphcount.report.rows import (
     NodeRow,
     NodeSparsityRow,
     PeakRow,
+    PlaceRow,
     PrecisionRow,
     RangeRow,
     RangesRow,
@@ -54,8 +56,9 @@ GROUPINGS = ("dtypes", "op_types", "modules")
 
 KEYS = (
     *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
-    *("framework", "fingerprint", "sparsity", "peak", "timeline", "states", "duplicates"),
-    *("dimensions", "mismatches", "assumed", "ranges", "unknown", "findings", "audit", "checks"),
+    *("framework", "fingerprint", "sparsity", "peak", "timeline", "arena", "states"),
+    *("duplicates", "dimensions", "mismatches", "assumed", "ranges", "unknown", "findings"),
+    *("audit", "checks"),
 )
 """Keys of a report, in the order of the contract."""
 
@@ -74,6 +77,7 @@ OPTIONAL: dict[str, type] = {
     "fingerprint": FingerprintRow,
     "sparsity": SparsityRow,
     "peak": PeakRow,
+    "arena": ArenaRow,
     "states": StatesRow,
     "assumed": AssumedRow,
     "ranges": RangesRow,
@@ -244,6 +248,8 @@ NESTED: dict[tuple[type, str], type] = {
     (AssumedRow, "nodes"): AssumedNodeRow,
     (AssumedRow, "peak"): PeakRow,
     (AssumedRow, "timeline"): MomentRow,
+    (AssumedRow, "arena"): ArenaRow,
+    (ArenaRow, "values"): PlaceRow,
     (AssumedRow, "states"): StatesRow,
     (AssumedRow, "unknown"): Unknown,
     (SparsityRow, "tensors"): TensorSparsityRow,

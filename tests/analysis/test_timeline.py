@@ -9,7 +9,7 @@ import pytest
 from onnx import helper
 
 import graphcount
-from graphcount.analysis.forward import MOMENTS
+from graphcount.analysis.memory import MOMENTS
 from graphcount.report.serial import dumps, loads, to_dict
 
 

@@ -1,8 +1,6 @@
 """Situations that people report, each by its truth: `../shared/field/truth.json`.
 
-What must come out was worked out by hand or by running the model, never by graphcount. Sizes, MACs
-and shapes hold for every case. What else the truths say and does not hold yet stands in `LATER`; a
-line of it whose truth begins to hold has to go.
+What must come out was worked out by hand or by running the model, never by graphcount.
 """
 
 from __future__ import annotations
@@ -32,13 +30,6 @@ SIZED = sorted(name for name, row in TRUTHS.items() if {"macs", "macs_expression
 
 RUN = sorted(name for name, row in TRUTHS.items() if row.get("feeds"))
 """Cases that onnxruntime runs."""
-
-LOAD = "values that are computed at load"
-
-LATER: Mapping[tuple[str, str], str] = {
-    ("identity_weight", "peak_at_most"): LOAD,
-}
-"""Case and key of a truth that does not hold yet → what it waits for."""
 
 Run = Callable[..., tuple[int, str]]
 
@@ -187,7 +178,7 @@ OTHERS = sorted((name, key) for name, row in TRUTHS.items() for key in row if ke
 
 
 @pytest.mark.parametrize(("name", "key"), OTHERS)
-def test_other_truths_hold_or_are_listed(name: str, key: str, run: Run) -> None:
+def test_other_truths_hold(name: str, key: str, run: Run) -> None:
     truth = TRUTHS[name][key]
     if key == "state_bytes":
         ((sizes, truth),) = truth.items()
@@ -195,11 +186,7 @@ def test_other_truths_hold_or_are_listed(name: str, key: str, run: Run) -> None:
         report = json.loads(run("count", path_of(name), *dims, "--format", "json")[1])
     else:
         report = counted(name, run)
-    assert holds(key, truth, report) == ((name, key) not in LATER)
-
-
-def test_what_is_listed_is_a_truth() -> None:
-    assert set(OTHERS) >= LATER.keys()
+    assert holds(key, truth, report)
 
 
 # ------------------------------------------------------------------------ stale and lying files

@@ -166,6 +166,7 @@ COUNTED: dict[str, Any] = {
     "written_nbytes": 277,
     "input_nbytes": 157,
     "output_nbytes": 163,
+    "load_nbytes": 277,
     "activation_nbytes": 167,
     "peak_activation_nbytes": 173,
 }
@@ -191,6 +192,7 @@ MEANT = {
     "traffic_nbytes": ("bytes", 271 + 277, "traffic"),
     "input_nbytes": ("bytes", 157, "shapes"),
     "output_nbytes": ("bytes", 163, "shapes"),
+    "load_nbytes": ("bytes", 277, "shapes"),
     "activation_nbytes": ("bytes", 167, "activation"),
     "peak_activation_nbytes": ("bytes", 173, "peak"),
     "nbytes": ("bytes", 199, "counts"),

@@ -38,6 +38,7 @@ HEADLINE = {
     "generated": "generated",
     "macs": "MACs",
     "elementwise": "element-wise",
+    "load_nbytes": "at load",
     "activation_nbytes": "activations",
     "peak_activation_nbytes": "peak",
     "nbytes": "weights",

@@ -211,7 +211,12 @@ TABLE = merge(
         family(
             "other",
             {
-                "Trilu": Operator(roles=("operand", "scalar"), shape=same(0), cost=FREE),
+                "Trilu": Operator(
+                    roles=("operand", "scalar"),
+                    shape=same(0),
+                    cost=FREE,
+                    traits=traits("overwrites"),
+                ),
                 "Rfft": Operator(rest="operand", shape=rfft, cost=OUTPUT),
                 "Irfft": Operator(rest="operand", shape=irfft, cost=OUTPUT),
                 "Unique": Operator(
