@@ -22,7 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("api",),
     ("config",),
-    ("auditing", "benchmarking", "comparing", "scanning"),
+    ("auditing", "benchmarking", "comparing", "deploying", "scanning"),
     ("analysis",),
     ("formats", "gates", "graph", "planning"),
     ("ops",),

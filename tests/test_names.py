@@ -54,7 +54,9 @@ def test_the_id_of_a_schema_is_stated_once() -> None:
             if isinstance(value, str) and SCHEMA_ID.fullmatch(value):
                 homes[value].append(str(path.relative_to(PACKAGE)))
     names = {id.removeprefix("graphcount.").partition("/")[0] for id in homes}
-    assert names == {"report", "error", "diff", "bench", "plan", "baseline", "explain"}
+    assert names == {
+        *("report", "error", "diff", "bench", "plan", "baseline", "explain", "deployment")
+    }
     assert {id: files for id, files in homes.items() if len(files) > 1} == {}
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from graphcount.api.benchmarking import bench, bench_report, benches
     from graphcount.api.checking import Checked, check
     from graphcount.api.comparing import diff
+    from graphcount.api.deploying import deployment
     from graphcount.api.drawing import export, page
     from graphcount.api.explaining import explain
     from graphcount.api.model import (
@@ -34,6 +35,7 @@ _HOMES = {
     "benchmarking": ("bench", "bench_report", "benches"),
     "checking": ("Checked", "check"),
     "comparing": ("diff",),
+    "deploying": ("deployment",),
     "drawing": ("export", "page"),
     "explaining": ("explain",),
     "model": (
@@ -66,6 +68,7 @@ __all__ = [
     "check",
     "count",
     "counts",
+    "deployment",
     "diff",
     "examine",
     "explain",

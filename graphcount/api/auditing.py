@@ -184,14 +184,15 @@ def audited(
 
 
 def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
-    """Return the rules that a finding can carry, with their documentation: audits' and checks'.
+    """Return the rules that a finding can carry: of audits, checks and deployments.
 
     Args:
         names: Ids, or their beginnings (`EXT`); empty for all.
     """
+    from graphcount.deploying.rules import RULES as DEPLOYMENT_RULES
     from graphcount.gates.rules import RULES
 
-    known = tuple(sorted((*audit_rules(), *RULES.values())))
+    known = tuple(sorted((*audit_rules(), *RULES.values(), *DEPLOYMENT_RULES.values())))
     return tuple(rule for rule in known if rule.id.startswith(several(names))) if names else known
 
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "export": ("graphcount.cli.export", "The graph as Mermaid, DOT, GraphML, GEXF, Netron data."),
     "explain": ("graphcount.cli.explain", "One node's numbers, in words."),
     "plan": ("graphcount.cli.plan", "What if: other types, training, data, widths."),
+    "deploy": ("graphcount.cli.deploy", "A folder of models that are run as one."),
 }
 """Commands by name: module with `command`, and the line `--help` shows without importing it."""
 

@@ -15,6 +15,7 @@ from graphcount.report.serial import dumps, plain
 FAMILIES = {
     "BKD": "Backdoors",
     "BUD": "Budgets",
+    "DEP": "Deployments",
     "EXT": "External data",
     "FMT": "File format",
     "FUN": "Local functions",

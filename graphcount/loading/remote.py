@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from posixpath import dirname
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from graphcount.errors import GraphcountError, NotReadableError
@@ -109,8 +109,25 @@ def stamp_of(path: str) -> str:
     return patiently(lambda: place_of(path).open(0), path).stamp
 
 
+class StoreEntry(NamedTuple):
+    """A name in a folder of a store; `nbytes` is None where the store does not say a size."""
+
+    name: str
+    is_folder: bool
+    nbytes: int | None
+
+
 def entries(folder: str) -> list[tuple[str, bool]]:
     """Return names in a folder of a store, and whether each is a folder.
+
+    Raises:
+        NotReadableError: It cannot be listed.
+    """
+    return [(entry.name, entry.is_folder) for entry in listing(folder)]
+
+
+def listing(folder: str) -> list[StoreEntry]:
+    """Return what a folder of a store has in it.
 
     Raises:
         NotReadableError: It cannot be listed.
@@ -119,10 +136,18 @@ def entries(folder: str) -> list[tuple[str, bool]]:
         raise NotReadableError("folders are not listed over HTTP; give a list", public_path(folder))
     _refuse(folder)
     fs, name = filesystem(folder)
-    listing = patiently(lambda: fs.ls(name, detail=True), folder)
+    rows = patiently(lambda: fs.ls(name, detail=True), folder)
     own = name.rstrip("/")
-    rows = ((str(row["name"]).rstrip("/"), row.get("type") == "directory") for row in listing)
-    return [(path.rpartition("/")[2], is_folder) for path, is_folder in rows if path != own]
+    paths = ((str(row["name"]).rstrip("/"), row) for row in rows)
+    return [
+        StoreEntry(path.rpartition("/")[2], row.get("type") == "directory", _size(row.get("size")))
+        for path, row in paths
+        if path != own
+    ]
+
+
+def _size(stated: object) -> int | None:
+    return stated if type(stated) is int else None
 
 
 def place_of(path: str) -> RemoteFile:

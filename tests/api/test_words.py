@@ -53,6 +53,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[type, ...]]] = {
     "export": (graphcount.export, (Counting,)),
     "explain": (graphcount.explain, (Counting,)),
     "plan": (graphcount.plan, (SizeOptions,)),
+    "deploy": (graphcount.deployment, (Counting,)),
 }
 """The function a command calls, and the records of its options."""
 

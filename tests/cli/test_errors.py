@@ -233,7 +233,7 @@ def test_a_scan_looks_for_the_folder_before_it_starts(complain: Complain, suffix
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("check", "rules")])
 def test_what_is_missing_is_named(complain: Complain, name: str) -> None:
-    words = {"scan": "TARGET", "diff": "OLD"}
+    words = {"scan": "TARGET", "diff": "OLD", "deploy": "PATH"}
     err = complain(name)
     assert err.startswith(f"graphcount: {words.get(name, 'MODEL')} is missing")
     assert err.count("\n") == 1

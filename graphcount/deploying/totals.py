@@ -1,0 +1,70 @@
+"""Sums of a deployment: files each once, tensors that components share once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphcount.deploying.steps import summed
+from graphcount.loading.folder import Folder
+from graphcount.report.deployment import DeployedFile, DeploymentTotals, StateRow, VariantRow
+
+ALWAYS = ("configuration", "asset", "side")
+"""Kinds of files that are needed whatever variants are chosen."""
+
+
+def disk_nbytes(folder: Folder, names: Iterable[str]) -> int:
+    """Return bytes of files that may be looked at, each once, whatever names it has."""
+    files = (folder.by_name[name] for name in names if name in folder.by_name)
+    return sum({file.place: file.nbytes or 0 for file in files}.values())
+
+
+def totals(
+    folder: Folder,
+    files: Sequence[DeployedFile],
+    rows: Sequence[VariantRow],
+    state_rows: Sequence[StateRow],
+) -> DeploymentTotals:
+    """Return the sums of a deployment.
+
+    Args:
+        folder: The folder.
+        files: Its files.
+        rows: The variants that run.
+        state_rows: Their states.
+    """
+    labels = {row.label for row in rows}
+    wanted = (f.path for f in files if f.kind in ALWAYS or labels.intersection(f.components))
+    parameters = sum(row.parameters or 0 for row in rows)
+    nbytes = sum(row.nbytes or 0 for row in rows)
+    own = parameters - sum(row.shared_parameters or 0 for row in rows)
+    own_nbytes = nbytes - sum(row.shared_nbytes or 0 for row in rows)
+    state = summed(row.nbytes for row in state_rows)
+    peaks = [row.peak_nbytes for row in rows]
+    peak = None if None in peaks else max((number or 0 for number in peaks), default=None)
+    return DeploymentTotals(
+        files=len(files),
+        disk_nbytes=disk_nbytes(folder, (file.path for file in files)),
+        download_nbytes=disk_nbytes(folder, wanted),
+        parameters=own,
+        summed_parameters=parameters,
+        likely_parameters=own - sum(row.likely_parameters or 0 for row in rows),
+        nbytes=own_nbytes,
+        summed_nbytes=nbytes,
+        likely_nbytes=own_nbytes - sum(row.likely_nbytes or 0 for row in rows),
+        state_nbytes=state,
+        peak_nbytes=peak,
+        resident_nbytes=None if peak is None or state is None else own_nbytes + state + peak,
+        at_least=_at_least(rows),
+    )
+
+
+def _at_least(rows: Sequence[VariantRow]) -> tuple[str, ...]:
+    """Return the sums that are lower bounds."""
+    missing = any(row.error or row.model is None for row in rows)
+    counts = missing or any("parameters" in row.at_least for row in rows)
+    peak = any("peak" in row.at_least for row in rows)
+    return (
+        *(("parameters", "nbytes") if counts else ()),
+        *(("peak_nbytes",) if peak else ()),
+        *(("resident_nbytes",) if counts or peak else ()),
+    )
