@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-def _sizes(config_file: str | None, no_config: bool, **sizes: Any) -> dict[str, Any]:
-    config = read_config(config_file, no_config)
+def _sizes(
+    config_file: str | None, no_config: bool, limits: Mapping[str, int], **sizes: Any
+) -> dict[str, Any]:
+    config = read_config(config_file, no_config, limits)
     return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
 
 

@@ -2,8 +2,7 @@
 
 A step reads its weights once, and the states of all tokens before it: that is what its time is
 bounded by where memory is slower than arithmetic (Pope et al., "Efficiently Scaling Transformer
-Inference", arXiv:2211.05102, section 2). Embeddings are read in rows; they are counted whole here,
-as a bound.
+Inference", arXiv:2211.05102, section 2). Of tables that are looked up it reads a row a token.
 """
 
 from __future__ import annotations
@@ -15,6 +14,9 @@ from graphcount.errors import UsageError
 from graphcount.report.deployment import StateRow, StepRow
 from graphcount.report.records import Report
 from graphcount.report.rows import ValueRow
+
+LOOKED_UP = "embedding"
+"""The role of a table whose rows are looked up; one that is used otherwise, too, is read whole."""
 
 MASK = "mask"
 """Part of the name of an input that is as long as all tokens together."""
@@ -122,7 +124,7 @@ def _step(
 ) -> StepRow:
     sizes = {**report.in_numbers.dims, **dims}
     macs, why = _macs(report, sizes)
-    weights = report.totals.nbytes.total
+    weights = weights_read(report, tokens)
     read = None if state is None else weights + state
     return StepRow(
         name,
@@ -136,6 +138,18 @@ def _step(
         None if read is None else -(-read // tokens),
         why,
     )
+
+
+def weights_read(report: Report, tokens: int) -> int:
+    """Return bytes of weights that a step reads: each once, of lookup tables a row a token."""
+    nbytes = 0
+    for tensor in report.tensors:
+        rows = tensor.shape[0] if tensor.shape else 1
+        if tensor.role == LOOKED_UP and len(tensor.uses) == 1 and rows > tokens:
+            nbytes += tensor.nbytes // rows * tokens
+        else:
+            nbytes += tensor.nbytes
+    return nbytes
 
 
 def _macs(report: Report, sizes: Mapping[str, int]) -> tuple[int | None, str]:

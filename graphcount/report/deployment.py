@@ -143,7 +143,8 @@ class StepRow(NamedTuple):
         tokens: Tokens of the step.
         macs: MACs of the step.
         macs_per_token: MACs / tokens, rounded up.
-        weight_nbytes: Bytes of the weights, which a step reads once.
+        weight_nbytes: Bytes of the weights that the step reads: each once, of lookup tables a row
+            a token.
         state_nbytes: Bytes of the states that it reads.
         nbytes_per_token: (weights + states) / tokens, rounded up.
         why: Why something of it is not known; empty when all is.

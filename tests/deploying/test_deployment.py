@@ -73,8 +73,10 @@ def test_steps_of_a_decoder(tmp_path: Path) -> None:
     assert generate.macs == generate.macs_per_token == decoder_macs(1, 100, 50)
     weights = by_component(made)["decoder_model_merged"].nbytes
     assert weights is not None
-    assert generate.weight_nbytes == weights
-    assert generate.nbytes_per_token == weights + 100 * TOKEN_NBYTES
+    row = 4 * WIDTH  # of the table of embeddings; all rows are read where tokens are as many
+    assert generate.weight_nbytes == weights - (VOCABULARY - 1) * row
+    assert generate.nbytes_per_token == generate.weight_nbytes + 100 * TOKEN_NBYTES
+    assert prefill.weight_nbytes == weights
     assert prefill.nbytes_per_token == -(-weights // 100)
 
 
