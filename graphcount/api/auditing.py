@@ -11,6 +11,7 @@ from graphcount.api.model import CountedReport, Model, gc_paused
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
+from graphcount.loading.folder import is_folder
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.source import is_remote
 from graphcount.report.records import Report
@@ -62,7 +63,8 @@ def audit(
     """Look for what a model hides; see `graphcount.auditing`.
 
     Args:
-        path: The model.
+        path: The model, or a folder of models that run as one: all of them are audited, and the
+            deployment.
         deep: Run the rules that read tensor data and external data files: None up to 512 MB of
             them, and not of a remote model.
         select: Ids of rules to run, or their beginnings; empty for all.
@@ -84,6 +86,13 @@ def audit(
     asked = _asked_of(settings, path)
     bounds = limits or settings.limits
     how = AuditOptions(deep, select or asked.select, {**asked.ignore, **(ignore or {})})
+    if is_folder(path_text(path)):
+        from graphcount.api.deploying import CONTEXT, audited_deployment, deployed
+
+        made = deployed(path, None, CONTEXT, None, bounds, {"deep": deep, "cost": False})
+        return audited_deployment(
+            made, lambda model: _audit(model, how, hash_file, progress, bounds)
+        )
     with gc_paused():  # over the call: what it made and does not return is gone before it ends
         return _audit(path_text(path), how, hash_file, progress, bounds)
 

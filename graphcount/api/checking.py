@@ -193,11 +193,12 @@ def _examined(
     from graphcount.gates.latency import latency_of
 
     checks = {target.path: target.checks for target in chosen}
+    folders = {target.path for target in chosen if target.is_deployment}
     cost = asked.options.get("cost")
     by_default = None if asked.remembers else False  # a baseline remembers costs too
 
     def read(path: str) -> list[Examined]:
-        model = load(path, limits=asked.limits)
+        model = None if path in folders else load(path, limits=asked.limits)
         zeros = asked.options.get("sparsity") or any(row.reads_data for row in checks[path])
 
         def count(check: Check, need: bool) -> Report:
@@ -210,6 +211,10 @@ def _examined(
                 "cost": needed,
                 "sparsity": zeros,
             }
+            if model is None:
+                from graphcount.api.deploying import whole_report
+
+                return whole_report(path, asked.limits, {**sized, "assume": False})
             return model.report(**optional(sized, len(checks) > 1))
 
         latency = latency_of(asked.latencies, path)

@@ -10,6 +10,7 @@ from graphcount.api.arguments import budgets, path_text
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import UsageError
+from graphcount.loading.folder import is_folder
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def diff(
     """Say what changed from one model to another; see `graphcount.comparing` for how.
 
     Args:
-        old: Path of a model or of a saved report (`--format json`), a report, or a model.
+        old: Path of a model, of a folder of models that run as one, or of a saved report
+            (`--format json`); a report, or a model.
         new: The same.
         values: Compare tensor data, too: all of it is read.
         max_increase: Largest growth: `{"parameters": "5%"}`; what breaks it is in `findings`.
@@ -88,11 +90,12 @@ def compared(
             "assume": options.get("assume", True),
         }
         sides: list[_Side] = [
-            (_opened(model, limits), {**either, "dims": {**dims, **own}})
+            (_opened(model, limits, options), {**either, "dims": {**dims, **own}})
             for model, own in zip((old, new), alone, strict=True)
         ]
         first, second = _at_the_same_sizes(sides, values)
-        if given(options) and first.source == second.source == "report":
+        counted = any(isinstance(side, str) and is_folder(side) for side in (old, new))
+        if given(options) and first.source == second.source == "report" and not counted:
             raise UsageError("sizes belong to the count, and both are reports")
         named = given(options) - frozenset(options.get("where_present", ()))
         refuse_unused([first.report, second.report], named)
@@ -103,8 +106,8 @@ _Side = tuple["Report | Model", CountOptions]
 """A model or a report, and how it is counted."""
 
 
-def _opened(model: str | Report | Model, limits: Limits) -> Report | Model:
-    """Return what a side of a diff is: a path is read."""
+def _opened(model: str | Report | Model, limits: Limits, options: CountOptions) -> Report | Model:
+    """Return what a side of a diff is: a path is read, a folder as models that run as one."""
     from graphcount.report.records import Report as Counted
 
     if isinstance(model, Counted | Model):
@@ -112,6 +115,10 @@ def _opened(model: str | Report | Model, limits: Limits) -> Report | Model:
     from graphcount.gates.saved import read_report
 
     path = path_text(model)
+    if is_folder(path):
+        from graphcount.api.deploying import whole_report
+
+        return whole_report(path, limits, options)
     return read_report(path) or load(path, limits=limits)
 
 

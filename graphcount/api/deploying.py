@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphcount.deploying.records import DeployedPart, RecognisedFolder
     from graphcount.loading.folder import Folder
     from graphcount.report.deployment import Deployment
+    from graphcount.report.records import Report
 
 PartBar = Callable[[Sequence["DeployedPart"]], Iterable["DeployedPart"]]
 """Goes over the models while they are read, as `tqdm` does."""
@@ -101,6 +102,78 @@ def deployed(
             folder, recognised, measured, digests, DeploymentOptions(variant or "", context, deep)
         )
     return Deployed(whole, folder, recognised, measured)
+
+
+def whole_report(path: str, limits: Limits, options: CountOptions) -> Report:
+    """Return one report of a deployment, with its usual variants; see `graphcount.deploying.whole`.
+
+    Raises:
+        GraphcountError: It is none, or cannot be read.
+    """
+    return whole_of(deployed(path, None, CONTEXT, None, limits, options))
+
+
+def whole_of(made: Deployed) -> Report:
+    """Return one report of a deployment, at assumed sizes where its models have some."""
+    from graphcount.deploying import running, shares
+    from graphcount.deploying.whole import WholePart, whole
+
+    place = {row.component: at for at, row in enumerate(made.deployment.components)}
+    models = running(made.recognised, made.measured, made.deployment.variant)
+    models.sort(key=lambda one: place[one.part.component])
+    shared = zip(models, shares(made.folder, models), strict=True)
+    parts = [
+        WholePart(one.part.component, one.report.in_numbers, both)
+        for one, both in shared
+        if one.report is not None
+    ]
+    return whole(made.deployment, parts)
+
+
+def audited_deployment(made: Deployed, audit: Callable[[str], Report]) -> Report:
+    """Return one report of a deployment with what audits of all its models find, and of itself.
+
+    Args:
+        made: The deployment.
+        audit: Audits a model.
+    """
+    audits: dict[str, Report] = {}
+    failed = False
+    for name in dict.fromkeys(row.model for row in made.deployment.variants if row.model):
+        try:
+            audits[name] = audit(made.folder.path_of(name))
+        except UsageError:
+            raise
+        except GraphcountError:  # the deployment says why
+            failed = True
+    return with_audits(whole_of(made), audits, failed)
+
+
+def with_audits(report: Report, audits: Mapping[str, Report], failed: bool) -> Report:
+    """Return the report of a deployment with findings of its models, by their names.
+
+    Args:
+        report: The report.
+        audits: Reports of audits.
+        failed: A model could not be audited.
+    """
+    from graphcount.deploying.rules import RULES
+    from graphcount.report.rows import AuditRow
+
+    rows = [audited.audit for audited in audits.values() if audited.audit is not None]
+    rules = {rule for row in rows for rule in row.rules}
+    findings = [
+        finding._replace(where={"model": name, **finding.where})
+        for name, audited in audits.items()
+        for finding in audited.findings
+    ]
+    audit = AuditRow(
+        (*sorted(rules), *RULES),
+        tuple(dict.fromkeys(item for row in rows for item in row.skipped)),
+        tuple(dict.fromkeys(item for row in rows for item in row.ignored)),
+        not failed and all(row.complete for row in rows),
+    )
+    return replace(report, findings=(*report.findings, *findings), audit=audit)
 
 
 def _measured(

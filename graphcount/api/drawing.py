@@ -11,6 +11,7 @@ from graphcount.api.comparing import compared
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import DamagedError, GraphcountError, UsageError
 from graphcount.loading import read_model
+from graphcount.loading.folder import is_folder
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.report.records import Report
 from graphcount.units import nbytes
@@ -64,7 +65,7 @@ def page(
     """Make one self-contained HTML page about a model; see `graphcount.formats.page`.
 
     Args:
-        path: The model.
+        path: The model, or a folder of models that run as one; see `graphcount.deployment`.
         against: Another model, or a saved report: the page shows what grew since.
         bench: What `graphcount bench --format json` says of the model, or its file: the page shows
             cost against time.
@@ -82,6 +83,8 @@ def page(
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
 
+    if is_folder(path_text(path)):
+        return _page_of_folder(path, against, audit, binary, limits, options)
     if isinstance(bench, str):
         bench = _read_bench(bench)
     elif bench is not None:
@@ -106,8 +109,39 @@ def page(
     )
 
 
+def _page_of_folder(
+    path: str,
+    against: str | None,
+    audit: bool,
+    binary: bool,
+    limits: Limits,
+    options: CountOptions,
+) -> str:
+    """Make the page of a deployment: one map over all components, and how they go together."""
+    from graphcount.api.auditing import audit as look
+    from graphcount.api.deploying import CONTEXT, audited_deployment, deployed, whole_of
+    from graphcount.formats.page import render
+
+    made = deployed(path, None, CONTEXT, None, limits, options)
+    deep = options.get("deep")
+    report = (
+        audited_deployment(made, lambda model: look(model, deep=deep, limits=limits))
+        if audit
+        else whole_of(made)
+    )
+    old, grown = _grown(against, report, limits, {}) if against is not None else (None, None)
+    return render(
+        report,
+        rules={rule.id: rule for rule in rules()} if report.findings else {},
+        against=old,
+        changes=grown,
+        deployment=made.deployment,
+        binary=binary,
+    )
+
+
 def _grown(
-    against: str, model: Model, limits: Limits, options: CountOptions
+    against: str, model: Model | Report, limits: Limits, options: CountOptions
 ) -> tuple[Report, dict[str, Any]]:
     """Return the report of the other model, and what differs from it."""
     from graphcount.formats.page.changes import changes

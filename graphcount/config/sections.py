@@ -131,6 +131,7 @@ CHECK: dict[str, Parse] = {
     "name": text,
     "paths": array(text),
     "exclude": array(text),
+    "deployment": text,
     "dims": mapping(size),
     "shapes": mapping(shape),
     "max": _budgets("max"),
@@ -170,6 +171,7 @@ def _check(value: Any, place: KeyPlace) -> Check:
         folder=os.path.dirname(os.path.abspath(place.file)),
         paths=section.get("paths", ()),
         exclude=section.get("exclude", ()),
+        deployment=section.get("deployment", ""),
         dims={name: size for name, size in dims.items() if isinstance(size, int)},
         ranges={name: size for name, size in dims.items() if not isinstance(size, int)},
         shapes=section.get("shapes", {}),
@@ -180,6 +182,8 @@ def _check(value: Any, place: KeyPlace) -> Check:
         severity=section.get("severity", "high"),
         baseline=section.get("baseline", ""),
     )
+    if check.deployment and (check.paths or check.ranges):
+        place.inside("deployment").wrong("goes with neither paths nor ranges")
     if before == len(place.problems) and not check.demands:
         place.wrong("asks for nothing: give max, min, max_increase, or a list")
     return check

@@ -53,8 +53,7 @@ def _text(deployment: Deployment, view: View) -> str:
     name = f": {safe(deployment.name, 60)}" if deployment.name else ""
     parts: list[RenderableType] = [title.append(f"  {deployment.layout}{name}", style="dim")]
     parts.append(keep_numbers(_components(deployment, view), view.width))
-    parts += [paragraph(line) for line in _sizes(deployment, view)]
-    parts += [paragraph(line) for line in _over_time(deployment, view)]
+    parts += [paragraph(line) for line in lines(deployment, view)]
     parts += [paragraph(line, "dim") for line in _joins(deployment)]
     parts += [paragraph(line, "dim") for line in _others(deployment, view)]
     parts += [paragraph(line, "yellow") for line in _wrong(deployment)]
@@ -66,7 +65,7 @@ def _components(deployment: Deployment, view: View) -> Table:
     from graphcount.formats.screen import new_table
 
     rows, totals = deployment.running, deployment.totals
-    cells = [_cells(row, view) for row in rows]
+    numbers_of = [cells(row, view) for row in rows]
     bound = "\N{GREATER-THAN OR EQUAL TO}" if totals.at_least else ""
     whole = [
         bound + exact(totals.parameters),
@@ -76,9 +75,9 @@ def _components(deployment: Deployment, view: View) -> Table:
         "",
         "" if totals.peak_nbytes is None else nbytes(totals.peak_nbytes, view.binary),
     ]
-    kept = [at for at in range(len(HEADS)) if any(row[at] for row in cells)]
+    kept = [at for at in range(len(HEADS)) if any(row[at] for row in numbers_of)]
     table = new_table(("component", "model"), [HEADS[at] for at in kept])
-    for row, numbers in list(zip(rows, cells, strict=True))[:MOST_COMPONENTS]:
+    for row, numbers in list(zip(rows, numbers_of, strict=True))[:MOST_COMPONENTS]:
         model = row.model if row.model is not None else "(no model)"
         table.add_row(
             safe(row.label, 40), safe(row.error or model, 60), *(numbers[at] for at in kept)
@@ -94,7 +93,7 @@ def _any_shared(rows: Sequence[VariantRow]) -> bool:
     return any(row.shared_parameters for row in rows)
 
 
-def _cells(row: VariantRow, view: View) -> list[str]:
+def cells(row: VariantRow, view: View) -> list[str]:
     """Return the numbers of a component; empty is not known, or nothing."""
 
     def least(text: str, measure: str) -> str:
@@ -108,6 +107,12 @@ def _cells(row: VariantRow, view: View) -> list[str]:
         "" if row.macs is None else least(count(row.macs), "macs"),
         "" if row.peak_nbytes is None else least(nbytes(row.peak_nbytes, view.binary), "peak"),
     ]
+
+
+def lines(deployment: Deployment, view: View) -> Iterator[str]:
+    """Yield what the deployment needs, in sentences."""
+    yield from _sizes(deployment, view)
+    yield from _over_time(deployment, view)
 
 
 def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
@@ -212,11 +217,11 @@ def _wrong(deployment: Deployment) -> Iterator[str]:
 def _markdown(deployment: Deployment, view: View) -> str:
     """Return the same as a table of Markdown and a list."""
     kept = ("component", "model", *HEADS)
-    lines = [f"**{escape(deployment.path, None)}** ({escape(deployment.layout)})", ""]
-    lines += [f"| {' | '.join(kept)} |", f"|---|---|{'---:|' * len(HEADS)}"]
+    text = [f"**{escape(deployment.path, None)}** ({escape(deployment.layout)})", ""]
+    text += [f"| {' | '.join(kept)} |", f"|---|---|{'---:|' * len(HEADS)}"]
     for row in deployment.running:
         words = (escape(row.label), escape(row.error or row.model or "(no model)"))
-        lines.append(f"| {' | '.join((*words, *_cells(row, view)))} |")
-    others = (*_sizes(deployment, view), *_over_time(deployment, view), *_wrong(deployment))
-    lines += ["", *(f"- {escape(line, None)}" for line in others)]
-    return "\n".join(lines) + "\n"
+        text.append(f"| {' | '.join((*words, *cells(row, view)))} |")
+    others = (*lines(deployment, view), *_wrong(deployment))
+    text += ["", *(f"- {escape(line, None)}" for line in others)]
+    return "\n".join(text) + "\n"

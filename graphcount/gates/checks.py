@@ -18,6 +18,7 @@ class Check(NamedTuple):
         name: Stands in every message.
         folder: What `paths` and `baseline` are relative to.
         paths: Files, folders or globs; none: every model that is named.
+        deployment: A folder whose models are held against it as one; then it has no paths.
         dims: Sizes of dynamic dimensions.
         ranges: Ranges of dynamic dimensions: budgets hold over all of them.
         ignored: Nodes and tensors that the lists leave alone.
@@ -30,6 +31,7 @@ class Check(NamedTuple):
     folder: str = ""
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    deployment: str = ""
     dims: dict[str, int] = {}  # noqa: RUF012 (never changed)
     shapes: dict[str, tuple[Dim, ...]] = {}  # noqa: RUF012
     ranges: dict[str, tuple[int, int]] = {}  # noqa: RUF012

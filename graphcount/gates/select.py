@@ -16,10 +16,11 @@ SUFFIX = ".onnx"
 
 
 class ModelChecks(NamedTuple):
-    """A model and the checks it has to pass."""
+    """A model, or a folder of models that run as one, and the checks it has to pass."""
 
     path: str
     checks: tuple[Check, ...]
+    is_deployment: bool = False
 
 
 def targets(
@@ -45,7 +46,8 @@ def targets(
         own = tuple(
             check
             for check in checks
-            if not check.paths or os.path.abspath(path) in chosen[id(check)]
+            if not check.deployment
+            and (not check.paths or os.path.abspath(path) in chosen[id(check)])
         )
         if not own + extra:
             raise UsageError(f"{path}: no check applies to it")
@@ -56,7 +58,11 @@ def targets(
 def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[ModelChecks]:
     """Return models that checks choose by their patterns."""
     held: dict[str, list[Check]] = {}
+    folders: dict[str, list[Check]] = {}
     for check in checks:
+        if check.deployment:
+            folders.setdefault(_folder(check), []).append(check)
+            continue
         if not check.paths:
             raise UsageError(f"{_title(check)} has no paths: name a MODEL")
         excluded = _chosen(check, check.exclude)
@@ -69,10 +75,19 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Model
                     held[path].append(check)
         if not any(check in row for row in held.values()):
             raise UsageError(f"{_title(check)} excludes every file")
-    if not held:
+    if not held and not folders:
         raise UsageError("nothing to check: name a MODEL, or configure checks with paths")
     kept = [(path, row) for path, row in held.items() if row]
-    return [ModelChecks(_display_path(path), (*row, *extra)) for path, row in kept]
+    models = [ModelChecks(_display_path(path), (*row, *extra)) for path, row in kept]
+    whole = [ModelChecks(path, (*row, *extra), True) for path, row in folders.items()]
+    return [*models, *whole]
+
+
+def _folder(check: Check) -> str:
+    """Return the folder of a deployment, as it is shown."""
+    if has_scheme(check.deployment):
+        return check.deployment
+    return _display_path(os.path.abspath(os.path.join(check.folder, check.deployment)))
 
 
 def _title(check: Check) -> str:

@@ -110,6 +110,11 @@ class Folder:
             source.close()
 
 
+def is_folder(path: str) -> bool:
+    """Return whether a path names a folder: one that is here, or one in a store by a last `/`."""
+    return path.endswith("/") if has_scheme(path) else os.path.isdir(path)
+
+
 def list_folder(path: str) -> Folder:
     """List a folder and all below it.
 

@@ -20,6 +20,7 @@ from typing import Any
 from graphcount.formats.page.data import embed, formulas, pack
 from graphcount.formats.sentences import cause_words, causes, framework_sentence, headline
 from graphcount.formats.text import safe
+from graphcount.report.deployment import Deployment
 from graphcount.report.records import Report
 from graphcount.report.rows import RuleInfo
 from graphcount.report.serial import plain
@@ -36,6 +37,7 @@ SCRIPTS = (
     "map.js",
     "rows.js",
     "charts.js",
+    "deployment.js",
     "main.js",
 )
 """Parts of the page's script, in order: a library as it was published, then our own."""
@@ -51,6 +53,7 @@ def render(
     against: Report | None = None,
     changes: Mapping[str, Any] | None = None,
     bench: Mapping[str, Any] | None = None,
+    deployment: Deployment | None = None,
     binary: bool = False,
 ) -> str:
     """Make the page of a report.
@@ -62,6 +65,7 @@ def render(
         against: The report of another model that this one is compared with.
         changes: What differs from it; see `graphcount.formats.page.changes`.
         bench: Measured times; see `graphcount.formats.page.bench`.
+        deployment: The deployment that the report is of.
         binary: Sizes in KiB, MiB, GiB.
     """
     from graphcount.version import __version__
@@ -72,6 +76,10 @@ def render(
         data["changes"] = changes
     if bench is not None:
         data["bench"] = bench
+    if deployment is not None:
+        from graphcount.formats.page.deployment import sections
+
+        data["deployment"] = sections(deployment, binary)
     text, encoding = embed(data)
     style, program = _asset("page.css"), _program()
     name = safe(report.model.path, 200)

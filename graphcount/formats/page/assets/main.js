@@ -11,6 +11,7 @@ async function main() {
   const state = startState(PAGE, sizes);
   drawHeader(PAGE);
   const redrawMap = drawMap(PAGE, state);
+  drawDeployment(PAGE);
   drawBench(PAGE, sizes);
   drawMemory(PAGE, sizes);
   drawRanges(PAGE.report);

@@ -1,0 +1,284 @@
+"""One report of a whole deployment, so that pages, budgets and diffs take it as they take a model.
+
+Components are its outermost modules. What is of a pass is the sum of one pass of each component, at
+given and assumed sizes; the peak is the largest of one component. A tensor that components surely
+share stands in the first of them only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from graphcount.deploying.sharing import SharedTensors
+from graphcount.errors import Unknown
+from graphcount.report.deployment import DeployedFile, Deployment
+from graphcount.report.records import MEASURES, Report, sum_known
+from graphcount.report.rows import (
+    FileRow,
+    ModelInfo,
+    NBytes,
+    NodeRow,
+    PeakRow,
+    PrecisionRow,
+    TensorRow,
+    Totals,
+    UseRow,
+    ValueRow,
+)
+
+SUMMED = (
+    *("generated", "macs", "flops", "elementwise", "input_nbytes", "output_nbytes"),
+    *("activation_nbytes", "bit_operations", "read_nbytes", "written_nbytes"),
+)
+"""Totals that are sums over components, of those that are known."""
+
+MISSING = (
+    *("macs_expression", "elementwise_expression", "activation_expression"),
+    *("macs_at_most", "elementwise_at_most"),
+)
+"""Totals that a deployment has not: its sums are numbers."""
+
+NUMBERS = {
+    "macs": "macs",
+    "elementwise": "elementwise",
+    "traffic": "read_nbytes",
+    "activation": "activation_nbytes",
+}
+"""Measures of a pass, with the total that a component lacks where it is not known."""
+
+KINDS = {
+    "parameter": "parameters",
+    "buffer": "buffers",
+    "quantization": "quantization",
+    "constant": "constants",
+    "unused": "unused",
+}
+"""Fields of totals by kind of tensor."""
+
+
+class WholePart(NamedTuple):
+    """A component that runs.
+
+    Attributes:
+        component: Its name.
+        report: Its report, in numbers.
+        shared: Tensors that a component before it holds, too.
+    """
+
+    component: str
+    report: Report
+    shared: SharedTensors
+
+
+def whole(deployment: Deployment, parts: Sequence[WholePart]) -> Report:
+    """Return the report of a deployment.
+
+    Args:
+        deployment: The deployment.
+        parts: Its components that run and could be read.
+    """
+    nodes: list[NodeRow] = []
+    tensors: list[TensorRow] = []
+    for part in parts:
+        nodes += _nodes(part)
+        tensors += _tensors(part)
+    peaks = [(part.component, part.report.peak) for part in parts]
+    return Report(
+        model=_model(deployment, parts),
+        totals=_totals(deployment, parts, tensors),
+        dims=_dims(parts),
+        nodes=tuple(nodes),
+        tensors=tuple(tensors),
+        peak=_peak(peaks),
+        unknown=(*deployment.unknown, *_missing(deployment)),
+        findings=deployment.findings,
+    )
+
+
+def _missing(deployment: Deployment) -> Iterable[Unknown]:
+    """Yield components whose model nobody names; what cannot be read is unknown already."""
+    for row in deployment.running:
+        if row.model is None:
+            yield Unknown(row.label, "model", "nothing says which model it is")
+
+
+def _tensors(part: WholePart) -> Iterable[TensorRow]:
+    prefix = f"{part.component}/"
+    for place, row in enumerate(part.report.tensors):
+        if place not in part.shared.surely:
+            yield row._replace(
+                name=f"{prefix}{row.name}",
+                owner=None if row.owner is None else f"{prefix}{row.owner}",
+                module=_module(part.component, row.module),
+                uses=tuple(UseRow(f"{prefix}{use.node}", use.input) for use in row.uses),
+            )
+
+
+def _nodes(part: WholePart) -> Iterable[NodeRow]:
+    """Yield nodes, without the tensors that a component before holds."""
+    lost: dict[str | None, Counter[str]] = {}
+    for place in part.shared.surely:
+        tensor = part.report.tensors[place]
+        own = lost.setdefault(tensor.owner, Counter())
+        own[KINDS[tensor.kind]] += tensor.elements
+        own["nbytes"] += tensor.nbytes
+    for row in part.report.nodes:
+        less = lost.get(row.id, Counter())
+        yield row._replace(
+            id=f"{part.component}/{row.id}",
+            module=_module(part.component, row.module),
+            parameters=row.parameters - less["parameters"],
+            buffers=row.buffers - less["buffers"],
+            nbytes=row.nbytes - less["nbytes"],
+        )
+
+
+def _module(component: str, module: str) -> str:
+    return f"{component}.{module}" if module else component
+
+
+def _peak(peaks: Iterable[tuple[str, PeakRow | None]]) -> PeakRow | None:
+    known = [(peak.nbytes, component, peak) for component, peak in peaks if peak is not None]
+    if not known:
+        return None
+    _, component, peak = max(known, key=lambda row: row[0])
+    return peak._replace(node=f"{component}/{peak.node}")
+
+
+def _dims(parts: Iterable[WholePart]) -> dict[str, int]:
+    """Return sizes by name; a name with several sizes has that of its component before it."""
+    sizes: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for name, size in part.report.dims.items():
+            sizes.setdefault(name, {})[part.component] = size
+    dims: dict[str, int] = {}
+    for name, rows in sizes.items():
+        if len(set(rows.values())) == 1:
+            dims[name] = next(iter(rows.values()))
+        else:
+            dims.update({f"{component}/{name}": size for component, size in rows.items()})
+    return dims
+
+
+def _totals(
+    deployment: Deployment, parts: Sequence[WholePart], tensors: Sequence[TensorRow]
+) -> Totals:
+    """Return the sums; what is of stored tensors is of each of them once."""
+    rows = [part.report.totals for part in parts]
+    elements, nbytes = Counter[str](), Counter[str]()
+    for tensor in tensors:
+        elements[KINDS[tensor.kind]] += tensor.elements
+        nbytes[KINDS[tensor.kind]] += tensor.nbytes
+    peaks = [row.peak_activation_nbytes for row in rows]
+    overheads = [row.nbytes.overhead for row in rows]
+    lacking = {measure for row in rows for measure in row.at_least}
+    if "parameters" in deployment.totals.at_least:
+        lacking.update(MEASURES)
+    for measure, name in NUMBERS.items():
+        known = [getattr(row, name) is not None for row in rows]
+        lacking |= {measure} if any(known) and not all(known) else set()
+    at_least = tuple(measure for measure in MEASURES if measure in lacking)
+    sums = {name: sum_known(getattr(row, name) for row in rows) for name in SUMMED}
+    return Totals(
+        **{key: elements[key] for key in KINDS.values()},  # type: ignore[arg-type]
+        **sums,  # type: ignore[arg-type]
+        parameters_as_used=sum(row.parameters_as_used for row in rows),
+        elements=elements.total(),
+        stored_elements=sum(tensor.stored_elements for tensor in tensors),
+        nbytes=NBytes(
+            **{key: nbytes[key] for key in KINDS.values()},
+            total=nbytes.total(),
+            stored=sum(tensor.stored_nbytes for tensor in tensors),
+            overhead=None if None in overheads else sum_known(overheads),
+            absent=sum(row.nbytes.absent for row in rows),
+        ),
+        **dict.fromkeys(MISSING),  # type: ignore[arg-type]
+        at_least=at_least,
+        lower_bound=bool({"parameters", "macs"}.intersection(at_least)),
+        peak_activation_nbytes=None
+        if None in peaks
+        else max((p or 0 for p in peaks), default=None),
+        precision=_precision(rows),
+    )
+
+
+def _precision(rows: Iterable[Totals]) -> tuple[PrecisionRow, ...]:
+    """Return MACs by the types that are multiplied, most first."""
+    sums: dict[object, PrecisionRow] = {}
+    for row in (row for totals in rows for row in totals.precision):
+        key = row.operand_types, row.bits
+        before = sums.get(key)
+        sums[key] = (
+            row
+            if before is None
+            else before._replace(
+                nodes=before.nodes + row.nodes,
+                macs=sum_known((before.macs, row.macs)),
+                macs_expression=None,
+                bit_operations=sum_known((before.bit_operations, row.bit_operations)),
+            )
+        )
+    return tuple(sorted(sums.values(), key=lambda row: -(row.macs or 0)))
+
+
+def _model(deployment: Deployment, parts: Sequence[WholePart]) -> ModelInfo:
+    """Return what files it is: models and external data of the components that run, each once."""
+    labels = {row.label for row in deployment.running}
+    used = [file for file in deployment.files if labels.intersection(file.components)]
+    models = _size(file for file in used if file.kind == "model")
+    data = [file for file in used if file.kind == "data"]
+    infos = [part.report.model for part in parts]
+    inputs, outputs = _values(deployment, parts)
+    return ModelInfo(
+        path=deployment.path,
+        format="deployment",
+        file_nbytes=models,
+        external_nbytes=_size(data),
+        referenced_nbytes=sum(info.referenced_nbytes for info in infos),
+        disk_nbytes=models + _size(data),
+        sha256=None,
+        ir_version=max((info.ir_version for info in infos), default=0),
+        opset_imports=_opsets(infos),
+        producer=", ".join(dict.fromkeys(info.producer for info in infos if info.producer)),
+        graph_name=deployment.name,
+        inputs=inputs,
+        outputs=outputs,
+        metadata={},
+        node_count=sum(info.node_count for info in infos),
+        function_count=sum(info.function_count for info in infos),
+        subgraph_count=sum(info.subgraph_count for info in infos),
+        side_files=tuple(FileRow(file.path, file.nbytes, None) for file in data),
+    )
+
+
+def _opsets(infos: Iterable[ModelInfo]) -> dict[str, int]:
+    """Return the latest opset of each domain."""
+    opsets: dict[str, int] = {}
+    for info in infos:
+        for domain, version in info.opset_imports.items():
+            opsets[domain] = max(version, opsets.get(domain, 0))
+    return opsets
+
+
+def _values(
+    deployment: Deployment, parts: Iterable[WholePart]
+) -> tuple[tuple[ValueRow, ...], tuple[ValueRow, ...]]:
+    """Return inputs that no component feeds, and outputs that feed none."""
+    fed = {(row.consumer, row.input) for row in deployment.joins}
+    feeding = {(row.producer, row.output) for row in deployment.joins}
+    inputs: list[ValueRow] = []
+    outputs: list[ValueRow] = []
+    for name, model in ((part.component, part.report.model) for part in parts):
+        inputs += (_value(name, row) for row in model.inputs if (name, row.name) not in fed)
+        outputs += (_value(name, row) for row in model.outputs if (name, row.name) not in feeding)
+    return tuple(inputs), tuple(outputs)
+
+
+def _value(component: str, value: ValueRow) -> ValueRow:
+    return value._replace(name=f"{component}/{value.name}")
+
+
+def _size(files: Iterable[DeployedFile]) -> int:
+    return sum(file.nbytes or 0 for file in files)
