@@ -94,12 +94,18 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 
 def _by_shape(outputs: Sequence[JoinEnd], inputs: Sequence[JoinEnd]) -> Iterator[JoinRow]:
-    """Yield guesses: the only output and the only input of a type and a shape, not of one size."""
+    """Yield guesses: the only output and the only input of a type and a shape, not of one size.
+
+    Two components that each could feed the other are alike, and neither is said to feed the other.
+    """
+    rows = []
     for source in outputs:
         targets = [end for end in inputs if _alike(source, end)]
         sources = [end for end in outputs if targets and _alike(end, targets[0])]
         if len(targets) == len(sources) == 1:
-            yield _row(source, targets[0], "shape")
+            rows.append(_row(source, targets[0], "shape"))
+    ways = {(row.producer, row.consumer) for row in rows}
+    yield from (row for row in rows if (row.consumer, row.producer) not in ways)
 
 
 def _alike(source: JoinEnd, target: JoinEnd) -> bool:

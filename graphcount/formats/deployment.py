@@ -143,18 +143,20 @@ def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
 
 def _over_time(deployment: Deployment, view: View) -> Iterator[str]:
     """Yield states, and what a token costs."""
-    for row in deployment.states:
-        each = (
-            "not known a token"
-            if row.nbytes_per_token is None
-            else (
-                f"{nbytes(row.nbytes_per_token, view.binary)} a token,"
-                f" {nbytes(row.nbytes or 0, view.binary)} for {exact(deployment.context)}"
-            )
-        )
+    for row in deployment.states[:MOST_LINES]:
+        each = "not known a token"
+        if row.nbytes_per_token is not None:
+            whole = nbytes(row.nbytes or 0, view.binary)
+            each = f"{nbytes(row.nbytes_per_token, view.binary)} a token"
+            each = f"{each}, {whole} for {exact(deployment.context)}"
         yield f"states of {safe(row.component, 40)}: {row.kind}, {each}"
-    for step in deployment.steps:
-        yield f"{step.name}: {step_words(step, view)}"
+    several = len({step.component for step in deployment.steps}) > 1
+    for step in deployment.steps[:MOST_LINES]:
+        of = f" of {safe(step.component, 40)}" if several else ""
+        yield f"{step.name}{of}: {step_words(step, view)}"
+    left = max(len(deployment.states), len(deployment.steps)) - MOST_LINES
+    if left > 0:
+        yield f"and more components with states (--format json has all {len(deployment.states)})"
 
 
 def step_words(step: StepRow, view: View) -> str:

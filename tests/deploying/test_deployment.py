@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,6 +233,32 @@ def test_a_guess_by_shape_is_called_one(tmp_path: Path) -> None:
     assert (row.producer, row.output, row.consumer, row.input, row.by) == (
         "vision", "image_features", "head", "patches", "shape"
     )  # fmt: skip
+
+
+def test_components_that_could_feed_each_other_feed_none(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        graph = builders.Graph()
+        graph.add("Relu", ["x"], "y")
+        shape: list[int | str] = ["batch", 4, WIDTH]
+        graph.save(
+            tmp_path / f"{name}.onnx", [builders.value("x", shape)], [builders.value("y", shape)]
+        )
+    assert graphcount.deployment(str(tmp_path)).joins == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on this system")
+def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    folder = builders.whisper_like(tmp_path / "model")
+    os.mkfifo(folder / "pipe.onnx")
+    (folder / "loop.onnx").symlink_to("loop.onnx")
+    (folder / "up").symlink_to("..")
+    (folder / "here").symlink_to(".")
+    made = graphcount.deployment(str(folder), deep=True)
+    errors = {row.component: row.error for row in made.variants if row.error}
+    assert errors == {"pipe": "is a FIFO (named pipe)", "loop": "is a link that leads nowhere"}
+    assert {row.where["file"] for row in made.findings if row.rule == "DEP002"} == {
+        "pipe.onnx", "loop.onnx", "up"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
