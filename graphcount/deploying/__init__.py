@@ -21,9 +21,9 @@ from graphcount.loading.folder import Folder
 from graphcount.report.deployment import (
     AssetRow,
     DeployedFile,
+    DeployedStates,
     Deployment,
     JoinRow,
-    StateRow,
     StepRow,
     VariantRow,
 )
@@ -238,14 +238,14 @@ def _over_time(
     recognised: RecognisedFolder,
     chosen: Mapping[str, str],
     context: int,
-) -> tuple[tuple[StateRow, ...], tuple[StepRow, ...]]:
+) -> tuple[tuple[DeployedStates, ...], tuple[StepRow, ...]]:
     """Return states and steps of the models that run."""
     reports = {
         one.part.component: one.report
         for one in measured
         if one.report is not None and one.part.variant == chosen[one.part.component]
     }
-    state_rows: list[StateRow] = []
+    state_rows: list[DeployedStates] = []
     step_rows: list[StepRow] = []
     for one in models:
         if one.report is None:

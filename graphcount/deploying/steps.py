@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from graphcount.errors import UsageError
-from graphcount.report.deployment import StateRow, StepRow
+from graphcount.report.deployment import DeployedStates, StepRow
 from graphcount.report.records import Report
-from graphcount.report.rows import ValueRow
+from graphcount.report.rows import Dim, StateRow, ValueRow
+from graphcount.symbolic import evaluate
+from graphcount.symbolic.text import formula
 
 LOOKED_UP = "embedding"
 """The role of a table whose rows are looked up; one that is used otherwise, too, is read whole."""
@@ -36,27 +38,60 @@ class TokenAxes(NamedTuple):
     total: frozenset[str]
 
 
-def states(component: str, report: Report, context: int) -> tuple[StateRow, ...]:
-    """Return what a component hands from step to step; the one place that asks its report."""
-    cache = report.in_numbers.kv_cache
-    if cache is None:
+def states(component: str, report: Report, context: int) -> tuple[DeployedStates, ...]:
+    """Return what a component hands from step to step, by kind, after `context` tokens.
+
+    Args:
+        component: Its name.
+        report: Its report.
+        context: Tokens of one sequence.
+    """
+    if report.states is None:
         return ()
-    names = tuple(row.name for row in cache.inputs)
-    each = cache.nbytes_per_token
-    nbytes = None if each is None else each * context
-    return (StateRow(component, "keys and values", names, each, nbytes),)
+    by_kind: dict[str, list[StateRow]] = {}
+    for row in report.states.rows:
+        by_kind.setdefault(row.kind, []).append(row)
+    before, after = (_at(report, tokens) for tokens in (context - 1, context))
+    made = []
+    for kind, rows in by_kind.items():
+        nbytes = summed(_number(row.nbytes_in, after) for row in rows)
+        less = summed(_number(row.nbytes_in, before) for row in rows)
+        each = None if nbytes is None or less is None else nbytes - less
+        made.append(DeployedStates(component, kind, tuple(r.input for r in rows), each, nbytes))
+    return tuple(made)
 
 
-def axes(report: Report, state_inputs: frozenset[str]) -> TokenAxes:
-    """Return which dynamic dimensions of a decoder grow with tokens."""
-    cache = report.kv_cache
-    places = {row.name: row.axis for row in cache.inputs} if cache is not None else {}
-    past = {
-        value.shape[places[value.name]]
-        for value in report.model.inputs
-        if value.name in places and value.shape is not None
+def _at(report: Report, past: int) -> dict[str, int]:
+    """Return the sizes of a step of one token after `past` others."""
+    grown = axes(report)
+    return {
+        **report.in_numbers.dims,
+        **dict.fromkeys(grown.past, past),
+        **dict.fromkeys(grown.total, past + 1),
+        **({grown.new: 1} if grown.new else {}),
     }
-    others = [value for value in report.model.inputs if value.name not in state_inputs]
+
+
+def _number(size: Dim, sizes: Mapping[str, int]) -> int | None:
+    """Return the value of a number or formula at sizes; None where it has none."""
+    if not isinstance(size, str):
+        return size
+    expression = formula(size)
+    if expression is None:
+        return None
+    try:
+        value = evaluate(expression, dict(sizes))
+    except ArithmeticError:
+        return None
+    return value if isinstance(value, int) else None
+
+
+def axes(report: Report) -> TokenAxes:
+    """Return which dynamic dimensions of a decoder grow with tokens."""
+    rows = report.states.rows if report.states is not None else ()
+    past = {row.shape[row.axis] for row in rows if row.axis is not None and row.step != 0}
+    inputs = {row.input for row in rows}
+    others = [value for value in report.model.inputs if value.name not in inputs]
     masks = {_second(value) for value in others if MASK in value.name.lower()}
     new = _new(report, [value for value in others if MASK not in value.name.lower()])
     known = {dimension.name for dimension in report.dimensions}
@@ -87,7 +122,7 @@ def _second(value: ValueRow) -> str:
 def steps(
     component: str,
     report: Report,
-    rows: tuple[StateRow, ...],
+    rows: tuple[DeployedStates, ...],
     context: int,
     first: Report | None,
 ) -> Iterator[StepRow]:
@@ -100,18 +135,14 @@ def steps(
         context: Tokens that are read at first, and that stand before the one that is made.
         first: Report of the component that makes the first step, where that is another.
     """
-    inputs = frozenset(name for row in rows for name in row.inputs)
-    grown = axes(report, inputs)
-    state = summed(row.nbytes for row in rows)
-    dims = {**dict.fromkeys(grown.past, context), **dict.fromkeys(grown.total, context + 1)}
+    opening = first or report
+    grown = axes(opening)
+    at_first = {**dict.fromkeys(grown.past, 0), **dict.fromkeys(grown.total, context)}
     if grown.new:
-        dims[grown.new] = 1
-    opening = axes(first, frozenset()) if first is not None else grown
-    at_first = {**dict.fromkeys(opening.past, 0), **dict.fromkeys(opening.total, context)}
-    if opening.new:
-        at_first[opening.new] = context
-        yield _step("prefill", component, first or report, at_first, context, 0)
-    yield _step("generate", component, report, dims, 1, state)
+        at_first[grown.new] = context
+        yield _step("prefill", component, opening, at_first, context, 0)
+    state = summed(row.nbytes for row in rows)
+    yield _step("generate", component, report, _at(report, context), 1, state)
 
 
 def _step(

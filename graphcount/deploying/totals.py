@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.deploying.steps import summed
 from graphcount.loading.folder import Folder
-from graphcount.report.deployment import DeployedFile, DeploymentTotals, StateRow, VariantRow
+from graphcount.report.deployment import DeployedFile, DeployedStates, DeploymentTotals, VariantRow
 
 ALWAYS = ("configuration", "asset", "side")
 """Kinds of files that are needed whatever variants are chosen."""
@@ -22,7 +22,7 @@ def totals(
     folder: Folder,
     files: Sequence[DeployedFile],
     rows: Sequence[VariantRow],
-    state_rows: Sequence[StateRow],
+    state_rows: Sequence[DeployedStates],
 ) -> DeploymentTotals:
     """Return the sums of a deployment.
 

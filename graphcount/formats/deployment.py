@@ -144,12 +144,11 @@ def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
 def _over_time(deployment: Deployment, view: View) -> Iterator[str]:
     """Yield states, and what a token costs."""
     for row in deployment.states[:MOST_LINES]:
-        each = "not known a token"
-        if row.nbytes_per_token is not None:
-            whole = nbytes(row.nbytes or 0, view.binary)
-            each = f"{nbytes(row.nbytes_per_token, view.binary)} a token"
-            each = f"{each}, {whole} for {exact(deployment.context)}"
-        yield f"states of {safe(row.component, 40)}: {row.kind}, {each}"
+        amount = "bytes not known" if row.nbytes is None else nbytes(row.nbytes, view.binary)
+        if row.nbytes_per_token:
+            each = nbytes(row.nbytes_per_token, view.binary)
+            amount = f"{each} a token, {amount} for {exact(deployment.context)}"
+        yield f"states of {safe(row.component, 40)}: {row.kind}, {amount}"
     several = len({step.component for step in deployment.steps}) > 1
     for step in deployment.steps[:MOST_LINES]:
         of = f" of {safe(step.component, 40)}" if several else ""

@@ -116,14 +116,14 @@ class JoinRow(NamedTuple):
     mismatch: str
 
 
-class StateRow(NamedTuple):
+class DeployedStates(NamedTuple):
     """What a component hands from one step to the next.
 
     Attributes:
-        kind: What it holds: `keys and values`.
+        kind: What it holds; see `STATE_KINDS` of `graphcount.report.rows`.
         inputs: Graph inputs that take it.
         nbytes_per_token: Bytes that a token of a sequence adds; None when that is not known.
-        nbytes: Bytes of one sequence of the context's length.
+        nbytes: Bytes that the step after the context takes in.
     """
 
     component: str
@@ -246,7 +246,7 @@ class Deployment:
     totals: DeploymentTotals
     variants: tuple[VariantRow, ...]
     steps: tuple[StepRow, ...]
-    states: tuple[StateRow, ...]
+    states: tuple[DeployedStates, ...]
     joins: tuple[JoinRow, ...]
     files: tuple[DeployedFile, ...]
     assets: tuple[AssetRow, ...]

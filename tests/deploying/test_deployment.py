@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_states_are_the_tensors_that_onnxruntime_returns(tmp_path: Path) -> None
         (row,) = graphcount.deployment(str(folder), context=length).states
         assert row.nbytes == sum(array.nbytes for array in presents)
         assert set(row.inputs) == {name for name in feed if name.startswith("past")}
+
+
+def test_states_of_every_kind(shared: Path, tmp_path: Path) -> None:
+    """Keys and values that grow, and states of one size: 4·(16·past + 152) bytes are taken in."""
+    name = "hybrid_states.onnx"
+    (tmp_path / name).write_bytes((shared / "field" / "models" / name).read_bytes())
+    made = graphcount.deployment(str(tmp_path), context=1000)
+    assert {row.kind: (row.nbytes_per_token, row.nbytes) for row in made.states} == {
+        "keys-values": (64, 64_000),
+        "convolution": (0, 4 * 24),
+        "ssm": (0, 4 * 128),
+    }
+    assert made.totals.state_nbytes == 4 * (16 * 1000 + 152)
 
 
 def test_a_merged_decoder_takes_the_place_of_two(tmp_path: Path) -> None:
@@ -286,6 +300,36 @@ def test_a_configuration_that_names_what_is_not_inside(
     assert by_component(made)["vision"].parameters is None
     assert rule in [row.rule for row in made.findings if row.where.get("component") == "vision"]
     assert "parameters" in made.totals.at_least
+
+
+def test_nothing_outside_is_opened(tmp_path: Path) -> None:
+    """Every file that is opened, by whatever way, lies in the folder: Python's own audit events."""
+    folder = builders.vision_language(tmp_path / "inside")
+    secret = tmp_path / "secret.onnx"
+    builders.vision(secret)
+    for number, name in enumerate(("a.onnx", "tokenizer.model", "weights.bin")):
+        (folder / name).symlink_to(secret if number else "../secret.onnx")
+    config = json.loads((folder / "genai_config.json").read_text())
+    config["model"]["speech"] = {"filename": "../secret.onnx", "config_filename": str(secret)}
+    config["model"]["encoder"] = {"filename": "a.onnx"}
+    (folder / "genai_config.json").write_text(json.dumps(config))
+    opened: list[str] = []
+    active = True
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if active and event == "open":
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(hook)  # for the rest of the process: it cannot be taken away
+    try:
+        graphcount.audit(str(folder))
+        graphcount.deployment(str(folder), deep=True)
+    finally:
+        active = False
+    assert [path for path in opened if path.endswith("text.onnx")]
+    assert [path for path in opened if "secret" in path] == []
+    links = {str(folder / name) for name in ("a.onnx", "tokenizer.model", "weights.bin")}
+    assert links.isdisjoint(opened)
 
 
 @pytest.mark.parametrize(
