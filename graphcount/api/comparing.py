@@ -94,8 +94,7 @@ def compared(
             for model, own in zip((old, new), alone, strict=True)
         ]
         first, second = _at_the_same_sizes(sides, values)
-        counted = any(isinstance(side, str) and is_folder(side) for side in (old, new))
-        if given(options) and first.source == second.source == "report" and not counted:
+        if given(options) and first.source == second.source == "report":
             raise UsageError("sizes belong to the count, and both are reports")
         named = given(options) - frozenset(options.get("where_present", ()))
         refuse_unused([first.report, second.report], named)
@@ -170,7 +169,8 @@ def _subject(model: Report | Model, values: bool, options: CountOptions) -> Comp
     from graphcount.comparing.side import ComparedModel
 
     if not isinstance(model, Model):
-        return ComparedModel(model, None, None, None, "report")
+        source = "deployment" if model.model.format == "deployment" else "report"
+        return ComparedModel(model, None, None, None, source)
     from graphcount.analysis.wiring import attribute_texts, wires
 
     structure: CountOptions = {**options, "deep": False}

@@ -121,8 +121,9 @@ def _notes(old: ComparedModel, new: ComparedModel) -> tuple[str, ...]:
     notes = []
     saved = [side for side in (old, new) if side.wires is None]
     for side in saved:
+        what = "a saved report" if side.source == "report" else "several models"
         path = side.report.model.path
-        notes.append(f"{path} is a saved report: it has no attributes, no wiring and no values")
+        notes.append(f"{path} is {what}: it has no attributes, no wiring and no values here")
     if saved:
         notes.append("attributes, wiring and values are not compared; nodes are matched without")
     for side in (old, new):

@@ -22,7 +22,7 @@ class ComparedModel(NamedTuple):
         attributes: Attributes of every node as text, by node id; None for a saved report.
         wires: Inputs of every graph node, by its id; None for a saved report.
         digests: Digest of each tensor's data in the report's order; None when not asked for.
-        source: `model` or `report`.
+        source: `model`, `report` or `deployment`; only the first has more than a report.
     """
 
     report: Report

@@ -18,6 +18,7 @@ from graphcount.deploying.steps import states, steps
 from graphcount.deploying.totals import disk_nbytes, totals
 from graphcount.errors import Unknown, UsageError
 from graphcount.loading.folder import Folder
+from graphcount.loading.source import public_path
 from graphcount.report.deployment import (
     AssetRow,
     DeployedFile,
@@ -149,7 +150,7 @@ def deployment(
     rows = tuple(row for row in variants if row.chosen and row.used)
     state_rows, step_rows = _over_time(models, measured, recognised, chosen, asked.context)
     return Deployment(
-        *(folder.path, recognised.layout, recognised.name, *asked),
+        *(public_path(folder.path), recognised.layout, recognised.name, *asked),
         totals(folder, files, rows, state_rows),
         variants,
         step_rows,

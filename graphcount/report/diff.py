@@ -55,7 +55,8 @@ class SideRow(NamedTuple):
     """One of the two models.
 
     Attributes:
-        source: `model` when the file was read, `report` when a saved report was.
+        source: `model` when the file was read, `report` when a saved report was, `deployment` when
+            a folder of models was.
         exact: Nothing is unknown in it.
         assumed: Sizes assumed for its dynamic dimensions, at which its MACs, bytes of activations
             and shapes are compared.

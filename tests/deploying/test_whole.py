@@ -127,6 +127,10 @@ def test_a_diff_of_deployments(tmp_path: Path) -> None:
     changed = graphcount.diff(str(old), str(new))
     totals = {row.name: row for row in changed.totals}
     assert totals["parameters"].delta == -4 * builders.WIDTH
+    assert changed.old.source == changed.new.source == "deployment"
+    assert not [note for note in changed.notes if "saved" in note]
+    sized = graphcount.diff(str(old), str(new), dims={"batch": 3})
+    assert sized.old.dims["batch"] == 3
 
 
 def test_an_audit_looks_at_every_file(tmp_path: Path) -> None:

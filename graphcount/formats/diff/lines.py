@@ -226,8 +226,8 @@ def relation_sentence(diff: Diff) -> str:
     text = RELATIONS[diff.relation]
     if diff.relation == "structure" and not diff.values_compared:
         text = "same network; weights were not compared (--values does)"
-        if any(side.source == "report" for side in (diff.old, diff.new)):
-            text = "same network, as far as saved reports say"
+        if any(side.source != "model" for side in (diff.old, diff.new)):
+            text = "same network, as far as reports say"
         if diff.nodes or diff.tensors:
             text = text.replace("same network", "same network but for names", 1)
     return text

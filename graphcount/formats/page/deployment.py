@@ -6,7 +6,7 @@ from typing import Any
 
 from graphcount.formats.deployment import HEADS, cells, lines
 from graphcount.formats.view import View
-from graphcount.report.deployment import Deployment
+from graphcount.report.deployment import Deployment, VariantRow
 from graphcount.units import nbytes
 
 MOST_ROWS = 500
@@ -49,7 +49,8 @@ def sections(deployment: Deployment, binary: bool) -> dict[str, Any]:
     }
 
 
-def _state(row: Any) -> str:
+def _state(row: VariantRow) -> str:
+    """Return why a variant does not run; empty when it does."""
     return "" if row.chosen and row.used else "not chosen" if not row.chosen else "replaced"
 
 
