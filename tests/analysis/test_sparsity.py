@@ -488,6 +488,36 @@ def test_lists_of_a_constant_and_strings(save: Save) -> None:
     assert (of(report).zeros, of(report, "t").zeros) == (2, 0)
 
 
+def test_thresholds_of_trees_are_fewer_than_their_list(save: Save) -> None:
+    """Leaves have an entry in the list, too: of two nodes one has a threshold (Operators-ml.md)."""
+    attributes: dict[str, Any] = {
+        "nodes_treeids": [0, 0, 0],
+        "nodes_nodeids": [0, 1, 2],
+        "nodes_featureids": [0, 0, 0],
+        "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+        "nodes_values": [0.5, 0.0, 0.0],
+        "nodes_truenodeids": [1, 0, 0],
+        "nodes_falsenodeids": [2, 0, 0],
+        "target_treeids": [0, 0],
+        "target_nodeids": [1, 2],
+        "target_ids": [0, 0],
+        "target_weights": [0.0, 2.0],
+        "n_targets": 1,
+    }
+    tree = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["y"], "trees", domain="ai.onnx.ml", **attributes
+    )
+    opsets = [("", 17), ("ai.onnx.ml", 3)]
+    report = counted(save([tree], inputs=[value("x", F, (1, 1))], outputs=["y"], opsets=opsets))
+    for tensor in report.tensors:
+        zeros = of(report, tensor.name).zeros
+        assert zeros is None or zeros <= tensor.elements
+    assert of(report, "trees.nodes_values").zeros is None
+    assert of(report, "trees.target_weights").zeros == 1
+    assert report.sparsity is not None
+    assert (report.sparsity.parameters, report.sparsity.parameter_zeros) == (2, 1)
+
+
 def test_data_is_read_only_when_asked_for(save: Save, monkeypatch: pytest.MonkeyPatch) -> None:
     w = pruned(500, 500)
     path = save([node("MatMul", "x w")], [held(w)], inputs=[value("x", F, (1, 500))], outputs=["y"])

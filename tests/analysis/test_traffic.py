@@ -152,15 +152,20 @@ def test_results_that_are_left_out_are_not_written(save: Save) -> None:
     assert node[1] == 1 * 3 * 4 * 4
 
 
-def test_a_body_moves_as_often_as_it_runs(save: Save) -> None:
+def loop(factor: str) -> onnx.NodeProto:
+    """A Loop whose state is multiplied in each trip."""
     info = helper.make_tensor_value_info
     body = helper.make_graph(
-        [N("Mul", ["s", "w"], ["out"]), N("Identity", ["c"], ["c_out"])],
+        [N("Mul", ["s", factor], ["out"]), N("Identity", ["c"], ["c_out"])],
         "body",
         [info("i", 7, []), info("c", 9, []), info("s", 1, [2, 3, 4])],
         [info("c_out", 9, []), info("out", 1, [2, 3, 4])],
     )
-    node = N("Loop", ["trips", "", "x"], ["y"], body=body)
+    return N("Loop", ["trips", "", "x"], ["y"], body=body)
+
+
+def test_a_body_moves_as_often_as_it_runs(save: Save) -> None:
+    node = loop("w")
     report = count(save, [node], [array("trips", 5, np.int64), array("w", np.ones(4))])
     rows = {row.op_type: (row.read_nbytes, row.written_nbytes) for row in report.nodes}
     assert rows == {
@@ -171,15 +176,10 @@ def test_a_body_moves_as_often_as_it_runs(save: Save) -> None:
 
 
 def test_unknown_trips_make_it_a_lower_bound(save: Save) -> None:
-    info = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [N("Mul", ["s", "s"], ["out"]), N("Identity", ["c"], ["c_out"])],
-        "body",
-        [info("i", 7, []), info("c", 9, []), info("s", 1, [2, 3, 4])],
-        [info("c_out", 9, []), info("out", 1, [2, 3, 4])],
+    node = loop("s")
+    report = count(
+        save, [node], inputs=[helper.make_tensor_value_info("trips", TensorProto.INT64, [])]
     )
-    node = N("Loop", ["trips", "", "x"], ["y"], body=body)
-    report = count(save, [node], inputs=[info("trips", TensorProto.INT64, [])])
     assert "traffic" in report.totals.at_least
 
 

@@ -33,11 +33,13 @@ from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.loading.model import ModelProto, Tensor
 from graphcount.loading.tensor_data import CHUNK_NBYTES, TensorReader, UnreadError
 from graphcount.loading.zeros import GROUP, TensorZeros, ZeroPoint, count_zeros
+from graphcount.ops.operator import Role
+from graphcount.ops.precision import WEIGHTS
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeSparsityRow, SparsityRow, TensorSparsityRow
 from graphcount.report.sparsity import nonzero_macs
 
-WEIGHT_ROLES = frozenset({"weight", "recurrent weight", "quantized weight", "operand"})
+WEIGHT_ROLES: frozenset[Role] = WEIGHTS | {"operand"}
 """Roles of what may do MACs at an operator whose record has no factors."""
 
 
@@ -146,6 +148,9 @@ def _zeros(
     tensor = row.stored
     if tensor.problems:
         raise UnreadError.of("damaged", tensor.problems[0].why)
+    if row.elements != tensor.elements:  # packed weights, thresholds of trees
+        why = f"its operator takes {tensor.elements:,} numbers as {row.elements:,} elements"
+        raise UnreadError.of("type", why)
     if tensor.numbers is not None:
         values = tensor.numbers.values
         return TensorZeros(len(values), sum(value == 0 for value in values), None)
@@ -155,8 +160,6 @@ def _zeros(
         raise UnreadError.of("absent", "the file declares it and does not hold it")
     if dtype.family == "string":
         return TensorZeros(tensor.elements, 0, None)
-    if row.elements != tensor.elements:
-        raise UnreadError.of("type", "its elements are packed by the operator that uses it")
     if tensor.sparse is not None:
         cells = _read(tensor, dense, dtype, points.reader)
         return TensorZeros(tensor.elements, tensor.elements - cells.elements + cells.zeros, None)
