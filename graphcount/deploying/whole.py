@@ -30,7 +30,7 @@ from graphcount.report.rows import (
 
 SUMMED = (
     *("generated", "macs", "flops", "elementwise", "input_nbytes", "output_nbytes"),
-    *("activation_nbytes", "bit_operations", "read_nbytes", "written_nbytes"),
+    *("activation_nbytes", "load_nbytes", "bit_operations", "read_nbytes", "written_nbytes"),
 )
 """Totals that are sums over components, of those that are known."""
 
