@@ -17,18 +17,20 @@ Bytes are exact where shapes are: of what is handed on, the outputs, and of what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
+from graphcount.analysis.lifetimes import value_nbytes
+from graphcount.analysis.memory import total
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.analysis.states.kinds import kind_of
 from graphcount.analysis.states.pairs import StatePair, find_pairs
 from graphcount.analysis.states.uses import batch_names
-from graphcount.dtypes import DTYPES, dtype_name
+from graphcount.dtypes import dtype_name
 from graphcount.graph import ModelGraph
-from graphcount.ops.call import Shape, complete, size
+from graphcount.ops.call import Shape
 from graphcount.report.rows import Dim, StateRow, StatesRow
 from graphcount.symbolic import Dim as Size
-from graphcount.symbolic import Expr, TooComplexError
+from graphcount.symbolic import Expr
 
 PAGE_AXES = 2
 """Axes of a cache in pages before those of one key: pages, and keys of a page."""
@@ -58,7 +60,7 @@ def find_states(graph: ModelGraph, shapes: ValueShapes) -> StatesRow | None:
         [one.per_sequence for one in sized],
         [one.per_token for one in sized],
     )
-    sums = [_written(_sum(parts)) if complete else None for parts in columns]
+    sums = [_written(total(parts)) if complete else None for parts in columns]
     return StatesRow(tuple(one.row for one in sized), *sums)
 
 
@@ -73,14 +75,17 @@ class _Sized:
         batch = _batch_axis(pair, self.kind, batches)
         axis = pair.axis if pair.axis != batch else None
         out = _filled(target.shape, source.shape, axis, sizes)
-        self.nbytes, self.nbytes_in = _nbytes(out, source.code), _nbytes(source.shape, source.code)
+        self.nbytes, self.nbytes_in = (
+            value_nbytes(out, source.code),
+            value_nbytes(source.shape, source.code),
+        )
         pages = self.kind == "paged"
         kept = source.shape if axis is None else _without(source.shape, axis)
         if pages:
             kept = source.shape[PAGE_AXES:]
         elif batch is not None:
             kept = _without(source.shape, *(one for one in (axis, batch) if one is not None))
-        unit = _nbytes(kept, source.code)
+        unit = value_nbytes(kept, source.code)
         grows = axis is not None or pages
         self.per_token: Size | None = unit if grows else 0
         self.per_sequence: Size | None = 0 if grows else unit
@@ -137,29 +142,6 @@ def _step(before: Shape, after: Shape, axis: int | None) -> Size | None:
 
 def _without(shape: Shape, *axes: int) -> Shape:
     return tuple(dim for axis, dim in enumerate(shape) if axis not in axes)
-
-
-def _nbytes(shape: Shape, code: int) -> Size | None:
-    dims, dtype = complete(shape), DTYPES.get(code)
-    if dims is None or dtype is None or not dtype.bits:
-        return None
-    try:
-        elements = size(dims)
-    except TooComplexError:
-        return None
-    return elements * dtype.bits // 8 if isinstance(elements, Expr) else dtype.nbytes(elements)
-
-
-def _sum(parts: Iterable[Size | None]) -> Size | None:
-    total: Size = 0
-    for part in parts:
-        if part is None:
-            return None
-        try:
-            total = total + part
-        except TooComplexError:
-            return None
-    return total
 
 
 def _written(dim: Size | None) -> Dim:
