@@ -194,7 +194,9 @@ def _variant(
     part, report = one.part, one.report
     named = [name for name in (part.model, *one.data, *part.others) if name is not None]
     numbers = report.in_numbers if report is not None else None
-    parts = _parts(report, both)
+    held = _Held(report.totals.parameters, report.totals.nbytes.total) if report else _Held()
+    surely = _tensors_at(report, both and both.surely)
+    likely = _tensors_at(report, both and both.likely)
     return VariantRow(
         component=part.component,
         name=part.variant,
@@ -205,6 +207,12 @@ def _variant(
         ep=part.ep,
         device=part.device,
         files=tuple(dict.fromkeys(named)),
+        parameters=held.parameters,
+        shared_parameters=surely.parameters,
+        likely_parameters=likely.parameters,
+        nbytes=held.nbytes,
+        shared_nbytes=surely.nbytes,
+        likely_nbytes=likely.nbytes,
         disk_nbytes=disk_nbytes(folder, named),
         macs=numbers.totals.macs if numbers else None,
         peak_nbytes=numbers.totals.peak_activation_nbytes if numbers else None,
@@ -212,25 +220,23 @@ def _variant(
         inputs=report.model.inputs if report else (),
         outputs=report.model.outputs if report else (),
         error=one.error,
-        **parts,
     )
 
 
-def _parts(report: Report | None, both: SharedTensors | None) -> dict[str, int | None]:
-    """Return parameters and bytes of a component, and what of them is shared."""
-    names = ("", "shared_", "likely_")
-    sums: dict[str, int | None] = dict.fromkeys(
-        f"{name}{unit}" for name in names for unit in ("parameters", "nbytes")
-    )
-    if report is None:
-        return sums
-    sums.update(parameters=report.totals.parameters, nbytes=report.totals.nbytes.total)
-    for name, places in (("shared_", both.surely), ("likely_", both.likely)) if both else ():
-        rows = [report.tensors[place] for place in sorted(places)]
-        learned = (row.elements for row in rows if row.kind == "parameter")
-        sums[f"{name}parameters"] = sum(learned)
-        sums[f"{name}nbytes"] = sum(row.nbytes for row in rows)
-    return sums
+class _Held(NamedTuple):
+    """Learned elements and bytes of a component's tensors; None: not known."""
+
+    parameters: int | None = None
+    nbytes: int | None = None
+
+
+def _tensors_at(report: Report | None, places: Iterable[int] | None) -> _Held:
+    """Return what the tensors at some places of a report come to."""
+    if report is None or places is None:
+        return _Held()
+    rows = [report.tensors[place] for place in places]
+    learned = (row.elements for row in rows if row.kind == "parameter")
+    return _Held(sum(learned), sum(row.nbytes for row in rows))
 
 
 def _over_time(

@@ -55,10 +55,12 @@ def joined(
     inputs = [JoinEnd(row.component, value) for row in components for value in row.inputs]
     rows: list[JoinRow] = []
     fed: set[tuple[str, str]] = set()
-    for by, pairs in (("configuration", configured), ("name", None), ("convention", CONVENTIONS)):
+    surest: tuple[tuple[JoinedBy, Sequence[tuple[str, str]] | None], ...]
+    surest = (("configuration", configured), ("name", None), ("convention", CONVENTIONS))
+    for by, pairs in surest:
         for source, target in _named(outputs, inputs, pairs):
             if (target.component, target.value.name) not in fed:
-                rows.append(_row(source, target, by))  # type: ignore[arg-type]
+                rows.append(_row(source, target, by))
         fed = {(row.consumer, row.input) for row in rows}
     feeding = {(row.producer, row.output) for row in rows}
     rows += _by_shape(

@@ -18,6 +18,13 @@ def disk_nbytes(folder: Folder, names: Iterable[str]) -> int:
     return sum({file.place: file.nbytes or 0 for file in files}.values())
 
 
+def largest(numbers: Iterable[int | None]) -> int | None:
+    """Return the largest; None where one is not known, and where there is none."""
+    every = list(numbers)
+    known = [number for number in every if number is not None]
+    return max(known) if known and len(known) == len(every) else None
+
+
 def totals(
     folder: Folder,
     files: Sequence[DeployedFile],
@@ -39,8 +46,7 @@ def totals(
     own = parameters - sum(row.shared_parameters or 0 for row in rows)
     own_nbytes = nbytes - sum(row.shared_nbytes or 0 for row in rows)
     state = summed(row.nbytes for row in state_rows)
-    peaks = [row.peak_nbytes for row in rows]
-    peak = None if None in peaks else max((number or 0 for number in peaks), default=None)
+    peak = largest(row.peak_nbytes for row in rows)
     return DeploymentTotals(
         files=len(files),
         disk_nbytes=disk_nbytes(folder, (file.path for file in files)),

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from graphcount.deploying.sharing import SharedTensors
+from graphcount.deploying.steps import summed
+from graphcount.deploying.totals import largest
 from graphcount.errors import Unknown
 from graphcount.report.deployment import DeployedFile, Deployment
 from graphcount.report.records import MEASURES, Report, sum_known
@@ -28,18 +30,6 @@ from graphcount.report.rows import (
     ValueRow,
 )
 
-SUMMED = (
-    *("generated", "macs", "flops", "elementwise", "input_nbytes", "output_nbytes"),
-    *("activation_nbytes", "load_nbytes", "bit_operations", "read_nbytes", "written_nbytes"),
-)
-"""Totals that are sums over components, of those that are known."""
-
-MISSING = (
-    *("macs_expression", "elementwise_expression", "activation_expression"),
-    *("macs_at_most", "elementwise_at_most"),
-)
-"""Totals that a deployment has not: its sums are numbers."""
-
 NUMBERS = {
     "macs": "macs",
     "elementwise": "elementwise",
@@ -47,15 +37,6 @@ NUMBERS = {
     "activation": "activation_nbytes",
 }
 """Measures of a pass, with the total that a component lacks where it is not known."""
-
-KINDS = {
-    "parameter": "parameters",
-    "buffer": "buffers",
-    "quantization": "quantization",
-    "constant": "constants",
-    "unused": "unused",
-}
-"""Fields of totals by kind of tensor."""
 
 
 class WholePart(NamedTuple):
@@ -122,15 +103,15 @@ def _nodes(part: WholePart) -> Iterable[NodeRow]:
     for place in part.shared.surely:
         tensor = part.report.tensors[place]
         own = lost.setdefault(tensor.owner, Counter())
-        own[KINDS[tensor.kind]] += tensor.elements
+        own[tensor.kind] += tensor.elements
         own["nbytes"] += tensor.nbytes
     for row in part.report.nodes:
         less = lost.get(row.id, Counter())
         yield row._replace(
             id=f"{part.component}/{row.id}",
             module=_module(part.component, row.module),
-            parameters=row.parameters - less["parameters"],
-            buffers=row.buffers - less["buffers"],
+            parameters=row.parameters - less["parameter"],
+            buffers=row.buffers - less["buffer"],
             nbytes=row.nbytes - less["nbytes"],
         )
 
@@ -165,43 +146,77 @@ def _dims(parts: Iterable[WholePart]) -> dict[str, int]:
 def _totals(
     deployment: Deployment, parts: Sequence[WholePart], tensors: Sequence[TensorRow]
 ) -> Totals:
-    """Return the sums; what is of stored tensors is of each of them once."""
+    """Return the sums; what is of stored tensors is of each of them once.
+
+    It has no formulas: its sums are numbers. Of what `at_least` has no measure for, a sum is known
+    where all of it is.
+    """
     rows = [part.report.totals for part in parts]
-    elements, nbytes = Counter[str](), Counter[str]()
+    elements = Counter[str]()
     for tensor in tensors:
-        elements[KINDS[tensor.kind]] += tensor.elements
-        nbytes[KINDS[tensor.kind]] += tensor.nbytes
-    peaks = [row.peak_activation_nbytes for row in rows]
-    overheads = [row.nbytes.overhead for row in rows]
-    lacking = {measure for row in rows for measure in row.at_least}
+        elements[tensor.kind] += tensor.elements
+    at_least = _at_least(deployment, rows)
+    return Totals(
+        parameters=elements["parameter"],
+        parameters_as_used=sum(row.parameters_as_used for row in rows),
+        buffers=elements["buffer"],
+        quantization=elements["quantization"],
+        constants=elements["constant"],
+        unused=elements["unused"],
+        elements=elements.total(),
+        stored_elements=sum(tensor.stored_elements for tensor in tensors),
+        generated=sum(row.generated for row in rows),
+        nbytes=_nbytes(rows, tensors),
+        macs=sum_known(row.macs for row in rows),
+        flops=sum_known(row.flops for row in rows),
+        elementwise=sum_known(row.elementwise for row in rows),
+        macs_expression=None,
+        elementwise_expression=None,
+        activation_expression=None,
+        macs_at_most=None,
+        elementwise_at_most=None,
+        at_least=at_least,
+        lower_bound=bool({"parameters", "macs"}.intersection(at_least)),
+        input_nbytes=summed(row.input_nbytes for row in rows),
+        output_nbytes=summed(row.output_nbytes for row in rows),
+        load_nbytes=summed(row.load_nbytes for row in rows),
+        activation_nbytes=sum_known(row.activation_nbytes for row in rows),
+        peak_activation_nbytes=largest(row.peak_activation_nbytes for row in rows),
+        precision=_precision(rows),
+        bit_operations=summed(row.bit_operations for row in rows if row.macs),
+        read_nbytes=sum_known(row.read_nbytes for row in rows),
+        written_nbytes=sum_known(row.written_nbytes for row in rows),
+    )
+
+
+def _nbytes(rows: Sequence[Totals], tensors: Iterable[TensorRow]) -> NBytes:
+    """Return bytes of stored tensors, each once."""
+    nbytes, stored = Counter[str](), 0
+    for tensor in tensors:
+        nbytes[tensor.kind] += tensor.nbytes
+        stored += tensor.stored_nbytes
+    return NBytes(
+        parameters=nbytes["parameter"],
+        buffers=nbytes["buffer"],
+        quantization=nbytes["quantization"],
+        constants=nbytes["constant"],
+        unused=nbytes["unused"],
+        total=nbytes.total(),
+        stored=stored,
+        overhead=summed(row.nbytes.overhead for row in rows),
+        absent=sum(row.nbytes.absent for row in rows),
+    )
+
+
+def _at_least(deployment: Deployment, rows: Sequence[Totals]) -> tuple[str, ...]:
+    """Return the measures whose sums lack something."""
     if "parameters" in deployment.totals.at_least:
-        lacking.update(MEASURES)
+        return MEASURES
+    lacking = {measure for row in rows for measure in row.at_least}
     for measure, name in NUMBERS.items():
         known = [getattr(row, name) is not None for row in rows]
         lacking |= {measure} if any(known) and not all(known) else set()
-    at_least = tuple(measure for measure in MEASURES if measure in lacking)
-    sums = {name: sum_known(getattr(row, name) for row in rows) for name in SUMMED}
-    return Totals(
-        **{key: elements[key] for key in KINDS.values()},  # type: ignore[arg-type]
-        **sums,  # type: ignore[arg-type]
-        parameters_as_used=sum(row.parameters_as_used for row in rows),
-        elements=elements.total(),
-        stored_elements=sum(tensor.stored_elements for tensor in tensors),
-        nbytes=NBytes(
-            **{key: nbytes[key] for key in KINDS.values()},
-            total=nbytes.total(),
-            stored=sum(tensor.stored_nbytes for tensor in tensors),
-            overhead=None if None in overheads else sum_known(overheads),
-            absent=sum(row.nbytes.absent for row in rows),
-        ),
-        **dict.fromkeys(MISSING),  # type: ignore[arg-type]
-        at_least=at_least,
-        lower_bound=bool({"parameters", "macs"}.intersection(at_least)),
-        peak_activation_nbytes=None
-        if None in peaks
-        else max((p or 0 for p in peaks), default=None),
-        precision=_precision(rows),
-    )
+    return tuple(measure for measure in MEASURES if measure in lacking)
 
 
 def _precision(rows: Iterable[Totals]) -> tuple[PrecisionRow, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,13 @@ import pytest
 import graphcount
 from graphcount.api.deploying import whole_report
 from graphcount.cli.main import main
+from graphcount.deploying.sharing import SharedTensors
+from graphcount.deploying.whole import WholePart
+from graphcount.deploying.whole import whole as put_together
 from graphcount.formats.page.data import read, unpack
 from graphcount.loading.limits import DEFAULT_LIMITS
 from graphcount.report.records import Report
+from graphcount.report.rows import NBytes, Totals
 from tests.deploying import builders
 from tests.deploying.test_deployment import DECODER, ENCODER, on_disk
 
@@ -182,3 +187,48 @@ def test_a_bad_package_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
     out, err = capsys.readouterr()
     assert out == ""
     assert err == f"graphcount: {tmp_path}: manifest: 'components' is missing\n"
+
+
+def test_every_total_is_of_all_components(tmp_path: Path) -> None:
+    files = [
+        builders.encoder(tmp_path / "encoder_model.onnx"),
+        builders.decoder(tmp_path / "decoder_model_merged.onnx", tied=True),
+    ]
+    own = [graphcount.count(str(file), assume=True).in_numbers.totals for file in files]
+    made = whole(tmp_path).totals
+    assert made.load_nbytes  # the tied table is turned once
+    for name in set(Totals._fields) - {"nbytes", "precision", "at_least", "lower_bound"}:
+        numbers = [getattr(totals, name) for totals in own]
+        if name.endswith(("_expression", "_at_most")):
+            expected = None
+        else:
+            expected = max(numbers) if name == "peak_activation_nbytes" else sum(numbers)
+        assert (name, getattr(made, name)) == (name, expected)
+    for name in NBytes._fields:
+        numbers = [getattr(totals.nbytes, name) for totals in own]
+        assert (name, getattr(made.nbytes, name)) == (name, sum(numbers))
+    assert made.at_least == ()
+    assert not made.lower_bound
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [("load_nbytes", None), ("output_nbytes", None), ("macs", "macs"), ("read_nbytes", "traffic")],
+)
+def test_what_is_not_known_of_one_component_is_no_zero(
+    tmp_path: Path, name: str, measure: str | None
+) -> None:
+    folder = builders.whisper_like(tmp_path)
+    first, second = (
+        graphcount.count(str(folder / f"{file}.onnx"), assume=True).in_numbers
+        for file in ("encoder_model", "decoder_model_merged")
+    )
+    lost = replace(first, totals=first.totals._replace(**{name: None}))
+    nothing = SharedTensors(frozenset(), frozenset())
+    parts = [WholePart("encoder", lost, nothing), WholePart("decoder", second, nothing)]
+    totals = put_together(graphcount.deployment(str(folder)), parts).totals
+    if measure is None:
+        assert getattr(totals, name) is None
+    else:
+        assert getattr(totals, name) == getattr(second.totals, name)
+        assert measure in totals.at_least
