@@ -214,6 +214,7 @@ def _variant(
         shared_nbytes=surely.nbytes,
         likely_nbytes=likely.nbytes,
         disk_nbytes=disk_nbytes(folder, named),
+        dims=report.in_numbers.dims if report else {},
         macs=numbers.totals.macs if numbers else None,
         peak_nbytes=numbers.totals.peak_activation_nbytes if numbers else None,
         at_least=numbers.totals.at_least if numbers else (),

@@ -60,16 +60,18 @@ def totals(
         state_nbytes=state,
         peak_nbytes=peak,
         resident_nbytes=None if peak is None or state is None else own_nbytes + state + peak,
-        at_least=_at_least(rows),
+        at_least=_at_least(folder, rows),
     )
 
 
-def _at_least(rows: Sequence[VariantRow]) -> tuple[str, ...]:
+def _at_least(folder: Folder, rows: Sequence[VariantRow]) -> tuple[str, ...]:
     """Return the sums that are lower bounds."""
     missing = any(row.error or row.model is None for row in rows)
     counts = missing or any("parameters" in row.at_least for row in rows)
     peak = any("peak" in row.at_least for row in rows)
+    absent = missing or any(name not in folder.by_name for row in rows for name in row.files)
     return (
+        *(("download_nbytes",) if absent else ()),
         *(("parameters", "nbytes") if counts else ()),
         *(("peak_nbytes",) if peak else ()),
         *(("resident_nbytes",) if counts or peak else ()),

@@ -18,12 +18,15 @@ from graphcount.errors import Unknown
 from graphcount.report.deployment import DeployedFile, Deployment
 from graphcount.report.records import MEASURES, Report, sum_known
 from graphcount.report.rows import (
+    Dim,
     FileRow,
     ModelInfo,
     NBytes,
     NodeRow,
     PeakRow,
     PrecisionRow,
+    StateRow,
+    StatesRow,
     TensorRow,
     Totals,
     UseRow,
@@ -73,6 +76,12 @@ def whole(deployment: Deployment, parts: Sequence[WholePart]) -> Report:
         nodes=tuple(nodes),
         tensors=tuple(tensors),
         peak=_peak(peaks),
+        states=_states(parts),
+        mismatches=tuple(
+            row._replace(node=f"{part.component}/{row.node}", value=f"{part.component}/{row.value}")
+            for part in parts
+            for row in part.report.mismatches
+        ),
         unknown=(*deployment.unknown, *_missing(deployment)),
         findings=deployment.findings,
     )
@@ -126,6 +135,32 @@ def _peak(peaks: Iterable[tuple[str, PeakRow | None]]) -> PeakRow | None:
         return None
     _, component, peak = max(known, key=lambda row: row[0])
     return peak._replace(node=f"{component}/{peak.node}")
+
+
+def _states(parts: Iterable[WholePart]) -> StatesRow | None:
+    """Return the states of all components; a sum with a formula in it is no number, so None."""
+    held = [(part.component, part.report.states) for part in parts if part.report.states]
+    if not held:
+        return None
+
+    def sum_of(column: Iterable[Dim]) -> int | None:
+        return summed(number if isinstance(number, int) else None for number in column)
+
+    return StatesRow(
+        tuple(_state(component, row) for component, states in held for row in states.rows),
+        nbytes=sum_of(states.nbytes for _, states in held),
+        nbytes_in=sum_of(states.nbytes_in for _, states in held),
+        nbytes_per_sequence=sum_of(states.nbytes_per_sequence for _, states in held),
+        nbytes_per_token=sum_of(states.nbytes_per_token for _, states in held),
+    )
+
+
+def _state(component: str, row: StateRow) -> StateRow:
+    return row._replace(
+        input=f"{component}/{row.input}",
+        output=None if row.output is None else f"{component}/{row.output}",
+        node=f"{component}/{row.node}" if row.node else "",
+    )
 
 
 def _dims(parts: Iterable[WholePart]) -> dict[str, int]:

@@ -66,14 +66,16 @@ def _components(deployment: Deployment, view: View) -> Table:
 
     rows, totals = deployment.running, deployment.totals
     numbers_of = [cells(row, view) for row in rows]
-    bound = "\N{GREATER-THAN OR EQUAL TO}" if totals.at_least else ""
+    bounds = totals.at_least
+    shared = any(row.shared_parameters for row in rows)
+    peak = "" if totals.peak_nbytes is None else nbytes(totals.peak_nbytes, view.binary)
     whole = [
-        bound + exact(totals.parameters),
-        exact(totals.summed_parameters - totals.parameters or 0) if _any_shared(rows) else "",
-        bound + nbytes(totals.nbytes, view.binary),
-        nbytes(totals.download_nbytes, view.binary),
+        _least(exact(totals.parameters), "parameters", bounds),
+        exact(totals.summed_parameters - totals.parameters) if shared else "",
+        _least(nbytes(totals.nbytes, view.binary), "nbytes", bounds),
+        _least(nbytes(totals.download_nbytes, view.binary), "download_nbytes", bounds),
         "",
-        "" if totals.peak_nbytes is None else nbytes(totals.peak_nbytes, view.binary),
+        _least(peak, "peak_nbytes", bounds),
     ]
     kept = [at for at in range(len(HEADS)) if any(row[at] for row in numbers_of)]
     table = new_table(("component", "model"), [HEADS[at] for at in kept])
@@ -89,30 +91,41 @@ def _components(deployment: Deployment, view: View) -> Table:
     return table
 
 
-def _any_shared(rows: Sequence[VariantRow]) -> bool:
-    return any(row.shared_parameters for row in rows)
+def _least(text: str, measure: str, at_least: Sequence[str]) -> str:
+    """Return a number with a sign, where it is a lower bound."""
+    return f"\N{GREATER-THAN OR EQUAL TO}{text}" if text and measure in at_least else text
 
 
 def cells(row: VariantRow, view: View) -> list[str]:
     """Return the numbers of a component; empty is not known, or nothing."""
-
-    def least(text: str, measure: str) -> str:
-        return "\N{GREATER-THAN OR EQUAL TO}" + text if measure in row.at_least else text
-
+    size = "" if row.nbytes is None else nbytes(row.nbytes, view.binary)
+    peak = "" if row.peak_nbytes is None else nbytes(row.peak_nbytes, view.binary)
     return [
-        "" if row.parameters is None else least(exact(row.parameters), "parameters"),
+        _least("" if row.parameters is None else exact(row.parameters), "parameters", row.at_least),
         exact(row.shared_parameters) if row.shared_parameters else "",
-        "" if row.nbytes is None else least(nbytes(row.nbytes, view.binary), "parameters"),
+        _least(size, "parameters", row.at_least),
         nbytes(row.disk_nbytes, view.binary),
-        "" if row.macs is None else least(count(row.macs), "macs"),
-        "" if row.peak_nbytes is None else least(nbytes(row.peak_nbytes, view.binary), "peak"),
+        _least("" if row.macs is None else count(row.macs), "macs", row.at_least),
+        _least(peak, "peak", row.at_least),
     ]
 
 
 def lines(deployment: Deployment, view: View) -> Iterator[str]:
     """Yield what the deployment needs, in sentences."""
+    yield from _pass(deployment)
     yield from _sizes(deployment, view)
     yield from _over_time(deployment, view)
+
+
+def _pass(deployment: Deployment) -> Iterator[str]:
+    """Yield the sizes that MACs and peaks are of."""
+    every = (size for row in deployment.running for size in row.dims.items())
+    sizes = [f"{safe(name, 40)} {exact(size)}" for name, size in dict.fromkeys(every)]
+    left = len(sizes) - MOST_LINES
+    more = f", {left} more" if left > 0 else ""
+    text = f"{', '.join(sizes[:MOST_LINES])}{more}"
+    if sizes:
+        yield f"MACs and peak are of one pass at {text} (--dim sets them)"
 
 
 def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
@@ -124,6 +137,8 @@ def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
 
     files = f"{exact(totals.files)} file{'s' if totals.files != 1 else ''}"
     download = size(totals.download_nbytes)
+    if "download_nbytes" in totals.at_least:
+        download = f"at least {download}"
     yield f"on disk {size(totals.disk_nbytes)} in {files}, to download {download}"
     if totals.resident_nbytes is not None and totals.peak_nbytes is not None:
         least = "at least " if "resident_nbytes" in totals.at_least else ""

@@ -59,7 +59,8 @@ class VariantRow(NamedTuple):
         shared_nbytes: Of these, what a component before it surely holds, too.
         likely_nbytes: The same of those that are only likely to be shared.
         disk_nbytes: Its files, each once.
-        macs: MACs of one pass, at given and assumed sizes.
+        dims: Sizes of its dynamic dimensions that one pass is worked out at: given, else assumed.
+        macs: MACs of one pass.
         peak_nbytes: Most bytes of activations alive in it.
         at_least: Measures that are lower bounds; see `Totals.at_least`.
         inputs: What it takes, dynamic dimensions by name.
@@ -83,6 +84,7 @@ class VariantRow(NamedTuple):
     shared_nbytes: int | None
     likely_nbytes: int | None
     disk_nbytes: int
+    dims: dict[str, int]
     macs: int | None
     peak_nbytes: int | None
     at_least: tuple[str, ...]
@@ -232,7 +234,7 @@ class Deployment:
         states: What is handed from step to step.
         joins: What feeds what.
         files: Files of the folder.
-        assets: SharedTensors assets of a package.
+        assets: Shared assets of a package.
         findings: What should not be so.
         unknown: What could not be known.
     """

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 import graphcount
@@ -223,7 +224,8 @@ def test_what_is_not_known_of_one_component_is_no_zero(
         graphcount.count(str(folder / f"{file}.onnx"), assume=True).in_numbers
         for file in ("encoder_model", "decoder_model_merged")
     )
-    lost = replace(first, totals=first.totals._replace(**{name: None}))
+    unknown = first.totals._replace(**{name: None})  # type: ignore[arg-type]
+    lost = replace(first, totals=unknown)
     nothing = SharedTensors(frozenset(), frozenset())
     parts = [WholePart("encoder", lost, nothing), WholePart("decoder", second, nothing)]
     totals = put_together(graphcount.deployment(str(folder)), parts).totals
@@ -232,3 +234,30 @@ def test_what_is_not_known_of_one_component_is_no_zero(
     else:
         assert getattr(totals, name) == getattr(second.totals, name)
         assert measure in totals.at_least
+
+
+def test_states_and_mismatches_are_of_all_components(tmp_path: Path) -> None:
+    folder = builders.whisper_like(tmp_path)
+    (wrong := onnx.load(folder / "encoder_model.onnx")).graph.output[0].CopyFrom(
+        builders.value("last_hidden_state", ["batch", "frames", builders.WIDTH + 1])
+    )
+    onnx.save(wrong, folder / "encoder_model.onnx")
+    report = whole(folder, dims={"batch": 3, "past_sequence_length": 5, "sequence_length": 2})
+    assert [(row.node.partition("/")[0], row.value) for row in report.mismatches] == [
+        ("encoder_model", "encoder_model/last_hidden_state")
+    ]
+    states = report.states
+    assert states is not None
+    assert [(row.input, row.output) for row in states.rows] == [
+        (
+            f"decoder_model_merged/past_key_values.{layer}.{word}",
+            f"decoder_model_merged/present.{layer}.{word}",
+        )
+        for layer in range(builders.LAYERS)
+        for word in ("key", "value")
+    ]
+    token = 2 * builders.LAYERS * builders.WIDTH * 4  # keys and values of float32
+    assert states.nbytes_in == 3 * 5 * token
+    assert states.nbytes == 3 * (5 + 2) * token
+    assert states.nbytes_per_token == token
+    assert whole(builders.package(tmp_path / "p", {"vision": {"cpu": {}}})).states is None
