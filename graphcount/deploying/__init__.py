@@ -14,7 +14,7 @@ from graphcount.deploying.joining import ComponentValues, in_order, joined
 from graphcount.deploying.records import DeployedPart, RecognisedFolder
 from graphcount.deploying.rules import finding
 from graphcount.deploying.sharing import HeldTensors, SharedTensors, base_of, data_path, shared
-from graphcount.deploying.steps import states, steps
+from graphcount.deploying.steps import handed_on, states, steps
 from graphcount.deploying.totals import disk_nbytes, totals
 from graphcount.errors import Unknown, UsageError
 from graphcount.loading.folder import Folder
@@ -148,10 +148,11 @@ def deployment(
     assets = asset_rows(folder, recognised.assets, digests)
     files = deployed_files(folder, recognised, variants, assets)
     rows = tuple(row for row in variants if row.chosen and row.used)
+    own = [one.report for one in models if one.report is not None]
     state_rows, step_rows = _over_time(models, measured, recognised, chosen, asked.context)
     return Deployment(
         *(public_path(folder.path), recognised.layout, recognised.name, *asked),
-        totals(folder, files, rows, state_rows),
+        totals(folder, files, rows, state_rows, handed_on(own)),
         variants,
         step_rows,
         state_rows,

@@ -8,6 +8,7 @@ be a `pipeline` of several models instead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PureWindowsPath
 from typing import Any
 
 from graphcount.deploying.records import DeployedPart, RecognisedFolder
@@ -87,12 +88,14 @@ def _named(
     folder: Folder, below: str, component: str, name: str, findings: list[Finding]
 ) -> str | None:
     """Return the file that a name stands for; None, and a finding, where there is none."""
-    joined = f"{below}/{name}".lstrip("/") if not name.startswith("/") else name
+    windows = PureWindowsPath(name)
+    outside = bool(windows.anchor) or (".." in windows.parts and "\\" in name)  # wherever it runs
+    joined = name if outside else f"{below}/{name}".lstrip("/")
     real = folder.real(joined)
     where = {"component": component, "file": name}
     file = folder.by_name.get(joined) or (folder.by_name.get(real) if real else None)
-    if name.startswith("/") or (file is None and real is None) or (file and file.problem):
-        why = file.problem if file else "leads out of the folder"
+    if outside or (file is None and real is None) or (file and file.problem):
+        why = (file.problem if file else "") or "leads out of the folder"
         findings.append(finding("DEP002", f"{component}: {name} {why}", **where))
         return None
     if file is None:

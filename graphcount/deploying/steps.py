@@ -61,6 +61,14 @@ def states(component: str, report: Report, context: int) -> tuple[DeployedStates
     return tuple(made)
 
 
+def handed_on(reports: Iterable[Report]) -> int | None:
+    """Return bytes of states that a pass of each model hands on; None where not known."""
+    rows = [report.in_numbers.states for report in reports if report.states is not None]
+    return summed(
+        row.nbytes if row is not None and isinstance(row.nbytes, int) else None for row in rows
+    )
+
+
 def _at(report: Report, past: int) -> dict[str, int]:
     """Return the sizes of a step of one token after `past` others."""
     grown = axes(report)

@@ -30,6 +30,7 @@ def totals(
     files: Sequence[DeployedFile],
     rows: Sequence[VariantRow],
     state_rows: Sequence[DeployedStates],
+    handed_on: int | None,
 ) -> DeploymentTotals:
     """Return the sums of a deployment.
 
@@ -37,7 +38,8 @@ def totals(
         folder: The folder.
         files: Its files.
         rows: The variants that run.
-        state_rows: Their states.
+        state_rows: Their states, of the context's length.
+        handed_on: Bytes of states that they hand on in the pass that their peaks are of.
     """
     labels = {row.label for row in rows}
     wanted = (f.path for f in files if f.kind in ALWAYS or labels.intersection(f.components))
@@ -46,6 +48,7 @@ def totals(
     own = parameters - sum(row.shared_parameters or 0 for row in rows)
     own_nbytes = nbytes - sum(row.shared_nbytes or 0 for row in rows)
     state = summed(row.nbytes for row in state_rows)
+    shorter = bool(state) and (handed_on is None or handed_on < (state or 0))
     peak = largest(row.peak_nbytes for row in rows)
     return DeploymentTotals(
         files=len(files),
@@ -60,19 +63,26 @@ def totals(
         state_nbytes=state,
         peak_nbytes=peak,
         resident_nbytes=None if peak is None or state is None else own_nbytes + state + peak,
-        at_least=_at_least(folder, rows),
+        at_least=_at_least(folder, rows, shorter=shorter),
     )
 
 
-def _at_least(folder: Folder, rows: Sequence[VariantRow]) -> tuple[str, ...]:
-    """Return the sums that are lower bounds."""
+def _at_least(folder: Folder, rows: Sequence[VariantRow], *, shorter: bool) -> tuple[str, ...]:
+    """Return the sums that are lower bounds.
+
+    Args:
+        folder: The folder.
+        rows: The variants that run.
+        shorter: The pass that peaks are of is shorter than the context: its peak is lower.
+    """
     missing = any(row.error or row.model is None for row in rows)
     counts = missing or any("parameters" in row.at_least for row in rows)
     peak = any("peak" in row.at_least for row in rows)
-    absent = missing or any(name not in folder.by_name for row in rows for name in row.files)
+    sizes = {file.name: file.nbytes for file in folder.files}
+    absent = missing or any(sizes.get(name) is None for row in rows for name in row.files)
     return (
         *(("download_nbytes",) if absent else ()),
         *(("parameters", "nbytes") if counts else ()),
         *(("peak_nbytes",) if peak else ()),
-        *(("resident_nbytes",) if counts or peak else ()),
+        *(("resident_nbytes",) if counts or peak or shorter else ()),
     )

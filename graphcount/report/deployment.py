@@ -198,7 +198,8 @@ class DeploymentTotals(NamedTuple):
         state_nbytes: States of one sequence of the context's length.
         peak_nbytes: The largest peak of activations of a component.
         resident_nbytes: Weights, states and that peak: what must be in memory at once, if weights
-            are kept in their stored types and components run one after the other.
+            are kept in their stored types and components run one after the other. At least, where
+            the pass that peaks are of is shorter than the context.
         at_least: Names of sums here that are lower bounds.
     """
 

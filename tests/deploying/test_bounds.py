@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 import graphcount
 from graphcount.formats.deployment import render
@@ -13,7 +16,7 @@ from tests.deploying import builders
 
 def test_a_missing_file_makes_the_download_a_lower_bound(tmp_path: Path) -> None:
     folder = builders.vision_language(tmp_path)
-    assert graphcount.deployment(str(folder)).totals.at_least == ()
+    assert "download_nbytes" not in graphcount.deployment(str(folder)).totals.at_least
     (folder / "weights.data").rename(tmp_path.parent / f"{tmp_path.name}.data")
     made = graphcount.deployment(str(folder))
     assert "download_nbytes" in made.totals.at_least
@@ -37,3 +40,33 @@ def test_the_sizes_of_a_pass_are_there(tmp_path: Path) -> None:
     assert encoder.dims == {"batch": 3, "frames": 7}
     assert decoder.dims["batch"] == 3
     assert "one pass at batch 3, frames 7," in render("table", made, View(width=200))
+
+
+def test_the_peak_of_a_shorter_pass_makes_memory_a_lower_bound(tmp_path: Path) -> None:
+    folder = str(builders.whisper_like(tmp_path))
+    sizes = {"sequence_length": 1, "past_sequence_length": 99}
+    exact = graphcount.deployment(folder, context=100, dims=sizes)
+    assert exact.totals.at_least == ()
+    longer = graphcount.deployment(folder, context=101, dims={"sequence_length": 1})
+    assert longer.totals.at_least == ("resident_nbytes",)
+    assert "resident at least" in render("table", longer, View(width=120))
+
+
+def test_a_link_out_of_the_folder_has_no_size_to_download(tmp_path: Path) -> None:
+    folder = builders.vision_language(tmp_path / "model")
+    data = (folder / "weights.data").rename(tmp_path / "elsewhere")
+    (folder / "weights.data").symlink_to(data)
+    assert "download_nbytes" in graphcount.deployment(str(folder)).totals.at_least
+
+
+@pytest.mark.parametrize(
+    "name", ["..\\..\\text.onnx", "C:\\text.onnx", "C:text.onnx", "\\\\host\\a\\b"]
+)
+def test_paths_of_windows_lead_out_of_the_folder_on_any_system(tmp_path: Path, name: str) -> None:
+    folder = builders.vision_language(tmp_path)
+    config = json.loads((folder / "genai_config.json").read_text())
+    config["model"]["decoder"]["filename"] = name
+    (folder / "genai_config.json").write_text(json.dumps(config))
+    made = graphcount.deployment(str(folder))
+    assert [row.model for row in made.running if row.component == "decoder"] == [None]
+    assert [row.rule for row in made.findings if row.severity != "info"] == ["DEP002"]
