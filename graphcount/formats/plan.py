@@ -85,6 +85,10 @@ def _memory(memory: MemoryPlan, view: View) -> RenderableType:
     columns = ("tokens", "batch", "weights", "inputs", "peak", "total")
     table = new_table((f"in {whole}",), columns)
     lines = [memory.formula, f"states handed on: {safe(str(memory.states), 300)} bytes"]
+    if memory.load_nbytes != 0:
+        load = memory.load_nbytes
+        size = "not known" if load is None else nbytes(load, view.binary)
+        lines.append(f"at load, in no sum: {size} made of weights, which a runtime may keep, too")
     for label, fit in fits.items():
         if fit is not None:
             parts = (fit.weight_nbytes, fit.input_nbytes, fit.peak_nbytes, fit.total_nbytes)

@@ -5,8 +5,10 @@ peak of what it makes (the states that it hands on among them):
 
     weights + inputs + peak of activations
 
-as `graphcount.analysis.memory` has them: nothing is done in place. The model is counted anew at
-each size that is tried; bytes grow with the size, so the answer is exact: one more does not fit.
+as `graphcount.analysis.memory` has them: nothing is done in place. What is made of weights at load
+stands beside the sum: a runtime may keep it beside them or in their place. The model is counted
+anew at each size that is tried; bytes grow with the size, so the answer is exact: one more does not
+fit.
 """
 
 from __future__ import annotations
@@ -74,7 +76,8 @@ def memory_plan(report: Report, memory: int, dims: Mapping[str, int], count: Cou
         reasons.append(_reason("context", "no state grows with a dynamic dimension", short))
     if most is None:
         reasons.append(_reason("batch", "the model fixes it", few))
-    return MemoryPlan(memory, FORMULA, report.states.nbytes, longest, most, tuple(reasons))
+    load = report.in_numbers.totals.load_nbytes
+    return MemoryPlan(memory, FORMULA, report.states.nbytes, load, longest, most, tuple(reasons))
 
 
 def _reason(what: str, fixed: str, least: MemoryFit | None) -> str:

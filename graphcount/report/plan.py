@@ -222,6 +222,8 @@ class MemoryPlan(NamedTuple):
         memory_nbytes: What there is.
         formula: What is added up.
         states: Bytes of states handed on, as a formula.
+        load_nbytes: What is made of weights at load and stays, in no sum here: a runtime may keep
+            it beside the weights, in their place, or make it anew; None: not known.
         longest: The longest context, at the batch that was given or 1; None where none fits, or
             nothing grows.
         largest: The largest batch, at the context that was given or is assumed.
@@ -231,6 +233,7 @@ class MemoryPlan(NamedTuple):
     memory_nbytes: int
     formula: str
     states: int | str | None
+    load_nbytes: int | None
     longest: MemoryFit | None
     largest: MemoryFit | None
     reasons: tuple[str, ...]

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 import graphcount
 from graphcount.cli.main import main
 from graphcount.errors import UsageError
+from tests.deploying import builders
 
 Save = Callable[..., str]
 
@@ -164,3 +165,16 @@ def test_the_screen_and_the_json(save: Save, capsys: pytest.CaptureFixture[str])
     assert main(["plan", path, "--memory", "much"]) == 2
     assert main(["plan", path, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["memory"] is None
+
+
+def test_what_is_made_at_load_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = builders.decoder(tmp_path / "tied.onnx", cross=False, tied=True)
+    table = builders.VOCABULARY * builders.WIDTH * 4  # turned once
+    planned = graphcount.plan(str(path), memory="1MB").memory
+    assert planned is not None
+    assert planned.load_nbytes == table
+    assert main(["plan", str(path), "--memory", "1MB"]) == 0
+    assert "at load, in no sum: 6.14 kB" in capsys.readouterr().out
+    other = builders.decoder(tmp_path / "apart.onnx", cross=False)
+    assert main(["plan", str(other), "--memory", "1MB"]) == 0
+    assert "at load" not in capsys.readouterr().out
