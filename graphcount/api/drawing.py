@@ -13,6 +13,7 @@ from graphcount.errors import DamagedError, GraphcountError, UsageError
 from graphcount.loading import read_model
 from graphcount.loading.folder import is_folder
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.report.drawing import Drawing
 from graphcount.report.records import Report
 from graphcount.units import nbytes
 
@@ -47,9 +48,24 @@ def export(
 
     if name not in EXPORTS:
         raise UsageError(f"no export {name!r}: one of {', '.join(EXPORTS)}")
+    return write(name, drawn(path, depth=depth, limits=limits, **options))
+
+
+def drawn(
+    path: str,
+    *,
+    depth: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> Drawing:
+    """Return what every export shows of a model; the words are those of `export`.
+
+    Raises:
+        GraphcountError: The model cannot be read.
+    """
     structure: CountOptions = {"deep": False, "assume": True, **options}
     model = load(path, limits=limits)
-    return write(name, model.drawing(model.report(**structure), depth))
+    return model.drawing(model.report(**structure), depth)
 
 
 def page(

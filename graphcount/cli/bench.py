@@ -22,6 +22,7 @@ from graphcount.cli.output import OutputOptions
 from graphcount.cli.sizes import shape_option, value_option
 from graphcount.errors import UsageError
 from graphcount.formats.progress import StatusLine
+from graphcount.formats.view import View
 from graphcount.units import parse, parse_size
 
 if TYPE_CHECKING:
@@ -220,17 +221,18 @@ def command(
     from graphcount.formats.bench import render
 
     several = any(len(sizes) > 1 for sizes in fed["dims"].values())
-    if several and output.format_name == "report":
+    if several and "report" in output.formats:
         raise UsageError(ONE_SIZE)
-    if several and not (by_node or output.format_name == "json"):
+    if several and not (by_node or "json" in output.formats):
         how = replace(how, profile=how.provider != "cpu" and how.profile)
     with StatusLine(output.quiet) as status:
         benched = benches(model, how, progress=status, **fed, **options)
-    if output.format_name == "report":
-        dims = {name: sizes[0] for name, sizes in fed["dims"].items()}
-        text = bench_report(benched.results[0], dims=dims, **options)
-    else:
-        view = output.view(by="node" if by_node else None, top=top)
-        text = render(output.format_name, benched.results, view)
-    output.write(text)
+
+    def render_as(name: str, view: View) -> str:
+        if name == "report":
+            dims = {dim: sizes[0] for dim, sizes in fed["dims"].items()}
+            return bench_report(benched.results[0], dims=dims, **options)
+        return render(name, benched.results, view)
+
+    output.write_formats(render_as, output.view(by="node" if by_node else None, top=top))
     return benched.exit_code

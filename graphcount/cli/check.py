@@ -77,20 +77,6 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
     context.exit()
 
 
-def _parse_also(
-    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    """Read `junit=report.xml`."""
-    pairs = []
-    for text in texts:
-        name, _, file = text.partition("=")
-        if not file or name not in CHECK_FORMATS:
-            known = ", ".join(CHECK_FORMATS)
-            raise click.BadParameter(f"{text!r}: write it as FORMAT=FILE; formats are {known}")
-        pairs.append((name, file))
-    return tuple(pairs)
-
-
 @click.command(
     "check",
     cls=Command,
@@ -123,13 +109,6 @@ def _parse_also(
     fail_on_option(),
 )
 @click.option(
-    "--also",
-    multiple=True,
-    metavar="FORMAT=FILE",
-    callback=_parse_also,
-    help="Write the result to FILE in another format too. May be repeated.",
-)
-@click.option(
     "--marker",
     default="check",
     show_default=True,
@@ -144,7 +123,6 @@ def command(
     demanded: Demanded,
     config: Config,
     options: CountOptions,
-    also: tuple[tuple[str, str], ...],
     marker: str,
     output: OutputOptions,
 ) -> int:
@@ -164,7 +142,7 @@ def command(
     if file is not None and not checked.written:
         say(f"{file}: not written: not all was read")
     view = output.view(rules=RULES, fail_on=demanded["fail_on"], marker=marker)
-    _print(checked.outcomes, view, output, also)
+    _print(checked.outcomes, view, output)
     return checked.exit_code
 
 
@@ -178,17 +156,19 @@ def _print(
     outcomes: Sequence[Report | GraphcountError],
     view: View,
     output: OutputOptions,
-    also: tuple[tuple[str, str], ...],
 ) -> None:
     """Write the result in every format asked for; errors alone are no table."""
-    if output.format_name != "table" or any(isinstance(item, Report) for item in outcomes):
-        output.write(render(output.format_name, outcomes, view, CHECK_FORMATS))
-    plain = view._replace(color=False)
-    for name, file in also:
-        write(render(name, outcomes, plain, CHECK_FORMATS), file)
+    readable = any(isinstance(item, Report) for item in outcomes)
+
+    def render_as(name: str, view: View) -> str:
+        if name == "table" and not readable:
+            return ""
+        return render(name, outcomes, view, CHECK_FORMATS)
+
+    output.write_formats(render_as, view)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if output.format_name == "github" and summary:
-        text = render("markdown", outcomes, plain, CHECK_FORMATS)
+        text = render_as("markdown", view._replace(color=False))
         try:
             with open(summary, "a", encoding="utf-8", newline="") as stream:
                 stream.write(f"{text}\n")

@@ -184,8 +184,8 @@ def command(
     if style != "default":
         output = replace(output, format_name=style)
     options["assume"] = True
-    options["timeline"] = output.format_name in ("table", "bars")
-    options["hash_file"] = options.get("hash_file", False) or output.format_name == "cyclonedx"
+    options["timeline"] = not output.formats.isdisjoint(("table", "bars"))
+    options["hash_file"] = options.get("hash_file", False) or "cyclonedx" in output.formats
     with watched(options, output.quiet):
         counted = counts(
             models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options

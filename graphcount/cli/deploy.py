@@ -73,7 +73,7 @@ def command(
             yield from bar.working(parts, len(parts))
 
     made = deployment(path, variant=variant, context=context, deep=deep, progress=watch, **options)
-    output.write(render(output.format_name, made, output.view()))
+    output.write_formats(lambda name, view: render(name, made, view), output.view())
     return _exit_code(made)
 
 

@@ -19,6 +19,7 @@ from graphcount.cli.output import OutputOptions, say
 from graphcount.cli.sizes import dim_of
 from graphcount.formats.diff import FORMATS
 from graphcount.formats.diff.view import SORT, DiffSort, DiffView
+from graphcount.formats.view import View
 from graphcount.report.rollup import BY, By
 
 if TYPE_CHECKING:
@@ -90,12 +91,11 @@ def command(
 
     limits = [parse_budget(text, "max_increase") for text in increases]
     difference = diff(old, new, values=values, max_increase=limits, **options)
-    view = output.view()
-    output.write(
-        render(
-            output.format_name, difference, DiffView(*table, view.binary, view.color, view.width)
-        )
-    )
+
+    def render_as(name: str, view: View) -> str:
+        return render(name, difference, DiffView(*table, view.binary, view.color, view.width))
+
+    output.write_formats(render_as, output.view())
     changed = fail_on_change and not difference.empty
     if changed:
         say(f"{new} is not the same as {old}")

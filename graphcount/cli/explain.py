@@ -11,6 +11,7 @@ from graphcount.cli.options import cost_options, counting_options, model_argumen
 from graphcount.cli.output import OutputOptions
 from graphcount.formats.explain import to_json, to_text
 from graphcount.formats.text import ascii_only
+from graphcount.formats.view import View
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
@@ -37,10 +38,12 @@ def command(model: str, nodes: tuple[str, ...], options: Counting, output: Outpu
     from graphcount.api import explain
 
     explained = explain(model, nodes, **options)
-    if output.format_name == "json":
-        output.write(to_json(explained))
-        return 0
-    view = output.view()
-    text = to_text(explained, view.width)
-    output.write(ascii_only(text) if view.ascii else text)
+
+    def render_as(name: str, view: View) -> str:
+        if name == "json":
+            return to_json(explained)
+        text = to_text(explained, view.width)
+        return ascii_only(text) if view.ascii else text
+
+    output.write_formats(render_as, output.view())
     return 0

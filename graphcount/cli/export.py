@@ -47,7 +47,9 @@ def command(model: str, depth: int | None, options: Counting, output: OutputOpti
 
     MODEL is an .onnx file, ONNX text or JSON, or - for standard input. Weights are not read.
     """
-    from graphcount.api import export
+    from graphcount.api.drawing import drawn
+    from graphcount.formats.graphs import export
 
-    output.write(export(model, output.format_name, depth=depth, **options))
+    drawing = drawn(model, depth=depth, **options)
+    output.write_formats(lambda name, _: export(name, drawing), output.view())
     return 0

@@ -13,12 +13,10 @@ from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     cost_option,
     deep_option,
-    format_option,
+    formatted,
     gathered,
     limit_option,
     models_argument,
-    no_color_option,
-    quiet_option,
 )
 from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone
@@ -51,10 +49,9 @@ def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @gathered("options", _options, cost_option, dim_option, shape_option, deep_option, limit_option)
-@gathered(
-    "output",
-    OutputOptions,
-    format_option(TABLES, "pyproject: tables for pyproject.toml, on stdout."),
+@formatted(
+    TABLES,
+    "pyproject: tables for pyproject.toml, on stdout.",
     click.option(
         "-o",
         "--output",
@@ -65,8 +62,6 @@ def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
         type=FILE,
         help="Where to write it; - is stdout.",
     ),
-    quiet_option,
-    no_color_option,
 )
 def command(
     models: tuple[str, ...],

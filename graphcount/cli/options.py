@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
-from graphcount.cli.output import OutputOptions
+from graphcount.cli.output import OutputOptions, format_of, parse_also
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats import FORMATS
 from graphcount.loading.limits import Limits
@@ -314,22 +314,47 @@ binary_option = click.option("--binary", is_flag=True, help="Sizes in KiB, MiB, 
 FORMAT_HELP = "How to print the result."
 
 
-def format_option(formats: Iterable[str], text: str = FORMAT_HELP) -> Decorator[Any]:
-    """Return --format; the first is the default."""
+def formatted(formats: Iterable[str], text: str, *others: Decorator[Any]) -> Decorator[Any]:
+    """Make the argument `output` of --format (the first is the default) and others, as -o."""
     names = list(formats)
-    return click.option(
+
+    def make(format_name: str | None, file: str | None = None, **values: Any) -> OutputOptions:
+        return OutputOptions(format_of(names, format_name, file), file, **values)
+
+    asked = click.option(
         "--format",
         "format_name",
         type=click.Choice(names),
-        default=names[0],
-        show_default=True,
-        help=text,
+        help=f"{text}  [default: {names[0]}, or by the suffix of -o]",
     )
+    return gathered("output", make, asked, *others, quiet_option, no_color_option)
 
 
 def output_options(
     formats: Iterable[str] = FORMATS, text: str = FORMAT_HELP, *, sizes: bool = True
 ) -> Decorator[Any]:
-    """Make the argument `output`: --format, -o, --quiet, --no-color and, for sizes, --binary."""
-    shared = (format_option(formats, text), output_option, quiet_option, no_color_option)
-    return gathered("output", OutputOptions, *shared, *((binary_option,) if sizes else ()))
+    """Make the argument `output` of a command with one result, in any of its formats.
+
+    Args:
+        formats: What it can write; the first is the default.
+        text: Help of --format.
+        sizes: It has sizes: --binary.
+    """
+    names = list(formats)
+
+    def read(
+        context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+    ) -> tuple[tuple[str, str], ...]:
+        try:
+            return tuple(parse_also(names, texts))
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    also = click.option(
+        "--also",
+        multiple=True,
+        metavar="FORMAT=FILE",
+        callback=read,
+        help="Write the result to FILE in another format too. May be repeated.",
+    )
+    return formatted(names, text, output_option, also, *((binary_option,) if sizes else ()))

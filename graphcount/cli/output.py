@@ -1,18 +1,18 @@
-"""Results are written here, and errors of models that cannot be read."""
+"""Results are written here, each in its format, and errors of models that cannot be read."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphcount.errors import GraphcountError
+from graphcount.errors import GraphcountError, UsageError
 from graphcount.formats import FORMATS, STYLES, render
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View, is_terminal
@@ -28,6 +28,38 @@ SHOW_ERRORS = frozenset({"json", "jsonl", "sarif", "github", "gitlab"})
 """Formats with a place for models that could not be read."""
 
 
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "table": (),
+    "text": (),
+    "json": (".json",),
+    "jsonl": (".jsonl", ".ndjson"),
+    "csv": (".csv",),
+    "markdown": (".md", ".markdown"),
+    "html": (".html", ".htm"),
+    "sarif": (".sarif", ".sarif.json", ".json"),
+    "junit": (".xml",),
+    "github": (),
+    "gitlab": (".json",),
+    "gitlab-metrics": (),
+    "cyclonedx": (".cdx.json", ".json"),
+    "report": (".json",),
+    "mermaid": (".mmd", ".mermaid"),
+    "mermaid-state": (".mmd", ".mermaid"),
+    "dot": (".dot", ".gv"),
+    "svg": (".svg",),
+    "graphml": (".graphml", ".xml"),
+    "gexf": (".gexf", ".xml"),
+    "node-link": (".json",),
+    "netron": (".json",),
+    "toml": (".toml",),
+    "pyproject": (".toml",),
+}
+"""Suffixes of every format of any command; of those that share one, the first is meant."""
+
+ENVIRONMENT = "GRAPHCOUNT_FORMAT"
+"""Names the format of commands that have it, where neither --format nor a suffix does."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
     """What is asked of a command's output.
@@ -35,6 +67,7 @@ class OutputOptions:
     Attributes:
         format_name: How to print the result.
         file: Where to write it; None and `-`: to stdout.
+        also: More formats, and the file of each.
         quiet: Nothing on stderr but errors.
         no_color: No colours.
         binary: Sizes in KiB, MiB, GiB.
@@ -44,7 +77,13 @@ class OutputOptions:
     file: str | None = None
     quiet: bool = False
     no_color: bool = False
+    also: tuple[tuple[str, str], ...] = ()
     binary: bool = False
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """Every format that is written."""
+        return frozenset((self.format_name, *(name for name, _ in self.also)))
 
     def view(self, **view: Any) -> View:
         """Return how to show results, given the terminal (or its absence)."""
@@ -62,6 +101,20 @@ class OutputOptions:
         """Write the result."""
         write(text, self.file)
 
+    def write_formats(self, render_as: Callable[[str, View], str], view: View) -> None:
+        """Write the result in every format that is asked for.
+
+        Args:
+            render_as: Returns it in a format; nothing is written where the text is empty.
+            view: How to show it on stdout; files have no colours.
+        """
+        plain = view._replace(color=False, ascii=False)
+        files = ((name, file, plain) for name, file in self.also)
+        for name, file, how in ((self.format_name, self.file, view), *files):
+            text = render_as(name, how)
+            if text:
+                write(text, file)
+
     def emit(
         self,
         outcomes: Sequence[Report | GraphcountError],
@@ -69,9 +122,14 @@ class OutputOptions:
         formats: Mapping[str, str] | None = None,
     ) -> None:
         """Render and write; models that could not be read are only in formats that have them."""
-        readable = [item for item in outcomes if isinstance(item, Report)]
-        if readable or self.format_name in SHOW_ERRORS:
-            self.write(render(self.format_name, outcomes, view, formats or {**FORMATS, **STYLES}))
+        readable = any(isinstance(item, Report) for item in outcomes)
+
+        def render_as(name: str, view: View) -> str:
+            if not readable and name not in SHOW_ERRORS:
+                return ""
+            return render(name, outcomes, view, formats or {**FORMATS, **STYLES})
+
+        self.write_formats(render_as, view)
 
 
 def _speaks_unicode() -> bool:
@@ -129,3 +187,64 @@ def watched(options: Counting, quiet: bool) -> Iterator[None]:
     with StatusLine(quiet) as status:
         options["sparsity"] = status
         yield
+
+
+def format_of(formats: Sequence[str], given: str | None, file: str | None) -> str:
+    """Return the format of a result: as given, or by the file's suffix, or the default.
+
+    Args:
+        formats: What the command can write, the default first.
+        given: What `--format` says.
+        file: Where it goes; None and `-`: to stdout.
+
+    Raises:
+        UsageError: The suffix belongs to other formats, or to none of this command.
+    """
+    suffix, meant = _meant(file)
+    if not meant:
+        return given or _by_environment(formats) or formats[0]
+    able = [name for name in meant if name in formats]
+    if given is not None and given not in meant:
+        raise UsageError(f"{suffix} is for {' or '.join(able or meant)}, not for {given}", file)
+    if not able:
+        words = f"{suffix} is for {' or '.join(meant)}; formats here are {', '.join(formats)}"
+        raise UsageError(words, file)
+    return given or able[0]
+
+
+def _meant(file: str | None) -> tuple[str, list[str]]:
+    """Return the suffix of a file, the longest that is known, and the formats that have it."""
+    name = os.path.basename(file or "").lower()
+    known = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
+    suffix = max((row for row in known if name.endswith(row)), key=len, default="")
+    return suffix, [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
+
+
+def _by_environment(formats: Sequence[str]) -> str | None:
+    """Return what the environment asks for, where this command has it.
+
+    Raises:
+        UsageError: No command has it.
+    """
+    asked = os.environ.get(ENVIRONMENT)
+    if asked and asked not in SUFFIXES:
+        from graphcount.cli.usage import nearest
+
+        near = nearest(asked, SUFFIXES)
+        raise UsageError(f"{ENVIRONMENT}: {asked!r} is no format{near and f'; {near}'}")
+    return asked if asked in formats else None
+
+
+def parse_also(formats: Sequence[str], texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield format and file of each `junit=report.xml`.
+
+    Raises:
+        UsageError: The suffix of a file belongs to other formats.
+        ValueError: It is written otherwise, or the command has no such format.
+    """
+    for text in texts:
+        name, _, file = text.partition("=")
+        if not file or name not in formats:
+            known = ", ".join(formats)
+            raise ValueError(f"{text!r}: write it as FORMAT=FILE; formats are {known}")
+        yield format_of(formats, name, file), file

@@ -111,5 +111,5 @@ def command(
     from graphcount.formats.plan import render
 
     planned = plan(model, memory=memory, **changes, **options)
-    output.write(render(output.format_name, planned, output.view()))
+    output.write_formats(lambda name, view: render(name, planned, view), output.view())
     return 0

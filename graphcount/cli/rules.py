@@ -7,6 +7,7 @@ import click
 from graphcount.cli.command import RULE, Command
 from graphcount.cli.options import output_options
 from graphcount.cli.output import OutputOptions
+from graphcount.formats.view import View
 
 
 @click.command(
@@ -21,7 +22,11 @@ def command(names: tuple[str, ...], output: OutputOptions) -> int:
     from graphcount.api import rules
     from graphcount.formats import rules as pages
 
-    listed = output.format_name == "text" and not names
-    render = pages.listing if listed else pages.RENDERERS[output.format_name]
-    output.write(render(rules(names), output.view()))
+    rows = rules(names)
+
+    def render_as(name: str, view: View) -> str:
+        render = pages.listing if name == "text" and not names else pages.RENDERERS[name]
+        return render(rows, view)
+
+    output.write_formats(render_as, output.view())
     return 0

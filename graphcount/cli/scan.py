@@ -19,13 +19,11 @@ from graphcount.cli.options import (
     cost_option,
     deep_option,
     fail_on_option,
-    format_option,
+    formatted,
     gathered,
     limit_option,
     max_option,
     min_option,
-    no_color_option,
-    quiet_option,
     strict_option,
 )
 from graphcount.cli.output import OutputOptions, say
@@ -104,14 +102,6 @@ def _analysis(timeout: float, limits: Mapping[str, int], **options: Any) -> Anal
     ),
     limit_option,
 )
-@gathered(
-    "output",
-    OutputOptions,
-    format_option(("table", "jsonl", "csv"), "What stdout shows: a summary, or all rows."),
-    quiet_option,
-    no_color_option,
-    binary_option,
-)
 @click.option(
     "-o",
     "--output",
@@ -121,6 +111,7 @@ def _analysis(timeout: float, limits: Mapping[str, int], **options: Any) -> Anal
     type=FILE,
     help="The inventory: .sqlite, .jsonl, .csv, .parquet or .html. May be repeated.",
 )
+@formatted(("table", "jsonl", "csv"), "What stdout shows: a summary, or all rows.", binary_option)
 def command(
     targets: tuple[str, ...],
     lists: tuple[str, ...],
