@@ -116,7 +116,8 @@ def _count_options(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done and within budget; 1 over budget or not as expected; 2 could not"
-    " do it, or not completely; 70 a bug of ours.",
+    " do it, or not completely; 70 a bug of ours.\n\nEnvironment: GRAPHCOUNT_CONFIG and"
+    " GRAPHCOUNT_FORMAT stand for --config and --format; NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE.",
 )
 @click.version_option(__version__, message="graphcount %(version)s")
 def cli() -> None:

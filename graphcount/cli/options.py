@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial, wraps
@@ -262,7 +263,8 @@ def read_config(config_file: str | None, no_config: bool, limits: Mapping[str, i
 
     if config_file and no_config:
         raise click.UsageError("--config and --no-config exclude each other")
-    config = NO_CONFIG if no_config else load_config(config_file)
+    named = config_file or os.environ.get("GRAPHCOUNT_CONFIG") or None
+    config = NO_CONFIG if no_config else load_config(named)
     return config._replace(limits=replace(config.limits, **limits)) if limits else config
 
 

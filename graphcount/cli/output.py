@@ -87,10 +87,10 @@ class OutputOptions:
 
     def view(self, **view: Any) -> View:
         """Return how to show results, given the terminal (or its absence)."""
-        terminal = self.file is None and is_terminal(sys.stdout)
+        colored = self.file in (None, "-") and not self.no_color
         width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
         return View(
-            color=terminal and not self.no_color and not os.environ.get("NO_COLOR"),
+            color=colored and _wants_color(os.environ, is_terminal(sys.stdout)),
             width=max(40, width),
             binary=self.binary,
             ascii=self.file is None and not _speaks_unicode(),
@@ -130,6 +130,18 @@ class OutputOptions:
             return render(name, outcomes, view, formats or {**FORMATS, **STYLES})
 
         self.write_formats(render_as, view)
+
+
+def _wants_color(environment: Mapping[str, str], terminal: bool) -> bool:
+    """Return whether the environment wants colours; without a word, where it is a terminal.
+
+    NO_COLOR wins (no-color.org: present and not empty), then FORCE_COLOR (force-color.org: the
+    same) and CLICOLOR_FORCE (bixense.com/clicolors: set, and not to 0).
+    """
+    if environment.get("NO_COLOR"):
+        return False
+    asked = environment.get("CLICOLOR_FORCE", "0") not in ("", "0")
+    return asked or bool(environment.get("FORCE_COLOR")) or terminal
 
 
 def _speaks_unicode() -> bool:
