@@ -38,10 +38,14 @@ class Checked(Judged):
     Attributes:
         notes: Notes on the baselines that were used.
         written: A baseline was written.
+        ignored: Models that no check applies to, where the configuration ignores that.
+        excluded: Models that the configuration excludes.
     """
 
     notes: tuple[str, ...] = ()
     written: bool = False
+    ignored: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 class _Asked(NamedTuple):
@@ -100,7 +104,7 @@ def check(
         TypeError: There is no such option.
         ValueError: A limit is no quantity.
     """
-    from graphcount.gates.checks import fails
+    from graphcount.gates.checks import Uncovered, fails
     from graphcount.gates.examine import Baselines, joined
     from graphcount.gates.latency import read_latencies
     from graphcount.gates.select import targets
@@ -112,7 +116,10 @@ def check(
     known = [_sized(row, options, settings) for row in (*settings.checks, *checks)]
     if own is None and not any(row.demands for row in known):
         raise UsageError(NOTHING_ASKED)
-    chosen = targets(path_texts(path), known, own and _sized(own, options, settings))
+    uncovered = (settings.uncovered or Uncovered()).check
+    own, uncovered = (row and _sized(row, options, settings) for row in (own, uncovered))
+    selected = targets(path_texts(path), known, own, uncovered, settings.excludes)
+    chosen = selected.models
     options = {
         **options,
         "operators": options.get("operators") or settings.operators or None,
@@ -132,7 +139,14 @@ def check(
     written = write_baseline is not None and _write_baseline(write_baseline, examined, asked)
     outcomes = [item if isinstance(item, GraphcountError) else joined(item) for item in examined]
     failed = any(fails(item.findings, fail_on) for item in outcomes if isinstance(item, Report))
-    return Checked(tuple(outcomes), failed, notes=tuple(baselines.notes), written=written)
+    return Checked(
+        tuple(outcomes),
+        failed,
+        notes=tuple(baselines.notes),
+        written=written,
+        ignored=selected.ignored,
+        excluded=selected.excluded,
+    )
 
 
 def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | None:

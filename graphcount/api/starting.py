@@ -75,7 +75,7 @@ def init(
         room = share(headroom)
     except ValueError as error:
         raise UsageError(f"--headroom: {error}") from None
-    paths = [target.path for target in targets(models, (), Check("init"))]
+    paths = [target.path for target in targets(models, (), Check("init")).models]
     sized: CountOptions = {"assume": True, **optional(options, len(paths) > 1)}
     outcomes = tuple(read_each(paths, lambda path: count(path, limits=limits, **sized), on_error))
     subjects = [Subject(item) for item in outcomes if isinstance(item, Report)]

@@ -108,12 +108,19 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
     click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP),
     fail_on_option(),
 )
-@click.option(
-    "--marker",
-    default="check",
-    show_default=True,
-    metavar="NAME",
-    help="Hidden name of the Markdown comment, to update it in place.",
+@gathered(
+    "look",
+    dict,
+    click.option(
+        "--marker",
+        default="check",
+        show_default=True,
+        metavar="NAME",
+        help="Hidden name of the Markdown comment, to update it in place.",
+    ),
+    click.option(
+        "--hide-passed", is_flag=True, help="Tables and comments show only what is not kept."
+    ),
 )
 @configuration
 @gathered("options", _options, cost_options, deep_option)
@@ -123,7 +130,7 @@ def command(
     demanded: Demanded,
     config: Config,
     options: CountOptions,
-    marker: str,
+    look: dict[str, Any],
     output: OutputOptions,
 ) -> int:
     """Pass or fail against budgets, given as options or in a configuration.
@@ -141,7 +148,8 @@ def command(
     file = demanded["write_baseline"]
     if file is not None and not checked.written:
         say(f"{file}: not written: not all was read")
-    view = output.view(rules=RULES, fail_on=demanded["fail_on"], marker=marker)
+    left_out = {"ignored": len(checked.ignored), "excluded": len(checked.excluded)}
+    view = output.view(rules=RULES, fail_on=demanded["fail_on"], **look, **left_out)
     _print(checked.outcomes, view, output)
     return checked.exit_code
 
@@ -158,7 +166,7 @@ def _print(
     output: OutputOptions,
 ) -> None:
     """Write the result in every format asked for; errors alone are no table."""
-    readable = any(isinstance(item, Report) for item in outcomes)
+    readable = not outcomes or any(isinstance(item, Report) for item in outcomes)
 
     def render_as(name: str, view: View) -> str:
         if name == "table" and not readable:

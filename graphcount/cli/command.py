@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--output",
             "--also",
             "--marker",
+            "--hide-passed",
             "--quiet",
             "--no-color",
             "--binary",

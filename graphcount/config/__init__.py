@@ -15,7 +15,7 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from graphcount.config.sections import AuditSettings
-    from graphcount.gates.checks import Check
+    from graphcount.gates.checks import Check, Uncovered
 
 FILES = ("graphcount.toml", "pyproject.toml")
 """Names of configurations, the stronger first."""
@@ -38,6 +38,8 @@ class Config(NamedTuple):
         audit: Settings of the audit; None: not configured.
         limits: What a model may ask of us.
         dims: Sizes of dynamic dimensions, or ranges, for every model that has them.
+        exclude: Globs of models that are neither checked nor scanned; see `excludes`.
+        uncovered: What becomes of a named model that no check applies to; None: it fails.
     """
 
     path: str | None = None
@@ -46,11 +48,23 @@ class Config(NamedTuple):
     audit: AuditSettings | None = None
     limits: Limits = DEFAULT_LIMITS
     dims: dict[str, int | tuple[int, int]] = {}  # noqa: RUF012
+    exclude: tuple[str, ...] = ()
+    uncovered: Uncovered | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
         """The sizes among `dims`, without ranges."""
         return {name: size for name, size in self.dims.items() if isinstance(size, int)}
+
+    def excludes(self, path: str) -> bool:
+        """Return whether a model is excluded: it, or a folder it is in, matches one of `exclude`.
+
+        Globs are relative to the configuration's folder; `*` matches slashes too.
+        """
+        from graphcount.gates.select import excluding
+
+        folder = os.path.dirname(os.path.abspath(self.path or "."))
+        return bool(self.exclude) and excluding(self.exclude, folder)(path)
 
 
 NO_CONFIG = Config()

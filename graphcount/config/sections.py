@@ -27,7 +27,7 @@ from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
 from graphcount.gates.allow import LISTS, AllowList, Ignored, OpsetRange
 from graphcount.gates.budgets import Bound, Budget, make_budget
-from graphcount.gates.checks import Check
+from graphcount.gates.checks import Check, Uncovered
 from graphcount.gates.measures import require_operator
 from graphcount.loading.limits import Limits
 from graphcount.report.rows import SEVERITIES
@@ -265,7 +265,13 @@ def _limits(value: Any, place: KeyPlace) -> Limits:
     return Limits(**table({field.name: whole for field in fields(Limits)})(value, place))
 
 
+def _uncovered(value: Any, place: KeyPlace) -> Uncovered:
+    return Uncovered(choice("fail", "warn", "ignore")(value, place), place.origin)
+
+
 SECTIONS: dict[str, Parse] = {
+    "uncovered": _uncovered,
+    "exclude": array(text),
     "dims": mapping(size),
     "checks": array(_check),
     "operators": mapping(_operator),

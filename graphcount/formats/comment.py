@@ -24,14 +24,14 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     name = re.sub(r"[^A-Za-z0-9._]+", "-", view.marker).strip("-") or "check"
     head = [
         f"<!-- graphcount:{name} -->",
-        f"### graphcount: {verdicts_sentence(outcomes, view.fail_on)}",
+        f"### graphcount: {verdicts_sentence(outcomes, view)}",
         "",
     ]
     room = MAX_LENGTH - sum(len(line) + 1 for line in head)
     blocks = list(_failures(outcomes, view.fail_on))
     fitting, room = _fit(blocks, room)
     lines = [*head, *fitting]
-    rows = list(_kept(outcomes))
+    rows = [] if view.hide_passed else list(_kept(outcomes))
     table_head = ["", f"<details><summary>{exact(len(rows))} kept</summary>", ""]
     table_head += ["| model | check | limit |", "|---|---|---|"]
     room -= sum(len(line) + 1 for line in table_head) + len("\n</details>\n")

@@ -37,7 +37,7 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         else:
             place = Location(outcome.path or "", 0)
             lines.append(_command("error", place, "could not be read", outcome.message))
-    return "\n".join([*lines, f"graphcount: {verdicts_sentence(outcomes, view.fail_on)}"]) + "\n"
+    return "\n".join([*lines, f"graphcount: {verdicts_sentence(outcomes, view)}"]) + "\n"
 
 
 def _annotation(report: Report, finding: Finding, view: View) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphcount.errors import GraphcountError
+from graphcount.formats.view import View
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, VerdictRow
+from graphcount.report.rows import SEVERITIES, UNCOVERED, UNKNOWN, VerdictRow
 from graphcount.units import Unit, exact, spelled
 
 
@@ -26,24 +27,56 @@ def at_least(severity: str, fail_on: str) -> bool:
     return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)
 
 
-def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> str:
-    """Return how many models failed, passed, and could not be read."""
-    reports = [item for item in outcomes if isinstance(item, Report)]
-    graves = [any(at_least(f.severity, fail_on) for f in report.findings) for report in reports]
-    counts = {
-        "failed": sum(graves),
-        "with warnings": sum(bool(r.findings) for r in reports) - sum(graves),
-        "could not be read": len(outcomes) - len(reports),
-    }
-    demands = sum(len(check.verdicts) for report in reports for check in report.checks)
-    parts = [f"{exact(number)} {word}" for word, number in counts.items() if number]
-    models = f"{exact(len(outcomes))} model{'' if len(outcomes) == 1 else 's'}"
-    if not demands and any(report.audit is not None for report in reports):
+def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
+    """Return how many models were held against how many limits, and what came of it.
+
+    Models that no check applies to, or that are excluded, come last: they were held against none.
+    """
+    uncovered = [item for item in outcomes if isinstance(item, Report) and _is_uncovered(item)]
+    reports = [item for item in outcomes if isinstance(item, Report) and not _is_uncovered(item)]
+    verdicts = [row for report in reports for check in report.checks for row in check.verdicts]
+    failed = sum(_fails(report, view.fail_on) for report in reports)
+    unknown = sum(not row.kept and row.rule == UNKNOWN for row in verdicts)
+    unread = len(outcomes) - len(uncovered) - len(reports)
+    parts = _counted(
+        {
+            "failed": failed,
+            "with warnings": sum(bool(report.findings) for report in reports) - failed,
+            "could not be read": unread,
+            "limit not known" if unknown == 1 else "limits not known": unknown,
+        }
+    )
+    if not verdicts and any(report.audit is not None for report in reports):
         findings = sum(len(report.findings) for report in reports)
-        about, well = f"{exact(findings)} finding{'' if findings == 1 else 's'}", "no known sign"
+        about, well = _plural(findings, "finding"), "no known sign"
     else:
-        about, well = f"{exact(demands)} limit{'' if demands == 1 else 's'}", "all kept"
-    return f"{models}, {about}: {', '.join(parts) or well}"
+        about, well = _plural(len(verdicts), "limit"), "all kept" if verdicts else "nothing held"
+    graves = sum(_fails(report, view.fail_on) for report in uncovered)
+    apart = _counted(
+        {
+            "uncovered, which fails": graves,
+            "uncovered": len(uncovered) - graves + view.ignored,
+            "excluded": view.excluded,
+        }
+    )
+    models = _plural(len(reports) + unread, "model")
+    return f"{models}, {about}: {parts or well}{apart and f'; {apart}'}"
+
+
+def _is_uncovered(report: Report) -> bool:
+    return any(row.rule == UNCOVERED for check in report.checks for row in check.verdicts)
+
+
+def _fails(report: Report, fail_on: str) -> bool:
+    return any(at_least(finding.severity, fail_on) for finding in report.findings)
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{exact(number)} {word}" for word, number in numbers.items() if number)
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{exact(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _unit(verdict: VerdictRow) -> Unit:

@@ -22,27 +22,29 @@ DIM, BAD, GOOD, MILD = "dim", "bold red", "green", "bold yellow"
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render every check of every model, and a last line that sums up."""
-    return to_text(_parts(outcomes, view.fail_on), view.width, view.color)
+    return to_text(_parts(outcomes, view), view.width, view.color)
 
 
-def _parts(outcomes: Sequence[Report | GraphcountError], fail_on: str) -> Iterator[RenderableType]:
+def _parts(outcomes: Sequence[Report | GraphcountError], view: View) -> Iterator[RenderableType]:
     for outcome in outcomes:
         if isinstance(outcome, Report):
             for check in outcome.checks:
-                yield from _check(outcome, check, fail_on)
-    yield Text(verdicts_sentence(outcomes, fail_on))
+                yield from _check(outcome, check, view)
+    yield Text(verdicts_sentence(outcomes, view))
 
 
-def _check(report: Report, check: CheckRow, fail_on: str) -> Iterator[RenderableType]:
+def _check(report: Report, check: CheckRow, view: View) -> Iterator[RenderableType]:
     broken = [verdict for verdict in check.verdicts if not verdict.kept]
-    kept = [verdict for verdict in check.verdicts if verdict.kept]
+    kept = [verdict for verdict in check.verdicts if verdict.kept and not view.hide_passed]
+    if not broken and view.hide_passed:
+        return
     if not broken:
         line = Text("pass", style=GOOD)
         line.append(f"  {one_line(report.model.path)}", style="default")
         line.append(f"  {one_line(check.name, 40)}: {_kept(kept)}", style=DIM)
         yield _one_line(line)
         return
-    hard = any(at_least(verdict.severity, fail_on) for verdict in broken)
+    hard = any(at_least(verdict.severity, view.fail_on) for verdict in broken)
     title = Text("FAIL" if hard else "warn", style=BAD if hard else MILD)
     title.append(f"  {one_line(report.model.path)}", style="bold")
     title.append(f"  {one_line(check.name, 40)}", style=DIM)

@@ -30,6 +30,9 @@ class View(NamedTuple):
         marker: Name of a comment, so that a later one can take its place.
         ascii: The terminal shows nothing but ASCII.
         columns: Columns of a grouping; empty for those that fit.
+        hide_passed: Verdicts that are kept are left out of what people read.
+        ignored: How many models no check applies to, beside those that are shown.
+        excluded: How many models a configuration excludes.
     """
 
     by: By | None = None
@@ -46,6 +49,9 @@ class View(NamedTuple):
     marker: str = "check"
     ascii: bool = False
     columns: tuple[str, ...] = ()
+    hide_passed: bool = False
+    ignored: int = 0
+    excluded: int = 0
 
     def rows(self, most: int) -> int | None:
         """Return how many rows are asked for, or `most`; None for all."""

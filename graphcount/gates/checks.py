@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
 from graphcount.gates.budgets import Budget, Origin, Standing, judge
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import SEVERITIES, CheckRow, Dim, Finding, VerdictRow
+from graphcount.report.rows import SEVERITIES, UNCOVERED, CheckRow, Dim, Finding, VerdictRow
 
 
 class Check(NamedTuple):
@@ -24,6 +24,7 @@ class Check(NamedTuple):
         ignored: Nodes and tensors that the lists leave alone.
         severity: Of its findings.
         baseline: File with earlier numbers; empty for none.
+        uncovered: It stands for the check that a model lacks, and is never kept.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Check(NamedTuple):
     ignored: tuple[Ignored, ...] = ()
     severity: str = "high"
     baseline: str = ""
+    uncovered: bool = False
 
     @property
     def growth(self) -> tuple[str, ...]:
@@ -63,6 +65,26 @@ class Check(NamedTuple):
         return any(budget.measure.reads_data for budget in self.budgets)
 
 
+class Uncovered(NamedTuple):
+    """What becomes of a named model that no check applies to.
+
+    Attributes:
+        action: `fail` (a finding of high severity), `warn` (of low severity), or `ignore`: it is
+            not read.
+    """
+
+    action: str = "fail"
+    origin: Origin = Origin(option="uncovered")
+
+    @property
+    def check(self) -> Check | None:
+        """The check that such a model does not keep; None where it is ignored."""
+        if self.action == "ignore":
+            return None
+        severity = "high" if self.action == "fail" else "low"
+        return Check("uncovered", self.origin, severity=severity, uncovered=True)
+
+
 def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) -> CheckRow:
     """Hold a model against a check.
 
@@ -77,7 +99,29 @@ def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) 
         verdicts += judge_list(subject, allow, check.ignored, standing)
     if check.opset is not None:
         verdicts.append(judge_opset(subject, check.opset, standing))
+    if check.uncovered:
+        verdicts.append(_not_covered(check))
     return CheckRow(check.name, check.origin.text, tuple(verdicts))
+
+
+def _not_covered(check: Check) -> VerdictRow:
+    """Return the verdict on a model that no check applies to."""
+    return VerdictRow(
+        rule=UNCOVERED,
+        measure="checks",
+        kept=False,
+        severity=check.severity,
+        value=None,
+        unit="count",
+        bound="allowed",
+        limit=None,
+        written="",
+        message="no check applies to it",
+        note="",
+        origin=check.origin.text,
+        where={"check": check.name, "measure": "checks", "limit": check.origin.place},
+        contributors=(),
+    )
 
 
 def findings(rows: Iterable[CheckRow]) -> tuple[Finding, ...]:

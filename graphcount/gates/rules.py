@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.report.rows import RuleInfo
+from graphcount.report.rows import UNCOVERED, RuleInfo
 
 
 def _rule(
@@ -55,6 +55,17 @@ RULES: dict[str, RuleInfo] = {
             "Models grow by little steps, each below the limit.",
             "`--max-increase parameters=2%` and a model that has 3 % more than its baseline.",
             "Undo the growth, or accept it by writing the baseline again (--write-baseline).",
+        ),
+        _rule(
+            UNCOVERED,
+            "not-covered",
+            "No check applies to a model that was named",
+            "Reports a model that was given to a check while no `paths` of a configured check match"
+            " it and no limit is given as an option. `uncovered` at the top of the configuration"
+            " says whether that fails, warns or is ignored.",
+            "A model in a new folder, or renamed, otherwise goes by its limits unseen.",
+            '`paths = ["edge/*.onnx"]` and a commit that adds `server/large.onnx`.',
+            "Add its path to a check, exclude it (`exclude` at the top), or change `uncovered`.",
         ),
         _rule(
             "BUD010",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple
 
 from graphcount.errors import NotReadableError, UsageError
@@ -23,55 +25,103 @@ class ModelChecks(NamedTuple):
     is_deployment: bool = False
 
 
+class Selected(NamedTuple):
+    """Which models are held against checks, and which are not.
+
+    Attributes:
+        models: Those that are, and what each has to pass.
+        ignored: Those that no check applies to, where that is ignored.
+        excluded: Those that the configuration excludes.
+    """
+
+    models: tuple[ModelChecks, ...]
+    ignored: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+def excluding(patterns: Sequence[str], folder: str) -> Callable[[str], bool]:
+    """Return whether a path is excluded: it, or a folder that it is in, matches a pattern.
+
+    Args:
+        patterns: Globs, relative to `folder`; `*` matches any characters, slashes too.
+        folder: Where the configuration is.
+    """
+
+    def excluded(path: str) -> bool:
+        name = path
+        if patterns and not has_scheme(path):
+            name = PurePath(os.path.relpath(os.path.abspath(path), folder)).as_posix()
+        names = (name, *map(str, PurePosixPath(name).parents))
+        return any(fnmatchcase(row, glob.rstrip("/")) for glob in patterns for row in names)
+
+    return excluded
+
+
 def targets(
-    models: Sequence[str], checks: Sequence[Check], everywhere: Check | None
-) -> list[ModelChecks]:
+    models: Sequence[str],
+    checks: Sequence[Check],
+    everywhere: Check | None,
+    uncovered: Check | None = None,
+    excluded: Callable[[str], bool] = lambda path: False,
+) -> Selected:
     """Return models in the given order, each once, each with all its checks.
 
     Args:
         models: Files, folders or globs; none: those that the checks choose.
         checks: Configured checks.
         everywhere: Demands given as options: on every model.
+        uncovered: For models that no check applies to; None: they are left out.
+        excluded: Whether a model is left out, whatever applies to it.
 
     Raises:
-        UsageError: A pattern matches nothing, a folder has no model, no check applies to a model.
+        UsageError: A pattern matches nothing, or a folder has no model.
         NotReadableError: A folder cannot be read.
     """
     extra = (everywhere,) if everywhere is not None else ()
     if not models:
-        return _configured(checks, extra)
+        return _configured(checks, extra, excluded)
     chosen = {id(check): _chosen(check, check.paths) for check in checks if check.paths}
-    selected = []
+    selected, ignored, left_out = [], [], []
     for path in _files(models):
+        if excluded(path):
+            left_out.append(path)
+            continue
         own = tuple(
             check
             for check in checks
             if not check.deployment
             and (not check.paths or os.path.abspath(path) in chosen[id(check)])
         )
-        if not own + extra:
-            raise UsageError(f"{path}: no check applies to it")
-        selected.append(ModelChecks(path, own + extra))
-    return selected
+        applying = own + extra or ((uncovered,) if uncovered is not None else ())
+        if applying:
+            selected.append(ModelChecks(path, applying))
+        else:
+            ignored.append(path)
+    return Selected(tuple(selected), tuple(ignored), tuple(left_out))
 
 
-def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[ModelChecks]:
+def _configured(
+    checks: Sequence[Check], extra: tuple[Check, ...], excluded: Callable[[str], bool]
+) -> Selected:
     """Return models that checks choose by their patterns."""
     held: dict[str, list[Check]] = {}
     folders: dict[str, list[Check]] = {}
+    left_out: dict[str, None] = {}
     for check in checks:
         if check.deployment:
             folders.setdefault(_folder(check), []).append(check)
             continue
         if not check.paths:
             raise UsageError(f"{_title(check)} has no paths: name a MODEL")
-        excluded = _chosen(check, check.exclude)
+        without = _chosen(check, check.exclude)
         for pattern in check.paths:
             matched = _match(check.folder, pattern)
             if not matched:
                 raise UsageError(f"{_title(check)}: {pattern!r} matches no file")
             for path in matched:
-                if path not in excluded and check not in held.setdefault(path, []):
+                if excluded(path):
+                    left_out[path] = None
+                elif path not in without and check not in held.setdefault(path, []):
                     held[path].append(check)
         if not any(check in row for row in held.values()):
             raise UsageError(f"{_title(check)} excludes every file")
@@ -80,7 +130,7 @@ def _configured(checks: Sequence[Check], extra: tuple[Check, ...]) -> list[Model
     kept = [(path, row) for path, row in held.items() if row]
     models = [ModelChecks(_display_path(path), (*row, *extra)) for path, row in kept]
     whole = [ModelChecks(path, (*row, *extra), True) for path, row in folders.items()]
-    return [*models, *whole]
+    return Selected((*models, *whole), excluded=tuple(map(_display_path, left_out)))
 
 
 def _folder(check: Check) -> str:

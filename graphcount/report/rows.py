@@ -761,6 +761,13 @@ class ContributorRow(NamedTuple):
     number: int
 
 
+UNCOVERED = "BUD004"
+"""Rule of a verdict on a model that no check applies to."""
+
+UNKNOWN = "BUD002"
+"""Rule of a verdict on what is not known, or not exactly."""
+
+
 class VerdictRow(NamedTuple):
     """What became of one demand of a check.
 

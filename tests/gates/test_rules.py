@@ -19,6 +19,7 @@ def test_the_rules_are_those_of_the_documentation() -> None:
         "BUD001": ("BUD001", "over-budget", "high"),
         "BUD002": ("BUD002", "not-known", "high"),
         "BUD003": ("BUD003", "grew-too-much", "high"),
+        "BUD004": ("BUD004", "not-covered", "high"),
         "BUD010": ("BUD010", "dtype-not-allowed", "high"),
         "BUD011": ("BUD011", "operator-not-allowed", "high"),
         "BUD012": ("BUD012", "domain-not-allowed", "high"),
