@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ class Scanned:
         failed: Models over a budget, or with a finding that is severe enough.
         unknown: Models of which something is not known.
         strict: What is unknown fails, too.
+        excluded: Models that were left out.
         unused: Why a size that was given is of no use: no model has such a dimension; or empty.
     """
 
@@ -50,6 +51,7 @@ class Scanned:
     unknown: int
     strict: bool
     unused: str = ""
+    excluded: int = 0
 
     def rows(self) -> Iterator[InventoryRow]:
         """Yield a row a model, in order."""
@@ -114,6 +116,7 @@ def examine(path: str, analysis: Analysis) -> Report:
         sparsity=check.reads_data,
         dims=analysis.dims,
         where_present=analysis.dims.keys(),
+        operators=analysis.operators or None,
         assume=analysis.assume,
     )
     report = measured.report
@@ -182,11 +185,16 @@ def scan(
     analysis = analysis or Analysis(timeout_s=None)
     _refuse_senseless(analysis)
     models = expand([targets] if isinstance(targets, str) else targets, globs)
-    return _used(stream(models, examine, analysis, jobs, cluster), analysis.dims)
+    return _used(stream(models, examine, analysis, jobs, cluster), _needed(analysis))
+
+
+def _needed(analysis: Analysis) -> set[str]:
+    """Return names of dimensions that one model at least has to have."""
+    return set(analysis.dims) - analysis.optional_dims - {"*"}
 
 
 def _used(
-    outcomes: Iterator[Report | GraphcountError], dims: Mapping[str, int]
+    outcomes: Iterator[Report | GraphcountError], dims: set[str]
 ) -> Iterator[Report | GraphcountError]:
     """Yield outcomes; a size that none of them had any use for is an error then.
 
@@ -195,7 +203,7 @@ def _used(
     """
     from graphcount.report.records import Report
 
-    unused = set(dims) - {"*"}
+    unused = set(dims)
     known: set[str] = set()
     counted = False
     for outcome in outcomes:
@@ -233,6 +241,7 @@ def inventory(
     binary: bool = False,
     analysis: Analysis | None = None,
     quiet: bool = True,
+    exclude: Callable[[str], bool] | None = None,
 ) -> Iterator[Scanned]:
     """Examine many models into an inventory; the words are those of `graphcount scan`.
 
@@ -251,6 +260,8 @@ def inventory(
         binary: Sizes of the page in KiB, MiB, GiB.
         analysis: What to find out about each model; by default a count, in at most 300 seconds.
         quiet: Show no progress; False: on stderr, where it is a terminal.
+        exclude: Whether the model at a path is left out; `Config.excludes` is what a configuration
+            says.
 
     Raises:
         UsageError: A target or an option makes no sense.
@@ -264,6 +275,9 @@ def inventory(
     analysis = replace(analysis or Analysis(), assume=True)
     _refuse_senseless(analysis)
     models = expand([targets] if isinstance(targets, str) else targets, globs or DEFAULT_GLOBS)
+    left_out: list[str] = []
+    if exclude is not None:
+        models = _included(models, exclude, left_out)
     outputs = several(outputs)
     database = _database(outputs, resume)
     exports = [path for path in outputs if path != database]
@@ -277,7 +291,18 @@ def inventory(
                 ((done,),) = kept.query("SELECT count(*) FROM inventory")
                 raise Interrupted(done, database is not None) from None
             _export(kept, exports, binary)
-            yield _scanned(kept, strict, analysis.dims)
+            yield _scanned(kept, strict, _needed(analysis), len(left_out))
+
+
+def _included(
+    models: Iterator[Target], exclude: Callable[[str], bool], left_out: list[str]
+) -> Iterator[Target]:
+    """Yield the models that are not excluded; the paths of the others are added to a list."""
+    for model in models:
+        if exclude(model.path):
+            left_out.append(model.path)
+        else:
+            yield model
 
 
 def _database(outputs: Sequence[str], resume: bool) -> str | None:
@@ -327,7 +352,7 @@ def _export(kept: Inventory, exports: Sequence[str], binary: bool) -> None:
         export(kept.rows(), path, binary)
 
 
-def _scanned(kept: Inventory, strict: bool, dims: Mapping[str, int]) -> Scanned:
+def _scanned(kept: Inventory, strict: bool, needed: set[str], excluded: int) -> Scanned:
     from graphcount.scanning.row import ERROR, FAILED
     from graphcount.scanning.work import BUG as SLUG
 
@@ -337,13 +362,12 @@ def _scanned(kept: Inventory, strict: bool, dims: Mapping[str, int]) -> Scanned:
         *(SLUG, ERROR, FAILED),
     )
     bugs, errors, failed, unknown = map(int, facts)
-    unused = _unused(kept, dims)
-    return Scanned(kept, models, bugs, errors, failed, unknown, strict, unused)
+    unused = _unused(kept, needed)
+    return Scanned(kept, models, bugs, errors, failed, unknown, strict, unused, excluded)
 
 
-def _unused(kept: Inventory, dims: Mapping[str, int]) -> str:
+def _unused(kept: Inventory, wanted: set[str]) -> str:
     """Return that no model has a dimension of which a size was given; or empty."""
-    wanted = set(dims) - {"*"}
     counted = (
         "SELECT 1 FROM inventory WHERE macs IS NOT NULL OR macs_expression IS NOT NULL LIMIT 1"
     )

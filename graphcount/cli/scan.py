@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,29 +17,40 @@ from graphcount.cli.options import (
     COUNT,
     audit_options,
     binary_option,
+    configuration,
     cost_option,
     deep_option,
     fail_on_option,
     formatted,
     gathered,
-    limit_option,
     max_option,
     min_option,
     strict_option,
 )
 from graphcount.cli.output import OutputOptions, say
 from graphcount.cli.sizes import dim_option, sizes_alone
-from graphcount.loading.limits import Limits
 
 if TYPE_CHECKING:
     from graphcount.api import Scanned
+    from graphcount.config import Config
     from graphcount.scanning.work import Analysis
 
 
-def _analysis(timeout: float, limits: Mapping[str, int], **options: Any) -> Analysis:
+def _analysis(timeout: float, **options: Any) -> Analysis:
     from graphcount.scanning.work import Analysis
 
-    return Analysis(timeout_s=timeout, limits=Limits(**limits), **sizes_alone(**options))
+    return Analysis(timeout_s=timeout, **sizes_alone(**options))
+
+
+def _configured(analysis: Analysis, config: Config) -> Analysis:
+    """Return an analysis with what a configuration says of counting; options win."""
+    return replace(
+        analysis,
+        dims={**config.sizes, **analysis.dims},
+        optional_dims=frozenset(config.sizes).difference(analysis.dims),
+        operators=config.operators,
+        limits=config.limits,
+    )
 
 
 @click.command(
@@ -100,8 +112,8 @@ def _analysis(timeout: float, limits: Mapping[str, int], **options: Any) -> Anal
         metavar="SECONDS",
         help="Give up on a model after so long.",
     ),
-    limit_option,
 )
+@configuration
 @click.option(
     "-o",
     "--output",
@@ -118,6 +130,7 @@ def command(
     outputs: tuple[str, ...],
     how: dict[str, Any],
     analysis: Analysis,
+    config: Config,
     output: OutputOptions,
 ) -> int:
     """Count many models, and audit them or hold them against budgets.
@@ -131,10 +144,13 @@ def command(
     named = (*targets, *(f"@{name}" for name in lists))
     if not named:
         raise click.UsageError("TARGET is missing: name a folder, a file, a URL or a list")
-    how.update(binary=output.binary, quiet=output.quiet)
+    analysis = _configured(analysis, config)
+    how.update(binary=output.binary, quiet=output.quiet, exclude=config.excludes)
     try:
         with inventory(named, outputs, analysis=analysis, **how) as scanned:
             _show(scanned, output)
+            if not output.quiet:
+                _say_what_is_written(scanned, outputs)
             if scanned.unused:
                 say(scanned.unused)
             return scanned.exit_code
@@ -142,6 +158,15 @@ def command(
         kept = "; --resume goes on" if stop.kept else ""
         say(f"interrupted: {stop.done:,} models are done{kept}")
         return 130
+
+
+def _say_what_is_written(scanned: Scanned, outputs: Sequence[str]) -> None:
+    """Say on stderr what is in the files, and how many models are in none."""
+    models = "1 model" if scanned.models == 1 else f"{scanned.models:,} models"
+    written = f"{', '.join(outputs)}: {models} written" if outputs else ""
+    excluded = f"{scanned.excluded:,} excluded" if scanned.excluded else ""
+    if written or excluded:
+        say("; ".join(filter(None, (written, excluded))))
 
 
 def _show(scanned: Scanned, output: OutputOptions) -> None:

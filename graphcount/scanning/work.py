@@ -30,6 +30,8 @@ class Analysis:
         deep: Read tensor data to find copies; None: up to a number of bytes.
         hash_file: Compute the SHA-256 of the file, and fingerprints of its content.
         dims: Sizes of dynamic dimensions, by name; each applies where a model has it.
+        optional_dims: Those of `dims` that no model needs to have.
+        operators: Costs of operators that have no formula: `{"com.acme::Foo": {"macs": "..."}}`.
         assume: Report the cost at assumed sizes, too, where dimensions are dynamic; an inventory
             always has it.
         audit: Run the rules of an audit too.
@@ -46,6 +48,8 @@ class Analysis:
     deep: bool | None = None
     hash_file: bool = False
     dims: Mapping[str, int] = field(default_factory=dict)
+    optional_dims: frozenset[str] = frozenset()
+    operators: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     assume: bool = False
     audit: bool = False
     select: tuple[str, ...] = ()

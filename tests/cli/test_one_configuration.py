@@ -57,6 +57,7 @@ def test_costs_agree(custom: str, folder: Path, capsys: pytest.CaptureFixture[st
     assert (macs["old"], macs["new"]) == (MACS, MACS)
     drawn = output(capsys, "export", custom, "--format", "node-link")["nodes"]
     assert [node["macs"] for node in drawn if node["label"] == "foo"] == [MACS]
+    assert output(capsys, "scan", custom, "--format", "jsonl")["macs"] == MACS
     without = output(capsys, "diff", custom, custom, "--format", "json", "--no-config")
     assert [row["old"] for row in without["totals"] if row["name"] == "macs"] == [0]
 
