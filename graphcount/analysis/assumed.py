@@ -16,7 +16,7 @@ from graphcount.analysis.shapes.declared import DimPlace
 from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Shape
-from graphcount.report.rows import DimensionRow
+from graphcount.report.pass_rows import DimensionRow
 from graphcount.symbolic import Dim, evaluate
 
 PICTURE, SEQUENCE, CHANNELS = 224, 128, 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from graphcount.report.rows import DimensionRow
+from graphcount.report.pass_rows import DimensionRow
 
 OTHERS: Mapping[int, tuple[int, ...]] = {
     224: (640, 48, 32, 64, 256, 512),

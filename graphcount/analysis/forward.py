@@ -25,16 +25,15 @@ from graphcount.loading.model import ModelProto
 from graphcount.ops.call import Shape
 from graphcount.ops.cost import NO_RULES, CostRule
 from graphcount.ops.operator import Key
-from graphcount.report.records import Report, at_least
-from graphcount.report.rows import (
+from graphcount.report.pass_rows import (
     ArenaRow,
     AssumedNodeRow,
     AssumedRow,
-    Dim,
     DimensionRow,
     StatesRow,
-    ValueRow,
 )
+from graphcount.report.records import Report, at_least
+from graphcount.report.rows import Dim, ValueRow
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 

@@ -8,7 +8,8 @@ from graphcount.analysis.shapes import ValueShapes
 from graphcount.analysis.traffic import ModelTraffic
 from graphcount.errors import Unknown
 from graphcount.ops.call import Shape
-from graphcount.report.rows import Dim, MismatchRow
+from graphcount.report.pass_rows import MismatchRow
+from graphcount.report.rows import Dim
 from graphcount.symbolic import Expr
 
 

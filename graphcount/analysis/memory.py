@@ -27,7 +27,7 @@ from graphcount.analysis.shapes import ValueShapes
 from graphcount.dtypes import BY_NAME
 from graphcount.graph import ModelGraph, is_constant, traits_of
 from graphcount.ops.inference import unknown
-from graphcount.report.rows import MomentRow, PeakRow
+from graphcount.report.pass_rows import MomentRow, PeakRow
 from graphcount.symbolic import Dim, Expr, TooComplexError
 
 STRING = BY_NAME["string"].code

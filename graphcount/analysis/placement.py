@@ -19,7 +19,7 @@ from graphcount.analysis.memory import buffers
 from graphcount.analysis.runtime_plan import runtime_plan
 from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph
-from graphcount.report.rows import ArenaRow, PlaceRow
+from graphcount.report.pass_rows import ArenaRow, PlaceRow
 
 ALIGNMENT = 8
 """Bytes of which every offset is a multiple: the width of the widest element that is no complex."""

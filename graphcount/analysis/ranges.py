@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeAlias
 
 from graphcount.analysis.ranging import AtSizes, Candidates, Pass, Ranging, Sums
 from graphcount.analysis.shapes.declared import DimPlace
-from graphcount.report.rows import DimensionRow, RangeRow, RangesRow
+from graphcount.report.pass_rows import DimensionRow, RangeRow, RangesRow
 from graphcount.symbolic import Dim, Expr, TooComplexError, evaluate
 from graphcount.symbolic.extremes import Extreme, Extremes, extremes, most_of
 from graphcount.symbolic.intervals import SizeRange, enclose

@@ -19,7 +19,7 @@ from graphcount.report.records import Report
 if TYPE_CHECKING:
     from graphcount.config import Config
     from graphcount.config.audits import Asked
-    from graphcount.report.rows import RuleInfo
+    from graphcount.report.finding_rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
 """Up to so many bytes of stored tensors an audit reads them by default, and with them external

@@ -158,7 +158,7 @@ def with_audits(report: Report, audits: Mapping[str, Report], failed: bool) -> R
         failed: A model could not be audited.
     """
     from graphcount.deploying.rules import RULES
-    from graphcount.report.rows import AuditRow
+    from graphcount.report.finding_rows import AuditRow
 
     rows = [audited.audit for audited in audits.values() if audited.audit is not None]
     rules = {rule for row in rows for rule in row.rules}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graphcount.graph import ModelGraph
     from graphcount.report.drawing import Drawing
     from graphcount.report.records import Report
-    from graphcount.report.rows import SparsityRow
+    from graphcount.report.sparsity import SparsityRow
 
 MacsConvention = Literal["graphcount", "torchinfo"]
 

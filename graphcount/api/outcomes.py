@@ -14,7 +14,7 @@ from graphcount.report.records import Report
 from graphcount.units import exact
 
 if TYPE_CHECKING:
-    from graphcount.report.rows import Finding
+    from graphcount.report.finding_rows import Finding
 
 Item = TypeVar("Item")
 OnError = Callable[[GraphcountError], None]

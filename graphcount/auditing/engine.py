@@ -11,7 +11,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import RuleModule
 from graphcount.auditing.rules import int001_rule_failed, load_rules
 from graphcount.errors import GraphcountError, UsageError
-from graphcount.report.rows import SEVERITIES, AuditRow, Finding, IgnoredRow, SkippedRow
+from graphcount.report.finding_rows import SEVERITIES, AuditRow, Finding, IgnoredRow, SkippedRow
 
 KEPT_PER_RULE = 20
 """Findings of one rule that are kept; the last one tells how many more there were."""

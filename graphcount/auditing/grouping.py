@@ -10,7 +10,7 @@ from graphcount.analysis.stored import UNNAMED, Stored
 from graphcount.auditing.context import Context, External
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.errors import Problem
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 LISTED = 10
 """Names that evidence lists; the number beside them is complete."""

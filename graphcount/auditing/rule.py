@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 from graphcount.auditing.context import Context
 from graphcount.credentials import mask
 from graphcount.errors import Problem
-from graphcount.report.rows import Finding, RuleInfo
+from graphcount.report.finding_rows import Finding, RuleInfo
 
 HEADINGS = ("What it does", "Why it matters", "Example", "What to do", "References")
 """Sections of every rule's docstring, in this order; the last may be missing."""

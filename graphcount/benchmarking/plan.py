@@ -36,7 +36,7 @@ from graphcount.loading import ModelFile
 from graphcount.loading.model import ValueInfo
 from graphcount.ops.call import listed, whole
 from graphcount.report.bench import written
-from graphcount.report.rows import DimensionRow
+from graphcount.report.pass_rows import DimensionRow
 from graphcount.symbolic import Dim, symbol
 
 MAX_CASES = 64

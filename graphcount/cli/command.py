@@ -13,7 +13,7 @@ from click.types import StringParamType
 from graphcount.errors import UsageError
 
 if TYPE_CHECKING:
-    from graphcount.report.rows import RuleInfo
+    from graphcount.report.finding_rows import RuleInfo
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Audit", ("--audit", "--select", "--ignore")),

@@ -19,7 +19,7 @@ from graphcount.cli.output import OutputOptions, format_of, parse_also
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats import FORMATS
 from graphcount.loading.limits import Limits
-from graphcount.report.rows import SEVERITIES
+from graphcount.report.finding_rows import SEVERITIES
 
 if TYPE_CHECKING:
     from graphcount.api import Counting

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from graphcount.analysis.assumed import WEIGHTS
 from graphcount.analysis.fitting import TAKEN
+from graphcount.report.pass_rows import DimensionRow
 from graphcount.report.records import Report
-from graphcount.report.rows import Dim, DimensionRow
+from graphcount.report.rows import Dim
 
 Declared = Sequence[tuple[str, Sequence[Dim] | None]]
 """Graph inputs: name and shape."""

@@ -30,7 +30,7 @@ from graphcount.gates.budgets import Bound, Budget, make_budget
 from graphcount.gates.checks import Check, Uncovered
 from graphcount.gates.measures import require_operator
 from graphcount.loading.limits import Limits
-from graphcount.report.rows import SEVERITIES
+from graphcount.report.finding_rows import SEVERITIES
 
 
 class AuditIgnore(NamedTuple):

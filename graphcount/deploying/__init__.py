@@ -28,8 +28,8 @@ from graphcount.report.deployment import (
     StepRow,
     VariantRow,
 )
+from graphcount.report.finding_rows import Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding
 
 
 class MeasuredPart(NamedTuple):

@@ -17,7 +17,7 @@ from graphcount.deploying.strict_json import read_object
 from graphcount.errors import DamagedError
 from graphcount.loading.folder import Folder
 from graphcount.loading.source import public_path
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 CONFIG = "genai_config.json"
 

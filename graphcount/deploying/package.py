@@ -22,7 +22,7 @@ from graphcount.deploying.strict_json import read_object
 from graphcount.errors import DamagedError, NotReadableError
 from graphcount.loading.folder import Folder
 from graphcount.loading.source import public_path
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 MANIFEST, COMPONENT = "manifest.json", "component.json"
 

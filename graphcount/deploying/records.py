@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 
 class DeployedPart(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphcount.report.rows import Finding, RuleInfo
+from graphcount.report.finding_rows import Finding, RuleInfo
 
 
 def _rule(

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 from graphcount.errors import UsageError
 from graphcount.report.deployment import DeployedStates, StepRow
+from graphcount.report.pass_rows import StateRow
 from graphcount.report.records import Report
-from graphcount.report.rows import Dim, StateRow, ValueRow
+from graphcount.report.rows import Dim, ValueRow
 from graphcount.symbolic import evaluate
 from graphcount.symbolic.text import formula
 

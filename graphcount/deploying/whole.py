@@ -16,6 +16,7 @@ from graphcount.deploying.steps import summed
 from graphcount.deploying.totals import largest
 from graphcount.errors import Unknown
 from graphcount.report.deployment import DeployedFile, Deployment
+from graphcount.report.pass_rows import PeakRow, StateRow, StatesRow
 from graphcount.report.records import MEASURES, Report, sum_known
 from graphcount.report.rows import (
     Dim,
@@ -23,10 +24,7 @@ from graphcount.report.rows import (
     ModelInfo,
     NBytes,
     NodeRow,
-    PeakRow,
     PrecisionRow,
-    StateRow,
-    StatesRow,
     TensorRow,
     Totals,
     UseRow,

@@ -9,8 +9,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats.text import MARKDOWN_ESCAPES, safe
 from graphcount.formats.verdict_sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import VerdictRow
 from graphcount.units import exact
 
 MAX_LENGTH = 65_000

@@ -15,9 +15,9 @@ from graphcount.errors import GraphcountError
 from graphcount.formats.text import safe
 from graphcount.formats.view import View
 from graphcount.report.columns import COLUMNS, members
+from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, default_sort, groups
-from graphcount.report.rows import RangeRow
 
 TENSOR_COLUMNS = (
     "model",

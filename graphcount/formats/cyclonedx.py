@@ -18,8 +18,9 @@ from graphcount.errors import GraphcountError
 from graphcount.formats.findings import place
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding, ValueRow
+from graphcount.report.rows import ValueRow
 from graphcount.report.serial import dumps
 
 CYCLONEDX_SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"

@@ -10,8 +10,9 @@ from graphcount.formats.sentences import sizes_words
 from graphcount.formats.text import safe, shape
 from graphcount.report.columns import types_words
 from graphcount.report.explanation import Explained, Explanation
+from graphcount.report.pass_rows import StateRow
 from graphcount.report.records import Report
-from graphcount.report.rows import NodeRow, StateRow, TensorRow
+from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes
 

@@ -11,8 +11,8 @@ from typing import Any
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import one_line, safe
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import SEVERITIES, Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, Finding
 
 DEFAULT_WIDTH = 100
 WIDEST = 120

@@ -13,8 +13,8 @@ from graphcount.formats.places import Location, limit_place, relative
 from graphcount.formats.text import one_line, safe
 from graphcount.formats.verdict_sentences import verdicts_sentence
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding
 
 COMMANDS = {
     "info": "notice",

@@ -10,8 +10,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats.places import fingerprint, relative
 from graphcount.formats.text import one_line, safe
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding
 from graphcount.report.serial import dumps
 
 SEVERITY = {

@@ -13,8 +13,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats.text import safe
 from graphcount.formats.verdict_sentences import contributors_sentence
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import Finding, VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding, VerdictRow
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from graphcount.report.pass_rows import RangeRow, RangesRow
 from graphcount.report.records import Report
-from graphcount.report.rows import RangeRow, RangesRow
 from graphcount.units import exact, nbytes
 
 LABELS: Mapping[str, tuple[str, str]] = {

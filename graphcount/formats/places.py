@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from graphcount.formats.text import safe
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 
 class Location(NamedTuple):

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from graphcount.formats.findings import COLORS, DEFAULT_WIDTH, WIDEST
 from graphcount.formats.view import View
-from graphcount.report.rows import RuleInfo
+from graphcount.report.finding_rows import RuleInfo
 from graphcount.report.serial import dumps, plain
 
 FAMILIES = {

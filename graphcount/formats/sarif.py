@@ -14,8 +14,8 @@ from graphcount.formats.findings import footnotes
 from graphcount.formats.places import clean, fingerprint, limit_place, uri
 from graphcount.formats.text import safe
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import Finding, RuleInfo
 from graphcount.report.records import Report
-from graphcount.report.rows import Finding, RuleInfo
 from graphcount.report.serial import dumps
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from graphcount.formats.text import middle, shape
+from graphcount.report.pass_rows import ArenaRow, DimensionRow
 from graphcount.report.records import Report
-from graphcount.report.rows import ArenaRow, DimensionRow, SparsityRow, Totals
+from graphcount.report.rows import Totals
+from graphcount.report.sparsity import SparsityRow
 from graphcount.units import count, exact, nbytes, percent
 
 LARGE_LOAD = 1_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from graphcount.report.rows import StatesRow
+from graphcount.report.pass_rows import StatesRow
 from graphcount.units import exact, nbytes
 
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from graphcount.characters import UNSAFE
 from graphcount.credentials import mask
-from graphcount.report.rows import Dim, MomentRow
+from graphcount.report.pass_rows import MomentRow
+from graphcount.report.rows import Dim
 
 LEVELS = "▁▂▃▄▅▆▇█"
 """Heights in a line that draws a run."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import SEVERITIES, VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, UNCOVERED, UNKNOWN, VerdictRow
+from graphcount.report.rows import UNCOVERED, UNKNOWN
 from graphcount.units import Unit, exact, spelled
 
 

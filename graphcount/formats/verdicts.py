@@ -13,8 +13,8 @@ from graphcount.formats.screen import to_text
 from graphcount.formats.text import one_line
 from graphcount.formats.verdict_sentences import at_least, contributors_sentence, verdicts_sentence
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import CheckRow, VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow, VerdictRow
 
 MESSAGE_LIMIT = 600
 DIM, BAD, GOOD, MILD = "dim", "bold red", "green", "bold yellow"

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from graphcount.report.finding_rows import RuleInfo
     from graphcount.report.outline import Order
     from graphcount.report.rollup import By, Sort
-    from graphcount.report.rows import RuleInfo
 
 
 class View(NamedTuple):

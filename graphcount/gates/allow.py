@@ -10,7 +10,7 @@ from graphcount.domains import STANDARD
 from graphcount.gates.budgets import Origin, Standing
 from graphcount.gates.contributors import TOP, is_node, operator
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import ContributorRow, VerdictRow
+from graphcount.report.finding_rows import ContributorRow, VerdictRow
 from graphcount.units import exact
 
 

@@ -14,7 +14,7 @@ from graphcount.gates.contributors import largest
 from graphcount.gates.doubts import at_sizes, doubt, is_bound, measured
 from graphcount.gates.measures import Measure, find_measure
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import VerdictRow
+from graphcount.report.finding_rows import VerdictRow
 from graphcount.units import beside, nbytes, parse, share, spelled
 
 Bound = Literal["max", "min", "max_increase"]

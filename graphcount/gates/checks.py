@@ -8,7 +8,8 @@ from typing import NamedTuple
 from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
 from graphcount.gates.budgets import Budget, Origin, Standing, judge
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import SEVERITIES, UNCOVERED, CheckRow, Dim, Finding, VerdictRow
+from graphcount.report.finding_rows import SEVERITIES, CheckRow, Finding, VerdictRow
+from graphcount.report.rows import UNCOVERED, Dim
 
 
 class Check(NamedTuple):

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 from graphcount.domains import operator_name
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import ContributorRow
 from graphcount.report.records import Report
 from graphcount.report.rollup import has_modules
-from graphcount.report.rows import OUTPUT, ContributorRow, NodeRow, TensorRow
+from graphcount.report.rows import OUTPUT, NodeRow, TensorRow
 
 TOP = 3
 """Contributors that a message names."""

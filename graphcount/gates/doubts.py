@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from graphcount.errors import Unknown
 from graphcount.gates.measures import Measure
 from graphcount.gates.subject import Subject
+from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import MEASURES, Report
-from graphcount.report.rows import RangeRow
 from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 

@@ -11,8 +11,9 @@ from graphcount.errors import UsageError
 from graphcount.gates.baseline import Baseline, Conventions, lookup, read_baseline
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import CheckRow
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow, Dim
+from graphcount.report.rows import Dim
 from graphcount.symbolic.names import option
 
 Count = Callable[[Check, bool], Report]

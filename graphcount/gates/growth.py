@@ -8,8 +8,8 @@ from graphcount.gates.budgets import Budget, judge
 from graphcount.gates.checks import findings
 from graphcount.gates.doubts import doubt
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import CheckRow, Finding, VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow, Finding, VerdictRow
 
 
 def judge_growth(old: Report, new: Report, budgets: Iterable[Budget]) -> tuple[Finding, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphcount.report.rows import UNCOVERED, RuleInfo
+from graphcount.report.finding_rows import RuleInfo
+from graphcount.report.rows import UNCOVERED
 
 
 def _rule(

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from graphcount.errors import UsageError
+from graphcount.report.pass_rows import StatesRow
 from graphcount.report.plan import MemoryFit, MemoryPlan
 from graphcount.report.records import Report
-from graphcount.report.rows import Dim, StatesRow
+from graphcount.report.rows import Dim
 from graphcount.symbolic import Expr, evaluate
 from graphcount.symbolic.text import formula
 from graphcount.units import nbytes as spelled

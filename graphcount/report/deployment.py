@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from graphcount.errors import Unknown
-from graphcount.report.rows import Finding, ValueRow
+from graphcount.report.finding_rows import Finding
+from graphcount.report.rows import ValueRow
 
 DEPLOYMENT_SCHEMA = "graphcount.deployment/1"
 

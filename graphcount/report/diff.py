@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
-from graphcount.report.rows import Dim, Finding, FingerprintRow
+from graphcount.report.finding_rows import Finding
+from graphcount.report.rows import Dim, FingerprintRow
 from graphcount.report.serial import plain
 from graphcount.version import __version__
 

@@ -9,35 +9,37 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from graphcount.errors import Unknown, UsageError
 from graphcount.report.rows import (
     OUTPUT,
     UNKNOWN_FRAMEWORK,
-    ArenaRow,
-    AssumedRow,
-    AuditRow,
-    CheckRow,
-    DimensionRow,
     DTypeRow,
     DuplicateRow,
-    Finding,
     FingerprintRow,
     FrameworkRow,
-    MismatchRow,
     ModelInfo,
     ModuleRow,
-    MomentRow,
     NodeRow,
     OpTypeRow,
-    PeakRow,
-    RangesRow,
-    SparsityRow,
-    StatesRow,
     TensorRow,
     Totals,
 )
+
+if TYPE_CHECKING:
+    from graphcount.report.finding_rows import AuditRow, CheckRow, Finding
+    from graphcount.report.pass_rows import (
+        ArenaRow,
+        AssumedRow,
+        DimensionRow,
+        MismatchRow,
+        MomentRow,
+        PeakRow,
+        RangesRow,
+        StatesRow,
+    )
+    from graphcount.report.sparsity import SparsityRow
 
 REPORT_SCHEMA = "graphcount.report/2"
 ERROR_SCHEMA = "graphcount.error/1"

@@ -10,44 +10,46 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from graphcount.credentials import mask_all, may_hold
 from graphcount.errors import DamagedError, GraphcountError, Unknown
-from graphcount.report.records import ERROR_SCHEMA, REPORT_SCHEMA, Report
-from graphcount.report.rows import (
-    ArenaRow,
-    AssumedNodeRow,
-    AssumedRow,
+from graphcount.report.finding_rows import (
     AuditRow,
     CheckRow,
     ContributorRow,
-    DimensionRow,
-    DuplicateRow,
-    FileRow,
     Finding,
-    FingerprintRow,
-    FrameworkRow,
     IgnoredRow,
+    SkippedRow,
+    VerdictRow,
+)
+from graphcount.report.pass_rows import (
+    ArenaRow,
+    AssumedNodeRow,
+    AssumedRow,
+    DimensionRow,
     MismatchRow,
-    ModelInfo,
     MomentRow,
-    NBytes,
-    NodeRow,
-    NodeSparsityRow,
     PeakRow,
     PlaceRow,
-    PrecisionRow,
     RangeRow,
     RangesRow,
-    SkippedRow,
-    SparsityRow,
     StateRow,
     StatesRow,
+)
+from graphcount.report.records import ERROR_SCHEMA, REPORT_SCHEMA, Report
+from graphcount.report.rows import (
+    DuplicateRow,
+    FileRow,
+    FingerprintRow,
+    FrameworkRow,
+    ModelInfo,
+    NBytes,
+    NodeRow,
+    PrecisionRow,
     StorageRow,
     TensorRow,
-    TensorSparsityRow,
     Totals,
     UseRow,
     ValueRow,
-    VerdictRow,
 )
+from graphcount.report.sparsity import NodeSparsityRow, SparsityRow, TensorSparsityRow
 from graphcount.symbolic import LARGEST_NUMBER
 from graphcount.version import __version__
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from graphcount.domains import operator_name
 from graphcount.errors import GraphcountError
+from graphcount.report.finding_rows import SEVERITIES
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES
 from graphcount.report.serial import dumps as to_json
 from graphcount.scanning.identity import identify
 

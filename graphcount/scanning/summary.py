@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.formats.text import one_line, safe
 from graphcount.formats.view import View
-from graphcount.report.rows import SEVERITIES
+from graphcount.report.finding_rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
 from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow

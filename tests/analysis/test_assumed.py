@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.analysis.fitting import TRIES, fitted
-from graphcount.report.rows import DimensionRow
+from graphcount.report.pass_rows import DimensionRow
 from tests.conftest import Save
 
 F = TensorProto.FLOAT

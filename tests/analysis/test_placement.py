@@ -18,7 +18,7 @@ import graphcount
 from graphcount.analysis import placement
 from graphcount.analysis.placement import ALIGNMENT, Lifetime, placed
 from graphcount.cli.main import main
-from graphcount.report.rows import ArenaRow
+from graphcount.report.pass_rows import ArenaRow
 
 Save = Callable[..., str]
 N: Any = helper.make_node

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
-from graphcount.report.rows import RangeRow
+from graphcount.report.pass_rows import RangeRow
 
 Save = Callable[..., str]
 N: Any = helper.make_node

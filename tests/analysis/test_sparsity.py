@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 import graphcount
 from graphcount.loading.tensor_data import TensorReader
 from graphcount.report.records import Report
-from graphcount.report.rows import TensorSparsityRow
+from graphcount.report.sparsity import TensorSparsityRow
 from tests.conftest import Save
 
 F = TensorProto.FLOAT

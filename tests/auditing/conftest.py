@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from graphcount import api
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 Audit = Callable[..., list[Finding]]
 

@@ -15,7 +15,7 @@ from graphcount.auditing.engine import KEPT_PER_RULE, Selection, audit
 from graphcount.auditing.rule import HEADINGS, Rule, info, sections
 from graphcount.auditing.rules import RULES, load_rules
 from graphcount.errors import UsageError
-from graphcount.report.rows import SEVERITIES, Finding
+from graphcount.report.finding_rows import SEVERITIES, Finding
 
 A = Rule("AAA001", "a", "low")
 B = Rule("BBB001", "b", "high", reads_payload=True)

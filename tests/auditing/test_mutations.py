@@ -18,8 +18,8 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, render
 from graphcount.formats.findings import render as render_text
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import SEVERITIES
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES
 
 PATIENCE = 3.0
 """Processor seconds one small file may take: a hundred times what it does."""

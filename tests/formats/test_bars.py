@@ -16,7 +16,7 @@ from graphcount.formats import render
 from graphcount.formats.bars import bar
 from graphcount.formats.text import ascii_only, sparkline
 from graphcount.formats.view import View
-from graphcount.report.rows import MomentRow
+from graphcount.report.pass_rows import MomentRow
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ from graphcount.gates.budgets import parse_budget
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.rules import RULES
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import CheckRow, Finding
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow, Finding
 from graphcount.report.serial import loads, schema
 
 Save = Callable[..., str]

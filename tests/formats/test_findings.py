@@ -19,8 +19,9 @@ from graphcount.formats import rules as pages
 from graphcount.formats.findings import COLORS, headline, place
 from graphcount.formats.findings import render as render_text
 from graphcount.formats.view import View
+from graphcount.report.finding_rows import SEVERITIES, AuditRow, Finding, SkippedRow
 from graphcount.report.records import Report
-from graphcount.report.rows import SEVERITIES, AuditRow, FileRow, Finding, SkippedRow
+from graphcount.report.rows import FileRow
 
 RULES = {rule.id: rule for rule in api.rules()}
 ROW = AuditRow(("EXT002", "TEN012"), (SkippedRow("TEN008", "not read"),), (), True)

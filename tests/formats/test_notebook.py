@@ -14,7 +14,7 @@ from onnx import helper
 import graphcount
 from graphcount.errors import Unknown
 from graphcount.formats.notebook import Box, squarify
-from graphcount.report.rows import MismatchRow
+from graphcount.report.pass_rows import MismatchRow
 
 ATTACK = "<script>alert(1)</script>"
 

@@ -17,7 +17,7 @@ from graphcount.cli.main import main
 from graphcount.formats import render
 from graphcount.formats.over_ranges import extremes, ranges_lines
 from graphcount.formats.view import View
-from graphcount.report.rows import RangeRow, RangesRow
+from graphcount.report.pass_rows import RangeRow, RangesRow
 
 MACS = 5 * 28 * 28 * 3 * 5 * 5 + 12 * 10 * 10 * 5 * 3 * 3 + 128 * 192 + 10 * 128
 """Of fixtures/cnn.onnx for a batch of 1; fixtures/make.py has the network."""

@@ -10,8 +10,8 @@ import pytest
 
 import graphcount
 from graphcount.formats.sentences import sizes_words
+from graphcount.report.pass_rows import DimensionRow
 from graphcount.report.records import Report
-from graphcount.report.rows import DimensionRow
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from graphcount.formats.sentences import UnknownCause, cause_words, causes, head
 from graphcount.formats.table import SCREEN
 from graphcount.formats.text import distinct, middle, text_columns
 from graphcount.formats.view import View
+from graphcount.report.pass_rows import MismatchRow
 from graphcount.report.records import Report
 from graphcount.report.rollup import BY
-from graphcount.report.rows import MismatchRow, ValueRow
+from graphcount.report.rows import ValueRow
 
 Save = Callable[..., str]
 

@@ -14,8 +14,8 @@ from graphcount.config import read_config
 from graphcount.errors import Unknown
 from graphcount.gates.checks import findings, run
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import CheckRow, ContributorRow, VerdictRow
 from graphcount.report.records import Report
-from graphcount.report.rows import CheckRow, ContributorRow, VerdictRow
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]

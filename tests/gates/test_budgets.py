@@ -15,8 +15,8 @@ from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import MEASURES
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import VerdictRow
 from graphcount.report.records import Report, at_least
-from graphcount.report.rows import VerdictRow
 
 
 @pytest.fixture(scope="module")

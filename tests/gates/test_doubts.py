@@ -12,8 +12,9 @@ import graphcount
 from graphcount.cli.main import main
 from graphcount.gates.budgets import Bound, judge, parse_budget
 from graphcount.gates.subject import Subject
+from graphcount.report.finding_rows import VerdictRow
+from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import Report
-from graphcount.report.rows import RangeRow, VerdictRow
 
 MACS = 5 * 28 * 28 * 3 * 5 * 5 + 12 * 10 * 10 * 5 * 3 * 3 + 128 * 192 + 10 * 128
 """Of fixtures/cnn.onnx for a batch of 1; fixtures/make.py has the network."""

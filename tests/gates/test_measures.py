@@ -17,7 +17,8 @@ import graphcount
 from graphcount.errors import Unknown, UsageError
 from graphcount.gates.measures import FAMILIES, MEASURES, find_measure, list_measures
 from graphcount.gates.subject import Subject
-from graphcount.report.rows import UNKNOWN_FRAMEWORK, NBytes, SparsityRow, StorageRow, TensorRow
+from graphcount.report.rows import UNKNOWN_FRAMEWORK, NBytes, StorageRow, TensorRow
+from graphcount.report.sparsity import SparsityRow
 
 Save = Callable[..., str]
 

@@ -14,8 +14,8 @@ import collections
 import time
 
 import graphcount
+from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import Report
-from graphcount.report.rows import RangeRow
 from tests.packages.grids import models, pictures
 
 SPANS = (

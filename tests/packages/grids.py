@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import graphcount
+from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import Report
-from graphcount.report.rows import RangeRow
 
 MEASURES = {
     "macs": ("macs", "macs"),

@@ -36,8 +36,7 @@ from graphcount.loading.zeros import GROUP, TensorZeros, ZeroPoint, count_zeros
 from graphcount.ops.operator import Role
 from graphcount.ops.precision import WEIGHTS
 from graphcount.report.records import Report
-from graphcount.report.rows import NodeSparsityRow, SparsityRow, TensorSparsityRow
-from graphcount.report.sparsity import nonzero_macs
+from graphcount.report.sparsity import NodeSparsityRow, SparsityRow, TensorSparsityRow, nonzero_macs
 
 WEIGHT_ROLES: frozenset[Role] = WEIGHTS | {"operand"}
 """Roles of what may do MACs at an operator whose record has no factors."""

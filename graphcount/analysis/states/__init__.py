@@ -28,7 +28,8 @@ from graphcount.analysis.states.uses import batch_names
 from graphcount.dtypes import dtype_name
 from graphcount.graph import ModelGraph
 from graphcount.ops.call import Shape
-from graphcount.report.rows import Dim, StateRow, StatesRow
+from graphcount.report.pass_rows import StateRow, StatesRow
+from graphcount.report.rows import Dim
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
 

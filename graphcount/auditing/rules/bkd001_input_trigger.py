@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.trigger import Branch, find_branches
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("BKD001", "input-trigger", "medium")
 LONGEST = 12

@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context, External
 from graphcount.auditing.grouping import and_more, external_findings, place
 from graphcount.auditing.rule import Rule
 from graphcount.loading.tensor_data import CHUNK_NBYTES
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("EXT010", "external-data-checksum", "high", reads_payload=True)
 

@@ -24,7 +24,7 @@ from typing import TypeAlias
 from graphcount.auditing.context import Context, External
 from graphcount.auditing.grouping import about_tensors, counted
 from graphcount.auditing.rule import Rule, Severity
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")
 

@@ -23,7 +23,7 @@ from graphcount.auditing.context import Context, External
 from graphcount.auditing.magic import identify
 from graphcount.auditing.rule import Rule
 from graphcount.loading.tensor_data import Part
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("EXT015", "external-data-unused-bytes", "medium")
 

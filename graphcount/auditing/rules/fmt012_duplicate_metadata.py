@@ -26,7 +26,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
 from graphcount.loading.messages import MESSAGES
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("FMT012", "duplicate-metadata-keys", "low")
 

@@ -26,7 +26,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.graph import cycles, shortest_cycle
 from graphcount.graph.scope import by_id, call_graph, label
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("FUN001", "recursion", "high")
 

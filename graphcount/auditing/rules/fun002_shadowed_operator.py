@@ -26,7 +26,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.graph.scope import by_id, label
 from graphcount.ops.schemas import versions
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("FUN002", "shadowed-operator", "high")
 

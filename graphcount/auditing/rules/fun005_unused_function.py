@@ -23,7 +23,7 @@ from graphcount.domains import canonical
 from graphcount.graph import reached
 from graphcount.graph.scope import FunctionId, by_id, call_graph, label
 from graphcount.loading.model import Function
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("FUN005", "unused-function", "low")
 

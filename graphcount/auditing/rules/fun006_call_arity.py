@@ -25,7 +25,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.graph.scope import by_id, label
 from graphcount.loading.model import Function, Node
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("FUN006", "call-arity", "medium")
 

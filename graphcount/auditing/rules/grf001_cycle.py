@@ -24,7 +24,7 @@ from itertools import pairwise
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("GRF001", "cycle", "high")
 LONGEST = 20

@@ -23,7 +23,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import dead_nbytes, severity_of_share
 from graphcount.auditing.rule import Rule
 from graphcount.graph import is_constant
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("GRF006", "dead-nodes", "low")
 

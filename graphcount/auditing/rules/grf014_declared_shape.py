@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.ops.call import Shape
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("GRF014", "declared-shape", "medium")
 

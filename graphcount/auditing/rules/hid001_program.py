@@ -38,7 +38,7 @@ from graphcount.loading.model import Attribute
 from graphcount.loading.packed_lists import PART
 from graphcount.loading.source import BytesSource
 from graphcount.loading.tensor_data import Part
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("HID001", "hidden-program", "high")
 

@@ -24,7 +24,7 @@ from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, SEARCHED_NBYTES, StoredString, Texts
 from graphcount.loading.messages import MESSAGES
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("HID002", "blob-in-text", "medium")
 

@@ -23,7 +23,7 @@ from graphcount.auditing.elements import entropy
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.magic import identify
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("HID003", "unknown-payload", "medium")
 

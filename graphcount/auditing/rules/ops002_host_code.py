@@ -24,7 +24,7 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("OPS002", "host-code", "high")
 OPERATORS = frozenset({"PythonOp", "PythonOpGrad", "PyOp", "PyCustomOpDef", "PyCustomOp", "ATen"})

@@ -28,7 +28,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.ops import NEWEST_OPSET
 from graphcount.ops.schemas import DOMAINS, versions
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("OPS003", "unknown-operator", "high")
 IN_USE = frozenset({("", "SimplifiedLayerNormalization")})

@@ -28,7 +28,7 @@ from collections.abc import Hashable, Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.definitions import checked, mismatches, refused
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("OPS007", "node-definition", "medium")
 

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.loading.model import Attribute, Node
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("OPS009", "engine-blob", "medium")
 ENGINES = frozenset(

@@ -28,7 +28,7 @@ from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import Wanted
 from graphcount.credentials import CREDENTIALS, masked
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("PRV001", "credentials", "medium")
 

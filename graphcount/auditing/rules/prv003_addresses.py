@@ -25,7 +25,7 @@ from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.texts import SCANNED_NBYTES, StoredString, Wanted
 from graphcount.credentials import mask, may_hold
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("PRV003", "addresses", "info")
 

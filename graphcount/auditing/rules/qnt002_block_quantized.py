@@ -29,7 +29,7 @@ from graphcount.auditing.rule import Rule
 from graphcount.auditing.sizes import elements_of
 from graphcount.loading.model import Node
 from graphcount.ops.call import Call, Matrix
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("QNT002", "block-quantized", "medium")
 

@@ -23,7 +23,7 @@ from math import isfinite
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.graph import GraphNode
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("QNT003", "scale-value", "medium")
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.dtypes import BY_NAME
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("QNT004", "wide-weights", "info")
 WIDE = frozenset({"float32", "float64"})

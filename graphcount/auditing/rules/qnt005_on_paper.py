@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.dtypes import BY_NAME, DTYPES, DType
 from graphcount.graph import ModelGraph, OperatorNode
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("QNT005", "on-paper", "info")
 

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.sizes import largest_results, made_nbytes
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("RES002", "tensor-bomb", "medium")
 MOST_ELEMENTS = 1 << 40

@@ -27,7 +27,7 @@ from graphcount.auditing.files import in_too_many_pieces
 from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.rule import Rule
 from graphcount.loading.tensor_data import MOST_PIECES
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("RES004", "analysis-budget", "medium")
 

@@ -28,7 +28,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.elements import ElementFacts
 from graphcount.auditing.grouping import about_tensors, and_more, counted
 from graphcount.auditing.rule import Rule, Severity
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN008", "not-finite-weights", "medium", reads_payload=True)
 

@@ -30,7 +30,7 @@ from graphcount.auditing.grouping import about_tensors, and_more, tensor_finding
 from graphcount.auditing.rule import Rule
 from graphcount.dtypes import dtype_name
 from graphcount.loading.tensor_data import UnreadError
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN009", "sparse-tensor", "high")
 

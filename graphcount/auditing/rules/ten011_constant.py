@@ -22,7 +22,7 @@ from graphcount.analysis.stored import UNNAMED
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, counted
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN011", "constant-weights", "info", reads_payload=True)
 

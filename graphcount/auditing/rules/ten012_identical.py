@@ -24,7 +24,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.elements import digest_of
 from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN012", "identical-weights", "info", reads_payload=True)
 

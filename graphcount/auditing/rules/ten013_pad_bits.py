@@ -24,7 +24,7 @@ from graphcount.analysis.stored import UNNAMED
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN013", "pad-bits", "low", reads_payload=True)
 

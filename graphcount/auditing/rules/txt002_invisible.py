@@ -27,7 +27,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import and_more
 from graphcount.auditing.rule import Rule
 from graphcount.characters import BIDI, INVISIBLE, TAG
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TXT002", "invisible-characters", "medium")
 

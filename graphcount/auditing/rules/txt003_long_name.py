@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.grouping import counted
 from graphcount.auditing.rule import Rule
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TXT003", "long-names", "medium")
 

@@ -21,8 +21,8 @@ from graphcount.formats.page.data import embed, formulas, pack
 from graphcount.formats.sentences import cause_words, causes, framework_sentence, headline
 from graphcount.formats.text import safe
 from graphcount.report.deployment import Deployment
+from graphcount.report.finding_rows import RuleInfo
 from graphcount.report.records import Report
-from graphcount.report.rows import RuleInfo
 from graphcount.report.serial import plain
 
 SCRIPTS = (

@@ -16,17 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from graphcount.report.pass_rows import AssumedNodeRow, StatesRow
 from graphcount.report.records import Report, dtype_rows, module_rows, op_type_rows
-from graphcount.report.rows import (
-    AssumedNodeRow,
-    Dim,
-    NodeRow,
-    StatesRow,
-    StorageRow,
-    TensorRow,
-    Totals,
-    ValueRow,
-)
+from graphcount.report.rows import Dim, NodeRow, StorageRow, TensorRow, Totals, ValueRow
 from graphcount.report.serial import dumps, outline, plain
 from graphcount.symbolic.text import formula
 from graphcount.symbolic.tree import tree

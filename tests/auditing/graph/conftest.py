@@ -15,7 +15,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.trigger.flow import Flow
 from graphcount.graph import build_graph
 from graphcount.loading import read_model
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

@@ -13,7 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 from graphcount.ops import operators
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 CHECKS = {name for (_, name), row in operators().items() if row.check is not None}
 

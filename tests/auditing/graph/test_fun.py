@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 from tests.conftest import names
 
 Write = Callable[..., str]

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 from tests.conftest import names
 
 Write = Callable[..., str]

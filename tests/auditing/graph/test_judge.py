@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 from tests.conftest import names
 
 Write = Callable[..., str]

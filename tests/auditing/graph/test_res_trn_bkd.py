@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from graphcount.report.rows import Finding
+from graphcount.report.finding_rows import Finding
 
 Write = Callable[..., str]
 Find = Callable[..., list[Finding]]

@@ -13,7 +13,7 @@ import graphcount
 from graphcount.formats.page import render
 from graphcount.formats.page.bench import times
 from graphcount.formats.page.changes import changes
-from graphcount.report.rows import AuditRow, Finding, RuleInfo
+from graphcount.report.finding_rows import AuditRow, Finding, RuleInfo
 from graphcount.units import count, nbytes
 from tests.conftest import Save
 from tests.formats.page.conftest import scripts

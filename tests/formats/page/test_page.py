@@ -22,7 +22,7 @@ from graphcount.formats.page import render
 from graphcount.formats.page.bench import times
 from graphcount.formats.page.changes import changes
 from graphcount.formats.page.data import PLAIN_NBYTES, embed, pack, read, unpack
-from graphcount.report.rows import Finding, RuleInfo
+from graphcount.report.finding_rows import Finding, RuleInfo
 from graphcount.report.serial import to_dict
 
 DataOf = Callable[[str], Any]

@@ -19,14 +19,8 @@ from graphcount.errors import Unknown
 from graphcount.formats.page import render
 from graphcount.formats.page.data import formulas
 from graphcount.formats.sentences import cause_words, causes
-from graphcount.report.rows import (
-    MismatchRow,
-    NodeRow,
-    RangeRow,
-    RangesRow,
-    StateRow,
-    StatesRow,
-)
+from graphcount.report.pass_rows import MismatchRow, RangeRow, RangesRow, StateRow, StatesRow
+from graphcount.report.rows import NodeRow
 from graphcount.symbolic import (
     Dim,
     TooComplexError,
