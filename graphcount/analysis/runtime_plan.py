@@ -18,6 +18,7 @@ differs by version and processor.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -281,26 +282,71 @@ class _Planning:
 
 def _block(steps: Iterable[tuple[list[tuple[ValueKey, int]], list[ValueKey]]]) -> int:
     """Return the size of the block: each buffer in the smallest gap that holds it."""
-    placed: list[tuple[int, int, ValueKey]] = []
-    most = 0
+    block = _Block()
     for begin, end in steps:
         for buffer, nbytes in begin:
             if nbytes:
-                at, offset = _gap(placed, nbytes)
-                placed.insert(at, (offset, nbytes, buffer))
-                most = max(most, offset + nbytes)
-        if end:
-            placed = [row for row in placed if row[2] not in end]
-    return most
+                block.take(buffer, nbytes)
+        for buffer in end:
+            block.give(buffer)
+    return block.most
 
 
-def _gap(placed: Sequence[tuple[int, int, ValueKey]], nbytes: int) -> tuple[int, int]:
-    """Return before which buffer another one goes, and its offset."""
-    at, offset, waste = len(placed), 0, -1
-    end = 0
-    for place, (start, taken, _) in enumerate(placed):
-        left = start - end - nbytes
-        if left >= 0 and (waste < 0 or left < waste):
-            at, offset, waste = place, end, left
-        end = start + taken
-    return (at, offset) if waste >= 0 else (len(placed), end)
+class _Block:
+    """A block with the buffers that are in it, and the gaps between them.
+
+    Attributes:
+        most: The furthest that it reached.
+        top: The end of its last buffer: behind it is no gap.
+        held: Offset and bytes of each buffer.
+        gaps: Bytes and offset of each gap, smallest first, at equal size the lowest first.
+        starts: Bytes of each gap by its offset.
+        ends: Offset of each gap by its end.
+    """
+
+    def __init__(self) -> None:
+        self.most = self.top = 0
+        self.held: dict[ValueKey, tuple[int, int]] = {}
+        self.gaps: list[tuple[int, int]] = []
+        self.starts: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
+
+    def take(self, buffer: ValueKey, nbytes: int) -> None:
+        """Place a buffer."""
+        at = bisect_left(self.gaps, (nbytes, 0))
+        if at < len(self.gaps):
+            size, offset = self.gaps[at]
+            self._close(offset)
+            if size > nbytes:
+                self._open(offset + nbytes, size - nbytes)
+        else:
+            offset, self.top = self.top, self.top + nbytes
+            self.most = max(self.most, self.top)
+        self.held[buffer] = offset, nbytes
+
+    def give(self, buffer: ValueKey) -> None:
+        """Take a buffer out, if it is in: gaps beside it become one with it."""
+        if buffer not in self.held:
+            return
+        start, nbytes = self.held.pop(buffer)
+        end = start + nbytes
+        if start in self.ends:
+            start = self.ends[start]
+            self._close(start)
+        if end in self.starts:
+            end += self._close(end)
+        if end == self.top:
+            self.top = start
+        else:
+            self._open(start, end - start)
+
+    def _open(self, offset: int, nbytes: int) -> None:
+        insort(self.gaps, (nbytes, offset))
+        self.starts[offset], self.ends[offset + nbytes] = nbytes, offset
+
+    def _close(self, offset: int) -> int:
+        """Remove a gap; return its bytes."""
+        nbytes = self.starts.pop(offset)
+        del self.ends[offset + nbytes]
+        del self.gaps[bisect_left(self.gaps, (nbytes, offset))]
+        return nbytes
