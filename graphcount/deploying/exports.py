@@ -2,7 +2,8 @@
 
 Sources: `optimum.onnxruntime` (`encoder_model.onnx`, `decoder_model.onnx`,
 `decoder_with_past_model.onnx`, `decoder_model_merged.onnx`; diffusion pipelines with a folder for
-each model), and the dtypes of transformers.js, whose suffixes name a variant.
+each model), the dtypes of transformers.js, whose suffixes name a variant, and the optimised and
+quantized models that sentence-transformers writes beside `onnx/model.onnx`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from posixpath import basename, dirname
 from graphcount.deploying.records import DeployedPart, RecognisedFolder
 from graphcount.loading.folder import Folder
 
+PROCESSORS = ("arm64", "avx2", "avx512", "avx512_vnni")
+"""Processors that sentence-transformers quantizes for."""
+
 SUFFIXES = (
     *("fp16", "q8f16", "quantized", "int8", "uint8", "q8", "q4f16", "q4", "bnb4"),
     *("q2f16", "q2", "q1f16", "q1", "optimized", "fp32"),
+    *("O1", "O2", "O3", "O4"),
+    *(f"{kind}_{cpu}" for kind in ("qint8", "quint8") for cpu in PROCESSORS),
 )
 """Ends of file names, after `_`, that name a variant; none is full precision."""
 

@@ -62,8 +62,8 @@ LAYOUTS = (
         "a file named `encoder_model.onnx`, `decoder_model_merged.onnx` and the like, a folder"
         " `onnx` beside `config.json`, or files that differ in a suffix of precision",
         "a component for each file name, a variant for each suffix: `_fp16`, `_q4`, `_q4f16`,"
-        " `_quantized`, `_int8`, `_uint8`, `_bnb4`; a merged decoder takes the place of the two"
-        " others",
+        " `_quantized`, `_int8`, `_uint8`, `_bnb4`, `_O1` to `_O4`, `_qint8_avx512` and the like; a"
+        " merged decoder takes the place of the two others",
         exports.is_marked,
         exports.read,
     ),

@@ -70,3 +70,17 @@ def test_paths_of_windows_lead_out_of_the_folder_on_any_system(tmp_path: Path, n
     made = graphcount.deployment(str(folder))
     assert [row.model for row in made.running if row.component == "decoder"] == [None]
     assert [row.rule for row in made.findings if row.severity != "info"] == ["DEP002"]
+
+
+def test_forms_that_sentence_transformers_writes_are_variants(tmp_path: Path) -> None:
+    ends = ("", "_O1", "_O4", "_qint8_arm64", "_qint8_avx512", "_qint8_avx512_vnni", "_quint8_avx2")
+    for end in ends:
+        builders.encoder(tmp_path / "onnx" / f"model{end}.onnx")
+    builders.text_file(tmp_path / "config.json")
+    made = graphcount.deployment(str(tmp_path))
+    assert {(row.component, row.name) for row in made.variants} == {
+        ("model", end.removeprefix("_")) for end in ends
+    }
+    assert [row.model for row in made.running] == ["onnx/model.onnx"]
+    chosen = graphcount.deployment(str(tmp_path), variant="qint8_avx512_vnni")
+    assert [row.model for row in chosen.running] == ["onnx/model_qint8_avx512_vnni.onnx"]
