@@ -90,6 +90,7 @@ class _Package:
         self.manifest = read_object(folder, MANIFEST)
         self.findings: list[Finding] = []
         self.configurations = [MANIFEST]
+        self.joins: list[tuple[str, str]] = []
         self.strict = _minor(self) <= MINOR
         layout = self._text(self.manifest, "layout", "manifest", "portable")
         if layout not in ("portable", "installed"):
@@ -118,6 +119,7 @@ class _Package:
             configurations=tuple(dict.fromkeys(self.configurations)),
             assets=tuple(self.assets.values()),
             usual=_usual(parts),
+            joins=tuple(dict.fromkeys(self.joins)),
             findings=tuple(self.findings),
         )
 
@@ -203,6 +205,7 @@ class _Package:
             inner = genai.read(self.folder, directory)
             self.findings += inner.findings
             self.configurations += inner.configurations
+            self.joins += inner.joins
             for stage in inner.parts:
                 name = f"{part.component}.{stage.component}"
                 yield stage._replace(
