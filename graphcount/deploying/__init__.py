@@ -31,6 +31,9 @@ from graphcount.report.deployment import (
 from graphcount.report.finding_rows import Finding
 from graphcount.report.records import Report
 
+MOST_NAMES = 20
+"""Variants that a message names; a manifest may have any number."""
+
 
 class MeasuredPart(NamedTuple):
     """A model of a deployment, counted.
@@ -85,7 +88,9 @@ def choose(recognised: RecognisedFolder, variant: str) -> dict[str, str]:
         return chosen
     if not any(variant in names for names in known.values()):
         names = sorted({name for names in known.values() for name in names if name})
-        raise UsageError(f"no variant {variant!r}; there are {', '.join(names) or 'none'}")
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        known_names = f"{', '.join(names[:MOST_NAMES]) or 'none'}{more}"
+        raise UsageError(f"no variant {variant!r}; there are {known_names}")
     return {name: variant if variant in known[name] else usual for name, usual in chosen.items()}
 
 

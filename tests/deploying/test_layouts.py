@@ -52,3 +52,11 @@ def test_a_configuration_in_a_package_says_what_feeds_what(tmp_path: Path) -> No
     (row,) = graphcount.deployment(str(tmp_path)).joins
     assert (row.producer, row.output, row.by) == ("speech.encoder", "heard", "configuration")
     assert (row.consumer, row.input) == ("speech.decoder", "encoder_hidden_states")
+
+
+def test_a_message_names_some_of_many_variants(tmp_path: Path) -> None:
+    variants: dict[str, object] = {f"v{number:03}": {} for number in range(120)}
+    manifest = {"schema_version": "1.0", "components": {"vision": {"variants": variants}}}
+    builders.text_file(tmp_path / "manifest.json", json.dumps(manifest))
+    with pytest.raises(graphcount.UsageError, match=r"v000, .* v019 and 100 more$"):
+        graphcount.deployment(str(tmp_path), variant="other")
