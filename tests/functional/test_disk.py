@@ -109,6 +109,8 @@ def test_bytes_on_disk_are_those_of_stat(shared: Path) -> None:
     """Of every model with external data that is there; locations are read by onnx."""
     compared = 0
     for path in sorted(shared.rglob("*.onnx")):
+        if b"location" not in path.read_bytes():
+            continue  # no external data
         try:
             model = onnx.load(path, load_external_data=False)
             report = graphcount.count(str(path))
