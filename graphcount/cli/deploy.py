@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,26 +10,16 @@ import click
 from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     COUNT,
-    config_options,
-    gathered,
     output_options,
-    read_config,
+    size_options,
 )
 from graphcount.cli.output import OutputOptions
-from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats.progress import progress
 
 if TYPE_CHECKING:
     from graphcount.report.deployment import Deployment
 
 Item = TypeVar("Item")
-
-
-def _sizes(
-    config_file: str | None, no_config: bool, limits: Mapping[str, int], **sizes: Any
-) -> dict[str, Any]:
-    config = read_config(config_file, no_config, limits)
-    return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
 
 
 @click.command(
@@ -51,7 +41,7 @@ def _sizes(
     help="Tokens that states and steps are worked out for.",
 )
 @click.option("--deep", is_flag=True, help="Compare tensor data and digests: all of it is read.")
-@gathered("options", _sizes, config_options, dim_option, shape_option, value_option)
+@size_options
 @output_options(("table", "json", "markdown"))
 def command(
     path: str,

@@ -294,8 +294,19 @@ def counting_options(*others: Decorator[Any], ranges: bool = False) -> Decorator
     return gathered("options", partial(_counting, ranges=ranges), config_options, *others)
 
 
+def _sizes(
+    config_file: str | None, no_config: bool, limits: Mapping[str, int], **sizes: Any
+) -> dict[str, Any]:
+    """Return limits and sizes, of options and of the configuration, as arguments of the API."""
+    config = read_config(config_file, no_config, limits)
+    return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
+
+
 configuration = gathered("config", read_config, config_options)
 """The argument `config`."""
+
+size_options = gathered("options", _sizes, config_options, dim_option, shape_option, value_option)
+"""The argument `options`: limits and sizes alone."""
 
 
 # ------------------------------------------------------------------------------ output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,14 +9,12 @@ import click
 from graphcount.cli.command import Command
 from graphcount.cli.options import (
     COUNT,
-    config_options,
     gathered,
     model_argument,
     output_options,
-    read_config,
+    size_options,
 )
 from graphcount.cli.output import OutputOptions
-from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 
 if TYPE_CHECKING:
     from graphcount.report.plan import Optimizer, TargetDType
@@ -31,13 +28,6 @@ def _changes(
 ) -> dict[str, Any]:
     """Return what changes, as arguments of the API: none named are all."""
     return {"dtypes": dtypes or None, "optimizers": optimizers or None, **others}
-
-
-def _sizes(
-    config_file: str | None, no_config: bool, limits: Mapping[str, int], **sizes: Any
-) -> dict[str, Any]:
-    config = read_config(config_file, no_config, limits)
-    return {"limits": config.limits, **split_sizes(sizes_alone(**sizes), config.sizes)}
 
 
 @click.command(
@@ -94,7 +84,7 @@ def _sizes(
     metavar="SIZE",
     help="Find the longest context and the largest batch that fit: 8GB, 512MiB.",
 )
-@gathered("options", _sizes, config_options, dim_option, shape_option, value_option)
+@size_options
 @output_options(("table", "json"))
 def command(
     model: str,

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from graphcount.report.finding_rows import Finding, RuleInfo
 
-
-def _rule(
-    id: str, name: str, severity: str, summary: str, does: str, why: str, example: str, todo: str
-) -> RuleInfo:
-    """Return a rule whose documentation has the sections of an audit's."""
-    sections = {
-        "What it does": does,
-        "Why it matters": why,
-        "Example": example,
-        "What to do": todo,
-    }
-    text = "\n\n".join(f"{heading}:\n    {body}" for heading, body in sections.items())
-    return RuleInfo(id, name, severity, summary, f"{summary}.\n\n{text}", todo)
-
-
 RULES: dict[str, RuleInfo] = {
     rule.id: rule
     for rule in (
-        _rule(
+        RuleInfo.of(
             "DEP001",
             "deployed-file-missing",
             "high",
@@ -32,7 +17,7 @@ RULES: dict[str, RuleInfo] = {
             "genai_config.json names `decoder.onnx`, and the folder has `model.onnx` only.",
             "Add the file, or correct the name.",
         ),
-        _rule(
+        RuleInfo.of(
             "DEP002",
             "deployed-file-outside",
             "high",
@@ -43,7 +28,7 @@ RULES: dict[str, RuleInfo] = {
             "genai_config.json names `../../secrets/model.onnx`.",
             "Put the file into the folder, and name it from there.",
         ),
-        _rule(
+        RuleInfo.of(
             "DEP003",
             "asset-digest",
             "critical",
@@ -55,7 +40,7 @@ RULES: dict[str, RuleInfo] = {
             "A tokenizer in `shared_assets/sha256-…` was edited.",
             "Get the asset again from where it was published, or add it under its own digest.",
         ),
-        _rule(
+        RuleInfo.of(
             "DEP004",
             "deployed-mismatch",
             "medium",
@@ -66,7 +51,7 @@ RULES: dict[str, RuleInfo] = {
             "An encoder returns 384 features, and the decoder takes 512.",
             "Export the components together.",
         ),
-        _rule(
+        RuleInfo.of(
             "DEP005",
             "deployed-model-unclear",
             "medium",
@@ -77,7 +62,7 @@ RULES: dict[str, RuleInfo] = {
             "A variant without `executor_info`, and a folder with two .onnx files.",
             "Name the model: `executor_info.ort.model_file`.",
         ),
-        _rule(
+        RuleInfo.of(
             "DEP006",
             "deployed-file-unknown",
             "info",

@@ -5,27 +5,13 @@ from __future__ import annotations
 from graphcount.report.finding_rows import RuleInfo
 from graphcount.report.rows import UNCOVERED
 
-
-def _rule(
-    id: str, name: str, summary: str, does: str, why: str, example: str, todo: str
-) -> RuleInfo:
-    """Return a rule whose documentation has the sections of an audit's."""
-    sections = {
-        "What it does": does,
-        "Why it matters": why,
-        "Example": example,
-        "What to do": todo,
-    }
-    text = "\n\n".join(f"{heading}:\n    {body}" for heading, body in sections.items())
-    return RuleInfo(id, name, "high", summary, f"{summary}.\n\n{text}", todo)
-
-
 RULES: dict[str, RuleInfo] = {
     rule.id: rule
     for rule in (
-        _rule(
+        RuleInfo.of(
             "BUD001",
             "over-budget",
+            "high",
             "A measure is beyond its limit",
             "Compares a measure of the model (parameters, bytes, MACs, memory, latency) with the"
             " maximum or minimum of a check. Says by how much it is beyond, and where most of it"
@@ -34,9 +20,10 @@ RULES: dict[str, RuleInfo] = {
             "`--max parameters=26k` and a model of 26,926 parameters.",
             "Make the model smaller where the message says most of it lies, or raise the limit.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD002",
             "not-known",
+            "high",
             "A measure or list with a limit is not known, or not exactly",
             "Reports a limit on what could not be counted: a dynamic dimension, a missing external"
             " data file, an operator without a formula, a damaged field, a benchmark or baseline"
@@ -47,9 +34,10 @@ RULES: dict[str, RuleInfo] = {
             "Give what is missing: sizes or ranges of dynamic dimensions with --dim, the external"
             " data file, the result of a benchmark; or remove the limit.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD003",
             "grew-too-much",
+            "high",
             "A measure grew more than allowed since the baseline was written",
             "Compares a measure with that of the baseline, and the growth with `max_increase`: an"
             " amount or a percentage.",
@@ -57,9 +45,10 @@ RULES: dict[str, RuleInfo] = {
             "`--max-increase parameters=2%` and a model that has 3 % more than its baseline.",
             "Undo the growth, or accept it by writing the baseline again (--write-baseline).",
         ),
-        _rule(
+        RuleInfo.of(
             UNCOVERED,
             "not-covered",
+            "high",
             "No check applies to a model that was named",
             "Reports a model that was given to a check while no `paths` of a configured check match"
             " it and no limit is given as an option. `uncovered` at the top of the configuration"
@@ -68,9 +57,10 @@ RULES: dict[str, RuleInfo] = {
             '`paths = ["edge/*.onnx"]` and a commit that adds `server/large.onnx`.',
             "Add its path to a check, exclude it (`exclude` at the top), or change `uncovered`.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD010",
             "dtype-not-allowed",
+            "high",
             "Stored tensors have an element type outside the allow list",
             "Reports tensors whose element type is not in the `dtypes` of a check.",
             "Weights that were meant to be quantized and are not take four times the room; a type"
@@ -78,9 +68,10 @@ RULES: dict[str, RuleInfo] = {
             '`dtypes = ["int8", "float32"]` and a float64 weight.',
             "Convert these tensors, or add the type to `dtypes`.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD011",
             "operator-not-allowed",
+            "high",
             "Nodes use an operator that is not allowed",
             "Reports nodes whose operator is not in the `operators` of a check, or is in its"
             " `forbidden_operators`; those in subgraphs and functions, too.",
@@ -89,9 +80,10 @@ RULES: dict[str, RuleInfo] = {
             '`forbidden_operators = ["Loop"]` and a decoder exported with a Loop.',
             "Export without this operator, or change `operators` or `forbidden_operators`.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD012",
             "domain-not-allowed",
+            "high",
             "Nodes use a domain that is not allowed",
             "Reports nodes whose domain is not in the `domains` of a check.",
             "Operators outside ONNX's own domains need a library, which is code that the model"
@@ -99,9 +91,10 @@ RULES: dict[str, RuleInfo] = {
             '`domains = ["ai.onnx"]` and a node of `com.microsoft`.',
             "Export with standard operators only, or add the domain to `domains`.",
         ),
-        _rule(
+        RuleInfo.of(
             "BUD013",
             "opset-out-of-range",
+            "high",
             "The opset of the standard operators is outside the range",
             "Compares the version that the model imports for `ai.onnx` with the `opset` of a"
             " check.",

@@ -44,6 +44,28 @@ class RuleInfo(NamedTuple):
     reads_payload: bool = False
     tags: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        id: str,
+        name: str,
+        severity: str,
+        summary: str,
+        does: str,
+        why: str,
+        example: str,
+        todo: str,
+    ) -> RuleInfo:
+        """Return a rule whose documentation has the sections of an audit's."""
+        sections = {
+            "What it does": does,
+            "Why it matters": why,
+            "Example": example,
+            "What to do": todo,
+        }
+        text = "\n\n".join(f"{heading}:\n    {body}" for heading, body in sections.items())
+        return cls(id, name, severity, summary, f"{summary}.\n\n{text}", todo)
+
 
 class SkippedRow(NamedTuple):
     """A rule that did not run, and why."""
