@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphcount.gates.select import ModelChecks
 
 NOTHING_ASKED = (
-    "nothing to check: give a budget, e.g. --max parameters=30M, or configure checks"
+    "nothing to check: give a budget, e.g. --max disk_nbytes=100MB, or configure checks"
     " (graphcount init MODEL writes them)"
 )
 

@@ -49,7 +49,7 @@ OTHER_NAMES = {"report": "page"}
 
 EXAMPLES = (
     "model.onnx",
-    "check model.onnx --max parameters=30M",
+    "check model.onnx --max disk_nbytes=100MB",
     "audit model.onnx",
     "page model.onnx -o model.html",
 )
