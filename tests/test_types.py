@@ -23,6 +23,7 @@ ALLOWED = {
     "loading/transfer.py": "a file system of fsspec and its coroutines",
     "report/bench.py": "JSON of a result",
     "report/diff.py": "JSON of a diff",
+    "report/printable.py": "JSON of a result",
     "report/serial.py": "JSON of a report, written and read",
 }
 """Files that may say `Any`, and why."""

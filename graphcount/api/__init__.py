@@ -5,16 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from graphcount.report.records import Report
+from graphcount.report.printable import PrintableResult
 
 if TYPE_CHECKING:
-    from graphcount.api.auditing import audit, audits, rules
+    from graphcount.api.auditing import audit, audits
     from graphcount.api.benchmarking import bench, bench_report, benches
     from graphcount.api.checking import Checked, check
     from graphcount.api.comparing import diff
     from graphcount.api.deploying import deployment
     from graphcount.api.drawing import export, page
     from graphcount.api.explaining import explain
+    from graphcount.api.known_rules import rules
     from graphcount.api.model import (
         Counting,
         CountOptions,
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
     from graphcount.api.starting import init
 
 _HOMES = {
-    "auditing": ("audit", "audits", "rules"),
+    "auditing": ("audit", "audits"),
     "benchmarking": ("bench", "bench_report", "benches"),
     "checking": ("Checked", "check"),
     "comparing": ("diff",),
     "deploying": ("deployment",),
     "drawing": ("export", "page"),
     "explaining": ("explain",),
+    "known_rules": ("rules",),
     "model": (
         *("CountOptions", "Counting", "MacsConvention", "Model", "Operators", "Sizes"),
         *("count", "load"),
@@ -92,10 +94,10 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def _notebook(report: Report) -> str:
-    from graphcount.formats.notebook import render
+def _writer(result: PrintableResult, form: str) -> str:
+    from graphcount.api.results import written
 
-    return render(report)
+    return written(result, form)
 
 
-Report.notebook = staticmethod(_notebook)
+PrintableResult.writer = staticmethod(_writer)

@@ -19,7 +19,6 @@ from graphcount.report.records import Report
 if TYPE_CHECKING:
     from graphcount.config import Config
     from graphcount.config.audits import Asked
-    from graphcount.report.finding_rows import RuleInfo
 
 DEEP_AUDIT_NBYTES = 512 * 10**6
 """Up to so many bytes of stored tensors an audit reads them by default, and with them external
@@ -190,24 +189,3 @@ def audited(
     finally:
         context.close()
     return replace(report, findings=audit_of.findings, audit=audit_of.audit)
-
-
-def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
-    """Return the rules that a finding can carry: of audits, checks and deployments.
-
-    Args:
-        names: Ids, or their beginnings (`EXT`); empty for all.
-    """
-    from graphcount.deploying.rules import RULES as DEPLOYMENT_RULES
-    from graphcount.gates.rules import RULES
-
-    known = tuple(sorted((*audit_rules(), *RULES.values(), *DEPLOYMENT_RULES.values())))
-    return tuple(rule for rule in known if rule.id.startswith(several(names))) if names else known
-
-
-def audit_rules() -> tuple[RuleInfo, ...]:
-    """Return the rules that an audit runs, by id."""
-    from graphcount.auditing.rule import info
-    from graphcount.auditing.rules import load_rules
-
-    return tuple(info(module) for module in load_rules())

@@ -12,11 +12,13 @@ from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading.limits import Limits
+from graphcount.report.deployment import Deployment
 from graphcount.report.records import Report
 
 if TYPE_CHECKING:
     from graphcount.api.arguments import Demands
     from graphcount.config import Config
+    from graphcount.formats.view import View
     from graphcount.gates.budgets import Bound
     from graphcount.gates.checks import Check
     from graphcount.gates.examine import Baselines, Examined
@@ -31,7 +33,7 @@ ProgressBar = Callable[[Sequence[str]], Iterable[str]]
 """Goes over the paths while their models are read, as `tqdm` does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Checked(Judged):
     """What a check comes to; it passes when `exit_code` is 0.
 
@@ -40,27 +42,37 @@ class Checked(Judged):
         written: A baseline was written.
         ignored: Models that no check applies to, where the configuration ignores that.
         excluded: Models that the configuration excludes.
+        fail_on: Mildest severity that fails.
     """
 
     notes: tuple[str, ...] = ()
     written: bool = False
     ignored: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    fail_on: str = "high"
+
+    def _view(self) -> View:
+        from graphcount.formats.view import View
+
+        ignored, excluded = len(self.ignored), len(self.excluded)
+        return View(fail_on=self.fail_on, ignored=ignored, excluded=excluded)
 
 
 class _Asked(NamedTuple):
-    """What every model is examined with."""
+    """What every model is examined with; `variants` are those of deployments that were named."""
 
     options: CountOptions
     limits: Limits
     baselines: Baselines
     latencies: dict[str | None, dict[str, int]]
     remembers: bool
+    variants: dict[str, str]
 
 
 def check(
-    path: str | Sequence[str] = (),
+    path: str | Deployment | Sequence[str | Deployment] = (),
     *,
+    deployment: str | Sequence[str] = (),
     max: Demands = (),
     min: Demands = (),
     max_increase: Demands = (),
@@ -79,6 +91,8 @@ def check(
 
     Args:
         path: A model, a folder or a glob, or several; none: those that configured checks choose.
+            What `deployment` returned is held against its limits as one.
+        deployment: A folder whose models run as one and are held against limits as one, or several.
         max: Largest allowed values: `{"parameters": "30M", "nbytes": "100MB", "nodes.Loop": 0}`.
         min: Smallest allowed values.
         max_increase: Largest growth since the baseline: `{"parameters": "5%"}`.
@@ -118,7 +132,9 @@ def check(
         raise UsageError(NOTHING_ASKED)
     uncovered = (settings.uncovered or Uncovered()).check
     own, uncovered = (row and _sized(row, options, settings) for row in (own, uncovered))
-    selected = targets(path_texts(path), known, own, uncovered, settings.excludes)
+    paths, variants = _named_models(path)
+    variants |= dict.fromkeys(path_texts(deployment), "")
+    selected = targets(paths, known, own, uncovered, settings.excludes, list(variants))
     chosen = selected.models
     options = {
         **options,
@@ -128,7 +144,7 @@ def check(
     }
     latencies = read_latencies(bench) if bench else {}
     baselines = Baselines(baseline or "", _conventions(options))
-    asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers)
+    asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers, variants)
     examined = _examined(chosen, asked, on_error, progress)
     if len(chosen) > 1:
         named = given(options).union(*(_named(row) for target in chosen for row in target.checks))
@@ -146,7 +162,17 @@ def check(
         written=written,
         ignored=selected.ignored,
         excluded=selected.excluded,
+        fail_on=fail_on,
     )
+
+
+def _named_models(
+    named: str | Deployment | Sequence[str | Deployment],
+) -> tuple[list[str], dict[str, str]]:
+    """Return paths of models, and of deployments with the variant that was asked for."""
+    rows = named if isinstance(named, list | tuple) else (named,)
+    variants = {row.path: row.variant for row in rows if isinstance(row, Deployment)}
+    return path_texts([row for row in rows if not isinstance(row, Deployment)]), variants
 
 
 def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | None:
@@ -228,7 +254,8 @@ def _examined(
             if model is None:
                 from graphcount.api.deploying import whole_report
 
-                return whole_report(path, asked.limits, {**sized, "assume": False})
+                variant = asked.variants.get(path, "")
+                return whole_report(path, asked.limits, {**sized, "assume": False}, variant)
             return model.report(**optional(sized, len(checks) > 1))
 
         latency = latency_of(asked.latencies, path)

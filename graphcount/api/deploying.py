@@ -104,13 +104,15 @@ def deployed(
     return Deployed(whole, folder, recognised, measured)
 
 
-def whole_report(path: str, limits: Limits, options: CountOptions) -> Report:
-    """Return one report of a deployment, with its usual variants; see `graphcount.deploying.whole`.
+def whole_report(path: str, limits: Limits, options: CountOptions, variant: str = "") -> Report:
+    """Return one report of a deployment; see `graphcount.deploying.whole`.
+
+    Without a variant it is of the usual ones.
 
     Raises:
         GraphcountError: It is none, or cannot be read.
     """
-    return whole_of(deployed(path, None, CONTEXT, None, limits, options))
+    return whole_of(deployed(path, variant, CONTEXT, None, limits, options))
 
 
 def whole_of(made: Deployed) -> Report:

@@ -6,8 +6,9 @@ import json
 from typing import Any, Unpack
 
 from graphcount.api.arguments import path_text
-from graphcount.api.auditing import AuditOptions, audited, rules
+from graphcount.api.auditing import AuditOptions, audited
 from graphcount.api.comparing import compared
+from graphcount.api.known_rules import rules
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.errors import DamagedError, GraphcountError, UsageError
 from graphcount.loading import read_model

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from graphcount.api.arguments import path_texts
 from graphcount.api.model import CountOptions, count
 from graphcount.errors import GraphcountError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.report.printable import PrintableResult
 from graphcount.report.records import Report
 from graphcount.units import exact
 
 if TYPE_CHECKING:
+    from graphcount.formats.view import View
     from graphcount.report.finding_rows import Finding
 
 Item = TypeVar("Item")
@@ -24,9 +26,9 @@ DONE, FAILED, COULD_NOT = 0, 1, 2
 """Exit codes of commands that judge; 2 wins over 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What became of several models.
+@dataclass(frozen=True, slots=True, repr=False)
+class Judged(PrintableResult):
+    """What became of several models; it prints as its command does.
 
     Attributes:
         outcomes: The report of each model, or why it could not be read, in the order asked for.
@@ -61,6 +63,28 @@ class Judged:
         if self.errors or not self.complete:
             return COULD_NOT
         return FAILED if self.failed else DONE
+
+    def __str__(self) -> str:
+        """Return what the command prints, without colours."""
+        from graphcount.api.results import written_reports
+
+        return written_reports(self.outcomes, "table", self._view()).rstrip("\n")
+
+    def _view(self) -> View:
+        from graphcount.formats.view import View
+
+        return View()
+
+    def to_json(self) -> str:
+        """Return an object: the exit code, all else that is known, and a report each model."""
+        from graphcount.report.serial import dumps, error_dict, to_dict
+
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        models = [
+            to_dict(item) if isinstance(item, Report) else error_dict(item)
+            for item in own.pop("outcomes")
+        ]
+        return dumps({"exit_code": self.exit_code, **own, "models": models})
 
 
 def read_each(

@@ -21,7 +21,7 @@ TABLES = {"toml": "", "pyproject": "tool.graphcount."}
 """What stands before every table, by format."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Started(Judged):
     """A configuration that was made.
 
@@ -30,6 +30,10 @@ class Started(Judged):
     """
 
     text: str = ""
+
+    def __str__(self) -> str:
+        """Return the configuration."""
+        return self.text.rstrip("\n")
 
 
 def init(

@@ -95,6 +95,14 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
     callback=_print_measures,
     help="Print what a budget can be set on.",
 )
+@click.option(
+    "--deployment",
+    "deployment",
+    multiple=True,
+    metavar="FOLDER",
+    type=FILE,
+    help="Hold the models of a folder, which run as one, against limits as one. May be repeated.",
+)
 @gathered(
     "demanded",
     _demanded,
@@ -127,6 +135,7 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
 @output_options(CHECK_FORMATS)
 def command(
     models: tuple[str, ...],
+    deployment: tuple[str, ...],
     demanded: Demanded,
     config: Config,
     options: CountOptions,
@@ -142,7 +151,8 @@ def command(
     from graphcount.gates.rules import RULES
 
     watch = None if output.quiet else _progress
-    checked = check(models, config=config, on_error=complain, progress=watch, **demanded, **options)
+    asked: dict[str, Any] = {"config": config, "on_error": complain, "progress": watch}
+    checked = check(models, deployment=deployment, **asked, **demanded, **options)
     for note in () if output.quiet else checked.notes:
         say(note)
     file = demanded["write_baseline"]

@@ -206,7 +206,7 @@ class RuleParam(StringParamType):
         ]
 
     def _known(self) -> tuple[RuleInfo, ...]:
-        from graphcount.api.auditing import audit_rules, rules
+        from graphcount.api.known_rules import audit_rules, rules
 
         return audit_rules() if self.audits else rules()
 

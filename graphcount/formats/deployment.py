@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphcount.formats.text import ascii_only, escape, one_line, safe
-from graphcount.formats.view import View
+from graphcount.formats.view import DEFAULT_VIEW, View
 from graphcount.report.deployment import DEPLOYMENT_SCHEMA, Deployment, StepRow, VariantRow
 from graphcount.report.serial import dumps, plain
 from graphcount.units import count, exact, nbytes
@@ -23,7 +23,7 @@ MOST_COMPONENTS, MOST_LINES = 12, 5
 HEADS = ("parameters", "shared", "weights", "on disk", "MACs", "peak")
 
 
-def render(name: str, deployment: Deployment, view: View) -> str:
+def render(name: str, deployment: Deployment, view: View = DEFAULT_VIEW) -> str:
     """Render a deployment in one of `FORMATS`."""
     if name == "json":
         return f"{dumps(to_dict(deployment))}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from graphcount.formats.text import ascii_only, one_line, safe
-from graphcount.formats.view import View
+from graphcount.formats.view import DEFAULT_VIEW, View
 from graphcount.report.plan import (
     PLAN_SCHEMA,
     DataPlan,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json")
 
 
-def render(name: str, plan: Plan, view: View) -> str:
+def render(name: str, plan: Plan, view: View = DEFAULT_VIEW) -> str:
     """Render a plan in one of `FORMATS`."""
     if name == "json":
         return f"{dumps(to_dict(plan))}\n"

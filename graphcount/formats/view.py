@@ -63,6 +63,9 @@ class View(NamedTuple):
         return self.sort or ("graph" if self.order == "graph" else "size")
 
 
+DEFAULT_VIEW = View()
+
+
 def is_terminal(stream: IO[str]) -> bool:
     """Return whether someone may be looking; a closed stream is no terminal."""
     try:

@@ -63,38 +63,42 @@ def targets(
     everywhere: Check | None,
     uncovered: Check | None = None,
     excluded: Callable[[str], bool] = lambda path: False,
+    deployments: Sequence[str] = (),
 ) -> Selected:
     """Return models in the given order, each once, each with all its checks.
 
     Args:
-        models: Files, folders or globs; none: those that the checks choose.
+        models: Files, folders or globs; none, and no deployments: those that the checks choose.
         checks: Configured checks.
         everywhere: Demands given as options: on every model.
         uncovered: For models that no check applies to; None: they are left out.
         excluded: Whether a model is left out, whatever applies to it.
+        deployments: Folders of models that are held against checks as one.
 
     Raises:
         UsageError: A pattern matches nothing, or a folder has no model.
         NotReadableError: A folder cannot be read.
     """
     extra = (everywhere,) if everywhere is not None else ()
-    if not models:
+    if not models and not deployments:
         return _configured(checks, extra, excluded)
     chosen = {id(check): _chosen(check, check.paths) for check in checks if check.paths}
     selected, ignored, left_out = [], [], []
-    for path in _files(models):
+
+    def applies(check: Check, path: str, as_one: bool) -> bool:
+        if as_one or check.deployment:
+            return as_one and bool(check.deployment) and _folder(check) == _shown_folder(path)
+        return not check.paths or os.path.abspath(path) in chosen[id(check)]
+
+    named = [(path, False) for path in _files(models)] + [(path, True) for path in deployments]
+    for path, as_one in named:
         if excluded(path):
             left_out.append(path)
             continue
-        own = tuple(
-            check
-            for check in checks
-            if not check.deployment
-            and (not check.paths or os.path.abspath(path) in chosen[id(check)])
-        )
+        own = tuple(check for check in checks if applies(check, path, as_one))
         applying = own + extra or ((uncovered,) if uncovered is not None else ())
         if applying:
-            selected.append(ModelChecks(path, applying))
+            selected.append(ModelChecks(path, applying, as_one))
         else:
             ignored.append(path)
     return Selected(tuple(selected), tuple(ignored), tuple(left_out))
@@ -137,7 +141,11 @@ def _folder(check: Check) -> str:
     """Return the folder of a deployment, as it is shown."""
     if has_scheme(check.deployment):
         return check.deployment
-    return _display_path(os.path.abspath(os.path.join(check.folder, check.deployment)))
+    return _shown_folder(os.path.join(check.folder, check.deployment))
+
+
+def _shown_folder(path: str) -> str:
+    return path if has_scheme(path) else _display_path(os.path.abspath(path))
 
 
 def _title(check: Check) -> str:

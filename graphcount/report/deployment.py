@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from graphcount.errors import Unknown
 from graphcount.report.finding_rows import Finding
+from graphcount.report.printable import PrintableResult
 from graphcount.report.rows import ValueRow
 
 DEPLOYMENT_SCHEMA = "graphcount.deployment/1"
@@ -219,8 +220,8 @@ class DeploymentTotals(NamedTuple):
     at_least: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Deployment:
+@dataclass(frozen=True, repr=False)
+class Deployment(PrintableResult):
     """Several models that are run as one.
 
     Attributes:

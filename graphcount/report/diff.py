@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 from graphcount.report.finding_rows import Finding
+from graphcount.report.printable import PrintableResult
 from graphcount.report.rows import Dim, FingerprintRow
 from graphcount.report.serial import plain
 from graphcount.version import __version__
@@ -202,8 +203,8 @@ class NodeChange(NamedTuple):
     attributes: tuple[AttributeRow, ...]
 
 
-@dataclass(frozen=True)
-class Diff:
+@dataclass(frozen=True, repr=False)
+class Diff(PrintableResult):
     """What changed between two models.
 
     Attributes:

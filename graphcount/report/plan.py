@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from graphcount.report.printable import PrintableResult
+
 PLAN_SCHEMA = "graphcount.plan/1"
 
 TargetDType = Literal["float16", "bfloat16", "int8", "int4"]
@@ -239,8 +241,8 @@ class MemoryPlan(NamedTuple):
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(PrintableResult):
     """What a model would take in other circumstances.
 
     Attributes:

@@ -5,13 +5,14 @@ It is what outputs, gates, diffs and clusters see: data, picklable, sorted (`sch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from graphcount.errors import Unknown, UsageError
+from graphcount.report.printable import PrintableResult
 from graphcount.report.rows import (
     OUTPUT,
     UNKNOWN_FRAMEWORK,
@@ -45,15 +46,8 @@ REPORT_SCHEMA = "graphcount.report/2"
 ERROR_SCHEMA = "graphcount.error/1"
 
 
-def _path_only(report: Report) -> str:
-    """Return the least a notebook can show of a report: its path."""
-    from html import escape
-
-    return escape(f"Report of {report.model.path}")
-
-
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(PrintableResult):
     """Everything graphcount says about one model.
 
     Groupings (`dtypes`, `op_types`, `modules`) follow from nodes and tensors, so they are worked
@@ -121,13 +115,6 @@ class Report:
     def modules(self) -> tuple[ModuleRow, ...]:
         """Modules as a tree in graph order, each with all below it; the first is the model."""
         return module_rows(self.nodes, self.tensors)
-
-    notebook: ClassVar[Callable[[Report], str]] = _path_only
-    """Renders a report as HTML for a notebook; `graphcount.api` puts the real one here."""
-
-    def _repr_html_(self) -> str:
-        """Return the report as HTML for a notebook, which asks the object itself (IPython)."""
-        return type(self).notebook(self)
 
     @property
     def assumed_sizes(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 import jsonschema_rs
 import pytest
@@ -37,7 +37,8 @@ def schema_of() -> dict[str, Any]:
 
 def record(kind: type, keys: dict[str, Any] | None = None) -> dict[str, Any]:
     """The schema of a record: every field is there."""
-    fields = {name: schema(hint) for name, hint in get_type_hints(kind).items()}
+    hints = get_type_hints(kind).items()
+    fields = {name: schema(hint) for name, hint in hints if get_origin(hint) is not ClassVar}
     properties = {**(keys or {}), **fields}
     return {"type": "object", "properties": properties, "required": list(properties)}
 

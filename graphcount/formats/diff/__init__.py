@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from graphcount.formats.diff.view import DiffView
+from graphcount.formats.diff.view import DEFAULT_VIEW, DiffView
 
 if TYPE_CHECKING:
     from graphcount.report.diff import Diff
@@ -20,7 +20,7 @@ FORMATS: dict[str, str] = {
 """Module of each format, imported when it is asked for; each has `render(diff, view)`."""
 
 
-def render(name: str, diff: Diff, view: DiffView) -> str:
+def render(name: str, diff: Diff, view: DiffView = DEFAULT_VIEW) -> str:
     """Render a diff in one of `FORMATS`."""
     function: Callable[[Diff, DiffView], str] = import_module(FORMATS[name]).render
     return function(diff, view)

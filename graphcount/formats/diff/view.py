@@ -28,3 +28,6 @@ class DiffView(NamedTuple):
     binary: bool = False
     color: bool = False
     width: int | None = None
+
+
+DEFAULT_VIEW = DiffView()
