@@ -16,6 +16,7 @@ from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import FAMILIES, MEASURES
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import Dim
+from graphcount.report.serial import inert_json
 from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 
@@ -178,7 +179,7 @@ def _text(text: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError(f"{text!r} is not UTF-8 and cannot be written in TOML") from None
-    quoted = json.dumps(text, ensure_ascii=False)
+    quoted = inert_json(json.dumps(text, ensure_ascii=False))
     return "".join(
         f"\\U{ord(letter):08x}" if safe(letter, None) != letter and letter != "\\" else letter
         for letter in quoted

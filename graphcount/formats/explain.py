@@ -7,7 +7,7 @@ from typing import Any
 
 from graphcount.domains import operator_name
 from graphcount.formats.sentences import sizes_words
-from graphcount.formats.text import safe, shape
+from graphcount.formats.text import inert, safe, shape
 from graphcount.report.columns import types_words
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.pass_rows import StateRow
@@ -50,7 +50,7 @@ def to_text(explained: Explained, width: int | None = None) -> str:
         return "no node owns parameters or has MACs\n"
     if report.assumed is not None:
         blocks.insert(0, f"sizes {safe(sizes_words(report, width - len('sizes ')), None)}")
-    return "\n\n".join(blocks) + "\n"
+    return inert("\n\n".join(blocks) + "\n")
 
 
 def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: int) -> str:

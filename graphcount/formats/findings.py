@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from graphcount.errors import GraphcountError
-from graphcount.formats.text import one_line, safe
+from graphcount.formats.text import inert, one_line, safe
 from graphcount.formats.view import View
 from graphcount.report.finding_rows import SEVERITIES, Finding
 from graphcount.report.records import Report
@@ -32,7 +32,7 @@ CAUTION = "no known sign was found, which does not prove a model safe"
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render the findings of each model as a block of text."""
     reports = [item for item in outcomes if isinstance(item, Report)]
-    return "\n".join("\n".join(_block(report, view)) + "\n" for report in reports)
+    return inert("\n".join("\n".join(_block(report, view)) + "\n" for report in reports))
 
 
 def headline(report: Report) -> str:

@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from graphcount.formats.text import inert
+
 DEFAULT_WIDTH = 100
 
 LEAST_WIDTH = 8
@@ -89,5 +91,5 @@ def to_text(
     for part in parts:
         console.print(part, crop=False)  # a terminal wraps a line, and a number stays whole
     if whole:
-        return out.getvalue()
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n"
+        return inert(out.getvalue())
+    return inert("\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip() + "\n")

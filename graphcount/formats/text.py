@@ -26,8 +26,10 @@ MAX_LENGTH = 120
 
 _UNSAFE = re.compile(
     f"[{UNSAFE}\ufffe\uffff]"
-    r"|(?<=\#)\#(?=\[)|\A\s*:(?=:)"  # `##[…]` and `::…::` are commands in the logs of CI runners
+    r"|(?<=\#)\#(?=(?:[vV][sS][oO])?\[)"  # `##[…]` and `##vso[…]` are commands of CI runners
+    r"|\A\s*:(?=:)"  # so is `::…::` where a line begins
 )
+_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 
 
 def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
@@ -36,6 +38,14 @@ def safe(text: str, limit: int | None = MAX_LENGTH) -> str:
     if limit is not None and len(plain) > limit:
         return f"{plain[: limit - 3]}..."
     return plain
+
+
+def inert(text: str) -> str:
+    """Return lines of which none is a command of a CI runner, wherever a name was wrapped.
+
+    GitHub's trims a line and looks for `::` at its beginning (actions/runner, ActionCommand).
+    """
+    return _COMMAND.sub(r"\1\\x3a", text)
 
 
 def shape(dims: tuple[Dim, ...] | None) -> str:

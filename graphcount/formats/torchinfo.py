@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from graphcount.errors import GraphcountError
 from graphcount.formats.layers import LayerRow, LayerSummary, summarize
 from graphcount.formats.sentences import sizes_words, unknown_sentence
-from graphcount.formats.text import one_line, safe, shape
+from graphcount.formats.text import inert, one_line, safe, shape
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.units import exact
@@ -32,7 +32,8 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
         UsageError: A dimension of an input has no size.
     """
     reports = [item for item in outcomes if isinstance(item, Report)]
-    return "\n".join(_text(report, summarize(report.in_numbers), view) for report in reports)
+    texts = (_text(report, summarize(report.in_numbers), view) for report in reports)
+    return inert("\n".join(texts))
 
 
 def _text(report: Report, summary: LayerSummary, view: View) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from types import UnionType
@@ -146,9 +147,19 @@ def report_text(data: Any) -> str:
     return _masked(data, _several if isinstance(data, list) else _spread)
 
 
+_COMMAND = re.compile(r"#(?=#(?:vso)?\[)", re.IGNORECASE)
+"""`##vso[…]` and `##[…]` are commands of CI runners wherever they are in a line."""
+
+
 def _masked(data: Any, write: Callable[[Any], str]) -> str:
     text = write(data)
-    return write(mask_all(data)) if may_hold(text) else text
+    text = write(mask_all(data)) if may_hold(text) else text
+    return inert_json(text)
+
+
+def inert_json(text: str) -> str:
+    """Return JSON in which no string is a command of a CI runner; it means the same."""
+    return _COMMAND.sub(r"\\u0023", text) if "##" in text else text
 
 
 _row = json.JSONEncoder(allow_nan=False).encode
