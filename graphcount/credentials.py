@@ -18,22 +18,28 @@ class Credential(NamedTuple):
         what: What it is.
         pattern: How it looks.
         starts: How it begins: without one of these in a text the pattern need not be tried.
+        secret: Whoever has it can use it.
     """
 
     what: str
     pattern: str
     starts: tuple[str, ...]
+    secret: bool = True
 
 
 CREDENTIALS: tuple[Credential, ...] = (
-    Credential("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", ("AKIA", "ASIA")),
+    Credential("an AWS access key id", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", ("AKIA", "ASIA"), False),
     Credential(
         "a GitHub token",
         r"\bgh[pousr]_[0-9A-Za-z]{36,255}\b|\bgithub_pat_[0-9A-Za-z_]{22,255}\b",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     ),
     Credential("a Hugging Face token", r"\bhf_[0-9A-Za-z]{30,64}\b", ("hf_",)),
-    Credential("an API key (sk-)", r"\bsk-[0-9A-Za-z_-]{20,200}\b", ("sk-",)),
+    Credential(
+        "an API key (sk-)",
+        r"\bsk-(?=[a-z0-9_-]{0,200}[A-Z])(?=[A-Za-z_-]{0,200}[0-9])[0-9A-Za-z_-]{20,200}\b",
+        ("sk-",),
+    ),
     Credential("a GitLab token", r"\bglpat-[0-9A-Za-z_-]{20,64}\b", ("glpat-",)),
     Credential("a Slack token", r"\bxox[abeoprs]-[0-9A-Za-z-]{10,200}\b", ("xox",)),
     Credential("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}\b", ("AIza",)),
@@ -52,6 +58,7 @@ CREDENTIALS: tuple[Credential, ...] = (
         "a password in a URL",
         r"://[\w.~!&()+,;=%-]{0,64}:[\w.~!&()+,;=%-]{3,128}@",
         ("://",),
+        False,
     ),
     Credential(
         "a JSON web token",

@@ -62,7 +62,6 @@ class ElementFacts(NamedTuple):
         nan: Elements that are not a number.
         positive_infinite: Elements that are +inf.
         negative_infinite: Elements that are -inf.
-        subnormal: Elements below the smallest normal number, zero excepted.
         others: A finite element other than 0 and 1 was seen.
         constant: All elements have the same bytes.
         digest: Hash of the bytes as raw_data would hold them.
@@ -72,11 +71,15 @@ class ElementFacts(NamedTuple):
     nan: int
     positive_infinite: int
     negative_infinite: int
-    subnormal: int
     others: bool
     constant: bool
     digest: bytes
     mixture: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether every element is a finite number."""
+        return not (self.nan or self.positive_infinite or self.negative_infinite)
 
 
 def digest_of(data: bytes) -> bytes:
@@ -159,7 +162,7 @@ class _Pass:
         self.dtype = dtype
         self.width = width if width in (1, 2, 4, 8) else 1
         self.layout = LAYOUTS.get(dtype)
-        self.counts = [0, 0, 0, 0]
+        self.counts = [0, 0, 0]
         self.others = False
         self.first: Any = None
         self.constant = True
@@ -188,8 +191,6 @@ class _Pass:
 
     def floats(self, words: np.ndarray[Any, Any], layout: Layout) -> None:
         """Count what the exponent gives away; the rare cases are looked at closely."""
-        import numpy as np
-
         exponents = words & words.dtype.type(layout.exponent)
         extreme = words[exponents == layout.exponent]
         if len(extreme):
@@ -198,24 +199,20 @@ class _Pass:
             self.counts[0] += int(nan.sum())
             self.counts[1] += int((~nan & ~negative).sum())
             self.counts[2] += int((~nan & negative).sum())
-        tiny = words[exponents == 0]
-        if len(tiny):
-            self.counts[3] += int(np.count_nonzero(tiny & words.dtype.type(layout.mantissa)))
         if not self.others:
             self.others = _is_other(int(words[0]), layout)  # as the first nearly always is
         if not self.others:
-            zero_or_extreme = len(extreme) + len(tiny)
+            zero_or_extreme = len(extreme) + int((exponents == 0).sum())
             one = words.dtype.type(_ONES[layout.exponent])
             self.others = zero_or_extreme + int((words == one).sum()) < len(words)
 
     def facts(self) -> ElementFacts:
         """Return what the pass says."""
-        nan, positive, negative, subnormal = self.counts
+        nan, positive, negative = self.counts
         return ElementFacts(
             nan=nan,
             positive_infinite=positive,
             negative_infinite=negative,
-            subnormal=subnormal,
             others=self.others,
             constant=self.constant and self.first is not None,
             digest=self.hash.digest(),

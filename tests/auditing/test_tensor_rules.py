@@ -147,15 +147,61 @@ def test_an_infinite_weight_is_no_mask(audit: Any, plain: Any, write: Any) -> No
     assert audit(write(plain(change)), "TEN008", deep=False) == []
 
 
-def test_subnormal_numbers_are_told_when_they_are_many(
-    audit: Any, plain: Any, write: Any, add: Any
-) -> None:
+def test_subnormal_numbers_are_finite(audit: Any, plain: Any, write: Any, add: Any) -> None:
     numbers = np.linspace(1, 2, 1000, dtype=np.float32)
-    numbers[:10] = 1e-40
+    numbers[:500] = 1e-40
     assert audit(write(plain(add(numbers))), "TEN008") == []
-    numbers[:11] = 1e-40
-    (finding,) = audit(write(plain(add(numbers))), "TEN008")
-    assert (finding.severity, finding.evidence["subnormal"]) == ("info", 11)
+
+
+@pytest.mark.parametrize(
+    ("infinite", "expected"),
+    [
+        ((2, slice(None), -np.inf), []),
+        ((2, 1, -np.inf), [("TEN008", "medium")]),
+        ((2, slice(None), np.inf), [("TEN008", "medium")]),
+        ((2, slice(None), np.nan), [("TEN008", "medium")]),
+    ],
+)
+def test_rows_of_padding_in_a_table(
+    infinite: Any, expected: list[tuple[str, str]], audit: Any, write: Any
+) -> None:
+    row, column, value = infinite
+    table = np.linspace(1, 2, 80, dtype=np.float32).reshape(20, 4)
+    table[row, column] = value
+    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [3])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, [3, 4])
+    node = helper.make_node("Gather", ["table", "ids"], ["out"])
+    graph = helper.make_graph([node], "g", [ids], [out], [numpy_helper.from_array(table, "table")])
+    assert rules(audit(write(helper.make_model(graph)), "TEN008")) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(np.inf, []), (np.nan, [("TEN008", "medium")])])
+def test_splits_of_trees_may_be_infinite(
+    value: float, expected: list[tuple[str, str]], audit: Any, write: Any
+) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])
+    splits = np.array([0.5, value], np.float32)
+    node = helper.make_node(
+        "TreeEnsemble",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        tree_roots=[0],
+        nodes_modes=numpy_helper.from_array(np.zeros(2, np.uint8)),
+        nodes_featureids=[0, 0],
+        nodes_splits=numpy_helper.from_array(splits),
+        nodes_truenodeids=[1, 0],
+        nodes_trueleafs=[0, 1],
+        nodes_falsenodeids=[1, 2],
+        nodes_falseleafs=[1, 1],
+        leaf_targetids=[0, 0, 0],
+        leaf_weights=numpy_helper.from_array(np.ones(3, np.float32)),
+    )
+    imports = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 5)]
+    graph = helper.make_graph([node], "g", [x], [y])
+    model = helper.make_model(graph, opset_imports=imports)
+    assert rules(audit(write(model), "TEN008")) == expected
 
 
 # ----------------------------------------------------------------------------------- sparse tensors
@@ -237,6 +283,18 @@ def test_constant_tensors(audit: Any, plain: Any, write: Any, add: Any) -> None:
     almost[-1] = 0.5
     assert audit(write(plain(add(almost))), "TEN011") == []
     assert audit(write(plain(add(np.full(1023, 0.25, np.float32)))), "TEN011") == []
+
+
+def test_constant_zero_points_are_usual(audit: Any, write: Any) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.INT8, [2048, 2])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2048, 2])
+    tensors = [
+        numpy_helper.from_array(np.full(2048, 0.5, np.float32), "scale"),
+        numpy_helper.from_array(np.zeros(2048, np.int8), "zero"),
+    ]
+    node = helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["y"], axis=0)
+    graph = helper.make_graph([node], "g", [x], [y], tensors)
+    assert audit(write(helper.make_model(graph)), "TEN011") == []
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8, np.int64])

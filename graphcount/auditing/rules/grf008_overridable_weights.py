@@ -12,7 +12,7 @@ Example:
     torch.onnx.export(..., keep_initializers_as_inputs=True)
 
 What to do:
-    Export again without that option, or remove the inputs.
+    Remove the inputs of these names: the initializers stay. Or export again without that option.
 
 References:
     onnx/docs/IR.md, "Graphs": initializers as default values.

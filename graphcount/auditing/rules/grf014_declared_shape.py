@@ -13,7 +13,8 @@ Example:
     `value_info` says [1, 64, 56, 56] where a Conv of stride 2 makes [1, 64, 28, 28].
 
 What to do:
-    Drop value_info and infer shapes again.
+    For a value within the graph, drop value_info: everyone can infer it. For an output, declare
+    what is made, or export again with that dimension dynamic.
 
 References:
     onnx/docs/ShapeInference.md.

@@ -1,13 +1,13 @@
 """Weights that are not finite.
 
 What it does:
-    Counts NaN, +Inf and -Inf in every float type, in one pass over the values. Masks are left out:
-    constants of 0, 1 and infinities of one sign. In other constants it is low. Values below the
-    smallest normal one are reported as info when they are more than one in a hundred.
+    Counts NaN, +Inf and -Inf in every float type, in one pass over the values. Infinities that are
+    meant are left out: masks (constants of 0, 1 and infinities of one sign), thresholds of trees
+    (a split that all or none pass), and rows of -Inf in tables that are looked up (padding). In
+    other constants it is low.
 
 Why it matters:
-    One NaN in a weight makes every output NaN, often for some inputs only. Subnormal values are
-    slow on many processors.
+    One NaN in a weight makes every output NaN, often for some inputs only.
 
 Example:
     A normalisation scale that overflowed when it was converted to float16.
@@ -24,48 +24,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphcount.analysis.stored import UNNAMED, Stored
+from graphcount.analysis.verdict import Verdict
 from graphcount.auditing.context import Context
 from graphcount.auditing.elements import ElementFacts
-from graphcount.auditing.grouping import about_tensors, and_more, counted
+from graphcount.auditing.grouping import about_tensors, and_more
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.report.finding_rows import Finding
 
 RULE = Rule("TEN008", "not-finite-weights", "medium", reads_payload=True)
 
 
-SUBNORMAL_SHARE = 100
-
-
 def check(context: Context) -> Iterable[Finding]:
-    """Yield one finding for weights, one for what is no weight, one for subnormal numbers."""
-    kinds = {row.stored.key: row.verdict.kind for row in context.rows}
+    """Yield one finding for weights, one for what is no weight."""
+    verdicts = {row.stored.key: row.verdict for row in context.rows}
     weights: list[tuple[Stored, ElementFacts]] = []
     fillers: list[tuple[Stored, ElementFacts]] = []
-    slow: list[tuple[Stored, ElementFacts]] = []
     for stored in context.stored:
         facts = context.facts.get(stored.key)
-        if facts is None:
+        if facts is None or facts.finite or _are_meant(stored, facts, verdicts.get(stored.key)):
             continue
-        if facts.nan or facts.positive_infinite or facts.negative_infinite:
-            if not _is_mask(facts, kinds.get(stored.key)):
-                (weights if facts.others else fillers).append((stored, facts))
-        elif facts.subnormal * SUBNORMAL_SHARE > stored.stored_elements > SUBNORMAL_SHARE:
-            slow.append((stored, facts))
+        (weights if facts.others else fillers).append((stored, facts))
     if weights:
         yield _finding(context, weights, None)
     if fillers:
         yield _finding(context, fillers, "low")
-    if slow:
-        numbers = sum(facts.subnormal for _, facts in slow)
-        message = f"{numbers:,} subnormal values in {counted(len(slow), 'tensor')}"
-        tensors = [stored for stored, _ in slow]
-        yield about_tensors(RULE, context, tensors, message, severity="info", subnormal=numbers)
 
 
-def _is_mask(facts: ElementFacts, kind: str | None) -> bool:
-    """Return whether infinities have one sign, among 0 and 1 or in a constant, as in a mask."""
-    one_sign = not (facts.positive_infinite and facts.negative_infinite)
-    return not facts.nan and one_sign and (not facts.others or kind in ("constant", "buffer"))
+def _are_meant(stored: Stored, facts: ElementFacts, verdict: Verdict | None) -> bool:
+    """Return whether infinities are a mask's, a tree's, or rows of padding."""
+    if facts.nan:
+        return False
+    if verdict is not None and verdict.role == "threshold":
+        return True
+    if facts.positive_infinite and facts.negative_infinite:
+        return False
+    if verdict is not None and verdict.role == "embedding" and not facts.positive_infinite:
+        return facts.negative_infinite % stored.shape[-1] == 0
+    return not facts.others or (verdict is not None and verdict.kind in ("constant", "buffer"))
 
 
 def _finding(

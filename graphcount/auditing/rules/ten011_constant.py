@@ -1,7 +1,8 @@
 """Large tensors that hold one value.
 
 What it does:
-    Reports stored tensors of 1,024 elements and more whose elements are all the same.
+    Reports weights of 1,024 elements and more whose elements are all the same; zero points, scales,
+    masks and other constants often are, and are left out.
 
 Why it matters:
     They could be made by one ConstantOfShape node. A weight that is constant was not trained, or
@@ -33,11 +34,13 @@ LARGE = 1024
 def check(context: Context) -> Iterable[Finding]:
     """Yield one finding for all."""
     constant = [
-        stored
-        for stored in context.stored
-        if stored.sparse is None
-        and stored.elements >= LARGE
-        and (facts := context.facts.get(stored.key)) is not None
+        row.stored
+        for row in context.rows
+        if row.verdict.kind in ("parameter", "unused")
+        and row.verdict.role != "leaf value"
+        and row.stored.sparse is None
+        and row.stored.elements >= LARGE
+        and (facts := context.facts.get(row.stored.key)) is not None
         and facts.constant
     ]
     if constant:
