@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from graphcount.config import read_config
-from graphcount.config.sections import CHECK
+from graphcount.config.keys import CheckKeys
 from graphcount.formats import CHECK_FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ def test_the_configuration_is_one_and_shows_every_key() -> None:
     text, audit = blocks("toml")
     (check,) = read_config(text, "graphcount.toml").checks
     assert len(check.budgets) == 9
-    for key in CHECK:
+    for key in CheckKeys.__struct_fields__:
         assert re.search(rf"^(# )?{key} =|^\[checks\.{key}\]", text, re.MULTILINE) or key == "min"
     settings = read_config(audit, "graphcount.toml").audit
     assert settings is not None

@@ -36,6 +36,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
 
 OWNERS = {
     "click": {"cli"},
+    "msgspec": {"config"},
     "rich": {"formats", "scanning"},
     "networkx": {"graph", "api", "formats"},
     "onnx": {"loading", "benchmarking"},
@@ -172,6 +173,16 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_counting_needs_no_heavy_package() -> None:
     modules = loaded("import graphcount\ngraphcount.count('fixtures/cnn.onnx')")
     assert not modules & {"onnx", "networkx", "numpy", "rich", "click", "onnxruntime"}
+
+
+def test_a_configuration_alone_needs_the_library_that_reads_it(tmp_path: Path) -> None:
+    run = f"import os, graphcount.cli.main as m\nos.chdir({str(tmp_path)!r})\n"
+    run += f"m.main(['count', {str(PACKAGE.parent / ONE)!r}, '--format', 'csv'])"
+    assert "msgspec" not in loaded(run)
+    (tmp_path / "graphcount.toml").write_text("dims = { batch = 1 }\n")
+    modules = loaded(run)
+    assert "msgspec" in modules
+    assert not modules & {"onnx", "networkx", "numpy", "rich"}
 
 
 def test_the_table_is_the_only_format_that_needs_rich() -> None:

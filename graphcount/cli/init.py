@@ -17,6 +17,7 @@ from graphcount.cli.options import (
     gathered,
     limit_option,
     models_argument,
+    schema_option,
 )
 from graphcount.cli.output import OutputOptions, complain, say
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone
@@ -47,6 +48,7 @@ def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
     metavar="SHARE",
     help="Headroom over today's values.",
 )
+@schema_option
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @gathered("options", _options, cost_option, dim_option, shape_option, deep_option, limit_option)
 @formatted(

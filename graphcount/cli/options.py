@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from graphcount.cli.command import AUDIT_RULE, FILE
-from graphcount.cli.output import OutputOptions, format_of, parse_also
+from graphcount.cli.output import OutputOptions, format_of, parse_also, write
 from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_sizes, value_option
 from graphcount.formats import FORMATS
 from graphcount.loading.limits import Limits
@@ -235,6 +235,23 @@ audit_options = together(
 
 # ------------------------------------------------------------------------------ configuration
 
+
+def _print_schema(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        from graphcount.config import schema_text
+
+        write(schema_text(), None)
+        context.exit()
+
+
+schema_option = click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of a configuration, for editors.",
+)
 limit_option = click.option(
     "--limit",
     "limits",

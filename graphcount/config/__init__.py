@@ -14,7 +14,7 @@ from graphcount.errors import ConfigError, NotReadableError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.config.sections import AuditSettings
+    from graphcount.config.meaning import AuditSettings
     from graphcount.gates.checks import Check, Uncovered
 
 FILES = ("graphcount.toml", "pyproject.toml")
@@ -129,21 +129,27 @@ def read_config(text: str, file: str, table: str = "") -> Config:
     return _made(document, file, file, lines, keys)
 
 
+def schema_text() -> str:
+    """Return the JSON Schema of a configuration, as shipped in the package."""
+    from importlib import resources
+
+    return resources.files("graphcount.config").joinpath("schema.json").read_text("utf-8")
+
+
 def _made(
     document: Any, path: str, public: str, lines: dict[Any, int], prefix: tuple[str, ...]
 ) -> Config:
-    from graphcount.config.sections import sections
-    from graphcount.config.values import KeyPlace
+    from graphcount.config.keys import ConfigKeys
+    from graphcount.config.values import KeyPlace, read
 
     known = {
         key[len(prefix) :]: line for key, line in lines.items() if key[: len(prefix)] == prefix
     }
     place = KeyPlace(public, known)
-    made = sections(document, place)
-    if place.problems:
-        raise ConfigError(
-            "\n".join(f"{public}:{line}: {say}" for line, say in sorted(place.problems))
-        )
+    made = read(ConfigKeys, document, place)
+    if place.mistakes:
+        rows = sorted((row.line, str(row)) for row in place.mistakes)
+        raise ConfigError("\n".join(f"{public}:{line}: {message}" for line, message in rows))
     return Config(path=path, **made)
 
 
