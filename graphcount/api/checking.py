@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from graphcount.api.arguments import budgets, configured, path_texts, refuse_others
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from graphcount.formats.view import View
     from graphcount.gates.budgets import Bound
     from graphcount.gates.checks import Check
-    from graphcount.gates.examine import Baselines, Examined
+    from graphcount.gates.examine import Baselines, Count, Counter, Examined
     from graphcount.gates.select import ModelChecks
 
 NOTHING_ASKED = (
@@ -79,6 +80,7 @@ def check(
     checks: Sequence[Check] = (),
     config: Config | str | None = None,
     baseline: str | None = None,
+    base: str | None = None,
     write_baseline: str | None = None,
     bench: str | None = None,
     fail_on: str = "high",
@@ -100,6 +102,8 @@ def check(
         config: A configuration, or its file: its checks, its operators, its limits. None: none;
             `graphcount.config.load_config()` is the nearest one.
         baseline: File to compare with, for every check; empty or None: each check's own.
+        base: Folder with the models as they were, at the same paths below it as now below the
+            current folder, or a baseline; for checks without a baseline. What it lacks is new.
         write_baseline: File to write today's numbers to; not written unless all models were read.
         bench: File with the result of `graphcount bench --format json`.
         fail_on: Mildest severity that fails.
@@ -143,7 +147,7 @@ def check(
         "where_present": settings.dims.keys() - given(options),
     }
     latencies = read_latencies(bench) if bench else {}
-    baselines = Baselines(baseline or "", _conventions(options))
+    baselines = Baselines(baseline or "", base or "", _conventions(options))
     asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers, variants)
     examined = _examined(chosen, asked, on_error, progress)
     if len(chosen) > 1:
@@ -234,12 +238,25 @@ def _examined(
 
     checks = {target.path: target.checks for target in chosen}
     folders = {target.path for target in chosen if target.is_deployment}
-    cost = asked.options.get("cost")
-    by_default = None if asked.remembers else False  # a baseline remembers costs too
 
     def read(path: str) -> list[Examined]:
-        model = None if path in folders else load(path, limits=asked.limits)
-        zeros = asked.options.get("sparsity") or any(row.reads_data for row in checks[path])
+        counter = _counter(path, checks[path], asked, path in folders)
+        latency = latency_of(asked.latencies, path)
+        return examine(counter, path, checks[path], asked.baselines, latency)
+
+    paths = list(checks)
+    return list(read_each(progress(paths) if progress else paths, read, on_error))
+
+
+def _counter(own: str, checks: Sequence[Check], asked: _Asked, is_deployment: bool) -> Counter:
+    """Return what reads a model, and the same one elsewhere, where sizes may be of nothing."""
+    cost = asked.options.get("cost")
+    by_default = None if asked.remembers else False  # a baseline remembers costs too
+    zeros = asked.options.get("sparsity") or any(row.reads_data for row in checks)
+
+    @cache
+    def counter(path: str) -> Count:
+        model = None if is_deployment else load(path, limits=asked.limits)
 
         def count(check: Check, need: bool) -> Report:
             needed = (need or by_default) if cost is None else cost
@@ -254,15 +271,13 @@ def _examined(
             if model is None:
                 from graphcount.api.deploying import whole_report
 
-                variant = asked.variants.get(path, "")
+                variant = asked.variants.get(own, "")
                 return whole_report(path, asked.limits, {**sized, "assume": False}, variant)
-            return model.report(**optional(sized, len(checks) > 1))
+            return model.report(**optional(sized, len(checks) > 1 or path != own))
 
-        latency = latency_of(asked.latencies, path)
-        return examine(count, path, checks[path], asked.baselines, latency)
+        return count
 
-    paths = list(checks)
-    return list(read_each(progress(paths) if progress else paths, read, on_error))
+    return counter
 
 
 def _write_baseline(

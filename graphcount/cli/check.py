@@ -42,6 +42,7 @@ class Demanded(TypedDict):
     min: Sequence[Budget]
     max_increase: Sequence[Budget]
     baseline: str | None
+    base: str | None
     write_baseline: str | None
     bench: str | None
     fail_on: str
@@ -110,6 +111,12 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
     min_option,
     max_increase_option,
     click.option("--baseline", metavar="FILE", type=FILE, help="Numbers to compare with."),
+    click.option(
+        "--base",
+        metavar="FOLDER|FILE",
+        type=FILE,
+        help="Models as they were (a checkout, or a baseline), where a check has no baseline.",
+    ),
     click.option(
         "--write-baseline", metavar="FILE", type=FILE, help="Write today's numbers to FILE."
     ),

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.text import MARKDOWN_ESCAPES, safe
-from graphcount.formats.verdict_sentences import at_least, contributors_sentence, verdicts_sentence
+from graphcount.formats.verdict_sentences import (
+    at_least,
+    change_sentence,
+    contributors_sentence,
+    verdicts_sentence,
+)
 from graphcount.formats.view import View
 from graphcount.report.finding_rows import VerdictRow
 from graphcount.report.records import Report
@@ -21,9 +26,8 @@ TEXT_LIMIT = 400
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Render failures as a list, then what was kept as a folded table."""
-    name = re.sub(r"[^A-Za-z0-9._]+", "-", view.marker).strip("-") or "check"
     head = [
-        f"<!-- graphcount:{name} -->",
+        hidden_line(view.marker),
         f"### graphcount: {verdicts_sentence(outcomes, view)}",
         "",
     ]
@@ -31,14 +35,23 @@ def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     blocks = list(_failures(outcomes, view.fail_on))
     fitting, room = _fit(blocks, room)
     lines = [*head, *fitting]
-    rows = [] if view.hide_passed else list(_kept(outcomes))
+    cells = [] if view.hide_passed else list(_kept(outcomes))
+    columns = 4 if any(row[-1] for row in cells) else 3
+    rows = [f"| {' | '.join(map(_text, row[:columns]))} |" for row in cells]
     table_head = ["", f"<details><summary>{exact(len(rows))} kept</summary>", ""]
-    table_head += ["| model | check | limit |", "|---|---|---|"]
+    titles = ("model", "check", "limit", "change")[:columns]
+    table_head += [f"| {' | '.join(titles)} |", "|---" * columns + "|"]
     room -= sum(len(line) + 1 for line in table_head) + len("\n</details>\n")
     if rows and room > TEXT_LIMIT:
         kept, _ = _fit(rows, room)
         lines += [*table_head, *kept, "", "</details>"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def hidden_line(marker: str) -> str:
+    """Return the first line of a comment, by which it is found again."""
+    name = re.sub(r"[^A-Za-z0-9._]+", "-", marker).strip("-") or "check"
+    return f"<!-- graphcount:{name} -->"
 
 
 def _fit(blocks: list[str], room: int) -> tuple[list[str], int]:
@@ -70,19 +83,21 @@ def _failure(path: str, check: str, verdict: VerdictRow, fail_on: str) -> str:
     sign = "❌" if at_least(verdict.severity, fail_on) else "⚠️"
     lines = [f"- {sign} **{_text(path)}** ({_text(check)}): {_text(verdict.message)}"]
     largest = contributors_sentence(verdict)
+    change = change_sentence(verdict)
+    change = f"change: {change}" if change else ""
     origin = f"limit at {verdict.origin}" if verdict.origin else ""
-    lines += [f"  <br>{_text(line)}" for line in (largest, origin, verdict.note) if line]
+    lines += [f"  <br>{_text(line)}" for line in (change, largest, origin, verdict.note) if line]
     return "\n".join(lines)
 
 
-def _kept(outcomes: Sequence[Report | GraphcountError]) -> Iterator[str]:
+def _kept(outcomes: Sequence[Report | GraphcountError]) -> Iterator[tuple[str, str, str, str]]:
     for outcome in outcomes:
         if isinstance(outcome, Report):
             for check in outcome.checks:
                 for verdict in check.verdicts:
                     if verdict.kept:
-                        cells = (outcome.model.path, check.name, verdict.message)
-                        yield f"| {' | '.join(map(_text, cells))} |"
+                        change = change_sentence(verdict)
+                        yield outcome.model.path, check.name, verdict.message, change
 
 
 def _text(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphcount.errors import GraphcountError
+from graphcount.formats.diff.lines import percent_of
 from graphcount.formats.view import View
-from graphcount.report.finding_rows import SEVERITIES, VerdictRow
+from graphcount.report.finding_rows import SEVERITIES, CheckRow, VerdictRow
 from graphcount.report.records import Report
 from graphcount.report.rows import UNCOVERED, UNKNOWN
 from graphcount.units import Unit, exact, spelled
@@ -23,6 +24,20 @@ def contributors_sentence(verdict: VerdictRow) -> str:
     return f"largest: {parts}"
 
 
+def change_sentence(verdict: VerdictRow) -> str:
+    """Return `+290 (+1.1%)`: what changed since the base; empty where that is not known."""
+    if verdict.is_new:
+        return "new"
+    if verdict.base is None or verdict.value is None:
+        return ""
+    delta = verdict.value - verdict.base
+    if not delta:
+        return "0"
+    share = percent_of(delta, verdict.base)
+    number = f"{'+' if delta > 0 else '-'}{spelled(abs(delta), _unit(verdict))}"
+    return f"{number} ({share})" if share else number
+
+
 def at_least(severity: str, fail_on: str) -> bool:
     """Return whether a severity is as grave as another."""
     return SEVERITIES.index(severity) >= SEVERITIES.index(fail_on)
@@ -31,7 +46,8 @@ def at_least(severity: str, fail_on: str) -> bool:
 def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
     """Return how many models were held against how many limits, and what came of it.
 
-    Models that no check applies to, or that are excluded, come last: they were held against none.
+    New models come last, which are held against no limit on growth, and those that no check applies
+    to or that are excluded, which are held against none.
     """
     uncovered = [item for item in outcomes if isinstance(item, Report) and _is_uncovered(item)]
     reports = [item for item in outcomes if isinstance(item, Report) and not _is_uncovered(item)]
@@ -55,6 +71,7 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) 
     graves = sum(_fails(report, view.fail_on) for report in uncovered)
     apart = _counted(
         {
+            "new": sum(any(map(_is_new, report.checks)) for report in reports),
             "uncovered, which fails": graves,
             "uncovered": len(uncovered) - graves + view.ignored,
             "excluded": view.excluded,
@@ -66,6 +83,10 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) 
 
 def _is_uncovered(report: Report) -> bool:
     return any(row.rule == UNCOVERED for check in report.checks for row in check.verdicts)
+
+
+def _is_new(check: CheckRow) -> bool:
+    return any(verdict.is_new for verdict in check.verdicts)
 
 
 def _fails(report: Report, fail_on: str) -> bool:

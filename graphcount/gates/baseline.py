@@ -132,15 +132,25 @@ def lookup(
     shapes: InputShapes,
     names: Iterable[str],
     conventions: Conventions | None = None,
+    others: Iterable[str] = (),
 ) -> dict[str, int]:
     """Return the values that a baseline has of a model's measures.
+
+    Args:
+        baseline: The file.
+        path: The model's.
+        dims: Sizes of dynamic dimensions.
+        shapes: Shapes of inputs.
+        names: Measures that it must know.
+        conventions: How is counted, where that is not the usual way.
+        others: Measures that it may know.
 
     Raises:
         UsageError: The baseline is stale: it does not have the model, has it with other sizes of
             dimensions or counted in another way, or does not have a measure.
     """
     again = "; write it again with --write-baseline"
-    rows = [row for row in baseline.entries if row.path == _key(baseline.file, path)]
+    rows = _entries(baseline, path)
     if not rows:
         raise UsageError(f"{baseline.file}: stale: does not have {path}{again}")
     plain = {name: list(shape) for name, shape in shapes.items()}
@@ -150,14 +160,26 @@ def lookup(
         had = _conditions(rows[0].dims, rows[0].shapes, rows[0].conventions)
         now = _conditions(*wanted)
         raise UsageError(f"{baseline.file}: stale: has {path} with {had}, not with {now}{again}")
-    values = {}
+    values = {name: _value(row, name) for name in (*names, *others)}
     for name in names:
-        family = FAMILIES.get(name.partition(".")[0]) if "." in name else None
-        value = row.measures.get(name, family.absent if family else None)
-        if value is None:
+        if values[name] is None:
             raise UsageError(f"{baseline.file}: stale: does not know {name} of {path}{again}")
-        values[name] = value
-    return values
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def has_model(baseline: Baseline, path: str) -> bool:
+    """Return whether a baseline has a model, under whatever sizes."""
+    return bool(_entries(baseline, path))
+
+
+def _entries(baseline: Baseline, path: str) -> list[Entry]:
+    key = _key(baseline.file, path)
+    return [row for row in baseline.entries if row.path == key]
+
+
+def _value(row: Entry, name: str) -> int | None:
+    family = FAMILIES.get(name.partition(".")[0]) if "." in name else None
+    return row.measures.get(name, family.absent if family else None)
 
 
 def read_json(file: str) -> object:

@@ -5,8 +5,9 @@ A budget is kept only by a number that is known and exact; everything else fails
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from graphcount.errors import UsageError
@@ -63,6 +64,18 @@ class Standing(NamedTuple):
     severity: str = "high"
 
 
+class Earlier(NamedTuple):
+    """A model as it was.
+
+    Attributes:
+        values: Those that are known, by name of measure.
+        is_new: There was no such model.
+    """
+
+    values: Mapping[str, int] = MappingProxyType({})
+    is_new: bool = False
+
+
 def parse_budget(text: str, bound: Bound) -> Budget:
     """Read an option: `parameters=30M`, `nbytes=5%`.
 
@@ -98,7 +111,7 @@ def judge(
     subject: Subject,
     budgets: Iterable[Budget],
     standing: Standing | None = None,
-    baseline: dict[str, int] | None = None,
+    earlier: Earlier | None = None,
 ) -> list[VerdictRow]:
     """Hold a model against budgets, in the given order.
 
@@ -106,18 +119,20 @@ def judge(
         subject: The model.
         budgets: The limits.
         standing: Name and severity of the check.
-        baseline: Values by name of measure, for limits on growth.
+        earlier: The model as it was; limits on growth need it.
     """
-    standing = standing or Standing()
-    return [_judge(subject, budget, standing, baseline or {}) for budget in budgets]
+    standing, earlier = standing or Standing(), earlier or Earlier()
+    return [_judge(subject, budget, standing, earlier) for budget in budgets]
 
 
-def _judge(
-    subject: Subject, budget: Budget, standing: Standing, baseline: dict[str, int]
-) -> VerdictRow:
+def _judge(subject: Subject, budget: Budget, standing: Standing, earlier: Earlier) -> VerdictRow:
     measure, least = budget.measure, budget.bound == "min"
     value = measured(subject, measure, least)
-    limit, base = _limit(budget, baseline)
+    if earlier.is_new and budget.bound == "max_increase":
+        number = "" if value is None else f" {spelled(value, measure.unit)}"
+        message = f"{measure.name}{number}: a new model, of which no growth is known"
+        return _verdict(subject, budget, standing, "BUD003", message)
+    limit, base = _limit(budget, earlier.values)
     unsure = doubt(subject, measure, value, least)
     broken = value is not None and (value < limit if least else value > limit)
     if broken and value is not None:
@@ -129,26 +144,38 @@ def _judge(
         rule = "BUD003" if budget.bound == "max_increase" else "BUD001"
         assert value is not None
         message = _within(subject, budget, value, limit, base)
-    kept = not broken and not unsure
+    row = _verdict(subject, budget, standing, rule, message)
+    row = row._replace(limit=limit, base=earlier.values.get(measure.name))
+    if not broken and not unsure:
+        return row
+    parts = largest(measure.parts(subject))
+    return row._replace(kept=False, note=budget.note, contributors=parts)
+
+
+def _verdict(
+    subject: Subject, budget: Budget, standing: Standing, rule: str, message: str
+) -> VerdictRow:
+    """Return the row of a limit that is kept."""
+    measure = budget.measure
     return VerdictRow(
         rule=rule,
         measure=measure.name,
-        kept=kept,
+        kept=True,
         severity=standing.severity,
-        value=value,
+        value=measured(subject, measure, budget.bound == "min"),
         unit=measure.unit,
         bound=budget.bound,
-        limit=limit,
+        limit=None,
         written=budget.text,
         message=message,
-        note="" if kept else budget.note,
+        note="",
         origin=budget.origin.text,
         where={"check": standing.check, "measure": measure.name, "limit": budget.origin.place},
-        contributors=() if kept else largest(measure.parts(subject)),
+        contributors=(),
     )
 
 
-def _limit(budget: Budget, baseline: dict[str, int]) -> tuple[int, int | None]:
+def _limit(budget: Budget, baseline: Mapping[str, int]) -> tuple[int, int | None]:
     """Return the limit as a number, and what the baseline has when it is one on growth."""
     if budget.bound != "max_increase":
         return int(budget.limit), None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
-from graphcount.gates.budgets import Budget, Origin, Standing, judge
+from graphcount.gates.budgets import Budget, Earlier, Origin, Standing, judge
 from graphcount.gates.subject import Subject
 from graphcount.report.finding_rows import SEVERITIES, CheckRow, Finding, VerdictRow
 from graphcount.report.rows import UNCOVERED, Dim
@@ -86,16 +86,16 @@ class Uncovered(NamedTuple):
         return Check("uncovered", self.origin, severity=severity, uncovered=True)
 
 
-def run(check: Check, subject: Subject, baseline: dict[str, int] | None = None) -> CheckRow:
+def run(check: Check, subject: Subject, earlier: Earlier | None = None) -> CheckRow:
     """Hold a model against a check.
 
     Args:
         check: The demands.
         subject: The model.
-        baseline: Earlier values by measure, for limits on growth.
+        earlier: The model as it was, for limits on growth.
     """
     standing = Standing(check.name, check.severity)
-    verdicts = judge(subject, check.budgets, standing, baseline)
+    verdicts = judge(subject, check.budgets, standing, earlier)
     for allow in check.lists:
         verdicts += judge_list(subject, allow, check.ignored, standing)
     if check.opset is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphcount.gates.budgets import Budget, judge
+from graphcount.gates.budgets import Budget, Earlier, judge
 from graphcount.gates.checks import findings
 from graphcount.gates.doubts import doubt
 from graphcount.gates.subject import Subject
@@ -24,7 +24,7 @@ def judge_growth(old: Report, new: Report, budgets: Iterable[Budget]) -> tuple[F
     verdicts: list[VerdictRow] = []
     for budget in budgets:
         base = budget.measure.read(before)
-        (verdict,) = judge(after, [budget], baseline={budget.measure.name: base or 0})
+        (verdict,) = judge(after, [budget], earlier=Earlier({budget.measure.name: base or 0}))
         unsure = doubt(before, budget.measure, base)
         if unsure:
             message = f"{budget.measure.name} of {old.model.path} {unsure}"

@@ -122,6 +122,7 @@ class VerdictRow(NamedTuple):
         origin: Where the limit lives: `graphcount.toml:12` or `--max`.
         where: The check, the measure, and the node or tensor it is about.
         contributors: The largest parts of the value.
+        base: The value before, where there is something to compare with and it is known there.
     """
 
     rule: str
@@ -138,6 +139,12 @@ class VerdictRow(NamedTuple):
     origin: str
     where: dict[str, object]
     contributors: tuple[ContributorRow, ...]
+    base: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it limits growth, and there was no such model before."""
+        return self.bound == "max_increase" and self.kept and self.limit is None
 
 
 class CheckRow(NamedTuple):

@@ -99,7 +99,7 @@ LINES = [
     ("check cnn.onnx --min nodes=x", "--min: nodes: 'x' is not a count like 30M, 1.5k or 26_926"),
     (
         "check cnn.onnx --max-increase nodes=1",
-        "cnn.onnx: --max-increase needs a baseline; give --baseline FILE",
+        "cnn.onnx: --max-increase needs a baseline; give --baseline FILE, or --base FOLDER",
     ),
     (
         "check cnn.onnx --max nodes=99 --also json",

@@ -10,7 +10,7 @@ import pytest
 
 import graphcount
 from graphcount.errors import Unknown, UsageError
-from graphcount.gates.budgets import Bound, Origin, Standing, judge, parse_budget
+from graphcount.gates.budgets import Bound, Earlier, Origin, Standing, judge, parse_budget
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.doubts import doubt
 from graphcount.gates.measures import MEASURES
@@ -25,7 +25,7 @@ def report(fixtures: Path) -> Report:
 
 
 def verdict(report: Report, text: str, bound: Bound = "max", **values: int) -> VerdictRow:
-    (row,) = judge(Subject(report), [parse_budget(text, bound)], baseline=values)
+    (row,) = judge(Subject(report), [parse_budget(text, bound)], earlier=Earlier(values))
     return row
 
 
@@ -151,7 +151,7 @@ def test_what_is_kept_says_the_number_and_the_limit(
 ) -> None:
     """5% of 26,925 is 1,346.25: growth to 28,271 is allowed."""
     subject = Subject(report, {"p50": 2_000_000})
-    (row,) = judge(subject, [parse_budget(text, bound)], baseline={"parameters": 26_925})
+    (row,) = judge(subject, [parse_budget(text, bound)], earlier=Earlier({"parameters": 26_925}))
     assert (row.kept, row.message) == (True, message)
     assert (row.contributors, row.note) == ((), "")
     assert row.rule == ("BUD003" if bound == "max_increase" else "BUD001")

@@ -10,7 +10,7 @@ import pytest
 
 import graphcount
 from graphcount.cli.main import main
-from graphcount.gates.budgets import Bound, judge, parse_budget
+from graphcount.gates.budgets import Bound, Earlier, judge, parse_budget
 from graphcount.gates.subject import Subject
 from graphcount.report.finding_rows import VerdictRow
 from graphcount.report.pass_rows import RangeRow
@@ -21,7 +21,7 @@ MACS = 5 * 28 * 28 * 3 * 5 * 5 + 12 * 10 * 10 * 5 * 3 * 3 + 128 * 192 + 10 * 128
 
 
 def judged(report: Report, text: str, bound: Bound = "max") -> VerdictRow:
-    (row,) = judge(Subject(report), [parse_budget(text, bound)], baseline={"macs": 0})
+    (row,) = judge(Subject(report), [parse_budget(text, bound)], earlier=Earlier({"macs": 0}))
     return row
 
 
