@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from graphcount.config import read_config
 from graphcount.config.keys import CheckKeys
@@ -39,15 +38,6 @@ def test_the_configuration_is_one_and_shows_every_key() -> None:
 def test_every_format_is_named() -> None:
     for name in CHECK_FORMATS:
         assert f"`{name}`" in TEXT
-
-
-def test_the_snippets_are_yaml_and_fit_our_files() -> None:
-    github, gitlab, hooks = map(yaml.safe_load, blocks("yaml"))
-    inputs = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))["inputs"]
-    assert set(github[1]["with"]) <= set(inputs)
-    assert "graphcount check" in gitlab["graphcount"]["script"][1]
-    known = {h["id"] for h in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))}
-    assert {hook["id"] for hook in hooks["repos"][0]["hooks"]} <= known
 
 
 def test_the_pytest_example_works(monkeypatch: pytest.MonkeyPatch) -> None:
