@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
+import tomllib
+from typing import Any
 
+from graphcount.cli.main import main as graphcount
+from graphcount.config import find_config
 from graphcount.formats.comment import hidden_line
 
 
@@ -32,6 +35,34 @@ def arguments(env: dict[str, str], comment: str) -> list[str]:
     return [*line, *shlex.split(env["ARGS"]), "--", *shlex.split(env["MODELS"])]
 
 
+def changed_configuration(env: dict[str, str]) -> str:
+    """Return the configuration if the base had another one, so that no limit is raised unseen."""
+    base = env["BASE"]
+    now = env["CONFIG"] or find_config()
+    before = os.path.join(base, env["CONFIG"]) if env["CONFIG"] else find_config(base)
+    if not base or not now or not before:
+        return ""
+    try:
+        same = os.path.relpath(now) == os.path.relpath(before, base)
+        same = same and settings(now) == settings(before)
+    except (OSError, ValueError, AttributeError):  # the check says what is wrong with it
+        return ""
+    return "" if same else os.path.relpath(now)
+
+
+def settings(file: str) -> Any:
+    """Return what a configuration says.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is no TOML.
+        AttributeError: It has something else in the place of a table.
+    """
+    with open(file, "rb") as stream:
+        data = tomllib.load(stream)
+    return data.get("tool", {}).get("graphcount", data)
+
+
 def write_output(name: str, value: str) -> None:
     """Set an output of the step."""
     with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as stream:
@@ -46,13 +77,17 @@ def main() -> int:
         stream.write(f"{hidden_line(env['MARKER'])}\n### graphcount: could not check\n\n")
         stream.write("The job's log says why.\n")
     write_output("comment-file", comment)
+    changed = changed_configuration(env)
+    if changed:
+        print("::notice title=graphcount::the base has another configuration: look at its limits")
+        write_output("changed-configuration", changed)
     try:
-        line = [sys.executable, "-I", "-m", "graphcount", *arguments(env, comment)]
+        line = arguments(env, comment)
     except ValueError as error:
         print(f"graphcount: models and args: {str(error).lower()}", file=sys.stderr)
         code = 2
     else:
-        code = subprocess.run(line, check=False).returncode
+        code = graphcount(line)
     write_output("exit-code", str(code))
     return code
 

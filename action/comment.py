@@ -128,6 +128,8 @@ def with_footer(body: str, env: dict[str, str]) -> str:
     """Return the comment with what it is about: the commit, the base and the run."""
     parts = [f"{env['COMMIT']}" if env["COMMIT"] else ""]
     parts.append(f"compared with {env['BASE']}" if env["BASE"] else "")
+    changed = env["CHANGED_CONFIGURATION"]
+    parts.append(f"which has another {changed}: look at its limits" if changed else "")
     run = f"{env.get('GITHUB_SERVER_URL', '')}/{env['GITHUB_REPOSITORY']}/actions/runs"
     parts.append(f"[log]({run}/{env.get('GITHUB_RUN_ID', '')})")
     return f"{body.rstrip()}\n\n<sub>{', '.join(filter(None, parts))}</sub>\n"

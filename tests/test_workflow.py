@@ -39,7 +39,8 @@ def test_it_may_read_and_nothing_else() -> None:
     for job in found["jobs"].values():
         assert "permissions" not in job
         uses = [step for step in job["steps"] if "uses" in step]
-        assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in uses)
+        names = [step["uses"] for step in uses if step["uses"] != "./"]  # the action of this commit
+        assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", name) for name in names)
         assert uses[0]["with"] == {"persist-credentials": False}
 
 
