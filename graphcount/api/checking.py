@@ -60,7 +60,11 @@ class Checked(Judged):
 
 
 class _Asked(NamedTuple):
-    """What every model is examined with; `variants` are those of deployments that were named."""
+    """What every model is examined with.
+
+    `variants` are those of deployments that were named; with `several` models a size applies where
+    a model has what it is of.
+    """
 
     options: CountOptions
     limits: Limits
@@ -68,6 +72,7 @@ class _Asked(NamedTuple):
     latencies: dict[str | None, dict[str, int]]
     remembers: bool
     variants: dict[str, str]
+    several: bool
 
 
 def check(
@@ -148,7 +153,15 @@ def check(
     }
     latencies = read_latencies(bench) if bench else {}
     baselines = Baselines(baseline or "", base or "", _conventions(options))
-    asked = _Asked(options, limits or settings.limits, baselines, latencies, remembers, variants)
+    asked = _Asked(
+        options,
+        limits or settings.limits,
+        baselines,
+        latencies,
+        remembers,
+        variants,
+        len(chosen) > 1,
+    )
     examined = _examined(chosen, asked, on_error, progress)
     if len(chosen) > 1:
         named = given(options).union(*(_named(row) for target in chosen for row in target.checks))
@@ -273,7 +286,7 @@ def _counter(own: str, checks: Sequence[Check], asked: _Asked, is_deployment: bo
 
                 variant = asked.variants.get(own, "")
                 return whole_report(path, asked.limits, {**sized, "assume": False}, variant)
-            return model.report(**optional(sized, len(checks) > 1 or path != own))
+            return model.report(**optional(sized, asked.several or path != own))
 
         return count
 

@@ -129,3 +129,17 @@ def test_progress_goes_over_the_paths(folder: Path) -> None:
 
     graphcount.check(["cnn.onnx", "mlp_3_5_2.onnx"], max={"nodes": 11}, progress=watch)
     assert [list(paths) for paths in seen] == [["cnn.onnx", "mlp_3_5_2.onnx"]]
+
+
+def test_a_size_applies_where_one_of_several_models_has_the_dimension(
+    fixtures: Path, folder: Path, command: Command
+) -> None:
+    """The transformer block has a sequence, the CNN has none; each has one check."""
+    block = str(fixtures / "transformer_block.onnx")
+    models, limit = ["cnn.onnx", block], {"macs": "1G"}
+    checked = graphcount.check(models, max=limit, dims={"batch": 1, "sequence": 8})
+    assert checked.exit_code == 0
+    with pytest.raises(graphcount.UsageError, match="sequence"):
+        graphcount.check("cnn.onnx", max=limit, dims={"batch": 1, "sequence": 8})
+    with pytest.raises(graphcount.UsageError, match="width"):
+        graphcount.check(models, max=limit, dims={"batch": 1, "width": 8})
