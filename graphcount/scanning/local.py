@@ -186,12 +186,21 @@ def _begin() -> None:
         threading.Thread(target=watch, daemon=True).start()
 
 
+PATIENCE_S = 5
+"""Seconds for a process to end when it is asked to, and for the threads of a pool after that."""
+
+
 def _end(pool: ProcessPoolExecutor) -> None:
-    """Stop a pool without waiting for what it does."""
+    """Stop a pool without waiting for what it does.
+
+    Its threads are waited for: one that still gives semaphores back while Python ends leaves them.
+    """
     processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         if process.is_alive():
             process.terminate()
     for process in processes:
-        process.join(5)
+        process.join(PATIENCE_S)
+    last = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+    last.start()
+    last.join(PATIENCE_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def test_processes_that_cannot_start_are_said(models: Any) -> None:
         [sys.executable, "-"], input=program, capture_output=True, text=True, check=False
     )
     assert "UsageError: processes cannot start" in done.stderr
+
+
+@pytest.mark.parametrize("fate", ["", "dies", "sleeps"])
+def test_no_thread_is_left(helper: Any, tmp_path: Path, fate: str) -> None:
+    """One that still ran at the end of Python would leave semaphores, which is said on stderr."""
+    before = threading.active_count()
+    jobs = [helper.Job(i, fate if i == 2 else "", str(tmp_path)) for i in range(5)]
+    results = run(helper.call, jobs, 2, helper.lost)
+    next(results)
+    if fate == "sleeps":
+        results.close()  # type: ignore[attr-defined]
+    assert fate == "sleeps" or len(list(results)) == 4
+    assert threading.active_count() == before
 
 
 def test_no_tasks() -> None:
