@@ -15,6 +15,7 @@ from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading.limits import Limits
 from graphcount.report.deployment import Deployment
 from graphcount.report.records import Report
+from graphcount.verbose import note
 
 if TYPE_CHECKING:
     from graphcount.api.arguments import Demands
@@ -144,6 +145,10 @@ def check(
     paths, variants = _named_models(path)
     variants |= dict.fromkeys(path_texts(deployment), "")
     selected = targets(paths, known, own, uncovered, settings.excludes, list(variants))
+    for path_left_out in selected.excluded:
+        note("%s: not checked: excluded by the configuration", path_left_out)
+    for path_left_out in selected.ignored:
+        note("%s: not checked: no check applies to it, which is ignored", path_left_out)
     chosen = selected.models
     options = {
         **options,

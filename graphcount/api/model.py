@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
 
 from graphcount.api.arguments import elements, path_text, plain, refuse_others, silent
@@ -15,6 +16,7 @@ from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.loading.model import ModelProto
 from graphcount.loading.source import is_remote, public_path
+from graphcount.verbose import note
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -201,6 +203,7 @@ class Model:
         from graphcount.analysis.summary import summarize
         from graphcount.analysis.values import values_of
 
+        started = perf_counter()
         hash_file = options.get("hash_file", False)
         by_default = 0 if is_remote(self.path) else DEEP_BUDGET_NBYTES
         budget = {None: by_default, True: 1 << 62, False: 0}[options.get("deep")]
@@ -217,6 +220,9 @@ class Model:
             report = replace(report, fingerprint=self.hashes().fingerprint)
         if options.get("sparsity"):
             report = replace(report, sparsity=self._sparsity(report, counted, options))
+        how = "with" if cost is not None else "without"
+        text = "%s: counted in %.3f s, %s shapes and costs"
+        note(text, public_path(self.path), perf_counter() - started, how)
         return CountedReport(report, counted)
 
     def _sparsity(self, report: Report, counted: Counted, options: CountOptions) -> SparsityRow:

@@ -13,6 +13,7 @@ from graphcount.api.arguments import several
 from graphcount.api.auditing import AuditOptions, audited
 from graphcount.api.model import load
 from graphcount.errors import GraphcountError, NotReadableError, UsageError
+from graphcount.verbose import note
 
 if TYPE_CHECKING:
     from graphcount.gates.budgets import Budget
@@ -106,6 +107,7 @@ def examine(path: str, analysis: Analysis) -> Report:
     from graphcount.gates.checks import Check, findings, run
     from graphcount.gates.subject import Subject
 
+    analysis = analysis.of(path)
     budgets = _budgets(analysis)
     check = Check("scan", budgets=budgets)
     model = load(path, limits=analysis.limits)
@@ -300,6 +302,7 @@ def _included(
     """Yield the models that are not excluded; the paths of the others are added to a list."""
     for model in models:
         if exclude(model.path):
+            note("%s: not scanned: excluded by the configuration", model.path)
             left_out.append(model.path)
         else:
             yield model
@@ -341,6 +344,8 @@ def _work(
             raise NotReadableError("no model found; --glob says which names are models")
         results = work(kept.tasks(), examine, analysis, jobs, cluster)
         for done in watch.working(results, total):
+            if done.row is not None:
+                note("%s: %s", done.row["path"], done.row["status"])
             kept.put(done)
     kept.finish()
 

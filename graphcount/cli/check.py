@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from graphcount.gates.budgets import Budget
 
 
+SUMS_UP = ("table", "markdown", "github")
+"""Formats that say how many models were held, and how many were not."""
+
+
 class Demanded(TypedDict):
     """What models are held against, in the words of the API's `check`."""
 
@@ -167,6 +171,10 @@ def command(
         say(f"{file}: not written: not all was read")
     left_out = {"ignored": len(checked.ignored), "excluded": len(checked.excluded)}
     view = output.view(rules=RULES, fail_on=demanded["fail_on"], **look, **left_out)
+    if not (checked.outcomes or output.quiet) and output.format_name not in SUMS_UP:
+        from graphcount.formats.verdict_sentences import verdicts_sentence
+
+        say(verdicts_sentence((), view))
     _print(checked.outcomes, view, output)
     return checked.exit_code
 

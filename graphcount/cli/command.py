@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
+from graphcount.cli.output import listening
 from graphcount.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--marker",
             "--hide-passed",
             "--quiet",
+            "--verbose",
             "--no-color",
             "--binary",
             "--help",
@@ -71,6 +73,14 @@ OUTPUTS = ("file", "outputs", "also", "write_baseline", "save_inputs")
 """Parameters that name files to write; all others of type `FILE` name files to read."""
 
 
+VERBOSE = click.Option(
+    ["-v", "--verbose"],
+    is_flag=True,
+    help="Say on stderr what is read, and what is not.",
+)
+"""An option of every command."""
+
+
 class Command(click.Command):
     """A command whose help has groups of options and ends with examples.
 
@@ -82,10 +92,15 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.params.append(VERBOSE)
         self.examples = tuple(examples)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, unless it would destroy what it was given."""
+        if ctx.params.pop("verbose"):
+            if ctx.params.get("quiet"):
+                raise click.UsageError("--quiet and --verbose exclude each other")
+            ctx.with_resource(listening())
         read = {parameter.name for parameter in self.params if parameter.type is FILE}
         _refuse_overwriting(ctx.params, read.difference(OUTPUTS))
         return super().invoke(ctx)

@@ -20,6 +20,7 @@ from graphcount.cli.sizes import dim_option, shape_option, sizes_alone, split_si
 from graphcount.formats import FORMATS
 from graphcount.loading.limits import Limits
 from graphcount.report.finding_rows import SEVERITIES
+from graphcount.verbose import note
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
@@ -280,6 +281,8 @@ def read_config(config_file: str | None, no_config: bool, limits: Mapping[str, i
 
     if config_file and no_config:
         raise click.UsageError("--config and --no-config exclude each other")
+    if no_config:
+        note("configuration: none: --no-config")
     named = config_file or os.environ.get("GRAPHCOUNT_CONFIG") or None
     config = NO_CONFIG if no_config else load_config(named)
     return config._replace(limits=replace(config.limits, **limits)) if limits else config
@@ -334,7 +337,7 @@ top_option = click.option(
 output_option = click.option(
     "-o", "--output", "file", metavar="FILE", type=FILE, help="Write to FILE instead of stdout."
 )
-quiet_option = click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Nothing on stderr but errors.")
 no_color_option = click.option(
     "--no-color", is_flag=True, help="No colours (NO_COLOR does the same)."
 )

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from graphcount.formats import FORMATS, STYLES, render
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View, is_terminal
 from graphcount.report.records import Report
+from graphcount.verbose import LOGGER
+from graphcount.version import __version__
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
@@ -170,6 +172,32 @@ def complain(error: GraphcountError, show_rule: bool = False) -> None:
 def say(text: str) -> None:
     """Write one line to stderr, whatever the text has in it."""
     click.echo(f"graphcount: {one_line(text, 400)}", err=True)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Say on stderr what is done along the way: what `graphcount.verbose` notes."""
+    import logging
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    packages = {}
+    for name in ("click", "msgspec", "numpy", "onnx", "onnxruntime"):
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
+    names = ", ".join(f"{name} {number}" for name, number in packages.items())
+    say(f"{__version__}, Python {platform.python_version()}, {platform.platform()}; {names}")
+    handler = logging.Handler()
+    handler.emit = lambda record: say(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(LOGGER)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def write(text: str, file: str | None) -> None:

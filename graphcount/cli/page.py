@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +21,15 @@ from graphcount.cli.options import (
     quiet_option,
     sparsity_option,
 )
-from graphcount.cli.output import OutputOptions, watched
+from graphcount.cli.output import OutputOptions, format_of, watched
 from graphcount.units import nbytes
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
+
+
+def _output(file: str | None, **options: Any) -> OutputOptions:
+    return OutputOptions(format_of(("html",), None, file), file, **options)
 
 
 @click.command(
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
 @click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
 @counting_options(cost_options, deep_option, sparsity_option)
-@gathered("output", OutputOptions, output_option, quiet_option, no_color_option, binary_option)
+@gathered("output", _output, output_option, quiet_option, no_color_option, binary_option)
 def command(
     model: str,
     against: str | None,

@@ -43,9 +43,12 @@ def _analysis(timeout: float, **options: Any) -> Analysis:
 
 
 def _configured(analysis: Analysis, config: Config) -> Analysis:
-    """Return an analysis with what a configuration says of counting; options win."""
+    """Return an analysis with what a configuration says of it; options win."""
+    from graphcount.config.audits import asked_by
+
     return replace(
         analysis,
+        asked=asked_by(config),
         dims={**config.sizes, **analysis.dims},
         optional_dims=frozenset(config.sizes).difference(analysis.dims),
         operators=config.operators,
@@ -100,7 +103,7 @@ def _configured(analysis: Analysis, config: Config) -> Analysis:
     audit_options,
     max_option,
     min_option,
-    fail_on_option(),
+    fail_on_option(None),
     cost_option,
     dim_option,
     deep_option,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.errors import ConfigError, NotReadableError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.verbose import note
 
 if TYPE_CHECKING:
     from graphcount.config.meaning import AuditSettings
@@ -97,7 +98,9 @@ def load_config(path: str | None = None) -> Config:
     named = path is not None
     path = path or find_config()
     if path is None:
+        note("configuration: none: no %s here or above", " or ".join(FILES))
         return NO_CONFIG
+    note("configuration: %s", path)
     data = _read(path)
     public = _display_path(path)
     document, lines = _parse(data, public)

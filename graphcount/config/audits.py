@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.config import Config
+
+if TYPE_CHECKING:
+    from graphcount.config.meaning import AuditSettings
 
 
 class Asked(NamedTuple):
@@ -21,29 +25,45 @@ class Asked(NamedTuple):
     ignore: dict[str, str] = {}  # noqa: RUF012 (never changed)
 
 
-def asked_of(config: Config, path: str) -> Asked:
-    """Return the settings for a model: the common ones, then those of each pattern that matches it.
+@dataclass(frozen=True)
+class AskedOf:
+    """What is asked of the audit of a model, by its path.
 
-    Patterns are matched with the path relative to the configuration's folder; `*` matches any
-    characters, slashes too. A later pattern is stronger.
+    The common settings come first, then those of each pattern that matches it. Patterns are matched
+    with the path relative to the configuration's folder; `*` matches any characters, slashes too. A
+    later pattern is stronger.
     """
-    common = config.audit
-    if common is None:
-        return Asked()
+
+    settings: AuditSettings
+    folder: str
+
+    def __call__(self, path: str) -> Asked:
+        """Return the settings for a model."""
+        name = _relative(path, self.folder)
+        own = [row for glob, row in self.settings.models.items() if fnmatchcase(name, glob)]
+        asked = Asked()
+        for row in (self.settings, *own):
+            ignore = {
+                item.rule: item.reason
+                for item in row.ignore
+                if not item.models or any(fnmatchcase(name, glob) for glob in item.models)
+            }
+            asked = Asked(
+                row.fail_on or asked.fail_on, row.select or asked.select, {**asked.ignore, **ignore}
+            )
+        return asked
+
+
+def asked_by(config: Config) -> AskedOf | None:
+    """Return what a configuration asks of audits; None: nothing."""
     folder = os.path.dirname(os.path.abspath(config.path or "."))
-    name = _relative(path, folder)
-    rows = [common, *(row for glob, row in common.models.items() if fnmatchcase(name, glob))]
-    asked = Asked()
-    for row in rows:
-        ignore = {
-            item.rule: item.reason
-            for item in row.ignore
-            if not item.models or any(fnmatchcase(name, glob) for glob in item.models)
-        }
-        asked = Asked(
-            row.fail_on or asked.fail_on, row.select or asked.select, {**asked.ignore, **ignore}
-        )
-    return asked
+    return None if config.audit is None else AskedOf(config.audit, folder)
+
+
+def asked_of(config: Config, path: str) -> Asked:
+    """Return the settings for a model."""
+    asked = asked_by(config)
+    return Asked() if asked is None else asked(path)
 
 
 def _relative(path: str, folder: str) -> str:

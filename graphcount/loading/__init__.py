@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
+from time import perf_counter
 from typing import IO, cast
 
 from graphcount.errors import (
@@ -32,6 +33,7 @@ from graphcount.loading.source import (
     spool,
 )
 from graphcount.loading.wire import Thin, fields
+from graphcount.verbose import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = 
         DamagedError: Broken wire format, with the byte.
         LimitError: More than `limits` allows.
     """
+    started = perf_counter()
     try:
         source = open_source(path)
         try:
-            return read_source(source, limits, keep_thin=keep_thin)
+            model = read_source(source, limits, keep_thin=keep_thin)
         finally:
             source.close()
     except OSError as error:
@@ -84,6 +87,10 @@ def read_model(path: str, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = 
         raise NotReadableError(reason, public_path(path)) from None
     except GraphcountError as error:
         raise error.at(public_path(path)) from None
+    took = perf_counter() - started
+    text = "%s: read as %s in %.3f s: %s bytes"
+    note(text, public_path(path), model.format, took, f"{model.file_nbytes:,}")
+    return model
 
 
 def reopen(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:

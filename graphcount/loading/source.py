@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Protocol, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
+from graphcount.verbose import note
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -199,6 +200,7 @@ def open_regular(path: str) -> IO[bytes]:
     if kind:  # it was exchanged between the two looks
         file.close()
         raise NotReadableError(f"is {kind}, not a file", path)
+    note("%s: opened: %s bytes", path, f"{os.fstat(descriptor).st_size:,}")
     return file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from graphcount.errors import GraphcountError, NotReadableError
@@ -39,7 +39,9 @@ class Analysis:
         ignore: Rules whose findings are suppressed, each with the reason.
         maxima: Largest allowed values as written (`parameters=30M`).
         minima: Smallest allowed values as written.
-        fail_on: Severity from which a finding makes a model fail.
+        fail_on: Severity from which a finding makes a model fail; None: what `asked` says, or high.
+        asked: What is asked of the audit of the model at a path, beside `select` and `ignore`: has
+            `fail_on`, `select`, `ignore`. It can be pickled, and prints the same for the same.
         timeout_s: Seconds for one model, or None.
         limits: What a file may ask of us.
     """
@@ -56,9 +58,22 @@ class Analysis:
     ignore: Mapping[str, str] = field(default_factory=dict)
     maxima: tuple[str, ...] = ()
     minima: tuple[str, ...] = ()
-    fail_on: str = "high"
+    fail_on: str | None = None
+    asked: Callable[[str], Any] | None = None
     timeout_s: float | None = 300.0
     limits: Limits = DEFAULT_LIMITS
+
+    def of(self, path: str) -> Analysis:
+        """Return it for the model at a path."""
+        if self.asked is None or not self.audit:
+            return replace(self, fail_on=self.fail_on or "high")
+        asked = self.asked(path)
+        return replace(
+            self,
+            fail_on=self.fail_on or asked.fail_on or "high",
+            select=self.select or asked.select,
+            ignore={**asked.ignore, **self.ignore},
+        )
 
     def fingerprint(self) -> str:
         """Return a short text that differs when an answer could: options and version."""
@@ -164,7 +179,11 @@ def do(task: Task, examine: Examine, analysis: Analysis) -> Done:
         kept = outcome.slug not in PASSING and not is_remote(task.path)
         known = _remember(now._replace(sides={})) if kept and now is not None else ""
         return Done(task.ordinal, error_row(outcome), known)
-    return Done(task.ordinal, report_row(outcome, analysis.fail_on), _learn(task, now, outcome))
+    return Done(
+        task.ordinal,
+        report_row(outcome, analysis.of(task.path).fail_on or "high"),
+        _learn(task, now, outcome),
+    )
 
 
 def _now(task: Task, analysis: Analysis) -> Known | None:

@@ -22,7 +22,7 @@ SHOWN = frozenset(
     [
         "format_name", "file", "quiet", "no_color", "binary", "list_measures", "also", "marker",
         "by", "depth", "top", "all", "sort", "order", "style", "bars", "by_node", "fail_on_change",
-        "columns", "force", "hide_passed", "schema",
+        "columns", "force", "hide_passed", "schema", "verbose",
     ]
 )  # fmt: skip
 """Options about what is printed and where; and two that only say when to stop."""

@@ -75,3 +75,28 @@ def test_python_has_it_too(scan: Callable[..., object], project: Path) -> None:
     exclude = load_config(str(project / "other.toml")).excludes
     with graphcount.inventory([str(project)], exclude=exclude, jobs=1) as scanned:
         assert (scanned.models, scanned.excluded) == (1, 1)
+
+
+def test_the_audit_of_the_configuration(scan: Run, fixtures: Path, tmp_path: Path) -> None:
+    """mlp_external has one finding of severity info: EXT011."""
+    for name in ("mlp_external.onnx", "mlp_external.onnx.data"):
+        (tmp_path / name).write_bytes((fixtures / name).read_bytes())
+
+    def rules(*options: str) -> tuple[int, dict[str, int]]:
+        done = scan("mlp_external.onnx", "--audit", "--format", "jsonl", *options)
+        assert done.stderr == ""
+        return done.returncode, json.loads(done.stdout)["rules"]
+
+    config = tmp_path / "graphcount.toml"
+    assert rules() == (0, {"EXT011": 1})
+    config.write_text('[audit]\nfail_on = "info"\n')
+    assert rules() == (1, {"EXT011": 1})
+    assert rules("--fail-on", "low") == (0, {"EXT011": 1})
+    assert rules("--no-config") == (0, {"EXT011": 1})
+    config.write_text('[audit.models."mlp*"]\nfail_on = "info"\nselect = ["FMT"]\n')
+    assert rules() == (0, {})
+    assert rules("--select", "EXT") == (1, {"EXT011": 1})
+    config.write_text('[audit]\nfail_on = "info"\nignore = [{rule = "EXT011", reason = "kept"}]\n')
+    assert rules() == (0, {})
+    config.write_text('[audit]\nfail_on = "info"\n[[checks]]\nmax = {nodes = 1}\n')
+    assert scan("mlp_external.onnx").returncode == 0  # no audit is asked for
