@@ -2,7 +2,7 @@
 
 They follow from hints of the model itself, the first that answers: its weights, its metadata, the
 name of the dimension, the axis it is of. `HINTS` and `AXES` are the whole of it. They are for
-reading: no gate uses them.
+reading: no gate uses them unless a configuration says them, as `graphcount init` writes it.
 """
 
 from __future__ import annotations

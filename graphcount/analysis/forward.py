@@ -16,7 +16,7 @@ from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, memory, peak_row, timeline_rows
 from graphcount.analysis.node_costs import COUNTED, NodeCosts, costed, expression, node_rows, number
 from graphcount.analysis.precision import multiplied
-from graphcount.analysis.shapes import Bindings, ValueShapes, infer_shapes
+from graphcount.analysis.shapes import Bindings, ShapeError, ValueShapes, infer_shapes
 from graphcount.analysis.traffic import model_traffic
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
@@ -91,8 +91,7 @@ def add_cost(
     if not shapes.places and not options.ranges:
         return report
     called = {f"{row.value}[{row.axis}]": name for name, row in shapes.places.items()}
-    ranges = {called.get(name, name): ends for name, ends in options.ranges.items()}
-    options = options._replace(ranges=ranges)
+    options = options._replace(ranges=_ranges(options.ranges, called))
     dimensions = _dimensions(shapes)
     if options.assume is not None:
         from graphcount.analysis.assumed import assumed_sizes
@@ -107,6 +106,23 @@ def add_cost(
     if options.ranges:
         report = _over_ranges(report, subject, passed, options)
     return report if options.assume is None else _at_assumed_sizes(subject, report, options)
+
+
+def _ranges(
+    ranges: Mapping[str, tuple[int, int]], called: Mapping[str, str]
+) -> dict[str, tuple[int, int]]:
+    """Return ranges by name of a dimension, which may be given by one of its axes.
+
+    Raises:
+        ShapeError: One has two.
+    """
+    named: dict[str, tuple[int, int]] = {}
+    for given, ends in ranges.items():
+        name = called.get(given, given)
+        if named.setdefault(name, ends) != ends:
+            both = " and ".join(f"{low}:{high}" for low, high in (named[name], ends))
+            raise ShapeError(f"dimension {name} has two ranges: {both}")
+    return named
 
 
 def _dimensions(shapes: ValueShapes, known: Collection[str] = ()) -> tuple[DimensionRow, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from graphcount.api.arguments import budgets, configured, path_texts, refuse_others
+from graphcount.api.arguments import budgets, configured, elements, path_texts, refuse_others
 from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.api.sizes import given, optional, refuse_unused
@@ -209,7 +209,7 @@ def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | Non
 
 def _named(check: Check) -> frozenset[str]:
     """Return names of dimensions and inputs that a check gives a size."""
-    return frozenset((*check.dims, *check.shapes, *check.ranges))
+    return frozenset((*check.dims, *check.shapes, *check.ranges, *check.values))
 
 
 def _sized(check: Check, sizes: CountOptions, settings: Config) -> Check:
@@ -225,12 +225,14 @@ def _sized(check: Check, sizes: CountOptions, settings: Config) -> Check:
     dims = sizes.get("dims") or {}
     shapes = {name: tuple(shape) for name, shape in (sizes.get("shapes") or {}).items()}
     ranges = sizes.get("ranges") or {}
+    values = {name: elements(row) for name, row in (sizes.get("input_values") or {}).items()}
     kept = {name: ends for name, ends in check.ranges.items() if name not in dims}
     fixed = {name: size for name, size in check.dims.items() if name not in ranges}
     return check._replace(
         dims={**fixed, **dims},
         shapes={**check.shapes, **shapes},
         ranges={**kept, **ranges},
+        values={**check.values, **values},
     )
 
 
@@ -282,6 +284,7 @@ def _counter(own: str, checks: Sequence[Check], asked: _Asked, is_deployment: bo
                 **asked.options,
                 "dims": check.dims,
                 "shapes": check.shapes,
+                "input_values": check.values,
                 "ranges": check.ranges,
                 "cost": needed,
                 "sparsity": zeros,
@@ -302,7 +305,7 @@ def _write_baseline(
     file: str, examined: Sequence[list[Examined] | GraphcountError], asked: _Asked
 ) -> bool:
     """Write what was measured; nothing when a model could not be read."""
-    from graphcount.gates.baseline import entry, write_text
+    from graphcount.gates.baseline import entry, valued, write_text
     from graphcount.loading.writing import write_file
 
     entries = {}
@@ -311,8 +314,8 @@ def _write_baseline(
             return False
         for one in item:
             measures = {verdict.measure for row in one.rows for verdict in row.verdicts}
-            conventions = asked.baselines.conventions
+            conventions = {**asked.baselines.conventions, **valued(one.values)}
             row = entry(file, one.subject, one.dims, one.shapes, measures, conventions)
-            entries[row.path, str(row.dims), str(row.shapes)] = row
+            entries[row.path, str(row.dims), str(row.shapes), str(conventions)] = row
     write_file(write_text(entries.values()), file)
     return True

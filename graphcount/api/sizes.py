@@ -41,7 +41,7 @@ def refuse_unused(reports: Sequence[Report], names: Collection[str]) -> None:
     wanted = frozenset(names) - {"*"}
     if not wanted or not all(map(_has_cost, reports)) or not reports:
         return
-    known = {name for report in reports for name in _names(report)}
+    known = {name for report in reports for name in names_of(report)}
     for name in sorted(wanted - known):
         from graphcount.analysis.shapes.sizes import no_such
 
@@ -53,7 +53,7 @@ def _has_cost(report: Report) -> bool:
     return report.totals.macs is not None or report.totals.macs_expression is not None
 
 
-def _names(report: Report) -> Iterator[str]:
+def names_of(report: Report) -> Iterator[str]:
     """Yield dimensions and inputs of a model that sizes can be given of."""
     yield from report.dims
     yield from (row.name for row in report.dimensions)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from graphcount.api.arguments import path_texts
-from graphcount.api.model import CountOptions, count
+from graphcount.api.arguments import elements, path_texts
+from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
-from graphcount.api.sizes import given, optional, refuse_unused
+from graphcount.api.sizes import given, names_of, optional, refuse_unused
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.report.records import Report
 
 if TYPE_CHECKING:
-    from graphcount.gates.subject import Subject
+    from graphcount.config.starter import SizedModel
 
 TABLES = {"toml": "", "pyproject": "tool.graphcount."}
 """What stands before every table, by format."""
@@ -26,7 +26,7 @@ class Started(Judged):
     """A configuration that was made.
 
     Attributes:
-        text: The configuration; empty when a model could not be read.
+        text: The configuration: a check of each model that could be read; empty where none could.
     """
 
     text: str = ""
@@ -55,8 +55,8 @@ def init(
         format: `toml`, or `pyproject` for tables of pyproject.toml.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
         limits: What a file may ask of us.
-        options: How the models are counted; see `CountOptions`. No budget comes of assumed sizes:
-            they stand in a comment, as an example.
+        options: How the models are counted; see `CountOptions`. Of dimensions that then have no
+            size and no range, the check has assumed sizes, marked so.
 
     Returns:
         The text of the configuration, and the reports it was made from.
@@ -67,7 +67,6 @@ def init(
     from graphcount.config.starter import starter
     from graphcount.gates.checks import Check
     from graphcount.gates.select import targets
-    from graphcount.gates.subject import Subject
     from graphcount.units import share
 
     models = path_texts(path)
@@ -80,20 +79,71 @@ def init(
     except ValueError as error:
         raise UsageError(f"--headroom: {error}") from None
     paths = [target.path for target in targets(models, (), Check("init")).models]
-    sized: CountOptions = {"assume": True, **optional(options, len(paths) > 1)}
-    outcomes = tuple(read_each(paths, lambda path: count(path, limits=limits, **sized), on_error))
-    subjects = [Subject(item) for item in outcomes if isinstance(item, Report)]
-    if len(subjects) < len(outcomes):
-        return Started(outcomes, False)
-    refuse_unused([subject.report for subject in subjects], given(options))
-    sizes = options.get("dims") or {}, options.get("shapes") or {}
-    text = starter(subjects, output, room, *sizes, TABLES[format])
-    _verify(text, output, subjects, TABLES[format])
-    return Started(outcomes, False, text=text)
+    common = optional(options, len(paths) > 1)
+    outcomes = tuple(read_each(paths, lambda path: _sized(path, common, limits), on_error))
+    sized = [item for item in outcomes if not isinstance(item, GraphcountError)]
+    reports = tuple(
+        item if isinstance(item, GraphcountError) else item.subject.report for item in outcomes
+    )
+    if not sized:
+        return Started(reports, False)
+    refuse_unused([item.subject.report for item in sized], given(options))
+    text = starter(sized, output, room, TABLES[format])
+    _verify(text, output, sized, TABLES[format])
+    return Started(reports, False, text=text)
 
 
-def _verify(text: str, file: str, subjects: Sequence[Subject], table: str) -> None:
-    """Read back what was made: it passes, or it is a bug of ours."""
+def _sized(path: str, options: CountOptions, limits: Limits) -> SizedModel:
+    """Return a model at the sizes that are given, and assumed ones of what then is dynamic.
+
+    It is counted as the check will count it. Where operators cannot take what is assumed, nothing
+    is assumed.
+
+    Raises:
+        GraphcountError: It cannot be read, or takes no size that is given.
+    """
+    from graphcount.config.starter import SizedModel
+    from graphcount.gates.subject import Subject
+
+    model = load(path, limits=limits)
+    asked = options.get("cost")
+    costed: CountOptions = {**options, "cost": True if asked is None else asked}
+    looked: CountOptions = {**costed, "assume": True}
+    first = model.report(**looked)
+    dims, ranges = (_own(first, options.get(key)) for key in ("dims", "ranges"))
+    shapes, values = (_own(first, options.get(key)) for key in ("shapes", "input_values"))
+    ranged = first.ranges.lowest if first.ranges is not None else {}
+    names = {row.name for row in first.dimensions} - ranged.keys()
+    sizes = first.assumed.dims if first.assumed is not None else {}
+    assumed = {name: size for name, size in sizes.items() if name in names}
+    report, why = first, ""
+    if assumed:
+        fixed: CountOptions = {
+            **costed,
+            "dims": {**dims, **assumed},
+            "ranges": ranges,
+            "shapes": shapes,
+            "input_values": values,
+            "where_present": (),
+        }
+        try:
+            report = model.report(**fixed)
+        except GraphcountError as error:
+            assumed, why = {}, error.message
+    every = {**dims, **ranges, **assumed}
+    fed = {name: elements(row) for name, row in values.items()}
+    return SizedModel(Subject(report), every, shapes, fed, frozenset(assumed), why)
+
+
+def _own(report: Report, sizes: object) -> dict[str, Any]:
+    """Return those sizes by name that are of something in a model; an axis is of its input."""
+    known = {*names_of(report), "*"}
+    items = cast("Mapping[str, Any]", sizes or {}).items()
+    return {name: row for name, row in items if {name, name.rpartition("[")[0]} & known}
+
+
+def _verify(text: str, file: str, models: Sequence[SizedModel], table: str) -> None:
+    """Read back what was made: it has the sizes and passes, or it is a bug of ours."""
     from graphcount.config import read_config
     from graphcount.gates.checks import findings, run
 
@@ -101,7 +151,9 @@ def _verify(text: str, file: str, subjects: Sequence[Subject], table: str) -> No
         checks = read_config(text, file, table).checks
     except GraphcountError as error:
         raise RuntimeError(f"init wrote what it cannot read: {error}") from None
-    for check, subject in zip(checks, subjects, strict=True):
-        broken = findings([run(check, subject)])
+    for check, model in zip(checks, models, strict=True):
+        if {**check.dims, **check.ranges} != model.dims or check.values != model.values:
+            raise RuntimeError(f"init wrote other sizes: {check.dims}, {check.ranges}")
+        broken = findings([run(check, model.subject)])
         if broken:
             raise RuntimeError(f"init wrote what does not pass: {broken[0].message}")

@@ -20,7 +20,7 @@ from graphcount.cli.options import (
     schema_option,
 )
 from graphcount.cli.output import OutputOptions, complain, say
-from graphcount.cli.sizes import dim_option, shape_option, sizes_alone
+from graphcount.cli.sizes import dim_option, shape_option, split_sizes, value_option
 from graphcount.errors import NotReadableError
 from graphcount.loading.limits import Limits
 
@@ -29,14 +29,14 @@ TABLES = ("toml", "pyproject")
 
 
 def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
-    return {**sizes_alone(**options), "limits": Limits(**limits)}
+    return {**split_sizes(options), "limits": Limits(**limits)}
 
 
 @click.command(
     "init",
     cls=Command,
     examples=(
-        "init models/ --dim batch=1",
+        "init models/ --dim batch=1:8",
         "init model.onnx --headroom 5% --format pyproject >> pyproject.toml",
     ),
 )
@@ -50,7 +50,16 @@ def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
 )
 @schema_option
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-@gathered("options", _options, cost_option, dim_option, shape_option, deep_option, limit_option)
+@gathered(
+    "options",
+    _options,
+    cost_option,
+    dim_option,
+    shape_option,
+    value_option,
+    deep_option,
+    limit_option,
+)
 @formatted(
     TABLES,
     "pyproject: tables for pyproject.toml, on stdout.",
@@ -74,7 +83,8 @@ def command(
 ) -> int:
     """Write a configuration with today's numbers and headroom; graphcount check then passes.
 
-    MODEL is a file, a folder or a glob.
+    MODEL is a file, a folder or a glob. Dimensions without a size get one that is assumed and
+    marked so. Models that cannot be read are listed, and have no check; the exit code is 2 then.
     """
     from graphcount.api import init
 
@@ -91,10 +101,12 @@ def command(
         on_error=complain,
         **options,
     )
-    if started.exit_code == 0:
+    if started.text:
         output.write(started.text)
         if file is not None and not output.quiet:
-            number = len(started.outcomes)
-            checks = "1 check" if number == 1 else f"{number} checks"
-            say(f"{file}: {checks}; graphcount check runs them")
+            say(f"{file}: {_checks(len(started.reports))}; graphcount check runs them")
     return started.exit_code
+
+
+def _checks(number: int) -> str:
+    return "1 check" if number == 1 else f"{number} checks"

@@ -52,6 +52,8 @@ ShapeValue = Annotated[
     | list[_Dim | Annotated[str, matches(r"\?")]],
     means(meaning.shape),
 ]
+_Element = bool | int | float
+ElementsValue = Annotated[_Element | list[_Element], means(meaning.elements)]
 DtypeValues = list[Annotated[TextValue, means(meaning.dtype, enum=list(BY_NAME))]]
 OperatorValues = list[Annotated[TextValue, means(meaning.operator)]]
 RuleValue = Annotated[TextValue, matches("[A-Z]{3}([0-9]{3})?"), means(meaning.rule)]
@@ -94,6 +96,9 @@ class CheckKeys(Struct, forbid_unknown_fields=True):
         dict[str, SizeValue], about("sizes of dynamic dimensions, or ranges from least to most")
     ] = LEFT_OUT
     shapes: Annotated[dict[str, ShapeValue], about("shapes of inputs; `?` is not known")] = LEFT_OUT
+    values: Annotated[
+        dict[str, ElementsValue], about("elements of small inputs that decide what is computed")
+    ] = LEFT_OUT
     max: Annotated[
         dict[str, Any],
         about("largest allowed values"),

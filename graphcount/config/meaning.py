@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from graphcount.config.values import KeyPlace, Meaning, means, nearest, read
@@ -66,6 +67,15 @@ def shape(value: str | tuple[int | str, ...], place: KeyPlace) -> tuple[Dim, ...
     if dims is None or (text is not value and len(dims) != len(value)):
         raise ValueError(f"{text!r}: write it as 1x3x224x224")
     return dims
+
+
+def elements(value: float | tuple[float, ...], place: KeyPlace) -> tuple[int | float, ...]:
+    """Return the elements of an input: `16000`, `0.5`, `true`, `[640, 480]`."""
+    rows = value if isinstance(value, tuple) else (value,)
+    for row in rows:
+        if not (isfinite(row) if isinstance(row, float) else -(2**63) <= row < 2**64):
+            raise ValueError(f"{row!r} is no element of an input")
+    return tuple(int(row) if isinstance(row, bool) else row for row in rows)
 
 
 # ------------------------------------------------------------------------------------- checks

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import PurePath
+from typing import NamedTuple, TypeAlias
 
 from graphcount.errors import UsageError
 from graphcount.formats.text import safe
-from graphcount.gates.doubts import doubt
+from graphcount.gates.doubts import doubt, is_bound, measured
 from graphcount.gates.measures import FAMILIES, MEASURES
 from graphcount.gates.subject import Subject
 from graphcount.report.rows import Dim
 from graphcount.report.serial import inert_json
-from graphcount.symbolic.names import option
 from graphcount.units import nbytes, spelled
 
 BUDGETED = ("parameters", "nbytes", "disk_nbytes", "macs", "peak_activation_nbytes")
@@ -26,27 +26,41 @@ BUDGETED = ("parameters", "nbytes", "disk_nbytes", "macs", "peak_activation_nbyt
 COLUMN = 40
 """Where comments begin."""
 
+SizeOrRange: TypeAlias = "int | tuple[int, int]"
+"""The size of a dimension, or the least and the most of its range."""
 
-def starter(
-    subjects: Iterable[Subject],
-    file: str,
-    headroom: Fraction,
-    dims: Mapping[str, int],
-    shapes: Mapping[str, Sequence[Dim]],
-    table: str = "",
-) -> str:
+
+class SizedModel(NamedTuple):
+    """A model at the sizes that its check has.
+
+    Attributes:
+        subject: The model, counted at them.
+        dims: Sizes and ranges of dynamic dimensions.
+        shapes: Shapes of inputs.
+        values: Elements of inputs.
+        assumed: Those of `dims` that nobody gave.
+        why: Why nothing is assumed of dimensions that have no size; empty otherwise.
+    """
+
+    subject: Subject
+    dims: Mapping[str, SizeOrRange] = {}
+    shapes: Mapping[str, Sequence[Dim]] = {}
+    values: Mapping[str, Sequence[int | float]] = {}
+    assumed: frozenset[str] = frozenset()
+    why: str = ""
+
+
+def starter(models: Iterable[SizedModel], file: str, headroom: Fraction, table: str = "") -> str:
     """Return the text of a configuration with one check a model.
 
     Args:
-        subjects: The models.
+        models: The models.
         file: Where it will be: paths are relative to its folder.
         headroom: Share of today's number that is added to it.
-        dims: Sizes of dynamic dimensions; a check has those that its model has.
-        shapes: Shapes of inputs; the same.
         table: What stands before every table: `tool.graphcount.` in pyproject.toml.
 
     Raises:
-        UsageError: A path cannot be written in TOML.
+        UsageError: A path or a shape cannot be written.
     """
     percent = f"{float(headroom * 100):g}%"
     lines = [
@@ -54,8 +68,12 @@ def starter(
         "# What a budget can be set on: graphcount check --list-measures",
     ]
     names: set[str] = set()
-    for subject in subjects:
-        lines += ["", *_check(subject, file, headroom, dims, shapes, table, names)]
+    for model in models:
+        path = model.subject.report.model.path
+        lines += ["", f"[[{table}checks]]", f"name = {_text(_name(path, names))}"]
+        lines.append(f"paths = [{_text(glob.escape(_relative(path, file)))}]")
+        lines += [*_sizes(model), *_lists(model.subject), "", f"[{table}checks.max]"]
+        lines += [_budget(model.subject, name, headroom) for name in _budgeted(model.subject)]
     return "\n".join(lines) + "\n"
 
 
@@ -65,60 +83,39 @@ def with_headroom(value: int, headroom: Fraction) -> int:
     return -(-grown.numerator // grown.denominator)
 
 
-def _check(
-    subject: Subject,
-    file: str,
-    headroom: Fraction,
-    dims: Mapping[str, int],
-    shapes: Mapping[str, Sequence[Dim]],
-    table: str,
-    names: set[str],
-) -> list[str]:
-    """Return one model's tables."""
-    report = subject.report
-    path = report.model.path
-    lines = [f"[[{table}checks]]", f"name = {_text(_name(path, names))}"]
-    lines.append(f"paths = [{_text(glob.escape(_relative(path, file)))}]")
-    own = {name: size for name, size in dims.items() if name == "*" or name in report.dims}
-    inputs = {value.name for value in report.model.inputs}
-    given = {name: shape for name, shape in shapes.items() if name in inputs}
-    if own:
-        lines.append(f"dims = {_sizes(own)}")
-    if given:
-        rows = (f"{_key(k)} = {_text('x'.join(map(_dim, v)))}" for k, v in given.items())
-        lines.append(f"shapes = {{ {', '.join(rows)} }}")
-    lines += [*_wanted(subject, own), *_lists(subject), "", f"[{table}checks.max]"]
-    for name in BUDGETED:
-        lines.append(_budget(subject, name, headroom))
+def _sizes(model: SizedModel) -> list[str]:
+    """Return the keys of sizes, and which of these are assumed."""
+    dims = {name: _size(size) for name, size in model.dims.items()}
+    shapes = {name: _text("x".join(map(_dim, dims))) for name, dims in model.shapes.items()}
+    values = {name: str(list(elements)) for name, elements in model.values.items()}
+    rows = [("dims", dims), ("shapes", shapes), ("values", values)]
+    lines = [f"{key} = {_inline(items)}" for key, items in rows if items]
+    if model.assumed:
+        lines[0] += f"  # {_which(model)}assumed: change to what you deploy"
+    if model.why:
+        lines.append(f"# no sizes are assumed: {safe(model.why, 200)}")
     return lines
 
 
-def _wanted(subject: Subject, own: Mapping[str, int]) -> list[str]:
-    """Return which dimensions have no size, and sizes for them as an example to switch on.
-
-    The example has the sizes that are assumed for reading; no budget comes of them.
-    """
-    rows = subject.report.dimensions
-    if not rows:
-        return []
-    names = ", ".join(safe(row.name) for row in rows[:MOST_NAMES])
-    more = f", {len(rows) - MOST_NAMES:,} more" if len(rows) > MOST_NAMES else ""
-    are, sizes = ("is", "a size or a range") if len(rows) == 1 else ("are", "sizes or ranges")
-    example = dict(list({**own, **subject.report.assumed_sizes}.items())[:MOST_NAMES])
-    options = " ".join(option(safe(name), size) for name, size in example.items())
-    return [
-        f"# {names}{more} {are} dynamic: budgets of MACs and memory want {sizes} ('1:8').",
-        f"# graphcount init {options} writes them, with this line:",
-        f"# dims = {_sizes(example)}",
-    ]
+def _which(model: SizedModel) -> str:
+    """Return which sizes are assumed, where some are given."""
+    if len(model.assumed) == len(model.dims):
+        return ""
+    names = [safe(name) for name in model.dims if name in model.assumed]
+    more = ", ..." if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES])}{more} "
 
 
 MOST_NAMES = 12
 """Dimensions that a comment names."""
 
 
-def _sizes(dims: Mapping[str, int]) -> str:
-    return f"{{ {', '.join(f'{_key(name)} = {size}' for name, size in dims.items())} }}"
+def _size(size: SizeOrRange) -> str:
+    return str(size) if isinstance(size, int) else f'"{size[0]}:{size[1]}"'
+
+
+def _inline(items: Mapping[str, str]) -> str:
+    return f"{{ {', '.join(f'{_key(name)} = {text}' for name, text in items.items())} }}"
 
 
 def _key(name: str) -> str:
@@ -126,14 +123,20 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
 
 
+def _budgeted(subject: Subject) -> list[str]:
+    """Return what gets a budget: of files that are not all there, the model file alone."""
+    there = MEASURES["disk_nbytes"].read(subject) is not None
+    return [name if there or name != "disk_nbytes" else "file_nbytes" for name in BUDGETED]
+
+
 def _budget(subject: Subject, name: str, headroom: Fraction) -> str:
     """Return `parameters = 29_619  # today 26,926`, or why there is none."""
     measure = MEASURES[name]
-    value = measure.read(subject)
+    value = measured(subject, measure)
     unsure = doubt(subject, measure, value)
     if value is None or unsure:
-        return f"# {name}: {safe(unsure, 200)}"
-    today = spelled(value, measure.unit)
+        return f"# no budget of {name}, which {safe(unsure, 200)}"
+    today = f"{'at most ' if is_bound(subject, measure) else ''}{spelled(value, measure.unit)}"
     size = f" ({nbytes(value)})" if measure.unit == "bytes" and value >= 1000 else ""
     text = f"{name} = {with_headroom(value, headroom):_}"
     return f"{text:{COLUMN}}  # today {today}{size}"
@@ -170,6 +173,8 @@ def _relative(path: str, file: str) -> str:
 
 
 def _dim(dim: Dim) -> str:
+    if isinstance(dim, str):
+        raise UsageError(f"a configuration has numbers in shapes, not {dim!r}; give its size")
     return "?" if dim is None else str(dim)
 
 

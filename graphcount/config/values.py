@@ -185,7 +185,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-_NAMES = {str: "a text", int: "a whole number", dict: "a table", list: "a list", Struct: "a table"}
+_NAMES = {
+    str: "a text",
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a fraction",
+    dict: "a table",
+    list: "a list",
+    Struct: "a table",
+}
 
 
 def _words(kind: Any) -> str:

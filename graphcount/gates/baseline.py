@@ -30,7 +30,7 @@ MAX_NBYTES = 256 * 2**20
 InputShapes = Mapping[str, Sequence[Dim]]
 
 Conventions = Mapping[str, str | bool]
-"""How was counted where that is not the usual way: `macs_convention`, `in_place`."""
+"""How was counted where that is not the usual way: `macs_convention`, `in_place`, `value sr`."""
 
 
 class Entry(NamedTuple):
@@ -180,6 +180,11 @@ def _entries(baseline: Baseline, path: str) -> list[Entry]:
 def _value(row: Entry, name: str) -> int | None:
     family = FAMILIES.get(name.partition(".")[0]) if "." in name else None
     return row.measures.get(name, family.absent if family else None)
+
+
+def valued(values: Mapping[str, Sequence[int | float]]) -> Conventions:
+    """Return elements of inputs as conventions: what they decide is counted so."""
+    return {f"value {name}": ",".join(map(str, row)) for name, row in sorted(values.items())}
 
 
 def read_json(file: str) -> object:

@@ -22,6 +22,8 @@ class Check(NamedTuple):
         deployment: A folder whose models are held against it as one; then it has no paths.
         dims: Sizes of dynamic dimensions.
         ranges: Ranges of dynamic dimensions: budgets hold over all of them.
+        shapes: Shapes of inputs.
+        values: Elements of small inputs that decide what is computed.
         ignored: Nodes and tensors that the lists leave alone.
         severity: Of its findings.
         baseline: File with earlier numbers; empty for none.
@@ -37,6 +39,7 @@ class Check(NamedTuple):
     dims: dict[str, int] = {}  # noqa: RUF012 (never changed)
     shapes: dict[str, tuple[Dim, ...]] = {}  # noqa: RUF012
     ranges: dict[str, tuple[int, int]] = {}  # noqa: RUF012
+    values: dict[str, tuple[int | float, ...]] = {}  # noqa: RUF012
     budgets: tuple[Budget, ...] = ()
     lists: tuple[AllowList, ...] = ()
     opset: OpsetRange | None = None

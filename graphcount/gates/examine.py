@@ -8,7 +8,14 @@ from os.path import isdir, join, lexists, pardir, relpath
 from typing import NamedTuple
 
 from graphcount.errors import GraphcountError, UsageError
-from graphcount.gates.baseline import Baseline, Conventions, has_model, lookup, read_baseline
+from graphcount.gates.baseline import (
+    Baseline,
+    Conventions,
+    has_model,
+    lookup,
+    read_baseline,
+    valued,
+)
 from graphcount.gates.budgets import Earlier
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.doubts import doubt, measured
@@ -32,6 +39,7 @@ class Examined(NamedTuple):
     subject: Subject
     dims: dict[str, int]
     shapes: dict[str, tuple[Dim, ...]]
+    values: dict[str, tuple[int | float, ...]]
     rows: tuple[CheckRow, ...]
 
 
@@ -94,7 +102,8 @@ class Baselines:
         names = [budget.measure.name for budget in check.budgets]
         sizes = check.dims, check.shapes
         baseline = self._load(file)
-        return Earlier(lookup(baseline, path, *sizes, check.growth, self.conventions, names))
+        conventions = {**self.conventions, **valued(check.values)}
+        return Earlier(lookup(baseline, path, *sizes, check.growth, conventions, names))
 
     def _load(self, file: str) -> Baseline:
         if file not in self._read:
@@ -177,16 +186,18 @@ def examine(
     count = counter(path)
     groups: dict[str, list[Check]] = {}
     for check in checks:
-        groups.setdefault(repr((check.dims, check.shapes, check.ranges)), []).append(check)
+        groups.setdefault(repr((check.dims, check.shapes, check.ranges, check.values)), []).append(
+            check
+        )
     examined = []
     for group in groups.values():
-        dims, shapes = group[0].dims, group[0].shapes
+        sizes = group[0].dims, group[0].shapes, group[0].values
         earlier = [baselines.earlier(check, path, counter) for check in group]
         subject = Subject(count(group[0], any(check.needs_cost for check in group)), latency)
         rows = tuple(
             run(check, subject, before) for check, before in zip(group, earlier, strict=True)
         )
-        examined.append(Examined(subject, dims, shapes, rows))
+        examined.append(Examined(subject, *sizes, rows))
     return examined
 
 

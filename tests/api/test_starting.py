@@ -33,11 +33,15 @@ def test_paths_are_relative_to_where_it_will_be(folder: Path) -> None:
     assert not (folder / "ci").exists()
 
 
-def test_what_cannot_be_read_makes_none(folder: Path, command: Command) -> None:
+def test_what_cannot_be_read_has_no_check(folder: Path, command: Command) -> None:
     heard: list[graphcount.GraphcountError] = []
     started = graphcount.init(".", on_error=heard.append)
-    assert (started.text, started.exit_code, len(heard)) == ("", 2, 1)
-    assert command("init", ".").code == 2
+    assert (started.exit_code, len(heard)) == (2, 1)
+    assert len(tomllib.loads(started.text)["checks"]) == len(started.reports)
+    done = command("init", ".", "-o", "-")
+    assert (done.code, done.out) == (2, started.text)
+    alone = graphcount.init(heard[0].path or "", on_error=heard.append)
+    assert (alone.text, alone.exit_code) == ("", 2)
     with pytest.raises(graphcount.DamagedError):
         graphcount.init(".")
 
