@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import product
 
 from graphcount.symbolic import Atom, Dim, Expr, TooComplexError, evaluate
+from graphcount.symbolic.cases import in_cases, low_in_cases, number_of
 from graphcount.symbolic.intervals import (
     STILL,
     Enclosure,
@@ -26,8 +27,6 @@ from graphcount.symbolic.intervals import (
     SizeRange,
     enclose,
     is_clear,
-    low_of,
-    relax,
     widest,
 )
 
@@ -42,6 +41,9 @@ MIN_PARTS = 16
 
 SMALL = 24
 """A part with so many points or fewer is tried point by point."""
+
+MAX_CASES = 32
+"""Cases in which the dimensions of one search are looked at, all together."""
 
 MAX_PERIODS = 8
 """Divisors around whose multiples points are tried."""
@@ -118,25 +120,41 @@ def _box(dims: Sequence[Dim], ranges: Mapping[str, SizeRange]) -> dict[str, Size
 
 
 def _most(dims: Sequence[Dim], box: Ranges, work: int) -> Extreme:
-    """Return the most of the largest: that of each, the highest first, until none can be above."""
+    """Return the most of the largest: that of each, the highest first, until none can be above.
+
+    Cases take longer than an interval and bring most down: they are looked at where it is too high.
+    """
     atoms: dict[Atom, Enclosure] = {}
-    highs = [(enclose(dim, box, atoms).high, -number) for number, dim in enumerate(dims)]
+    highs = [(-enclose(dim, box, atoms).high, number) for number, dim in enumerate(dims)]
+    heapify(highs)
+    searches: dict[int, _Search] = {}
     value: int | None = None
     best: tuple[int, dict[str, int]] | None = None
-    for high, number in sorted(highs, reverse=True):
-        if best is not None and best[0] >= high:
+    while highs:
+        low, number = heappop(highs)
+        if best is not None and -best[0] <= low:
             break
+        if number not in searches:
+            searches[number] = search = _Search([-dims[number]], box, work)
+            heappush(highs, (search.bound(low, box, search.dims), number))
+            continue
         if work <= 0:  # of those that are left none is above this
-            value = max(high, high if value is None else value)
+            value = max(-low, -low if value is None else value)
             break
-        search = _Search([-dims[-number]], box, work)
+        search = searches[number]
+        search.most = _parts(work, search.work)
         least = search.least()
         work -= search.work * search.parts
         value = max(-least.value, -least.value if value is None else value)
-        met = _at(dims[-number], least.at)
+        met = _at(dims[number], least.at)
         if met is not None and (best is None or met > best[0]):
             best = met, {name: low for name, (low, _) in box.items()} | least.at
     return _bound(value or 0, best)
+
+
+def _parts(work: int, each: int) -> int:
+    """Return how many parts may be looked at, of so many terms each."""
+    return max(MIN_PARTS, min(MAX_PARTS, work // each))
 
 
 def _bound(value: int, best: tuple[int, dict[str, int]] | None) -> Extreme:
@@ -191,13 +209,18 @@ class _Search:
 
     def __init__(self, dims: list[Dim], box: Ranges, work: int = MAX_WORK) -> None:
         self.dims, self.box = dims, box
-        self.relaxed = {dim: relax(dim) for dim in dims}
+        self.cases = {dim: in_cases(dim, box, MAX_CASES // len(dims)) for dim in dims}
         self.divisors = list(dict.fromkeys(b for dim in dims for b in _divisors(dim)))
         self.best: tuple[int, dict[str, int]] | None = None
         self.low: int | None = None
-        self.work = sum(_work(dim) for dim in dims)
+        self.work = sum(_work(dim) * number_of(self.cases[dim]) for dim in dims)
         self.parts = 0
-        self.most = max(MIN_PARTS, min(MAX_PARTS, work // self.work))
+        self.most = _parts(work, self.work)
+
+    def bound(self, low: int, ranges: Ranges, dims: Iterable[Dim]) -> int:
+        """Return what nothing in a part is below: so much as is known, or more by its cases."""
+        lows = (low_in_cases(self.cases[dim], ranges) for dim in dims)
+        return max((low, *(low for low in lows if low is not None)))
 
     def least(self) -> Extreme:
         heap: list[_Part] = []
@@ -274,8 +297,7 @@ class _Search:
                 name: 0 if step[0] >= 0 else 1 for name, step in steps.items() if is_clear(step)
             }
             if not ends:
-                lows = (low_of(self.relaxed[dim], ranges) for dim in dims)
-                return max((low, *(low for low in lows if low is not None))), steps, dims
+                return self.bound(low, ranges, dims), steps, dims
             for name, end in ends.items():
                 ranges[name] = (ranges[name][end],) * 2
 

@@ -163,11 +163,13 @@ class Relaxed(NamedTuple):
     What is both in a quotient and beside it cancels: n - 8 * floor(n / 8) is r, from 0 to 7.
 
     Attributes:
-        scale: The dimension is whole / scale.
+        dim: The dimension.
+        scale: It is whole / scale.
         whole: What has no such quotient any more, but for those inside of max, min and quotients.
         rests: Each r as a symbol, and its b.
     """
 
+    dim: Dim
     scale: int
     whole: Dim
     rests: tuple[tuple[str, Dim], ...]
@@ -179,7 +181,7 @@ MOST_RELAXED = 12
 
 def relax(dim: Dim) -> Relaxed:
     """Return a dimension without its quotients, as far as they are factors of terms."""
-    relaxed = Relaxed(1, dim, ())
+    relaxed = Relaxed(dim, 1, dim, ())
     for number in range(MOST_RELAXED):
         try:
             further = _without_one(relaxed, f"rest {number} of a quotient")
@@ -207,7 +209,8 @@ def _without_one(relaxed: Relaxed, rest: str) -> Relaxed | None:
             whole = _replaced(relaxed.whole, atom, a - symbol(rest), power)
         except LookupError:
             continue
-        return Relaxed(relaxed.scale * scale, whole, (*relaxed.rests, (rest, b)))
+        rests = (*relaxed.rests, (rest, b))
+        return Relaxed(relaxed.dim, relaxed.scale * scale, whole, rests)
     return None
 
 

@@ -21,6 +21,7 @@ from graphcount.symbolic import (
     minimum,
     symbol,
 )
+from graphcount.symbolic.cases import Cases, in_cases, low_in_cases, number_of
 from graphcount.symbolic.extremes import Extreme, Extremes, NoRangeError, extremes, most_of
 from graphcount.symbolic.intervals import enclose, low_of, relax
 
@@ -218,10 +219,43 @@ def test_steps_and_relaxations_enclose(
     at = data.draw(sizes_in(box))
     value = number(evaluate(dim, at))
     assert around.low <= value <= around.high
-    low = low_of(relax(dim), box)
-    assert low is None or low <= value
+    for low in (low_of(relax(dim), box), low_in_cases(in_cases(dim, box, 8), box)):
+        assert low is None or low <= value
     for name, size in at.items():
         if size < box[name][1]:
             step = number(evaluate(dim, {**at, name: size + 1})) - value
             least, most = around.steps.get(name, (0, 0))
             assert least <= step <= most
+
+
+def slice_of_last(size: Dim, taken: Dim) -> Dim:
+    """How many elements `x[-taken:]` has of `size`, as Slice has it: a start below 0 is counted
+    from the end, once."""
+    from_end = minimum(maximum(taken - size, 0), 1)
+    return size - maximum(minimum(size - taken + from_end * size, size), 0)
+
+
+def test_what_is_taken_away_is_looked_at_in_cases() -> None:
+    """Of b * (a + c) * (a + c), multiplied out, without what a slice leaves of the last axis.
+
+    The slice is min(taken, size) long up to twice the size: b * t * d at most, where t is at most.
+    """
+    size = A + B
+    dim = 8 * C * size * slice_of_last(size, symbol("d"))
+    box = {"a": (1, 2048), "b": (1, 4096), "c": (1, 8), "d": (1, 2048)}
+    found = extremes(dim, box)
+    assert found.most == Extreme(
+        8 * 8 * 6144 * 2048, True, {"a": 2048, "b": 4096, "c": 8, "d": 2048}
+    )
+    small = {"a": (1, 5), "b": (1, 3), "c": (1, 2), "d": (1, 17)}
+    assert agree(extremes(dim, small), [dim], small) == 2
+
+
+def test_cases_are_not_more_than_asked_for() -> None:
+    dim: Dim = 0
+    for number in range(1, 9):
+        dim = dim + maximum(A - number, B) * C
+    assert [number_of(in_cases(dim, WIDE, most)) for most in (0, 1, 2, 5, 32)] == [1, 1, 2, 5, 32]
+    tree = in_cases(C - maximum(A, B), WIDE, 2)  # what is taken away is the smaller one then
+    assert isinstance(tree, Cases)
+    assert tree.op == "min"
