@@ -126,6 +126,25 @@ def parse_size(text: str) -> int | None:
     return size if size is not None and size < 2**63 else None
 
 
+def parse_range(text: str) -> int | tuple[int, int]:
+    """Read the size of a dimension, or its least and its most: `8`, `1:8`.
+
+    Raises:
+        ValueError: With why it is neither.
+    """
+    ends = text.split(":")
+    sizes = [size for size in map(parse_size, ends) if size is not None]
+    for end in ends:
+        if re.fullmatch(r"[0-9]+", end) and parse_size(end) is None:
+            short = end if len(end) <= 40 else f"{end[:40]}..."
+            raise ValueError(f"{short} is beyond the largest size, {2**63 - 1}")
+    if len(sizes) < len(ends) or len(ends) > 2:
+        raise ValueError(f"{text[:40]!r} is no size and no range; write 8 or 1:8")
+    if sizes[0] > sizes[-1]:
+        raise ValueError(f"{text!r}: the first size is the larger one")
+    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
 def parse_number(text: str) -> int | float | None:
     """Read one element: an integer, a decimal number, true or false; None for anything else."""
     text = text.strip()

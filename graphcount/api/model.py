@@ -360,15 +360,16 @@ def _assumed(given: bool | Mapping[str, int]) -> dict[str, int] | None:
     return {} if given else None
 
 
-def _range(name: str, ends: Sequence[int]) -> tuple[int, int]:
+def _range(name: str, ends: object) -> tuple[int, int]:
     """Return the ends of a range.
 
     Raises:
         UsageError: It is none.
     """
-    low, high = map(plain, ends) if len(ends) == 2 else (1, 0)
+    pair = tuple(map(plain, ends)) if isinstance(ends, list | tuple) else ()
+    low, high = pair if len(pair) == 2 else (1, 0)
     if not (type(low) is int and type(high) is int and 0 <= low <= high < 2**63):
-        raise UsageError(f"dimension {name}: {tuple(ends)!r} is no range of sizes")
+        raise UsageError(f"dimension {name}: {ends!r} is no range of sizes like (1, 8)")
     return low, high
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from graphcount.units import parse_number, parse_shape, parse_size
+from graphcount.units import parse_number, parse_range, parse_shape
 
 
 def _parse_dims(
@@ -17,13 +17,12 @@ def _parse_dims(
     dims: dict[str, int | tuple[int, int]] = {}
     for text in texts:
         name, equals, number = text.rpartition("=")
-        ends = [parse_size(end) for end in number.split(":")]
-        sizes = [size for size in ends if size is not None]
-        if not equals or not name or len(sizes) != len(ends) or len(ends) > 2:
+        if not equals or not name:
             raise click.BadParameter(f"{text!r}: write it as name=size, e.g. batch=8 or batch=1:8")
-        if sizes[0] > sizes[-1]:
-            raise click.BadParameter(f"{text!r}: the first size is the larger one")
-        size = sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+        try:
+            size = parse_range(number)
+        except ValueError as error:
+            raise click.BadParameter(f"{name}: {error}") from None
         if dims.setdefault(name, size) != size:
             raise click.BadParameter(f"{name} is given two sizes: {dims[name]} and {size}")
     return dims

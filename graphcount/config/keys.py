@@ -44,7 +44,7 @@ QuantityValue = WholeValue | Annotated[str, Meta(min_length=1, examples=["30M"])
 
 _Dim = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 SizeValue = Annotated[
-    _Dim | Annotated[str, Meta(examples=["1:8"]), matches("[0-9]{1,19}:[0-9]{1,19}")],
+    _Dim | Annotated[str, Meta(examples=["1:8"]), matches("[0-9]{1,19}(:[0-9]{1,19})?")],
     means(meaning.size),
 ]
 ShapeValue = Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from graphcount.config.values import KeyPlace, Meaning, means, nearest, read
 from graphcount.errors import UsageError
-from graphcount.units import parse_shape, parse_size
+from graphcount.units import parse_range, parse_shape
 
 if TYPE_CHECKING:
     from graphcount.gates.allow import AllowList, Ignored, OpsetRange
@@ -51,13 +51,7 @@ class AuditSettings(NamedTuple):
 
 def size(value: int | str, place: KeyPlace) -> int | tuple[int, int]:
     """Return the size of a dimension, or a range of it: `8`, `"1:8"`."""
-    if isinstance(value, int):
-        return value
-    ends = [parse_size(end) for end in value.split(":")]
-    low, high = ends if len(ends) == 2 else (None, None)
-    if low is None or high is None or low > high:
-        raise ValueError(f"{value!r} is no size and no range like '1:8'")
-    return low, high
+    return parse_range(str(value))
 
 
 def shape(value: str | tuple[int | str, ...], place: KeyPlace) -> tuple[Dim, ...]:

@@ -148,7 +148,7 @@ def test_the_line(complain: Complain, line: str, message: str) -> None:
 @pytest.mark.parametrize("command", ["count", "bench"])
 def test_a_size_of_thousands_of_digits_is_none(complain: Complain, command: str) -> None:
     err = complain(f"{command} cnn.onnx --dim batch={'9' * 5_000}")
-    assert err.startswith("graphcount: --dim: 'batch=999")
+    assert err.startswith("graphcount: --dim: ")
 
 
 def test_the_lines_have_one_grammar() -> None:
