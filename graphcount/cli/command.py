@@ -10,7 +10,6 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
-from graphcount.cli.output import listening
 from graphcount.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,6 +99,8 @@ class Command(click.Command):
         if ctx.params.pop("verbose"):
             if ctx.params.get("quiet"):
                 raise click.UsageError("--quiet and --verbose exclude each other")
+            from graphcount.cli.output import listening
+
             ctx.with_resource(listening())
         read = {parameter.name for parameter in self.params if parameter.type is FILE}
         _refuse_overwriting(ctx.params, read.difference(OUTPUTS))

@@ -195,7 +195,7 @@ def test_shapes_are_written_as_people_write_them(run: Run, fixtures: Path, dims:
     ("arguments", "words"),
     [
         (["--dim", "batch"], "batch=8"),
-        (["--dim", "batch=x"], "batch=8"),
+        (["--dim", "batch=x"], "write 8 or 1:8"),
         (["--dim", "batch=2", "--dim", "batch=3"], "two sizes"),
         (["--dim", "bach=2"], "no dimension bach"),
         (["--shape", "x=1x3"], "4 dimensions"),
