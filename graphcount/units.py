@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Unit = Literal["count", "bytes", "time", "share"]
-"""What a number is one of; times are whole nanoseconds, shares whole millionths."""
+Unit = Literal["count", "bytes", "time", "share", "ratio"]
+"""What a number is one of; times are whole nanoseconds, shares and ratios whole millionths."""
 
 COUNT_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 BYTE_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -41,12 +41,14 @@ _BYTES = {
 _TIMES = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
 
 _SHARES = {"%": 10**4}
+_RATIOS = {"": 10**6, "%": 10**4}
 
 FACTORS: dict[Unit, dict[str, int]] = {
     "count": _COUNTS,
     "bytes": _BYTES,
     "time": _TIMES,
     "share": _SHARES,
+    "ratio": _RATIOS,
 }
 """What a suffix multiplies by; letters count the same in both cases."""
 
@@ -55,6 +57,7 @@ _EXAMPLES: dict[Unit, str] = {
     "bytes": "a size like 100MB, 64 MiB or 4096",
     "time": "a time like 12ms, 800us or 1.5s",
     "share": "a share like 50% or 12.5%",
+    "ratio": "a ratio like 1.05 or 105%",
 }
 
 _QUANTITY = re.compile(r"([0-9][0-9_,]*)(?:\.([0-9]+))?\s*([A-Za-zµ]*|%)\Z")
@@ -88,7 +91,7 @@ def parse(text: str, unit: Unit = "count") -> int:
     """Read a quantity: counts `30M`, `1.5k`, `26,926`; `100MB`, `64 MiB`; times `12ms`; `50%`.
 
     Returns:
-        A whole number of the unit; times in nanoseconds, shares in millionths.
+        A whole number of the unit; times in nanoseconds, shares and ratios in millionths.
 
     Raises:
         ValueError: Not a quantity of that unit, or not a whole number.
@@ -166,9 +169,11 @@ def parse_shape(dims: str) -> tuple[int | None, ...] | None:
 
 
 def spelled(number: int, unit: Unit) -> str:
-    """Return all digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`, `50%`."""
+    """Return all digits with the unit: `26,926`, `107,720 bytes`, `12.34 ms`, `50%`, `1.05`."""
     if unit == "share":
         return f"{_decimals(number, 10**4, 4)}%"
+    if unit == "ratio":
+        return _decimals(number, 10**6, 4)
     if unit == "time":
         name, factor = next((n, f) for n, f in _TIME_STEPS if abs(number) >= f or f == 1)
         return f"{_decimals(number, factor, 3)} {name}"
@@ -188,7 +193,7 @@ def beside(number: int, unit: Unit, text: str) -> str:
     match = _QUANTITY.match(text.strip())
     suffix = match.group(3) if match else ""
     factor = FACTORS[unit].get(suffix.lower(), 1)
-    if factor == 1 or abs(number) < factor or unit in ("time", "share"):
+    if factor == 1 or abs(number) < factor or unit in ("time", "share", "ratio"):
         return ""
     space = " " if " " in text.strip() else ""
     return f"{_decimals(number, factor, 2)}{space}{suffix}"

@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 def test_the_configuration_is_one_and_shows_every_key() -> None:
     text, audit = blocks("toml")
     (check,) = read_config(text, "graphcount.toml").checks
-    assert len(check.budgets) == 9
+    assert len(check.budgets) == 10
     for key in CheckKeys.__struct_fields__:
         assert re.search(rf"^(# )?{key} =|^\[checks\.{key}\]", text, re.MULTILINE) or key == "min"
     settings = read_config(audit, "graphcount.toml").audit

@@ -94,8 +94,16 @@ class Benched:
 
     @property
     def exit_code(self) -> int:
-        """Return the command's: 1 when it is slower than the other model may be, or 0."""
-        return int(any(row.versus and row.versus.verdict == "exceeded" for row in self.results))
+        """Return the command's: 1 for slower than the other model may be, 2 for not decided, 0."""
+        exceeded = any(row.versus and row.versus.verdict == "exceeded" for row in self.results)
+        return 2 if self.undecided else int(exceeded)
+
+    @property
+    def undecided(self) -> tuple[BenchResult, ...]:
+        """Comparisons of which nobody can say yet whether they keep the budget."""
+        return tuple(
+            row for row in self.results if row.versus and row.versus.verdict == "undecided"
+        )
 
 
 def benches(

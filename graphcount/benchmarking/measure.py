@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphcount.benchmarking import statistics
-from graphcount.benchmarking.messages import FedInput, Job, Measured, ModelJob, ModelTimes
+from graphcount.benchmarking.messages import FedInput, Job, Measured, ModelJob
 from graphcount.benchmarking.operators import join
 from graphcount.benchmarking.plan import InputPlan, InputsPlan
 from graphcount.benchmarking.process import (
@@ -39,6 +40,15 @@ from graphcount.report.rows import NodeRow
 DEFAULT_RUNS, DEFAULT_SECONDS = 1000, 5.0
 """Without --runs and --seconds: the first of these that is reached, but at least ten runs."""
 
+WARMUP = (5, 1)
+"""Without --warmup: runs after the first, for one model and in each block of a comparison."""
+
+DEFAULT_MAX_RATIO, DEFAULT_WITHIN = 1.025, 60.0
+"""Of a comparison that is to be decided, where only one of the two is given.
+
+Half-way between equal and 5 % slower, so that both are decided about as fast.
+"""
+
 BUSY_LOAD = 0.5
 NOISY_OUTLIERS = 0.1
 WIDE_INTERVAL = 0.05
@@ -54,7 +64,7 @@ class BenchOptions:
         threads: Threads within an operator; None: onnxruntime decides.
         inter_threads: Operators run in parallel; None: onnxruntime decides.
         optimization: Optimization level of onnxruntime's graph.
-        warmup: Runs before the clock, after the first.
+        warmup: Runs before the clock, after the first; None: 5, in each block of a comparison 1.
         runs: Timed runs; None: 1,000, or as many as 5 seconds take.
         seconds: Stop after so many seconds, with ten runs at least.
         concurrency: Threads that call the model in parallel.
@@ -65,14 +75,15 @@ class BenchOptions:
         custom_ops: Library with custom operators; None for none.
         profile: Measure operators too.
         save_inputs: Write the inputs to this `.npz`.
-        max_ratio: Budget of a comparison.
+        max_ratio: Budget of a comparison; None: 1.025 when `within` is given, or no budget.
+        within: Seconds in which it is to be decided; None: 60 when `max_ratio` is given.
     """
 
     provider: str = "cpu"
     threads: int | None = None
     inter_threads: int | None = None
     optimization: str = "all"
-    warmup: int = 5
+    warmup: int | None = None
     runs: int | None = None
     seconds: float | None = None
     concurrency: int = 1
@@ -84,6 +95,7 @@ class BenchOptions:
     profile: bool = True
     save_inputs: str | None = None
     max_ratio: float | None = None
+    within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,7 @@ def measure(
         BenchError: The model could not be run as asked.
     """
     _check(options, versus)
+    options = _with_budget(options)
     with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
         job = _job(subject, versus, options, folder)
         answer = _run(job, [one for one in (subject, versus) if one], folder, progress)
@@ -148,12 +161,26 @@ def _run(
 def _check(options: BenchOptions, versus: BenchedModel | None) -> None:
     if versus is not None and (options.concurrency > 1 or options.sessions > 1):
         raise UsageError("a comparison takes turns in one thread: no --concurrency, --sessions")
-    if options.max_ratio is not None and versus is None:
-        raise UsageError("--max-ratio needs --vs")
+    budget = options.max_ratio is not None or options.within is not None
+    if budget and versus is None:
+        raise UsageError("--max-ratio and --within need --vs")
+    if budget and (options.runs is not None or options.seconds is not None):
+        raise UsageError("--max-ratio ends when it is decided: --within, not --runs or --seconds")
     if options.sessions > options.concurrency:
         raise UsageError("more --sessions than --concurrency: some would do nothing")
     if options.custom_ops and not os.path.isfile(options.custom_ops):
         raise UsageError("no such library", options.custom_ops)
+
+
+def _with_budget(options: BenchOptions) -> BenchOptions:
+    """Return options where a comparison with a budget has a limit and a time."""
+    if options.max_ratio is None and options.within is None:
+        return options
+    return replace(
+        options,
+        max_ratio=DEFAULT_MAX_RATIO if options.max_ratio is None else options.max_ratio,
+        within=DEFAULT_WITHIN if options.within is None else options.within,
+    )
 
 
 def _job(
@@ -166,7 +193,7 @@ def _job(
         free = available_memory()
         limit = int(free * DEFAULT_SHARE) if free else None
     runs, seconds = options.runs, options.seconds
-    if runs is None and seconds is None:
+    if runs is None and seconds is None and options.within is None:
         runs, seconds = DEFAULT_RUNS, DEFAULT_SECONDS
     space = shutil.disk_usage(folder).free
     return Job(
@@ -175,7 +202,7 @@ def _job(
             threads=options.threads,
             inter_threads=options.inter_threads,
             optimization=options.optimization,
-            warmup=options.warmup,
+            warmup=options.warmup if options.warmup is not None else WARMUP[versus is not None],
             runs=runs,
             seconds=seconds,
             concurrency=options.concurrency,
@@ -183,6 +210,7 @@ def _job(
             seed=options.seed,
             timeout=options.timeout,
             memory_limit_nbytes=limit,
+            within=options.within,
         ),
         provider=row.ort_name,
         device=row.device,
@@ -193,6 +221,7 @@ def _job(
         node_count=len(subject.graph.nodes),
         save_inputs=os.path.join(folder, "inputs.npz") if options.save_inputs else None,
         folder=folder,
+        max_ratio=options.max_ratio,
     )
 
 
@@ -248,7 +277,7 @@ def _result(
         raise BenchError(f"onnxruntime fell back: {why}", subject.path)
     environment = Environment(*answer["environment"])
     alone = versus is None
-    wall = answer["wall_s"] if alone else sum(times)
+    wall = answer["wall_s"] if alone else math.fsum(times)
     return BenchResult(
         path=subject.path,
         environment=environment,
@@ -270,7 +299,7 @@ def _result(
         histogram=statistics.histogram(times),
         profile=profile,
         nodes=nodes,
-        versus=None if versus is None else _versus(versus, options, times, answer["models"][1]),
+        versus=None if versus is None else _versus(versus, options, answer),
         notes=_notes(job, ran, profile),
     )
 
@@ -280,19 +309,17 @@ def _input(item: InputPlan) -> InputRow:
     return InputRow(item.name, item.dtype, item.shape, fill, item.elements, item.assumed or None)
 
 
-def _versus(
-    subject: BenchedModel, options: BenchOptions, times: Sequence[float], row: ModelTimes
-) -> Versus:
-    others = row["times"]
-    latency = statistics.latency(others)
-    interval = statistics.ratio_interval(times, others, options.seed)
+def _versus(subject: BenchedModel, options: BenchOptions, answer: Measured) -> Versus:
+    row, blocks = answer["models"][1], tuple(answer["blocks"])
+    interval = statistics.ratio_interval(blocks)
     return Versus(
         path=subject.path,
-        latency=latency,
+        latency=statistics.latency(row["times"]),
         session_create_s=row["session_create_s"],
         first_run_s=row["first_run_s"],
-        ratio=statistics.latency(times).p50 / latency.p50,
-        ci95=interval,
+        ratio=statistics.percentile(sorted(blocks), 50),
+        interval=interval,
+        blocks=blocks,
         max_ratio=options.max_ratio,
         verdict=statistics.verdict(interval, options.max_ratio),
     )

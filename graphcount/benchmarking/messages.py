@@ -44,6 +44,7 @@ class Job(NamedTuple):
         node_count: Nodes of the first model.
         save_inputs: Where to write the inputs, if anywhere.
         folder: Where it may write.
+        max_ratio: A comparison that is decided against it ends; None: none is.
     """
 
     models: Sequence[ModelJob]
@@ -57,6 +58,7 @@ class Job(NamedTuple):
     node_count: int
     save_inputs: str | None
     folder: str
+    max_ratio: float | None = None
 
 
 def read_job(text: str) -> Job:
@@ -91,10 +93,14 @@ class Profiled(TypedDict):
 
 
 class Measured(TypedDict):
-    """What was measured; on the way the environment is an array."""
+    """What was measured; on the way the environment is an array.
+
+    `blocks` has the ratio of each block of a comparison; it is empty for one model.
+    """
 
     environment: Environment
     models: Sequence[ModelTimes]
+    blocks: Sequence[float]
     wall_s: float
     base_rss_nbytes: int | None
     peak_rss_nbytes: int | None

@@ -6,6 +6,7 @@ import gc
 import re
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import ParamSpec, TypeAlias, TypeVar
@@ -14,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 
 from graphcount.benchmarking.fill import NUMPY, make
-from graphcount.benchmarking.messages import FedInput, Job
+from graphcount.benchmarking.messages import FedInput, Job, ModelJob, ModelTimes
 from graphcount.benchmarking.providers import CPU
 
 LEVELS = {
@@ -168,29 +169,55 @@ def _element(ort_type: str) -> str:
     return ort_type.removeprefix("tensor(").removesuffix(")")
 
 
-def timed(calls: Sequence[ModelRun], job: Job, tell: Tell) -> list[list[float]]:
-    """Return seconds of each run of each call; several take turns: A B, B A, A B."""
+def prepare(model: ModelJob, job: Job) -> tuple[ModelRun, ModelTimes, Feeds]:
+    """Make the session and the inputs of a model, and run it once."""
+    options = session_options(job)
+    start = time.perf_counter()
+    session = create(model["path"], job, options)
+    created = time.perf_counter() - start
+    feeds = feeds_of(session, model["inputs"], job.options.seed)
+    call, bound = bind(session, feeds, model["inputs"], job.device)
+    start = time.perf_counter()
+    guarded(call)
+    first = time.perf_counter() - start
+    row: ModelTimes = {
+        "session_create_s": created,
+        "first_run_s": first,
+        "io_binding": bound,
+        "providers": list(session.get_providers()),
+        "times": (),
+    }
+    return call, row, feeds
+
+
+def save(feeds: Feeds, path: str) -> None:
+    """Write the inputs that are plain tensors as `.npz`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in feeds.items():
+            if isinstance(value, np.ndarray) and value.dtype != object:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, value, allow_pickle=False)
+
+
+def timed(call: ModelRun, job: Job, tell: Tell) -> list[float]:
+    """Return seconds of each run."""
     wanted, limit = job.options.runs or MAX_RUNS, job.options.seconds
     clock = time.perf_counter_ns
-    durations: list[list[float]] = [[] for _ in calls]
-    order = list(enumerate(calls))
+    durations: list[float] = []
     end = clock() + int(limit * 1e9) if limit is not None else None
     reported = clock()
-    done = 0
     gc.disable()
     try:
-        while done < wanted:
-            for position, call in order:
-                start = clock()
-                call()
-                durations[position].append((clock() - start) / 1e9)
-            order.reverse()
-            done += 1
+        while len(durations) < wanted:
+            start = clock()
+            call()
             now = clock()
-            if end is not None and now > end and done >= min(MIN_RUNS, wanted):
+            durations.append((now - start) / 1e9)
+            if end is not None and now > end and len(durations) >= min(MIN_RUNS, wanted):
                 break
             if now - reported > 500_000_000:
-                tell(f"run {done:,}" + (f" of {wanted:,}" if wanted < MAX_RUNS else ""))
+                done = f"run {len(durations):,}"
+                tell(done + (f" of {wanted:,}" if wanted < MAX_RUNS else ""))
                 reported = now
     finally:
         gc.enable()
@@ -212,7 +239,7 @@ def concurrent(
         gate.wait()
         try:
             silent: Tell = tell if number == 0 else lambda text: None
-            durations[number] = timed([calls[number % len(calls)]], share, silent)[0]
+            durations[number] = timed(calls[number % len(calls)], share, silent)
         except Exception as error:
             failed.append(error)
 

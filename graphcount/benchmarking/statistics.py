@@ -2,22 +2,28 @@
 
 Sources: Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996 (percentiles, type 7);
 Conover, "Practical Nonparametric Statistics", 3.2 (interval of the median by order statistics);
-Tukey, "Exploratory Data Analysis" (outliers); Efron and Tibshirani, "An Introduction to the
-Bootstrap", 13 (percentile interval).
+Tukey, "Exploratory Data Analysis" (outliers). For ratios that are looked at again and again: Ville,
+"Étude critique de la notion de collectif", 1939; Robbins, "Statistical Methods Related to the Law
+of the Iterated Logarithm", 1970 (mixtures); Howard and Ramdas, "Sequential Estimation of
+Quantiles", 2022; Ramdas, Grünwald, Vovk and Shafer, "Game-Theoretic Statistics and Safe
+Anytime-Valid Inference", 2023.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from graphcount.report.bench import Bin, Interval, Latency
 
 EXACT_RUNS = 1000
 """Up to so many runs the binomial distribution is summed exactly; beyond, the normal one serves."""
 
-RESAMPLES = 2000
 BINS = 10
+
+WRONG_ONE_IN = 1000
+"""A bound of a ratio is wrong once in so many comparisons at most, whenever they were stopped."""
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -95,27 +101,38 @@ def histogram(times: Sequence[float], bins: int = BINS) -> tuple[Bin, ...]:
     return tuple(bars)
 
 
-def ratio_interval(ours: Sequence[float], others: Sequence[float], seed: int) -> Interval:
-    """Return the 95 % bootstrap interval of median(ours) / median(others), over pairs of runs.
+def evidence(above: int, blocks: int) -> Fraction:
+    """Return what a bet of 1 has become that more than half of all blocks lie above a number.
 
-    Pairs are resampled whole, so that what disturbs both runs of a pair cancels.
+    It is a test martingale against "as many lie below at least": the likelihood of `above` in
+    `blocks`, over that of a fair coin, averaged over a share p uniform between 1/2 and 1:
+
+        2 * 2^n * integral of p^k (1 - p)^(n - k) dp = sum of C(n + 1, j) to k / ((n + 1) C(n, k))
+
+    By Ville's inequality it ever reaches x with a probability of 1 / x at most, so one may look
+    after every block and stop at will.
     """
-    import numpy as np
-
-    a, b = np.asarray(ours), np.asarray(others)
-    rng = np.random.default_rng(seed)
-    ratios = []
-    for _ in range(RESAMPLES):
-        pick = rng.integers(0, len(a), len(a))
-        ratios.append(float(np.median(a[pick]) / np.median(b[pick])))
-    ratios.sort()
-    return Interval(percentile(ratios, 2.5), percentile(ratios, 97.5))
+    beyond = sum(math.comb(blocks + 1, number) for number in range(blocks - above + 1))
+    return Fraction(2 ** (blocks + 1) - beyond, (blocks + 1) * math.comb(blocks, above))
 
 
-def verdict(interval: Interval, max_ratio: float | None) -> str | None:
-    """Return `exceeded` only when the whole interval lies above the budget."""
+def ratio_interval(ratios: Sequence[float]) -> Interval | None:
+    """Return bounds of the median of all blocks, each wrong with probability 0.1 % at most.
+
+    They are the blocks that `evidence` says it lies beyond: a confidence sequence. None with fewer
+    than 13 blocks, which prove nothing.
+    """
+    count, rank = len(ratios), 0
+    while rank < count and evidence(count - rank, count) >= WRONG_ONE_IN:
+        rank += 1
+    ordered = sorted(ratios)
+    return Interval(ordered[rank - 1], ordered[-rank]) if rank else None
+
+
+def verdict(interval: Interval | None, max_ratio: float | None) -> str | None:
+    """Return whether a ratio is `kept` or `exceeded`: the whole interval lies on one side of it."""
     if max_ratio is None:
         return None
-    if interval.low > max_ratio:
-        return "exceeded"
-    return "kept" if interval.high <= max_ratio else "undecided"
+    if interval is None or interval.low <= max_ratio < interval.high:
+        return "undecided"
+    return "exceeded" if interval.low > max_ratio else "kept"

@@ -7,6 +7,7 @@ in place.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
@@ -21,7 +22,6 @@ from graphcount.benchmarking.messages import (
     Job,
     Measured,
     Message,
-    ModelJob,
     ModelTimes,
     Profiled,
     read_job,
@@ -32,7 +32,7 @@ from graphcount.report.bench import Environment
 if TYPE_CHECKING:
     import onnxruntime as ort
 
-    from graphcount.benchmarking.session import Feeds, ModelRun
+    from graphcount.benchmarking.session import ModelRun
 
 PROFILE_SECONDS = 1.0
 PROFILE_RUNS = 200
@@ -101,44 +101,49 @@ def _leave_with_parent() -> None:
 
 
 def measure(job: Job, tell: Callable[[str], None]) -> Measured:
-    """Make sessions, run them, profile the first."""
-    from graphcount.benchmarking.session import guarded
+    """Make sessions, run them, profile the first model."""
+    from graphcount.benchmarking.blocks import compare
 
     base = peak_rss()
-    calls: list[ModelRun] = []
-    models: list[ModelTimes] = []
-    fed: list[Feeds] = []
-    for model in job.models:
-        tell("session")
-        for _ in range(job.options.sessions):
-            call, row, feeds = _prepare(model, job)
-            calls.append(call)
-        models.append(row)
-        fed.append(feeds)
-    if job.save_inputs:
-        _save(fed[0], job.save_inputs)
     environment = _environment()
-    tell("warm-up")
-    for call in calls:
-        for _ in range(job.options.warmup):
-            guarded(call)
-    times, wall = _timed(calls, job, tell)
+    if len(job.models) > 1:
+        models, blocks = compare(job, tell)
+        wall = math.fsum(map(math.fsum, (row["times"] for row in models)))
+    else:
+        (models, wall), blocks = _alone(job, tell), []
     peak = peak_rss()
-    for row, seconds in zip(models, times, strict=True):
-        row["times"] = seconds
-    del call, calls, fed, feeds  # and with them the sessions: the profile has its own
     profile = None
     if job.profile:
         tell("profile")
-        profile = _profile(job, min(times[0]))
+        profile = _profile(job, min(models[0]["times"]))
     return {
         "environment": environment,
         "models": models,
+        "blocks": blocks,
         "wall_s": wall,
         "base_rss_nbytes": base,
         "peak_rss_nbytes": peak,
         "profile": profile,
     }
+
+
+def _alone(job: Job, tell: Callable[[str], None]) -> tuple[list[ModelTimes], float]:
+    """Return how one model ran, and seconds of all of it."""
+    from graphcount.benchmarking.session import guarded, prepare, save
+
+    calls: list[ModelRun] = []
+    for _ in range(job.options.sessions):
+        tell("session")
+        call, row, feeds = prepare(job.models[0], job)
+        calls.append(call)
+    if job.save_inputs:
+        save(feeds, job.save_inputs)
+    tell("warm-up")
+    for call in calls:
+        for _ in range(job.options.warmup):
+            guarded(call)
+    row["times"], wall = _timed(calls, job, tell)
+    return [row], wall
 
 
 def _environment() -> Environment:
@@ -156,39 +161,15 @@ def _environment() -> Environment:
 
 def _timed(
     calls: Sequence[ModelRun], job: Job, tell: Callable[[str], None]
-) -> tuple[list[list[float]], float]:
-    """Return seconds of the runs of each model, and of all of it."""
+) -> tuple[list[float], float]:
+    """Return seconds of the runs of a model, and of all of it."""
     from graphcount.benchmarking.session import concurrent, guarded, timed
 
     if job.options.concurrency > 1:
-        together = guarded(concurrent, calls, job.options.concurrency, job, tell)
-        return [together[0]], together[1]
+        return guarded(concurrent, calls, job.options.concurrency, job, tell)
     start = time.perf_counter()
-    times = guarded(timed, calls, job, tell)
+    times = guarded(timed, calls[0], job, tell)
     return times, time.perf_counter() - start
-
-
-def _prepare(model: ModelJob, job: Job) -> tuple[ModelRun, ModelTimes, Feeds]:
-    """Make the session and the inputs of a model, and run it once."""
-    from graphcount.benchmarking import session as onnx_session
-
-    options = onnx_session.session_options(job)
-    start = time.perf_counter()
-    session = onnx_session.create(model["path"], job, options)
-    created = time.perf_counter() - start
-    feeds = onnx_session.feeds_of(session, model["inputs"], job.options.seed)
-    call, bound = onnx_session.bind(session, feeds, model["inputs"], job.device)
-    start = time.perf_counter()
-    onnx_session.guarded(call)
-    first = time.perf_counter() - start
-    row: ModelTimes = {
-        "session_create_s": created,
-        "first_run_s": first,
-        "io_binding": bound,
-        "providers": list(session.get_providers()),
-        "times": (),
-    }
-    return call, row, feeds
 
 
 def _profile(job: Job, fastest: float) -> Profiled:
@@ -247,19 +228,6 @@ def _profiled_session(job: Job, path: str, notes: list[str]) -> ort.InferenceSes
                 raise
             notes.append("onnxruntime cannot write its optimized graph here: joined by names only")
     raise AssertionError
-
-
-def _save(feeds: Feeds, path: str) -> None:
-    """Write the inputs that are plain tensors as `.npz`."""
-    import zipfile
-
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, value in feeds.items():
-            if isinstance(value, np.ndarray) and value.dtype != object:
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, value, allow_pickle=False)
 
 
 def _cpu() -> str:

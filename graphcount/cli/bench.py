@@ -18,7 +18,7 @@ from graphcount.cli.options import (
     output_options,
     top_option,
 )
-from graphcount.cli.output import OutputOptions
+from graphcount.cli.output import OutputOptions, say
 from graphcount.cli.sizes import shape_option, value_option
 from graphcount.errors import UsageError
 from graphcount.formats.progress import StatusLine
@@ -82,15 +82,20 @@ how_options = gathered(
         "--max-ratio",
         type=AMOUNT,
         metavar="R",
-        help="With --vs: exit 1 when the interval of the ratio lies wholly above R.",
+        help="With --vs: exit 1 when MODEL is more than R times as slow, 2 when that cannot be"
+        " decided.  [default with --within: 1.025]",
+    ),
+    click.option(
+        "--within",
+        type=AMOUNT,
+        metavar="SECONDS",
+        help="Decide --max-ratio in so long, as soon as it can be.  [default: 60]",
     ),
     click.option(
         "--warmup",
         type=click.IntRange(0),
-        default=5,
-        show_default=True,
         metavar="N",
-        help="Runs before the clock, after the first.",
+        help="Runs before the clock, after the first.  [default: 5; in each block of --vs 1]",
     ),
     click.option(
         "--runs",
@@ -218,7 +223,7 @@ def command(
     the extra: pip install 'graphcount[bench]'.
     """
     from graphcount.api import bench_report, benches
-    from graphcount.formats.bench import render
+    from graphcount.formats.bench import render, verdict
 
     several = any(len(sizes) > 1 for sizes in fed["dims"].values())
     if several and "report" in output.formats:
@@ -235,4 +240,6 @@ def command(
         return render(name, benched.results, view)
 
     output.write_formats(render_as, output.view(by="node" if by_node else None, top=top))
+    for result in benched.undecided:
+        say(f"{result.path}: {verdict(result)}")
     return benched.exit_code

@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--baseline",
             "--write-baseline",
             "--max-ratio",
+            "--within",
             "--expect-parameters",
             "--fail-on",
             "--fail-on-change",

@@ -221,19 +221,30 @@ def _versus(result: BenchResult) -> list[RenderableType]:
     other = result.versus
     if other is None:
         return []
-    low, high = other.ci95
-    line = f"  {other.ratio:.3f} times {safe(other.path)} (95 % interval {low:.3f} to {high:.3f})"
-    lines = ["", line, f"  its p50 {seconds(other.latency.p50)}, in turns with this one"]
+    interval = ""
+    if other.interval is not None:
+        interval = f", 99.8 % interval {other.interval.low:.3f} to {other.interval.high:.3f}"
+    lines = [
+        "",
+        f"  {other.ratio:.3f} times {safe(other.path)}, its p50 {seconds(other.latency.p50)}",
+    ]
+    lines.append(f"  median of {len(other.blocks)} block(s){interval}")
     if other.verdict is not None:
-        lines.append(f"  at most {other.max_ratio:g} allowed: {VERDICTS[other.verdict]}")
+        lines.append(f"  at most {other.max_ratio:g} allowed: {verdict(result)}")
     return [Text("\n".join(lines))]
 
 
-VERDICTS = {
-    "kept": "kept",
-    "exceeded": "EXCEEDED, the whole interval lies above",
-    "undecided": "not decided, the interval contains it; more --runs narrow it",
-}
+def verdict(result: BenchResult) -> str:
+    """Return what a comparison with a budget came to, in words."""
+    versus, within = result.versus, result.options.within
+    if versus is None or versus.verdict is None:
+        return "no budget"
+    if versus.verdict != "undecided":
+        exceeded = versus.verdict == "exceeded"
+        return "SLOWER, the whole interval lies above" if exceeded else "not slower"
+    need = "" if versus.interval else ", 13 at least are needed"
+    blocks = f"{len(versus.blocks)} block(s){need}"
+    return f"cannot say within {within:g} s ({blocks}): give it more time (--within)"
 
 
 def _sweep(results: Sequence[BenchResult], view: View) -> Table:

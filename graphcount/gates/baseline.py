@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from graphcount.errors import DamagedError, UsageError
 from graphcount.gates.doubts import doubt
-from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, Measure, find_measure
+from graphcount.gates.measure import Measure
+from graphcount.gates.measures import FAMILIES, MEASURES, NOT_IN_BASELINES, find_measure
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import open_regular
 from graphcount.report.rows import Dim

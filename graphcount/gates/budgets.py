@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 from graphcount.errors import UsageError
 from graphcount.gates.contributors import largest
 from graphcount.gates.doubts import at_sizes, doubt, is_bound, measured
-from graphcount.gates.measures import Measure, find_measure
+from graphcount.gates.measure import Measure
+from graphcount.gates.measures import find_measure
 from graphcount.gates.subject import Subject
 from graphcount.report.finding_rows import VerdictRow
 from graphcount.units import beside, nbytes, parse, share, spelled
@@ -127,14 +128,15 @@ def judge(
 
 def _judge(subject: Subject, budget: Budget, standing: Standing, earlier: Earlier) -> VerdictRow:
     measure, least = budget.measure, budget.bound == "min"
-    value = measured(subject, measure, least)
     if earlier.is_new and budget.bound == "max_increase":
+        value = measured(subject, measure, least)
         number = "" if value is None else f" {spelled(value, measure.unit)}"
         message = f"{measure.name}{number}: a new model, of which no growth is known"
         return _verdict(subject, budget, standing, "BUD003", message)
     limit, base = _limit(budget, earlier.values)
+    value = _held(subject, budget, limit)
     unsure = doubt(subject, measure, value, least)
-    broken = value is not None and (value < limit if least else value > limit)
+    broken = _breaks(value, limit, least)
     if broken and value is not None:
         rule, message = _beyond(subject, budget, value, limit, base)
     elif unsure:
@@ -145,7 +147,7 @@ def _judge(subject: Subject, budget: Budget, standing: Standing, earlier: Earlie
         assert value is not None
         message = _within(subject, budget, value, limit, base)
     row = _verdict(subject, budget, standing, rule, message)
-    row = row._replace(limit=limit, base=earlier.values.get(measure.name))
+    row = row._replace(value=value, limit=limit, base=earlier.values.get(measure.name))
     if not broken and not unsure:
         return row
     parts = largest(measure.parts(subject))
@@ -175,6 +177,18 @@ def _verdict(
     )
 
 
+def _held(subject: Subject, budget: Budget, limit: int) -> int | None:
+    """Return what is held against a limit; of two bounds that break it, the one that is nearer."""
+    least = budget.bound == "min"
+    value, nearer = (measured(subject, budget.measure, end) for end in (least, not least))
+    sure = is_bound(subject, budget.measure, least) and _breaks(nearer, limit, least)
+    return nearer if sure else value
+
+
+def _breaks(value: int | None, limit: int, least: bool) -> bool:
+    return value is not None and (value < limit if least else value > limit)
+
+
 def _limit(budget: Budget, baseline: Mapping[str, int]) -> tuple[int, int | None]:
     """Return the limit as a number, and what the baseline has when it is one on growth."""
     if budget.bound != "max_increase":
@@ -200,14 +214,20 @@ def _beyond(
 ) -> tuple[str, str]:
     """Return the rule and the sentence of a limit that is not kept."""
     measure, least = budget.measure, budget.bound == "min"
-    if is_bound(subject, measure, least):  # of no size it is known that it is beyond
+    sure = _breaks(measured(subject, measure, not least), limit, least)
+    is_bounded = is_bound(subject, measure, least)
+    if is_bounded and not sure:  # of no size it is known that it is beyond
         ranged = subject.report.ranges is not None
+        more = "a longer benchmark" if measure.unit == "ratio" else ""
         return "BUD002", (
             f"{measure.name} is {_side(budget)} {_amount(value, budget)}"
             f"{' over these ranges' if ranged else ''}, a bound, and the limit is"
-            f" {_amount(limit, budget)}{'; narrower ranges may tell' if ranged else ''}"
+            f" {_amount(limit, budget)}"
+            + (f"; {more or 'narrower ranges'} may tell" if ranged or more else "")
         )
-    over = f"{measure.name} {_amount(value, budget)} is {_amount(abs(value - limit), budget)}"
+    number = f"{'at most' if least else 'at least'} " if is_bounded else ""
+    number += _amount(value, budget)
+    over = f"{measure.name} {number} is {_amount(abs(value - limit), budget)}"
     sizes = at_sizes(subject, measure, least)
     if base is not None:
         return "BUD003", f"{over} over {_grown(limit, base, budget)}{sizes}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphcount.errors import Unknown
-from graphcount.gates.measures import Measure
+from graphcount.gates.measure import Measure
 from graphcount.gates.subject import Subject
 from graphcount.report.pass_rows import RangeRow
 from graphcount.report.records import MEASURES, Report
@@ -40,7 +40,8 @@ def measured(subject: Subject, measure: Measure, least: bool = False) -> int | N
     """Return the number of a measure; over ranges of sizes the most, or the least."""
     row = _range(subject.report, measure)
     if row is None:
-        return None if least and measure.is_most(subject) else measure.read(subject)
+        is_other_end = least and measure.is_most(subject)
+        return measure.least(subject) if is_other_end else measure.read(subject)
     number = row.least if least else row.most
     return number * 2 if number is not None and measure.name == "flops" else number
 
@@ -69,7 +70,7 @@ def is_bound(subject: Subject, measure: Measure, least: bool = False) -> bool:
     """Return whether a number is not exact, nor an extreme over ranges, but none goes beyond it."""
     row = _range(subject.report, measure)
     if row is None:
-        return not least and measure.is_most(subject)
+        return measure.is_most(subject)
     return not (row.least_exact if least else row.most_exact)
 
 

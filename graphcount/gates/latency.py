@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from graphcount.errors import DamagedError
@@ -13,11 +14,11 @@ MAX_SECONDS = 10**9
 
 
 def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
-    """Return nanoseconds by percentile, by absolute path of the model (None: the file names none).
+    """Return `Subject.latency` by absolute path of the model (None: the file names none).
 
     The file is one object of `graphcount.bench/1` or an array of them:
     `{"schema": "graphcount.bench/1", "model": {"path": "a.onnx"}, "latency": {"p50": 0.012}}`,
-    seconds.
+    seconds; of a comparison `"versus": {"interval": {"low": 0.99, "high": 1.02}}`.
 
     Raises:
         NotReadableError: There is no such file.
@@ -31,7 +32,10 @@ def read_latencies(file: str) -> dict[str | None, dict[str, int]]:
         model = row.get("model")
         path = model.get("path") if isinstance(model, dict) else None
         key = os.path.abspath(path) if isinstance(path, str) else None
-        latencies[key] = _percentiles(row.get("latency"), file)
+        latencies[key] = {
+            **_percentiles(row.get("latency"), file),
+            **_ratio(row.get("versus"), file),
+        }
     return latencies
 
 
@@ -52,3 +56,16 @@ def _percentiles(latency: object, file: str) -> dict[str, int]:
                 raise DamagedError(f"latency {name} is {str(seconds)[:40]}", file)
             known[name] = round(seconds * 1e9)
     return known
+
+
+def _ratio(versus: object, file: str) -> dict[str, int]:
+    """Return the bounds of a comparison, rounded outwards; none where it has none."""
+    interval = versus.get("interval") if isinstance(versus, dict) else None
+    if interval is None:
+        return {}
+    ends = [interval.get(end) for end in ("low", "high")] if isinstance(interval, dict) else []
+    known = [end for end in ends if isinstance(end, int | float) and 0 <= end <= MAX_SECONDS]
+    if len(known) < 2 or known[0] > known[1]:
+        raise DamagedError(f"the interval of a ratio is {str(interval)[:80]}", file)
+    low, high = known
+    return {"ratio_least": math.floor(low * 1e6), "ratio_most": math.ceil(high * 1e6)}

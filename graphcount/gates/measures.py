@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
-from typing import Literal, NamedTuple
 
 from graphcount.dtypes import BY_NAME
 from graphcount.errors import UsageError
@@ -21,71 +20,12 @@ from graphcount.gates.contributors import (
     tensors,
     unknowns,
 )
+from graphcount.gates.measure import DependsOn, Measure, MeasureFamily
 from graphcount.gates.subject import Subject
 from graphcount.ops import operators
 from graphcount.report.numbers import NUMBERS
 from graphcount.report.rows import TensorRow
 from graphcount.units import Unit
-
-DependsOn = Literal[
-    "file", "counts", "generated", "macs", "elementwise", "traffic", "activation", "peak", "shapes"
-]
-
-
-class Measure(NamedTuple):
-    """One number of a model.
-
-    Attributes:
-        name: As written in a demand.
-        unit: What it is a number of.
-        read: Takes it; None when it is not known or was not computed.
-        depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
-            stored elements, or these and what is `generated`, or a sum over a forward pass (a
-            measure of `Totals.at_least`; `shapes` alone).
-        about: One line of documentation.
-        parts: Where it lies.
-        missing: Why it may not be known.
-        reads_data: Tensor data must be read for it (`Report.sparsity`).
-        is_most: Whether its number is an upper bound, which keeps a maximum and no minimum.
-    """
-
-    name: str
-    unit: Unit
-    read: Callable[[Subject], int | None]
-    depends_on: DependsOn
-    about: str
-    parts: Parts
-    missing: str = ""
-    reads_data: bool = False
-    is_most: Callable[[Subject], bool] = lambda subject: False
-
-    @property
-    def needs_cost(self) -> bool:
-        """Whether it is of a forward pass: shapes and costs must be worked out for it."""
-        return self.depends_on not in ("file", "counts", "generated")
-
-
-class MeasureFamily(NamedTuple):
-    """Measures with an argument: `nbytes.float32`, `nodes.Conv`.
-
-    Attributes:
-        prefix: What stands before the first dot.
-        argument: What the argument is, in one word.
-        make: The measure of an argument.
-        present: Arguments a model has; baselines remember these.
-        known: Arguments that are known beforehand; a near miss of one is refused.
-        closed: Whether nothing else than these exists.
-        absent: What it is worth in a model that does not have it; None: not known.
-    """
-
-    prefix: str
-    argument: str
-    make: Callable[[str], Measure]
-    present: Callable[[Subject], Iterable[str]]
-    known: Iterable[str]
-    closed: bool
-    absent: int | None
-    about: str
 
 
 def _measure(
@@ -244,13 +184,24 @@ MEASURES: dict[str, Measure] = {
         _measure("nodes", "nodes in the file", op_types(lambda node: 1)),
         _measure("unknown", "things that are not known", unknowns, "file"),
         *(_latency(percentile) for percentile in ("p50", "p90", "p95", "p99")),
+        Measure(
+            "latency_ratio",
+            "ratio",
+            lambda s: s.latency.get("ratio_most"),
+            "file",
+            "latency by that of another model, from bench --vs, given with --bench",
+            no_parts,
+            "no comparison of this model with another says it (bench --vs, --bench)",
+            is_most=lambda s: "ratio_most" in s.latency,
+            least=lambda s: s.latency.get("ratio_least"),
+        ),
     )
 }
 """Every measure without an argument, by name."""
 
 NOT_IN_BASELINES = {
     *("compressed_nbytes", "sparsity", "nonzero_macs"),
-    *("latency_p50", "latency_p90", "latency_p95", "latency_p99"),
+    *("latency_p50", "latency_p90", "latency_p95", "latency_p99", "latency_ratio"),
 }
 """Measures that cost more than counting, or are not a fact of the file: only when asked for."""
 

@@ -25,7 +25,8 @@ class Subject:
 
     Attributes:
         report: What was counted.
-        latency: Nanoseconds by percentile (`p50`) from a result of a benchmark.
+        latency: Nanoseconds by percentile (`p50`) from a result of a benchmark; `ratio_least` and
+            `ratio_most`: bounds of the ratio to another model, in millionths.
     """
 
     report: Report

@@ -76,6 +76,7 @@ def one_line(found: tuple[int, str, str], *words: str) -> None:
         assert word in err, err
 
 
+OTHER = str(Path(__file__).parents[2] / "fixtures" / "cnn.onnx")
 FAKE = (Path(__file__).parent / "fake_onnxruntime.py").read_text("utf-8")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -200,7 +201,9 @@ def test_the_audit_refuses_before_anything_runs(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--max-ratio", "1.05"], "--max-ratio needs --vs"),
+        (["--max-ratio", "1.05"], "--max-ratio and --within need --vs"),
+        (["--within", "5"], "--max-ratio and --within need --vs"),
+        (["--vs", OTHER, "--within", "5"], "--within, not --runs or --seconds"),
         (["--sessions", "2"], "more --sessions than --concurrency"),
         (["--dim", "batch"], "batch=1,8"),
         (["--dim", "batch=1,2", "--save-inputs", "x.npz"], "one size of each"),

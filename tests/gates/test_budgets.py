@@ -37,6 +37,47 @@ def test_a_maximum_is_inclusive(report: Report, text: str, kept: bool) -> None:
     assert verdict(report, text).kept is kept
 
 
+@pytest.mark.parametrize(
+    ("limit", "kept", "rule", "value", "message"),
+    [
+        ("1.02", True, "BUD001", 1_020_000, "latency_ratio at most 1.02, a bound, <= 1.02"),
+        (
+            "101.9%",
+            False,
+            "BUD002",
+            1_020_000,
+            "latency_ratio is at most 1.02, a bound, and the limit is 1.019; a longer benchmark may"
+            " tell",
+        ),
+        ("1.01", False, "BUD002", 1_020_000, "latency_ratio is at most 1.02, a bound, and the"),
+        (
+            "1.009",
+            False,
+            "BUD001",
+            1_010_000,
+            "latency_ratio at least 1.01 is 0.001 over the maximum 1.009",
+        ),
+    ],
+)
+def test_of_two_bounds_each_decides_its_own_way(
+    report: Report, limit: str, kept: bool, rule: str, value: int, message: str
+) -> None:
+    subject = Subject(report, {"ratio_least": 1_010_000, "ratio_most": 1_020_000})
+    (row,) = judge(subject, [parse_budget(f"latency_ratio={limit}", "max")])
+    assert (row.kept, row.rule, row.value) == (kept, rule, value)
+    assert row.message.startswith(message)
+
+
+def test_a_lower_bound_keeps_a_minimum(report: Report) -> None:
+    subject = Subject(report, {"ratio_least": 1_010_000, "ratio_most": 1_020_000})
+    ends = {
+        limit: judge(subject, [parse_budget(f"latency_ratio={limit}", "min")])[0]
+        for limit in ("1.01", "1.02", "1.03")
+    }
+    assert [row.kept for row in ends.values()] == [True, False, False]
+    assert [row.rule for row in ends.values()][1:] == ["BUD002", "BUD001"]
+
+
 @pytest.mark.parametrize(("text", "kept"), [("parameters=26926", True), ("parameters=27k", False)])
 def test_a_minimum_is_inclusive(report: Report, text: str, kept: bool) -> None:
     assert verdict(report, text, "min").kept is kept

@@ -76,6 +76,18 @@ def test_what_is_no_result_is_refused(tmp_path: Path, data: Any, said: str) -> N
     assert error.value.path == path
 
 
+def test_bounds_of_a_ratio_are_rounded_outwards(tmp_path: Path) -> None:
+    row: dict[str, Any] = {"schema": SCHEMA, "latency": {}}
+    for versus in (None, {}, {"interval": None}, 3):
+        assert read_latencies(saved(tmp_path, row | {"versus": versus})) == {None: {}}
+    interval = {"low": 0.99000051, "high": 1.02000049}
+    found = read_latencies(saved(tmp_path, row | {"versus": {"interval": interval}}))
+    assert found == {None: {"ratio_least": 990_000, "ratio_most": 1_020_001}}
+    for wrong in ({}, [1, 2], {"low": 2, "high": 1}, {"low": -1, "high": 1}, {"low": "1"}):
+        with pytest.raises(DamagedError, match="the interval of a ratio is"):
+            read_latencies(saved(tmp_path, row | {"versus": {"interval": wrong}}))
+
+
 def test_infinity_is_refused(tmp_path: Path) -> None:
     """JSON has no infinity, but a number like this is read as one."""
     path = tmp_path / "bench.json"
