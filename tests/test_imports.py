@@ -47,6 +47,7 @@ OWNERS = {
     "aiohttp": {"loading"},
     "numpy": {"auditing", "benchmarking", "loading", "ops"},
     "pyarrow": {"scanning"},
+    "ruptures": {"benchmarking"},
 }
 """Third-party packages and the rooms that import them, no other."""
 

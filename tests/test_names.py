@@ -55,7 +55,8 @@ def test_the_id_of_a_schema_is_stated_once() -> None:
                 homes[value].append(str(path.relative_to(PACKAGE)))
     names = {id.removeprefix("graphcount.").partition("/")[0] for id in homes}
     assert names == {
-        *("report", "error", "diff", "bench", "plan", "baseline", "explain", "deployment")
+        *("report", "error", "diff", "bench", "history", "plan", "baseline", "explain"),
+        "deployment",
     }
     assert {id: files for id, files in homes.items() if len(files) > 1} == {}
 

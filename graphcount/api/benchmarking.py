@@ -113,6 +113,9 @@ def benches(
     dims: Mapping[str, int | Sequence[int]] | None = None,
     shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     trust: bool = False,
+    history: str | None = None,
+    commit: str | None = None,
+    changes: bool = False,
     **words: Unpack[BenchWords],
 ) -> Benched:
     """Measure a model with several sizes; the words are those of `graphcount bench`.
@@ -124,17 +127,24 @@ def benches(
             measured.
         shapes: Shapes of graph inputs.
         trust: Run although the audit has findings of high or critical severity.
+        history: File of JSON lines that becomes one longer for each result, which then says how it
+            stands beside those before (`BenchResult.history`).
+        commit: Revision that the line is of; None: that of the repository here, if there is one.
+        changes: Find where the history changed for good; needs the extra `history`.
         words: The others of `bench`.
 
     Returns:
         One result for each combination of sizes, and the exit code of `graphcount bench`.
 
     Raises:
-        GraphcountError: The model is refused, or cannot be read, fed or run.
+        GraphcountError: The model is refused, or cannot be read, fed or run; or the history is
+            damaged, or of another model or machine.
     """
     from graphcount.benchmarking.measure import BenchOptions
     from graphcount.benchmarking.plan import cases
 
+    if history is None and (changes or commit is not None):
+        raise UsageError("--commit and --changes need --history")
     if "-" in (path, words.get("versus")):
         raise UsageError("a benchmark needs a path, not standard input; name a file")
     how = options or BenchOptions()
@@ -144,10 +154,17 @@ def benches(
     )
     if len(combinations) > 1 and how.save_inputs:
         raise UsageError("--save-inputs and --format report take one size of each --dim")
+    kept = None
+    if history is not None:
+        from graphcount.api.history import History
+
+        kept = History(history, changes)  # what is no history is refused before anything runs
     results = [
         bench(path, how, dims=sizes, shapes=shapes, trust=trust or number > 0, **words)
         for number, sizes in enumerate(combinations)
     ]
+    if kept is not None:
+        results = kept.remember(results, commit, words.get("limits", DEFAULT_LIMITS))
     return Benched(tuple(results))
 
 

@@ -189,6 +189,23 @@ fed_options = gathered(
         help="NAME=FILE.npy, FILE.npz, or a folder with input_0.pb. May be repeated.",
     ),
     click.option("--trust", is_flag=True, help="Run in spite of severe findings of the audit."),
+    click.option(
+        "--history",
+        metavar="FILE",
+        type=FILE,
+        help="Append a JSON line to FILE, and compare with those before: of this model on this"
+        " machine.",
+    ),
+    click.option(
+        "--commit",
+        metavar="ID",
+        help="Revision that the line is of.  [default: that of git here, if any]",
+    ),
+    click.option(
+        "--changes",
+        is_flag=True,
+        help="Find where the history changed for good: pip install 'graphcount[history]'.",
+    ),
 )
 
 
@@ -197,8 +214,8 @@ fed_options = gathered(
     cls=Command,
     examples=(
         "bench model.onnx --dim batch=1,8 --runs 200",
-        "bench new.onnx --vs old.onnx --max-ratio 1.1",
-        "bench model.onnx --format json -o bench.json",
+        "bench new.onnx --vs old.onnx --within 60",
+        "bench model.onnx --history bench.jsonl --changes",
     ),
 )
 @model_argument

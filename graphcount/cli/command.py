@@ -48,6 +48,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "onnxruntime",
         ("--provider", "--threads", "--inter-threads", "--optimization", "--custom-ops"),
     ),
+    ("History", ("--history", "--commit", "--changes")),
     ("Limits", ("--limit", "--timeout", "--memory-limit", "--trust")),
     ("Configuration", ("--config", "--no-config")),
     (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from graphcount.report.bench import BenchResult, NodeTime
+    from graphcount.report.bench import BenchResult, NodeTime, Trend
 
 FORMATS = ("table", "json", "csv")
 
@@ -128,6 +128,7 @@ def _parts(results: Sequence[BenchResult], view: View) -> Iterator[RenderableTyp
         yield _numbers(first, view)
         yield _histogram(first)
         yield from _versus(first)
+        yield from _history(first.history)
         yield from _operators(first, view)
     for note in dict.fromkeys(note for result in results for note in _notes(result)):
         yield Text(f"  note: {one_line(note)}", style="yellow")
@@ -232,6 +233,30 @@ def _versus(result: BenchResult) -> list[RenderableType]:
     if other.verdict is not None:
         lines.append(f"  at most {other.max_ratio:g} allowed: {verdict(result)}")
     return [Text("\n".join(lines))]
+
+
+def _history(history: Trend | None) -> list[RenderableType]:
+    from rich.text import Text
+
+    if history is None:
+        return []
+    if history.ratio is None or history.since is None:
+        lines = [f"  the first of this model at these sizes in {safe(history.file)}"]
+    else:
+        of = (
+            f"the median of the latest {history.latest}" if history.latest > 1 else "the one before"
+        )
+        lines = [
+            f"  {history.ratio:.3f} times {of} in {safe(history.file)}",
+            f"  slower than {history.slower_than} of {history.latest},"
+            f" {history.before} since {safe(history.since[:10])}",
+        ]
+    for change in history.changes or ():
+        at = f" ({safe(change.commit[:12])})" if change.commit else ""
+        lines.append(f"  {change.ratio:.3f} times as slow from {safe(change.date[:10])}{at} on")
+    if history.changes == ():
+        lines.append("  no change for good")
+    return [Text("\n".join(["", *lines]))]
 
 
 def verdict(result: BenchResult) -> str:

@@ -98,7 +98,9 @@ def entry(
     model = subject.report.model
     plain = {name: list(shape) for name, shape in sorted(shapes.items())}
     sizes = dict(sorted(dims.items()))
-    return Entry(_key(file, model.path), model.sha256, sizes, plain, conventions or {}, measured)
+    return Entry(
+        relative(file, model.path), model.sha256, sizes, plain, conventions or {}, measured
+    )
 
 
 def write_text(entries: Iterable[Entry]) -> str:
@@ -174,7 +176,7 @@ def has_model(baseline: Baseline, path: str) -> bool:
 
 
 def _entries(baseline: Baseline, path: str) -> list[Entry]:
-    key = _key(baseline.file, path)
+    key = relative(baseline.file, path)
     return [row for row in baseline.entries if row.path == key]
 
 
@@ -241,8 +243,8 @@ def _order(row: Entry) -> tuple[str, str]:
     return row.path, json.dumps([row.dims, row.shapes, row.conventions])
 
 
-def _key(file: str, path: str) -> str:
-    """Return the path of a model as a baseline spells it."""
+def relative(file: str, path: str) -> str:
+    """Return the path of a model as a file beside it spells it: from its own folder, with `/`."""
     folder = os.path.dirname(os.path.abspath(file))
     absolute = os.path.abspath(path)
     try:

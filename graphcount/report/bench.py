@@ -238,6 +238,36 @@ class Versus(NamedTuple):
     verdict: str | None
 
 
+class Trend(NamedTuple):
+    """How a measurement stands beside those before it, at the same sizes.
+
+    Attributes:
+        file: The history.
+        before: Measurements before it.
+        since: Date of the first of them; None when there is none.
+        ratio: Its p50 by the median of the latest 20 before it; None when there is none.
+        slower_than: Of these so many were faster.
+        latest: So many these are.
+        changes: From when on the latency was another one for good; None when nobody asked.
+    """
+
+    file: str
+    before: int
+    since: str | None
+    ratio: float | None
+    slower_than: int
+    latest: int
+    changes: tuple[LatencyChange, ...] | None = None
+
+
+class LatencyChange(NamedTuple):
+    """A change for good: the first measurement after it, and how many times the level before."""
+
+    date: str
+    commit: str | None
+    ratio: float
+
+
 class BenchResult(NamedTuple):
     """One measurement: one model, one set of sizes.
 
@@ -252,6 +282,7 @@ class BenchResult(NamedTuple):
         base_rss_nbytes: The same before the session was made: Python, onnxruntime, inputs.
         device_nbytes: Memory of the device at its peak; None where nothing measures it.
         nodes: Operators, the slowest first; empty without a profile.
+        history: How it stands beside earlier ones; None without a history.
     """
 
     path: str
@@ -276,6 +307,7 @@ class BenchResult(NamedTuple):
     nodes: tuple[NodeTime, ...]
     versus: Versus | None
     notes: tuple[str, ...]
+    history: Trend | None = None
 
 
 def written(elements: Sequence[int | float] | None) -> str:
