@@ -74,6 +74,7 @@ def page(
     *,
     against: str | None = None,
     bench: Any = None,
+    history: str | None = None,
     audit: bool = True,
     binary: bool = False,
     limits: Limits = DEFAULT_LIMITS,
@@ -86,6 +87,7 @@ def page(
         against: Another model, or a saved report: the page shows what grew since.
         bench: What `graphcount bench --format json` says of the model, or its file: the page shows
             cost against time.
+        history: File that `graphcount bench --history` writes: the page shows latency over time.
         audit: Look for what the model hides, too; `deep` is for this, too.
         binary: Sizes in KiB, MiB, GiB.
         limits: What the files may ask of us.
@@ -95,17 +97,16 @@ def page(
         The HTML of the page.
 
     Raises:
-        GraphcountError: A model cannot be read, or `bench` is no benchmark of it.
+        GraphcountError: A model cannot be read, or `bench` is no benchmark of it, or `history` has
+            none.
     """
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
 
+    past = _read_history(history, path) if history is not None else None
     if is_folder(path_text(path)):
         return _page_of_folder(path, against, audit, binary, limits, options)
-    if isinstance(bench, str):
-        bench = _read_bench(bench)
-    elif bench is not None:
-        times(bench)  # what is no benchmark is refused before the model is read
+    bench = None if bench is None else _read_bench(bench)  # refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
         model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
     sized: CountOptions = {**options, "assume": True}
@@ -122,8 +123,24 @@ def page(
         against=old,
         changes=grown,
         bench=timings,
+        history=past,
         binary=binary,
     )
+
+
+def _read_history(file: str, path: str) -> dict[str, Any]:
+    """Return what a history has of a model, as the page shows it.
+
+    Raises:
+        GraphcountError: It cannot be read, or has nothing of this model.
+    """
+    if is_folder(path_text(path)):
+        raise UsageError("a history is of one model, and this is a folder", path)
+    from graphcount.api.history import read_history
+    from graphcount.formats.page.history import over_time
+    from graphcount.gates.baseline import relative
+
+    return over_time(read_history(file), relative(file, path), file)
 
 
 def _page_of_folder(
@@ -168,8 +185,8 @@ def _grown(
     return old, changes(diff_dict(difference))
 
 
-def _read_bench(path: str) -> Any:
-    """Return the JSON of a benchmark.
+def _read_bench(path: Any) -> Any:
+    """Return the JSON of a benchmark, which may be read already.
 
     Raises:
         GraphcountError: It cannot be read, or is none.
@@ -177,6 +194,9 @@ def _read_bench(path: str) -> Any:
     from graphcount.formats.page.bench import times
     from graphcount.loading.source import open_regular
 
+    if not isinstance(path, str):
+        times(path)
+        return path
     try:
         with open_regular(path) as file:
             data = file.read(MAX_BENCH_NBYTES + 1)

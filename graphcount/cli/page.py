@@ -48,6 +48,12 @@ def _output(file: str | None, **options: Any) -> OutputOptions:
     help="Another model, or a report saved as JSON: show what grew since.",
 )
 @click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
+@click.option(
+    "--history",
+    metavar="FILE",
+    type=FILE,
+    help="What graphcount bench --history wrote: show latency over time.",
+)
 @click.option("--audit/--no-audit", default=True, help="Show findings.  [default: audit]")
 @counting_options(cost_options, deep_option, sparsity_option)
 @gathered("output", _output, output_option, quiet_option, no_color_option, binary_option)
@@ -55,6 +61,7 @@ def command(
     model: str,
     against: str | None,
     bench: str | None,
+    history: str | None,
     audit: bool,
     options: Counting,
     output: OutputOptions,
@@ -68,7 +75,7 @@ def command(
 
     if output.file is None and sys.stdout.isatty():
         raise click.UsageError("say where the page goes, e.g. -o model.html")
-    how = {"against": against, "bench": bench}
+    how = {"against": against, "bench": bench, "history": history}
     with watched(options, output.quiet):
         text = page(model, audit=audit, binary=output.binary, **how, **options)
     output.write(text)

@@ -15,11 +15,12 @@ import argparse
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -174,7 +175,7 @@ def child() -> None:
         call, *rest = prepare(model, job)
         if model is not job.models[0]:
             return call, *rest
-        clock = time.perf_counter_ns
+        clock = time.thread_time_ns  # what other programs take is no part of the wait
 
         def wait() -> None:
             start = clock()
@@ -266,13 +267,68 @@ def read(record: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in record.read_text("utf-8").splitlines()]
 
 
+KINDS: tuple[tuple[str, Callable[[dict[str, Any]], bool], int], ...] = (
+    ("beside itself", lambda row: row["plant"] == "none" and not row["disturbed"], 0),
+    ("5 % slower", lambda row: row["plant"] != "none" and not row["disturbed"], 1),
+    ("beside itself, core burnt", lambda row: row["plant"] == "none" and row["disturbed"], 0),
+    ("5 % slower, core burnt", lambda row: row["plant"] != "none" and row["disturbed"], 1),
+)
+PLANTS = {"none": "itself", "layer": "one layer more", "wait": "5 % of waiting"}
+
+
+def middle(numbers: Sequence[float]) -> str:
+    """Return the median and the largest."""
+    return f"{statistics.median(numbers):.1f} ({max(numbers):.1f})"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the record, in Markdown: sums, then every kind of trial."""
+    first = rows[0]
+    loads = sorted(row["load"] for row in rows)
+    cut = [loads[len(loads) * share // 100] for share in (5, 50, 95)]
+    lines = [
+        f"onnxruntime {first['onnxruntime']}, {first['cpu']}, {first['cores']} cores, shared with"
+        f" other work: load {cut[0]:.0f} to {cut[2]:.0f} (5 % to 95 % of trials), median"
+        f" {cut[1]:.0f}. Limit 1.025, within {WITHIN:g} s.",
+        "",
+        "| | trials | right | wrong | cannot say | seconds, median (most) |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, belongs, right in KINDS:
+        own = [row for row in rows if belongs(row)]
+        if own:
+            lines.append(f"| {name} | {counted(own, right)} |")
+    lines += [
+        "",
+        "| model | beside | threads | trials | right | wrong | cannot say | seconds, median (most)"
+        " | ratio, least to most |",
+        "|---|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    kinds = {(row["name"], row["plant"], row["threads"]): row for row in rows}
+    for name, plant, threads in sorted(kinds, key=lambda kind: (kind[1] != "none", str(kind))):
+        own = [r for r in rows if (r["name"], r["plant"], r["threads"]) == (name, plant, threads)]
+        ratios = [row["ratio"] for row in own]
+        lines.append(
+            f"| {name} | {PLANTS[plant]} | {threads or 'default'} | {counted(own, plant != 'none')}"
+            f" | {min(ratios):.3f} to {max(ratios):.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def counted(rows: list[dict[str, Any]], right: int) -> str:
+    """Return trials, right ones, wrong ones, undecided ones, and how long they took."""
+    codes = [row["exit_code"] for row in rows]
+    parts = [len(codes), codes.count(right), codes.count(1 - right), codes.count(2)]
+    return " | ".join([*map(str, parts), middle([row["seconds"] for row in rows])])
+
+
 def main() -> None:
     """Do what the first word says."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("run", "table", "child", "burn"))
-    parser.add_argument("record", type=Path, nargs="?")
-    parser.add_argument("--trials", type=int, default=500)
-    parser.add_argument("--planted", type=int, default=50)
+    parser.add_argument("records", type=Path, nargs="*")
+    parser.add_argument("--trials", type=int, default=500, help="of models beside themselves")
+    parser.add_argument("--planted", type=int, default=60, help="of models that became slower")
     parser.add_argument("--disturb", action="store_true")
     options = parser.parse_args()
     if options.what == "child":
@@ -280,7 +336,9 @@ def main() -> None:
     elif options.what == "burn":
         burn(0)
     elif options.what == "run":
-        run(options.record, options.trials, options.planted, options.disturb)
+        run(options.records[0], options.trials, options.planted, options.disturb)
+    else:
+        print(table([row for record in options.records for row in read(record)]))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ DIFFER = {
     "--dim": "bench takes several sizes and runs each",
     "--format": "every command has its own formats; some say more about one",
     "--hash": "what is done with digests: shown, compared, or used to see what changed",
+    "--history": "bench writes it, a page reads it",
     "--output": "init has a default, scan writes several inventories",
     "--sort": "a count has rows to sort, a difference has changes",
 }

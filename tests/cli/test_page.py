@@ -11,6 +11,8 @@ import pytest
 from onnx import helper
 
 from graphcount.cli.main import main
+from graphcount.gates.baseline import relative
+from graphcount.report.history import HistoryRow, Machine, MeasuredModel, line_of
 
 
 def test_a_page_is_written_whole(
@@ -132,6 +134,36 @@ def test_times_of_another_model_are_refused(
     page.unlink()
     assert main(["page", str(fixtures / "mlp_4_5_3.onnx"), *options]) == 2
     assert "benchmark of another model" in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_a_history_of_another_model_is_refused(
+    fixtures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, file, page = fixtures / "mlp_4_5_3.onnx", tmp_path / "h.jsonl", tmp_path / "page.html"
+    machine = Machine("EPYC", 2, "Linux", "1.32.0", "CPU", None, None, "all", 1, 1)
+    inputs = {"x": "float32 1x4"}
+    own = MeasuredModel(relative(str(file), str(model)), None, None)
+    row = HistoryRow("2026-11-30T10:00:00Z", None, own, machine, inputs, 9, 1e-3, 2e-3)
+    options = ["--history", str(file), "-o", str(page), "--quiet"]
+    file.write_text(line_of(row) + line_of(row._replace(inputs={"x": "float32 8x4"})))
+    assert main(["page", str(model), *options]) == 0
+    assert page.read_text().count("2026-11-30T10:00:00Z") == 1  # at the sizes of the last line
+    first = page.read_bytes()
+    assert main(["page", str(model), *options]) == 0
+    assert page.read_bytes() == first
+    page.unlink()
+    for path, words in (
+        (fixtures / "cnn.onnx", "a history of "),
+        (fixtures / "vision_language", "a history is of one model, and this is a folder"),
+    ):
+        assert main(["page", str(path), *options]) == 2
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
+    file.write_text("{\n")
+    assert main(["page", str(model), *options]) == 2
+    assert "h.jsonl: line 1 is not JSON" in capsys.readouterr().err
     assert not page.exists()
 
 

@@ -37,6 +37,7 @@ SCRIPTS = (
     "map.js",
     "rows.js",
     "charts.js",
+    "history.js",
     "deployment.js",
     "main.js",
 )
@@ -53,6 +54,7 @@ def render(
     against: Report | None = None,
     changes: Mapping[str, Any] | None = None,
     bench: Mapping[str, Any] | None = None,
+    history: Mapping[str, Any] | None = None,
     deployment: Deployment | None = None,
     binary: bool = False,
 ) -> str:
@@ -65,17 +67,18 @@ def render(
         against: The report of another model that this one is compared with.
         changes: What differs from it; see `graphcount.formats.page.changes`.
         bench: Measured times; see `graphcount.formats.page.bench`.
+        history: Measured times over time; see `graphcount.formats.page.history`.
         deployment: The deployment that the report is of.
         binary: Sizes in KiB, MiB, GiB.
     """
     from graphcount.version import __version__
 
+    measured = {"bench": bench, "history": history}
     data = {**_data(report, rules or {}), "binary": binary}
+    data |= {key: value for key, value in measured.items() if value is not None}
     if against is not None:
         data["old"] = _old(against, report)
         data["changes"] = changes
-    if bench is not None:
-        data["bench"] = bench
     if deployment is not None:
         from graphcount.formats.page.deployment import sections
 

@@ -238,6 +238,28 @@ def test_times_stand_beside_costs(opened: Open, bound: graphcount.Report) -> Non
     assert "660.0 µs in 11 measured nodes" in page.locator("#bench .note").inner_text()
 
 
+def test_latency_over_time_is_drawn(opened: Open, bound: graphcount.Report) -> None:
+    points = [
+        {"date": f"2026-11-{day:02d}T10:00:00Z", "commit": None, "p50": 1e-3 + day * 1e-5}
+        | ({"low": 1e-3, "high": 2e-3} if day % 2 else {"low": None, "high": None})
+        for day in (1, 2, 3)
+    ]
+    history = {"points": points, "note": "x float32 1x3; <b>EPYC</b>"}
+    page = opened(render(bound, history=history)).page
+    assert page.locator("#history circle.trend-dot").count() == 3
+    assert page.locator("#history line.interval").count() == 2
+    heights = page.evaluate(
+        "[...document.querySelectorAll('#history circle')].map((dot) => dot.cy.baseVal.value)"
+    )
+    assert heights[0] > heights[1] > heights[2]  # slower is higher
+    assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2])
+    note = page.locator("#history .note").inner_text()
+    assert "1.03 ms on 2026-11-03, 1.015 times the median of the 2 before" in note
+    assert "<b>EPYC</b>" in note
+    one = opened(render(bound, history={**history, "points": points[:1]})).page
+    assert one.locator("#history circle.trend-dot").count() == 1
+
+
 def test_two_models_show_what_grew(opened: Open, bound: graphcount.Report) -> None:
     name = bound.nodes[-2].id
     old = replace(bound, totals=bound.totals._replace(parameters=20_000))

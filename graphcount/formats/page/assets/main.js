@@ -13,6 +13,7 @@ async function main() {
   const redrawMap = drawMap(PAGE, state);
   drawDeployment(PAGE);
   drawBench(PAGE, sizes);
+  drawHistory(PAGE);
   drawMemory(PAGE, sizes);
   drawRanges(PAGE.report);
   drawChanges(PAGE);
