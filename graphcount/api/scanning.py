@@ -148,7 +148,7 @@ def _refuse_senseless(analysis: Analysis) -> None:
     if (analysis.select or analysis.ignore) and not analysis.audit:
         raise UsageError("--select and --ignore need --audit")
     for budget in _budgets(analysis):
-        if budget.measure.unit == "time":
+        if budget.measure.unit in ("time", "ratio"):
             name = budget.measure.name
             raise UsageError(f"{name}: a scan runs no model; graphcount check --bench judges it")
 

@@ -10,7 +10,7 @@ from graphcount.formats.view import View
 from graphcount.report.finding_rows import SEVERITIES, CheckRow, VerdictRow
 from graphcount.report.records import Report
 from graphcount.report.rows import UNCOVERED, UNKNOWN
-from graphcount.units import Unit, exact, spelled
+from graphcount.units import FACTORS, Unit, exact, spelled
 
 
 def contributors_sentence(verdict: VerdictRow) -> str:
@@ -102,5 +102,5 @@ def _plural(number: int, word: str) -> str:
 
 
 def _unit(verdict: VerdictRow) -> Unit:
-    units: dict[str, Unit] = {"bytes": "bytes", "time": "time", "share": "share"}
+    units: dict[str, Unit] = {unit: unit for unit in FACTORS}
     return units.get(verdict.unit, "count")
