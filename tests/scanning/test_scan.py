@@ -89,6 +89,7 @@ def test_wrong_options_are_one_line(models: Models, capsys: pytest.CaptureFixtur
         [folder, "--glob", "*.none"],
         [folder, "--max", "nonsense=1"],
         [folder, "--max", "latency_p50=3ms"],
+        [folder, "--max", "latency_ratio=1.02"],
         [folder, "--audit", "--select", "NONE"],
         [folder, "-o", "inventory.txt"],
         [folder, "--resume"],
