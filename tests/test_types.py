@@ -23,6 +23,7 @@ ALLOWED = {
     "loading/transfer.py": "a file system of fsspec and its coroutines",
     "report/bench.py": "JSON of a result",
     "report/diff.py": "JSON of a diff",
+    "report/history.py": "JSON of a line: what is not as it should be is an error that names it",
     "report/printable.py": "JSON of a result",
     "report/serial.py": "JSON of a report, written and read",
 }
