@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from graphcount.api.arguments import budgets, configured, elements, path_texts, refuse_others
+from graphcount.api.arguments import (
+    budgets,
+    configured,
+    elements,
+    path_texts,
+    refuse_others,
+    several,
+)
 from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.api.sizes import given, optional, refuse_unused
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from graphcount.gates.checks import Check
     from graphcount.gates.examine import Baselines, Count, Counter, Examined
     from graphcount.gates.select import ModelChecks
+    from graphcount.report.loading import Ask
 
 NOTHING_ASKED = (
     "nothing to check: give a budget, e.g. --max disk_nbytes=100MB, or configure checks"
@@ -71,6 +79,7 @@ class _Asked(NamedTuple):
     limits: Limits
     baselines: Baselines
     latencies: dict[str | None, dict[str, int]]
+    loads: Callable[[str], Ask]
     remembers: bool
     variants: dict[str, str]
     several: bool
@@ -89,6 +98,7 @@ def check(
     base: str | None = None,
     write_baseline: str | None = None,
     bench: str | None = None,
+    runtime: str | Sequence[str] = (),
     fail_on: str = "high",
     on_error: OnError | None = None,
     progress: ProgressBar | None = None,
@@ -112,6 +122,8 @@ def check(
             current folder, or a baseline; for checks without a baseline. What it lacks is new.
         write_baseline: File to write today's numbers to; not written unless all models were read.
         bench: File with the result of `graphcount bench --format json`.
+        runtime: A runtime that has to load every model, or several: `onnxruntime:1.32/cpu`,
+            `onnxruntime` for the newest release in the tables. None need be installed.
         fail_on: Mildest severity that fails.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
         progress: Goes over the paths, as `tqdm` does.
@@ -132,11 +144,13 @@ def check(
     from graphcount.gates.examine import Baselines, joined
     from graphcount.gates.latency import read_latencies
     from graphcount.gates.select import targets
+    from graphcount.runtimes.process import Runtimes
 
     refuse_others(options, CountOptions)
     settings = configured(config)
     remembers = write_baseline is not None
-    own = _own_check({"max": max, "min": min, "max_increase": max_increase}, remembers)
+    demands: dict[Bound, Demands] = {"max": max, "min": min, "max_increase": max_increase}
+    own = _own_check(demands, several(runtime), remembers)
     known = [_sized(row, options, settings) for row in (*settings.checks, *checks)]
     if own is None and not any(row.demands for row in known):
         raise UsageError(NOTHING_ASKED)
@@ -158,16 +172,19 @@ def check(
     }
     latencies = read_latencies(bench) if bench else {}
     baselines = Baselines(baseline or "", base or "", _conventions(options))
-    asked = _Asked(
-        options,
-        limits or settings.limits,
-        baselines,
-        latencies,
-        remembers,
-        variants,
-        len(chosen) > 1,
-    )
-    examined = _examined(chosen, asked, on_error, progress)
+    bounds = limits or settings.limits
+    with Runtimes(bounds) as runtimes:
+        asked = _Asked(
+            options,
+            bounds,
+            baselines,
+            latencies,
+            runtimes.about,
+            remembers,
+            variants,
+            len(chosen) > 1,
+        )
+        examined = _examined(chosen, asked, on_error, progress)
     if len(chosen) > 1:
         named = given(options).union(*(_named(row) for target in chosen for row in target.checks))
         refuse_unused(
@@ -197,13 +214,22 @@ def _named_models(
     return path_texts([row for row in rows if not isinstance(row, Deployment)]), variants
 
 
-def _own_check(demands: Mapping[Bound, Demands], remembers: bool) -> Check | None:
+def _own_check(
+    demands: Mapping[Bound, Demands], runtimes: Sequence[str], remembers: bool
+) -> Check | None:
     """Return the check that arguments make for every model; None when they ask for nothing."""
     from graphcount.gates.budgets import Origin
     from graphcount.gates.checks import Check
+    from graphcount.gates.loads import RuntimeDemand
 
     limits = tuple(budget for bound, rows in demands.items() for budget in budgets(bound, rows))
-    check = Check("options", Origin(option="options"), budgets=limits)
+    loads: tuple[RuntimeDemand, ...] = ()
+    if runtimes:
+        from graphcount.runtimes.tables import target
+
+        origin = Origin(option="--runtime")
+        loads = tuple(RuntimeDemand(target(name).text, origin) for name in runtimes)
+    check = Check("options", Origin(option="options"), budgets=limits, runtime=loads)
     return check if check.demands or remembers else None
 
 
@@ -262,7 +288,8 @@ def _examined(
     def read(path: str) -> list[Examined]:
         counter = _counter(path, checks[path], asked, path in folders)
         latency = latency_of(asked.latencies, path)
-        return examine(counter, path, checks[path], asked.baselines, latency)
+        loads = asked.loads(path)
+        return examine(counter, path, checks[path], asked.baselines, latency, loads)
 
     paths = list(checks)
     return list(read_each(progress(paths) if progress else paths, read, on_error))

@@ -49,6 +49,7 @@ class Demanded(TypedDict):
     base: str | None
     write_baseline: str | None
     bench: str | None
+    runtime: Sequence[str]
     fail_on: str
 
 
@@ -125,6 +126,13 @@ def _print_measures(context: click.Context, parameter: click.Parameter, asked: b
         "--write-baseline", metavar="FILE", type=FILE, help="Write today's numbers to FILE."
     ),
     click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP),
+    click.option(
+        "--runtime",
+        multiple=True,
+        metavar="NAME",
+        help="A runtime that has to load every model: onnxruntime, onnxruntime:1.32/cpu. It need"
+        " not be installed. May be repeated.",
+    ),
     fail_on_option(),
 )
 @gathered(

@@ -137,6 +137,11 @@ class CheckKeys(Struct, forbid_unknown_fields=True):
         about("the opset of `ai.onnx`"),
         means(meaning.opset),
     ] = LEFT_OUT
+    runtime: Annotated[
+        TextValue | TextValues,
+        about("runtimes that have to load the model: `onnxruntime:1.32/cpu`"),
+        means(meaning.runtimes),
+    ] = LEFT_OUT
     ignore: Annotated[
         list[Annotated[IgnoreKeys, means(meaning.ignored)]], about("exceptions from its lists")
     ] = LEFT_OUT

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from graphcount.gates.allow import AllowList, Ignored, OpsetRange
     from graphcount.gates.budgets import Bound, Budget
     from graphcount.gates.checks import Check, Uncovered
+    from graphcount.gates.loads import RuntimeDemand
     from graphcount.loading.limits import Limits
     from graphcount.report.rows import Dim
 
@@ -141,6 +142,15 @@ def opset(value: int | dict[str, int], place: KeyPlace) -> OpsetRange:
     return OpsetRange(value.get("min"), value.get("max"), place.origin)
 
 
+def runtimes(value: str | tuple[str, ...], place: KeyPlace) -> tuple[RuntimeDemand, ...]:
+    """Return runtimes that have to load a model."""
+    from graphcount.gates.loads import RuntimeDemand
+    from graphcount.runtimes.tables import target
+
+    names = (value,) if isinstance(value, str) else value
+    return tuple(RuntimeDemand(target(name).text, place.origin) for name in names)
+
+
 def ignored(value: dict[str, str], place: KeyPlace) -> Ignored:
     """Return what lists leave alone."""
     from graphcount.gates.allow import Ignored
@@ -175,7 +185,7 @@ def check(value: dict[str, Any], place: KeyPlace) -> Check:
     if made.deployment and (made.paths or made.ranges):
         place.inside("deployment").wrong("goes with neither paths nor ranges")
     if place.is_right and not made.demands:
-        place.wrong("asks for nothing: give max, min, max_increase, or a list")
+        place.wrong("asks for nothing: give max, min, max_increase, runtime, or a list")
     return made
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from graphcount.gates.allow import AllowList, Ignored, OpsetRange, judge_list, judge_opset
 from graphcount.gates.budgets import Budget, Earlier, Origin, Standing, judge
+from graphcount.gates.loads import RuntimeDemand, judge_runtime
 from graphcount.gates.subject import Subject
 from graphcount.report.finding_rows import SEVERITIES, CheckRow, Finding, VerdictRow
 from graphcount.report.rows import UNCOVERED, Dim
@@ -24,6 +25,7 @@ class Check(NamedTuple):
         ranges: Ranges of dynamic dimensions: budgets hold over all of them.
         shapes: Shapes of inputs.
         values: Elements of small inputs that decide what is computed.
+        runtime: Runtimes that have to load the model.
         ignored: Nodes and tensors that the lists leave alone.
         severity: Of its findings.
         baseline: File with earlier numbers; empty for none.
@@ -43,6 +45,7 @@ class Check(NamedTuple):
     budgets: tuple[Budget, ...] = ()
     lists: tuple[AllowList, ...] = ()
     opset: OpsetRange | None = None
+    runtime: tuple[RuntimeDemand, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     severity: str = "high"
     baseline: str = ""
@@ -56,7 +59,8 @@ class Check(NamedTuple):
     @property
     def demands(self) -> int:
         """The number of limits it has."""
-        return len(self.budgets) + len(self.lists) + (self.opset is not None)
+        lists = len(self.lists) + (self.opset is not None)
+        return len(self.budgets) + lists + len(self.runtime)
 
     @property
     def needs_cost(self) -> bool:
@@ -103,6 +107,8 @@ def run(check: Check, subject: Subject, earlier: Earlier | None = None) -> Check
         verdicts += judge_list(subject, allow, check.ignored, standing)
     if check.opset is not None:
         verdicts.append(judge_opset(subject, check.opset, standing))
+    for demand in check.runtime:
+        verdicts.append(judge_runtime(subject.loads, demand, standing))
     if check.uncovered:
         verdicts.append(_not_covered(check))
     return CheckRow(check.name, check.origin.text, tuple(verdicts))

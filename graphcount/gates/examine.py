@@ -22,6 +22,7 @@ from graphcount.gates.doubts import doubt, measured
 from graphcount.gates.subject import Subject
 from graphcount.loading.source import has_scheme
 from graphcount.report.finding_rows import CheckRow
+from graphcount.report.loading import Ask, nobody
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim
 from graphcount.symbolic.names import option
@@ -170,6 +171,7 @@ def examine(
     checks: Sequence[Check],
     baselines: Baselines,
     latency: dict[str, int],
+    loads: Ask = nobody,
 ) -> list[Examined]:
     """Make all checks of one model.
 
@@ -179,6 +181,7 @@ def examine(
         checks: What it has to pass.
         baselines: Earlier numbers.
         latency: Nanoseconds by percentile, if there was a benchmark.
+        loads: Says whether a runtime loads the model.
 
     Raises:
         GraphcountError: It cannot be counted, or compared.
@@ -193,7 +196,8 @@ def examine(
     for group in groups.values():
         sizes = group[0].dims, group[0].shapes, group[0].values
         earlier = [baselines.earlier(check, path, counter) for check in group]
-        subject = Subject(count(group[0], any(check.needs_cost for check in group)), latency)
+        report = count(group[0], any(check.needs_cost for check in group))
+        subject = Subject(report, latency, loads)
         rows = tuple(
             run(check, subject, before) for check, before in zip(group, earlier, strict=True)
         )

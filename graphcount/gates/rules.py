@@ -103,6 +103,22 @@ RULES: dict[str, RuleInfo] = {
             "`opset = { max = 17 }` and a model of opset 18.",
             "Export for another opset, or change `opset`.",
         ),
+        RuleInfo.of(
+            "BUD014",
+            "runtime-refuses",
+            "high",
+            "A runtime does not load the model",
+            "Holds the versions, operators, types, shapes, attributes, names and external data of"
+            " the model against what a release of a runtime knows: its newest IR version and"
+            " opsets, its definitions of operators, and for which versions and types it has a"
+            " kernel. Names the first node that is refused. The runtime need not be installed.",
+            "A model that the runtime refuses is otherwise noticed where it is deployed: a new"
+            " exporter writes an opset that an older runtime does not take.",
+            "`--runtime onnxruntime:1.24` and a model of opset 26; a Tan of float64, for which the"
+            " CPU has no kernel.",
+            "Export for an older opset, convert the types or replace the operator that the message"
+            " names, or deploy a release that has a kernel.",
+        ),
     )
 }
 """Rules by id."""

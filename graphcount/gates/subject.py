@@ -11,6 +11,7 @@ from typing import IO
 from graphcount.errors import GraphcountError
 from graphcount.loading.external import look, open_external_file
 from graphcount.loading.source import open_regular
+from graphcount.report.loading import Ask, nobody
 from graphcount.report.records import Report
 
 ZLIB_LEVEL = 6
@@ -27,10 +28,12 @@ class Subject:
         report: What was counted.
         latency: Nanoseconds by percentile (`p50`) from a result of a benchmark; `ratio_least` and
             `ratio_most`: bounds of the ratio to another model, in millionths.
+        loads: Says whether a runtime loads it.
     """
 
     report: Report
     latency: dict[str, int] = field(default_factory=dict)
+    loads: Ask = nobody
 
     @cached_property
     def compressed_nbytes(self) -> int | None:

@@ -24,6 +24,7 @@ def test_the_rules_are_those_of_the_documentation() -> None:
         "BUD011": ("BUD011", "operator-not-allowed", "high"),
         "BUD012": ("BUD012", "domain-not-allowed", "high"),
         "BUD013": ("BUD013", "opset-out-of-range", "high"),
+        "BUD014": ("BUD014", "runtime-refuses", "high"),
     }
 
 
