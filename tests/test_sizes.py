@@ -14,8 +14,8 @@ LONG_FUNCTIONS = {
     "analysis/summary.py:_totals": "names every field of one record",
     "benchmarking/measure.py:_result": "names every field of one record",
     "api/checking.py:check": "its signature has a word for each option of the command",
-    "loading/decode.py:attribute": "the usual fields in place: half the time of decoding is here",
-    "loading/decode.py:node": "the usual fields in place: half the time of decoding is here",
+    "loading/decode_graphs.py:attribute": "the usual fields in place: half the time of decoding",
+    "loading/decode_graphs.py:node": "the usual fields in place: half the time of decoding",
     "loading/window.py:message": "one walk over one message, its cuts in file order",
     "scanning/local.py:run": "one loop over a pool that may break at each step",
 }

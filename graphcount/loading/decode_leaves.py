@@ -1,4 +1,4 @@
-"""Thin bytes → records, first part: strings, numbers, tensors, types, and notes on the unexpected.
+"""Thin bytes → records, first part: strings, numbers, tensors, and notes on the unexpected.
 
 Tags are written as `number << 3 | wire type`, so one comparison checks both; what matches no known
 tag is kept as an `UnknownField`, exactly as protobuf would keep it.
@@ -14,32 +14,18 @@ from graphcount.errors import DamagedError, Unknown
 from graphcount.loading.limits import Limits, beyond
 from graphcount.loading.messages import (
     DATA_FIELDS,
+    DATA_TAGS,
+    ENUMS,
     LEN,
-    MESSAGES,
     VARINT,
     VARINT_FIELDS,
     packed_remainder,
     tag,
     tags,
 )
-from graphcount.loading.model import (
-    AttributeValues,
-    DataField,
-    Dim,
-    Tensor,
-    UnknownField,
-    ValueInfo,
-)
+from graphcount.loading.model import AttributeValues, DataField, Mistyped, Tensor, UnknownField
 from graphcount.loading.packed_lists import FieldValues
-from graphcount.loading.wire import (
-    Thin,
-    fields,
-    len_varint,
-    packed_damage,
-    signed,
-    too_deep,
-    varint,
-)
+from graphcount.loading.wire import Thin, fields, int32, len_varint, packed_damage, signed, varint
 
 _KEY, _VALUE = tag("StringStringEntryProto", "key"), tag("StringStringEntryProto", "value")
 _DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = (
@@ -47,25 +33,8 @@ _DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = (
     for name in ("dims", "data_type", "segment", "name", "external_data", "data_location")
 )
 _DIMS = _DIM | LEN
-_TENSOR, _INFO, _TYPE, _DIMENSION = map(
-    tags, ("TensorProto", "ValueInfoProto", "TypeProto", "TensorShapeProto.Dimension")
-)
-_INFO_NAME, _INFO_TYPE = tag("ValueInfoProto", "name"), tag("ValueInfoProto", "type")
-_ELEM_TYPE, _SHAPE = tag("TypeProto.Tensor", "elem_type"), tag("TypeProto.Tensor", "shape")
-_SHAPE_DIM = tag("TensorShapeProto", "dim")
-_DIM_VALUE, _DIM_PARAM = (
-    tag("TensorShapeProto.Dimension", name) for name in ("dim_value", "dim_param")
-)
-
-KINDS = {
-    tag("TypeProto", row.name): row.name.removesuffix("_type")
-    for row in MESSAGES["TypeProto"].values()
-    if row.type in MESSAGES
-}
-"""Kinds of values by the tag of the TypeProto field that holds their type."""
-
-TENSOR_TYPE_DEPTH = 3
-"""Messages below the type of a tensor: TypeProto.Tensor, its shape, a dimension."""
+_TENSOR = tags("TensorProto")
+_LOCATIONS = ENUMS["TensorProto.DataLocation"]
 
 KEPT_NOTES = 1000
 """Notes of a kind that are kept; a file of nothing but oddities must not become gigabytes."""
@@ -81,6 +50,7 @@ class LeafDecoder:
 
     Attributes:
         level: How deep the graph (or function) that is being read stands below the model.
+        in_parts: A singular message was given again, which protobuf merges.
     """
 
     def __init__(self, thin: Thin, limits: Limits, nbytes: int) -> None:
@@ -97,6 +67,8 @@ class LeafDecoder:
         self.note_count = 0
         self.unknown_count = 0
         self.repeated_fields: list[tuple[str, str, int]] = []
+        self.mistyped_attributes: list[Mistyped] = []
+        self.in_parts = False
         self.interned: dict[bytes, str] = {}
 
     # ------------------------------------------------------------------------------- leaves
@@ -136,11 +108,12 @@ class LeafDecoder:
         self.unknown_fields.append(UnknownField(message, tag_ >> 3, wire_type, offset, size))
 
     def again(self, message: str, field: str, a: int) -> None:
-        """Remember that a singular field occurs a second time: readers differ in what they do."""
+        """Remember that a singular message occurs a second time."""
+        self.in_parts = True
         self.repeated(message, field, self.thin.origin(a))
 
     def repeated(self, message: str, field: str, offset: int) -> None:
-        """Remember the same, by the offset in the file."""
+        """Remember that a field occurs a second time, at an offset: readers differ."""
         if len(self.repeated_fields) < KEPT_NOTES:
             self.repeated_fields.append((message, field, offset))
         self.note(Unknown(message, field, f"{field} is given more than once"))
@@ -150,7 +123,7 @@ class LeafDecoder:
         return self.data[a:b]
 
     def integer(self, a: int, b: int) -> int:
-        """Return a singular integer or enum."""
+        """Return a singular int64."""
         return signed(a)
 
     def one_integer(self, a: int, b: int) -> list[int]:
@@ -218,15 +191,18 @@ class LeafDecoder:
             elif tag_ == _DIMS:
                 dims += self.integers(x, y)
             elif tag_ == _DATA_TYPE:
-                data_type = signed(x)
+                data_type = x if x < 128 else int32(x)
             elif tag_ == _NAME:
                 name = self.text(x, y)
-            elif tag_ >> 3 in DATA_FIELDS:
+            elif tag_ in DATA_TAGS:
                 self.data_field(held, tag_, x, y)
             elif tag_ == _EXTERNAL_DATA:
                 external.append(self.pair(x, y))
             elif tag_ == _DATA_LOCATION:
-                is_external = x == 1
+                if 0 <= int32(x) < _LOCATIONS:
+                    is_external = int32(x) == 1
+                else:
+                    self.skip("TensorProto", tag_, x, y)
             elif tag_ == _SEGMENT:
                 segmented = True
             elif tag_ not in _TENSOR:
@@ -267,8 +243,9 @@ class LeafDecoder:
             kept = chunk if len(chunk) <= self.limits.kept_payload_nbytes else None
             held[number] = DataField(name, self.thin.origin(start), len(chunk), 1, kept)
             return
-        if name == "raw_data":
-            self.again("TensorProto", "raw_data", start)
+        if name == "raw_data":  # the last one holds
+            self.repeated("TensorProto", name, self.thin.origin(start))
+            before = DataField(name, self.thin.origin(start), 0, before.occurrences, b"")
         joined = None
         if (
             before.data is not None
@@ -293,90 +270,15 @@ class LeafDecoder:
             name = DATA_FIELDS[cut.number]
             before = held.get(cut.number)
             if before is not None and name == "raw_data":
-                self.repeated("TensorProto", "raw_data", max(cut.offset, before.offset))
+                self.repeated("TensorProto", name, max(cut.offset, before.offset))
+                of_cut = DataField(name, cut.offset, cut.nbytes, 1, None)
+                later = of_cut if cut.offset > before.offset else before
+                held[cut.number] = later._replace(occurrences=before.occurrences + 1)
+                continue
             total = cut.nbytes + (before.nbytes if before else 0)
             occurrences = 1 + (before.occurrences if before else 0)
             offset = min(cut.offset, before.offset) if before else cut.offset
             held[cut.number] = DataField(name, offset, total, occurrences, None)
-
-    # ------------------------------------------------------------------------------ types
-
-    def value_info(self, a: int, b: int) -> ValueInfo:
-        """Return a ValueInfoProto; its type is read one level deep (a sequence of what, is not)."""
-        name, kind, data_type = "", "", 0
-        shape: tuple[Dim, ...] | None = None
-        for tag_, x, y in fields(self.data, a, b):
-            if tag_ == _INFO_NAME:
-                name = self.text(x, y)
-            elif tag_ == _INFO_TYPE:
-                kind, data_type, shape = self.type(x, y)
-            elif tag_ not in _INFO:
-                self.skip("ValueInfoProto", tag_, x, y)
-        return ValueInfo(name, kind, data_type, shape)
-
-    def type(self, a: int, b: int) -> tuple[str, int, tuple[Dim, ...] | None]:
-        """Return a TypeProto: kind of value, element type code and shape (of tensors)."""
-        kind, data_type = "", 0
-        shape: tuple[Dim, ...] | None = None
-        level = self.level + 2  # ValueInfoProto, TypeProto
-        follow = level + TENSOR_TYPE_DEPTH > self.limits.message_depth
-        for tag_, x, y in fields(self.data, a, b):
-            if tag_ not in KINDS:
-                if tag_ not in _TYPE:
-                    self.skip("TypeProto", tag_, x, y)
-                continue
-            kind = KINDS[tag_]
-            if kind not in ("tensor", "sparse_tensor"):
-                follow = True
-                continue
-            for inner, u, v in fields(self.data, x, y):
-                if inner == _ELEM_TYPE:
-                    data_type = signed(u)
-                elif inner == _SHAPE:
-                    shape = self.shape(u, v)
-                else:
-                    self.skip("TypeProto.Tensor", inner, u, v)
-        if follow:
-            self.nested("TypeProto", a, b, level)
-        return kind, data_type, shape
-
-    def nested(self, message: str, a: int, b: int, level: int) -> None:
-        """Refuse what is nested too deep in the message at data[a:b], which is `level` deep."""
-        open_messages = [(MESSAGES[message], fields(self.data, a, b))]
-        while open_messages:
-            table, rest = open_messages[-1]
-            for tag_, x, y in rest:
-                row = table.get(tag_ >> 3)
-                child = MESSAGES.get(row.type) if row is not None and tag_ & 7 == LEN else None
-                if child is None:
-                    continue
-                if level + len(open_messages) > self.limits.message_depth:
-                    raise too_deep(self.limits, x)
-                open_messages.append((child, fields(self.data, x, y)))
-                break
-            else:
-                open_messages.pop()
-
-    def shape(self, a: int, b: int) -> tuple[Dim, ...]:
-        """Return a TensorShapeProto."""
-        dims: list[Dim] = []
-        for tag_, x, y in fields(self.data, a, b):
-            if tag_ != _SHAPE_DIM:
-                self.skip("TensorShapeProto", tag_, x, y)
-                continue
-            dim: Dim = None
-            for inner, u, v in fields(self.data, x, y):
-                if inner == _DIM_VALUE:
-                    dim = signed(u)
-                elif inner == _DIM_PARAM:
-                    dim = self.text(u, v) or None
-                elif inner not in _DIMENSION:
-                    self.skip("TensorShapeProto.Dimension", inner, u, v)
-            dims.append(dim)
-            if len(dims) > self.limits.rank:
-                reason = f"a shape has more than {self.limits.rank} dimensions"
-                raise beyond("rank", reason, 2 * self.limits.rank, a)
-        return tuple(dims)
 
 
 # -------------------------------------------------------------------------------------- attributes

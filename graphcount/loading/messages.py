@@ -1,8 +1,8 @@
 """Every message of onnx.proto (onnx 1.23): field number → name, type, singular or repeated.
 
 The one statement of onnx.proto: the decoder, the walk that leaves tensor data out, and whoever
-looks at every string or for unknown fields read these tables. Types are `string`, `bytes`, `int`
-(varints and enums), `float`, `double`, or the name of a message.
+looks at every string or for unknown fields read these tables. Types are `string`, `bytes`, `int32`,
+`int64`, `uint64`, `float`, `double`, or the name of an enum or a message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 VARINT, I64, LEN, I32 = 0, 1, 2, 5
 
-WIRE_TYPES = {"int": VARINT, "float": I32, "double": I64}
+ENUMS = {"AttributeProto.AttributeType": 15, "TensorProto.DataLocation": 2}
+"""How many values each enum has, from 0 on."""
+
+INTEGERS = frozenset({"int32", "int64", "uint64", *ENUMS})
+"""Types that are written as varints."""
+
+WIRE_TYPES = dict.fromkeys(INTEGERS, VARINT) | {"float": I32, "double": I64}
 """Wire types of numbers that are not packed; all else is length-delimited."""
 
 
@@ -24,12 +30,14 @@ class Field(NamedTuple):
         many: Repeated.
         text: What a string is for: a `name`, a `doc`, a `value` (free text beside a key), or
             `data` (what the model computes with).
+        oneof: Only one field of the message with this word holds: the last one that is given.
     """
 
     name: str
     type: str
     many: bool = False
     text: str = ""
+    oneof: str = ""
 
 
 def _name(name: str, many: bool = False) -> Field:
@@ -45,7 +53,16 @@ def _data(name: str, many: bool = False) -> Field:
 
 
 def _int(name: str, many: bool = False) -> Field:
-    return Field(name, "int", many)
+    return Field(name, "int64", many)
+
+
+def _int32(name: str, many: bool = False) -> Field:
+    return Field(name, "int32", many)
+
+
+def _value(name: str, type_: str, text: str = "") -> Field:
+    """Return a member of a oneof; onnx.proto has at most one in a message."""
+    return Field(name, type_, False, text, "value")
 
 
 def _entries(name: str) -> Field:
@@ -108,26 +125,26 @@ MESSAGES: dict[str, dict[int, Field]] = {
         13: _doc(),
         14: Field("tp", "TypeProto"),
         15: Field("type_protos", "TypeProto", True),
-        20: _int("type"),
+        20: Field("type", "AttributeProto.AttributeType"),
         21: _name("ref_attr_name"),
         22: Field("sparse_tensor", "SparseTensorProto"),
         23: Field("sparse_tensors", "SparseTensorProto", True),
     },
     "TensorProto": {
         1: _int("dims", True),
-        2: _int("data_type"),
+        2: _int32("data_type"),
         3: Field("segment", "TensorProto.Segment"),
         4: Field("float_data", "float", True),
-        5: _int("int32_data", True),
+        5: _int32("int32_data", True),
         6: _data("string_data", True),
         7: _int("int64_data", True),
         8: _name("name"),
         9: Field("raw_data", "bytes"),
         10: Field("double_data", "double", True),
-        11: _int("uint64_data", True),
+        11: Field("uint64_data", "uint64", True),
         12: _doc(),
         13: _entries("external_data"),
-        14: _int("data_location"),
+        14: Field("data_location", "TensorProto.DataLocation"),
         16: _entries("metadata_props"),
     },
     "TensorProto.Segment": {1: _int("begin"), 2: _int("end")},
@@ -143,24 +160,24 @@ MESSAGES: dict[str, dict[int, Field]] = {
         4: _entries("metadata_props"),
     },
     "TypeProto": {
-        1: Field("tensor_type", "TypeProto.Tensor"),
-        4: Field("sequence_type", "TypeProto.Sequence"),
-        5: Field("map_type", "TypeProto.Map"),
+        1: _value("tensor_type", "TypeProto.Tensor"),
+        4: _value("sequence_type", "TypeProto.Sequence"),
+        5: _value("map_type", "TypeProto.Map"),
         6: _name("denotation"),
-        7: Field("opaque_type", "TypeProto.Opaque"),
-        8: Field("sparse_tensor_type", "TypeProto.SparseTensor"),
-        9: Field("optional_type", "TypeProto.Optional"),
+        7: _value("opaque_type", "TypeProto.Opaque"),
+        8: _value("sparse_tensor_type", "TypeProto.SparseTensor"),
+        9: _value("optional_type", "TypeProto.Optional"),
     },
-    "TypeProto.Tensor": {1: _int("elem_type"), 2: Field("shape", "TensorShapeProto")},
-    "TypeProto.SparseTensor": {1: _int("elem_type"), 2: Field("shape", "TensorShapeProto")},
+    "TypeProto.Tensor": {1: _int32("elem_type"), 2: Field("shape", "TensorShapeProto")},
+    "TypeProto.SparseTensor": {1: _int32("elem_type"), 2: Field("shape", "TensorShapeProto")},
     "TypeProto.Sequence": {1: Field("elem_type", "TypeProto")},
     "TypeProto.Optional": {1: Field("elem_type", "TypeProto")},
-    "TypeProto.Map": {1: _int("key_type"), 2: Field("value_type", "TypeProto")},
+    "TypeProto.Map": {1: _int32("key_type"), 2: Field("value_type", "TypeProto")},
     "TypeProto.Opaque": {1: _name("domain"), 2: _name("name")},
     "TensorShapeProto": {1: Field("dim", "TensorShapeProto.Dimension", True)},
     "TensorShapeProto.Dimension": {
-        1: _int("dim_value"),
-        2: _name("dim_param"),
+        1: _value("dim_value", "int64"),
+        2: _value("dim_param", "string", "name"),
         3: _name("denotation"),
     },
     "TensorAnnotation": {
@@ -191,13 +208,13 @@ MESSAGES: dict[str, dict[int, Field]] = {
     },
     "DeviceConfigurationProto": {
         1: _name("name"),
-        2: _int("num_devices"),
+        2: _int32("num_devices"),
         3: _name("device", True),
     },
     "NodeDeviceConfigurationProto": {
         1: _name("configuration_id"),
         2: Field("sharding_spec", "ShardingSpecProto", True),
-        3: _int("pipeline_stage"),
+        3: _int32("pipeline_stage"),
     },
     "ShardingSpecProto": {
         1: _name("tensor_name"),
@@ -211,8 +228,8 @@ MESSAGES: dict[str, dict[int, Field]] = {
         2: Field("simple_sharding", "SimpleShardedDimProto", True),
     },
     "SimpleShardedDimProto": {
-        1: _int("dim_value"),
-        2: _name("dim_param"),
+        1: _value("dim_value", "int64"),
+        2: _value("dim_param", "string", "name"),
         3: _int("num_shards"),
     },
 }
@@ -259,7 +276,7 @@ DATA_FIELDS = {
 }
 """TensorProto fields that hold data."""
 
-VARINT_FIELDS = frozenset(n for n in DATA_FIELDS if MESSAGES["TensorProto"][n].type == "int")
+VARINT_FIELDS = frozenset(n for n in DATA_FIELDS if MESSAGES["TensorProto"][n].type in INTEGERS)
 """Those of varints."""
 
 _FIXED_NBYTES = {
@@ -267,6 +284,10 @@ _FIXED_NBYTES = {
     for number in DATA_FIELDS
 }
 """Bytes of each number, where all take as many; else 1."""
+
+
+DATA_TAGS = frozenset(number for number in tags("TensorProto") if number >> 3 in DATA_FIELDS)
+"""Tags of these fields, of numbers packed and unpacked."""
 
 
 def packed_remainder(number: int, nbytes: int) -> str:

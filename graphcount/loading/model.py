@@ -191,6 +191,30 @@ class Attribute(NamedTuple):
     offset: int
 
 
+class Mistyped(NamedTuple):
+    """An attribute with fields that its type does not name.
+
+    Attributes:
+        name: Attribute name.
+        type: AttributeProto.AttributeType code; 0 when none is stated, or one that does not exist.
+        members: Fields of AttributeProto that hold a value.
+        offset: Byte offset of the message in the file.
+    """
+
+    name: str
+    type: int
+    members: tuple[str, ...]
+    offset: int
+
+    def why(self, ir_version: int) -> str:
+        """Return what is wrong; empty for a single value of IR version 1, which had no types."""
+        if len(self.members) > 1:
+            return "it holds more than one value; readers differ in which they take"
+        if self.type:
+            return f"it holds a value in {self.members[0]}, which its type does not name"
+        return "its type is not stated" if ir_version > 1 else ""
+
+
 class Node(NamedTuple):
     """A NodeProto; `metadata` holds its metadata_props."""
 
@@ -217,12 +241,16 @@ class Node(NamedTuple):
             for number, graph in enumerate(attribute.graphs):
                 yield f"{attribute.name}[{number}]" if number else attribute.name, graph
 
+    def _values(self, name: str, kind: str) -> Sequence[int | float | bytes] | None:
+        """Return the values of an attribute; None when it holds none of that kind."""
+        attribute = self.attribute(name)
+        if attribute is None or attribute.numbers is None or attribute.numbers.kind != kind:
+            return None
+        return attribute.numbers.values
+
     def integer(self, name: str, default: int) -> int:
         """Return integer attribute `name`, or `default` when it is absent or holds no integer."""
-        attribute = self.attribute(name)
-        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
-            return default
-        values = attribute.numbers.values
+        values = self._values(name, "int")
         return int(values[0]) if values else default
 
     def integers(self, name: str) -> tuple[int, ...] | None:
@@ -232,27 +260,18 @@ class Node(NamedTuple):
 
     def integer_list(self, name: str) -> Sequence[int] | None:
         """Return the same as it is kept: a long list in an `array`."""
-        attribute = self.attribute(name)
-        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "int":
-            return None
-        return cast("Sequence[int]", attribute.numbers.values)
+        return cast("Sequence[int] | None", self._values(name, "int"))
 
     def number(self, name: str, default: float) -> float:
         """Return float attribute `name`, or `default`."""
-        attribute = self.attribute(name)
-        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "float":
-            return default
-        values = attribute.numbers.values
+        values = self._values(name, "float")
         return float(values[0]) if values else default
 
     def text(self, name: str, default: str = "") -> str:
         """Return string attribute `name`, or `default`."""
-        attribute = self.attribute(name)
-        if attribute is None or attribute.numbers is None or attribute.numbers.kind != "string":
-            return default
-        values = attribute.numbers.values
-        first = values[0] if values else default
-        return first.decode("utf-8", "backslashreplace") if isinstance(first, bytes) else default
+        values = self._values(name, "string")
+        value = values[0] if values else default
+        return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else default
 
 
 class ValueInfo(NamedTuple):
@@ -290,22 +309,6 @@ class Graph:
         stored = {tensor.name for tensor in self.initializers}
         stored.update(sparse.values.name for sparse in self.sparse_initializers)
         return tuple(info for info in self.inputs if info.name not in stored)
-
-
-def merged(graphs: list[Graph]) -> Graph:
-    """Merge `graph` fields as protobuf does: lists joined, last name kept."""
-    if len(graphs) == 1:
-        return graphs[0]
-    return Graph(
-        name=next((graph.name for graph in reversed(graphs) if graph.name), ""),
-        nodes=tuple(row for graph in graphs for row in graph.nodes),
-        initializers=tuple(row for graph in graphs for row in graph.initializers),
-        sparse_initializers=tuple(row for graph in graphs for row in graph.sparse_initializers),
-        inputs=tuple(row for graph in graphs for row in graph.inputs),
-        outputs=tuple(row for graph in graphs for row in graph.outputs),
-        value_info=tuple(row for graph in graphs for row in graph.value_info),
-        metadata={key: value for graph in graphs for key, value in graph.metadata.items()},
-    )
 
 
 class Function(NamedTuple):
@@ -347,6 +350,7 @@ class ModelProto:
         issues: What could not be read or trusted, found while decoding.
         unknown_fields: Fields outside onnx.proto.
         repeated_fields: Singular fields that occur again: (message, field, byte offset).
+        mistyped_attributes: Attributes with fields that their type does not name.
     """
 
     graph: Graph
@@ -362,6 +366,7 @@ class ModelProto:
     issues: tuple[Unknown, ...] = ()
     unknown_fields: tuple[UnknownField, ...] = ()
     repeated_fields: tuple[tuple[str, str, int], ...] = ()
+    mistyped_attributes: tuple[Mistyped, ...] = ()
 
     def opset(self, domain: str = "") -> int | None:
         """Return imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
@@ -391,10 +396,5 @@ def bodies_below(nodes: Iterable[Node]) -> Iterator[Graph]:
 
 def census(proto: ModelProto) -> tuple[int, int]:
     """Count nodes and subgraphs in the file: main graph and functions, each stored node once."""
-    nodes = subgraphs = 0
-    for body in (proto.graph.nodes, *(function.nodes for function in proto.functions)):
-        for node in all_nodes(body):
-            nodes += 1
-            for attribute in node.attributes:
-                subgraphs += len(attribute.graphs)
-    return nodes, subgraphs
+    nodes = [*proto.graph.nodes, *(node for function in proto.functions for node in function.nodes)]
+    return sum(1 for _ in all_nodes(nodes)), sum(1 for _ in bodies_below(nodes))

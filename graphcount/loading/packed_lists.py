@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from graphcount.loading.model import UNSTATED, AttributeValues, ListValues, PackedStrings
+from graphcount.loading.model import AttributeValues, ListValues, PackedStrings
 from graphcount.loading.wire import VARINT_NBYTES, len_varint
 
 if TYPE_CHECKING:
@@ -79,36 +79,28 @@ def add_run(values: FieldValues, integers: list[int], slot: str, part: ListValue
     values["ints"] = [joined(before, cast("array[int]", part))]
 
 
-def values_held(fields: FieldValues, integers: Sequence[int]) -> int:
-    """Return how many kinds of value an attribute has: a list, a single one, messages."""
-    messages = not fields.keys().isdisjoint(("tensors", "sparse", "graphs"))
-    lists = sum(slot in fields for slot in ("floats", "strings", "single"))
-    return messages + lists + (bool(integers) or "ints" in fields)
-
-
-def numbers_held(fields: FieldValues, integers: list[int]) -> AttributeValues | None:
-    """Return the values of an attribute: those of a list, else the last single value."""
-    if "ints" in fields:
-        add_run(fields, integers, "ints", array("b"))
-        (long,) = fields["ints"]
-        return AttributeValues("int", long, varints_nbytes(long), True)
-    if integers:
+def numbers_held(fields: FieldValues, slot: str) -> AttributeValues | None:
+    """Return the values that an attribute has in one field; None where it has none there."""
+    parts = fields.get(slot)
+    if not parts:
+        return None
+    if slot == "ints":
+        (integers,) = parts
+        if isinstance(integers, array):
+            return AttributeValues("int", integers, varints_nbytes(integers), True)
         kept = tuple(integers) if len(integers) <= LIST_IN_TUPLE else array("q", integers)
         return AttributeValues("int", kept, sum(map(len_varint, integers)), True)
-    if any(map(len, fields.get("floats", ()))):
-        floats = joined_floats(fields["floats"])
+    if slot == "floats":
+        floats = joined_floats(parts)
         few = len(floats) <= LIST_IN_TUPLE
         return AttributeValues("float", tuple(floats) if few else floats, 4 * len(floats), True)
-    if "strings" in fields:
-        strings = fields["strings"]
-        if any(isinstance(part, PackedStrings) for part in strings):
-            texts = joined_strings(strings)
+    if slot == "strings":
+        if any(isinstance(part, PackedStrings) for part in parts):
+            texts = joined_strings(parts)
             return AttributeValues("string", texts, len(texts.data), True)
-        return AttributeValues("string", tuple(strings), sum(map(len, strings)), True)
-    if "single" in fields:
-        value: AttributeValues = fields["single"][-1]
-        return value
-    return UNSTATED[6] if "floats" in fields else None
+        return AttributeValues("string", tuple(parts), sum(map(len, parts)), True)
+    value: AttributeValues | None = parts[-1] if slot in ("i", "f", "s") else None
+    return value
 
 
 # ------------------------------------------------------------------------------- compact arrays

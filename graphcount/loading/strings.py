@@ -15,7 +15,7 @@ from typing import NamedTuple
 from graphcount.credentials import mask
 from graphcount.errors import DamagedError
 from graphcount.loading.limits import Limits
-from graphcount.loading.messages import LEN, MESSAGES, VARINT, WIRE_TYPES, Field
+from graphcount.loading.messages import ENUMS, LEN, MESSAGES, VARINT, WIRE_TYPES, Field
 from graphcount.loading.wire import Cut, Thin, fields
 
 KEPT = 1000
@@ -23,16 +23,31 @@ KEPT = 1000
 
 SKIP, TEXT, MESSAGE = 0, 1, 2
 
+_BEYOND = "a number that its type does not have"
+
 _NAMES = tuple(MESSAGES)
 
 
+NEGATIVE = (1 << 64) - (1 << 31)
+"""The least varint that is a negative int32."""
+
+
 class _Step(NamedTuple):
-    """What to do with a field: `bit` marks a singular one, `child` is an index into `_PLANS`."""
+    """What to do with a field.
+
+    Attributes:
+        action: Whether it is text, a message or neither.
+        number: Field number.
+        bit: Marks a singular field; members of a oneof share one.
+        child: Its message as an index into `_PLANS`.
+        limit: Numbers from here up to `NEGATIVE` are beyond its type; 0 where all fit.
+    """
 
     action: int
     number: int
     bit: int
     child: int
+    limit: int
 
 
 def _plan(message: dict[int, Field]) -> dict[int, _Step]:
@@ -41,12 +56,19 @@ def _plan(message: dict[int, Field]) -> dict[int, _Step]:
     for number, row in message.items():
         child = _NAMES.index(row.type) if row.type in MESSAGES else -1
         action = TEXT if row.text else MESSAGE if child >= 0 else SKIP
-        step = _Step(action, number, 0 if row.many else 1 << number, child)
+        bit = 0 if row.many else 1 if row.oneof else 1 << number
+        limit = 0 if row.many else _limit(row.type)
+        step = _Step(action, number, bit, child, limit)
         wire_type = WIRE_TYPES.get(row.type, LEN)
         plan[number << 3 | wire_type] = step
         if row.many:
             plan[number << 3 | LEN] = step
     return plan
+
+
+def _limit(type_: str) -> int:
+    """Return the first number that a singular field of some type cannot hold; 0 for none."""
+    return 1 << 31 if type_ == "int32" else ENUMS.get(type_, 0)
 
 
 _PLANS = tuple(_plan(message) for message in MESSAGES.values())
@@ -62,7 +84,7 @@ class UnexpectedField(NamedTuple):
         offset: First byte of its content in the file.
         nbytes: Bytes of its content; 0 for a varint.
         at: The same in the thin bytes; -1 when it was left out of them.
-        why: What is wrong with a broken message.
+        why: What is wrong with it, where that is not clear from the list it stands in.
         rule: Id of the rule that documents what is wrong.
     """
 
@@ -97,7 +119,8 @@ class Strings:
         unknown: Fields onnx.proto does not define, the first `KEPT`.
         unknown_count: How many there are.
         unknown_nbytes: Bytes of their content.
-        repeated: Singular fields given again, the first `KEPT`.
+        repeated: Singular fields given again, or another member of a oneof, the first `KEPT`.
+        irregular: Fields that are not written as onnx.proto defines them, the first `KEPT`.
         broken: Messages that cannot be read to their end, the first `KEPT`.
         left_out: Strings too large to be kept, as cuts.
     """
@@ -108,6 +131,7 @@ class Strings:
         self.unknown_count = 0
         self.unknown_nbytes = 0
         self.repeated: list[UnexpectedField] = []
+        self.irregular: list[UnexpectedField] = []
         self.broken: list[UnexpectedField] = []
         self.left_out: list[Cut] = []
         code = "I" if len(thin.data) < 1 << 32 else "Q"
@@ -254,7 +278,7 @@ def walk(thin: Thin, limits: Limits) -> Strings:
     _Walker(strings, limits).run()
     for cut in thin.cuts:
         row = MESSAGES[cut.message].get(cut.number)
-        if row is None:
+        if row is None or (row.type in WIRE_TYPES and not row.many):
             strings.unknown_count += 1
             strings.unknown_nbytes += cut.nbytes
             strings.unknown.append(UnexpectedField(0, cut.number, LEN, cut.offset, cut.nbytes))
@@ -296,11 +320,13 @@ class _Walker:
             if step is None:
                 self.unknown(frame, tag, a, b)
                 continue
-            action, number, bit, child = step
+            action, number, bit, child, limit = step
             if bit:
                 if seen & bit:
                     self.repeated(frame, tag, a, b)
                 seen |= bit
+                if limit and limit <= a and (limit < 1 << 31 or a < NEGATIVE):
+                    self.irregular(frame, tag, a, b, _BEYOND)
             if a == b or not action:
                 continue
             if action == TEXT:
@@ -331,6 +357,11 @@ class _Walker:
     def unknown(self, frame: int, tag: int, a: int, b: int) -> None:
         """Note a field that the table does not have."""
         strings = self.strings
+        if tag >> 3 in MESSAGES[strings.message(frame)]:
+            self.irregular(
+                frame, tag, a, b, f"wire type {tag & 7}, which makes it an unknown field"
+            )
+            return
         field = self.unexpected(frame, tag, a, b)
         strings.unknown_count += 1
         strings.unknown_nbytes += field.nbytes
@@ -341,6 +372,11 @@ class _Walker:
         """Note a singular field that was there before."""
         if len(self.strings.repeated) < KEPT:
             self.strings.repeated.append(self.unexpected(frame, tag, a, b))
+
+    def irregular(self, frame: int, tag: int, a: int, b: int, why: str) -> None:
+        """Note a field that is not written as onnx.proto defines it."""
+        if len(self.strings.irregular) < KEPT:
+            self.strings.irregular.append(self.unexpected(frame, tag, a, b)._replace(why=why))
 
     def damage(self, frame: int, position: int, why: str, rule: str) -> None:
         """Note a message that cannot be read."""

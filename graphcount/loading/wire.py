@@ -117,9 +117,9 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
 
 
 def field_tag(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """Read a tag and return it with the position behind it."""
+    """Read a tag and return it with the position behind it; protobuf reads 32 bits in 5 bytes."""
     tag, behind = varint(data, position, end)
-    if tag < 8 or tag >> 32:
+    if tag < 8 or tag >> 32 or behind - position > 5:
         raise DamagedError(f"field number {tag >> 3} does not exist", offset=position)
     return tag, behind
 
@@ -203,6 +203,12 @@ def len_varint(value: int) -> int:
 def signed(number: int) -> int:
     """Read an unsigned 64-bit varint as int64, which is how protobuf stores negative numbers."""
     return number - (1 << 64) if number >> 63 else number
+
+
+def int32(number: int) -> int:
+    """Read an unsigned 64-bit varint as int32: protobuf keeps its lower 32 bits."""
+    number &= 0xFFFF_FFFF
+    return number - (1 << 32) if number >> 31 else number
 
 
 def fixed_width(blocks: Iterable[bytes], width: int, entries: int | None = None) -> Iterator[bytes]:

@@ -24,7 +24,10 @@ def with_tensor(plain: Any, raw: Any, fields: bytes, elements: int) -> bytes:
     dims = raw.varint(1 << 3) + raw.varint(elements)
     kind = raw.varint(2 << 3) + raw.varint(TensorProto.FLOAT)
     tensor = dims + kind + fields + raw.field(NAME, b"extra")
-    data: bytes = plain().SerializeToString() + raw.field(7, raw.field(INITIALIZER, tensor))
+    model = plain()
+    graph = model.graph.SerializeToString() + raw.field(INITIALIZER, tensor)
+    model.ClearField("graph")
+    data: bytes = model.SerializeToString() + raw.field(7, graph)
     return data
 
 

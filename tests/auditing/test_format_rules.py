@@ -130,14 +130,17 @@ def test_the_rule_of_an_error_survives_a_pickle_and_a_path() -> None:
 def test_damage_in_a_part_that_counting_skips(
     audit: Any, plain: Plain, write: Write, raw: Any
 ) -> None:
-    data = plain().SerializeToString()
-    broken = raw.field(7, raw.field(14, b"\x0a\x7fx"))
-    (finding,) = audit(write(data + broken), "FMT002")
+    model = plain()
+    graph = model.graph.SerializeToString()
+    model.ClearField("graph")
+    head = model.SerializeToString()
+    data = head + raw.field(7, graph + raw.field(14, b"\x0a\x7fx"))
+    (finding,) = audit(write(data), "FMT002")
     assert finding.severity == "high"
-    assert finding.where["path"] == "graph/quantization_annotation[0]"
-    assert finding.where["offset"] == len(data) + len(broken) - 3
-    sound = raw.field(7, raw.field(14, raw.field(1, b"x")))
-    assert audit(write(data + sound), "FMT002") == []
+    assert finding.where["path"] == 'graph"main"/quantization_annotation[0]'
+    assert finding.where["offset"] == len(data) - 3
+    sound = head + raw.field(7, graph + raw.field(14, raw.field(1, b"x")))
+    assert audit(write(sound), "FMT002") == []
 
 
 def test_a_file_beyond_two_gigabytes(audit: Any, plain: Plain, tmp_path: Path, raw: Any) -> None:
@@ -166,14 +169,74 @@ def test_unknown_fields_by_their_bytes(
     assert finding.evidence["nbytes"] == nbytes
 
 
-def test_a_known_field_with_another_wire_type_is_unknown(
-    audit: Any, plain: Plain, write: Write
-) -> None:
+def test_a_known_field_with_another_wire_type(audit: Any, plain: Plain, write: Write) -> None:
     node = onnx.NodeProto.FromString(b"")
     node.MergeFromString(b"\x19" + bytes(8))  # name (3) as a fixed 64-bit number
-    (finding,) = audit(write(plain(lambda m: m.graph.node[0].MergeFrom(node))), "FMT005")
+    path = write(plain(lambda m: m.graph.node[0].MergeFrom(node)))
+    (finding,) = audit(path, "FMT013")
+    assert finding.severity == "high"
     assert finding.where["path"] == 'graph"main"/node[0]"matmul"'
-    assert "field 3 of NodeProto" in finding.message
+    assert finding.message.startswith("name of NodeProto has wire type 1")
+    assert audit(path, "FMT005") == []
+
+
+@pytest.mark.parametrize(
+    ("wire_field", "field"),
+    [
+        ((2, (1 << 32) + 1), "data_type"),
+        ((2, (1 << 32) - 1), "data_type"),  # -1 takes ten bytes
+        ((14, (1 << 32) + 1), "data_location"),
+        ((14, 7), "data_location"),
+    ],
+)
+def test_numbers_that_their_type_does_not_have(
+    wire_field: tuple[int, int], field: str, audit: Any, plain: Plain, write: Write, raw: Any
+) -> None:
+    number, value = wire_field
+    tensor = raw.field(8, b"t") + raw.varint(number << 3) + raw.varint(value)
+    model = plain()
+    graph = model.graph.SerializeToString() + raw.field(5, tensor)
+    model.ClearField("graph")
+    (finding,) = audit(write(model.SerializeToString() + raw.field(7, graph)), "FMT013")
+    assert (finding.severity, finding.where["field"]) == ("high", field)
+
+
+def test_a_negative_element_type_is_written_as_it_should(
+    audit: Any, plain: Plain, write: Write
+) -> None:
+    path = write(plain(lambda model: model.graph.initializer.add(name="t", data_type=-1)))
+    assert audit(path, "FMT013") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"type": 7, "ints": [1]}, ""),
+        ({"type": 7}, ""),
+        ({"ints": [1]}, "not stated"),
+        ({"type": 7, "ints": [1], "f": 2.0}, "more than one"),
+        ({"type": 1, "ints": [1]}, "holds a value in ints"),
+        ({"type": 4, "tensors": [onnx.TensorProto()]}, "holds a value in tensors"),
+    ],
+)
+def test_attributes_whose_type_is_not_that_of_their_value(
+    fields: dict[str, Any], why: str, audit: Any, plain: Plain, write: Write
+) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.node[1].attribute.add(name="a", **fields)
+
+    findings = audit(write(plain(change)), "FMT014")
+    assert [(finding.severity, why in finding.message) for finding in findings] == (
+        [("high", True)] if why else []
+    )
+
+
+def test_attributes_had_no_type_in_ir_version_1(audit: Any, plain: Plain, write: Write) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        model.ir_version = 1
+        model.graph.node[1].attribute.add(name="a", ints=[1])
+
+    assert audit(write(plain(change)), "FMT014") == []
 
 
 def test_many_unknown_fields_are_one_finding(
@@ -198,6 +261,20 @@ def test_an_appended_archive(audit: Any, plain: Plain, write: Write, raw: Any) -
     assert finding.evidence["looks_like"] == "a zip archive"
     begins_alike = b"PK\x03\x04" + bytes(range(200))
     assert audit(write(data + raw.field(2000, begins_alike)), "FMT006") == []
+
+
+def test_another_member_of_a_oneof(audit: Any, plain: Plain, write: Write, raw: Any) -> None:
+    model = plain()
+    dim = model.graph.input[0].type.tensor_type.shape.dim[0]
+    dim.MergeFromString(dim.SerializeToString())
+    assert audit(write(model), "FMT007") == []
+    shape = raw.field(1, raw.field(2, b"n") + b"\x08\x05")
+    tensor = b"\x08\x01" + raw.field(2, shape)
+    info = raw.field(1, b"v") + raw.field(2, raw.field(1, tensor))
+    graph = model.graph.SerializeToString() + raw.field(13, info)
+    model.ClearField("graph")
+    (finding,) = audit(write(model.SerializeToString() + raw.field(7, graph)), "FMT007")
+    assert (finding.severity, finding.where["field"]) == ("high", "dim_value")
 
 
 def test_a_second_graph_is_high_and_a_second_name_medium(

@@ -311,19 +311,19 @@ def test_second_part_of_a_sparse_tensor_is_said(
         "f + ints",
         "i + floats",
         "tensor + ints",
-        "two tensors in one",
-        "two graphs in one",
+        "ints as a float",
+        "tensors as one tensor",
     ],
 )
-def test_attribute_with_several_values_is_an_issue(
+def test_attribute_with_values_beside_its_type_is_an_issue(
     content: str, attribute: Callable[[bytes], tuple[Attribute, ModelProto]], wire: Any
 ) -> None:
     made = {
         "f + ints": wire.tag(2, 5) + bytes(4) + wire.int(8, 3) + wire.int(20, 1),
         "i + floats": wire.int(3, 1) + wire.len(7, bytes(4)) + wire.int(20, 2),
         "tensor + ints": wire.len(5, wire.int(2, 1)) + wire.int(8, 3) + wire.int(20, 4),
-        "two tensors in one": wire.len(5, wire.int(2, 1)) * 2 + wire.int(20, 4),
-        "two graphs in one": wire.len(6, wire.len(2, b"g")) * 2 + wire.int(20, 5),
+        "ints as a float": wire.int(8, 3) + wire.int(20, 1),
+        "tensors as one tensor": wire.len(10, wire.int(2, 1)) + wire.int(20, 4),
     }[content]
     issues = attribute(made)[1].issues
     assert [(issue.where, issue.what) for issue in issues] == [("a", "attribute")]

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from graphcount.loading import read_source, thin_source
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
-from graphcount.loading.messages import MESSAGES
+from graphcount.loading.messages import ENUMS, MESSAGES
 from graphcount.loading.source import BytesSource
 from graphcount.loading.strings import KEPT, Strings, walk
 
@@ -34,7 +34,7 @@ def messages(top: Descriptor) -> dict[str, Descriptor]:
 
 
 def test_the_table_is_onnx_proto() -> None:
-    """Number, name, type and repetition of every field of every message."""
+    """Number, name, type and repetition of every field of every message, one oneof in each."""
     theirs = messages(onnx.ModelProto.DESCRIPTOR)
     assert set(MESSAGES) == set(theirs)
     kinds = {
@@ -42,15 +42,22 @@ def test_the_table_is_onnx_proto() -> None:
         FieldDescriptor.TYPE_BYTES: "bytes",
         FieldDescriptor.TYPE_FLOAT: "float",
         FieldDescriptor.TYPE_DOUBLE: "double",
+        FieldDescriptor.TYPE_INT32: "int32",
+        FieldDescriptor.TYPE_INT64: "int64",
+        FieldDescriptor.TYPE_UINT64: "uint64",
     }
     for name, message in theirs.items():
-        ours = {n: (f.name, f.type, f.many) for n, f in MESSAGES[name].items()}
+        ours = {n: (f.name, f.type, f.many, f.oneof) for n, f in MESSAGES[name].items()}
         expected = {}
         for field in message.fields:
-            kind = kinds.get(field.type, "int")
-            if field.message_type:
-                kind = field.message_type.full_name.removeprefix("onnx.")
-            expected[field.number] = (field.name, kind, field.is_repeated)
+            kind = kinds.get(field.type, "")
+            if field.message_type or field.enum_type:
+                kind = (field.message_type or field.enum_type).full_name.removeprefix("onnx.")
+            if field.enum_type:
+                numbers = [value.number for value in field.enum_type.values]
+                assert sorted(numbers) == list(range(ENUMS[kind]))
+            oneof = "value" if field.containing_oneof else ""
+            expected[field.number] = (field.name, kind, field.is_repeated, oneof)
         for number in set(ours) - set(expected):
             assert (name, number) in LEGACY
             del ours[number]

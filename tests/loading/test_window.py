@@ -112,7 +112,11 @@ def test_place_of_the_payload_in_its_tensor_does_not_matter(
     }
     tensor = b"".join(pieces[name] for name in ORDERS[order])
     node = wire.len(4, b"Op") + wire.len(5, wire.len(5, tensor) + wire.len(1, b"value"))
-    graph = wire.len(5, tensor) * 2 + wire.len(1, node) + wire.len(15, wire.len(1, tensor) * 2)
+    graph = (
+        wire.len(5, tensor) * 2
+        + wire.len(1, node)
+        + wire.len(15, wire.len(1, tensor) + wire.len(2, tensor))
+    )
     data = wire.model(graph)
     whole = decode(data, DEFAULT_LIMITS)
     assert decode(data, windowed(window_nbytes)) == whole

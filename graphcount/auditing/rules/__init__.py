@@ -41,6 +41,8 @@ RULES = (
     "fmt010_no_graph",
     "fmt011_not_a_file",
     "fmt012_duplicate_metadata",
+    "fmt013_irregular_fields",
+    "fmt014_mistyped_attributes",
     "fun001_recursion",
     "fun002_shadowed_operator",
     "fun003_duplicate_function",

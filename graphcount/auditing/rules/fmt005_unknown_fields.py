@@ -1,8 +1,8 @@
 """Fields that ONNX does not define.
 
 What it does:
-    Reports protobuf fields that onnx.proto does not have, or not with that wire type: how many, how
-    many bytes, where the first stands. Up to 64 bytes in all are low.
+    Reports protobuf fields that onnx.proto does not have: how many, how many bytes, where the first
+    stands. Up to 64 bytes in all are low.
 
 Why it matters:
     Readers skip such fields and most writers keep them, so they carry anything through every tool

@@ -1,11 +1,12 @@
 """A field that may stand once is given again.
 
 What it does:
-    Reports singular protobuf fields that occur more than once in a message. A second graph is high.
+    Reports singular protobuf fields that occur more than once in a message, and members of a oneof
+    beside each other. Documentation and who made the model are medium.
 
 Why it matters:
     Readers differ: protobuf keeps the last number, joins messages, and small readers take the
-    first. Two tools then see two models in one file.
+    first. Two tools then see two models in one file. Counted is what protobuf reads.
 
 Example:
     A ModelProto with two `graph` fields.
@@ -27,11 +28,17 @@ from graphcount.auditing.rule import Rule
 from graphcount.loading.messages import MESSAGES
 from graphcount.report.finding_rows import Finding
 
-RULE = Rule("FMT007", "repeated-fields", "medium")
+RULE = Rule("FMT007", "repeated-fields", "high")
+
+
+def _describes(message: str, field: str) -> bool:
+    """Return whether a field only says something about the model."""
+    row = next(row for row in MESSAGES[message].values() if row.name == field)
+    return row.text == "doc" or (message == "ModelProto" and bool(row.text))
 
 
 def check(context: Context) -> Iterable[Finding]:
-    """Yield one finding for graphs, one for everything else."""
+    """Yield one finding for what describes the model, one for everything else."""
     strings = context.strings
     hits = {
         field.offset: (
@@ -43,15 +50,15 @@ def check(context: Context) -> Iterable[Finding]:
     }
     for message, field, offset in context.proto.repeated_fields:
         hits.setdefault(offset, (message, field, ""))
-    graphs = {offset: hit for offset, hit in hits.items() if hit[:2] == ("ModelProto", "graph")}
-    others = {offset: hit for offset, hit in hits.items() if offset not in graphs}
-    for group, severity in ((graphs, "high"), (others, "medium")):
+    described = {offset: hit for offset, hit in hits.items() if _describes(*hit[:2])}
+    others = {offset: hit for offset, hit in hits.items() if offset not in described}
+    for group in (others, described):
         if group:
             offset = min(group)
             message, field, path = group[offset]
             yield RULE.finding(
                 f"{field} of {message} is given again{and_more(len(group) - 1, 'field')}",
                 {"path": path, "field": field, "offset": offset},
-                severity="high" if severity == "high" else "medium",
+                severity="medium" if group is described else None,
                 fields=len(group),
             )
