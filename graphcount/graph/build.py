@@ -18,7 +18,7 @@ from graphcount.graph.records import (
     Use,
     body_of,
 )
-from graphcount.graph.scope import FunctionId, Scope, bind, by_id, plan_expansion
+from graphcount.graph.scope import FunctionId, Scope, bind, by_id, named, plan_expansion
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import (
     Attribute,
@@ -263,8 +263,7 @@ class Builder:
             if position < len(node.outputs):
                 self.define(outer, node.outputs[position], (scope, formal))
                 self.returned.append((outer, node.outputs[position]))
-        arguments = {attribute.name: attribute for attribute in function.attribute_protos}
-        arguments.update({attribute.name: attribute for attribute in node.attributes})
+        arguments = named(function.attribute_protos) | named(node.attributes)
         return _Open(iter(enumerate(function.nodes)), scope, arguments)
 
     def detached_functions(self) -> None:
@@ -278,7 +277,7 @@ class Builder:
                 self.input(scope, ValueInfo(name, "", 0, None))
             nodes = iter(enumerate(function.nodes))
             self.bodies[function_id] = (scope, list(function.outputs))
-            arguments = {attribute.name: attribute for attribute in function.attribute_protos}
+            arguments = named(function.attribute_protos)
             self.drain([_Open(nodes, scope, arguments, expand=False)])
         for node_id, function_id in self.refused_calls:
             if function_id in self.bodies:

@@ -214,6 +214,7 @@ Code = Literal[
     "value undefined",
     "value twice",
     "function twice",
+    "function shadows",
     "function recursive",
     "function deep",
     "function large",
@@ -232,6 +233,10 @@ _TEXTS: dict[Code, tuple[str, str]] = {
     "function twice": (
         "function",
         "the function is defined twice; the first definition is used",
+    ),
+    "function shadows": (
+        "function",
+        "has the name of an operator, which onnxruntime takes in its place; both are counted",
     ),
     "function recursive": ("function", "not expanded: it calls itself"),
     "function deep": (

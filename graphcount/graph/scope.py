@@ -14,6 +14,7 @@ from graphcount.graph.reach import components
 from graphcount.graph.records import GraphProblem
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Attribute, Function, ModelProto, Node, all_nodes
+from graphcount.ops.schemas import is_reserved
 
 
 @dataclass(slots=True)
@@ -100,6 +101,8 @@ def plan_expansion(
     """
     if not functions:
         return {}, []
+    plan = _shadows(functions)
+    functions = {key: function for key, function in functions.items() if key not in plan}
     calls = call_graph(functions)
     own = {key: _count(function.nodes) for key, function in functions.items()}
     main = _count(proto.graph.nodes)
@@ -107,7 +110,6 @@ def plan_expansion(
     most = max(limits.expanded_nodes, min(limits.most("nodes", 0), limits.expanded_times * held))
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
-    plan: dict[FunctionId, GraphProblem | None] = {}
     for key, recursive in _bottom_up(calls):
         where, name, limit = label(key), key[1], limits.function_depth
         if recursive:
@@ -136,6 +138,12 @@ def plan_expansion(
     return plan, problems
 
 
+def _shadows(functions: Iterable[FunctionId]) -> dict[FunctionId, GraphProblem | None]:
+    """Return the functions in whose place a runtime takes an operator of its own."""
+    reserved = [key for key in functions if is_reserved(key[0], key[1])]
+    return {key: GraphProblem("function shadows", label(key), key[1]) for key in reserved}
+
+
 def call_graph(functions: Mapping[FunctionId, Function]) -> dict[FunctionId, list[FunctionId]]:
     """Return the local functions that each function calls, subgraphs too; once for each call."""
     return {
@@ -160,6 +168,14 @@ def _calls(nodes: Iterable[Node]) -> list[FunctionId]:
 
 def _count(nodes: Iterable[Node]) -> int:
     return sum(1 for _ in all_nodes(nodes))
+
+
+def named(attributes: Iterable[Attribute]) -> dict[str, Attribute]:
+    """Return attributes by name; of two with one name onnxruntime takes the first."""
+    table: dict[str, Attribute] = {}
+    for attribute in attributes:
+        table.setdefault(attribute.name, attribute)
+    return table
 
 
 def bind(node: Node, arguments: dict[str, Attribute]) -> Node:

@@ -119,18 +119,32 @@ def reopen(model: ModelFile, limits: Limits = DEFAULT_LIMITS) -> Source:
 def read_source(
     source: Source, limits: Limits = DEFAULT_LIMITS, *, keep_thin: bool = False
 ) -> ModelFile:
-    """Read a model from an open source; see `read_model`."""
+    """Read a model from an open source; see `read_model`.
+
+    A binary model comes first, as for onnx and onnxruntime; a text form is read under a text suffix
+    (or from standard input, which has no name).
+    """
     head = source.read(0, 4096)
-    form = None if _begins_as_written(head) else _text_form(head, source.path)
-    if form is None:
-        try:
-            proto, thin = _decode(source, head, limits, every_string=keep_thin)
-        except (DamagedError, NotOnnxError):
-            _text_form(head, source.path)  # it may have a better word
+    form = None if _begins_as_written(head) else _text_form(head, source)
+    try:
+        proto, thin = _decode(source, head, limits, every_string=keep_thin)
+    except (DamagedError, NotOnnxError, LimitError):
+        form = form or _text_form(head, source)  # it may have a better word
+        if form is None:
             raise
-        kept = thin if keep_thin else None
-        return ModelFile(proto, source.path, "onnx", source.nbytes, kept)
-    from graphcount.loading.text import check_size, to_binary
+        return _read_text(source, form, limits, keep_thin=keep_thin)
+    return ModelFile(proto, source.path, "onnx", source.nbytes, thin if keep_thin else None)
+
+
+def _read_text(source: Source, form: str, limits: Limits, *, keep_thin: bool) -> ModelFile:
+    """Read a text form, which is no binary model."""
+    from graphcount.loading.sniff import TEXT_SUFFIXES, is_text_name
+    from graphcount.loading.text import NAMES, check_size, to_binary
+
+    if source.path != "-" and not is_text_name(source.path):
+        suffixes = ", ".join(TEXT_SUFFIXES)
+        why = f"it looks like {NAMES[form]}, which is read under a name that ends with {suffixes}"
+        raise NotOnnxError(f"not an ONNX model: {why}")
 
     check_size(source.nbytes, limits)
     binary = to_binary(source.read(0, source.nbytes), form, limits)
@@ -140,17 +154,19 @@ def read_source(
 
 def _begins_as_written(head: bytes) -> bool:
     """Return whether a file begins as most models do: an IR version and a field after it."""
+    if head[4:8] in (b"ORTM", b"TFL3"):  # of a flatbuffer, if the file is large enough
+        return False
     return head[:1] == b"\x08" and b"\0" < head[1:2] < b"\x80" and _plausible(head[2:])
 
 
-def _text_form(head: bytes, path: str) -> str | None:
+def _text_form(head: bytes, source: Source) -> str | None:
     """Return which text form of ONNX a file has, or None; raise NotOnnxError for other files."""
     from graphcount.loading.sniff import identify, text_form
 
-    looks_like = identify(head)
+    looks_like = identify(head, source.nbytes)
     if looks_like is not None:
         raise NotOnnxError(f"not an ONNX model: it looks like {looks_like}")
-    return text_form(head, path)
+    return text_form(head)
 
 
 def thin_source(source: Source, limits: Limits, *, every_string: bool = True) -> Thin:

@@ -12,32 +12,33 @@ class Lookalike(NamedTuple):
 
     Attributes:
         looks_like: Finishes the sentence "not an ONNX model: it looks like …".
-        matches: Decides from the first bytes of the file.
+        matches: Decides from the first bytes of the file, and its size.
     """
 
     looks_like: str
-    matches: Callable[[bytes], bool]
+    matches: Callable[[bytes, int], bool]
 
 
-def _starts(*magics: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head.startswith(magics)
+def _starts(*magics: bytes) -> Callable[[bytes, int], bool]:
+    return lambda head, nbytes: head.startswith(magics)
 
 
-def _flatbuffer(magic: bytes) -> Callable[[bytes], bool]:
-    # its root table stands near the front; in ONNX a producer_name can begin at byte 4
-    return lambda head: head[4:8] == magic and head[2:4] == b"\x00\x00"
+def _flatbuffer(magic: bytes) -> Callable[[bytes, int], bool]:
+    # a producer_name of ONNX can begin at byte 4 too: then the root table would be beyond the end,
+    # but for a file that is both, and of which onnxruntime reads the flatbuffer
+    return lambda head, nbytes: head[4:8] == magic and int.from_bytes(head[:4], "little") < nbytes
 
 
-def _matches(pattern: bytes) -> Callable[[bytes], bool]:
+def _matches(pattern: bytes) -> Callable[[bytes, int], bool]:
     compiled = re.compile(pattern, re.IGNORECASE | re.DOTALL)
-    return lambda head: compiled.match(head) is not None
+    return lambda head, nbytes: compiled.match(head) is not None
 
 
-def _tar(head: bytes) -> bool:
+def _tar(head: bytes, nbytes: int) -> bool:
     return head[257:262] == b"ustar" and set(head[100:107]) <= set(b"01234567 \x00")
 
 
-def _safetensors(head: bytes) -> bool:
+def _safetensors(head: bytes, nbytes: int) -> bool:
     size = int.from_bytes(head[:8], "little")
     return len(head) > 9 and 2 <= size < 1 << 28 and head[8:9] == b"{" and head[9:10] in b'" \n}'
 
@@ -83,17 +84,36 @@ FORMATS: tuple[Lookalike, ...] = (
 )
 
 
-def identify(head: bytes) -> str | None:
-    """Return what the file looks like from its first bytes (512 are enough), or None."""
+def identify(head: bytes, nbytes: int) -> str | None:
+    """Return what a file looks like, or None.
+
+    Args:
+        head: Its first bytes; 512 are enough.
+        nbytes: Its size.
+    """
     if not head:
         return "an empty file"
     for row in FORMATS:
-        if row.matches(head):
+        if row.matches(head, nbytes):
             return row.looks_like
     return None
 
 
-def text_form(head: bytes, path: str) -> str | None:
+TEXT_SUFFIXES = (
+    *(".json", ".onnxjson", ".onnxtext", ".onnxtxt"),
+    *(".pbtxt", ".prototxt", ".textproto", ".txt"),
+)
+"""Suffixes under which a text form is read: those of `onnx.load`, and `.txt`."""
+
+
+def is_text_name(path: str) -> bool:
+    """Return whether a path has such a suffix: of a file, a member of an archive, a URL."""
+    if path.startswith("zip://"):
+        path = path.rpartition("::")[0]
+    return re.split("[?#]", path)[0].lower().endswith(TEXT_SUFFIXES)
+
+
+def text_form(head: bytes) -> str | None:
     """Return which of ONNX's text forms the file may be: `json`, `onnxtxt`, `textproto` or None.
 
     JSON is protobuf's JSON mapping of ModelProto, `onnxtxt` the language of `onnx.parser`,
@@ -108,8 +128,6 @@ def text_form(head: bytes, path: str) -> str | None:
         return "onnxtxt"
     if re.match(rb"(#[^\n]*\n\s*)*[a-z_]+\s*(:\s*[\"'0-9]|\{|<)", stripped):
         return "textproto"
-    if path.endswith((".onnxtxt", ".onnx.txt")):
-        return "onnxtxt"
     return None
 
 

@@ -39,10 +39,10 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
         message = " ".join(str(error).split()).partition(" Available Fields")[0]
         reason = message[:160].removesuffix(".")
         raise NotOnnxError(
-            f"not an ONNX model: {_NAMES[form]} that onnx refuses: {reason}"
+            f"not an ONNX model: {NAMES[form]} that onnx refuses: {reason}"
         ) from None
     except Exception:  # three parsers of others: DecodeError, RecursionError, IndexError, …
-        raise NotOnnxError(f"not an ONNX model: {_NAMES[form]} that onnx cannot read") from None
+        raise NotOnnxError(f"not an ONNX model: {NAMES[form]} that onnx cannot read") from None
     return binary
 
 
@@ -73,4 +73,4 @@ def _check_nesting(text: bytes, limits: Limits) -> None:
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|#[^\n]*|[(){}\[\]]', re.DOTALL)
 
-_NAMES = {"json": "JSON", "onnxtxt": "ONNX text", "textproto": "protobuf text"}
+NAMES = {"json": "JSON", "onnxtxt": "ONNX text", "textproto": "protobuf text"}

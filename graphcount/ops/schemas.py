@@ -101,6 +101,16 @@ def versions(domain: str, op_type: str) -> tuple[Schema, ...]:
     return tuple(_read(line) for line in _lines().get((domain, op_type), ()))
 
 
+def is_reserved(domain: str, op_type: str) -> bool:
+    """Return whether a runtime takes an operator of its own before a local function of that name.
+
+    onnxruntime does for every operator it has; in ONNX's domains and in the one that its layouts
+    are written in, any name may be one (it has some that no other list of operators knows).
+    """
+    own = domain == "" or domain.startswith(("ai.onnx", "com.ms.internal"))
+    return own or bool(versions(domain, op_type))
+
+
 @cache
 def schema(domain: str, op_type: str, opset: int) -> Schema | None:
     """Return the definition that holds at an opset version; None when there is none (yet)."""

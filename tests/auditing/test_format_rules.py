@@ -263,6 +263,14 @@ def test_an_appended_archive(audit: Any, plain: Plain, write: Write, raw: Any) -
     assert audit(write(data + raw.field(2000, begins_alike)), "FMT006") == []
 
 
+def test_a_model_that_begins_as_text(audit: Any, plain: Plain, write: Write) -> None:
+    """A line feed, a blank and "z©" with a tab are fields of 32 and 152,770 bytes to protobuf."""
+    text = b"\n " + b"<ir_version: 10 #".ljust(32) + "z©\t".encode() + b"-" * 152_770
+    (finding,) = audit(write(text + plain().SerializeToString()), "FMT015")
+    assert (finding.severity, finding.evidence["looks_like"]) == ("high", "onnxtxt")
+    assert audit(write(plain()), "FMT015") == []
+
+
 def test_another_member_of_a_oneof(audit: Any, plain: Plain, write: Write, raw: Any) -> None:
     model = plain()
     dim = model.graph.input[0].type.tensor_type.shape.dim[0]

@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from google.protobuf import json_format, text_format
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from graphcount.errors import GraphcountError, LimitError, NotOnnxError
@@ -100,7 +101,7 @@ def test_other_format_is_named(word: str, data: bytes, write: Write) -> None:
 
 def test_json_of_others_names_its_key(write: Write) -> None:
     with pytest.raises(NotOnnxError) as caught:
-        read_model(write(b'{"bomFormat": "CycloneDX"}'))
+        read_model(write(b'{"bomFormat": "CycloneDX"}', "m.json"))
     assert caught.value.message == (  # and not the twenty keys it might have had
         'not an ONNX model: JSON that onnx refuses: Message type "onnx.ModelProto" has no field'
         ' named "bomFormat" at "ModelProto"'
@@ -108,7 +109,7 @@ def test_json_of_others_names_its_key(write: Write) -> None:
 
 
 def test_every_row_has_a_sample() -> None:
-    recognised = {identify(data) for _, data in SAMPLES}
+    recognised = {identify(data, len(data)) for _, data in SAMPLES}
     assert {row.looks_like for row in FORMATS} <= recognised
 
 
@@ -134,8 +135,8 @@ def test_no_leading_byte_of_a_producer_is_mistaken() -> None:
     for first in range(256):
         for length in (1, 4, 8, 60):
             head = b"\x08\x0a\x12" + bytes([length]) + bytes([first]) * length
-            assert identify(head) is None
-            assert text_form(head, "model.onnx") is None
+            assert identify(head, len(head)) is None
+            assert text_form(head) is None
 
 
 def test_shared_models_are_not_mistaken(shared_models: list[Path]) -> None:
@@ -143,8 +144,8 @@ def test_shared_models_are_not_mistaken(shared_models: list[Path]) -> None:
         with path.open("rb") as file:
             head = file.read(4096)
         if len(head) > 60 and head[:1] == b"\x08":
-            assert identify(head) is None, path
-            assert text_form(head, str(path)) is None, path
+            assert identify(head, len(head)) is None, path
+            assert text_form(head) is None, path
 
 
 # -------------------------------------------------------------------------------- near misses
@@ -219,11 +220,11 @@ def written(model: onnx.ModelProto, form: str) -> bytes:
     ("form", "name"),
     [
         ("json", "m.json"),
-        ("json", "m.onnx"),
+        ("json", "m.ONNXJSON"),
         ("textproto", "m.textproto"),
-        ("textproto", "m.onnx"),
+        ("textproto", "m.pbtxt"),
         ("onnxtxt", "m.onnxtxt"),
-        ("onnxtxt", "m.onnx"),
+        ("onnxtxt", "m.onnx.txt"),
     ],
 )
 def test_text_form_reads_as_its_binary(
@@ -243,18 +244,18 @@ def test_text_form_reads_as_its_binary(
 def test_text_form_may_begin_with_blanks(
     form: str, lead: bytes, plain: onnx.ModelProto, write: Write
 ) -> None:
-    assert read_model(write(lead + written(plain, form))).format == form
+    assert read_model(write(lead + written(plain, form), "m.txt")).format == form
 
 
 def test_textproto_may_begin_with_comments(plain: onnx.ModelProto, write: Write) -> None:
     text = b"# proto-file: onnx.proto\n# a model\n\n" + written(plain, "textproto")
-    assert read_model(write(text)).format == "textproto"
+    assert read_model(write(text, "m.pbtxt")).format == "textproto"
 
 
 def test_text_with_a_character_cut_at_the_end_of_the_look_is_text(write: Write) -> None:
     for padding in range(4060, 4097):
         text = '{"docString": "' + "x" * padding + 'ä", "graph": {"name": "g"}}'
-        assert read_model(write(text.encode())).format == "json"
+        assert read_model(write(text.encode(), "m.json")).format == "json"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_binary_payload_in_a_text_name_is_binary(plain: onnx.ModelProto, write: 
 @pytest.mark.parametrize("form", ["json", "textproto", "onnxtxt"])
 def test_text_form_size_is_limited(form: str, plain: onnx.ModelProto, write: Write) -> None:
     text = written(plain, form)
-    path = write(text)
+    path = write(text, "m.txt")
     read_model(path, replace(DEFAULT_LIMITS, text_form_nbytes=len(text)))
     with pytest.raises(LimitError, match="text forms"):
         read_model(path, replace(DEFAULT_LIMITS, text_form_nbytes=len(text) - 1))
@@ -321,10 +322,10 @@ def test_deep_text_is_refused_not_a_crash(form: str, levels: int, write: Write) 
         "graphs": HEAD + f"(float x) => (float y) {{ {body} }}",
     }.get(form, HEAD + f"({body} x) => (float y) {{ y = Abs(x) }}")
     if form in ("sequences", "optionals", "types") and levels == 40:
-        assert read_model(write(text.encode())).proto.graph.nodes[0].op_type == "Abs"
+        assert read_model(write(text.encode(), "m.txt")).proto.graph.nodes[0].op_type == "Abs"
     else:
         with pytest.raises(GraphcountError):
-            read_model(write(text.encode()))
+            read_model(write(text.encode(), "m.txt"))
 
 
 @pytest.mark.parametrize("levels", [101, 100_000])
@@ -334,21 +335,54 @@ def test_closers_in_strings_and_comments_do_not_hide_depth(
 ) -> None:
     text = HEAD + f"(float x) => (float y) {{ {trick} " + f"{trick} {{ {trick} " * levels
     with pytest.raises(LimitError, match="nested deeper"):
-        read_model(write(text.encode()))
+        read_model(write(text.encode(), "m.txt"))
 
 
 def test_openers_in_strings_and_comments_are_not_depth(write: Write) -> None:
     text = HEAD + "(float x) => (float y) { # " + "({[" * 200 + "\n y = Op <a = "
     text += '"' + "({[" * 200 + '"> (x) }'
-    assert read_model(write(text.encode())).proto.graph.nodes[0].text("a") == "({[" * 200
+    assert read_model(write(text.encode(), "m.txt")).proto.graph.nodes[0].text("a") == "({[" * 200
 
 
 def test_wide_text_is_not_deep(write: Write) -> None:
     nodes = "\n".join(f"v{i} = Abs (x)" for i in range(500))
-    file = read_model(write(f"{HEAD}(float x) => (float v0) {{ {nodes} }}".encode()))
+    file = read_model(write(f"{HEAD}(float x) => (float v0) {{ {nodes} }}".encode(), "m.txt"))
     assert len(file.proto.graph.nodes) == 500
 
 
 def test_bytes_of_a_model_are_not_text(wire: Any) -> None:
-    assert text_form(b"58: 1", "m.onnx") is None
-    assert text_form(wire.model(b""), "m.onnx.txt") is None
+    assert text_form(b"58: 1") is None
+    assert text_form(wire.model(b"")) is None
+
+
+@pytest.mark.parametrize("form", ["json", "textproto", "onnxtxt"])
+def test_text_under_the_name_of_a_binary_is_refused(
+    form: str, plain: onnx.ModelProto, write: Write
+) -> None:
+    """onnx and onnxruntime refuse it as well: they take what has that name for protobuf."""
+    path = write(written(plain, form), "model.onnx")
+    with pytest.raises(DecodeError):
+        onnx.load(path)
+    with pytest.raises(NotOnnxError, match="a name that ends with"):
+        read_model(path)
+
+
+def test_a_model_that_begins_as_text_is_the_one_that_onnx_reads(
+    plain: onnx.ModelProto, write: Write
+) -> None:
+    """A line feed and a blank are a field of 32 bytes to protobuf, and nothing to a text form."""
+    text = b"\n " + b"graph { name: 'text' } #".ljust(31) + b"#"
+    data = text + plain.SerializeToString()
+    assert text_form(text) == "textproto"
+    assert onnx.load_from_string(data).graph.name == "main"
+    for name in ("model.onnx", "model.pbtxt"):
+        file = read_model(write(data, name))
+        assert (file.format, file.proto.graph.name) == ("onnx", "main")
+
+
+def test_a_flatbuffer_that_is_also_a_model(plain: onnx.ModelProto) -> None:
+    """Of a file that is both, onnxruntime reads the flatbuffer if its root is within the file."""
+    head = b"\x08\x08\x12\x04ORTM" + plain.SerializeToString()[2:]
+    root = int.from_bytes(head[:4], "little")
+    assert identify(head, root) is None
+    assert "ORT flatbuffer" in str(identify(head, root + 1))

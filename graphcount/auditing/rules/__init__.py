@@ -43,6 +43,7 @@ RULES = (
     "fmt012_duplicate_metadata",
     "fmt013_irregular_fields",
     "fmt014_mistyped_attributes",
+    "fmt015_also_text",
     "fun001_recursion",
     "fun002_shadowed_operator",
     "fun003_duplicate_function",

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import helper
 
+import graphcount
 from graphcount.report.finding_rows import Finding
 from tests.conftest import names
 
@@ -43,13 +46,54 @@ def test_recursion_also_through_a_subgraph(write: Write, find: Find) -> None:
 
 @pytest.mark.parametrize(
     ("domain", "name", "severity"),
-    [("", "Relu", "high"), ("ai.onnx", "Relu", "high"), ("com.microsoft", "BiasGelu", "medium")],
+    [("", "Relu", "high"), ("ai.onnx", "Relu", "high"), ("com.microsoft", "BiasGelu", "high")],
 )
 def test_shadowed_operator(domain: str, name: str, severity: str, write: Write, find: Find) -> None:
     made = function(name, "z = Neg(a)", domain)
     text = "(float[3] x) => (float[3] y) { y = Abs(x) }"
     path = write(text, functions=[made], opsets={"": 20, "com.microsoft": 1})
     assert [finding.severity for finding in find(path, "FUN002")] == [severity]
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx", "com.microsoft"])
+def test_the_operator_is_counted_that_onnxruntime_takes(
+    domain: str, write: Write, find: Find
+) -> None:
+    """MatMul and FusedMatMul of 4 x 3 weights, which a function of that name does without."""
+    name = "FusedMatMul" if domain == "com.microsoft" else "MatMul"
+    made = f'<domain: "{domain}", opset_import: ["" : 20]> {name} (a, b) => (z) {{ z = Neg(a) }}'
+    call = f"{domain}.{name}" if domain == "com.microsoft" else name
+    text = f"(float[2, 4] x) => (float[2, 3] y) {{ y = {call}(x, w) }}"
+    opsets = {"": 20, "com.microsoft": 1}
+    weight = np.ones((4, 3), np.float32)
+    path = write(text, {"w": weight}, functions=[made], opsets=opsets)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {"x": np.ones((2, 4), np.float32)})
+    assert result.tolist() == [[4.0] * 3] * 2  # the operator, not the function
+    report = graphcount.count(path)
+    assert (report.totals.macs, report.totals.parameters) == (24, 12)
+    assert report.totals.lower_bound
+    assert "function" in [unknown.what for unknown in report.unknown]
+    assert [finding.severity for finding in find(path, "FUN002")] == ["high"]
+
+
+def test_of_two_defaults_the_first_counts_as_for_onnxruntime(write: Write, find: Find) -> None:
+    """A convolution of 1 x 1 x 3 weights with strides of 1, not of 4: 14 x 3 MACs."""
+
+    def change(model: onnx.ModelProto) -> None:
+        for strides in ([1], [4]):
+            made = helper.make_attribute("strides", strides)
+            model.functions[0].attribute_proto.append(made)
+
+    made = function("F", "z = Conv <strides: ints = @strides> (a, w)").replace("(a)", "(a, w)", 1)
+    text = "(float[1, 1, 16] x) => (float[1, 1, n] y) { y = acme.F(x, w) }"
+    weight = np.ones((1, 1, 3), np.float32)
+    path = write(text, {"w": weight}, functions=[made], opsets=OPSETS, change=change)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {"x": np.ones((1, 1, 16), np.float32)})
+    assert result.shape == (1, 1, 14)
+    assert graphcount.count(path).totals.macs == 14 * 3
+    assert [finding.severity for finding in find(path, "OPS008")] == ["high"]
 
 
 def test_an_operators_name_in_a_domain_of_its_own_is_no_shadow(write: Write, find: Find) -> None:

@@ -191,7 +191,7 @@ def test_attribute_twice(write: Write, find: Find) -> None:
 
     path = write("(float[3] x) => (float[3] y) { y = Softmax<axis = 0>(x) }", change=twice)
     [finding] = find(path, "OPS008")
-    assert finding.severity == "medium"
+    assert finding.severity == "high"
     assert finding.where == {"node": "Softmax#0", "attribute": "axis"}
     assert find(write(PLAIN), "OPS008") == []
 
