@@ -7,6 +7,7 @@ framework's number) is a sum over these rows.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from graphcount.analysis.attribution import Attributed, attribute
@@ -17,7 +18,7 @@ from graphcount.dtypes import BY_NAME
 from graphcount.errors import Problem, Unknown
 from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading import ModelFile
-from graphcount.loading.model import Graph
+from graphcount.loading.model import Graph, ModelProto, ValueInfo
 from graphcount.ops.call import Matrix, Packed, Packing
 
 if TYPE_CHECKING:
@@ -80,8 +81,37 @@ def count(model: ModelFile, model_graph: ModelGraph, values: Values) -> Counted:
         if problem is not None:
             of_tensors.append(problem.unknown((tensor.stored.name or UNNAMED)[:200]))
         rows.append(Row(tensor, verdict, elements, _owner(tensor, verdict)))
+    of_tensors += _replaceable(model.proto, rows)
     rows += _declared_inputs(model_graph)
     return Counted(stored, tuple(rows), (*of_tensors, *unknowns))
+
+
+def overridable(proto: ModelProto) -> dict[str, ValueInfo]:
+    """Return the inputs for which a stored tensor is only a default (onnx/docs/IR.md, "Graphs").
+
+    Before IR version 4 every initializer had to be an input, and was a constant all the same.
+    """
+    return {info.name: info for info in proto.graph.inputs} if proto.ir_version >= 4 else {}
+
+
+REPLACEABLE = "replaceable tensor"
+"""What is not known of such a tensor: which values it has when the model runs."""
+
+
+def _replaceable(proto: ModelProto, rows: Iterable[Row]) -> list[Unknown]:
+    """Return the stored tensors that decide what is computed, and that a caller can replace.
+
+    A weight decides it by its shape, which the input declares; a constant by its values, too.
+    """
+    inputs = overridable(proto)
+    why = "it is a graph input as well, so that a caller can replace it and what depends on it"
+    return [
+        Unknown(row.stored.name[:200], REPLACEABLE, why, "cost")
+        for row in rows
+        if row.stored.where in ("initializer", "sparse", "external")
+        and (info := inputs.get(row.stored.name)) is not None
+        and (row.verdict.kind == "constant" or info.shape != row.stored.shape)
+    ]
 
 
 def signature_of(graph: Graph) -> Signature | None:

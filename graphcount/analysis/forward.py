@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from graphcount.analysis.cost import ModelCost, model_cost
-from graphcount.analysis.counts import Row
+from graphcount.analysis.counts import REPLACEABLE, Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, memory, peak_row, timeline_rows
 from graphcount.analysis.node_costs import COUNTED, NodeCosts, costed, expression, node_rows, number
@@ -32,7 +32,7 @@ from graphcount.report.pass_rows import (
     DimensionRow,
     StatesRow,
 )
-from graphcount.report.records import Report, at_least
+from graphcount.report.records import COSTS, Report, at_least
 from graphcount.report.rows import Dim, ValueRow
 from graphcount.symbolic import Dim as Size
 from graphcount.symbolic import Expr
@@ -169,7 +169,10 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     traffic = model_traffic(graph, shapes, cost)
     nodes = NodeCosts(cost, traffic, multiplied(graph, shapes))
     unknown = (*stored, *gaps(shapes, cost, used, traffic))
-    lost = *(("traffic",) if traffic.lost else ()), *(("activation", "peak") if used.lost else ())
+    lost: tuple[str, ...] = ("traffic",) if traffic.lost else ()
+    lost += ("activation", "peak") if used.lost else ()
+    if any(item.what == REPLACEABLE for item in unknown):
+        lost = COSTS
     lacking = at_least(unknown, (*cost.lacking, *lost))
     bound, applied = options.bindings.dims, frozenset(shapes.applied)
     return replace(

@@ -183,7 +183,10 @@ class Report(PrintableResult):
         return tuple(unknown for unknown in self.unknown if unknown.affects == "counts")
 
 
-MEASURES = ("parameters", "macs", "elementwise", "traffic", "activation", "peak")
+COSTS = ("macs", "elementwise", "traffic", "activation", "peak")
+"""Measures of a forward pass."""
+
+MEASURES = ("parameters", *COSTS)
 """What `Totals.at_least` can have; `parameters` stands for every count of what is stored."""
 
 

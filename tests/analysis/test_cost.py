@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -399,3 +400,37 @@ def test_what_no_file_tells_is_said_with_its_reason(save: Save) -> None:
     said = {item.where: item.why for item in report.unknown if item.what == "operator"}
     assert said["com.microsoft::Snpe"].startswith("what it runs is compiled for a device")
     assert said["com.acme::Foo"] == "no formula for this operator (1 node)"
+
+
+@pytest.mark.parametrize(("ir_version", "exact"), [(3, True), (4, False)])
+@pytest.mark.parametrize("what", ["shape", "weight of any size", "weight"])
+def test_what_a_caller_can_replace_is_not_exact(
+    what: str, ir_version: int, exact: bool, tmp_path: Path
+) -> None:
+    """onnxruntime takes another value of an initializer that is an input, from IR version 4 on."""
+    replaced = {"shape": "s", "weight of any size": "w", "weight": "w"}[what]
+    size: list[int | str] = [4, "n"] if what == "weight of any size" else [4, 3]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [8])]
+    inputs += [
+        helper.make_tensor_value_info("s", TensorProto.INT64, [2]),
+        helper.make_tensor_value_info("w", TensorProto.FLOAT, size),
+    ]
+    inputs = [info for info in inputs if ir_version < 4 or info.name in ("x", replaced)]
+    stored = [
+        helper.make_tensor("s", TensorProto.INT64, [2], [-1, 4]),
+        helper.make_tensor("w", TensorProto.FLOAT, [4, 3], [1.0] * 12),
+    ]
+    nodes = [
+        helper.make_node("Reshape", ["x", "s"], ["h"]),
+        helper.make_node("MatMul", ["h", "w"], ["y"]),
+    ]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, stored)
+    opsets = [helper.make_opsetid("", 13)]
+    path = str(tmp_path / "model.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=ir_version), path)
+    report = graphcount.count(path)
+    assert report.totals.macs == 2 * 4 * 3
+    assert report.totals.parameters == 12
+    assert ("macs" in report.totals.at_least) is not (exact or what == "weight")
+    assert "parameters" not in report.totals.at_least

@@ -49,9 +49,9 @@ class Outcome(NamedTuple):
     where: str = ""
 
 
-def high_rules(data: bytes, folder: Path) -> frozenset[str]:
-    """Return the rules with findings of severity high or critical in a model."""
-    path = folder / "model.onnx"
+def high_rules(data: bytes, folder: Path, name: str = "model.onnx") -> frozenset[str]:
+    """Return the rules with findings of severity high or critical in a model of some name."""
+    path = folder / name
     path.write_bytes(data)
     report = graphcount.audit(str(path), deep=True)
     return frozenset(

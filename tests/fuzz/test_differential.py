@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from graphcount.loading.messages import MESSAGES
-from tests.fuzz import differential
+from tests.fuzz import differential, runtime_differential, text_differential
 from tests.fuzz.readings import difference, onnx_reading, own_reading
 from tests.fuzz.valid_models import MODELS
 from tests.fuzz.wire_mutations import messages, mutant, parse, write
@@ -48,3 +48,16 @@ def test_no_difference_is_silent(seed: int, tmp_path: Path) -> None:
 def test_a_seed_gives_the_same_files() -> None:
     one, two = (mutant(random.Random("5/1"), BASES[0]) for _ in range(2))
     assert one == two
+
+
+def test_no_text_is_read_otherwise(tmp_path: Path) -> None:
+    kinds, silent = text_differential.run(7, 300, tmp_path)
+    assert silent == []
+    assert {form for form, _ in text_differential.texts()} == {"json", "onnxtxt", "textproto"}
+    assert kinds["same"] > 30
+
+
+def test_onnxruntime_sees_the_same_inputs_and_outputs(tmp_path: Path) -> None:
+    kinds, silent = runtime_differential.run(7, 120, tmp_path)
+    assert silent == []
+    assert kinds["same"] > 50

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphcount.analysis.counts import overridable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
@@ -31,9 +32,7 @@ RULE = Rule("GRF008", "overridable-weights", "low")
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield one finding a model."""
-    if context.proto.ir_version < 4:
-        return
-    inputs = {info.name for info in context.proto.graph.inputs}
+    inputs = overridable(context.proto)
     stored = [
         row.stored
         for row in context.rows
