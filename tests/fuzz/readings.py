@@ -214,7 +214,7 @@ class Records:
         for field in tensor.data_fields:
             if field.data is not None:
                 raw = field.data
-            elif field.occurrences == 1:
+            elif field.occurrences == 1 or field.field == "raw_data":  # the last one holds
                 raw = self.data[field.offset : field.offset + field.nbytes]
             else:
                 raw = self.pieces(tensor, field)

@@ -45,12 +45,13 @@ def changed(seed: int, number: int) -> tuple[int, bytes]:
 
 
 def view(proto: ModelProto) -> list[Any]:
-    """Return what graphcount sees, in the words of onnxruntime."""
+    """Return what graphcount sees, in the words of onnxruntime; a negative size is not known."""
     inputs = []
     for info in proto.graph.fed_inputs:
         dtype = DTYPES.get(info.data_type)
         name = NAMES.get(dtype.name, dtype.name) if dtype else ""
-        inputs.append([info.name, f"{info.type}({name})", list(info.shape or ())])
+        shape = [None if isinstance(dim, int) and dim < 0 else dim for dim in info.shape or ()]
+        inputs.append([info.name, f"{info.type}({name})", shape])
     return [inputs, [info.name for info in proto.graph.outputs]]
 
 
