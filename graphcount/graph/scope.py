@@ -14,7 +14,6 @@ from graphcount.graph.reach import components
 from graphcount.graph.records import GraphProblem
 from graphcount.loading.limits import Limits
 from graphcount.loading.model import Attribute, Function, ModelProto, Node, all_nodes
-from graphcount.ops.schemas import is_reserved
 
 
 @dataclass(slots=True)
@@ -140,6 +139,8 @@ def plan_expansion(
 
 def _shadows(functions: Iterable[FunctionId]) -> dict[FunctionId, GraphProblem | None]:
     """Return the functions in whose place a runtime takes an operator of its own."""
+    from graphcount.ops.schemas import is_reserved
+
     reserved = [key for key in functions if is_reserved(key[0], key[1])]
     return {key: GraphProblem("function shadows", label(key), key[1]) for key in reserved}
 

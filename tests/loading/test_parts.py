@@ -43,7 +43,7 @@ def graph_of(case: str, wire: Any) -> bytes:
     one, other = dims + floats, number(2, 1) + floats
     node = length(1, length(4, b"Relu"))
     sequence = length(4, length(1, length(1, number(1, 1))))
-    return {
+    cases: dict[str, bytes] = {
         "type": info(length(2, length(1, number(1, 1))), length(2, length(1, shape(2)))),
         "tensor_type": info(length(2, length(1, number(1, 1)) + length(1, shape(2)))),
         "shape": info(length(2, length(1, number(1, 1) + shape(2) + shape(3, 4)))),
@@ -68,7 +68,8 @@ def graph_of(case: str, wire: Any) -> bytes:
         "data of another type": tensor(number(9, 3) + wire.tag(4, 1) + bytes(8) + number(4, 1)),
         "packed and not": tensor(number(1, 3) + length(1, b"\x01\x02") + number(5, 1) + floats),
         "of two values": attribute(number(3, 5) + length(4, b"s") + number(20, 3)),
-    }[case]
+    }
+    return cases[case]
 
 
 IN_PARTS = (
