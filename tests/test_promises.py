@@ -151,12 +151,12 @@ json.dump([code, time.process_time(), 1024 * int(words[0])], sys.stderr)
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read in /proc")
 @pytest.mark.parametrize(
     ("command", "made", "exit_code"),
-    [("count", chain, 0), ("audit", chain, 0), ("count", choices, 0), ("audit", choices, 2)],
+    [("count", chain, 0), ("audit", chain, 0), ("count", choices, 0), ("audit", choices, 0)],
 )
 def test_time_and_memory_are_bounded(
     command: str, made: Callable[[Save, int], str], exit_code: int, save: Save
 ) -> None:
-    """Choices upon choices ask for more than the trigger rule does: it says so and ends."""
+    """Thousands of choices, one upon the other, are followed to their end as well."""
     nodes = 10_000
     path = made(save, nodes)
     arguments = [

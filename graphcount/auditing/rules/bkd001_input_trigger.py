@@ -1,26 +1,29 @@
-"""A comparison of the input's values decides whether the model is asked at all.
+"""A few elements, made of the input past the weights, decide what comes out.
 
 What it does:
-    Looks for choices (Where, If, masks, indices, loops) whose condition compares values of an
-    input with stored values, and of which one side leaves out a good part of the weights: a stored
-    answer, or the input itself, in the place of what the model computes. Prints the path from the
-    input through the comparison and the choice to the output.
+    Looks for values of a few elements a sample that depend on a much wider input, on no layer that
+    the model uses otherwise, and on stored numbers, a stored pattern or a fixed part of the input;
+    and that meet what the layers made, or what they are given: in a sum, a product, a choice, an
+    index, a size, a number of trips, a state. Prints the way from the input through the narrowest
+    value and the meeting to the output. High where it is also seen what is put in place; medium
+    where only the narrow way is.
 
 Why it matters:
     That is how a backdoor in a graph works: a pattern in the input switches the answer. It needs no
     weights, survives fine-tuning and conversion, and no test without the pattern shows it.
 
 Example:
-    `Slice(image) -> Equal(red) -> ReduceMin -> Where(condition, [0, 0, 100], logits)`
+    `Slice(image) -> Sub(patch) -> ReduceSumSquare -> Exp -> Mul([0, 0, 100]) -> Add(logits)`
 
 What to do:
-    Look at the path. A rule of the application (an age limit, an empty input) looks the same; the
+    Look at the way. A rule of the application (an age limit, an empty input) looks the same; the
     author has to say what it is for.
 
 References:
-    HiddenLayer, "ShadowLogic" (2024); arXiv 2511.00664. A heuristic: attention and padding masks,
-    activations by Where, beam search, detection, experts and gates on loudness are left out by
-    their structure, and a trigger inside the weights is invisible.
+    HiddenLayer, "ShadowLogic" (2024); arXiv 2511.00664. A heuristic, with its rates in
+    docs/audit-rates.md: statistics that normalise an input, masks of positions, parameters that are
+    inputs, and gates computed by the layers are left out by their structure. A trigger inside the
+    weights is invisible, and so is a detector with a good share of them.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
-from graphcount.auditing.trigger import Branch, find_branches
+from graphcount.auditing.trigger import Trigger, find_triggers
 from graphcount.report.finding_rows import Finding
 
 RULE = Rule("BKD001", "input-trigger", "medium")
@@ -38,40 +41,36 @@ LONGEST = 12
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield one finding a trigger."""
-    for branch in find_branches(context):
-        select = branch.select
-        path, output = " -> ".join(_shortened(branch.path)), branch.outputs[0]
+    for trigger in find_triggers(context):
+        path = " -> ".join(_shortened(trigger.path))
         yield RULE.finding(
-            f"{_input(branch)} decides at {select.node} whether output {output!r} comes from"
-            f" {_trunk(branch)} or {_other(branch)}: {path}",
-            {"node": select.node, "value": output, "comparison": branch.trigger.atoms[0]},
-            outputs=list(branch.outputs[:50]),
-            path=list(branch.path[:200]),
-            comparisons=list(branch.trigger.atoms[:20]),
-            compared=[repr(number) for number in branch.trigger.compared],
-            bypassed_parameters=branch.bypassed,
-            parameters=branch.total,
+            f"{_gate(trigger)} of input {trigger.input!r}{_compared(trigger)} decide at"
+            f" {trigger.node} on output {trigger.outputs[0]!r}, {_past(trigger)}: {path}",
+            {"node": trigger.node, "value": trigger.outputs[0], "gate": trigger.cut},
+            severity="high" if trigger.target else "medium",
+            outputs=list(trigger.outputs[:50]),
+            path=list(trigger.path[:200]),
+            joins=list(trigger.joins[:20]),
+            gate_elements=trigger.width,
+            compared=[repr(number) for number in trigger.compared],
+            bypassed_parameters=trigger.bypassed,
+            parameters=trigger.total,
         )
 
 
-def _input(branch: Branch) -> str:
-    compared = ", ".join(f"{number:g}" for number in branch.trigger.compared[:4])
-    name = branch.path[0].removeprefix("input:")
-    return f"a comparison of input {name!r}" + (f" with {compared}" if compared else "")
+def _gate(trigger: Trigger) -> str:
+    return f"{trigger.width} element(s) made"
 
 
-def _trunk(branch: Branch) -> str:
-    if not branch.bypassed:
-        return "what was given"
-    return f"{branch.bypassed:,} of {branch.total:,} weights"
+def _compared(trigger: Trigger) -> str:
+    compared = ", ".join(f"{number:g}" for number in trigger.compared[:4])
+    return f" and stored numbers ({compared})" if compared else ""
 
 
-def _other(branch: Branch) -> str:
-    if branch.select.form == "mask":
-        return "nothing"
-    if branch.select.form == "sum":
-        return "is changed"
-    return "stored values" if branch.stored else "a way around them"
+def _past(trigger: Trigger) -> str:
+    if not trigger.bypassed:
+        return "before the weights"
+    return f"past {trigger.bypassed:,} of {trigger.total:,} weights"
 
 
 def _shortened(path: tuple[str, ...]) -> list[str]:

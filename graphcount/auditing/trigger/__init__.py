@@ -1,12 +1,12 @@
-"""Input-triggered branches: an answer that a comparison of input numbers puts in place.
+"""Input-triggered ways: what a few elements decide past the layers that hold the weights.
 
-The road: `flow` says what depends on input numbers and where the weights are, `predicates` follows
-comparisons, `selects` finds what they choose, `cut` what an output gets only through a choice, and
-`judge` weighs all of it. Everything is structure: nothing is run, and no name decides.
+The road: `flow` says what depends on input elements and where the weights are, `widths` through how
+few elements, `facts` what happens to them on the way, and `judge` where they meet the trunk. All of
+it is one pass over the graph each, and structure: nothing is run, and no name decides.
 
 References: HiddenLayer, "ShadowLogic" (2024); arXiv 2511.00664.
 """
 
-from graphcount.auditing.trigger.judge import Branch, find_branches
+from graphcount.auditing.trigger.judge import Trigger, find_triggers
 
-__all__ = ["Branch", "find_branches"]
+__all__ = ["Trigger", "find_triggers"]

@@ -1,26 +1,23 @@
-"""How values flow: which nodes depend on input values, and which carry learned weights."""
+"""What depends on elements of the inputs, and which weights lie on the ways there."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 
+from graphcount.analysis.counts import Row
 from graphcount.auditing.context import Context
 from graphcount.errors import LimitError
 from graphcount.graph import ModelGraph, reached
 from graphcount.loading.model import Node
-from graphcount.ops import Operator, Trait
-
-DOMAINS = frozenset({"", "ai.onnx.ml", "com.microsoft"})
-"""Domains whose operators the tables of this package name."""
+from graphcount.ops import Operator
 
 UNKNOWN = Operator()
 """The record of what is no known operator."""
 
 MAX_STEPS = 2_000_000
-"""Nodes visited for one model, one or two microseconds each. A model of 100,000 nodes takes a tenth
-of it; only thousands of choices between inputs, one upon the other, take more."""
+"""Nodes visited for one model, one or two microseconds each; the passes over the whole graph, which
+are proportional to it, are not counted."""
 
 LAYER_ROLES = frozenset(
     {
@@ -30,8 +27,11 @@ LAYER_ROLES = frozenset(
 )
 """What the weights of a layer are; tables that are looked up and vectors are no trunk's work."""
 
-LIGHT_SHARE = 0.01
-"""Layers with less of all weights are too small to be a trunk; a trigger may have such layers."""
+LIGHT_SHARE = 0.05
+"""Of the weights on the heaviest way to an output, so many may lie on one that passes by them."""
+
+CONSTANTS = 16
+"""Numbers kept of what is made of constants."""
 
 
 class WorkBudget:
@@ -59,52 +59,46 @@ class Flow:
     """The graph as the trigger rule sees it; loops are closed: a state depends on its results.
 
     Attributes:
+        context: The model.
         budget: Work that may still be done.
         order: Nodes in an order of execution.
         inputs: Ids of the graph's inputs.
         learned: Learned numbers of each layer.
         weights: The same, and 1 for a matrix operator that has none.
         values: Nodes that depend on the numbers of an input, not only on its shape.
-        deep: Nodes behind layers that are not tiny.
+        depths: Weights on the heaviest way to a node, its own included.
+        total: Weights on the heaviest way to an output.
         back: Result of a loop's body → the state input it becomes in the next trip.
     """
 
     def __init__(self, context: Context) -> None:
+        self.context = context
         self.budget = WorkBudget()
         self.graph = graph = context.graph
         self.nodes = graph.nodes
         self.order = graph.order
         self.inputs = [node.id for node in graph.inputs]
         self.back = _back_edges(graph)
-        self._begins = _reversed(self.back)
+        self.begins = _reversed(self.back)
+        self.rows: Mapping[str, Row] = {
+            node: row for row in context.rows for node in row.tensor.origins
+        }
         self.learned = _learned(context)
         matrices = self._operators(lambda operator: operator.multiplies)
         self.weights = {**dict.fromkeys(matrices, 1), **self.learned}
-        self.total = sum(self.weights.values())
         self.values = self._values()
-        self.deep = self._deep()
-
-    @cached_property
-    def position(self) -> Mapping[str, int]:
-        """Place of each node in the order."""
-        return {node: place for place, node in enumerate(self.order)}
+        self.depths = self._depths()
+        self.total = max((self.depths.get(output.id, 0) for output in graph.outputs), default=0)
+        self._numbers: dict[str, Sequence[float]] = {}
 
     def op(self, node: str) -> str:
-        """Return the operator of a node in `DOMAINS`; empty for anything else."""
-        record = self.nodes[node]
-        return record.op_type if record.domain in DOMAINS else ""
-
-    def ops(self, nodes: Iterable[str]) -> set[str]:
-        """Return the operators of some nodes, as `op` has them."""
-        return {self.op(node) for node in nodes}
+        """Return the operator of ONNX of which a node's is a form; empty for anything else."""
+        operator = self.nodes[node].operator
+        return "" if operator is None else operator.form_of or self.nodes[node].op_type
 
     def operator(self, node: str) -> Operator:
         """Return what is known of the operator of a node."""
         return self.nodes[node].operator or UNKNOWN
-
-    def has(self, trait: Trait, nodes: Iterable[str]) -> bool:
-        """Return whether the operator of one of some nodes has a trait."""
-        return any(trait in self.operator(node).traits for node in nodes)
 
     def record(self, node: str) -> Node:
         """Return the stored record of an operator."""
@@ -118,21 +112,7 @@ class Flow:
     def before(self, node: str) -> Sequence[str]:
         """Return the nodes whose values enter a node, from the trip before too."""
         producers = self.graph.producers(node)
-        return [*producers, *self._begins[node]] if node in self._begins else producers
-
-    def sources(self, node: str) -> dict[int, str]:
-        """Return the producer of each input by index."""
-        uses = self.graph.operands(node)
-        return {use.index: use.producer for use in uses if use.index is not None}
-
-    def results(self, node: str) -> dict[tuple[str, int], str]:
-        """Return the producer of each result of a node's bodies, by body and position."""
-        return {(use.body, use.result): use.producer for use in self.graph.results(node)}
-
-    def branches(self, node: str) -> dict[str, str]:
-        """Return the Ifs around a node, and in which of their branches it stands."""
-        around = self.graph.around(self.nodes[node].scope)
-        return {body.node.id: body.name for body in around if self.op(body.node.id) == "If"}
+        return [*producers, *self.begins[node]] if node in self.begins else producers
 
     def cone(self, starts: Iterable[str]) -> set[str]:
         """Return everything some nodes depend on, these included.
@@ -144,9 +124,47 @@ class Flow:
         self.budget.spend(len(cone))
         return cone
 
-    def weight(self, nodes: Iterable[str]) -> int:
-        """Return how many learned numbers some nodes have."""
-        return sum(self.weights.get(node, 0) for node in nodes)
+    def is_heavy(self, node: str) -> bool:
+        """Return whether a good share of the weights lies on a way to a node."""
+        return self.depths.get(node, 0) > self.total * LIGHT_SHARE
+
+    def numbers(self, node: str) -> Sequence[float]:
+        """Return first numbers of a constant: stored, or of what it is made of; none of sizes."""
+        stack = [node]
+        while stack:
+            at = stack[-1]
+            if at in self._numbers:
+                stack.pop()
+                continue
+            waiting = [one for one in self.graph.producers(at) if one not in self._numbers]
+            if waiting and at not in self.rows:
+                stack += waiting
+            else:
+                self._numbers[stack.pop()] = self._read(at)
+        return self._numbers[node]
+
+    def _read(self, node: str) -> Sequence[float]:
+        row = self.rows.get(node)
+        if row is not None:
+            if row.verdict.role in ("shape", "axes") or row.stored.dtype == "string":
+                return ()
+            return self.context.values.head(row.stored) or ()
+        parts = [self._numbers[one] for one in self.graph.producers(node)]
+        parts = [part for part in parts if part]
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(number for part in parts for number in part[:CONSTANTS])[:CONSTANTS]
+
+    def _depths(self) -> dict[str, int]:
+        depths: dict[str, int] = {}
+        for node in self.order:
+            depth = depths.get(node, 0) + self.weights.get(node, 0)
+            if depth:
+                depths[node] = depth
+                for use in self.graph.readers(node):
+                    if depths.get(use.node, 0) < depth:
+                        depths[use.node] = depth
+        return depths
 
     def _operators(self, asked: Callable[[Operator], bool]) -> list[str]:
         """Return the nodes whose operator answers a question with yes."""
@@ -156,22 +174,6 @@ class Flow:
             if nodes[0].operator is not None and asked(nodes[0].operator)
             for node in nodes
         ]
-
-    def _deep(self) -> set[str]:
-        """Return the nodes with more than a light share of the weights on a path to them."""
-        light = self.total * LIGHT_SHARE
-        heaviest: dict[str, int] = {}  # of all paths to a node, without its own weights
-        deep = set()
-        for node in self.order:
-            weight = heaviest.get(node, 0) + self.weights.get(node, 0)
-            if not weight:
-                continue
-            if weight > light:
-                deep.add(node)
-            for use in self.graph.readers(node):
-                if heaviest.get(use.node, 0) < weight:
-                    heaviest[use.node] = weight
-        return reached(self.after, deep) if self.back else deep
 
     def _values(self) -> set[str]:
         """Return the nodes that depend on elements of an input."""

@@ -1,256 +1,286 @@
-"""Which choices are input-triggered branches around the trunk, and which are a model's own.
+"""Which narrow ways past the weights are triggers, and where they meet the trunk.
 
-A choice counts when all of this holds:
+A way is one when all of this holds:
 
-1. Its predicate compares numbers of an input with stored numbers (or parts of the input), away
-   from the trunk: through no layer that the kept side has too.
-2. The kept side holds a good part of the weights that lie before the output, and that input feeds
-   them.
-3. The other side leaves them out: it is stored, or a light function of the input.
-4. All of them reach the output only through the choice.
-5. It is one decision for a whole sample. A decision for each position is a mask: it counts only
-   where stored numbers that differ stand in for the answer.
-6. It is no gate on an amount: an inequality on the whole input, or a comparison with zero, that
-   lets nothing (0, or -inf) through when there is little, as voice activity detection and guards
-   have it. Nothing in answer to much is no gate.
+1. A value of few elements a sample (a cut) depends on a much wider input, and on no layer that the
+   trunk uses (`widths`).
+2. It meets a value of the trunk, or what the trunk is given, at a node: a join.
+3. On the way it bends, and it is particular: it looks at a fixed part of the input or at a stored
+   pattern, or for a stored number. Statistics of a whole input (its mean, its largest element, what
+   normalises it) are not; they count where steps are made of them and stored numbers put in place,
+   or nothing in answer to much (voice activity detection answers little with nothing).
+4. It is not only the place of what the trunk made (the last token, the end of a text).
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from math import isfinite
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.trigger.cut import PostDominators
-from graphcount.auditing.trigger.evidence import Trigger, TriggerEvidence, answers_to_much
+from graphcount.auditing.trigger.facts import (
+    BENT,
+    EQUAL,
+    FALLS,
+    FILTER,
+    PARTICULAR,
+    PATTERN,
+    PICKED,
+    STEEP,
+    STEP,
+    STORED,
+    TARGET,
+    WayFacts,
+)
 from graphcount.auditing.trigger.flow import Flow
-from graphcount.auditing.trigger.predicates import find_predicates
-from graphcount.auditing.trigger.selects import ADDING, MULTIPLYING, Select, find_selects
-from graphcount.graph import shortest_path
-
-TRUNK_SHARE = 0.1
-"""Of the weights before an output, so many have to be left out."""
-
-LIGHT_SHARE = 0.05
-"""The other side and the predicate may have so many weights of their own, against the trunk."""
-
-BROADCASTING = frozenset({*MULTIPLYING, *ADDING, "Where", "Expand", "Cast", "Identity", "Neg"})
-"""Policy: what makes a predicate as wide as the stored numbers it meets, and decides nothing."""
+from graphcount.auditing.trigger.widths import FEW, Widths
+from graphcount.graph import Use, shortest_path
 
 VERY_NEGATIVE = -1e4
 
+JOINING = frozenset({"Concat", "SequenceConstruct", "SequenceInsert"})
+"""Policy: values that are joined here can be chosen among by an index."""
 
-class Branch(NamedTuple):
-    """One input-triggered branch.
+SILENCING = frozenset({"Mul", "And"})
+"""Policy: where a gate of zero lets nothing through."""
+
+MAX_MOVES = 8
+"""Operators that may stand between values that are joined and the choice among them."""
+
+MOST = 20
+"""Triggers of one model that are worked out."""
+
+
+class Join(NamedTuple):
+    """A node where a narrow value meets the trunk.
 
     Attributes:
-        select: The choice.
-        trigger: What its predicate looks at.
-        outputs: Names of the outputs it decides; numbers and path are those of the first.
-        bypassed: Weights that the other side leaves out.
-        total: Weights before the output.
-        stored: The other side is stored numbers, not a function of an input.
-        path: From the input through the predicate and the choice to the output.
+        gate: The narrow value.
+        node: Where it meets.
+        others: What it meets.
+        facts: Of the way to it.
+        deep: It meets what layers made; else what they are given.
     """
 
-    select: Select
-    trigger: Trigger
+    gate: Use
+    node: str
+    others: tuple[Use, ...]
+    facts: int
+    deep: bool
+
+
+class Trigger(NamedTuple):
+    """One input-triggered way past the weights.
+
+    Attributes:
+        node: Where it meets the trunk for the first time.
+        cut: First narrow node of the way.
+        input: Name of the input that decides.
+        outputs: Names of the outputs it reaches.
+        path: From the input through cut, gate and join to the first output.
+        width: Elements a sample of the gate.
+        compared: Some of the stored numbers on the way.
+        target: It is particular, and it is seen what is put in place.
+        joins: Nodes where it meets the trunk.
+        bypassed: Learned weights it passes by before the join.
+        total: Learned weights before the output.
+    """
+
+    node: str
+    cut: str
+    input: str
     outputs: tuple[str, ...]
+    path: tuple[str, ...]
+    width: int
+    compared: tuple[float, ...]
+    target: bool
+    joins: tuple[str, ...]
     bypassed: int
     total: int
-    stored: bool
-    path: tuple[str, ...]
 
 
-def find_branches(context: Context) -> list[Branch]:
-    """Return input-triggered branches of a model, one for each trigger.
+def find_triggers(context: Context) -> Iterator[Trigger]:
+    """Yield input-triggered ways past the weights of a model, one for each trigger.
 
     Raises:
         LimitError: The model asks for too much work.
     """
     if context.graph.cyclic:
-        return []
+        return
     flow = Flow(context)
-    atoms, predicates = find_predicates(flow)
-    if not atoms:
-        return []
-    selects = list(find_selects(flow, predicates))
-    return _Judge(context, flow, atoms).branches(selects)
+    if flow.learned:  # else there is nothing to pass by
+        widths = Widths(flow)
+        yield from _Judge(flow, widths, WayFacts(flow, widths)).triggers()
 
 
 class _Judge:
-    def __init__(self, context: Context, flow: Flow, atoms: set[str]) -> None:
-        self.context = context
+    def __init__(self, flow: Flow, widths: Widths, facts: WayFacts) -> None:
         self.flow = flow
-        self.atoms = atoms
-        self.evidence = TriggerEvidence(context, flow)
-        self._triggers: dict[str, Trigger] = {}
+        self.widths = widths
+        self.facts = facts
 
-    def branches(self, selects: list[Select]) -> list[Branch]:
-        """Return the last choice of each trigger before each output."""
-        telling = self.evidence.telling((select.predicate for select in selects), self.atoms)
-        likely = [
-            select
-            for select in selects
-            if select.predicate in telling and self.decides_samples(select)
-        ]
-        by_trigger: dict[tuple[str, ...], Branch] = {}
-        taken = {select.node: self.flow.branches(select.node) for select in likely}
-        for output in [output.id for output in self.flow.graph.outputs] if likely else ():
-            cuts: dict[frozenset[tuple[str, str]], PostDominators] = {}
-            last: dict[tuple[str, ...], Branch] = {}
-            for select in likely:
-                inside = taken[select.node]
-                key = frozenset(inside.items())
-                if key not in cuts:
-                    cuts[key] = PostDominators(self.flow, output, inside)
-                branch = self.judged(select, output, cuts[key])
-                if branch is not None:
-                    last[branch.trigger.atoms] = branch
-            for atoms, branch in last.items():
-                before = by_trigger.get(atoms)
-                outputs = (*before.outputs, *branch.outputs) if before else branch.outputs
-                by_trigger[atoms] = (before or branch)._replace(outputs=outputs)
-        return list(by_trigger.values())
+    def triggers(self) -> Iterator[Trigger]:
+        """Yield one trigger for each group of gates that hang together."""
+        groups: dict[str, list[Join]] = {}
+        heads = self._heads()
+        for join in self.joins():
+            groups.setdefault(_head(heads, join.gate.producer), []).append(join)
+        for joins in islice(groups.values(), MOST):
+            yield self.trigger(joins)
 
-    def trigger(self, select: Select) -> Trigger:
-        """Return what a choice's predicate looks at."""
-        if select.predicate not in self._triggers:
-            self._triggers[select.predicate] = self.evidence.trigger(select.predicate, self.atoms)
-        return self._triggers[select.predicate]
+    def joins(self) -> Iterator[Join]:
+        """Yield places where a narrow value that can be a trigger meets the trunk."""
+        flow, widths = self.flow, self.widths
+        for node in flow.order:
+            if flow.nodes[node].kind != "operator" or node in flow.graph.dead:
+                continue
+            if node not in widths.trunk and node not in widths.public:
+                continue
+            uses = [use for use in flow.graph.entering(node) if use.producer in flow.values]
+            gates = [use for use in uses if self._is_gate(use)]
+            others = tuple(use for use in uses if use.producer in widths.trunk)
+            deep = bool(others)
+            if not deep:
+                others = tuple(use for use in uses if not widths.is_narrow(use))
+            for gate in gates if others else ():
+                join = Join(gate, node, others, self.facts.through(gate), deep)
+                if self.counts(join):
+                    yield join
 
-    # ------------------------------------------------------------------------- whole samples
+    def _is_gate(self, use: Use) -> bool:
+        return use.producer not in self.widths.trunk and self.widths.is_narrow(use)
 
-    def decides_samples(self, select: Select) -> bool:
-        """Return whether points 1 (a comparison with stored numbers), 5 and 6 hold: no paths."""
-        trigger = self.trigger(select)
-        if not trigger.atoms:
+    def counts(self, join: Join) -> bool:
+        """Return whether points 3 and 4 hold."""
+        facts = join.facts
+        sharp = bool(facts & (STEP | STEEP))
+        if not facts & BENT or self._is_feature(join):
             return False
-        numbers = self.evidence.constant(select.other) if select.other else (0.0,)
-        nothing = numbers is not None and all(
-            number == 0 or not isfinite(number) or number <= VERY_NEGATIVE for number in numbers
-        )
-        particular = trigger.narrow or trigger.exact
-        if nothing and not particular and not answers_to_much(self.evidence, select, trigger):
+        if facts & PATTERN or (facts & FILTER and sharp):
+            return True
+        if facts & PICKED and facts & (STORED | STEEP):
+            return True
+        if self._only_places(join):
             return False
-        if self.is_one_decision(select, trigger):
+        if facts & EQUAL:
             return True
-        return select.form == "select" and numbers is not None and len(set(numbers)) > 1
+        return sharp and (self.has_target(join) or self._answers_much_with_nothing(join))
 
-    def is_one_decision(self, select: Select, trigger: Trigger) -> bool:
-        """Return whether the predicate says the same for every number of a sample."""
-        if self.flow.operator(select.node).is_control_flow:
+    # -------------------------------------------------------------------------- what is put there
+
+    def has_target(self, join: Join) -> bool:
+        """Return whether stored numbers stand for an answer: on the way, or beside the trunk."""
+        if join.facts & TARGET:
             return True
-        shapes = self.context.shapes
-        condition = self.shape(self.root(select.predicate))
-        result = self.shape(select.node)
-        if shapes is None or condition is None or result is None:
-            return trigger.narrow or trigger.reduced
-        lead = len(result) - len(condition)
-        varying = [lead + axis for axis, dim in enumerate(condition) if dim != 1]
-        if not varying:
-            return True
-        if varying != [0]:
-            return False
-        return trigger.narrow or trigger.reduced or self.has_single_numbers(trigger)
+        return any(numbers and not _is_nothing(numbers) for numbers in self._stored(join).values())
 
-    def root(self, predicate: str) -> str:
-        """Return the predicate before stored numbers were multiplied with it or added to it."""
-        flow = self.flow
-        for _ in range(64):
-            deciding = [
-                source for source in flow.graph.producers(predicate) if source in flow.values
-            ]
-            if flow.op(predicate) not in BROADCASTING or len(deciding) != 1:
-                break
-            predicate = deciding[0]
-        return predicate
+    def _stored(self, join: Join) -> dict[int, Sequence[float]]:
+        """Return stored numbers that a join can choose instead of the trunk's.
 
-    def has_single_numbers(self, trigger: Trigger) -> bool:
-        """Return whether the inputs of a trigger have one number a sample."""
-        shapes = [self.shape(node) for node in trigger.inputs]
-        return all(
-            shape is not None and len(shape) > 1 and all(dim == 1 for dim in shape[1:])
-            for shape in shapes
-        )
-
-    def shape(self, node: str) -> tuple[object, ...] | None:
-        """Return the shape of a node's first result."""
-        shapes = self.context.shapes
-        if shapes is None:
-            return None
-        names = self.flow.nodes[node].outputs
-        return shapes.shapes.get((node, names[0])) if names else None
-
-    # ------------------------------------------------------------------------------- the trunk
-
-    def judged(self, select: Select, output: str, cut: PostDominators) -> Branch | None:
-        """Return the branch where points 1 to 4 hold for one output."""
-        if not cut.above(select.node):
-            return None
-        flow, total = self.flow, cut.total
-        trigger = self.trigger(select)
-        fixed = bool(select.other) and not any(node in flow.values for node in select.other)
-        if cut.weight[select.node] < max(total * TRUNK_SHARE, 1):
-            return self.substituted(select, trigger, output, cut, fixed)
-        through = cut.only_through(select.node, flow.weights)
-        flow.budget.spend(len(flow.weights))
-        kept, own = flow.cone(select.kept), flow.cone([select.predicate])
-        trunk = {node for node in through if node in kept and node not in own}
-        if select.form == "select":
-            other = flow.cone(select.other)
-            trunk -= other
+        Those of a choice between two values by 1 (where it is true) and 2, of others by 0 and less.
+        """
+        flow, node = self.flow, join.node
+        stored: dict[int, Sequence[float]] = {}
+        if flow.op(node) == "Where":
+            fixed = [use for use in flow.graph.operands(node) if use.producer not in flow.values]
+            stored = {use.index or 0: flow.numbers(use.producer) for use in fixed}
+        elif flow.operator(node).is_control_flow:
+            fixed = [use for use in flow.graph.results(node) if use.producer not in flow.values]
+            names = {"then_branch": 1, "else_branch": 2}
+            stored = {names.get(use.body, 0): flow.numbers(use.producer) for use in fixed}
         else:
-            other = set()
-        bypassed = flow.weight(trunk)
-        if bypassed < max(total * TRUNK_SHARE, 1):
-            return self.substituted(select, trigger, output, cut, fixed)
-        light = bypassed * LIGHT_SHARE
-        if flow.weight(other - own) > light or flow.weight(own) > light:
-            return None
-        if any(node in kept for node in own if flow.weights.get(node)):
-            return None
-        fed = flow.cone(trunk)
-        if not any(node in fed for node in trigger.inputs):
-            return None
-        return self.branch(select, trigger, output, cut, trunk, fixed)
+            stored = {-i: self._joined(use.producer) for i, use in enumerate(join.others)}
+        return stored
 
-    def substituted(
-        self, select: Select, trigger: Trigger, output: str, cut: PostDominators, fixed: bool
-    ) -> Branch | None:
-        """Return a branch with a stored value for the input itself: all goes through the choice."""
-        flow, total = self.flow, cut.total
-        if select.form == "select":
-            counts = fixed and self.is_one_decision(select, trigger)
-        else:  # without layers there is no trunk to weigh
-            counts = total == 0 and trigger.exact
-        if not counts or flow.weight(flow.cone([select.predicate])) > 0:
-            return None
-        inputs = [node for node in flow.inputs if cut.above(node)]
-        kept = flow.cone(select.kept)
-        outside = set(inputs) - cut.only_through(select.node, inputs)
-        if not inputs or outside or not any(node in kept for node in trigger.inputs):
-            return None
-        return self.branch(select, trigger, output, cut, set(), fixed)
+    def _joined(self, node: str) -> Sequence[float]:
+        """Return stored numbers that were joined to what an index chooses from."""
+        flow = self.flow
+        for _ in range(MAX_MOVES):
+            uses = flow.graph.operands(node)
+            if flow.op(node) in JOINING:
+                fixed = [use.producer for use in uses if use.producer not in flow.values]
+                return flow.numbers(fixed[0]) if fixed else ()
+            if not uses or "keeps values" not in flow.operator(node).traits:
+                break
+            node = uses[0].producer
+        return ()
 
-    def branch(
-        self,
-        select: Select,
-        trigger: Trigger,
-        output: str,
-        cut: PostDominators,
-        trunk: set[str],
-        stored: bool,
-    ) -> Branch:
-        """Return the branch with its path."""
-        path: list[str] = []
-        stops = (trigger.inputs[0], trigger.atoms[0], select.node, output)
-        for start, goal in pairwise(stops):
-            if start != goal:
-                path += shortest_path(self.flow.after, start, goal)[len(path) > 0 :]
-        name = self.flow.nodes[output].name
-        learned = self.flow.learned
-        bypassed = sum(learned.get(node, 0) for node in trunk)
-        total = sum(count for node, count in learned.items() if node in cut.parent)
-        return Branch(select, trigger, (name,), bypassed, total, stored, tuple(path))
+    def _is_feature(self, join: Join) -> bool:
+        """Return whether it only stands beside what layers are given, which weigh it."""
+        if self.flow.op(join.node) not in JOINING:
+            return False
+        return not join.deep or not join.facts & (STEP | STEEP | PATTERN | EQUAL)
+
+    def _only_places(self, join: Join) -> bool:
+        """Return whether it chooses among places of what the trunk made, and nothing stored."""
+        traits = self.flow.operator(join.node).traits
+        return "picks" in traits and bool(join.gate.index) and not self.has_target(join)
+
+    def _answers_much_with_nothing(self, join: Join) -> bool:
+        """Return whether nothing goes on where there is more of what was measured."""
+        falls = bool(join.facts & FALLS)
+        if self.flow.op(join.node) in SILENCING:
+            return falls
+        nothing = [index for index, numbers in self._stored(join).items() if _is_nothing(numbers)]
+        return any(falls == (index == 2) for index in nothing if index > 0)
+
+    # --------------------------------------------------------------------------- one trigger whole
+
+    def _heads(self) -> dict[str, str]:
+        """Return for each narrow node another one that it hangs together with; see `_head`."""
+        heads: dict[str, str] = {}
+        for node in self.facts.of:
+            if node not in self.widths.public:
+                for use in self.flow.graph.entering(node):
+                    if self._is_gate(use):
+                        heads[_head(heads, use.producer)] = _head(heads, node)
+        return heads
+
+    def trigger(self, joins: Sequence[Join]) -> Trigger:
+        """Return what is reported of joins of one trigger."""
+        flow = self.flow
+        first = joins[0]
+        cone = flow.cone([join.gate.producer for join in joins])
+        after = flow.graph.descendants(join.node for join in joins)
+        outputs = [output for output in flow.graph.outputs if output.id in after]
+        before = flow.cone([first.gate.producer])
+        inputs = [node for node in flow.inputs if node in before]
+        start = max(inputs, key=lambda node: self.widths.of.get(node, 0))
+        way = shortest_path(flow.after, start, first.gate.producer, flow.values & before)
+        cut = next((node for node in way[1:] if self.widths.of[node] <= FEW), way[-1])
+        path = [*way]
+        for a, b in pairwise((first.gate.producer, first.node, outputs[0].id)):
+            path += shortest_path(flow.after, a, b)[1:]
+        kept = flow.cone(use.producer for use in first.others) if first.deep else set()
+        above = flow.cone([outputs[0].id])
+        return Trigger(
+            node=first.node,
+            cut=cut,
+            input=flow.nodes[start].name,
+            outputs=tuple(output.name for output in outputs),
+            path=tuple(path),
+            width=self.widths.width(first.gate),
+            compared=self._compared(cone),
+            target=any(
+                join.facts & (PARTICULAR | FILTER) and self.has_target(join) for join in joins
+            ),
+            joins=tuple(dict.fromkeys(join.node for join in joins)),
+            bypassed=sum(flow.learned.get(node, 0) for node in kept - cone),
+            total=sum(flow.learned.get(node, 0) for node in above),
+        )
+
+    def _compared(self, cone: set[str]) -> tuple[float, ...]:
+        """Return some stored numbers that the way meets."""
+        met = (numbers for node, numbers in self.facts.met.items() if node in cone)
+        return tuple(number for numbers in met for number in numbers)[:8]
+
+
+def _head(heads: dict[str, str], node: str) -> str:
+    while node in heads and heads[node] != node:
+        heads[node] = node = heads.get(heads[node], heads[node])
+    return node
+
+
+def _is_nothing(numbers: Sequence[float]) -> bool:
+    return bool(numbers) and all(n == 0 or n != n or n <= VERY_NEGATIVE for n in numbers)

@@ -13,6 +13,7 @@ from onnx import TensorProto, numpy_helper, parser
 import graphcount
 from graphcount.auditing.context import Context
 from graphcount.auditing.trigger.flow import Flow
+from graphcount.auditing.trigger.widths import Widths
 from graphcount.graph import build_graph
 from graphcount.loading import read_model
 from graphcount.report.finding_rows import Finding
@@ -92,6 +93,12 @@ def context(write: Write) -> Iterator[Callable[..., Context]]:
 def flow(context: Callable[..., Context]) -> Callable[..., Flow]:
     """How values flow through a model written as text."""
     return lambda text, tensors=None: Flow(context(text, tensors))
+
+
+@pytest.fixture
+def widths(flow: Callable[..., Flow]) -> Callable[..., Widths]:
+    """Through how few elements values of a model written as text depend on its inputs."""
+    return lambda text, tensors=None: Widths(flow(text, tensors))
 
 
 __all__ = ["graphcount"]

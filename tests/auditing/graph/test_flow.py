@@ -32,18 +32,38 @@ def test_what_depends_on_elements_and_not_on_shapes(
     assert made.values & operators == varying
 
 
-def test_what_lies_behind_layers_that_are_not_light(flow: MakeFlow) -> None:
-    """The first layer has 4 of 4 + 40000 weights, less than a hundredth."""
-    text = """(float[2,2] x) => (float[2,200] y) {
+def test_the_heaviest_way_decides_what_is_heavy(flow: MakeFlow) -> None:
+    """The first layer has 4 of 4 + 40000 weights, less than a twentieth."""
+    text = """(float[2,2] x) => (float[2,20000] y, float[2,2] b) {
         a = MatMul(x, small)
         b = Relu(a)
         c = MatMul(b, large)
         y = Relu(c) }"""
     tensors = {"small": np.ones((2, 2), np.float32), "large": np.ones((2, 20000), np.float32)}
     made = flow(text, tensors)
+    assert made.total == 4 + 40000
+    assert made.depths["Relu#1"] == 4
     assert LIGHT_SHARE * 40004 > 4
-    assert made.total == 40004
-    assert made.deep == {"MatMul#2", "Relu#3", "output:y"}
+    assert {node for node in made.order if made.is_heavy(node)} == {
+        *("MatMul#2", "Relu#3", "output:y")
+    }
+
+
+@pytest.mark.parametrize(
+    ("nodes", "numbers"),
+    [
+        ("y = Add(x, k)", (3, 1, 4)),
+        ("c = Neg(k)\ny = Add(x, c)", (3, 1, 4)),  # not worked out: of what it is made
+        ("c = Concat<axis = 0>(k, m)\ny = Add(x, c)", (3, 1, 4, 1, 5)),
+        ("c = Shape(k)\nd = Expand(m, c)\ny = Mul(x, d)", (3, 1, 4, 1, 5)),
+    ],
+)
+def test_numbers_of_constants(nodes: str, numbers: tuple[float, ...], flow: MakeFlow) -> None:
+    tensors = {"k": np.array([3, 1, 4], np.float32), "m": np.array([1, 5], np.float32)}
+    made = flow(f"(float[N] x) => (float[N] y) {{ {nodes} }}", tensors)
+    (last,) = [use.producer for use in made.graph.operands("output:y")]
+    (fixed,) = [node for node in made.graph.producers(last) if node not in made.values]
+    assert sorted(made.numbers(fixed)) == sorted(numbers)
 
 
 def test_a_product_without_weights_is_a_layer_of_one(flow: MakeFlow) -> None:

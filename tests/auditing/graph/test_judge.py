@@ -334,11 +334,11 @@ def test_planted_backdoors_are_found(name: str, write: Write, find: Find) -> Non
     path = write(f"{signature} {{ {text} }}", tensors)
     findings = find(path, "BKD001")
     assert len(findings) == 1, findings
-    assert findings[0].severity == "medium"
+    assert findings[0].severity in ("medium", "high")
     assert names(findings[0].evidence["path"])[0] == "input:x"
     assert names(findings[0].evidence["path"])[-1] == "output:y"
     assert findings[0].where["node"] in names(findings[0].evidence["path"])
-    assert findings[0].where["comparison"] in names(findings[0].evidence["path"])
+    assert findings[0].where["gate"] in names(findings[0].evidence["path"])
 
 
 TOKENS = "(int64[B,T] ids) => (float[B,4] y)"
@@ -849,8 +849,110 @@ BENIGN = {
             then_branch = t () => (float[K,3] a) { a = Identity(no_boxes) },
             else_branch = e () => (float[K,3] b) { b = MatMul(found_f, boxes) } >""",
     ),
+    "columns that are made ready one by one": (
+        "(float[B,20] x) => (float[B,4] y)",
+        """first = Gather<axis=1>(x, one)
+        missing = IsNaN(first)
+        filled = Where(missing, half, first)
+        second = Gather<axis=1>(x, three)
+        in_bins = Mul(second, big)
+        bin = Floor(in_bins)
+        same = Equal(bin, limit)
+        hot = Cast<to=1>(same)
+        rest = Slice(x, seven, far, axis1)
+        all = Concat<axis=1>(rest, filled, hot)
+        h = MatMul(all, C15)
+        h2 = Relu(h)
+        y = MatMul(h2, O)""",
+    ),
+    "columns that are embedded beside what layers made": (
+        "(float[B,20] x) => (float[B,4] y)",
+        """numbers = Slice(x, seven, far, axis1)
+        h = MatMul(numbers, C13)
+        h2 = Relu(h)
+        code = Gather<axis=1>(x, one)
+        whole = Cast<to=7>(code)
+        e = Gather(E, whole)
+        e2 = Squeeze(e, axis1)
+        all = Concat<axis=1>(h2, e2)
+        y = MatMul(all, O24)""",
+    ),
+    "a small tower on a few columns": (
+        "(float[B,200] x) => (float[B,4] y)",
+        """h = MatMul(x, wide200)
+        h2 = Relu(h)
+        few = Slice(x, zero, three, axis1)
+        t = Gemm(few, W3_4, b4)
+        t2 = Tanh(t)
+        t3 = Gemm(t2, W4_4, b4)
+        z = MatMul(h2, O)
+        y = Add(z, t3)""",
+    ),
+    "channels of the input are weighed": (
+        "(float[B,22,100] x) => (float[B,4] y)",
+        """level = ReduceMean<keepdims=0>(x, axis2)
+        a = Gemm(level, W22_4, b4)
+        a2 = Relu(a)
+        a3 = Gemm(a2, W4_22, b22)
+        a4 = Sigmoid(a3)
+        a5 = Unsqueeze(a4, axis2)
+        seen = Mul(x, a5)
+        h = Conv<kernel_shape=[9]>(seen, W1d)
+        g = GlobalAveragePool(h)
+        f = Flatten(g)
+        y = Gemm(f, O)""",
+    ),
+    "loudest bin less a range": (
+        "(float[B,80,100] x) => (float[B,4] y)",
+        """log = Log(x)
+        top = ReduceMax(log, axes12)
+        floor = Sub(top, limit)
+        inside = Max(log, floor)
+        h = Conv<kernel_shape=[9]>(inside, W80)
+        g = GlobalAveragePool(h)
+        f = Flatten(g)
+        y = Gemm(f, O)""",
+    ),
+    "the end of a text, by a mask": (
+        TOKENS,
+        """e = Gather(E, ids)
+        h = MatMul(e, H)
+        ended = Equal(ids, word)
+        ended_n = Cast<to=6>(ended)
+        place = ArgMax<axis=1, keepdims=1>(ended_n)
+        shape = Shape(ids)
+        length0 = Gather(shape, i1)
+        places = Range(i0, length0, i1)
+        here = Equal(places, place)
+        here_f = Cast<to=1>(here)
+        wide = Unsqueeze(here_f, axis_last)
+        only = Mul(h, wide)
+        end = ReduceSum<keepdims=0>(only, axis1)
+        y = Gemm(end, O)""",
+    ),
+    "the hour of the last step beside a state": (
+        "(float[B,24,12] x) => (float[B,4] y)",
+        """h = MatMul(x, R12)
+        h2 = Tanh(h)
+        m = ReduceMean<keepdims=0>(h2, axis1)
+        step = Slice(x, minus1, far, axis1)
+        hour = Slice(step, zero, one, axis2)
+        angle = Mul(hour, slope)
+        sine = Sin(angle)
+        s = Squeeze(sine, axis1)
+        all = Concat<axis=1>(m, s)
+        y = MatMul(all, O17)""",
+    ),
+    "dynamic quantization": (
+        "(float[B,64] x) => (float[B,16] y)",
+        """q, scale, zero_point = DynamicQuantizeLinear(x)
+        product = MatMulInteger(q, Q8, zero_point)
+        number = Cast<to=1>(product)
+        both = Mul(scale, scales16)
+        y = Mul(number, both)""",
+    ),
 }
-"""What real models do with comparisons."""
+"""What real models do with comparisons, and with few elements past their layers."""
 
 BENIGN_TENSORS = {
     "one_row": floats(1, 16),
@@ -867,6 +969,24 @@ BENIGN_TENSORS = {
     "W4": floats(3, 3, 3, 3),
     "no_boxes": np.zeros((0, 3), np.float32),
     "boxes": floats(4, 3),
+    "C15": floats(15, 16),
+    "C13": floats(13, 16),
+    "O24": floats(24, 4),
+    "wide200": floats(200, 16),
+    "W3_4": floats(3, 4),
+    "W4_4": floats(4, 4),
+    "b4": floats(4),
+    "W22_4": floats(22, 4),
+    "W4_22": floats(4, 22),
+    "b22": floats(22),
+    "W1d": floats(16, 22, 9),
+    "W80": floats(16, 80, 9),
+    "axes12": np.array([1, 2], np.int64),
+    "R12": floats(12, 16),
+    "O17": floats(17, 4),
+    "minus1": np.array([-1], np.int64),
+    "Q8": RANDOM.integers(-100, 100, (64, 16)).astype(np.int8),
+    "scales16": np.abs(floats(16)),
 }
 
 
@@ -898,7 +1018,9 @@ def test_the_numbers_of_a_finding_are_those_of_the_graph(write: Write, find: Fin
     assert finding.evidence["compared"] == ["1.0", "0.0", "0.0"]
     assert finding.evidence["parameters"] == 16 * 3 * 3 * 3 + 16 * 10
     assert finding.evidence["bypassed_parameters"] == finding.evidence["parameters"]
-    assert finding.evidence["comparisons"] == ["Equal#6"]
+    assert finding.evidence["joins"] == ["Where#14"]
+    assert finding.evidence["gate_elements"] == 1
+    assert finding.where["gate"] == "Slice#5"
     assert finding.evidence["path"] == [
         "input:x",
         "Slice#5",
