@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphcount.auditing.trigger.flow import LAYER_ROLES, Flow
-from graphcount.auditing.trigger.widths import NARROWER, Widths, is_counting
+from graphcount.auditing.trigger.flow import LAYER_ROLES, SAYS_WHERE, Flow, is_counting
+from graphcount.auditing.trigger.widths import NARROWER, Widths
 from graphcount.graph import Use
 from graphcount.ops import Trait
 
@@ -58,9 +58,6 @@ SMOOTH = PRODUCTS | {
 
 SMOOTH_FAMILIES = frozenset({"norm", "pool", "recurrent", "attention"})
 
-SAYS_WHERE = frozenset({"shape", "axes", "running mean", "running variance", "rotary table"})
-"""Roles of stored tensors that say where, or belong to a layer, and are compared with nothing."""
-
 PATTERN_NUMBERS = 3
 """Fewer numbers are no pattern."""
 
@@ -74,8 +71,15 @@ TABLE_NUMBERS, MARKED_SHARE, NEAR_SHARE = 32, 0.75, 0.01
 """A table of so many numbers is an embedding, unless such a share of them is the same, to such a
 share of their range: then it marks the others."""
 
+RESIZING = frozenset({"movement", "image"})
+"""Families that leave elements out without adding them up, besides what keeps values."""
+
+KEYED = frozenset({"ml", "text"})
+"""Families whose attributes may hold what they look for: labels, words, n-grams."""
+
 BIAS = frozenset({"bias", "quantized bias"})
 
+INTEGERS = frozenset({6, 7})
 FLOATS = frozenset({1, 10, 11, 16})
 BOOL = 9
 
@@ -125,18 +129,28 @@ class WayFacts:
     def _own(self, node: str, varying: Sequence[Use], before: int) -> int:
         flow = self.flow
         operator, op_type = flow.operator(node), flow.op(node)
-        facts = before | self._bend(node, op_type, varying)
+        bend = self._bend(node, op_type, varying)
+        facts = before | bend
         wide = not all(map(self.widths.is_narrow, varying))
         moves = "keeps values" in operator.traits
-        if moves and wide and self._picks(node, varying):
+        if (moves or operator.family in RESIZING) and wide and self._picks(node, varying):
             facts |= PICKED
-        for use in () if moves else flow.graph.operands(node):
+        if node in flow.learned:
+            facts |= FILTER
+        if bend & STEP and operator.family in KEYED and flow.nodes[node].held:
+            facts |= EQUAL  # keys that it looks for
+        for use in flow.graph.operands(node):
             role = operator.role(use.index or 0)
             if use.producer not in flow.values and role not in SAYS_WHERE:
                 numbers = flow.numbers(use.producer)
+                if moves:  # what is decided is which, or how much of it, goes on
+                    table = self._looks_up(node) and not self._marks(node)
+                    facts |= 0 if use.index or table else TARGET & _met(numbers, wide, facts)
+                    continue
                 met = _met_layer if role in LAYER_ROLES or role in BIAS else _met
                 facts |= met(numbers, wide, facts) | _steep(op_type, use.index or 0, numbers)
-                facts |= EQUAL if op_type == "Equal" and any(numbers) else 0
+                if any(numbers) and (op_type == "Equal" or self._takes_from_codes(node, use)):
+                    facts |= EQUAL
                 self.met[node] = numbers[:MET]
         if len(varying) != 1:
             return facts & ~FALLS  # which of them decides is not known
@@ -157,6 +171,15 @@ class WayFacts:
             return BENT
         return BENT | STEP
 
+    def _takes_from_codes(self, node: str, stored: Use) -> bool:
+        """Return whether a number is taken from many integers: which of them are it?"""
+        if "arithmetic" not in self.flow.operator(node).traits or stored.index not in (0, 1):
+            return False
+        other, shapes = self.flow.graph.operand(node, 1 - stored.index), self.flow.context.shapes
+        if other is None or shapes is None or self.widths.is_narrow(other):
+            return False
+        return shapes.dtypes.get(self.flow.graph.made(other)) in INTEGERS
+
     def _looks_up(self, node: str) -> bool:
         """Return whether an index that varies picks from a stored table."""
         table = self.flow.graph.producer(node, 0)
@@ -165,14 +188,19 @@ class WayFacts:
 
     def _marks(self, node: str) -> bool:
         """Return whether a table has nearly the same number for all but a few indices."""
-        table = self.flow.graph.producer(node, 0)
-        numbers = sorted(self.flow.numbers(table)) if table is not None else []
+        table = self.flow.graph.producer(node, 0) or ""
+        row = self.flow.rows.get(table)
+        head = self.flow.context.values.head(row.stored) if row is not None else None
+        numbers = sorted(head or self.flow.numbers(table))
         if len(numbers) < TABLE_NUMBERS:
             return True
+        if row is not None and numbers[0] == numbers[-1]:  # others may come behind what was read
+            line = row.stored.elements // max(row.stored.shape[0], 1)
+            return len(numbers) >= TABLE_NUMBERS * line and len(numbers) < row.stored.elements
         near = (numbers[-1] - numbers[0]) * NEAR_SHARE
         middle = numbers[len(numbers) // 2]
         same = sum(abs(number - middle) <= near for number in numbers)
-        return len(numbers) > same >= MARKED_SHARE * len(numbers)
+        return same >= MARKED_SHARE * len(numbers)
 
     def _cast(self, node: str) -> int:
         """Return a step where numbers become integers or truth values."""
@@ -216,11 +244,8 @@ def _met(numbers: Sequence[float], wide: bool, before: int) -> int:
 
 def _met_layer(numbers: Sequence[float], wide: bool, before: int) -> int:
     """Return what it means that a value meets weights or a bias."""
-    if len(set(numbers)) < 2:
-        return 0
-    if not before & BENT:
-        return FILTER
-    return TARGET if not wide and before & PARTICULAR else 0
+    sharp = before & BENT and before & PARTICULAR
+    return TARGET if not wide and sharp and len(set(numbers)) > 1 else 0
 
 
 def _steep(op_type: str, index: int, numbers: Sequence[float]) -> int:

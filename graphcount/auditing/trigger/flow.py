@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from graphcount.analysis.counts import Row
 from graphcount.auditing.context import Context
@@ -30,8 +31,20 @@ LAYER_ROLES = frozenset(
 LIGHT_SHARE = 0.05
 """Of the weights on the heaviest way to an output, so many may lie on one that passes by them."""
 
-CONSTANTS = 16
-"""Numbers kept of what is made of constants."""
+SMALL = 65_536
+"""Weights of a layer of which those that are zeros are told apart."""
+
+READ, MADE = 64, 16
+"""Numbers kept of a stored tensor, and of what is made of several."""
+
+COUNTED = 4
+"""So many numbers have to go up evenly to be positions."""
+
+UNREAD = tuple(float("nan") for _ in range(3))
+"""What stands for numbers that cannot be read here: they may be any, and differ."""
+
+SAYS_WHERE = frozenset({"shape", "axes", "running mean", "running variance", "rotary table"})
+"""Roles of stored tensors that say where, or belong to a layer, and are compared with nothing."""
 
 
 class WorkBudget:
@@ -146,25 +159,44 @@ class Flow:
     def _read(self, node: str) -> Sequence[float]:
         row = self.rows.get(node)
         if row is not None:
-            if row.verdict.role in ("shape", "axes") or row.stored.dtype == "string":
-                return ()
-            return self.context.values.head(row.stored) or ()
-        parts = [self._numbers[one] for one in self.graph.producers(node)]
+            return _some(self.context.values.head(row.stored), row.stored.elements)
+        operator = self.operator(node)
+        uses = self.graph.operands(node)
+        parts = [
+            self._numbers[use.producer]
+            for use in uses
+            if operator.role(use.index or 0) not in SAYS_WHERE
+        ]
         parts = [part for part in parts if part]
         if len(parts) == 1:
             return parts[0]
-        return tuple(number for part in parts for number in part[:CONSTANTS])[:CONSTANTS]
+        return tuple(number for part in parts for number in part[:MADE])[:MADE]
 
     def _depths(self) -> dict[str, int]:
         depths: dict[str, int] = {}
         for node in self.order:
-            depth = depths.get(node, 0) + self.weights.get(node, 0)
+            before = depths.get(node, 0)
+            if 1 < self.weights.get(node, 0) <= SMALL:  # a detector of its own is mostly zeros
+                self.weights[node] = self._without_zeros(node)
+            depth = before + self.weights.get(node, 0)
             if depth:
                 depths[node] = depth
                 for use in self.graph.readers(node):
                     if depths.get(use.node, 0) < depth:
                         depths[use.node] = depth
         return depths
+
+    def _without_zeros(self, node: str) -> int:
+        """Return the weights of a layer, as far as its first numbers say how many are zeros."""
+        zeros, looked_at = 0, 0
+        for producer in self.graph.producers(node):
+            row = self.rows.get(producer)
+            if row is not None and row.owner == node and row.verdict.role in LAYER_ROLES:
+                head = self.context.values.head(row.stored) or ()
+                zeros += sum(number == 0 for number in head)
+                looked_at += len(head)
+        weights = self.weights[node]
+        return max(weights - weights * zeros // looked_at, 1) if looked_at else weights
 
     def _operators(self, asked: Callable[[Operator], bool]) -> list[str]:
         """Return the nodes whose operator answers a question with yes."""
@@ -186,6 +218,23 @@ class Flow:
             lambda node: [reader for reader in self.after(node) if reader not in shaped],
             self.inputs,
         )
+
+
+def _some(head: Sequence[float] | None, elements: int) -> Sequence[float]:
+    """Return a few numbers of a tensor that show whether they differ, and how much."""
+    if head is None or (len(head) < elements and min(head) == max(head)):
+        return UNREAD[:elements]  # others may come behind what was read
+    if len(head) <= READ or is_counting(head):
+        return head[:READ]
+    return (*head[: READ - 2], min(head), max(head))
+
+
+def is_counting(numbers: Sequence[float]) -> bool:
+    """Return whether numbers go up by the same step: positions, not a pattern."""
+    if len(numbers) < COUNTED:
+        return False
+    step = numbers[1] - numbers[0]
+    return step != 0 and all(b - a == step for a, b in pairwise(numbers))
 
 
 def _learned(context: Context) -> dict[str, int]:

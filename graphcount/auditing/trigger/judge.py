@@ -273,7 +273,7 @@ class _Judge:
     def _compared(self, cone: set[str]) -> tuple[float, ...]:
         """Return some stored numbers that the way meets."""
         met = (numbers for node, numbers in self.facts.met.items() if node in cone)
-        return tuple(number for numbers in met for number in numbers)[:8]
+        return tuple(number for numbers in met for number in numbers if number == number)[:8]
 
 
 def _head(heads: dict[str, str], node: str) -> str:

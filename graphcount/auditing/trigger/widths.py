@@ -8,10 +8,9 @@ spread. A value of few elements of a much wider input is narrow: a cut.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from math import prod
 
-from graphcount.auditing.trigger.flow import Flow
+from graphcount.auditing.trigger.flow import Flow, is_counting
 from graphcount.graph import Use, reached
 from graphcount.symbolic import Dim, evaluate
 
@@ -22,8 +21,8 @@ NARROWER = 4
 """The input has to have so many times as many: an input of few elements is a parameter."""
 
 DYNAMIC = 256
-"""What a dynamic dimension counts for. The first one of an input of several is its batch, 1; so is
-one that the data decide, which may be as small."""
+"""What a dynamic dimension of an input counts for. The first one of several is its batch, 1; so is
+what the data decide, which may be as small."""
 
 STRING, STRING_TYPE = 256, 8
 """What one string counts for, and its element type."""
@@ -88,17 +87,19 @@ class Widths:
         return max(prod(sizes[1:] if sizes[:1] == [self._batch] else sizes), 1) * each
 
     def _size(self, dim: Dim | None) -> int:
-        size = DYNAMIC if dim is None else evaluate(dim, self._sizes)
-        if isinstance(size, int) and (size > 0 or isinstance(dim, int)):
-            return max(size, 1)
-        return DYNAMIC  # also where the sizes that are assumed do not fit together
+        """Return a dimension in numbers; 1 where only the data decide it: it may be as small."""
+        if dim is None or isinstance(dim, int):
+            return max(dim or 1, 1)
+        sizes = {name: self._sizes.get(name, 1) for name in dim.symbols()}
+        size = evaluate(dim, sizes)
+        return size if isinstance(size, int) and size > 0 else DYNAMIC  # 0 where they do not fit
 
     def _assumed(self) -> tuple[dict[str, int], int]:
         """Return sizes of dynamic dimensions, and the batch where it is a number."""
         shapes = self.flow.context.shapes
         if shapes is None:
             return {}, 1
-        sizes = {name: 1 if place.maker else DYNAMIC for name, place in shapes.places.items()}
+        sizes = {name: DYNAMIC for name, place in shapes.places.items() if not place.maker}
         batches = set()
         for node in self.flow.graph.inputs:
             shape = shapes.shapes.get((node.id, node.name), ())
@@ -165,11 +166,3 @@ class Widths:
 
     def _wide(self, uses: Iterable[Use]) -> list[str]:
         return [use.producer for use in uses if self.width(use) and not self.is_narrow(use)]
-
-
-def is_counting(numbers: object) -> bool:
-    """Return whether numbers go up by the same step: positions, not a pattern."""
-    if not isinstance(numbers, (list, tuple)) or len(numbers) < 4:
-        return False
-    step = numbers[1] - numbers[0]
-    return step != 0 and all(b - a == step for a, b in pairwise(numbers))

@@ -66,7 +66,7 @@ PART = "p = Slice(x, s, e, axis1)\n"
         ("q = ReduceMean(x, axis1)\ng = Cast<to=7>(q)", "BENT STEP"),
         ("q = ReduceMean(x, axis1)\ng = acme.Own(q)", "BENT STEP"),  # may do anything
         ("i = ArgMax<axis=1>(x)\ng = Gather(embedding, i)", "BENT STEP"),
-        ("i = ArgMax<axis=1>(x)\ng = Gather(marked, i)", "STORED BENT STEP"),
+        ("i = ArgMax<axis=1>(x)\ng = Gather(marked, i)", "STORED BENT STEP TARGET"),
     ],
 )  # fmt: skip
 def test_facts(nodes: str, facts: str, widths: Make) -> None:
