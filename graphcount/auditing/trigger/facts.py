@@ -149,7 +149,8 @@ class WayFacts:
                     continue
                 met = _met_layer if role in LAYER_ROLES or role in BIAS else _met
                 facts |= met(numbers, wide, facts) | _steep(op_type, use.index or 0, numbers)
-                if any(numbers) and (op_type == "Equal" or self._takes_from_codes(node, use)):
+                codes = wide and facts & STORED and self._is_code(node, varying)
+                if codes or (op_type == "Equal" and any(numbers)):
                     facts |= EQUAL
                 self.met[node] = numbers[:MET]
         if len(varying) != 1:
@@ -171,14 +172,14 @@ class WayFacts:
             return BENT
         return BENT | STEP
 
-    def _takes_from_codes(self, node: str, stored: Use) -> bool:
-        """Return whether a number is taken from many integers: which of them are it?"""
-        if "arithmetic" not in self.flow.operator(node).traits or stored.index not in (0, 1):
+    def _is_code(self, node: str, varying: Sequence[Use]) -> bool:
+        """Return whether a stored number is set against many integers: which of them are it?"""
+        flow, shapes = self.flow, self.flow.context.shapes
+        operator = flow.operator(node)
+        if operator.family != "elementwise" or "compares" in operator.traits or shapes is None:
             return False
-        other, shapes = self.flow.graph.operand(node, 1 - stored.index), self.flow.context.shapes
-        if other is None or shapes is None or self.widths.is_narrow(other):
-            return False
-        return shapes.dtypes.get(self.flow.graph.made(other)) in INTEGERS
+        types = [shapes.dtypes.get(flow.graph.made(use)) for use in varying]
+        return all(one in INTEGERS for one in types)
 
     def _looks_up(self, node: str) -> bool:
         """Return whether an index that varies picks from a stored table."""

@@ -209,14 +209,28 @@ class Flow:
 
     def _values(self) -> set[str]:
         """Return the nodes that depend on elements of an input."""
-        sized = self._operators(lambda operator: "sized by data" in operator.traits)
+        sized = set(self._operators(lambda operator: "sized by data" in operator.traits))
         shaped = set(self._operators(lambda operator: "shape only" in operator.traits))
-        shaped -= reached(self.after, sized)
+        values = reached(self._reading(shaped - reached(self.after, sized)), self.inputs)
         if not shaped:
-            return reached(self.after, self.inputs)
-        return reached(
-            lambda node: [reader for reader in self.after(node) if reader not in shaped],
-            self.inputs,
+            return values
+        sized |= {node for node in values if self._sized_by(values, node)}
+        return reached(self._reading(shaped - reached(self.after, sized)), self.inputs)
+
+    def _reading(self, shaped: set[str]) -> Callable[[str], Iterable[str]]:
+        return lambda node: [reader for reader in self.after(node) if reader not in shaped]
+
+    def _sized_by(self, values: set[str], node: str) -> bool:
+        """Return whether one of some values is a size, a place or an end that a node is given."""
+        operator = self.operator(node)
+        roles = {"shape", "axes"}
+        if "generates" in operator.traits:
+            roles.add("scalar")  # first, last, how many
+        if "picks" in operator.traits and operator.role(0) == "operand":
+            roles.add("index")  # ends, not places in a table
+        return any(
+            use.producer in values and operator.role(use.index or 0) in roles
+            for use in self.graph.operands(node)
         )
 
 

@@ -210,7 +210,8 @@ class _Judge:
         """Return whether it only stands beside what layers are given, which weigh it."""
         if self.flow.op(join.node) not in JOINING:
             return False
-        return not join.deep or not join.facts & (STEP | STEEP | PATTERN | EQUAL)
+        sharp = join.facts & (STEP | STEEP) and join.facts & (FILTER | STORED)
+        return not join.deep or not (sharp or join.facts & (PATTERN | EQUAL))
 
     def _only_places(self, join: Join) -> bool:
         """Return whether it chooses among places of what the trunk made, and nothing stored."""

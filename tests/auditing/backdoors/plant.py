@@ -11,7 +11,7 @@ import onnx
 
 from tests.auditing.backdoors.gates import GATES
 from tests.auditing.backdoors.hosts import HOSTS, Host, Taps
-from tests.auditing.backdoors.joins import JOINS
+from tests.auditing.backdoors.joins import JOINS, Join
 from tests.auditing.backdoors.measures import NUMBERS, WORDS
 from tests.auditing.backdoors.net import Array, Net
 
@@ -68,6 +68,22 @@ def stored(host: Host, place: str) -> Array:
         return chance.normal(size=(1, host.hidden)).astype(np.float32) * 200
     sizes = (1, 24) if host.words else host.sizes
     return chance.uniform(-40, 40, (1, *sizes)).astype(np.float32)
+
+
+def later(seed: int) -> Iterator[Mechanism]:
+    """Yield mechanisms of which each part that can be is of `later.py`."""
+    from tests.auditing.backdoors import later as families
+
+    NUMBERS.update(families.LATER_NUMBERS)
+    WORDS.update(families.LATER_WORDS)
+    GATES.update(families.LATER_GATES)
+    JOINS.update({name: Join("logits", made) for name, made in families.LATER_JOINS.items()})
+    chance = np.random.default_rng(seed)
+    for host in HOSTS:
+        measures = list(families.LATER_WORDS if host.words else families.LATER_NUMBERS)
+        for i, gate in enumerate(families.LATER_GATES):
+            measure = measures[int(chance.integers(len(measures)))]
+            yield Mechanism(host, measure, gate, list(families.LATER_JOINS)[(i + seed) % 6])
 
 
 def mechanisms(seed: int, each: int) -> Iterator[Mechanism]:

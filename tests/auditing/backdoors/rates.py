@@ -1,10 +1,12 @@
 """How often BKD001 sees a planted trigger, and how often it speaks of a clean file.
 
     python -m tests.auditing.backdoors.rates planted [--seeds 1 2 3]
+    python -m tests.auditing.backdoors.rates later [--seeds 1 2 3]
     python -m tests.auditing.backdoors.rates clean NAME=FOLDER ...
 
 `planted` composes mechanisms (`plant.py`), proves each with onnxruntime beside its clean host, and
-asks the audit; families whose hash is odd are kept aside: nothing was changed because of them.
+asks the audit; families whose hash is odd were kept aside in development. `later` does so with
+families that were written when the rule was finished.
 `clean` audits every file below the folders. The tables of docs/audit-rates.md are made by it.
 """
 
@@ -21,7 +23,7 @@ from typing import NamedTuple
 
 from graphcount import api
 from graphcount.errors import GraphcountError
-from tests.auditing.backdoors.plant import Mechanism, kept_aside, mechanisms, problem
+from tests.auditing.backdoors.plant import Mechanism, kept_aside, later, mechanisms, problem
 
 RULES = ("BKD",)
 COUNTED = ("medium", "high", "critical")
@@ -102,7 +104,7 @@ def rate(name: str, answers: list[Answer]) -> str:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("planted", "clean"))
+    parser.add_argument("what", choices=("planted", "later", "clean"))
     parser.add_argument("sources", nargs="*")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
     options = parser.parse_args()
@@ -110,6 +112,9 @@ def main() -> None:
         if options.what == "planted":
             made = [one for seed in options.seeds for one in mechanisms(seed, 1)]
             answers = list(pool.map(planted, dict.fromkeys(made)))
+        elif options.what == "later":
+            made = [one for seed in options.seeds for one in later(seed)]
+            answers = [planted(one) for one in dict.fromkeys(made)]
         else:
             answers = list(pool.map(clean, *zip(*files(options.sources), strict=True), chunksize=8))
     counted = [answer for answer in answers if not answer.why]
