@@ -48,7 +48,7 @@ SILENCING = frozenset({"Mul", "And"})
 MAX_MOVES = 8
 """Operators that may stand between values that are joined and the choice among them."""
 
-MOST = 20
+MOST = 8
 """Triggers of one model that are worked out."""
 
 
@@ -119,6 +119,7 @@ class _Judge:
         self.flow = flow
         self.widths = widths
         self.facts = facts
+        self._totals: dict[str, int] = {}
 
     def triggers(self) -> Iterator[Trigger]:
         """Yield one trigger for each group of gates that hang together."""
@@ -149,7 +150,8 @@ class _Judge:
                     yield join
 
     def _is_gate(self, use: Use) -> bool:
-        return use.producer not in self.widths.trunk and self.widths.is_narrow(use)
+        bends = self.facts.of.get(use.producer, 0)  # nothing of what stands behind the trunk
+        return bool(bends) and self.widths.is_narrow(use)
 
     def counts(self, join: Join) -> bool:
         """Return whether points 3 and 4 hold."""
@@ -254,7 +256,6 @@ class _Judge:
         for a, b in pairwise((first.gate.producer, first.node, outputs[0].id)):
             path += shortest_path(flow.after, a, b)[1:]
         kept = flow.cone(use.producer for use in first.others) if first.deep else set()
-        above = flow.cone([outputs[0].id])
         return Trigger(
             node=first.node,
             cut=cut,
@@ -268,8 +269,14 @@ class _Judge:
             ),
             joins=tuple(dict.fromkeys(join.node for join in joins)),
             bypassed=sum(flow.learned.get(node, 0) for node in kept - cone),
-            total=sum(flow.learned.get(node, 0) for node in above),
+            total=self._total(outputs[0].id),
         )
+
+    def _total(self, output: str) -> int:
+        if output not in self._totals:
+            cone = self.flow.cone([output])
+            self._totals[output] = sum(self.flow.learned.get(node, 0) for node in cone)
+        return self._totals[output]
 
     def _compared(self, cone: set[str]) -> tuple[float, ...]:
         """Return some stored numbers that the way meets."""

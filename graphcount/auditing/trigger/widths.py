@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from math import prod
 
 from graphcount.auditing.trigger.flow import Flow, is_counting
-from graphcount.graph import Use, reached
+from graphcount.graph import Body, Use, reached
 from graphcount.symbolic import Dim, evaluate
 
 FEW = 32
@@ -48,6 +48,7 @@ class Widths:
         self._sizes, self._batch = self._assumed()
         self._elements: dict[tuple[str, str], int | None] = {}
         self._turns = self._turning()
+        self._passed: dict[tuple[str, str], int] = {}
         self.of: dict[str, int] = {}
         self.widest: dict[str, int] = {}
         for _ in range(2 if flow.back else 1):  # a state may be as wide as what comes back
@@ -67,8 +68,17 @@ class Widths:
 
     def width(self, use: Use) -> int:
         """Return the elements a sample that a use of a value passes on; 0 of constants."""
+        key = use.producer, use.value
+        width = self._passed.get(key)
+        if width is None:
+            width = self._passed[key] = self._pass(use)
+        return width
+
+    def _pass(self, use: Use) -> int:
         width = self.of.get(use.producer, 0)
-        elements = self.elements(*self.flow.graph.made(use)) if width else None
+        if width < 2:
+            return width
+        elements = self.elements(*self.flow.graph.made(use))
         return width if elements is None else min(width, elements)
 
     def is_narrow(self, use: Use) -> bool:
@@ -119,12 +129,19 @@ class Widths:
             trips = shapes.trips.get(body.node.id) if shapes is not None else None
             if body.name != "body" or trips == 1:
                 continue
-            inputs = [f"{body.scope}/input:{name}" for name in body.inputs]
             number = self._size(trips)
-            for node in reached(flow.after, (node for node in inputs if node in flow.nodes)):
-                if node.startswith(body.scope + "/"):
-                    turns[node] = turns.get(node, 1) * number
+            for node in self._turned(body):
+                turns[node] = turns.get(node, 1) * number
         return turns
+
+    def _turned(self, body: Body) -> set[str]:
+        """Return what depends on the inputs of a body, in it."""
+        flow, scope = self.flow, f"{body.scope}/"
+        inputs = [f"{scope}input:{name}" for name in body.inputs]
+        return reached(
+            lambda node: [one for one in flow.after(node) if one.startswith(scope)],
+            [node for node in inputs if node in flow.nodes],
+        )
 
     def _measure(self, node: str) -> None:
         flow = self.flow
@@ -140,7 +157,7 @@ class Widths:
             return
         uses = [use for use in flow.graph.entering(node) if use.producer in flow.values]
         begins = flow.begins.get(node, ())
-        through = sum(map(self.width, uses)) + sum(self.of.get(source, 0) for source in begins)
+        through = sum(map(self._pass, uses)) + sum(self.of.get(source, 0) for source in begins)
         if most is not None and (through > most or self._meets_places(node)):
             through = most
         self.of[node] = through
