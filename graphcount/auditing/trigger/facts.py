@@ -191,7 +191,7 @@ class WayFacts:
         """Return whether a table has nearly the same number for all but a few indices."""
         table = self.flow.graph.producer(node, 0) or ""
         row = self.flow.rows.get(table)
-        head = self.flow.context.values.head(row.stored) if row is not None else None
+        head = self.flow.head(row) if row is not None else None
         numbers = sorted(head or self.flow.numbers(table))
         if len(numbers) < TABLE_NUMBERS:
             return True

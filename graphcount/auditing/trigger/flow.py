@@ -141,6 +141,12 @@ class Flow:
         """Return whether a good share of the weights lies on a way to a node."""
         return self.depths.get(node, 0) > self.total * LIGHT_SHARE
 
+    def head(self, row: Row) -> Sequence[float] | None:
+        """Return first numbers of a stored tensor; external data is read in deep audits only."""
+        if row.stored.external is not None and not self.context.deep:
+            return None
+        return self.context.values.head(row.stored)
+
     def numbers(self, node: str) -> Sequence[float]:
         """Return first numbers of a constant: stored, or of what it is made of; none of sizes."""
         stack = [node]
@@ -159,7 +165,7 @@ class Flow:
     def _read(self, node: str) -> Sequence[float]:
         row = self.rows.get(node)
         if row is not None:
-            return _some(self.context.values.head(row.stored), row.stored.elements)
+            return _some(self.head(row), row.stored.elements)
         operator = self.operator(node)
         uses = self.graph.operands(node)
         parts = [
@@ -192,7 +198,7 @@ class Flow:
         for producer in self.graph.producers(node):
             row = self.rows.get(producer)
             if row is not None and row.owner == node and row.verdict.role in LAYER_ROLES:
-                head = self.context.values.head(row.stored) or ()
+                head = self.head(row) or ()
                 zeros += sum(number == 0 for number in head)
                 looked_at += len(head)
         weights = self.weights[node]
