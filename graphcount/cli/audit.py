@@ -65,7 +65,7 @@ def command(
     """
     from graphcount.api import audits, rules
 
-    options["hash_file"] = options.get("hash_file", False) or "cyclonedx" in output.formats
+    options["hash_file"] = options.get("hash_file", False) or output.has_digests
     with StatusLine(output.quiet) as status:
 
         def on_error(error: GraphcountError) -> None:

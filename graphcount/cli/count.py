@@ -185,7 +185,7 @@ def command(
         output = replace(output, format_name=style)
     options["assume"] = True
     options["timeline"] = not output.formats.isdisjoint(("table", "bars"))
-    options["hash_file"] = options.get("hash_file", False) or "cyclonedx" in output.formats
+    options["hash_file"] = options.get("hash_file", False) or output.has_digests
     with watched(options, output.quiet):
         counted = counts(
             models, expect_parameters=expect_parameters, strict=strict, on_error=complain, **options

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from graphcount.errors import GraphcountError, UsageError
-from graphcount.formats import FORMATS, STYLES, render
+from graphcount.formats import FORMATS, STYLES, WITH_DIGESTS, render
 from graphcount.formats.text import one_line
 from graphcount.formats.view import View, is_terminal
 from graphcount.report.records import Report
@@ -44,6 +44,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     "gitlab": (".json",),
     "gitlab-metrics": (),
     "cyclonedx": (".cdx.json", ".json"),
+    "spdx": (".spdx.json", ".json"),
     "report": (".json",),
     "mermaid": (".mmd", ".mermaid"),
     "mermaid-state": (".mmd", ".mermaid"),
@@ -86,6 +87,11 @@ class OutputOptions:
     def formats(self) -> frozenset[str]:
         """Every format that is written."""
         return frozenset((self.format_name, *(name for name, _ in self.also)))
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether one of them states the SHA-256 of every file."""
+        return not WITH_DIGESTS.isdisjoint(self.formats)
 
     def view(self, **view: Any) -> View:
         """Return how to show results, given the terminal (or its absence)."""

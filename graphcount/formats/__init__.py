@@ -23,8 +23,12 @@ FORMATS: dict[str, str] = {
     "csv": "graphcount.formats.csv",
     "markdown": "graphcount.formats.markdown",
     "cyclonedx": "graphcount.formats.cyclonedx",
+    "spdx": "graphcount.formats.spdx",
 }
 """Module of each format, imported when it is asked for; each has `render(outcomes, view)`."""
+
+WITH_DIGESTS = frozenset({"cyclonedx", "spdx"})
+"""Formats that state the SHA-256 of every file."""
 
 STYLES: dict[str, str] = {
     "torchinfo": "graphcount.formats.torchinfo",

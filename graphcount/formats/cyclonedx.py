@@ -10,12 +10,13 @@ cyclonedx.org, ECMA-424.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from graphcount.errors import GraphcountError
 from graphcount.formats.findings import place
+from graphcount.formats.materials import datasets, properties
 from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
 from graphcount.report.finding_rows import Finding
@@ -24,18 +25,6 @@ from graphcount.report.rows import ValueRow
 from graphcount.report.serial import dumps
 
 CYCLONEDX_SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
-
-PROPERTIES = (
-    "parameters",
-    "parameters_as_used",
-    "buffers",
-    "quantization",
-    "constants",
-    "unused",
-    "elements",
-    "macs",
-)
-"""Totals that become properties."""
 
 
 def render(outcomes: Sequence[Report | GraphcountError], view: View) -> str:
@@ -73,13 +62,8 @@ def _model(report: Report, ref: str) -> dict[str, Any]:
         "type": "machine-learning-model",
         "bom-ref": ref,
         "name": safe(os.path.basename(model.path) or model.path, None),
-        "properties": [_property(*pair) for pair in _properties(report)],
-        "modelCard": {
-            "modelParameters": {
-                "inputs": [_value(row) for row in model.inputs],
-                "outputs": [_value(row) for row in model.outputs],
-            }
-        },
+        "properties": [_property(*pair) for pair in properties(report)],
+        "modelCard": {"modelParameters": _parameters(report)},
     }
     if model.sha256:
         component["hashes"] = [_sha256(model.sha256)]
@@ -93,40 +77,27 @@ def _model(report: Report, ref: str) -> dict[str, Any]:
         if file.sha256:
             part["hashes"] = [_sha256(file.sha256)]
         if file.nbytes is not None:
-            part["properties"] = [_property("nbytes", file.nbytes)]
+            part["properties"] = [_property("graphcount:nbytes", str(file.nbytes))]
         files.append(part)
     if files:
         component["components"] = files
     return component
 
 
-def _properties(report: Report) -> Iterator[tuple[str, Any]]:
-    model, totals = report.model, report.totals
-    yield "format", model.format
-    yield "file_nbytes", model.file_nbytes
-    yield "external_nbytes", model.external_nbytes
-    yield "ir_version", model.ir_version
-    for domain, version in model.opset_imports.items():
-        yield f"opset:{domain or 'ai.onnx'}", version
-    yield "producer", model.producer
-    yield "graph_name", model.graph_name
-    for name in PROPERTIES:
-        value = getattr(totals, name)
-        if value is not None:
-            yield name, value
-    yield "nbytes", totals.nbytes.total
-    yield "exact", "false" if totals.lower_bound else "true"
-    for row in report.dtypes:
-        yield f"dtype:{row.dtype}:nbytes", row.nbytes
-    for key, value in model.metadata.items():
-        yield f"metadata:{key}", value
-    if report.audit is not None:
-        yield "audit:complete", "true" if report.audit.complete else "false"
-        yield "audit:rules", len(report.audit.rules)
+def _parameters(report: Report) -> dict[str, Any]:
+    """Return what a model takes and returns, and the data that its author names."""
+    parameters: dict[str, Any] = {
+        "inputs": [_value(row) for row in report.model.inputs],
+        "outputs": [_value(row) for row in report.model.outputs],
+    }
+    stated = datasets(report)
+    if stated:
+        parameters["datasets"] = [{"type": "dataset", "name": name} for name in stated]
+    return parameters
 
 
-def _property(name: str, value: Any) -> dict[str, str]:
-    return {"name": f"graphcount:{safe(name)}", "value": safe(str(value), 2000)}
+def _property(name: str, value: str) -> dict[str, str]:
+    return {"name": name, "value": value}
 
 
 def _sha256(digest: str) -> dict[str, str]:

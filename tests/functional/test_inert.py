@@ -29,6 +29,7 @@ LINES = [
     "count M --format jsonl",
     "count M --format csv",
     "count M --format cyclonedx",
+    "count M --format spdx",
     "count M --style bars",
     "count M --style torchinfo",
     "audit M",
