@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("api",),
-    ("config",),
+    ("config", "signing"),
     ("auditing", "benchmarking", "comparing", "deploying", "runtimes", "scanning"),
     ("analysis",),
     ("formats", "gates", "graph", "planning"),
@@ -48,6 +48,7 @@ OWNERS = {
     "numpy": {"auditing", "benchmarking", "loading", "ops"},
     "pyarrow": {"scanning"},
     "ruptures": {"benchmarking"},
+    "model_signing": {"signing"},
 }
 """Third-party packages and the rooms that import them, no other."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 from graphcount.api.arguments import configured, path_text, path_texts, several, silent
 from graphcount.api.model import CountedReport, Model, gc_paused
 from graphcount.api.outcomes import Judged, OnError, read_each
+from graphcount.api.signatures import asked_signature, files_of, with_signature
 from graphcount.errors import UsageError
 from graphcount.loading import read_model
 from graphcount.loading.folder import is_folder
@@ -46,6 +47,11 @@ class AuditWords(TypedDict, total=False):
     hash_file: bool
     progress: Callable[[str], None]
     limits: Limits | None
+    signature: str | None
+    public_key: str | None
+    certificate_chain: Sequence[str]
+    identity: str | None
+    issuer: str | None
 
 
 def audit(
@@ -58,6 +64,11 @@ def audit(
     config: Config | str | None = None,
     progress: Callable[[str], None] = silent,
     limits: Limits | None = None,
+    signature: str | None = None,
+    public_key: str | None = None,
+    certificate_chain: Sequence[str] = (),
+    identity: str | None = None,
+    issuer: str | None = None,
 ) -> Report:
     """Look for what a model hides; see `graphcount.auditing`.
 
@@ -73,27 +84,36 @@ def audit(
             has limits. None: none.
         progress: Called with what is being done: the id of a rule, or how far a long one is.
         limits: What the file may ask of us; None: what `config` says.
+        signature: A signature of the model or of its folder (OpenSSF Model Signing), verified with
+            one of the following; see docs/bill-of-materials.md, "Signatures".
+        public_key: File of the elliptic-curve key that it must be of.
+        certificate_chain: Files of certificates that are trusted to have signed.
+        identity: Who must have signed, with sigstore, which is asked over the network.
+        issuer: OpenID Connect provider of the identity.
 
     Returns:
-        The report of the model without its cost, with `findings` and `audit`.
+        The report of the model without its cost, with `findings`, `audit` and `signature`.
 
     Raises:
-        GraphcountError: The model cannot be read, a selection names no rule, or a rule is
-            suppressed without a reason.
+        GraphcountError: The model cannot be read, a selection names no rule, a rule is suppressed
+            without a reason, or a signature cannot be verified for want of a package or key.
     """
+    signed = asked_signature(signature, public_key, certificate_chain, identity, issuer)
     settings = configured(config)
     asked = _asked_of(settings, path)
     bounds = limits or settings.limits
     how = AuditOptions(deep, select or asked.select, {**asked.ignore, **(ignore or {})})
     if is_folder(path_text(path)):
-        from graphcount.api.deploying import CONTEXT, audited_deployment, deployed
+        from graphcount.api.deploying import CONTEXT, audited_deployment, deployed, model_files
 
         made = deployed(path, None, CONTEXT, None, bounds, {"deep": deep, "cost": False})
-        return audited_deployment(
+        report = audited_deployment(
             made, lambda model: _audit(model, how, hash_file, progress, bounds)
         )
+        return with_signature(report, model_files(made), signed)
     with gc_paused():  # over the call: what it made and does not return is gone before it ends
-        return _audit(path_text(path), how, hash_file, progress, bounds)
+        report = _audit(path_text(path), how, hash_file, progress, bounds)
+    return with_signature(report, files_of(report), signed)
 
 
 def _audit(

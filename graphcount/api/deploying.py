@@ -132,6 +132,12 @@ def whole_of(made: Deployed) -> Report:
     return whole(made.deployment, parts)
 
 
+def model_files(made: Deployed) -> tuple[str, ...]:
+    """Return the paths of all models of a deployment and of their external data."""
+    files = made.deployment.files
+    return tuple(made.folder.path_of(file.path) for file in files if file.kind in ("model", "data"))
+
+
 def audited_deployment(made: Deployed, audit: Callable[[str], Report]) -> Report:
     """Return one report of a deployment with what audits of all its models find, and of itself.
 

@@ -9,15 +9,17 @@ from graphcount.report.finding_rows import RuleInfo
 
 
 def rules(names: Sequence[str] = ()) -> tuple[RuleInfo, ...]:
-    """Return the rules that a finding can carry: of audits, checks and deployments.
+    """Return the rules that a finding can carry: of audits, checks, deployments, signatures.
 
     Args:
         names: Ids, or their beginnings (`EXT`); empty for all.
     """
     from graphcount.deploying.rules import RULES as DEPLOYMENT_RULES
     from graphcount.gates.rules import RULES
+    from graphcount.signing.rules import RULES as SIGNATURE_RULES
 
-    known = tuple(sorted((*audit_rules(), *RULES.values(), *DEPLOYMENT_RULES.values())))
+    tables = (RULES, DEPLOYMENT_RULES, SIGNATURE_RULES)
+    known = tuple(sorted((*audit_rules(), *(rule for rows in tables for rule in rows.values()))))
     return tuple(rule for rule in known if rule.id.startswith(several(names))) if names else known
 
 

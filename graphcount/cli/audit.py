@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphcount.cli.command import Command
+from graphcount.cli.command import FILE, Command
 from graphcount.cli.options import (
     audit_options,
     configuration,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         "audit model.onnx",
         "audit models/*.onnx --fail-on medium --format sarif -o audit.sarif",
         'audit model.onnx --ignore "EXT011=checksums are kept elsewhere"',
+        "audit folder --signature folder/model.sig --public-key key.pub",
     ),
 )
 @models_argument
@@ -48,6 +49,32 @@ if TYPE_CHECKING:
         "  [default: up to 512 MB of them; of remote models none]",
     ),
     hash_option,
+    click.option(
+        "--signature",
+        metavar="FILE",
+        type=FILE,
+        help="Verify a signature (OpenSSF Model Signing) of the model, or of its folder: of a"
+        " key, a certificate, or with sigstore an identity.",
+    ),
+    click.option(
+        "--public-key",
+        metavar="FILE",
+        type=FILE,
+        help="Elliptic-curve key (PEM) that the signature must be of.",
+    ),
+    click.option(
+        "--certificate-chain",
+        multiple=True,
+        metavar="FILE",
+        type=FILE,
+        help="Certificates (PEM) that are trusted to have signed. May be repeated.",
+    ),
+    click.option(
+        "--identity",
+        metavar="NAME",
+        help="Who must have signed, by sigstore, which is asked over the network.",
+    ),
+    click.option("--issuer", metavar="URL", help="OpenID Connect provider of the identity."),
 )
 @configuration
 @output_options(AUDIT_FORMATS)

@@ -87,6 +87,7 @@ SIDE_NAMES = frozenset(
         "feature_extractor_config.json",
         "generation_config.json",
         "merges.txt",
+        "model.sig",
         "model_index.json",
         "normalizer.json",
         "ort_config.json",

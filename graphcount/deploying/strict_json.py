@@ -22,8 +22,15 @@ def read_object(folder: Folder, name: str) -> dict[str, Any]:
         LimitError: It is too large.
         DamagedError: It is no JSON object (RFC 8259), has a key twice or no number where one is.
     """
-    data = folder.read(name, MOST_NBYTES)
-    path = public_path(folder.path_of(name))
+    return parse_object(folder.read(name, MOST_NBYTES), public_path(folder.path_of(name)))
+
+
+def parse_object(data: bytes, path: str | None = None) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        DamagedError: It is no JSON object (RFC 8259), has a key twice or no number where one is.
+    """
     try:
         value = json.loads(
             data.decode("utf-8-sig"),

@@ -26,6 +26,9 @@ COLORS = {
 }
 """SGR sequences by severity."""
 
+NAMED = 10
+"""Files that a line names."""
+
 CAUTION = "no known sign was found, which does not prove a model safe"
 
 
@@ -57,8 +60,22 @@ def footnotes(report: Report) -> Iterator[str]:
         yield f"{len(audit.skipped)} rule{plural} did not run: {why}"
     for row in audit.ignored:
         yield f"{row.findings} of {safe(row.rule)} suppressed: {one_line(row.reason)}"
+    yield from _signature(report)
     if not audit.complete:
         yield "the audit is not complete: a rule did not finish"
+
+
+def _signature(report: Report) -> Iterator[str]:
+    row = report.signature
+    if row is None:
+        return
+    path = safe(row.path, 240)
+    if row.verified is None:
+        yield f"{path} lies there and was not verified; --signature verifies it"
+    elif row.verified:
+        names = ", ".join(safe(name) for name in row.files[:NAMED])
+        more = f" and {len(row.files) - NAMED} more" if len(row.files) > NAMED else ""
+        yield f"{path} is verified ({row.method}); it covers {names}{more}"
 
 
 def place(where: dict[str, Any]) -> str:

@@ -84,3 +84,6 @@ def _audit(report: Report) -> Iterator[tuple[str, Any]]:
     if report.audit is not None:
         yield "audit:complete", "true" if report.audit.complete else "false"
         yield "audit:rules", len(report.audit.rules)
+    row = report.signature
+    if row is not None and row.verified is not None:
+        yield f"signature:{row.method}", "verified" if row.verified else "not verified"

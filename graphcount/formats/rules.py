@@ -26,6 +26,7 @@ FAMILIES = {
     "PRV": "Privacy",
     "QNT": "Quantization",
     "RES": "Resources",
+    "SIG": "Signatures",
     "TEN": "Stored tensors",
     "TRN": "Training",
     "TXT": "Text",

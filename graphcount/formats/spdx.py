@@ -169,7 +169,9 @@ def _package(report: Report, name: str, base: str) -> Element:
         "ai_hyperparameter": [
             {"type": "DictionaryEntry", "key": key, "value": value}
             for key, value in rows
-            if not key.startswith(("graphcount:metadata:", "graphcount:audit:"))
+            if not key.startswith(
+                ("graphcount:metadata:", "graphcount:audit:", "graphcount:signature:")
+            )
         ],
     }
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         RangesRow,
         StatesRow,
     )
+    from graphcount.report.signature import SignatureRow
     from graphcount.report.sparsity import SparsityRow
 
 REPORT_SCHEMA = "graphcount.report/2"
@@ -74,6 +75,7 @@ class Report(PrintableResult):
         unknown: What could not be known, and which totals that spoils; see `Totals.at_least`.
         findings: Findings of the audit and of checks.
         audit: What the audit did; None without one.
+        signature: What became of a signature; None where there is none, or without an audit.
         fingerprint: Digests of architecture and weights; None unless asked for.
         sparsity: Zeros of the stored tensors; None unless asked for.
         checks: Results of budgets.
@@ -97,6 +99,7 @@ class Report(PrintableResult):
     unknown: tuple[Unknown, ...] = ()
     findings: tuple[Finding, ...] = ()
     audit: AuditRow | None = None
+    signature: SignatureRow | None = None
     fingerprint: FingerprintRow | None = None
     sparsity: SparsityRow | None = None
     checks: tuple[CheckRow, ...] = ()

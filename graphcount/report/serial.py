@@ -50,6 +50,7 @@ from graphcount.report.rows import (
     UseRow,
     ValueRow,
 )
+from graphcount.report.signature import SignatureRow
 from graphcount.report.sparsity import NodeSparsityRow, SparsityRow, TensorSparsityRow
 from graphcount.symbolic import LARGEST_NUMBER
 from graphcount.version import __version__
@@ -61,7 +62,7 @@ KEYS = (
     *("schema", "graphcount", "model", "dims", "totals", *GROUPINGS, "nodes", "tensors"),
     *("framework", "fingerprint", "sparsity", "peak", "timeline", "arena", "states"),
     *("duplicates", "dimensions", "mismatches", "assumed", "ranges", "unknown", "findings"),
-    *("audit", "checks"),
+    *("audit", "signature", "checks"),
 )
 """Keys of a report, in the order of the contract."""
 
@@ -85,6 +86,7 @@ OPTIONAL: dict[str, type] = {
     "assumed": AssumedRow,
     "ranges": RangesRow,
     "audit": AuditRow,
+    "signature": SignatureRow,
 }
 """Records that are null where nobody asked for them, or nothing is known."""
 
