@@ -124,4 +124,9 @@ def _vulnerability(finding: Finding, ref: str, component: str, view: View) -> di
         vulnerability["detail"] = f"at {where}"
     if info and info.remedy:
         vulnerability["recommendation"] = info.remedy
+    if info and info.cves:
+        vulnerability["references"] = [
+            {"id": cve, "source": {"name": "CVE", "url": f"https://www.cve.org/CVERecord?id={cve}"}}
+            for cve in info.cves
+        ]
     return vulnerability

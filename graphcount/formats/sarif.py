@@ -82,6 +82,8 @@ def _rule(name: str, rules: Mapping[str, RuleInfo]) -> dict[str, Any]:
     properties: dict[str, Any] = {"tags": list(rule.tags), "severity": rule.severity}
     if "security" in rule.tags:
         properties["security-severity"] = SECURITY[rule.severity]
+    if rule.cves:
+        properties["cve"] = list(rule.cves)
     return {
         "id": rule.id,
         "name": "".join(word.capitalize() for word in rule.name.split("-")),

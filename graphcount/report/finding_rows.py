@@ -5,6 +5,7 @@ Rules and findings, what an audit did, and what became of each demand.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -43,6 +44,11 @@ class RuleInfo(NamedTuple):
     remedy: str = ""
     reads_payload: bool = False
     tags: tuple[str, ...] = ()
+
+    @property
+    def cves(self) -> tuple[str, ...]:
+        """Ids of published vulnerabilities (cve.org) that its documentation refers to."""
+        return tuple(dict.fromkeys(re.findall(r"\bCVE-\d{4}-\d{4,}\b", self.help)))
 
     @classmethod
     def of(

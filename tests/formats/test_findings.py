@@ -14,7 +14,7 @@ import pytest
 
 import graphcount
 from graphcount import api
-from graphcount.formats import CHECK_FORMATS, FORMATS, render
+from graphcount.formats import AUDIT_FORMATS, CHECK_FORMATS, FORMATS, render
 from graphcount.formats import rules as pages
 from graphcount.formats.findings import COLORS, headline, place
 from graphcount.formats.findings import render as render_text
@@ -137,7 +137,18 @@ def test_cyclonedx_is_valid_and_whole(report: Report, fixtures: Path) -> None:
     assert [item["id"] for item in found] == ["EXT002", "EXT002", "TEN012"]
     assert {item["affects"][0]["ref"] for item in found} == {"model-1"}
     assert found[0]["ratings"][0]["severity"] == "critical"
+    assert "CVE-2022-25882" in [row["id"] for row in found[0]["references"]]
+    assert "references" not in found[2]
     assert text == render("cyclonedx", [report, replace(report, findings=())], View(rules=RULES))
+
+
+def test_published_vulnerabilities_stand_where_programs_look(report: Report) -> None:
+    """Of rules whose documentation refers to some; SARIF has them in the properties of rules."""
+    view = View(rules=RULES)
+    run = json.loads(render("sarif", [report], view, AUDIT_FORMATS))["runs"][0]
+    rules = {rule["id"]: rule["properties"] for rule in run["tool"]["driver"]["rules"]}
+    assert rules["EXT002"]["cve"] == ["CVE-2022-25882", "CVE-2024-27318"]
+    assert "cve" not in rules["TEN012"]
 
 
 def test_cyclonedx_without_an_audit_and_with_odd_side_files(report: Report) -> None:
