@@ -18,6 +18,9 @@ from graphcount.signing.signer import Signer
 NAMES = ("model.sig", "{}.sig")
 """Names of a signature beside a model: that of the reference implementation, and by the model."""
 
+NAMED = 10
+"""Files that a finding names."""
+
 
 def verify(path: str, files: Iterable[str], signature: str, signer: Signer) -> SignatureRow:
     """Verify a signature of a model or a folder.
@@ -76,8 +79,11 @@ def findings(row: SignatureRow) -> Iterator[Finding]:
     """Yield what is wrong with a signature that was asked for."""
     if not row.verified:
         yield finding("SIG001", f"not verified: {row.why}", row, method=row.method)
-    for file in row.uncovered:
-        yield finding("SIG002", f"{file} is a part of the model and not signed", row, file=file)
+    if row.uncovered:
+        count, named = len(row.uncovered), row.uncovered[:NAMED]
+        more = f" and {count - NAMED} more" if count > NAMED else ""
+        message = f"of the model's files {count} not signed: {', '.join(named)}{more}"
+        yield finding("SIG002", message, row, files=list(named), count=count)
 
 
 def _name(file: str, root: str) -> str:

@@ -114,6 +114,8 @@ def _difference(signed: Mapping[str, str], hashed: Mapping[str, str]) -> str:
 
 def _reason(error: Exception) -> str:
     """Return an error in one sentence; those of cryptography have no text."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror.lower()}"
     text = " ".join(str(error).split())
     kind = type(error).__name__
     if not text:

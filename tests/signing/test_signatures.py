@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from graphcount import api
+from graphcount import signing as signing_room
 from graphcount.cli.main import main
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.formats import AUDIT_FORMATS, render
 from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.serial import loads, report_text, to_dict
+from graphcount.report.signature import SignatureRow
 
 pytest.importorskip(
     "model_signing", reason="model-signing is not installed: pip install .[signing]"
@@ -168,6 +170,13 @@ def test_a_file_that_is_not_signed_is_named(
     shutil.copy(fixtures / "cnn.onnx", folder.parent)
     signature = sign(folder.parent / "cnn.onnx", folder.parent / "cnn.sig")
     assert rules(audit(folder.parent / "cnn.onnx", signature, keys.public)) == []
+
+
+def test_many_files_that_are_not_signed_are_one_finding() -> None:
+    row = SignatureRow("model.sig", "key", True, "", (".",), tuple(f"w{n}" for n in range(5000)))
+    (finding,) = signing_room.findings(row)
+    assert finding.message.endswith("w9 and 4990 more")
+    assert finding.evidence == {"files": [f"w{n}" for n in range(10)], "count": 5000}
 
 
 # ------------------------------------------------------------------------------------ tampered
