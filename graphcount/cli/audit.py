@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     examples=(
         "audit model.onnx",
         "audit models/*.onnx --fail-on medium --format sarif -o audit.sarif",
-        'audit model.onnx --ignore "EXT011=checksums are kept elsewhere"',
         "audit folder --signature folder/model.sig --public-key key.pub",
     ),
 )
