@@ -12,6 +12,7 @@ from graphcount.api.model import Counting, Operators, SizeOptions, count, load
 from graphcount.api.sizes import given
 from graphcount.errors import UsageError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.report.printable import PrintableResult
 
 if TYPE_CHECKING:
     from graphcount.benchmarking.measure import BenchedModel, BenchOptions
@@ -86,11 +87,25 @@ def bench(
     return measure(subjects[0], how, progress, subjects[1] if versus is not None else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Benched:
-    """Results of a model for each combination of sizes."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Benched(PrintableResult):
+    """Results of a model for each combination of sizes; it prints as the command does."""
 
     results: tuple[BenchResult, ...]
+
+    def __str__(self) -> str:
+        """Return what the command prints, without colours."""
+        from graphcount.api.results import written_benches
+
+        return written_benches(self.results, "table").rstrip("\n")
+
+    def to_json(self) -> str:
+        """Return an object: the exit code, and the results."""
+        from graphcount.report.bench import to_dict
+        from graphcount.report.serial import dumps
+
+        rows = [to_dict(row) for row in self.results]
+        return dumps({"exit_code": self.exit_code, "results": rows})
 
     @property
     def exit_code(self) -> int:

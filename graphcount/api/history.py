@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
@@ -143,7 +144,7 @@ class History:
         except OSError as error:
             raise not_writable(self.file, error) from None
         pairs = zip(results, trends, strict=True)
-        return [result._replace(history=stands) for result, stands in pairs]
+        return [replace(result, history=stands) for result, stands in pairs]
 
     def _added(self, row: HistoryRow) -> Trend:
         refuse_others(self.rows, row, self.file)

@@ -7,6 +7,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from graphcount.report.bench import BenchResult
 from graphcount.report.printable import PrintableResult
 from graphcount.report.records import Report
 
@@ -33,6 +34,8 @@ def written(result: PrintableResult, form: str) -> str:
         return _html(result)
     if isinstance(result, Report):
         return written_reports([result], form)
+    if isinstance(result, BenchResult):
+        return written_benches([result], form)
     text: str = import_module(ROOMS[type(result).__name__]).render(form, result)
     return text
 
@@ -54,6 +57,14 @@ def written_reports(
         view = view._replace(rules={rule.id: rule for rule in rules()})
         return render(form, outcomes, view, AUDIT_FORMATS)
     return render(form, outcomes, view, FORMATS)
+
+
+def written_benches(results: Sequence[BenchResult], form: str) -> str:
+    """Return measurements as `graphcount bench` writes them."""
+    from graphcount.formats.bench import render
+    from graphcount.formats.view import DEFAULT_VIEW
+
+    return render(form, results, DEFAULT_VIEW)
 
 
 def _html(result: PrintableResult) -> str:

@@ -6,8 +6,10 @@ Every field name is a JSON key. Times are seconds, sizes bytes; None is JSON's n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from graphcount.report.printable import PrintableResult
 from graphcount.version import __version__
 
 BENCH_SCHEMA = "graphcount.bench/1"
@@ -268,7 +270,8 @@ class LatencyChange(NamedTuple):
     ratio: float
 
 
-class BenchResult(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class BenchResult(PrintableResult):
     """One measurement: one model, one set of sizes.
 
     Attributes:
@@ -324,9 +327,9 @@ def to_dict(result: BenchResult) -> dict[str, Any]:
     """Return the result as the JSON object of the schema."""
     from graphcount.report.serial import plain
 
-    fields = plain(result)
-    path = fields.pop("path")
-    return {"schema": BENCH_SCHEMA, "graphcount": __version__, "model": {"path": path}, **fields}
+    rows = {item.name: plain(getattr(result, item.name)) for item in fields(result)}
+    path = rows.pop("path")
+    return {"schema": BENCH_SCHEMA, "graphcount": __version__, "model": {"path": path}, **rows}
 
 
 def schema() -> dict[str, Any]:

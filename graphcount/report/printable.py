@@ -28,7 +28,9 @@ class PrintableResult:
         """Return what the command prints, without colours."""
         return type(self).writer(self, "table").rstrip("\n")
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        """Return the same: a prompt shows it."""
+        return str(self)
 
     def to_json(self) -> str:
         """Return what the command writes with `--format json`; credentials are masked."""

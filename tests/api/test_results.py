@@ -58,7 +58,8 @@ def test_a_check_prints_its_verdicts_and_converts(folder: Path, command: Command
     models = ["cnn.onnx", "mlp_3_5_2.onnx"]
     checked = graphcount.check(models, max={"parameters": "1k"}, fail_on="low")
     done = command("check", *models, "--max", "parameters=1k", "--fail-on", "low")
-    assert str(checked) == done.out.rstrip("\n").replace("--max", "max")
+    assert str(checked) == repr(checked) == done.out.rstrip("\n").replace("--max", "max")
+    assert "BUD001" in checked._repr_html_()
     data = checked.to_dict()
     assert data["exit_code"] == checked.exit_code == done.code == 1
     paths = [row["model"]["path"] for row in data["models"]]
@@ -133,3 +134,13 @@ def test_a_deployment_keeps_its_variant(tmp_path: Path) -> None:
     limit = {"nbytes": half.totals.nbytes}
     assert graphcount.check(half, max=limit).exit_code == 0
     assert graphcount.check(usual, max=limit).exit_code == 1
+
+
+def test_a_measurement_prints_and_converts(folder: Path) -> None:
+    how = graphcount.BenchOptions(runs=10, profile=False)
+    benched = graphcount.benches("mlp_3_5_2.onnx", how)
+    assert "mlp_3_5_2.onnx" in str(benched) == repr(benched) == f"{benched.results[0]}"
+    data = benched.to_dict()
+    assert (data["exit_code"], len(data["results"])) == (0, 1)
+    assert benched.results[0].to_dict() == data["results"][0]
+    assert data["results"][0]["schema"] == "graphcount.bench/1"

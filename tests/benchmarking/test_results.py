@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema_rs
@@ -238,8 +239,8 @@ HEADS = {
 def test_a_name_cannot_write_on_the_screen(result: BenchResult, name: str, view: View) -> None:
     evil = "=1+1\x1b[31m\u202e"
     node = result.nodes[0]._replace(sources=(evil,), name=evil, op_type=evil)
-    changed = result._replace(
-        path=evil, nodes=(node,), notes=(evil,), assumed={evil: 1}, dims={evil: 1}
+    changed = replace(
+        result, path=evil, nodes=(node,), notes=(evil,), assumed={evil: 1}, dims={evil: 1}
     )
     for results in ([changed], [changed, changed]):
         text = render(name, results, view)
