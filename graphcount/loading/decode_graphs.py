@@ -140,7 +140,7 @@ class GraphDecoder(LeafDecoder):
         reference = values.pop("ref_attr_name", [""])[-1]
         slot = MEMBERS[kind]
         if len(values) > 1 or (values and slot not in values):
-            slot = self.mistyped(Mistyped(name, kind, tuple(values), offset))
+            slot = self.mistyped(Mistyped(name, kind, tuple(sorted(values)), offset))
         numbers = numbers_held(values, slot)
         if numbers is None and not reference:
             numbers = UNSTATED.get(kind)

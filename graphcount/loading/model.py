@@ -197,7 +197,7 @@ class Mistyped(NamedTuple):
     Attributes:
         name: Attribute name.
         type: AttributeProto.AttributeType code; 0 when none is stated, or one that does not exist.
-        members: Fields of AttributeProto that hold a value.
+        members: Fields of AttributeProto that hold a value, sorted.
         offset: Byte offset of the message in the file.
     """
 

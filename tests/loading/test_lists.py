@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphcount.errors import DamagedError, GraphcountError
@@ -122,6 +122,7 @@ def test_lists_are_those_that_protobuf_reads(how: str, limits: Limits, pieces: l
 
 
 @settings(max_examples=100, deadline=None)
+@example(pieces=[ints([1] * 20), b":\x00"], cut=2)  # two members, and no type that says which
 @given(pieces=st.lists(PIECES, min_size=1, max_size=6), cut=st.integers(1, 200))
 def test_damage_is_refused_alike(pieces: list[bytes], cut: int) -> None:
     """A list that ends too early, or that goes on as something else."""
