@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from graphcount.version import __version__
 
 if TYPE_CHECKING:
+    from graphcount.analysis.shapes.sizes import ShapeError
     from graphcount.api import (
         Checked,
+        CountOptions,
         Judged,
         Model,
         Scanned,
+        SizeOptions,
         audit,
         audits,
         bench,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         scan,
     )
     from graphcount.benchmarking.measure import BenchOptions
+    from graphcount.benchmarking.process import BenchError
     from graphcount.config import load_config
     from graphcount.errors import (
         ConfigError,
@@ -52,23 +56,30 @@ if TYPE_CHECKING:
     )
     from graphcount.loading.limits import Limits
     from graphcount.report.records import Report
-    from graphcount.scanning.work import Analysis
+    from graphcount.scanning.work import Analysis, InternalError, ProcessLost, TookTooLong
 
 __all__ = [
     "Analysis",
+    "BenchError",
     "BenchOptions",
     "Checked",
     "ConfigError",
+    "CountOptions",
     "DamagedError",
     "GraphcountError",
+    "InternalError",
     "Judged",
     "LimitError",
     "Limits",
     "Model",
     "NotOnnxError",
     "NotReadableError",
+    "ProcessLost",
     "Report",
     "Scanned",
+    "ShapeError",
+    "SizeOptions",
+    "TookTooLong",
     "Unknown",
     "UsageError",
     "__version__",
@@ -106,8 +117,10 @@ _HOMES = {
     ),
     "graphcount.loading.limits": ("Limits",),
     "graphcount.report.records": ("Report",),
-    "graphcount.scanning.work": ("Analysis",),
+    "graphcount.scanning.work": ("Analysis", "InternalError", "ProcessLost", "TookTooLong"),
+    "graphcount.analysis.shapes.sizes": ("ShapeError",),
     "graphcount.benchmarking.measure": ("BenchOptions",),
+    "graphcount.benchmarking.process": ("BenchError",),
     "graphcount.config": ("load_config",),
 }
 """Homes of the names that are no verbs; every other one is of `graphcount.api`."""

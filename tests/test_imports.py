@@ -46,6 +46,7 @@ OWNERS = {
     "fsspec": {"loading"},
     "aiohttp": {"loading"},
     "numpy": {"auditing", "benchmarking", "loading", "ops"},
+    "pandas": {"report"},
     "pyarrow": {"scanning"},
     "ruptures": {"benchmarking"},
     "model_signing": {"signing"},

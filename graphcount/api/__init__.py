@@ -41,7 +41,7 @@ _HOMES = {
     "explaining": ("explain",),
     "known_rules": ("rules",),
     "model": (
-        *("CountOptions", "Counting", "MacsConvention", "Model", "Operators", "Sizes"),
+        *("CountOptions", "Counting", "MacsConvention", "Model", "Operators", "SizeOptions"),
         *("count", "load"),
     ),
     "outcomes": ("Judged", "counts"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
-from graphcount.api.arguments import configured, path_text, path_texts, several, silent
+from graphcount.api.arguments import configured, model_path, model_paths, several, silent
 from graphcount.api.model import CountedReport, Model, gc_paused
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.api.signatures import asked_signature, files_of, with_signature
@@ -18,6 +18,7 @@ from graphcount.loading.source import is_remote
 from graphcount.report.records import Report
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import ModelLike
     from graphcount.config import Config
     from graphcount.config.audits import Asked
 
@@ -55,7 +56,7 @@ class AuditWords(TypedDict, total=False):
 
 
 def audit(
-    path: str,
+    path: ModelLike,
     *,
     deep: bool | None = None,
     select: Sequence[str] = (),
@@ -73,8 +74,8 @@ def audit(
     """Look for what a model hides; see `graphcount.auditing`.
 
     Args:
-        path: The model, or a folder of models that run as one: all of them are audited, and the
-            deployment.
+        path: The model, as `load` takes it, or a folder of models that run as one: all of them are
+            audited, and the deployment.
         deep: Run the rules that read tensor data and external data files: None up to 512 MB of
             them, and not of a remote model.
         select: Ids of rules to run, or their beginnings; empty for all.
@@ -100,10 +101,11 @@ def audit(
     """
     signed = asked_signature(signature, public_key, certificate_chain, identity, issuer)
     settings = configured(config)
+    path = model_path(path)
     asked = _asked_of(settings, path)
     bounds = limits or settings.limits
     how = AuditOptions(deep, select or asked.select, {**asked.ignore, **(ignore or {})})
-    if is_folder(path_text(path)):
+    if is_folder(path):
         from graphcount.api.deploying import CONTEXT, audited_deployment, deployed, model_files
 
         made = deployed(path, None, CONTEXT, None, bounds, {"deep": deep, "cost": False})
@@ -112,7 +114,7 @@ def audit(
         )
         return with_signature(report, model_files(made), signed)
     with gc_paused():  # over the call: what it made and does not return is gone before it ends
-        report = _audit(path_text(path), how, hash_file, progress, bounds)
+        report = _audit(path, how, hash_file, progress, bounds)
     return with_signature(report, files_of(report), signed)
 
 
@@ -129,7 +131,7 @@ def _audit(
 
 
 def audits(
-    models: str | Sequence[str],
+    models: ModelLike | Sequence[ModelLike],
     *,
     fail_on: str | None = None,
     config: Config | str | None = None,
@@ -139,7 +141,7 @@ def audits(
     """Audit several models; the words are those of `graphcount audit`.
 
     Args:
-        models: Paths; a single one, too.
+        models: What `audit` takes, once or several times.
         fail_on: Mildest severity that fails; None: what `config` says of the model, or `high`.
         config: A configuration, or its file; None: none.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
@@ -155,7 +157,7 @@ def audits(
     from graphcount.gates.checks import fails
 
     settings = configured(config)
-    paths = path_texts(models)
+    paths = model_paths(models)
     outcomes = tuple(
         read_each(paths, lambda path: audit(path, config=settings, **options), on_error)
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from graphcount.api.arguments import elements, refuse_others, several, silent
+from graphcount.api.arguments import elements, file_path, refuse_others, several, silent
 from graphcount.api.auditing import audit
 from graphcount.api.model import Counting, Operators, SizeOptions, count, load
 from graphcount.api.sizes import given
@@ -78,6 +78,7 @@ def bench(
     for one in (path, versus):
         if one is None:
             continue
+        one = file_path(one, "a benchmark")
         if not trust:
             progress("audit")
             _refuse_findings(audit(one, deep=False, limits=limits))
@@ -160,8 +161,6 @@ def benches(
 
     if history is None and (changes or commit is not None):
         raise UsageError("--commit and --changes need --history")
-    if "-" in (path, words.get("versus")):
-        raise UsageError("a benchmark needs a path, not standard input; name a file")
     how = options or BenchOptions()
     asked = (dims or {}).items()
     combinations = cases(

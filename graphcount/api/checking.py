@@ -11,7 +11,7 @@ from graphcount.api.arguments import (
     budgets,
     configured,
     elements,
-    path_texts,
+    model_paths,
     refuse_others,
     several,
 )
@@ -25,7 +25,7 @@ from graphcount.report.records import Report
 from graphcount.verbose import note
 
 if TYPE_CHECKING:
-    from graphcount.api.arguments import Demands
+    from graphcount.api.arguments import Demands, ModelLike
     from graphcount.config import Config
     from graphcount.formats.view import View
     from graphcount.gates.budgets import Bound
@@ -86,7 +86,7 @@ class _Asked(NamedTuple):
 
 
 def check(
-    path: str | Deployment | Sequence[str | Deployment] = (),
+    path: ModelLike | Deployment | Sequence[ModelLike | Deployment] = (),
     *,
     deployment: str | Sequence[str] = (),
     max: Demands = (),
@@ -108,7 +108,8 @@ def check(
     """Hold models against budgets; the words are those of `graphcount check`.
 
     Args:
-        path: A model, a folder or a glob, or several; none: those that configured checks choose.
+        path: A model (as `load` takes it), a folder or a glob, or several; none: those that
+            configured checks choose.
             What `deployment` returned is held against its limits as one.
         deployment: A folder whose models run as one and are held against limits as one, or several.
         max: Largest allowed values: `{"parameters": "30M", "nbytes": "100MB", "nodes.Loop": 0}`.
@@ -157,7 +158,7 @@ def check(
     uncovered = (settings.uncovered or Uncovered()).check
     own, uncovered = (row and _sized(row, options, settings) for row in (own, uncovered))
     paths, variants = _named_models(path)
-    variants |= dict.fromkeys(path_texts(deployment), "")
+    variants |= dict.fromkeys(model_paths(deployment), "")
     selected = targets(paths, known, own, uncovered, settings.excludes, list(variants))
     for path_left_out in selected.excluded:
         note("%s: not checked: excluded by the configuration", path_left_out)
@@ -206,12 +207,12 @@ def check(
 
 
 def _named_models(
-    named: str | Deployment | Sequence[str | Deployment],
+    named: ModelLike | Deployment | Sequence[ModelLike | Deployment],
 ) -> tuple[list[str], dict[str, str]]:
     """Return paths of models, and of deployments with the variant that was asked for."""
     rows = named if isinstance(named, list | tuple) else (named,)
     variants = {row.path: row.variant for row in rows if isinstance(row, Deployment)}
-    return path_texts([row for row in rows if not isinstance(row, Deployment)]), variants
+    return model_paths([row for row in rows if not isinstance(row, Deployment)]), variants
 
 
 def _own_check(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
-from graphcount.api.arguments import budgets, path_text
+from graphcount.api.arguments import budgets, model_path
 from graphcount.api.model import CountOptions, Model, gc_paused, load
 from graphcount.api.sizes import given, optional, refuse_unused
 from graphcount.errors import UsageError
@@ -14,7 +14,7 @@ from graphcount.loading.folder import is_folder
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from graphcount.api.arguments import Demands
+    from graphcount.api.arguments import Demands, ModelLike
     from graphcount.comparing.side import ComparedModel
     from graphcount.comparing.sizes import Declared
     from graphcount.report.diff import Diff
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def diff(
-    old: str | Report | Model,
-    new: str | Report | Model,
+    old: ModelLike | Report | Model,
+    new: ModelLike | Report | Model,
     *,
     values: bool = False,
     max_increase: Demands = (),
@@ -35,8 +35,8 @@ def diff(
     """Say what changed from one model to another; see `graphcount.comparing` for how.
 
     Args:
-        old: Path of a model, of a folder of models that run as one, or of a saved report
-            (`--format json`); a report, or a model.
+        old: A model (as `load` takes it), path of a folder of models that run as one, or of a saved
+            report (`--format json`); a report, or a model that was loaded.
         new: The same.
         values: Compare tensor data, too: all of it is read.
         max_increase: Largest growth: `{"parameters": "5%"}`; what breaks it is in `findings`.
@@ -67,8 +67,8 @@ def diff(
 
 
 def compared(
-    old: str | Report | Model,
-    new: str | Report | Model,
+    old: ModelLike | Report | Model,
+    new: ModelLike | Report | Model,
     alone: tuple[Mapping[str, int], Mapping[str, int]] = ({}, {}),
     *,
     values: bool = False,
@@ -81,7 +81,7 @@ def compared(
     """
     from graphcount.comparing import compare
 
-    if old == "-" and new == "-":
+    if isinstance(old, str) and old == new == "-":
         raise UsageError("only one of the two can come from standard input")
     with gc_paused():
         dims = options.get("dims") or {}
@@ -105,7 +105,9 @@ _Side = tuple["Report | Model", CountOptions]
 """A model or a report, and how it is counted."""
 
 
-def _opened(model: str | Report | Model, limits: Limits, options: CountOptions) -> Report | Model:
+def _opened(
+    model: ModelLike | Report | Model, limits: Limits, options: CountOptions
+) -> Report | Model:
     """Return what a side of a diff is: a path is read, a folder as models that run as one."""
     from graphcount.report.records import Report as Counted
 
@@ -113,7 +115,7 @@ def _opened(model: str | Report | Model, limits: Limits, options: CountOptions) 
         return model
     from graphcount.gates.saved import read_report
 
-    path = path_text(model)
+    path = model_path(model)
     if is_folder(path):
         from graphcount.api.deploying import whole_report
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from graphcount.api.arguments import path_text
+from graphcount.api.arguments import model_path
 from graphcount.api.model import CountOptions, Model, gc_paused
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import read_model
@@ -84,7 +84,7 @@ def deployed(
 
     if context < 1:
         raise UsageError(f"context: {context} is no number of tokens")
-    folder = list_folder(path_text(path))
+    folder = list_folder(model_path(path))
     recognised = recognise(folder)
     choose(recognised, variant or "")
     deep = bool(options.get("deep"))

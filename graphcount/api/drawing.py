@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from graphcount.api.arguments import path_text
+from graphcount.api.arguments import model_path
 from graphcount.api.auditing import AuditOptions, audited
 from graphcount.api.comparing import compared
 from graphcount.api.known_rules import rules
@@ -18,12 +18,15 @@ from graphcount.report.drawing import Drawing
 from graphcount.report.records import Report
 from graphcount.units import nbytes
 
+if TYPE_CHECKING:
+    from graphcount.api.arguments import ModelLike
+
 MAX_BENCH_NBYTES = 256 * 2**20
 """Results of benchmarks are read up to this size."""
 
 
 def export(
-    path: str,
+    path: ModelLike,
     name: str,
     *,
     depth: int | None = None,
@@ -33,7 +36,7 @@ def export(
     """Return the graph for another tool; see `graphcount.formats.graphs`.
 
     Args:
-        path: The model.
+        path: The model, as `load` takes it.
         name: A key of `EXPORTS`: `mermaid`, `mermaid-state`, `dot`, `svg`, `graphml`, `gexf`,
             `node-link`, `netron`.
         depth: Fold modules at this depth into one node each; None: draw every operator.
@@ -53,7 +56,7 @@ def export(
 
 
 def drawn(
-    path: str,
+    path: ModelLike,
     *,
     depth: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -70,9 +73,9 @@ def drawn(
 
 
 def page(
-    path: str,
+    path: ModelLike,
     *,
-    against: str | None = None,
+    against: ModelLike | None = None,
     bench: Any = None,
     history: str | None = None,
     audit: bool = True,
@@ -83,7 +86,8 @@ def page(
     """Make one self-contained HTML page about a model; see `graphcount.formats.page`.
 
     Args:
-        path: The model, or a folder of models that run as one; see `graphcount.deployment`.
+        path: The model, as `load` takes it, or a folder of models that run as one; see
+            `graphcount.deployment`.
         against: Another model, or a saved report: the page shows what grew since.
         bench: What `graphcount bench --format json` says of the model, or its file: the page shows
             cost against time.
@@ -103,12 +107,13 @@ def page(
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
 
+    path = model_path(path)
     past = _read_history(history, path) if history is not None else None
-    if is_folder(path_text(path)):
+    if is_folder(path):
         return _page_of_folder(path, against, audit, binary, limits, options)
     bench = None if bench is None else _read_bench(bench)  # refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
-        model = Model(read_model(path_text(path), limits, keep_thin=audit), limits)
+        model = Model(read_model(path, limits, keep_thin=audit), limits)
     sized: CountOptions = {**options, "assume": True}
     timed: CountOptions = {**sized, "timeline": True}
     measured = model.measured(**timed)
@@ -134,7 +139,7 @@ def _read_history(file: str, path: str) -> dict[str, Any]:
     Raises:
         GraphcountError: It cannot be read, or has nothing of this model.
     """
-    if is_folder(path_text(path)):
+    if is_folder(path):
         raise UsageError("a history is of one model, and this is a folder", path)
     from graphcount.api.history import read_history
     from graphcount.formats.page.history import over_time
@@ -145,7 +150,7 @@ def _read_history(file: str, path: str) -> dict[str, Any]:
 
 def _page_of_folder(
     path: str,
-    against: str | None,
+    against: ModelLike | None,
     audit: bool,
     binary: bool,
     limits: Limits,
@@ -175,7 +180,7 @@ def _page_of_folder(
 
 
 def _grown(
-    against: str, model: Model | Report, limits: Limits, options: CountOptions
+    against: ModelLike, model: Model | Report, limits: Limits, options: CountOptions
 ) -> tuple[Report, dict[str, Any]]:
     """Return the report of the other model, and what differs from it."""
     from graphcount.formats.page.changes import changes

@@ -10,11 +10,12 @@ from graphcount.api.model import CountOptions, load
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import ModelLike
     from graphcount.report.explanation import Explained
 
 
 def explain(
-    path: str,
+    path: ModelLike,
     nodes: Sequence[str] = (),
     *,
     limits: Limits = DEFAULT_LIMITS,
@@ -23,7 +24,7 @@ def explain(
     """Explain nodes: what goes in and out, what they own, and the formulas of their numbers.
 
     Args:
-        path: The model.
+        path: The model, as `load` takes it.
         nodes: Ids, names, or parts that only one node has; empty for every node that owns
             parameters or has MACs.
         limits: What the file may ask of us.

@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, Unpack, get_args
 
-from graphcount.api.arguments import elements, path_text, plain, refuse_others, silent
+from graphcount.api.arguments import elements, model_path, plain, refuse_others, silent
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.loading import ModelFile, read_model, reopen
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from graphcount.analysis.counts import Counted
     from graphcount.analysis.fingerprint import Hashes
     from graphcount.analysis.forward import CostOptions
+    from graphcount.api.arguments import ModelLike
     from graphcount.graph import ModelGraph
     from graphcount.report.drawing import Drawing
     from graphcount.report.records import Report
@@ -287,25 +288,28 @@ class Model:
         return f"<graphcount.Model {public_path(self.path)!r}>"
 
 
-def load(path: str, *, limits: Limits = DEFAULT_LIMITS) -> Model:
+def load(path: ModelLike, *, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Read a model without its tensor data.
 
     Args:
-        path: `.onnx` file, ONNX text or JSON, or `-` for standard input.
+        path: `.onnx` file, ONNX text or JSON, or `-` for standard input; or the bytes of a model,
+            an open file, or an `onnx.ModelProto`.
         limits: What the file may ask of us.
 
     Raises:
-        GraphcountError: Not a path, not readable, not ONNX, damaged, or beyond the limits.
+        GraphcountError: No model, not readable, not ONNX, damaged, or beyond the limits.
     """
     with gc_paused():
-        return Model(read_model(path_text(path), limits), limits)
+        return Model(read_model(model_path(path), limits), limits)
 
 
-def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]) -> Report:
+def count(
+    path: ModelLike, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[CountOptions]
+) -> Report:
     """Count a model: `load(path).report(...)`.
 
     Args:
-        path: `.onnx` file, ONNX text or JSON, or `-` for standard input.
+        path: What `load` takes.
         limits: What the file may ask of us.
         options: Fields of `CountOptions`: sizes of dynamic dimensions, what is computed and read.
 
@@ -313,7 +317,7 @@ def count(path: str, *, limits: Limits = DEFAULT_LIMITS, **options: Unpack[Count
         Counts and costs as exact integers. What each counts is in docs/counting.md.
 
     Raises:
-        GraphcountError: Not a path, not readable, not ONNX, damaged, or beyond the limits; or an
+        GraphcountError: No model, not readable, not ONNX, damaged, or beyond the limits; or an
             option makes no sense.
     """
     with gc_paused():

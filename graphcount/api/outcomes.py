@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from graphcount.api.arguments import path_texts
+from graphcount.api.arguments import model_paths
 from graphcount.api.model import CountOptions, count
 from graphcount.errors import GraphcountError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
@@ -15,6 +15,7 @@ from graphcount.report.records import Report
 from graphcount.units import exact
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import ModelLike
     from graphcount.formats.view import View
     from graphcount.report.finding_rows import Finding
 
@@ -114,7 +115,7 @@ def read_each(
 
 
 def counts(
-    models: str | Sequence[str],
+    models: ModelLike | Sequence[ModelLike],
     *,
     expect_parameters: int | None = None,
     strict: bool = False,
@@ -125,7 +126,7 @@ def counts(
     """Count several models, and hold them against what is expected.
 
     Args:
-        models: Paths; a single one, too.
+        models: What `load` takes, once or several times.
         expect_parameters: Each has exactly so many parameters, and nothing spoils that number.
         strict: Nothing of any model is unknown.
         on_error: Called with the error of a model that cannot be read; None: its error is raised.
@@ -138,7 +139,7 @@ def counts(
     Raises:
         GraphcountError: A model cannot be read, and `on_error` is None.
     """
-    paths = path_texts(models)
+    paths = model_paths(models)
     read = _counted_together if len(paths) > 1 else _counted
     outcomes = read(paths, options, limits, on_error)
     complaints = [

@@ -12,12 +12,13 @@ from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.units import parse
 
 if TYPE_CHECKING:
+    from graphcount.api.arguments import ModelLike
     from graphcount.report.plan import MemoryPlan, Optimizer, Plan, TargetDType
     from graphcount.report.records import Report
 
 
 def plan(
-    model: str | Model,
+    model: ModelLike | Model,
     *,
     dtypes: Sequence[TargetDType] | None = None,
     block: int = 32,
@@ -34,7 +35,7 @@ def plan(
     """Work out what a model would take in other circumstances; see `graphcount.planning`.
 
     Args:
-        model: Path of a model, or one that was loaded.
+        model: A model, as `load` takes it, or one that was loaded.
         dtypes: Element types to store the weights in; None for all.
         block: Elements that share a scale in int4.
         per_channel: int8 with one scale for each output channel.

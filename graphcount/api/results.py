@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOMS = {
     "Deployment": "graphcount.formats.deployment",
     "Diff": "graphcount.formats.diff",
+    "Explained": "graphcount.formats.explain",
     "Plan": "graphcount.formats.plan",
 }
 """Where a result that is no report is written; each has `render(name, result)`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from graphcount.api.arguments import elements, path_texts
+from graphcount.api.arguments import elements, file_path
 from graphcount.api.model import CountOptions, load
 from graphcount.api.outcomes import Judged, OnError, read_each
 from graphcount.api.sizes import given, names_of, optional, refuse_unused
@@ -69,9 +69,8 @@ def init(
     from graphcount.gates.select import targets
     from graphcount.units import share
 
-    models = path_texts(path)
-    if "-" in models:
-        raise UsageError("a configuration needs a path, not standard input; name a file")
+    rows = path if isinstance(path, list | tuple) else (cast("str", path),)
+    models = [file_path(model, "a configuration") for model in rows]
     if format not in TABLES:
         raise UsageError(f"format: {format!r} is none of {', '.join(TABLES)}")
     try:

@@ -9,9 +9,7 @@ import click
 from graphcount.cli.command import Command
 from graphcount.cli.options import cost_options, counting_options, model_argument, output_options
 from graphcount.cli.output import OutputOptions
-from graphcount.formats.explain import to_json, to_text
-from graphcount.formats.text import ascii_only
-from graphcount.formats.view import View
+from graphcount.formats.explain import FORMATS, render
 
 if TYPE_CHECKING:
     from graphcount.api import Counting
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 @model_argument
 @click.argument("nodes", nargs=-1, metavar="[NODE]...")
 @counting_options(cost_options)
-@output_options(("text", "json"), sizes=False)
+@output_options(FORMATS, sizes=False)
 def command(model: str, nodes: tuple[str, ...], options: Counting, output: OutputOptions) -> int:
     """Say where the counts of nodes come from: shapes, tensors with reasons, formula, MACs.
 
@@ -39,11 +37,5 @@ def command(model: str, nodes: tuple[str, ...], options: Counting, output: Outpu
 
     explained = explain(model, nodes, **options)
 
-    def render_as(name: str, view: View) -> str:
-        if name == "json":
-            return to_json(explained)
-        text = to_text(explained, view.width)
-        return ascii_only(text) if view.ascii else text
-
-    output.write_formats(render_as, output.view())
+    output.write_formats(lambda name, view: render(name, explained, view), output.view())
     return 0

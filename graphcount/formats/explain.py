@@ -7,7 +7,8 @@ from typing import Any
 
 from graphcount.domains import operator_name
 from graphcount.formats.sentences import sizes_words
-from graphcount.formats.text import inert, safe, shape
+from graphcount.formats.text import ascii_only, inert, safe, shape
+from graphcount.formats.view import DEFAULT_VIEW, View
 from graphcount.report.columns import types_words
 from graphcount.report.explanation import Explained, Explanation
 from graphcount.report.pass_rows import StateRow
@@ -16,6 +17,7 @@ from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps, plain
 from graphcount.units import exact, nbytes
 
+FORMATS = ("text", "json")
 EXPLAIN_SCHEMA = "graphcount.explain/1"
 DEFAULT_WIDTH = 100
 LABEL_WIDTH = 14
@@ -38,6 +40,14 @@ def formula(node: NodeRow, report: Report) -> str:
 
 
 # ----------------------------------------------------------------------------------------- text
+
+
+def render(name: str, explained: Explained, view: View = DEFAULT_VIEW) -> str:
+    """Render nodes as JSON, or else as text."""
+    if name == "json":
+        return to_json(explained)
+    text = to_text(explained, view.width)
+    return ascii_only(text) if view.ascii else text
 
 
 def to_text(explained: Explained, width: int | None = None) -> str:

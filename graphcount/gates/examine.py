@@ -20,7 +20,7 @@ from graphcount.gates.budgets import Earlier
 from graphcount.gates.checks import Check, findings, run
 from graphcount.gates.doubts import doubt, measured
 from graphcount.gates.subject import Subject
-from graphcount.loading.source import has_scheme
+from graphcount.loading.source import has_scheme, is_nameless
 from graphcount.report.finding_rows import CheckRow
 from graphcount.report.loading import Ask, nobody
 from graphcount.report.records import Report
@@ -141,7 +141,7 @@ def _below(folder: str, path: str) -> str:
         UsageError: It is not below the current folder.
     """
     relative = relpath(path)
-    if has_scheme(path) or path == "-" or relative.startswith(pardir):
+    if has_scheme(path) or is_nameless(path) or relative.startswith(pardir):
         raise UsageError(f"{path}: not below the current folder, so not below {folder}")
     return join(folder, relative)
 

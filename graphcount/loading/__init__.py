@@ -23,10 +23,12 @@ from graphcount.loading.model import ModelProto
 from graphcount.loading.source import (
     BytesSource,
     FileSource,
+    InMemory,
     Source,
     SourceFile,
     has_scheme,
     irregular,
+    is_nameless,
     is_remote,
     open_regular,
     public_path,
@@ -42,7 +44,7 @@ class ModelFile:
 
     Attributes:
         proto: The records.
-        path: Path as given; `-` for standard input.
+        path: Path as given; `-` for standard input; an `InMemory` is one, too.
         format: `onnx`, `json`, `onnxtxt` or `textproto`.
         file_nbytes: Size of the model file.
         thin: The bytes that were decoded, when they were to be kept.
@@ -122,7 +124,7 @@ def read_source(
     """Read a model from an open source; see `read_model`.
 
     A binary model comes first, as for onnx and onnxruntime; a text form is read under a text suffix
-    (or from standard input, which has no name).
+    (or without a name: from standard input or memory).
     """
     head = source.read(0, 4096)
     form = None if _begins_as_written(head) else _text_form(head, source)
@@ -141,7 +143,7 @@ def _read_text(source: Source, form: str, limits: Limits, *, keep_thin: bool) ->
     from graphcount.loading.sniff import TEXT_SUFFIXES, is_text_name
     from graphcount.loading.text import NAMES, check_size, to_binary
 
-    if source.path != "-" and not is_text_name(source.path):
+    if not is_nameless(source.path) and not is_text_name(source.path):
         suffixes = ", ".join(TEXT_SUFFIXES)
         why = f"it looks like {NAMES[form]}, which is read under a name that ends with {suffixes}"
         raise NotOnnxError(f"not an ONNX model: {why}")
@@ -248,6 +250,8 @@ def open_source(path: str) -> Source:
     Raises:
         NotReadableError: Missing, not a regular file, or refused; FIFOs and devices are not opened.
     """
+    if isinstance(path, InMemory):
+        return BytesSource(path.data, path)
     if path == "-":
         return _stdin()
     if not has_scheme(path):
@@ -269,6 +273,8 @@ def open_again(path: str) -> IO[bytes]:
     """
     if path == "-":
         raise NotReadableError("standard input cannot be read twice; name a file", path)
+    if isinstance(path, InMemory):
+        return io.BytesIO(path.data)
     if not has_scheme(path):
         return open_regular(path)
     return cast("IO[bytes]", io.BufferedReader(SourceFile(open_source(path)), 8192))

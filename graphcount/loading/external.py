@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 from graphcount.errors import GraphcountError, NotReadableError, Problem
 from graphcount.loading import open_again
 from graphcount.loading.model import Tensor
-from graphcount.loading.source import has_scheme, open_regular
+from graphcount.loading.source import has_scheme, is_nameless, open_regular
 
 KEYS = ("location", "offset", "length", "checksum")
 """Keys of external_data that onnx.proto defines."""
@@ -188,8 +188,8 @@ def open_external_file(data: ExternalData) -> IO[bytes] | None:
 def look(location: str, model_path: str, others: int = 0, way: Way | None = None) -> ExternalData:
     """Contain a location and size what it names; `others` were looked at before."""
     problems = _refused(location)
-    if not problems and model_path == "-":
-        why = "the model came from standard input, which has no folder"
+    if not problems and is_nameless(model_path):
+        why = "the model came from standard input or memory, which has no folder"
         problems = [_problem("EXT006", why)]
     if problems:
         return ExternalData(location, problems=tuple(problems))

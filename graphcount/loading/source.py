@@ -40,7 +40,7 @@ def is_remote(path: str) -> bool:
 def public_path(path: str) -> str:
     """Return a path as it may be shown: without passwords and signatures of URLs."""
     if not is_remote(path):
-        return path
+        return str(path)
     head, separator, rest = path.partition("://")
     if head == "zip":
         member, colons, archive = rest.rpartition("::")
@@ -56,6 +56,34 @@ def public_path(path: str) -> str:
         hidden = equals and key not in PLAIN_PARAMETERS
         masked.append(f"{key}=***" if hidden else parameter if equals else "***")
     return f"{head}{separator}{authority}{slash}{name.partition('#')[0]}{mark}{'&'.join(masked)}"
+
+
+class InMemory(str):
+    """The name of a model that is held in memory; it stands where a path does.
+
+    Attributes:
+        data: The model's bytes.
+    """
+
+    data: bytes
+
+    def __new__(cls, kind: str, data: bytes) -> InMemory:
+        """Name bytes by what held them, and by their content: `<bytes 5d41402a>`.
+
+        Args:
+            kind: What held them: a type in Python.
+            data: The model's bytes.
+        """
+        import hashlib
+
+        made = super().__new__(cls, f"<{kind} {hashlib.sha256(data).hexdigest()[:8]}>")
+        made.data = data
+        return made
+
+
+def is_nameless(path: str) -> bool:
+    """Return whether a model is in no folder: on standard input, or held in memory."""
+    return path == "-" or isinstance(path, InMemory)
 
 
 # ------------------------------------------------------------------------------------------ bytes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from graphcount.report.printable import PrintableResult
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim, NodeRow, TensorRow
 
@@ -24,8 +26,9 @@ class Explanation(NamedTuple):
     tensors: tuple[TensorRow, ...]
 
 
-class Explained(NamedTuple):
-    """Nodes of one model, explained.
+@dataclass(frozen=True, slots=True, repr=False)
+class Explained(PrintableResult):
+    """Nodes of one model, explained; it prints as `graphcount explain` does.
 
     Attributes:
         report: The report their numbers are from.

@@ -29,7 +29,10 @@ from graphcount.report.rows import (
 )
 
 if TYPE_CHECKING:
+    import pandas
+
     from graphcount.report.finding_rows import AuditRow, CheckRow, Finding
+    from graphcount.report.frames import TableName
     from graphcount.report.pass_rows import (
         ArenaRow,
         AssumedRow,
@@ -174,6 +177,22 @@ class Report(PrintableResult):
         nbytes = self.states.nbytes
         number, formula = (nbytes, None) if isinstance(nbytes, int) else (None, nbytes)
         return _evaluated(number, formula, dims)
+
+    def to_pandas(self, table: TableName = "tensors") -> pandas.DataFrame:
+        """Return a table as a data frame of pandas (extra `pandas`); credentials are masked.
+
+        The columns are the fields of its rows. Shapes are lists; what is not known is missing, and
+        integers beyond 64 bits stay Python's. `report.in_numbers` has costs at assumed sizes.
+
+        Args:
+            table: `tensors`, `nodes`, `modules`, `op_types`, `dtypes`, `findings` or `unknown`.
+
+        Raises:
+            UsageError: There is no such table, or pandas is not installed.
+        """
+        from graphcount.report.frames import frame
+
+        return frame(self.to_dict(), table)
 
     @property
     def exact(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from graphcount.loading.limits import Limits
+from graphcount.loading.source import is_nameless
 from graphcount.report.loading import Answer, Ask
 from graphcount.runtimes.tables import target
 
@@ -58,8 +59,8 @@ class Runtimes:
             UsageError: There is no such runtime.
         """
         asked = target(name)
-        if path == "-":
-            why = "standard input cannot be read again; name a file"
+        if is_nameless(path):
+            why = "standard input and memory cannot be read by another process; name a file"
             return Answer("not known", asked.text, "file", "", why)
         if os.path.isdir(path):
             why = "a deployment is several models; check each"

@@ -136,7 +136,9 @@ def look_at(path: str, examine: Examine, analysis: Analysis) -> Outcome:
     except MemoryError:
         return TookTooLong("out of memory", public)
     except Exception as error:
-        return Bug(f"internal error, please report: {type(error).__name__}: {error}", public)
+        return InternalError(
+            f"internal error, please report: {type(error).__name__}: {error}", public
+        )
 
 
 class TookTooLong(GraphcountError):
@@ -145,7 +147,7 @@ class TookTooLong(GraphcountError):
     slug = "resources"
 
 
-class Bug(GraphcountError):
+class InternalError(GraphcountError):
     """An error of ours."""
 
     slug = BUG

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,10 @@ MADE: dict[str, tuple[Callable[[], PrintableResult], tuple[str, ...]]] = {
     "plan": (
         lambda: graphcount.plan("cnn.onnx"),
         ("plan", "cnn.onnx"),
+    ),
+    "explain": (
+        lambda: graphcount.explain("cnn.onnx", ["node_conv2d"]),
+        ("explain", "cnn.onnx", "node_conv2d"),
     ),
     "deployment": (
         lambda: graphcount.deployment("."),
@@ -144,3 +149,24 @@ def test_a_measurement_prints_and_converts(folder: Path) -> None:
     assert (data["exit_code"], len(data["results"])) == (0, 1)
     assert benched.results[0].to_dict() == data["results"][0]
     assert data["results"][0]["schema"] == "graphcount.bench/1"
+
+
+def test_a_report_is_tables_of_pandas(
+    folder: Path, fixtures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install .[pandas]")
+    report = graphcount.count("cnn.onnx", assume=True)
+    tensors = report.to_pandas()
+    assert list(tensors.columns) == list(report.tensors[0]._fields)
+    assert tensors[tensors.kind == "parameter"].elements.sum() == report.totals.parameters
+    assert report.in_numbers.to_pandas("nodes").macs.sum() == 373_856
+    findings = graphcount.audit(fixtures / "mlp_external.onnx").to_pandas("findings")
+    assert list(findings.rule) == ["EXT011"]
+    assert isinstance(findings, pandas.DataFrame)
+    assert "message" in report.to_pandas("findings").columns  # there is none, and still a table
+    wrong: Any = "rows"
+    with pytest.raises(graphcount.UsageError, match="'rows' is none of tensors, nodes"):
+        report.to_pandas(wrong)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(graphcount.UsageError, match=r"pip install 'graphcount\[pandas\]'"):
+        report.to_pandas()
