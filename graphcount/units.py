@@ -82,6 +82,11 @@ def exact(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 tensor`, `12 tensors`."""
+    return f"{exact(number)} {noun}" if number == 1 else f"{exact(number)} {noun}s"
+
+
 def percent(part: int, whole: int) -> str:
     """Return a share with one decimal; empty when there is no whole."""
     return f"{100 * part / whole:.1f}%" if whole else ""

@@ -23,6 +23,7 @@ from graphcount.ops.call import Call
 from graphcount.ops.cost import NO_RULES, Cost, CostRule, cost
 from graphcount.ops.operator import Key
 from graphcount.symbolic import Dim
+from graphcount.units import counted
 
 
 class NodeCost(NamedTuple):
@@ -206,7 +207,7 @@ def _unknown_operators(
         Unknown(
             operator_name(domain, op_type),
             "operator",
-            f"{_why(domain, op_type)} ({count} node{'s' if count > 1 else ''})",
+            f"{_why(domain, op_type)} ({counted(count, 'node')})",
             "cost",
         )
         for (domain, op_type), count in sorted(missing.items())
@@ -251,7 +252,7 @@ def _unknown_shapes(
     for what, nodes in after.items():
         if nodes:
             others = len(nodes) - 1
-            more = f", and of {others:,} more node{'s' if others > 1 else ''}" if others else ""
+            more = f", and of {counted(others, 'more node')}" if others else ""
             why = f"a shape it needs is not known{more}"
             unknowns.append(Unknown(nodes[0], what, why, "cost"))
     return unknowns
@@ -269,7 +270,7 @@ def _unknown_sums(**lost: int) -> list[Unknown]:
         Unknown(
             "model",
             measure,
-            f"the formula has too many terms; {count} node{'s' if count > 1 else ''} not in it",
+            f"the formula has too many terms; {counted(count, 'node')} not in it",
             "cost",
         )
         for measure, count in lost.items()

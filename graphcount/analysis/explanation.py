@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from graphcount.domains import operator_name
 from graphcount.errors import UsageError
 from graphcount.graph import ModelGraph, Use
 from graphcount.report.explanation import Explained, Explanation, ValueOf
@@ -26,11 +27,11 @@ def explain(report: Report, graph: ModelGraph, texts: Sequence[str] = ()) -> Exp
     Args:
         report: The report of a model.
         graph: Its graph.
-        texts: Ids, names, or parts that only one node has; empty for every node that owns
-            parameters or has MACs.
+        texts: Ids and names of nodes, modules, operators, tensors, or parts of names that only one
+            node has; empty for every node that owns parameters or has MACs.
 
     Raises:
-        UsageError: No node, or more than one, is called so.
+        UsageError: Nothing is called so, or several nodes by their own names.
     """
     ids = [node.id for node in _wanted(report, texts)]
     nodes = _explained(report, graph, ids)
@@ -63,12 +64,12 @@ def _wanted(report: Report, texts: Sequence[str]) -> list[NodeRow]:
     """Return the nodes asked for, in the order asked, each once.
 
     Raises:
-        UsageError: Nothing, or more than one node, is called so.
+        UsageError: Nothing is called so, or several nodes by their own names.
     """
     rows = [node for node in report.nodes if node.op_type != OUTPUT]
     if not texts:
         return [node for node in rows if _is_worth_it(node)]
-    nodes = [_find(rows, text, report.model.path) for text in texts]
+    nodes = [node for text in texts for node in _called(report, rows, text)]
     return list({node.id: node for node in nodes}.values())
 
 
@@ -77,26 +78,44 @@ def _is_worth_it(node: NodeRow) -> bool:
     return bool(node.parameters or node.macs or node.macs_expression)
 
 
-def _find(rows: Sequence[NodeRow], text: str, path: str) -> NodeRow:
-    for matches in (
-        [node for node in rows if node.id == text],
-        [node for node in rows if node.name == text],
-        [node for node in rows if text and text in node.id],
-        [node for node in rows if text and text in node.name],
+def _called(report: Report, rows: Sequence[NodeRow], text: str) -> Sequence[NodeRow]:
+    """Return the nodes that a text of any table means.
+
+    Raises:
+        UsageError: Nothing is called so, or several nodes by their own names.
+    """
+    path = report.model.path
+    owners = {tensor.owner for tensor in report.tensors if text and tensor.name == text}
+    below = f"{text}."
+    for is_one, matches in (
+        (True, [node for node in rows if node.id == text]),
+        (True, [node for node in rows if node.name == text]),
+        (False, [node for node in rows if text and f"{node.module}.".startswith(below)]),
+        (False, [node for node in rows if operator_name(node.domain, node.op_type) == text]),
+        (False, [node for node in rows if node.id in owners]),
+        (True, [node for node in rows if text and text in node.id]),
+        (True, [node for node in rows if text and text in node.name]),
     ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
+        if is_one and len(matches) > 1:
             ids = _listed([node.id for node in matches])
             raise UsageError(f"{text!r} fits {len(matches):,} nodes: {ids}", path)
-    raise UsageError(f"no node {text!r}; nearest: {_nearest(rows, text)}", path)
+        if matches:
+            return matches
+    if owners:
+        raise UsageError(f"no node uses the tensor {text!r}", path)
+    near = _nearest(report, rows, text)
+    raise UsageError(f"no node, module, operator or tensor {text!r}; nearest: {near}", path)
 
 
-def _nearest(rows: Sequence[NodeRow], text: str) -> str:
-    ids = {node.id[:COMPARED_LENGTH].lower(): node.id for node in rows[:COMPARED]}
+def _nearest(report: Report, rows: Sequence[NodeRow], text: str) -> str:
+    names = [node.id for node in rows[:COMPARED]]
+    names += [row.name for row in report.modules[1:COMPARED]]
+    names += [operator_name(row.domain, row.op_type) for row in report.op_types]
+    names += [tensor.name for tensor in report.tensors[:COMPARED]]
+    known = {name[:COMPARED_LENGTH].lower(): name for name in names}
     wanted = text[:COMPARED_LENGTH].lower()
-    close = difflib.get_close_matches(wanted, ids, n=SHOWN, cutoff=0.3)
-    return _listed([ids[name] for name in close] or [node.id for node in rows[:SHOWN]])
+    close = difflib.get_close_matches(wanted, known, n=SHOWN, cutoff=0.3)
+    return _listed([known[name] for name in close] or names[:SHOWN])
 
 
 def _listed(ids: Sequence[str]) -> str:

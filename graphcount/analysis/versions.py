@@ -14,6 +14,7 @@ from graphcount.graph import ModelGraph
 from graphcount.loading.model import ModelProto
 from graphcount.ops import NEWEST_IR, NEWEST_OPSET, lookup
 from graphcount.ops.operator import Key
+from graphcount.units import counted
 
 NEAR = 10
 """IR versions beyond the newest that some release may really have."""
@@ -91,8 +92,7 @@ def operator_problems(
 
 def no_operator(domain: str, op_type: str, count: int) -> str:
     """Return the sentence about nodes whose operator their domain does not have."""
-    nodes = f"{count} node{'s' if count > 1 else ''}"
-    return f"{domain or STANDARD} has no operator {op_type!r} ({nodes})"
+    return f"{domain or STANDARD} has no operator {op_type!r} ({counted(count, 'node')})"
 
 
 def version_notes(proto: ModelProto) -> tuple[Problem, ...]:

@@ -13,6 +13,7 @@ from graphcount.dtypes import dtype_name
 from graphcount.graph import GraphNode, ModelGraph
 from graphcount.loading.model import Attribute, AttributeValues, Node, SparseTensor, Tensor
 from graphcount.loading.packed_lists import element_bytes
+from graphcount.units import counted
 
 LONGEST = 200
 """Characters of an attribute's value; a longer one is replaced by its beginning and a digest."""
@@ -114,7 +115,7 @@ def _parts(attribute: Attribute, stored: Set[int]) -> Iterator[str]:
     for sparse in attribute.sparse_tensors:
         yield tensor_text(sparse)
     if attribute.graphs:
-        yield f"{len(attribute.graphs)} subgraph{'s' if len(attribute.graphs) > 1 else ''}"
+        yield counted(len(attribute.graphs), "subgraph")
 
 
 def tensor_text(tensor: Tensor | SparseTensor) -> str:

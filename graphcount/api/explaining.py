@@ -25,8 +25,8 @@ def explain(
 
     Args:
         path: The model, as `load` takes it.
-        nodes: Ids, names, or parts that only one node has; empty for every node that owns
-            parameters or has MACs.
+        nodes: What tables show: ids and names of nodes, modules, operators, tensors; or a part of a
+            name that only one node has. Empty for every node that owns parameters or has MACs.
         limits: What the file may ask of us.
         options: How the model is counted, with its cost unless `cost=False`, and at assumed sizes,
             too, unless `assume=False`; see `CountOptions`.
@@ -35,7 +35,7 @@ def explain(
         The report, and for each node its inputs, outputs, tensors and formula.
 
     Raises:
-        GraphcountError: The model cannot be read, or a name fits no node or several.
+        GraphcountError: The model cannot be read, or a name fits nothing, or several nodes.
     """
     from graphcount.analysis.explanation import explain as explained
 

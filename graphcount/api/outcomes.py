@@ -12,7 +12,7 @@ from graphcount.errors import GraphcountError
 from graphcount.loading.limits import DEFAULT_LIMITS, Limits
 from graphcount.report.printable import PrintableResult
 from graphcount.report.records import Report
-from graphcount.units import exact
+from graphcount.units import counted, exact
 
 if TYPE_CHECKING:
     from graphcount.api.arguments import ModelLike
@@ -174,7 +174,7 @@ def _unexpected(report: Report, expected: int | None, strict: bool) -> str:
     if expected is not None and parameters != expected:
         word = "more" if parameters > expected else "fewer"
         return (
-            f"{exact(parameters)} parameters, expected {exact(expected)}"
+            f"{counted(parameters, 'parameter')}, expected {exact(expected)}"
             f" ({exact(abs(parameters - expected))} {word})"
         )
     unknown = report.unknown if strict else report.doubts if expected is not None else ()

@@ -11,6 +11,7 @@ from graphcount.auditing.context import Context, External
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.errors import Problem
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 LISTED = 10
 """Names that evidence lists; the number beside them is complete."""
@@ -25,11 +26,6 @@ def place(context: Context, stored: Stored) -> dict[str, object]:
     frame = context.strings.frames_at([stored.key]).get(stored.key)
     path = context.strings.frame_path(frame) if frame is not None else ""
     return {"tensor": stored.name or UNNAMED, "path": path, "offset": stored.key}
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 tensor`, `12 tensors`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def and_more(number: int, noun: str) -> str:

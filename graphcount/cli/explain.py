@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     examples=(
         "explain model.onnx",
         "explain model.onnx node_conv2d --dim batch=16",
+        "explain model.onnx encoder.layers.0 Conv",
     ),
 )
 @model_argument
-@click.argument("nodes", nargs=-1, metavar="[NODE]...")
+@click.argument("nodes", nargs=-1, metavar="[NAME]...")
 @counting_options(cost_options)
 @output_options(FORMATS, sizes=False)
 def command(model: str, nodes: tuple[str, ...], options: Counting, output: OutputOptions) -> int:
     """Say where the counts of nodes come from: shapes, tensors with reasons, formula, MACs.
 
-    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. NODE is an id, a name, or a
-    part of one that no other has; without it, every node with parameters or MACs.
+    MODEL is an .onnx file, ONNX text or JSON, or - for standard input. NAME is what tables show: a
+    node, a module, an operator, a tensor; or a part of a node's name that no other has. Without it,
+    every node with parameters or MACs.
     """
     from graphcount.api import explain
 

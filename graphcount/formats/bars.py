@@ -12,7 +12,7 @@ from graphcount.formats.view import View
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, groups, has_modules
 from graphcount.report.rows import OUTPUT
-from graphcount.units import count, exact, nbytes, percent
+from graphcount.units import count, counted, nbytes, percent
 
 DEFAULT_WIDTH = 100
 DEFAULT_TOP = 10
@@ -41,7 +41,7 @@ def _block(report: Report, view: View) -> Iterator[str]:
     at_least = bound(report, "parameters")
     yield _styled(safe(report.model.path), STRONG, view)
     size = nbytes(totals.nbytes.total, view.binary)
-    yield f"  {at_least}{exact(totals.parameters)} parameters, {at_least}{size} of weights"
+    yield f"  {at_least}{counted(totals.parameters, 'parameter')}, {at_least}{size} of weights"
     if report.assumed is not None:
         room = (view.width or DEFAULT_WIDTH) - len("  sizes ")
         yield f"  sizes {safe(sizes_words(report, room), None)}"

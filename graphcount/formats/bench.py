@@ -12,7 +12,7 @@ from graphcount.formats.text import one_line, safe, shape
 from graphcount.formats.view import View
 from graphcount.report.bench import written
 from graphcount.report.serial import dumps
-from graphcount.units import count, exact, nbytes
+from graphcount.units import count, counted, exact, nbytes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -367,7 +367,9 @@ def _profiled(result: BenchResult) -> list[str]:
             f" {stream / 1e9:.3g} GB/s (m), float32"
         )
     if profile.not_run:
-        lines.append(f"{profile.not_run:,} nodes of the file did not run: folded, or not reached")
+        lines.append(
+            f"{counted(profile.not_run, 'node')} of the file did not run: folded, or not reached"
+        )
     return lines
 
 

@@ -9,7 +9,7 @@ from graphcount.formats.text import ascii_only, escape, one_line, safe
 from graphcount.formats.view import DEFAULT_VIEW, View
 from graphcount.report.deployment import DEPLOYMENT_SCHEMA, Deployment, StepRow, VariantRow
 from graphcount.report.serial import dumps, plain
-from graphcount.units import count, exact, nbytes
+from graphcount.units import count, counted, exact, nbytes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -135,7 +135,7 @@ def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
     def size(number: int) -> str:
         return nbytes(number, view.binary)
 
-    files = f"{exact(totals.files)} file{'s' if totals.files != 1 else ''}"
+    files = counted(totals.files, "file")
     download = size(totals.download_nbytes)
     if "download_nbytes" in totals.at_least:
         download = f"at least {download}"
@@ -151,7 +151,7 @@ def _sizes(deployment: Deployment, view: View) -> Iterator[str]:
     likely = totals.parameters - totals.likely_parameters
     if likely:
         yield (
-            f"{exact(likely)} parameters more are likely shared: same name, type and shape"
+            f"{counted(likely, 'parameter')} more likely shared: same name, type and shape"
             " (--deep compares them)"
         )
 

@@ -15,7 +15,7 @@ from graphcount.report.pass_rows import StateRow
 from graphcount.report.records import Report
 from graphcount.report.rows import NodeRow, TensorRow
 from graphcount.report.serial import dumps, plain
-from graphcount.units import exact, nbytes
+from graphcount.units import counted, exact, nbytes
 
 FORMATS = ("text", "json")
 EXPLAIN_SCHEMA = "graphcount.explain/1"
@@ -60,7 +60,19 @@ def to_text(explained: Explained, width: int | None = None) -> str:
         return "no node owns parameters or has MACs\n"
     if report.assumed is not None:
         blocks.insert(0, f"sizes {safe(sizes_words(report, width - len('sizes ')), None)}")
+    if len(explained.nodes) > 1:
+        blocks.append("\n".join(_line("together", _together(explained), width)).lstrip())
     return inert("\n\n".join(blocks) + "\n")
+
+
+def _together(explained: Explained) -> str:
+    """Return what the nodes own and do, in one line; a sum that lacks a node is at least that."""
+    rows = [row.node for row in explained.in_numbers]
+    parameters = counted(sum(row.parameters for row in rows), "parameter")
+    macs = [row.macs for row in rows if row.macs is not None]
+    least = "" if len(macs) == len(rows) else "at least "
+    size = nbytes(sum(row.nbytes for row in rows))
+    return f"{counted(len(rows), 'node')}, {parameters}, {size}, MACs {least}{exact(sum(macs))}"
 
 
 def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: int) -> str:

@@ -13,6 +13,7 @@ from graphcount.formats.text import inert, one_line, safe
 from graphcount.formats.view import View
 from graphcount.report.finding_rows import SEVERITIES, Finding
 from graphcount.report.records import Report
+from graphcount.units import counted
 
 DEFAULT_WIDTH = 100
 WIDEST = 120
@@ -44,8 +45,7 @@ def headline(report: Report) -> str:
     if not counts:
         return "no findings"
     parts = [f"{counts[name]} {name}" for name in reversed(SEVERITIES) if counts[name]]
-    total = len(report.findings)
-    return f"{total} finding{'' if total == 1 else 's'}: {', '.join(parts)}"
+    return f"{counted(len(report.findings), 'finding')}: {', '.join(parts)}"
 
 
 def footnotes(report: Report) -> Iterator[str]:
@@ -53,11 +53,10 @@ def footnotes(report: Report) -> Iterator[str]:
     audit = report.audit
     if audit is None:
         return
-    yield f"{len(audit.rules)} rules ran" + ("" if report.findings else f"; {CAUTION}")
+    yield f"{counted(len(audit.rules), 'rule')} ran" + ("" if report.findings else f"; {CAUTION}")
     if audit.skipped:
-        plural = "" if len(audit.skipped) == 1 else "s"
         why = one_line(audit.skipped[0].why)
-        yield f"{len(audit.skipped)} rule{plural} did not run: {why}"
+        yield f"{counted(len(audit.skipped), 'rule')} did not run: {why}"
     for row in audit.ignored:
         yield f"{row.findings} of {safe(row.rule)} suppressed: {one_line(row.reason)}"
     yield from _signature(report)

@@ -20,7 +20,7 @@ from graphcount.formats.sentences import (
 from graphcount.formats.text import one_line, safe
 from graphcount.report.records import Report
 from graphcount.report.rollup import By, Group, arrange, groups, has_modules, total
-from graphcount.units import exact, nbytes, percent
+from graphcount.units import counted, exact, nbytes, percent
 
 WIDTH, HEIGHT = 720, 300
 TILES = 60
@@ -57,7 +57,7 @@ def render(report: Report) -> str:
     notes += [cause_words(cause) for cause in unknown[:CAUSES]]
     if len(unknown) > CAUSES:
         left = len(unknown) - CAUSES
-        notes.append(f"unknown: {exact(left)} more cause{'s' if left > 1 else ''}")
+        notes.append(f"unknown: {counted(left, 'more cause')}")
     return "".join(
         (
             f'<div class="graphcount"><style>{STYLE}</style>',

@@ -18,7 +18,7 @@ from graphcount.report.plan import (
     WidthPlan,
 )
 from graphcount.report.serial import dumps, plain
-from graphcount.units import exact, nbytes, percent
+from graphcount.units import counted, exact, nbytes, percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -65,7 +65,7 @@ def _text(plan: Plan, view: View) -> str:
     at_least = "at least " if plan.lower_bound else ""
     parts: list[RenderableType] = [Text(safe(plan.path), style="bold")]
     given = "".join(f", {safe(name, 40)} = {exact(size)}" for name, size in plan.dims.items())
-    parts.append(Text(f"  {at_least}{exact(plan.parameters)} parameters{given}", style="dim"))
+    parts.append(Text(f"  {at_least}{counted(plan.parameters, 'parameter')}{given}", style="dim"))
     parts += [_memory(plan.memory, view)] if plan.memory is not None else []
     parts += [_sizes(plan, view)] if plan.sizes else []
     parts += [_training(plan, view)] if plan.training else []
@@ -202,7 +202,7 @@ def _mlp(mlp: MlpPlan | None, view: View) -> list[RenderableType]:
     table = new_table(("hidden layers", "total for width d"), ("d", "parameters", "difference"))
     for width in mlp.widths:
         _add_widths(table, width)
-    text = f"as {_chain(mlp.layers)}: {exact(mlp.parameters)} parameters"
+    text = f"as {_chain(mlp.layers)}: {counted(mlp.parameters, 'parameter')}"
     return [Text(), _fact("same size", text), keep_numbers(table, view.width)]
 
 

@@ -11,7 +11,7 @@ from graphcount.report.pass_rows import ArenaRow, DimensionRow
 from graphcount.report.records import Report
 from graphcount.report.rows import Totals
 from graphcount.report.sparsity import SparsityRow
-from graphcount.units import count, exact, nbytes, percent
+from graphcount.units import count, counted, exact, nbytes, percent
 
 LARGE_LOAD = 1_000_000
 """Bytes of constants folded at load that get a line, if they are a tenth of the weights, too."""
@@ -64,7 +64,7 @@ def sparsity_words(row: SparsityRow, macs: int | None) -> str:
     """Return the share of zeros, MACs without them, and how many weights are 2:4."""
     of_parameters = (row.parameter_zeros, row.parameters, "parameters")
     zeros, whole, what = of_parameters if row.parameters else (row.zeros, row.elements, "elements")
-    unread = f"{exact(row.unread)} tensor{'' if row.unread == 1 else 's'}" if row.unread else ""
+    unread = counted(row.unread, "tensor") if row.unread else ""
     parts = [f"{percent(zeros, whole)} of {what} zero" if whole else "no elements counted"]
     parts[0] += f" ({unread} not known)" if unread else ""
     if row.macs_nonzero is not None and macs:
@@ -279,7 +279,7 @@ def framework_sentence(report: Report) -> str:
     reasons = [_clause(text) for text in framework.evidence[: 2 if framework.exact else 1]]
     because = f": {'; '.join(reasons)}." if reasons else ""
     number = f"{word} {exact(best)}{least}"
-    return f"the file holds {exact(holds)} parameters; the framework {number}{because}"
+    return f"the file holds {counted(holds, 'parameter')}; the framework {number}{because}"
 
 
 _OPENINGS = frozenset({"The", "These", "Nothing", "Folded", "Some", "Parts", "Parameters"})
@@ -347,7 +347,7 @@ def mismatch_words(report: Report) -> str:
     text = f"{first.value} is {shape(first.derived)}, not {shape(first.declared)} as declared"
     after = first.values - 1
     if after:
-        text += f", with {after:,} value{'' if after == 1 else 's'} after it"
+        text += f", with {counted(after, 'value')} after it"
     return f"{text}; {others:,} more such" if others else text
 
 

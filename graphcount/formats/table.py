@@ -30,7 +30,7 @@ from graphcount.report.outline import outline
 from graphcount.report.records import Report
 from graphcount.report.rollup import arrange, groups, has_modules, total
 from graphcount.report.rows import ValueRow
-from graphcount.units import exact, nbytes
+from graphcount.units import counted, exact, nbytes
 
 SCREEN = 40
 """Lines of a model, at 80 columns and more."""
@@ -92,14 +92,12 @@ def _title(report: Report, view: View) -> Text:
     ]
     last = [
         f"IR {model.ir_version}",
-        f"{exact(model.node_count)} node{'' if model.node_count == 1 else 's'}",
+        counted(model.node_count, "node"),
         file_words(report, view.binary),
     ]
     for kept in range(len(others), -1, -1):
         left = len(others) - kept
-        more = (
-            [f"{left} {'other ' if kept else ''}domain{'' if left == 1 else 's'}"] if left else []
-        )
+        more = [counted(left, "other domain" if kept else "domain")] if left else []
         facts = [safe(model.producer, 40), *opset, *others[:kept], *more, *last]
         line = f"  {', '.join(fact for fact in facts if fact)}"
         if len(line) <= width:
@@ -150,8 +148,7 @@ def _totals(report: Report, view: View) -> RenderableType:
             continue
         words = Text(safe(text, None if view.all else 600), style=STRONG)
         if label == "weights" and report.tensors:
-            tensors = len(report.tensors)
-            words.append(f" in {exact(tensors)} tensor{'' if tensors == 1 else 's'}", style=DIM)
+            words.append(f" in {counted(len(report.tensors), 'tensor')}", style=DIM)
         elif label in types:
             words.append(_most(types[label], room - len(text), view), style=DIM)
         table.add_row(f"  {label}", words)

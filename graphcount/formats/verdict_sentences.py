@@ -10,7 +10,7 @@ from graphcount.formats.view import View
 from graphcount.report.finding_rows import SEVERITIES, CheckRow, VerdictRow
 from graphcount.report.records import Report
 from graphcount.report.rows import UNCOVERED, UNKNOWN
-from graphcount.units import FACTORS, Unit, exact, spelled
+from graphcount.units import FACTORS, Unit, counted, exact, spelled
 
 
 def contributors_sentence(verdict: VerdictRow) -> str:
@@ -65,9 +65,9 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) 
     )
     if not verdicts and any(report.audit is not None for report in reports):
         findings = sum(len(report.findings) for report in reports)
-        about, well = _plural(findings, "finding"), "no known sign"
+        about, well = counted(findings, "finding"), "no known sign"
     else:
-        about, well = _plural(len(verdicts), "limit"), "all kept" if verdicts else "nothing held"
+        about, well = counted(len(verdicts), "limit"), "all kept" if verdicts else "nothing held"
     graves = sum(_fails(report, view.fail_on) for report in uncovered)
     apart = _counted(
         {
@@ -77,7 +77,7 @@ def verdicts_sentence(outcomes: Sequence[Report | GraphcountError], view: View) 
             "excluded": view.excluded,
         }
     )
-    models = _plural(len(reports) + unread, "model")
+    models = counted(len(reports) + unread, "model")
     return f"{models}, {about}: {parts or well}{apart and f'; {apart}'}"
 
 
@@ -95,10 +95,6 @@ def _fails(report: Report, fail_on: str) -> bool:
 
 def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{exact(number)} {word}" for word, number in numbers.items() if number)
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{exact(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _unit(verdict: VerdictRow) -> Unit:

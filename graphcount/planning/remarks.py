@@ -9,7 +9,7 @@ from graphcount.planning.sizes import is_float
 from graphcount.planning.trained import not_trained
 from graphcount.report.plan import LeftOut, SizePlan, TensorPlan
 from graphcount.report.records import Report
-from graphcount.units import percent
+from graphcount.units import counted, percent
 
 LEARNING = ("training", "data", "mlp")
 """Parts of a plan that are about learning."""
@@ -34,10 +34,11 @@ def notes(report: Report, sizes: Iterable[SizePlan], mixed_precision: bool) -> t
     if report.doubts:
         first = report.doubts[0]
         every.append(f"every count is at least this: {first.where}: {first.what}: {first.why}")
-    counted, framework = report.totals.parameters, report.framework.parameters
-    if framework is not None and framework != counted:
+    counts, framework = report.totals.parameters, report.framework.parameters
+    if framework is not None and framework != counts:
+        parameters = counted(counts, "parameter")
         every.append(
-            f"counted are the file's {counted:,} parameters; the framework"
+            f"counted are the file's {parameters}; the framework"
             f" {'' if report.framework.exact else 'probably '}counted {framework:,}"
         )
     return tuple(note for note in every if note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphcount.report.plan import DataPlan, Optimizer, TrainingPlan
 from graphcount.report.rows import Totals
-from graphcount.units import exact
+from graphcount.units import counted, exact
 
 MOMENTS: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
 """Numbers an optimizer keeps for each parameter.
@@ -57,7 +57,7 @@ def _formula(half: int, master: int, moments: int, parameters: int) -> str:
     parts = [f"{half} weights", f"{half} gradients"]
     parts += [f"{master} master"] if master else []
     parts += [f"{moments} moments"] if moments else []
-    return f"({' + '.join(parts)}) x {exact(parameters)} parameters"
+    return f"({' + '.join(parts)}) x {counted(parameters, 'parameter')}"
 
 
 def data_plan(parameters: int, samples: int | None) -> DataPlan:
@@ -76,8 +76,9 @@ def data_plan(parameters: int, samples: int | None) -> DataPlan:
 
 
 def _verdict(samples: int, parameters: int) -> str:
+    are = "is" if samples == 1 else "are"
     tenths = 10 * samples // parameters
-    ratio = f"{exact(samples)} samples are {exact(tenths // 10)}.{tenths % 10} a parameter"
+    ratio = f"{counted(samples, 'sample')} {are} {exact(tenths // 10)}.{tenths % 10} a parameter"
     if samples < RULE_LOW * parameters:
         word = f"fewer than {RULE_LOW}"
     elif samples < RULE_HIGH * parameters:

@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 from graphcount.formats.text import safe
 from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
-from graphcount.units import exact
+from graphcount.units import counted, exact
 
 MOST_ROWS = 20_000
 """Rows a browser sorts without waiting; the page says how many more there are."""
@@ -124,8 +124,8 @@ def _head(status: Counter[str], left_out: int) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{exact(total)} models</title>\n<style>{_STYLE}</style></head><body>\n"
-        f"<h1>{exact(total)} models</h1>\n<p>{', '.join(parts)}. Click a heading to sort.</p>\n"
+        f"<title>{counted(total, 'model')}</title>\n<style>{_STYLE}</style></head><body>\n"
+        f"<h1>{counted(total, 'model')}</h1>\n<p>{', '.join(parts)}. Click a heading to sort.</p>\n"
         '<input type="search" placeholder="filter" aria-label="filter">\n'
         f"<table><thead><tr>{heads}</tr></thead><tbody>\n"
     )

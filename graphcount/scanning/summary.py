@@ -13,7 +13,7 @@ from graphcount.report.finding_rows import SEVERITIES
 from graphcount.scanning.inventory import Inventory
 from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
-from graphcount.units import exact
+from graphcount.units import counted, exact
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -119,7 +119,7 @@ def _parts(summary: Summary, view: View) -> Iterator[RenderableType]:
     from rich.text import Text
 
     total = sum(summary.status.values())
-    yield Text(_plural(total, "model"), style="bold")
+    yield Text(counted(total, "model"), style="bold")
     for label, text in _lines(summary, view):
         yield Text(f"  {label:<18} {text}")
     if total > 1:
@@ -128,10 +128,6 @@ def _parts(summary: Summary, view: View) -> Iterator[RenderableType]:
         yield _groups(summary.shared, view)
     if summary.bad:
         yield _bad(summary.bad, summary.status, view)
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{exact(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
@@ -144,7 +140,7 @@ def _lines(summary: Summary, view: View) -> Iterable[tuple[str, str]]:
         order = {name: summary.severities[name] for name in reversed(SEVERITIES)}
         yield "findings", f"models by their worst: {_counted(Counter(order))}"
     if summary.incomplete:
-        yield "unknowns", f"in {_plural(summary.incomplete, 'model')}"
+        yield "unknowns", f"in {counted(summary.incomplete, 'model')}"
     if summary.sharing_models:
         some = summary.shared_architectures
         which = "one architecture" if some == 1 else f"one of {exact(some)} architectures"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from graphcount.auditing.grouping import and_more, counted, dead_nbytes, severity_of_share
+from graphcount.auditing.grouping import and_more, dead_nbytes, severity_of_share
+from graphcount.units import counted
 
 
 @pytest.mark.parametrize(

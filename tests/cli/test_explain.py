@@ -145,10 +145,10 @@ def test_json_at_given_sizes_assumes_nothing(run: Run, fixtures: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("node_conv2e", ["no node 'node_conv2e'", "node_conv2d"]),
+        ("node_conv2e", ["no node, module, operator or tensor 'node_conv2e'", "node_conv2d"]),
         ("\x1b[31mzzz", ["no node", "nearest: node_conv2d"]),
         ("conv2", ["fits 2 nodes: node_conv2d, node_conv2d_1"]),
-        ("", ["no node ''"]),
+        ("", ["or tensor ''"]),
     ],
 )
 def test_unknown_nodes(run: Run, fixtures: Path, text: str, words: list[str]) -> None:
@@ -164,6 +164,7 @@ def test_a_part_that_is_a_whole_id_is_that_node(run: Run, fixtures: Path) -> Non
     assert [line for line in out.splitlines()[1:] if line[:1].strip()] == [
         "node_relu",
         "node_max_pool2d",
+        "together      2 nodes, 0 parameters, 0 B, MACs 0",
     ]
 
 
@@ -222,5 +223,5 @@ def test_the_function_of_the_library(fixtures: Path) -> None:
     assert [value.shape for value in node.inputs] == [(16, 3, 32, 32), (5, 3, 5, 5), (5,)]
     assert sum(tensor.elements for tensor in node.tensors) == 3 * 5 * 5 * 5 + 5 == 380
     assert found.report.totals.parameters == 26_926
-    with pytest.raises(graphcount.UsageError, match="no node 'nothing'"):
+    with pytest.raises(graphcount.UsageError, match="or tensor 'nothing'; nearest"):
         graphcount.explain(str(fixtures / "cnn.onnx"), ["nothing"])

@@ -23,6 +23,7 @@ from graphcount.analysis.framework.inferred import Sizes, infer
 from graphcount.analysis.names import original_name
 from graphcount.analysis.signature import Signature
 from graphcount.analysis.verdict import LEARNED_ROLES
+from graphcount.units import counted
 
 PROVING = frozenset(
     {
@@ -58,7 +59,7 @@ def count_declared(evidence: Evidence, signature: Signature) -> FrameworkCount |
     missing = sizes.missing(signature)
     settled = not (missing or sizes.inferred or sizes.estimated or sizes.likely_ties)
     exact = settled and not sizes.doubts
-    declared = f"torch.export declared {_tensors(len(signature.parameters))} by name"
+    declared = f"torch.export declared {counted(len(signature.parameters), 'tensor')} by name"
     whole = f"{declared}, and the file gives the size of each." if exact else f"{declared}."
     reasons = [whole, *_reasons(evidence, sizes, missing)]
     if not exact:
@@ -75,33 +76,30 @@ def _reasons(evidence: Evidence, sizes: Sizes, missing: list[str]) -> list[str]:
     if sizes.estimated:
         elements = sum(sizes.estimated.values())
         reasons.append(
-            f"{elements:,} elements are estimated, of {_tensors(len(sizes.estimated))} not stored"
-            f" whole: {listed([*sizes.estimated])}."
+            f"{elements:,} elements are estimated, of"
+            f" {counted(len(sizes.estimated), 'tensor')} not stored whole:"
+            f" {listed([*sizes.estimated])}."
         )
     if missing:
         have = "has" if len(missing) == 1 else "have"
         reasons.append(
-            f"{_tensors(len(missing))} that torch.export declared {have} no size in the file,"
-            f" counted as none: {listed(missing)}."
+            f"{counted(len(missing), 'tensor')} that torch.export declared {have} no size in the"
+            f" file, counted as none: {listed(missing)}."
         )
     gone = [name for name in sizes.proven if name not in evidence.by_name]
     if gone:
         elements = sum(sizes.proven[name] for name in gone)
         reasons.append(
-            f"The exporter folded or merged {_tensors(len(gone))} ({elements:,} elements):"
+            f"The exporter folded or merged {counted(len(gone), 'tensor')} ({elements:,} elements):"
             f" {listed(gone)}."
         )
     if sizes.inferred:
         elements = sum(sizes.inferred.values())
         reasons.append(
-            f"The sizes of {_tensors(len(sizes.inferred))} ({elements:,} elements) follow from"
-            f" neighbours: {listed([*sizes.inferred])}."
+            f"The sizes of {counted(len(sizes.inferred), 'tensor')} ({elements:,} elements) follow"
+            f" from neighbours: {listed([*sizes.inferred])}."
         )
     return reasons
-
-
-def _tensors(number: int) -> str:
-    return f"{number:,} tensor{'' if number == 1 else 's'}"
 
 
 def size_declared(evidence: Evidence, signature: Signature) -> Sizes:

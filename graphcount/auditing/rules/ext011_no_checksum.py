@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.grouping import about_tensors, counted
+from graphcount.auditing.grouping import about_tensors
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("EXT011", "external-data-no-checksum", "info")
 

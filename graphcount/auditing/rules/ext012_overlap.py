@@ -22,9 +22,10 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from graphcount.auditing.context import Context, External
-from graphcount.auditing.grouping import about_tensors, counted
+from graphcount.auditing.grouping import about_tensors
 from graphcount.auditing.rule import Rule, Severity
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("EXT012", "external-data-overlap", "medium")
 

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.grouping import LISTED, counted
+from graphcount.auditing.grouping import LISTED
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("FMT005", "unknown-fields", "medium")
 

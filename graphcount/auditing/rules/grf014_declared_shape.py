@@ -28,6 +28,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.ops.call import Shape
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("GRF014", "declared-shape", "medium")
 
@@ -39,7 +40,7 @@ def check(context: Context) -> Iterable[Finding]:
         yield RULE.finding(
             f"{conflict.value!r} is declared as {_text(conflict.declared)} where {conflict.node}"
             f" makes {_text(conflict.derived)}"
-            + (f"; {more} value{'s' if more > 1 else ''} after it with it" if more else ""),
+            + (f"; {counted(more, 'value')} after it with it" if more else ""),
             {"node": conflict.node, "value": conflict.value},
             declared=_text(conflict.declared),
             derived=_text(conflict.derived),

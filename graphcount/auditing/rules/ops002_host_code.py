@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("OPS002", "host-code", "high")
 OPERATORS = frozenset({"PythonOp", "PythonOpGrad", "PyOp", "PyCustomOpDef", "PyCustomOp", "ATen"})
@@ -41,7 +42,7 @@ def check(context: Context) -> Iterable[Finding]:
         count = len(uses)
         yield RULE.finding(
             f"{domain or 'ai.onnx'}::{op_type} runs code of the host, not of the model"
-            f" ({count} node{'s' if count > 1 else ''})",
+            f" ({counted(count, 'node')})",
             {"node": uses[0].place, "op_type": op_type, "domain": domain},
             nodes=count,
         )

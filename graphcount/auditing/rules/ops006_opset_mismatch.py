@@ -26,6 +26,7 @@ from graphcount.auditing.context import Context
 from graphcount.auditing.rule import Rule
 from graphcount.ops.schemas import schema, versions
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("OPS006", "opset-mismatch", "medium")
 
@@ -48,7 +49,7 @@ def check(context: Context) -> Iterable[Finding]:
         text = f"was withdrawn in {known.since}" if known else f"came with {since[0].since}"
         yield RULE.finding(
             f"{op_type} {text}; the model imports opset {opset} of {domain or 'ai.onnx'}"
-            f" ({count} node{'s' if count > 1 else ''})",
+            f" ({counted(count, 'node')})",
             {"node": first[domain, op_type, opset], "op_type": op_type, "domain": domain},
             imported=opset,
             expected=since[0].since,

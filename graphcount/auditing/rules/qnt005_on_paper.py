@@ -28,6 +28,7 @@ from graphcount.auditing.rule import Rule
 from graphcount.dtypes import BY_NAME, DTYPES, DType
 from graphcount.graph import ModelGraph, OperatorNode
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("QNT005", "on-paper", "info")
 
@@ -52,11 +53,10 @@ def check(context: Context) -> Iterable[Finding]:
             smaller += integers.nbytes(stored.elements)
     if weights:
         _, name, integers_name = max(weights, key=lambda weight: weight[0])
-        count = f"{len(weights)} weight{'' if len(weights) == 1 else 's'}"
         yield RULE.finding(
-            f"{count} of {nbytes:,} bytes stored as floats and rounded by QuantizeLinear in each"
-            f" run; stored quantized they take {smaller:,} bytes; the largest is {name!r}"
-            f", to {integers_name}",
+            f"{counted(len(weights), 'weight')} of {nbytes:,} bytes stored as floats and rounded by"
+            f" QuantizeLinear in each run; stored quantized they take {smaller:,} bytes; the"
+            f" largest is {name!r}, to {integers_name}",
             {"tensor": name},
             nbytes=nbytes,
             quantized_nbytes=smaller,

@@ -21,9 +21,10 @@ from collections.abc import Iterable
 
 from graphcount.analysis.stored import UNNAMED
 from graphcount.auditing.context import Context
-from graphcount.auditing.grouping import about_tensors, counted
+from graphcount.auditing.grouping import about_tensors
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("TEN011", "constant-weights", "info", reads_payload=True)
 

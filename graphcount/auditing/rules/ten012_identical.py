@@ -22,9 +22,10 @@ from collections.abc import Iterable
 from graphcount.analysis.stored import Stored
 from graphcount.auditing.context import Context
 from graphcount.auditing.elements import digest_of
-from graphcount.auditing.grouping import LISTED, about_tensors, counted, names
+from graphcount.auditing.grouping import LISTED, about_tensors, names
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("TEN012", "identical-weights", "info", reads_payload=True)
 

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.grouping import counted
 from graphcount.auditing.rule import Rule
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule("TXT003", "long-names", "medium")
 

@@ -21,12 +21,13 @@ def lines(node: DrawnNode) -> Iterator[str]:
     if node.label != node.title:
         yield name(node.label)
     if node.parameters:
-        yield f"{count(node.parameters)} parameters, {nbytes(node.nbytes)}"
+        noun = "parameter" if node.parameters == 1 else "parameters"
+        yield f"{count(node.parameters)} {noun}, {nbytes(node.nbytes)}"
     elif node.nbytes:
         yield nbytes(node.nbytes)
     macs = macs_text(node)
     if macs:
-        yield f"{macs} MACs"
+        yield f"{macs} {'MAC' if macs == '1' else 'MACs'}"
     dims = shape_of(node)
     if dims is not None:
         yield shape(dims)
