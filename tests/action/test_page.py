@@ -76,7 +76,7 @@ def test_every_page_names_the_release_of_this_version() -> None:
     named = {path.name: releases(path.read_text("utf-8")) for path in paths}
     named = {name: tags for name, tags in named.items() if tags}
     assert named.pop("gitlab.yml") == {__version__}
-    assert {"ci.md", "README.md"} <= set(named)
+    assert {"ci.md", "tour.md"} <= set(named)
     assert {name: tags for name, tags in named.items() if tags != {f"v{__version__}"}} == {}
 
 

@@ -16,7 +16,7 @@ from graphcount.api.auditing import AuditWords
 from graphcount.api.benchmarking import BenchWords
 from graphcount.api.model import Counting, SizeOptions
 from graphcount.cli.main import COMMANDS
-from tests.test_readme import README
+from tests.test_readme import TOUR
 
 SHOWN = frozenset(
     [
@@ -78,8 +78,8 @@ def test_a_command_takes_few_arguments(name: str) -> None:
     assert len(inspect.signature(inspect.unwrap(command.callback)).parameters) <= 8
 
 
-def test_the_table_of_the_readme_is_whole() -> None:
-    text = README.read_text("utf-8").partition("with the same words:")[2].partition("\n\nA ")[0]
+def test_the_table_of_the_tour_is_whole() -> None:
+    text = TOUR.read_text("utf-8").partition("with the same words:")[2].partition("\n\nA ")[0]
     rows = [row.split("|")[1:3] for row in text.splitlines() if row.startswith("| `")]
     commands = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(commands) == sorted(COMMANDS)

@@ -1,4 +1,4 @@
-"""Every command of the README, typed by someone who has nothing but the wheel and `fixtures/`."""
+"""Every command of README and tour, typed by someone who has the wheel and `fixtures/`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/tour.md")}
 
 ELSEWHERE = {
     "pip install -e '.[test]' && python -m pytest -n 2 --dist worksteal": "these tests",
+    "pip install -e '.[docs]' && mkdocs build --strict": "tests/test_site.py",
     "graphcount https://example.org/model.onnx": "needs a network",
     "graphcount https://example.com/model.onnx": "needs a network",
     "graphcount scan s3://bucket/models/ --cluster tcp://head:8786": "needs S3 and a cluster",
@@ -41,19 +42,22 @@ PRINTED = {
 """What some commands must show; all must end as the README says."""
 
 WRITTEN = {
-    "graphcount.toml": "[checks.max]",
-    "model.html": "</html>",
-    "diff.html": "</html>",
-    "index.html": "</html>",
-    "audited.html": "</html>",
+    "README.md": {"graphcount.toml": "[checks.max]", "model.html": "</html>"},
+    "docs/tour.md": {
+        "graphcount.toml": "[checks.max]",
+        "model.html": "</html>",
+        "diff.html": "</html>",
+        "index.html": "</html>",
+        "audited.html": "</html>",
+    },
 }
 """Files that the commands leave."""
 
 
-def commands() -> list[tuple[str, int]]:
+def commands(page: str) -> list[tuple[str, int]]:
     """What stands behind `$` in blocks of the console, and the exit code its comment names."""
     found = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+    for block in re.findall(r"```console\n(.*?)```", PAGES[page], re.DOTALL):
         for line in re.findall(r"^\$ (.*)$", block, re.MULTILINE):
             command, _, comment = line.partition(" #")
             stated = re.match(r"\s*exit (\d): ", comment)
@@ -90,7 +94,8 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(sys.platform == "win32", reason="commands of a POSIX shell")
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.long
-def test_every_command_of_the_readme_works(fresh: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_works(page: str, fresh: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra bench)")
     shutil.copytree(ROOT / "fixtures", tmp_path / "fixtures")
     environment = {
@@ -106,8 +111,8 @@ def test_every_command_of_the_readme_works(fresh: Path, tmp_path: Path) -> None:
         env=environment,
     )
     assert done.stdout.startswith(str(fresh))  # the wheel, not this checkout
-    run = [(command, code) for command, code in commands() if command not in ELSEWHERE]
-    assert len(run) >= 20
+    run = [(command, code) for command, code in commands(page) if command not in ELSEWHERE]
+    assert len(run) >= 8
     for command, code in run:
         _, installs, rest = command.partition(" && ")
         typed = rest if installs and command.startswith("pip ") else command
@@ -123,16 +128,16 @@ def test_every_command_of_the_readme_works(fresh: Path, tmp_path: Path) -> None:
         )
         assert done.returncode == code, (command, done.stdout[-2000:], done.stderr)
         assert PRINTED.get(typed, "") in done.stdout, (command, done.stdout)
-    for name, words in WRITTEN.items():
+    for name, words in WRITTEN[page].items():
         assert words in (tmp_path / name).read_text("utf-8"), name
 
 
 def test_commands_that_are_run_elsewhere_are_accepted() -> None:
     from graphcount.cli.main import COMMANDS
 
-    listed = [command for command, _ in commands()]
+    listed = [command for page in PAGES for command, _ in commands(page)]
     for command in ELSEWHERE:
-        assert command in listed, "no longer in the README"
+        assert command in listed, "no longer in a page"
         words = shlex.split(command)
         if words[0] == "graphcount":
             name = words[1] if words[1] in COMMANDS else "count"
@@ -147,7 +152,7 @@ def test_every_extra_exists(wheel: Path) -> None:
         (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
         metadata = archive.read(name).decode()
     extras = set(re.findall(r"^Provides-Extra: (.+)$", metadata, re.MULTILINE))
-    named = set(re.findall(r"pip install (?:-e )?'\.\[(\w+)\]'", README))
+    named = set(re.findall(r"pip install (?:-e )?'\.\[(\w+)\]'", "".join(PAGES.values())))
     assert {"bench", "remote", "test"} <= named <= extras
 
 
