@@ -217,7 +217,7 @@ def live_sums(
 ) -> tuple[Dim, ...] | None:
     """Return the bytes alive at each step, each sum once: their largest is the peak.
 
-    None where a sum is too long a formula, or no result has known bytes.
+    None where a sum is too long a formula, or no result has known bytes; 0 where nothing runs.
 
     Args:
         model_graph: The graph.
@@ -231,7 +231,7 @@ def live_sums(
         return None
     spans = _shared(model_graph, made, where_equal) if in_place else _apart(made)
     try:
-        return tuple(dict.fromkeys(_alive(spans, len(model_graph.order))))
+        return tuple(dict.fromkeys(_alive(spans, len(model_graph.order)))) or (0,)
     except TooComplexError:
         return None
 

@@ -109,7 +109,6 @@ class Ranging(NamedTuple):
         freed = alive
         if self.in_place:
             freed = live_sums(self.graph, shapes, in_place=True, where_equal=True)
-        freed = (0,) if freed == () else freed
         least: dict[str, Candidates] = {
             "macs": _either(cost.macs, cost.rivals),
             "elementwise": (cost.elementwise,),

@@ -244,3 +244,10 @@ def test_no_elements_beside_one(save: Save) -> None:
     path = save(nodes, [W], inputs=[("x", ["n", 16]), ("z", ["m", 16])])
     assert ends(row(path, "macs", {"n": (0, 40), "m": (1, 1)})) == (0, True, 64 * 40, True)
     assert ends(row(path, "macs", {"n": (0, 40), "m": (1, 40)}))[0:2] == (0, True)
+
+
+def test_a_graph_without_nodes(save: Save) -> None:
+    path = save([])
+    for in_place in (False, True):
+        report = graphcount.count(path, ranges={"*": (1, 5)}, in_place=in_place)
+        assert report.totals.macs == 0

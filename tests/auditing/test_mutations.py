@@ -18,6 +18,7 @@ from graphcount.errors import GraphcountError
 from graphcount.formats import FORMATS, render
 from graphcount.formats.findings import render as render_text
 from graphcount.formats.view import View
+from graphcount.ops import operators
 from graphcount.report.finding_rows import SEVERITIES
 from graphcount.report.records import Report
 
@@ -230,3 +231,24 @@ def test_every_format_shows_what_hostile_files_give(seed: int, small: bytes, pla
             if name in ("json", "cyclonedx"):
                 json.loads(text)
         assert not bad.search(render_text([outcome], view))
+
+
+@pytest.mark.parametrize("given", [0, 1, 3])
+def test_operators_without_results(given: int, tmp_path: Path) -> None:
+    """Every operator there is, with some operands or none, and nothing that it makes."""
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [2, 3], [0.5] * 6)
+    domains = ("", "ai.onnx.ml", "com.microsoft")
+    nodes = [
+        helper.make_node(op_type, ["w"] * given, [], domain=domain)
+        for domain in domains
+        for _, op_type in operators(domain)
+    ]
+    assert len(nodes) > 300
+    opsets = [helper.make_opsetid(domain, 20) for domain in domains]
+    graph = helper.make_graph(nodes, "main", [], [], [weight])
+    path = tmp_path / "none.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
+    report = api.audit(str(path), deep=True)
+    assert report.audit is not None
+    assert not [finding for finding in report.findings if finding.rule == "INT001"]
+    assert api.count(str(path), deep=True).totals.elements == 6

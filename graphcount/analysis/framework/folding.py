@@ -323,7 +323,8 @@ def _biased_by_numbering(evidence: Evidence, folded: int, first: int) -> bool | 
     named = [tensor.name for tensor in graph.initializers if NUMBERED.match(tensor.name) is None]
     stored = {tensor.name for tensor in graph.initializers}
     inputs = sum(1 for info in graph.inputs if info.name not in stored)
-    named.extend(node.outputs[0] for node in graph.nodes if node.op_type == "Identity")
+    identities = (node for node in graph.nodes if node.op_type == "Identity")
+    named.extend(name for node in identities for name in node.outputs[:1])
     norms = sum(1 for name in named if name.endswith(".running_mean"))
     expected = inputs + len(named) + norms + 6 * folded + values
     surplus = (first - 1) - expected

@@ -76,7 +76,8 @@ def _rounded_to(graph: ModelGraph, dtypes: Mapping[tuple[str, str], int]) -> Map
     for (_, op_type), nodes in graph.by_operator.items():
         for node in nodes if op_type == ROUNDED[0] else ():
             use = graph.operand(node.id, 0)
-            integers = DTYPES.get(dtypes.get((node.id, node.outputs[0]), 0))
+            result = node.outputs[0] if node.outputs else ""
+            integers = DTYPES.get(dtypes.get((node.id, result), 0))
             if use is not None and integers is not None and integers.family == "int":
                 made[graph.source(use, _passes_on).producer] = integers
     return made
