@@ -24,6 +24,7 @@ from graphcount.benchmarking.providers import CPU, provider
 from graphcount.errors import GraphcountError, UsageError, not_writable
 from graphcount.graph import ModelGraph, build_graph
 from graphcount.loading import read_model
+from graphcount.loading.writing import replacing
 from graphcount.report.bench import (
     BenchResult,
     Environment,
@@ -253,7 +254,8 @@ def _optimized(folder: str) -> ModelGraph | None:
 
 def _move(source: str, target: str) -> None:
     try:
-        shutil.copyfile(source, target)
+        with replacing(target) as name:
+            shutil.copyfile(source, name)
     except OSError as error:
         raise BenchError(not_writable(target, error).message, target) from None
 

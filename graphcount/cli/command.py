@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
-
-from graphcount.errors import UsageError
 
 if TYPE_CHECKING:
     from graphcount.report.finding_rows import RuleInfo
@@ -58,6 +55,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "--output",
             "--also",
             "--marker",
+            "--force",
             "--hide-passed",
             "--quiet",
             "--verbose",
@@ -70,8 +68,14 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Groups of options in a command's help, in this order, after the options that are in none."""
 
 
-OUTPUTS = ("file", "outputs", "also", "write_baseline", "save_inputs")
+OUTPUTS = ("file", "outputs", "also", "write_baseline", "save_inputs", "history")
 """Parameters that name files to write; all others of type `FILE` name files to read."""
+
+FORCE_HELP = (
+    "Overwrite what is there: a configuration, external data of a model, what a link leads to."
+)
+FORCE = click.Option(["--force"], is_flag=True, help=FORCE_HELP)
+"""An option of every command that writes files. What is named to be read is kept all the same."""
 
 
 VERBOSE = click.Option(
@@ -85,7 +89,8 @@ VERBOSE = click.Option(
 class Command(click.Command):
     """A command whose help has groups of options and ends with examples.
 
-    It never writes over a file that it reads, nor two results to one file.
+    It never writes over a file that it reads, nor two results to one file; see
+    `graphcount.cli.overwriting`.
 
     Attributes:
         examples: Command lines, as people type them after `graphcount`.
@@ -93,6 +98,9 @@ class Command(click.Command):
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        names = {parameter.name for parameter in self.params}
+        if "force" not in names and not names.isdisjoint(OUTPUTS):
+            self.params.append(FORCE)
         self.params.append(VERBOSE)
         self.examples = tuple(examples)
 
@@ -104,8 +112,13 @@ class Command(click.Command):
             from graphcount.cli.output import listening
 
             ctx.with_resource(listening())
-        read = {parameter.name for parameter in self.params if parameter.type is FILE}
-        _refuse_overwriting(ctx.params, read.difference(OUTPUTS))
+        if any(ctx.params.get(name) for name in OUTPUTS):
+            from graphcount.cli.overwriting import refuse_overwriting
+
+            read = {parameter.name for parameter in self.params if parameter.type is FILE}
+            refuse_overwriting(ctx.params, OUTPUTS, read.difference(OUTPUTS))
+        if FORCE in self.params:
+            ctx.params.pop("force")
         return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -127,44 +140,6 @@ class Command(click.Command):
         """Write the examples, then what else there is to say."""
         write_examples(formatter, self.examples)
         super().format_epilog(ctx, formatter)
-
-
-def _refuse_overwriting(given: Mapping[str, Any], read: set[str]) -> None:
-    """Refuse to write a file that is read, or written twice.
-
-    A baseline may be written again by the run that compares with it.
-
-    Raises:
-        UsageError: With the file.
-    """
-    written: set[str] = set()
-    for name in OUTPUTS:
-        kept = read - {"baseline"} if name == "write_baseline" else read
-        sources = [path for key in given if key in kept for path in _files(given[key])]
-        for path in _files(given.get(name)):
-            real = os.path.realpath(path)
-            if os.path.exists(real) and not os.path.isfile(real):
-                continue  # a device, a FIFO: nothing of it is lost
-            if any(_is_same(source, real) for source in sources):
-                raise UsageError("is read, and would be overwritten; write to another file", path)
-            if real in written:
-                raise UsageError("is named for two results; write to another file", path)
-            written.add(real)
-
-
-def _files(value: Any) -> Iterator[str]:
-    """Yield the paths in a value: itself, several, or of pairs (`junit=FILE`) the last."""
-    for item in value if isinstance(value, tuple) else (value,):
-        path = item[-1] if isinstance(item, tuple) else item
-        if path and path != "-":
-            yield path
-
-
-def _is_same(source: str, target: str) -> bool:
-    try:
-        return os.path.samefile(source, target)
-    except (OSError, ValueError):  # one of them is not there, or no path of this machine
-        return False
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from graphcount.cli.command import FILE, Command
+from graphcount.cli.command import FILE, FORCE_HELP, Command
 from graphcount.cli.options import (
     cost_option,
     deep_option,
@@ -49,7 +49,7 @@ def _options(limits: Mapping[str, int], **options: Any) -> dict[str, Any]:
     help="Headroom over today's values.",
 )
 @schema_option
-@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--force", is_flag=True, help=FORCE_HELP)
 @gathered(
     "options",
     _options,

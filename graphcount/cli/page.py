@@ -50,6 +50,7 @@ def _output(file: str | None, **options: Any) -> OutputOptions:
 @click.option("--bench", metavar="FILE", type=FILE, help=BENCH_HELP)
 @click.option(
     "--history",
+    "past",  # it is read here; `history` is one that is written
     metavar="FILE",
     type=FILE,
     help="What graphcount bench --history wrote: show latency over time.",
@@ -61,7 +62,7 @@ def command(
     model: str,
     against: str | None,
     bench: str | None,
-    history: str | None,
+    past: str | None,
     audit: bool,
     options: Counting,
     output: OutputOptions,
@@ -75,7 +76,7 @@ def command(
 
     if output.file is None and sys.stdout.isatty():
         raise click.UsageError("say where the page goes, e.g. -o model.html")
-    how = {"against": against, "bench": bench, "history": history}
+    how = {"against": against, "bench": bench, "history": past}
     with watched(options, output.quiet):
         text = page(model, audit=audit, binary=output.binary, **how, **options)
     output.write(text)

@@ -262,7 +262,7 @@ def test_output_goes_through_links_and_into_pipes(run: Run, fixtures: Path, tmp_
     real, link, pipe = tmp_path / "real.json", tmp_path / "link.json", tmp_path / "pipe"
     real.write_text("old")
     link.symlink_to(real)
-    assert run(fixtures / "mlp_4_5_3.onnx", "--format", "json", "-o", link)[0] == 0
+    assert run(fixtures / "mlp_4_5_3.onnx", "--format", "json", "-o", link, "--force")[0] == 0
     assert link.is_symlink()
     assert json.loads(real.read_text())["totals"]["parameters"] == 43
     os.mkfifo(pipe)

@@ -2,9 +2,9 @@
 
     pip install atheris && python -m tests.fuzz.audit CORPUS_FOLDER -max_total_time=3600
 
-Seeds are the models of `tests/fuzz/valid_models.py`, which are put into CORPUS_FOLDER, and what lies
-there already: `fixtures/*.onnx` and hostile files do well. Half of the changes are libFuzzer's, half
-those of `tests/fuzz/wire_mutations.py`, which keep the sizes around them right.
+Seeds are the models of `tests/fuzz/valid_models.py`, which are put into CORPUS_FOLDER, and what
+lies there already: `fixtures/*.onnx` and hostile files do well. Half of the changes are those of
+libFuzzer, half those of `tests/fuzz/wire_mutations.py`, which keep the sizes around them right.
 
 Only a `GraphcountError` may come out of graphcount, no rule may fail (INT001), every format must
 render, and an input of up to 64 KiB may take 5 seconds of processor time.
