@@ -70,7 +70,7 @@ def _external_files(rows: Iterable[Row], *, hashed: bool) -> tuple[FileRow, ...]
         for data in row.stored.externals:
             if data.location not in files:
                 digest = _digest(data) if hashed else None
-                files[data.location] = FileRow(data.location, data.nbytes, digest)
+                files[data.location] = FileRow(data.location, data.nbytes, digest, data.host)
     return tuple(files[location] for location in sorted(files))
 
 

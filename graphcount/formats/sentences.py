@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import NamedTuple
 
-from graphcount.formats.text import middle, shape
+from graphcount.formats.text import middle, one_line, shape
 from graphcount.report.pass_rows import ArenaRow, DimensionRow
 from graphcount.report.records import Report
 from graphcount.report.rows import Totals
@@ -151,7 +151,9 @@ def file_words(report: Report, binary: bool = False) -> str:
     if all(file.nbytes is None for file in model.side_files):
         return f"{words} + {nbytes(used, binary)} out of reach"
     at_least = "at least " if any(file.nbytes is None for file in model.side_files) else ""
+    hosts = ", ".join(sorted({one_line(file.host) for file in model.side_files if file.host}))
     words += f" + {at_least}{nbytes(external, binary)} external data"
+    words += f" from {hosts}" if hosts else ""
     return f"{words}, {nbytes(used, binary)} of it used" if used < external * 0.99 else words
 
 

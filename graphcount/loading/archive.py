@@ -21,6 +21,7 @@ from typing import IO, NamedTuple, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
 from graphcount.loading.source import (
+    Beside,
     FileSource,
     Source,
     SourceFile,
@@ -120,8 +121,8 @@ def members(archive: str) -> list[str]:
         source.close()
 
 
-def external_member(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """Return path, size or None of external data in the archive, and why there is none."""
+def external_member(model_path: str, location: str) -> Beside:
+    """Return external data beside a model in an archive."""
     member, archive = split_member(model_path)
     folder = member.rpartition("/")[0]
     name = f"{folder}/{location}" if folder else location
@@ -132,8 +133,8 @@ def external_member(model_path: str, location: str) -> tuple[str, int | None, st
     finally:
         source.close()
     if info is None:
-        return "", None, "is missing"
-    return f"zip://{name}::{archive}", info.file_size, ""
+        return Beside("", None, "is missing")
+    return Beside(f"zip://{name}::{archive}", info.file_size)
 
 
 def _open(archive: str) -> Source:

@@ -48,6 +48,7 @@ class ExternalData(NamedTuple):
         problems: Why the data cannot be trusted to be there; empty when all is well.
         notes: Worth saying, but the data is there (a link inside the folder).
         checksum: As stated, or None.
+        host: Another host that it comes from, by a redirect of the model's.
     """
 
     location: str
@@ -58,6 +59,7 @@ class ExternalData(NamedTuple):
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
     checksum: str | None = None
+    host: str = ""
 
     @property
     def problem(self) -> str:
@@ -285,10 +287,11 @@ def _look_elsewhere(location: str, model_path: str, others: int) -> ExternalData
         from graphcount.loading.archive import external_member as find
     else:
         from graphcount.loading.remote import external_file as find
-    path, nbytes, why = find(model_path, "/".join(_parts(location)))
+    path, nbytes, why, host = find(model_path, "/".join(_parts(location)))
     if nbytes is None:
         return ExternalData(location, problems=(_problem("EXT006", f"{location} {why}"),))
-    return ExternalData(location, path=path, nbytes=nbytes)
+    notes = [_problem("EXT003", f"{location} comes from {host}, by a redirect")] if host else []
+    return ExternalData(location, path=path, nbytes=nbytes, notes=tuple(notes), host=host)
 
 
 def _parts(location: str) -> list[str]:

@@ -2,19 +2,23 @@
 
 Ranges are asked for here, not by fsspec's own reader: the first answer brings size and stamp along
 with the head, so that a small model is one request; each answer must carry the stamp of the first;
-a server that ignores ranges is noticed before it sends gigabytes.
+a server that ignores ranges is noticed before it sends gigabytes. Redirects are followed here, too,
+by the rules of `graphcount.loading.redirects`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from graphcount.errors import NotReadableError
+from graphcount.loading import redirects
 from graphcount.loading.readahead import Range
 from graphcount.loading.transfer import (
     STATUSES,
@@ -35,17 +39,23 @@ TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class HttpPlace:
-    """A URL of http or https."""
+    """A URL of http or https.
+
+    Attributes:
+        host: Another host that its server redirects to; empty where there is none.
+    """
 
     def __init__(self, fs: Any, url: str) -> None:
         self.fs = fs
         self.url = url
+        self.host = ""
+        self._stranger: Any = None
 
     def open(self, head_nbytes: int) -> Opened:
         """Ask for the first bytes; the answer tells size and stamp."""
         wanted = (0, max(1, head_nbytes))
         opened: Opened = run(self.fs, lambda: self._open(wanted), UNRANGED_NBYTES)
-        return opened
+        return opened._replace(host=self.host)
 
     def fetch(self, ranges: Sequence[Range], stamp: str) -> list[bytes]:
         """Return the bytes of ranges, asked for together."""
@@ -99,26 +109,57 @@ class HttpPlace:
 
     async def _get(self, wanted: Range) -> Any:
         """Ask for a range; the caller reads the answer and closes it."""
-        session = await self.fs.set_session()
-        options = dict(self.fs.kwargs)
-        headers = {
-            **options.pop("headers", {}),
-            "Range": f"bytes={wanted[0]}-{wanted[1] - 1}",
-            "Accept-Encoding": "identity",
-        }
-        asked = session.get(self.fs.encode_url(self.url), headers=headers, **options)
-        try:
-            response = await asyncio.wait_for(asked, TIMEOUT_S)
-        except (aiohttp.InvalidURL, aiohttp.TooManyRedirects) as error:
-            raise NotReadableError(f"cannot be reached ({type(error).__name__})") from None
-        except aiohttp.ClientError as error:
-            raise Transient(f"cannot be reached ({type(error).__name__})") from None
+        named = url = self.fs.encode_url(self.url)
+        for _ in range(redirects.MOST + 1):
+            response = await self._ask(url, wanted, redirects.is_elsewhere(named, url))
+            location = response.headers.get("Location")
+            if response.status not in redirects.STATUSES or location is None:
+                break
+            response.close()
+            led = redirects.target(url, location)
+            if redirects.is_elsewhere(named, led):
+                await redirects.refuse_inward(asyncio.get_running_loop(), named, led)
+            url = led
+        else:
+            raise NotReadableError(f"more than {redirects.MOST} redirects")
+        self.host = url.authority if redirects.is_elsewhere(named, url) else ""
         status = response.status
         if status in (200, 206, 416):
             return response
         response.close()
         words = STATUSES.get(status, f"the server answers with status {status}")
         raise Transient(words) if status in TRY_AGAIN else NotReadableError(words)
+
+    async def _ask(self, url: URL, wanted: Range, elsewhere: bool) -> Any:
+        """Ask one server; one that the user did not name learns nothing of the user."""
+        session = await (self._strangers_session() if elsewhere else self.fs.set_session())
+        options = dict(self.fs.kwargs)
+        own = options.pop("headers", {})
+        if elsewhere:
+            own, options = {}, {k: v for k, v in options.items() if k not in redirects.SECRETS}
+        headers = {
+            **own,
+            "Range": f"bytes={wanted[0]}-{wanted[1] - 1}",
+            "Accept-Encoding": "identity",
+        }
+        asked = session.get(url, headers=headers, allow_redirects=False, **options)
+        try:
+            return await asyncio.wait_for(asked, TIMEOUT_S)
+        except aiohttp.InvalidURL as error:
+            raise NotReadableError(f"cannot be reached ({type(error).__name__})") from None
+        except aiohttp.ClientError as error:
+            raise Transient(f"cannot be reached ({type(error).__name__})") from None
+
+    async def _strangers_session(self) -> Any:
+        """Return a session without what that of the file system says of the user."""
+        known = self.fs.client_kwargs
+        if not known.keys() & set(redirects.SECRETS):
+            return await self.fs.set_session()
+        if self._stranger is None:
+            rest = {key: value for key, value in known.items() if key not in redirects.SECRETS}
+            self._stranger = await self.fs.get_client(loop=self.fs.loop, **rest)
+            weakref.finalize(self, self.fs.close_session, self.fs.loop, self._stranger)
+        return self._stranger
 
 
 def _stamp(response: Any) -> str:

@@ -18,8 +18,9 @@ from urllib.parse import quote
 from graphcount.errors import GraphcountError, NotReadableError
 from graphcount.loading.limits import Limits
 from graphcount.loading.readahead import HEAD_NBYTES, JUMP_NBYTES, Range, ReadAhead
-from graphcount.loading.source import public_path
+from graphcount.loading.source import Beside, public_path
 from graphcount.loading.transfer import RemoteFile, changed, ends_early, failure, patiently
+from graphcount.verbose import note
 
 PACKAGES: dict[str, str] = {
     "http": "aiohttp",
@@ -58,6 +59,8 @@ class RemoteSource:
         self._place = place
         opened = patiently(lambda: place.open(HEAD_NBYTES), path)
         self.nbytes, self.stamp = opened.nbytes, opened.stamp
+        if opened.host:
+            note("%s: its server redirects to %s", public_path(path), opened.host)
         self.round_trips = 1
         self._ahead = ReadAhead(self._fetch, self.nbytes, opened.head)
 
@@ -209,8 +212,8 @@ def remote_limits(limits: Limits) -> Limits:
     )
 
 
-def external_file(model_path: str, location: str) -> tuple[str, int | None, str]:
-    """Return external data beside a remote model: its URL, its size or None, and why there is none.
+def external_file(model_path: str, location: str) -> Beside:
+    """Return external data beside a remote model.
 
     The URL's query goes: a signature is for one file. A location is quoted, so that a server sees
     no `..`, query or host in it.
@@ -223,5 +226,9 @@ def external_file(model_path: str, location: str) -> tuple[str, int | None, str]
         opened = patiently(lambda: place_of(url).open(0), url)
     except GraphcountError as error:
         missing = error.message.startswith("no such file")
-        return url, None, "is missing" if missing else f"cannot be looked at: {error.message}"
-    return url, opened.nbytes, ""
+        return Beside(
+            url, None, "is missing" if missing else f"cannot be looked at: {error.message}"
+        )
+    if opened.host:
+        note("%s: its server redirects to %s", public_path(url), opened.host)
+    return Beside(url, opened.nbytes, host=opened.host)

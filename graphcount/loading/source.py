@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from types import TracebackType
-from typing import IO, Protocol, cast
+from typing import IO, NamedTuple, Protocol, cast
 
 from graphcount.errors import DamagedError, LimitError, NotReadableError
 from graphcount.verbose import note
@@ -84,6 +84,22 @@ class InMemory(str):
 def is_nameless(path: str) -> bool:
     """Return whether a model is in no folder: on standard input, or held in memory."""
     return path == "-" or isinstance(path, InMemory)
+
+
+class Beside(NamedTuple):
+    """A file beside a model that is remote, or in an archive.
+
+    Attributes:
+        path: Under which it is opened.
+        nbytes: Size; None where there is none.
+        why: Why there is none.
+        host: Another host that it comes from, by a redirect.
+    """
+
+    path: str
+    nbytes: int | None
+    why: str = ""
+    host: str = ""
 
 
 # ------------------------------------------------------------------------------------------ bytes

@@ -37,11 +37,13 @@ class Opened(NamedTuple):
         nbytes: Its size.
         stamp: Tells whether it is still the same file: size, ETag, time of the last change.
         head: Its first bytes, as far as they came with it.
+        host: Another host that the one in its address redirects to; empty where there is none.
     """
 
     nbytes: int
     stamp: str
     head: bytes
+    host: str = ""
 
 
 class RemoteFile(Protocol):

@@ -51,11 +51,13 @@ class FileRow(NamedTuple):
         location: As the model states it.
         nbytes: Its size, or None when it is missing or must not be touched.
         sha256: Its digest, when digests were asked for and it may be read.
+        host: Another host that it comes from, by a redirect of the model's; empty for others.
     """
 
     location: str
     nbytes: int | None
     sha256: str | None
+    host: str = ""
 
 
 class ModelInfo(NamedTuple):

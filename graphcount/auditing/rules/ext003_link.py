@@ -3,7 +3,8 @@
 What it does:
     Reports external data files that are links, or lie behind one. A link that leaves the model's
     folder (and the folder of the file that the model's own path leads to) is critical and not
-    followed; one that stays inside, as Hugging Face caches keep files, is reported as info.
+    followed; one that stays inside, as Hugging Face caches keep files, is reported as info, and so
+    is external data of a remote model that a redirect fetches from another host.
 
 Why it matters:
     A link in an unpacked archive makes any file on the machine the weights of a model.

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     folder: Path
     asked: list[Asked]
+    headers_seen: list[dict[str, str]]
+    redirects: dict[str, str]
     failures: dict[str, int]
 
     def log_message(self, format: str, *arguments: object) -> None:
@@ -54,8 +57,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         mode, _, name = self.path.partition("?")[0].strip("/").partition("/")
+        self.headers_seen.append(dict(self.headers.items()))
         if mode == "redirect":
             return self.answer(302, b"", Location=f"/plain/{name}")
+        if name in self.redirects:
+            return self.answer(302, b"", Location=self.redirects[name])
         if mode in ("401", "403", "404", "500"):
             return self.answer(int(mode), b"secret page")
         if mode == "flaky":
@@ -119,20 +125,56 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Double(NamedTuple):
+    """A server that can misbehave.
+
+    Attributes:
+        url: Its address.
+        folder: What it serves.
+        asked: What was asked of it.
+        headers: Headers of each request.
+        redirects: Where it redirects to, by name.
+    """
+
+    url: str
+    folder: Path
+    asked: Callable[[], list[Asked]]
+    headers: list[dict[str, str]]
+    redirects: dict[str, str]
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Double]:
+    """Serve a folder on a port of its own."""
+    asked: list[Asked] = []
+    headers: list[dict[str, str]] = []
+    redirects: dict[str, str] = {}
+    own = {"folder": folder, "asked": asked, "failures": {}}
+    kind = type("Bound", (Handler,), {**own, "headers_seen": headers, "redirects": redirects})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    yield Double(address, folder, lambda: asked, headers, redirects)
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
-def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
     """A server of `tmp_path` that serves ranges, or misbehaves: `/short/model.onnx`."""
     import graphcount.loading.transfer as transfer
 
     monkeypatch.setattr(transfer, "PAUSES_S", (0.0, 0.0, 0.0))
-    asked: list[Asked] = []
-    kind = type("Bound", (Handler,), {"folder": tmp_path, "asked": asked, "failures": {}})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield Server(f"http://127.0.0.1:{server.server_address[1]}", tmp_path, lambda: asked)
-    server.shutdown()
-    server.server_close()
+    with serving(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
+    """Another host: another port counts as one (RFC 6454)."""
+    with serving(tmp_path_factory.mktemp("elsewhere")) as server:
+        yield server
 
 
 NGINX = """
