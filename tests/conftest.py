@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,12 +31,10 @@ BYTECODE = "PYTHONPYCACHEPREFIX"
 def pytest_configure(config: pytest.Config) -> None:
     """Compile once what the many programs import that tests start, whatever the environment says.
 
-    Workers of xdist inherit the folder from the process that made it, which removes it again.
+    What is compiled is kept beside pytest's own cache: a run that is killed leaves nothing behind.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if BYTECODE not in os.environ:
-        os.environ[BYTECODE] = tempfile.mkdtemp(prefix="graphcount-bytecode-")
-        config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(BYTECODE), ignore_errors=True))
+    os.environ.setdefault(BYTECODE, str(ROOT / ".pytest_cache" / "bytecode"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

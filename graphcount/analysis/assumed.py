@@ -181,7 +181,7 @@ def _assumed(
     axis, size, why = place.axis, 1, "no hint"
     if hint is not None:
         size, why = hint.size, hint.why
-    elif len(shape) in AXES:
+    elif len(shape) in AXES and place.axis < len(shape):  # another input may have the same name
         axis = _channels_first(shape, place.axis)
         size, why = AXES[len(shape)][axis]
     if picture is not None and size == PICTURE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -283,7 +283,7 @@ def inventory(
     outputs = several(outputs)
     database = _database(outputs, resume)
     exports = [path for path in outputs if path != database]
-    with tempfile.TemporaryDirectory(prefix="graphcount-") as folder:
+    with nullcontext("") if database else tempfile.TemporaryDirectory("", "graphcount-") as folder:
         path = database or os.path.join(folder, "inventory.sqlite")
         with closing(Inventory(path, analysis.fingerprint())) as kept:
             try:

@@ -6,6 +6,7 @@ import atexit
 import errno
 import gc
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -162,10 +163,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run() -> None:
     """Run one command and exit: nothing is collected or freed, as the process ends with it."""
     gc.disable()
+    signal.signal(signal.SIGTERM, _terminated)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # started with it closed: nobody wants to read it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     _leave(main())
+
+
+def _terminated(number: int, frame: object) -> None:
+    """End as a shell says it, but with temporary files removed and child processes ended."""
+    raise SystemExit(128 + number)
 
 
 def _leave(code: int) -> None:

@@ -114,3 +114,10 @@ def test_sizes_that_are_wanted_come_before_hints_and_not_before_weights(
     report = graphcount.count(path, assume={"n": 6, "c": 7, "other": 8})
     assert report.assumed_sizes == {"n": 6, "c": 5, "h": 224}
     assert report.in_numbers.totals.macs == 6 * 2 * 5 * 224 * 9
+
+
+def test_two_inputs_of_one_name(save: Save) -> None:
+    """The last of them has the shape; the symbol stands first where that has no axis."""
+    inputs = [("x", [1, 5, 3, 2, "n"]), ("x", [1, 5, 3, "n"])]
+    path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=inputs, outputs=["y"])
+    assert assumed(path)["n"] == 1

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -349,3 +350,29 @@ def test_ctrl_c_during_imports_is_one_line(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "graphcount: interrupted\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_program_that_is_terminated_leaves_nothing_behind(fixtures: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(temporary)}
+    line = ["bench", str(fixtures / "cnn.onnx"), "--seconds", "600", "--timeout", "600"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "graphcount", *line],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as child:
+        for _ in range(1200):
+            if list(temporary.glob("graphcount-*")):
+                break
+            time.sleep(0.05)
+        assert list(temporary.glob("graphcount-*"))
+        child.send_signal(signal.SIGTERM)
+        try:
+            _, err = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    assert (child.returncode, err) == (128 + signal.SIGTERM, b"")
+    assert list(temporary.iterdir()) == []
