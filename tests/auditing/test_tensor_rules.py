@@ -285,6 +285,45 @@ def test_constant_tensors(audit: Any, plain: Any, write: Any, add: Any) -> None:
     assert audit(write(plain(add(np.full(1023, 0.25, np.float32)))), "TEN011") == []
 
 
+def test_constants_of_the_graph_are_tensors_too(audit: Any, write: Any) -> None:
+    """A mask of zeros could be made by one node, as a constant that is one could."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [32, 64])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [32, 64])
+    mask = numpy_helper.from_array(np.zeros((32, 64), np.float32), "mask")
+    ones = numpy_helper.from_array(np.ones((32, 64), np.float32))
+    nodes = [
+        helper.make_node("Constant", [], ["ones"], value=ones),
+        helper.make_node("Add", ["x", "mask"], ["h"]),
+        helper.make_node("Mul", ["h", "ones"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], [mask])
+    (finding,) = audit(write(helper.make_model(graph)), "TEN011")
+    assert finding.evidence["nbytes"] == 2 * 32 * 64 * 4
+
+
+def test_parts_of_trees_are_usual(audit: Any, write: Any) -> None:
+    count = 2048
+    lists = ("nodes_featureids", "nodes_modes", "nodes_trueleafs", "nodes_falseleafs")
+    node = helper.make_node(
+        "TreeEnsemble",
+        ["x"],
+        ["y"],
+        domain="ai.onnx.ml",
+        nodes_splits=numpy_helper.from_array(np.zeros(count, np.float32)),
+        nodes_modes=numpy_helper.from_array(np.zeros(count, np.uint8)),
+        leaf_weights=numpy_helper.from_array(np.ones(count, np.float32)),
+        leaf_targetids=[0] * count,
+        tree_roots=[0],
+        n_targets=1,
+        **{name: [0] * count for name in lists if name != "nodes_modes"},
+    )
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 5)]
+    model = helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opsets)
+    assert audit(write(model), "TEN011") == []
+
+
 def test_constant_zero_points_are_usual(audit: Any, write: Any) -> None:
     x = helper.make_tensor_value_info("x", TensorProto.INT8, [2048, 2])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2048, 2])

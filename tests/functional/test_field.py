@@ -263,3 +263,10 @@ def test_an_audit_finds_a_wrong_declaration_once_a_cause(name: str, where: str, 
 def test_an_audit_calls_no_other_declaration_wrong(name: str, run: Run) -> None:
     _, out = run("audit", path_of(name), "--format", "json")
     assert not messages(out, "GRF014")
+
+
+@pytest.mark.parametrize("name", [name for name, row in TRUTHS.items() if "audit" in row])
+def test_an_audit_finds_what_is_there_and_nothing_else(name: str, run: Run) -> None:
+    _, out = run("audit", path_of(name), "--format", "json")
+    rules = [row["rule"] for row in json.loads(out)["findings"]]
+    assert sorted(rule for rule in rules if rule != "EXT011") == sorted(TRUTHS[name]["audit"])

@@ -1,8 +1,9 @@
 """Large tensors that hold one value.
 
 What it does:
-    Reports weights of 1,024 elements and more whose elements are all the same; zero points, scales,
-    masks and other constants often are, and are left out.
+    Reports initializers and constants of 1,024 elements and more whose elements are all the same.
+    Zero points and scales often are, and so are the modes and leaves of trees: attributes, which no
+    node can make. They are left out.
 
 Why it matters:
     They could be made by one ConstantOfShape node. A weight that is constant was not trained, or
@@ -37,8 +38,8 @@ def check(context: Context) -> Iterable[Finding]:
     constant = [
         row.stored
         for row in context.rows
-        if row.verdict.kind in ("parameter", "unused")
-        and row.verdict.role != "leaf value"
+        if row.verdict.kind != "quantization"
+        and row.stored.where != "attribute"
         and row.stored.sparse is None
         and row.stored.elements >= LARGE
         and (facts := context.facts.get(row.stored.key)) is not None
