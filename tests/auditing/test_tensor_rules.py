@@ -303,7 +303,8 @@ def test_constants_of_the_graph_are_tensors_too(audit: Any, write: Any) -> None:
 
 def test_parts_of_trees_are_usual(audit: Any, write: Any) -> None:
     count = 2048
-    lists = ("nodes_featureids", "nodes_modes", "nodes_trueleafs", "nodes_falseleafs")
+    lists = ("nodes_featureids", "nodes_trueleafs", "nodes_falseleafs")
+    zeros: dict[str, Any] = {name: [0] * count for name in lists}
     node = helper.make_node(
         "TreeEnsemble",
         ["x"],
@@ -315,7 +316,7 @@ def test_parts_of_trees_are_usual(audit: Any, write: Any) -> None:
         leaf_targetids=[0] * count,
         tree_roots=[0],
         n_targets=1,
-        **{name: [0] * count for name in lists if name != "nodes_modes"},
+        **zeros,
     )
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])
