@@ -105,7 +105,8 @@ class Unknown(NamedTuple):
         what: What is not known: `tensor size`, `tensor data`, `operator`, `function`, `value`, …
         why: One sentence.
         affects: `counts`: what is stored, and with it everything; `cost`: only MACs, element-wise
-            work, shapes and activations; `generated`: only how many elements the graph makes.
+            work, shapes and activations; `generated`: only how many elements the graph makes;
+            `operands`: only `operand_elements`.
     """
 
     where: str

@@ -6,7 +6,7 @@ which `Report.macs(batch=8)` evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,9 +15,11 @@ from graphcount.analysis.counts import REPLACEABLE, Row
 from graphcount.analysis.gaps import gaps, mismatches, reported
 from graphcount.analysis.memory import Memory, memory, peak_row, timeline_rows
 from graphcount.analysis.node_costs import COUNTED, NodeCosts, costed, expression, node_rows, number
+from graphcount.analysis.operand_elements import OperandElements
+from graphcount.analysis.operand_elements import gaps as operand_gaps
 from graphcount.analysis.precision import multiplied
 from graphcount.analysis.shapes import Bindings, ShapeError, ValueShapes, infer_shapes
-from graphcount.analysis.traffic import model_traffic
+from graphcount.analysis.traffic import ModelTraffic, model_traffic
 from graphcount.analysis.values import Values
 from graphcount.errors import Unknown
 from graphcount.graph import ModelGraph
@@ -72,6 +74,7 @@ def add_cost(
     report: Report,
     proto: ModelProto,
     model_graph: ModelGraph,
+    operands: OperandElements,
     rows: tuple[Row, ...],
     values: Values,
     options: CostOptions,
@@ -81,7 +84,7 @@ def add_cost(
     Raises:
         ShapeError: A binding does not fit the model.
     """
-    subject = _Subject(report, proto, model_graph, rows, values)
+    subject = _Subject(report, proto, model_graph, operands, rows, values)
     if options.ranges:
         bindings = options.bindings._replace(ranged=frozenset(options.ranges))
         options = options._replace(bindings=bindings)
@@ -140,6 +143,7 @@ class _Subject(NamedTuple):
     report: Report
     proto: ModelProto
     graph: ModelGraph
+    operands: OperandElements
     rows: tuple[Row, ...]
     values: Values
 
@@ -154,7 +158,7 @@ class _Passed(NamedTuple):
 
 def _passed(subject: _Subject, options: CostOptions, *, refuse: bool = True) -> _Passed:
     """Return shapes, costs and memory at the sizes that are given."""
-    _, proto, graph, rows, values = subject
+    _, proto, graph, _, rows, values = subject
     shapes = infer_shapes(proto, graph, rows, values, options.bindings, refuse=refuse)
     cost = model_cost(graph, shapes, options.operators, with_bias=options.with_bias)
     used = memory(graph, shapes, in_place=options.in_place, timeline=options.timeline)
@@ -166,14 +170,11 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
     report, graph = subject.report, subject.graph
     shapes, cost, used = passed
     made, stored = _settled(report.unknown, graph, shapes)
+    operands, unsized = _operand_elements(subject.operands, shapes, stored)
     traffic = model_traffic(graph, shapes, cost)
     nodes = NodeCosts(cost, traffic, multiplied(graph, shapes))
-    unknown = (*stored, *gaps(shapes, cost, used, traffic))
-    lost: tuple[str, ...] = ("traffic",) if traffic.lost else ()
-    lost += ("activation", "peak") if used.lost else ()
-    if any(item.what == REPLACEABLE for item in unknown):
-        lost = COSTS
-    lacking = at_least(unknown, (*cost.lacking, *lost))
+    unknown = (*stored, *unsized, *gaps(shapes, cost, used, traffic))
+    lacking = at_least(unknown, (*cost.lacking, *_lost(unknown, traffic, used)))
     bound, applied = options.bindings.dims, frozenset(shapes.applied)
     return replace(
         report,
@@ -185,6 +186,7 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
         totals=costed(report.totals, nodes)._replace(
             activation_expression=expression(used.activations),
             generated=report.totals.generated + made,
+            operand_elements=operands,
             at_least=lacking,
             lower_bound=not {"parameters", "macs"}.isdisjoint(lacking),
             input_nbytes=number(used.inputs),
@@ -201,6 +203,26 @@ def _measured(subject: _Subject, passed: _Passed, options: CostOptions) -> Repor
         mismatches=mismatches(shapes),
         unknown=unknown,
     )
+
+
+def _operand_elements(
+    operands: OperandElements, shapes: ValueShapes, unknown: Iterable[Unknown]
+) -> tuple[int, Iterable[Unknown]]:
+    """Return `operand_elements`, and why it is a lower bound where it is one."""
+    if not operands.computes:
+        return operands.before, operand_gaps((), unknown)
+    from graphcount.analysis.folded import total
+
+    elements, unsized = total(operands, shapes)
+    return elements, operand_gaps(unsized, unknown)
+
+
+def _lost(unknown: Iterable[Unknown], traffic: ModelTraffic, used: Memory) -> tuple[str, ...]:
+    """Return the measures that lack something beside what costs lack."""
+    if any(item.what == REPLACEABLE for item in unknown):
+        return COSTS
+    memory = ("activation", "peak") if used.lost else ()
+    return ("traffic", *memory) if traffic.lost else memory
 
 
 def _over_ranges(
@@ -220,7 +242,7 @@ def _over_ranges(
 
 def _refusals(subject: _Subject, sizes: Mapping[str, int], options: CostOptions) -> int:
     """Return how many operators cannot take assumed sizes, or lose a shape at them."""
-    _, proto, graph, rows, values = subject
+    _, proto, graph, _, rows, values = subject
     bindings = _with(options.bindings, sizes)
     shapes = infer_shapes(proto, graph, rows, values, bindings, refuse=False)
     return len(shapes.refused) + (len(shapes.unresolved) if shapes.refused else 0)

@@ -10,6 +10,7 @@ from graphcount.analysis.counts import Counted, Row
 from graphcount.analysis.framework import recover
 from graphcount.analysis.model_info import model_info
 from graphcount.analysis.modules import Modules, Owned, spread
+from graphcount.analysis.operand_elements import OperandElements, operand_elements
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import Values
 from graphcount.analysis.versions import operator_problems, version_problems
@@ -76,13 +77,15 @@ def summarize(
     operators = operator_problems(model.proto, model_graph, explained)
     unknowns = (*(problem.unknown("model") for problem in operators), *counted.unknowns)
     unknown = _all_unknowns(model.proto, model_graph, unknowns, generated)
+    operands = operand_elements(model_graph, rows, generated)
+    elements = _without_shapes(operands)
     nodes = _node_rows(model, model_graph, rows)
     modules = {node.id: node.module for node in nodes}
     tensors = tuple([_tensor_row(row, modules) for row in rows])
     framework = recover(model, model_graph, rows, values)
     report = Report(
         model=model_info(model, model_graph, rows, sha256),
-        totals=_totals(model, rows, generated, at_least=at_least(unknown)),
+        totals=_totals(model, rows, generated, elements, at_least=at_least(unknown)),
         nodes=nodes,
         tensors=tensors,
         framework=FrameworkRow(*framework),
@@ -93,7 +96,16 @@ def summarize(
         return report
     from graphcount.analysis.forward import add_cost
 
-    return add_cost(report, model.proto, model_graph, rows, values, cost)
+    return add_cost(report, model.proto, model_graph, operands, rows, values, cost)
+
+
+def _without_shapes(operands: OperandElements) -> int | None:
+    """Return `operand_elements`; None where it depends on shapes, as in few models."""
+    if not operands.computes:
+        return operands.before
+    from graphcount.analysis.folded import without_shapes
+
+    return without_shapes(operands)
 
 
 def _generated(graph: ModelGraph, rows: tuple[Row, ...], values: Values) -> tuple[Generated, ...]:
@@ -112,6 +124,7 @@ def _totals(
     model: ModelFile,
     rows: tuple[Row, ...],
     generated: tuple[Generated, ...],
+    operand_elements: int | None,
     *,
     at_least: tuple[str, ...],
 ) -> Totals:
@@ -139,6 +152,7 @@ def _totals(
         elements=sum(elements.values()),
         stored_elements=stored_elements,
         generated=sum(made.elements for made in generated),
+        operand_elements=operand_elements,
         nbytes=NBytes(
             parameters=nbytes["parameters"],
             buffers=nbytes["buffers"],

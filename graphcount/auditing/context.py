@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from graphcount.analysis.counts import Counted, Row, count
 from graphcount.analysis.generated import Generated, find_generated
+from graphcount.analysis.operand_elements import OperandElements, operand_elements
 from graphcount.analysis.shapes import ValueShapes, infer_shapes
 from graphcount.analysis.stored import Stored
 from graphcount.analysis.values import values_of
@@ -164,6 +165,11 @@ class Context:
     def generated(self) -> tuple[Generated, ...]:
         """Nodes that make numbers from constants alone."""
         return find_generated(self.graph, self.rows, self.values)
+
+    @cached_property
+    def operands(self) -> OperandElements:
+        """What reaches the outputs through numbers, and which of it depends on no input."""
+        return operand_elements(self.graph, self.rows, self.generated)
 
     @cached_property
     def inference(self) -> ValueShapes | Exception:

@@ -16,6 +16,9 @@ from graphcount.units import counted
 LISTED = 10
 """Names that evidence lists; the number beside them is complete."""
 
+LONGEST = 12
+"""Nodes of a way that a message names."""
+
 MATTERS_SHARE = 0.1
 MATTERS_NBYTES = 1024
 """Less than this share, or than this many bytes, is only low."""
@@ -31,6 +34,13 @@ def place(context: Context, stored: Stored) -> dict[str, object]:
 def and_more(number: int, noun: str) -> str:
     """Return what follows the first of several things: `; and 11 more tensors`."""
     return f"; and {counted(number, f'more {noun}')}" if number else ""
+
+
+def shortened(path: Sequence[str]) -> str:
+    """Return a way over nodes, without the middle of a long one."""
+    long = len(path) > LONGEST
+    nodes = [*path[: LONGEST // 2], "...", *path[-LONGEST // 2 :]] if long else path
+    return " -> ".join(nodes)
 
 
 def names(tensors: Iterable[Stored]) -> list[str]:

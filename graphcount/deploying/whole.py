@@ -199,6 +199,7 @@ def _totals(
         elements=elements.total(),
         stored_elements=sum(tensor.stored_elements for tensor in tensors),
         generated=sum(row.generated for row in rows),
+        operand_elements=summed(row.operand_elements for row in rows),
         nbytes=_nbytes(rows, tensors),
         macs=sum_known(row.macs for row in rows),
         flops=sum_known(row.flops for row in rows),

@@ -19,6 +19,7 @@ SPOILS: Mapping[str, tuple[str, ...]] = {
     "file": (),
     "counts": ("counts",),
     "generated": ("counts", "generated"),
+    "operands": ("counts", "operands"),
 }
 """What an unknown must affect to spoil a measure that is not of a forward pass."""
 
@@ -49,7 +50,7 @@ def measured(subject: Subject, measure: Measure, least: bool = False) -> int | N
 def at_sizes(subject: Subject, measure: Measure, least: bool = False) -> str:
     """Return ` at batch=8, x=1x3x320x320`: the sizes that a cost is of; empty for none."""
     report = subject.report
-    if not measure.needs_cost:
+    if not measure.is_cost:
         return ""
     row = _range(report, measure)
     extreme = row if row is not None and not is_bound(subject, measure, least) else None
@@ -87,14 +88,14 @@ def doubt(subject: Subject, measure: Measure, value: int | None, least: bool = F
         aside = f" ({nbytes(value)})" if measure.unit == "bytes" and value >= 1000 else ""
         number = spelled(value, measure.unit) + aside
         return f"is at least {number}, not exact{_because(report, measure)}"
-    if measure.needs_cost and report.dimensions:
+    if measure.is_cost and report.dimensions:
         return _open(report, measure)
     return f"is not known{f': {measure.missing}' if measure.missing else _because(report, measure)}"
 
 
 def _range(report: Report, measure: Measure) -> RangeRow | None:
     """Return the row of a measure over ranges of sizes; None without ranges."""
-    if report.ranges is None or not measure.needs_cost:
+    if report.ranges is None or not measure.is_cost:
         return None
     name = "macs" if measure.name == "flops" else measure.name
     return next((row for row in report.ranges.measures if row.measure == name), None)
@@ -127,7 +128,7 @@ def _is_spoiled(report: Report, measure: Measure) -> bool:
     at_least = report.totals.at_least
     if measure.depends_on == "shapes":
         return at_least == MEASURES
-    if measure.needs_cost:
+    if measure.is_cost:
         return measure.depends_on in at_least
     return any(row.affects in SPOILS[measure.depends_on] for row in report.unknown)
 
@@ -139,7 +140,7 @@ def _because(report: Report, measure: Measure) -> str:
 
 def _first(report: Report, measure: Measure) -> Unknown | None:
     """Return the unknown that says best why a measure is not exact."""
-    if not measure.needs_cost:
+    if not measure.is_cost:
         spoils = SPOILS[measure.depends_on]
         return next((row for row in report.unknown if row.affects in spoils), None)
     rows = [row for row in report.unknown if row.affects in ("counts", "cost")]

@@ -120,7 +120,7 @@ class Baselines:
 
 def _refuse_ranges(check: Check) -> None:
     for budget in check.budgets:
-        if budget.bound == "max_increase" and budget.measure.needs_cost and check.ranges:
+        if budget.bound == "max_increase" and budget.measure.is_cost and check.ranges:
             name = next(iter(check.ranges))
             raise UsageError(
                 f"{budget.measure.name}: growth is measured at one size, and {name} has a"

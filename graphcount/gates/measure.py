@@ -10,7 +10,16 @@ from graphcount.gates.subject import Subject
 from graphcount.units import Unit
 
 DependsOn = Literal[
-    "file", "counts", "generated", "macs", "elementwise", "traffic", "activation", "peak", "shapes"
+    "file",
+    "counts",
+    "generated",
+    "operands",
+    "macs",
+    "elementwise",
+    "traffic",
+    "activation",
+    "peak",
+    "shapes",
 ]
 
 
@@ -22,8 +31,8 @@ class Measure(NamedTuple):
         unit: What it is a number of.
         read: Takes it; None when it is not known or was not computed.
         depends_on: What must be known for it to be exact: nothing but the `file`, the `counts` of
-            stored elements, or these and what is `generated`, or a sum over a forward pass (a
-            measure of `Totals.at_least`; `shapes` alone).
+            stored elements, or these and what is `generated`, or how many numbers the `operands`
+            have, or a sum over a forward pass (a measure of `Totals.at_least`; `shapes` alone).
         about: One line of documentation.
         parts: Where it lies.
         missing: Why it may not be known.
@@ -44,9 +53,14 @@ class Measure(NamedTuple):
     least: Callable[[Subject], int | None] = lambda subject: None
 
     @property
+    def is_cost(self) -> bool:
+        """Whether it is a sum over a forward pass, or a size that such a pass has."""
+        return self.depends_on not in ("file", "counts", "generated", "operands")
+
+    @property
     def needs_cost(self) -> bool:
-        """Whether it is of a forward pass: shapes and costs must be worked out for it."""
-        return self.depends_on not in ("file", "counts", "generated")
+        """Whether shapes and costs must be worked out for it."""
+        return self.is_cost or self.depends_on == "operands"
 
 
 class MeasureFamily(NamedTuple):

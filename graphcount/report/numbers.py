@@ -27,6 +27,7 @@ NUMBERS: dict[str, ReportNumber] = {
     "elements": ReportNumber("count", lambda r: r.totals.elements),
     "stored_elements": ReportNumber("count", lambda r: r.totals.stored_elements),
     "generated": ReportNumber("count", lambda r: r.totals.generated),
+    "operand_elements": ReportNumber("count", lambda r: r.totals.operand_elements),
     "nbytes": ReportNumber("bytes", lambda r: r.totals.nbytes.total),
     "parameter_nbytes": ReportNumber("bytes", lambda r: r.totals.nbytes.parameters),
     "buffer_nbytes": ReportNumber("bytes", lambda r: r.totals.nbytes.buffers),

@@ -144,6 +144,8 @@ class Totals(NamedTuple):
         elements: Logical elements of all stored tensors.
         stored_elements: Numbers physically there (sparse tensors hold fewer than their cells).
         generated: Numbers the graph makes without inputs and nobody stored.
+        operand_elements: Stored or generated numbers that reach what is computed, of any kind;
+            None where it depends on shapes, and these were not worked out.
         macs: Multiply-accumulates of matrix work in one forward pass.
         macs_expression: The same where dimensions are dynamic: a formula in their names.
         macs_at_most: MACs where every Loop that may end early runs to its limit; None where `macs`
@@ -171,6 +173,7 @@ class Totals(NamedTuple):
     elements: int
     stored_elements: int
     generated: int
+    operand_elements: int | None
     nbytes: NBytes
     macs: int | None
     flops: int | None

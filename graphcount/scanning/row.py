@@ -59,6 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("unused", "integer", lambda r: r.totals.unused),
     Column("elements", "integer", lambda r: r.totals.elements),
     Column("generated", "integer", lambda r: r.totals.generated),
+    Column("operand_elements", "integer", lambda r: r.totals.operand_elements),
     Column("nbytes", "integer", lambda r: r.totals.nbytes.total),
     Column("lower_bound", "integer", lambda r: int(r.totals.lower_bound)),
     Column("macs", "integer", lambda r: r.totals.macs),

@@ -159,6 +159,7 @@ COUNTED: dict[str, Any] = {
     "unused": 127,
     "elements": 131,
     "generated": 137,
+    "operand_elements": 211,
     "macs": 139,
     "flops": 149,
     "elementwise": 151,
@@ -186,6 +187,7 @@ STORED = NBytes(
 MEANT = {
     **{name: ("count", number, "counts") for name, number in list(COUNTED.items())[:7]},
     "generated": ("count", 137, "generated"),
+    "operand_elements": ("count", 211, "operands"),
     "macs": ("count", 139, "macs"),
     "flops": ("count", 149, "macs"),
     "elementwise": ("count", 151, "elementwise"),

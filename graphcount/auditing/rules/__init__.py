@@ -67,6 +67,7 @@ RULES = (
     "hid002_blob",
     "hid003_unknown_payload",
     "hid005_script",
+    "hid006_disguised_weights",
     "int001_rule_failed",
     "ops001_custom_domain",
     "ops002_host_code",

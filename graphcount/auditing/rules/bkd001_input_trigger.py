@@ -31,18 +31,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from graphcount.auditing.context import Context
+from graphcount.auditing.grouping import shortened
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.trigger import Trigger, find_triggers
 from graphcount.report.finding_rows import Finding
 
 RULE = Rule("BKD001", "input-trigger", "medium")
-LONGEST = 12
 
 
 def check(context: Context) -> Iterable[Finding]:
     """Yield one finding a trigger."""
     for trigger in find_triggers(context):
-        path = " -> ".join(_shortened(trigger.path))
+        path = shortened(trigger.path)
         yield RULE.finding(
             f"{_gate(trigger)} of input {trigger.input!r}{_compared(trigger)} decide at"
             f" {trigger.node} on output {trigger.outputs[0]!r}, {_past(trigger)}: {path}",
@@ -71,9 +71,3 @@ def _past(trigger: Trigger) -> str:
     if not trigger.bypassed:
         return "before the weights"
     return f"past {trigger.bypassed:,} of {trigger.total:,} weights"
-
-
-def _shortened(path: tuple[str, ...]) -> list[str]:
-    if len(path) <= LONGEST:
-        return list(path)
-    return [*path[: LONGEST // 2], "...", *path[-LONGEST // 2 :]]

@@ -36,6 +36,7 @@ HEADLINE = {
     "constants": "constants",
     "unused": "unused",
     "generated": "generated",
+    "operand_elements": "operands",
     "macs": "MACs",
     "elementwise": "element-wise",
     "load_nbytes": "at load",

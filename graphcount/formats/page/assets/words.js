@@ -59,7 +59,8 @@ function mismatchText(row) {
 
 const UNCERTAIN = new Map([
   ["counts", "every count"], ["cost", "the forward pass"],
-  ["generated", "generated elements"], ["declared", "nothing: declared shapes are used"],
+  ["generated", "generated elements"], ["operands", "operand elements"],
+  ["declared", "nothing: declared shapes are used"],
 ]);
 
 /** `at batch = 1, sequence = 128`. */
