@@ -21,12 +21,20 @@ are combinations of its operands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.analysis.counts import REPLACEABLE, Row
 from graphcount.errors import Unknown
-from graphcount.graph import GraphNode, ModelGraph, OperatorNode, Use, is_constant, traits_of
+from graphcount.graph import (
+    GraphNode,
+    ModelGraph,
+    OperatorNode,
+    Use,
+    is_constant,
+    reached,
+    traits_of,
+)
 from graphcount.loading.model import Attribute
 
 if TYPE_CHECKING:
@@ -44,6 +52,11 @@ SIZING = STEERING | {"scalar", "index", "literal"}
 LISTS_OF_INTEGERS = frozenset({"ml", "text"})
 """Families of operators whose lists of integers are values (keys, labels, n-grams); elsewhere they
 say how large or where, and have no more items than a tensor has dimensions."""
+
+
+MOST_SIZES = 128
+"""Sizes that an operand may have: one before and one behind each of `MAX_RANK` dimensions. Those of
+more elements (lengths of sequences) are numbers like any."""
 
 
 class NumberSource(NamedTuple):
@@ -108,8 +121,9 @@ def operand_elements(
         rows: Its stored tensors.
         generated: Nodes that make numbers from constants.
     """
-    reach = influential(graph)
-    constant = _constant(graph) & reach
+    rows, constant = tuple(rows), _constant(graph)
+    reach = influential(graph, _many(graph, rows, constant))
+    constant &= reach
     made = {row.node: row for row in generated if row.node in reach}
     sized = [id for id, row in made.items() if _draws(graph.operator(id)) and not row.unresolved]
     unsized = [
@@ -121,14 +135,33 @@ def operand_elements(
         if node.id in made or node.id in constant or _is_seeded(node)
     ]
     unsized = [id for id in unsized if _draws(graph.operator(id))]
-    sources = [*_stored(graph, tuple(rows), reach)]
+    sources = [*_stored(graph, rows, reach)]
     sources += [NumberSource(made[id].elements, (id,), None) for id in sized]
     return OperandElements(graph, reach, constant, tuple(sources), tuple(unsized))
 
 
-def influential(graph: ModelGraph) -> set[str]:
-    """Return the nodes of which an element, not just the shape, can change one of an output."""
-    none, shapes = _without_influence(graph)
+def _many(graph: ModelGraph, rows: tuple[Row, ...], constant: set[str]) -> set[str]:
+    """Return the constants that are made of more stored numbers than there are sizes."""
+    large = [
+        origin
+        for row in rows
+        if row.stored.elements > MOST_SIZES
+        for origin in row.tensor.origins
+        if origin in constant
+    ]
+    return reached(
+        lambda id: [use.node for use in graph.readers(id) if use.node in constant], large
+    )
+
+
+def influential(graph: ModelGraph, many: Set[str]) -> set[str]:
+    """Return the nodes of which an element, not just the shape, can change one of an output.
+
+    Args:
+        graph: The graph.
+        many: What has too many numbers to be sizes.
+    """
+    none, shapes = _without_influence(graph, many)
     elements = graph.nodes.keys() - none
     sizes: set[str] = set()
     stack = [(use.producer, True) for id in shapes - none for use in graph.operands(id)]
@@ -142,7 +175,7 @@ def influential(graph: ModelGraph) -> set[str]:
     return elements
 
 
-def _without_influence(graph: ModelGraph) -> tuple[set[str], set[str]]:
+def _without_influence(graph: ModelGraph, many: Set[str]) -> tuple[set[str], set[str]]:
     """Return what only sizes are taken of, as if none became a number; and what takes them so."""
     none, shapes = set(graph.dead), set[str]()
     ignored: list[Use] = []
@@ -154,7 +187,7 @@ def _without_influence(graph: ModelGraph) -> tuple[set[str], set[str]]:
             ignored += [
                 use for node in nodes for use in graph.operands(node.id) if steers(node, use)
             ]
-    ignored = [use for use in ignored if use.node not in none]
+    ignored = [use for use in ignored if use.node not in none and use.producer not in many]
     living: dict[str, int] = {}
     while ignored:
         use = ignored.pop()

@@ -8,12 +8,7 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from tests.auditing.backdoors.net import F32, I64, Array, Net
-from tests.auditing.disguises.ways import SIDE, Way, decoded, product, weights
-
-
-def matrix(net: Net, value: str) -> str:
-    """Bring a value to the matrix."""
-    return net("Reshape", value, net.ints(SIDE, SIDE))
+from tests.auditing.disguises.ways import SIDE, Way, decoded, product
 
 
 def looked_up_in_turn(net: Net, x: str, codes: Array) -> str:
@@ -114,30 +109,14 @@ def shapes_of_nothing(net: Net, x: str, codes: Array) -> str:
     return product(net, x, decoded(net, net.cast(net("Concat", *parts, axis=0), F32)))
 
 
-def slopes(net: Net, x: str, codes: Array) -> str:
-    """Slopes of LeakyRelu, a node for each weight."""
-    minus = net.const([-1])
-    parts = [net("LeakyRelu", minus, alpha=-float(one)) for one in weights(codes).ravel()]
-    return product(net, x, matrix(net, net("Concat", *parts, axis=0)))
-
-
-def lengths(net: Net, x: str, codes: Array) -> str:
-    """How often a one is repeated, and how long that is, sixteen bits at a time."""
-    parts = net.const(codes.ravel() + 1, np.int64)
-    total = int(codes.sum() + codes.size)
-    split = net("SplitToSequence", net.const(np.zeros(total), np.int32), parts)
-    one = net.name("one")
-    body = net.body([(one, TensorProto.INT32, ["m"])], lambda inner: [(inner("Shape", one), I64)])
-    sizes = net("ConcatFromSequence", net("SequenceMap", split, body=body), axis=0)
-    return product(net, x, decoded(net, net.cast(net("Sub", sizes, net.ints(1)), F32)))
-
-
 LAST: Mapping[str, Way] = {
     way.__name__: way
     for way in (
         *(looked_up_in_turn, sorted_numbers, remainders, exclusive, compared, equal_text),
-        *(resized, pooled, quantized_product, optional, inserted, shapes_of_nothing, slopes),
-        *(lengths,),
+        *(resized, pooled, quantized_product, optional, inserted, shapes_of_nothing),
     )
 }
 """Ways of the last look."""
+
+HEAVY = frozenset({"shapes_of_nothing"})
+"""Those with thousands of nodes and tensors: `rates.py` asks with one seed, the tests do not."""

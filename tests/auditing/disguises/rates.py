@@ -20,7 +20,7 @@ from typing import NamedTuple
 from graphcount import api
 from graphcount.errors import GraphcountError
 from tests.auditing.backdoors.rates import files
-from tests.auditing.disguises.last import LAST
+from tests.auditing.disguises.last import HEAVY, LAST
 from tests.auditing.disguises.later import LATER
 from tests.auditing.disguises.plant import WEIGHTS, model, problem
 from tests.auditing.disguises.ways import WAYS
@@ -80,7 +80,9 @@ def planted(group: str, name: str, seed: int) -> Asked:
 def report_planted(pool: ProcessPoolExecutor, seeds: list[int]) -> None:
     """Print a line for each group, and what is not seen."""
     for group, ways in GROUPS.items():
-        asked = [(group, name, seed) for name in ways for seed in seeds]
+        asked = [
+            (group, name, seed) for name in ways for seed in (seeds[:1] if name in HEAVY else seeds)
+        ]
         answers = list(pool.map(planted, *zip(*asked, strict=True)))
         counted = [one for one in answers if not one.why]
         hidden = [one for one in counted if one.parameters < WEIGHTS]

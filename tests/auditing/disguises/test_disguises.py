@@ -8,7 +8,7 @@ import pytest
 
 from graphcount import api
 from tests.auditing.backdoors.net import Array, Net
-from tests.auditing.disguises.last import LAST
+from tests.auditing.disguises.last import HEAVY, LAST
 from tests.auditing.disguises.later import LATER
 from tests.auditing.disguises.plant import WEIGHTS, model, problem
 from tests.auditing.disguises.rates import ask
@@ -17,13 +17,10 @@ from tests.conftest import SHARED
 
 EVERY: dict[str, Way] = {**WAYS, **LATER, **LAST}
 
-HEAVY = {"slopes", "shapes_of_nothing", "lengths"}
-"""Ways with a node or a tensor for each weight, or thousands: `rates.py` asks about them."""
-
 SEEMS_TO_DEPEND = {"waiting"}
 """Taken apart by what seems to depend on an input: the packed numbers count."""
 
-NOT_NAMED = {"digits", "chosen_products", *SEEMS_TO_DEPEND}
+NOT_NAMED = {"digits", "chosen_products", "turned_round", *SEEMS_TO_DEPEND}
 """Few of their numbers are parameters, and HID006 does not see what they do."""
 
 

@@ -271,6 +271,14 @@ def loop(net: Net, x: str, codes: Array) -> str:
     return product(net, x, decoded(net, net.cast(collected, F32)))
 
 
+def turned_round(net: Net, x: str, codes: Array) -> str:
+    """How many of sixteen numbers a ReverseSequence turns round, of which the first is taken."""
+    rows = net("Expand", net.const(np.arange(16)), net.ints(codes.size, 16))
+    lengths = net.const(codes.ravel() + 1, np.int64)
+    turned = net("ReverseSequence", rows, lengths, batch_axis=0, time_axis=1)
+    return product(net, x, decoded(net, net("Gather", turned, net.const(0, np.int64), axis=1)))
+
+
 def sparse(net: Net, x: str, codes: Array) -> str:
     """A sparse tensor that leaves nothing out."""
     values = helper.make_tensor("", TensorProto.FLOAT, [codes.size], weights(codes).ravel())
@@ -285,7 +293,7 @@ WAYS: Mapping[str, Way] = {
         *(honest, moved, shifted_bytes, shifted_words, digits, planes, codebook),
         *(codebook_of_elements, one_hot, cast_integers, cast_text, split_text, list_of_integers),
         *(labels, terms, padding, zero_points, scales, means, scaler, random, bias, written),
-        *(compressed, rows, function, branch, loop, sparse),
+        *(compressed, rows, function, branch, loop, turned_round, sparse),
     )
 }
 """Ways that were looked at in development; the first is no disguise."""
