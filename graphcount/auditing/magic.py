@@ -2,8 +2,8 @@
 
 A magic number of two or four bytes stands in many weights by chance, so each format is checked as
 far as its header allows: lengths that fit, checksums that match, opcodes up to the last. Sources:
-the specifications of ELF, PE/COFF, Mach-O, ZIP, 7z, xz, gzip (RFC 1952), WebAssembly; the
-module `pickletools`.
+the specifications of ELF, PE/COFF, Mach-O, ZIP, 7z, xz, gzip (RFC 1952), WebAssembly, ustar
+(POSIX.1-1988), PDF; the module `pickletools`.
 """
 
 from __future__ import annotations
@@ -50,13 +50,16 @@ class FileKind(NamedTuple):
 _MAGIC = re.compile(
     rb"\x7fELF|MZ|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba[\xbe\xbf]|\0asm"
     rb"|PK\x03\x04|7z\xbc\xaf"
-    rb"|\x1f\x8b\x08|\xfd7zXZ|BZh|Rar!|\x80[\x02-\x05]|[(\])}]|c[\w.]+\n|#!"
+    rb"|\x1f\x8b\x08|\xfd7zXZ|BZh|Rar!|\x80[\x02-\x05]|[(\])}]|c[\w.]+\n|#!|%PDF-"
 )
+
+_TAR = re.compile(rb"[ -~]{1,100}\0")
+"""How a tar header begins: with a name."""
 
 
 def likely(head: bytes) -> bool:
     """Return whether bytes begin with a magic number at all: a quick look before `identify`."""
-    return _MAGIC.match(head) is not None
+    return _MAGIC.match(head) is not None or head[257:262] == b"ustar"
 
 
 def identify(content: Readable) -> str | None:
@@ -131,7 +134,7 @@ def _wasm(head: bytes, content: Readable) -> bool:
 
 
 def _zip(head: bytes, content: Readable) -> bool:
-    """Return whether a local header comes first, and a directory's end lies inside the bytes."""
+    """Return whether a local header comes first, and its data or a directory's end fit."""
     if head[:4] != b"PK\x03\x04" or len(head) < 30:
         return False
     fields: tuple[int, ...] = struct.unpack("<HHHHHIIIHH", head[4:30])
@@ -139,6 +142,11 @@ def _zip(head: bytes, content: Readable) -> bool:
     name = head[30 : 30 + name_nbytes]
     if version & 0xFF > 63 or method > 99 or not name or name != bytes(b for b in name if b >= 32):
         return False
+    return _zip_directory(content) or _zip_member(fields, content)
+
+
+def _zip_directory(content: Readable) -> bool:
+    """Return whether a directory's end lies inside the last bytes."""
     length = min(content.nbytes, 65_557)
     start = content.nbytes - length
     tail = content.read(start, length)
@@ -148,6 +156,27 @@ def _zip(head: bytes, content: Readable) -> bool:
     directory: tuple[int, int] = struct.unpack("<II", tail[at + 12 : at + 20])
     size, offset = directory
     return offset == 0xFFFFFFFF or offset + size <= start + at
+
+
+STORED, DEFLATED = 0, 8
+MEMBER_NBYTES = 1 << 20
+"""So much of the first member of an archive is unpacked."""
+
+
+def _zip_member(fields: tuple[int, ...], content: Readable) -> bool:
+    """Return whether the first member is what its header says: for archives inside other bytes."""
+    _, flags, method, _, date, crc, packed, size, name_nbytes, extra = fields
+    if flags & 0xF000 or not 1 <= date >> 5 & 15 <= 12 or extra > 4096:
+        return False
+    data = content.read(30 + name_nbytes + extra, min(packed or HEAD, MEMBER_NBYTES))
+    if method == STORED:
+        return 0 < packed == size == len(data) and zlib.crc32(data) == crc
+    if method != DEFLATED or not data:
+        return False
+    try:
+        return bool(zlib.decompressobj(-15).decompress(data, HEAD))
+    except zlib.error:
+        return False
 
 
 def _seven_zip(head: bytes, content: Readable) -> bool:
@@ -179,10 +208,13 @@ def _rar(head: bytes, content: Readable) -> bool:
     return head.startswith((b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"))
 
 
+_PROTOCOL_0 = re.compile(rb"(?:\(|[\])}]q?)*c[\w.]{1,80}\n[\w.]{1,80}\n|\([dl]p\d+\n")
+
+
 def _pickle(head: bytes, content: Readable) -> bool:
     """Return whether opcodes lead to STOP, by their names: `pickletools` builds no object."""
     binary = head[0] == 0x80 and 2 <= head[1] <= 5
-    if not binary and not re.match(rb"(?:\(|[\])}]q?)*c[\w.]{1,80}\n[\w.]{1,80}\n", head):
+    if not binary and not _PROTOCOL_0.match(head):
         return False
     import pickletools
 
@@ -224,6 +256,18 @@ def _script(head: bytes, content: Readable) -> bool:
     return re.match(rb"#! ?/(?:usr/)?(?:local/)?bin/[\w/. -]{2,60}\r?\n", head) is not None
 
 
+def _tar(head: bytes, content: Readable) -> bool:
+    """Return whether a header comes first whose checksum is that of its bytes."""
+    if head[257:262] != b"ustar" or not _TAR.match(head):
+        return False
+    total = sum(head[:148]) + 8 * 32 + sum(head[156:512])
+    return re.match(rb" *0*%o[\0 ]" % total, head[148:156]) is not None
+
+
+def _pdf(head: bytes, content: Readable) -> bool:
+    return re.match(rb"%PDF-[12]\.[0-9][\r\n %]", head) is not None
+
+
 KINDS: tuple[FileKind, ...] = (
     FileKind("an ELF program or library", _elf),
     FileKind("a Windows program or library", _pe),
@@ -238,5 +282,7 @@ KINDS: tuple[FileKind, ...] = (
     FileKind("a RAR archive", _rar),
     FileKind("a pickle", _pickle),
     FileKind("a script", _script),
+    FileKind("a tar archive", _tar),
+    FileKind("a PDF document", _pdf),
 )
 """Formats, looked at in this order."""

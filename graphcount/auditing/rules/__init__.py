@@ -66,6 +66,7 @@ RULES = (
     "hid001_program",
     "hid002_blob",
     "hid003_unknown_payload",
+    "hid004_within",
     "hid005_script",
     "hid006_disguised_weights",
     "int001_rule_failed",

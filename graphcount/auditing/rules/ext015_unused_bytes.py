@@ -1,15 +1,16 @@
 """Bytes of an external data file that no tensor owns.
 
 What it does:
-    Adds up the ranges of all tensors of an external data file and reports gaps of more than 64 KiB,
-    which alignment does not explain. A deep audit also looks whether a gap of any size begins as a
-    program, an archive or a pickle.
+    Adds up what no tensor of an external data file owns. It is reported when alignment does not
+    explain it: a gap of more than 64 KiB, or gaps with other bytes than zero of more than 64 KiB in
+    all. A deep audit also looks whether a program, an archive, a pickle or a script lies in the
+    gaps, each alone and all joined, at any place.
 
 Why it matters:
     Bytes that no tensor names travel unseen with the weights.
 
 Example:
-    A megabyte behind the last tensor.
+    A megabyte behind the last tensor; a zip archive in pieces of 40 bytes between 100 tensors.
 
 What to do:
     Save the model again; what no tensor names is left out then.
@@ -17,18 +18,21 @@ What to do:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from graphcount.auditing.context import Context, External
-from graphcount.auditing.magic import identify
 from graphcount.auditing.rule import Rule
-from graphcount.loading.tensor_data import Part
+from graphcount.auditing.signs import within
 from graphcount.report.finding_rows import Finding
 
 RULE = Rule("EXT015", "external-data-unused-bytes", "medium")
 
 
 ALIGNMENT_NBYTES = 64 * 1024
+
+
+SEARCHED_NBYTES = 1 << 26
+"""So many bytes of the gaps of a file are searched."""
 
 
 def check(context: Context) -> Iterable[Finding]:
@@ -38,13 +42,16 @@ def check(context: Context) -> Iterable[Finding]:
         if any(external.data.problems for external in tensors):
             continue  # its ranges are not known
         gaps = _unused(tensors, size)
+        nbytes = sum(end - begin for begin, end in gaps)
         large = [gap for gap in gaps if gap[1] - gap[0] > ALIGNMENT_NBYTES]
-        hidden = _hidden(context, tensors[0], gaps) if context.deep else None
-        if large or hidden:
-            begin, end, kind = hidden or (*large[0], None)
-            nbytes = sum(end - begin for begin, end in gaps)
+        read = context.deep and nbytes <= SEARCHED_NBYTES
+        pieces = list(_pieces(context, tensors[0], gaps)) if read else []
+        hidden = _hidden(gaps, pieces)
+        filled = sum(len(piece) for piece in pieces if piece.strip(b"\0"))
+        if large or hidden or filled > ALIGNMENT_NBYTES:
+            begin, end, kind = hidden or (*(large or gaps)[0], None)
             location = tensors[0].data.location
-            looks = f", beginning as {kind}" if kind else ""
+            looks = f", with {kind}" if kind else ""
             yield RULE.finding(
                 f"no tensor owns {nbytes:,} bytes of {location}, first {end - begin:,} "
                 f"at byte {begin:,}{looks}",
@@ -68,12 +75,27 @@ def _unused(tensors: Iterable[External], size: int) -> list[tuple[int, int]]:
     return gaps
 
 
-def _hidden(
-    context: Context, external: External, gaps: list[tuple[int, int]]
-) -> tuple[int, int, str] | None:
+def _pieces(context: Context, external: External, gaps: list[tuple[int, int]]) -> Iterator[bytes]:
+    """Yield the bytes of gaps."""
     whole = context.files.whole(external.data)
     for begin, end in gaps if whole else ():
-        kind = identify(Part(whole.read, begin, end - begin)) if whole else None
-        if kind:
-            return begin, end, kind
+        yield whole.read(begin, end - begin) if whole else b""
+
+
+def _hidden(gaps: list[tuple[int, int]], pieces: list[bytes]) -> tuple[int, int, str] | None:
+    """Return the gap in which something begins, and what: in one gap, or in all of them joined.
+
+    Joined, they are also read without the zeros around each, which may be of alignment.
+    """
+    for (begin, end), piece in zip(gaps, pieces, strict=False):
+        seen = within(piece) if len(piece) >= SMALLEST_NBYTES else None
+        if seen:
+            return begin + seen.at, end, seen.kind
+    for joined in (b"".join(pieces), b"".join(piece.strip(b"\0") for piece in pieces)):
+        seen = within(joined)
+        if seen:
+            return (*gaps[0], f"{seen.kind} in pieces")
     return None
+
+
+SMALLEST_NBYTES = 32

@@ -2,7 +2,7 @@
 
 What it does:
     Looks in documentation, metadata and names for a shebang, calls of os.system, subprocess, eval
-    and exec, downloads that are piped into a shell, encoded PowerShell, and script tags.
+    and exec, downloads that are piped into a shell, encoded PowerShell, script tags and HTML pages.
 
 Why it matters:
     Text does not run by itself; something else takes it from the model and runs it. A script tag
@@ -33,7 +33,7 @@ RULE = Rule("HID005", "script-in-text", "medium")
 
 
 SCRIPT = re.compile(
-    rb"^#! ?/[\w/.-]{2,60}(?:sh|python|perl|ruby|node)\b"
+    rb"(?:^|\s)#! ?/[\w/.-]{2,60}(?:sh|python|perl|ruby|node)\b"
     rb"|\bos\.(?:system|popen|exec[lv]p?e?)\s*\("
     rb"|\bsubprocess\.(?:Popen|run|call|check_output|check_call)\s*\("
     rb"|(?<![\w.])(?:eval|exec)\s*\(\s*(?:compile|__import__|base64|zlib|bytes|open|input|['\"])"
@@ -41,12 +41,13 @@ SCRIPT = re.compile(
     rb"|\b(?:curl|wget)\b[^\n|\0]{1,300}+\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b"
     rb"|\bpowershell(?:\.exe)?\s[^\n\0]{0,80}-e(?:nc|ncodedcommand)?\s"
     rb"|\bInvoke-(?:Expression|WebRequest)\b"
-    rb"|<script[\s>]",
+    rb"|<script[\s>]|<!doctype\s+html|<html[\s>]",
     re.IGNORECASE | re.MULTILINE,
 )
 NEEDS = (
     *(b"#!", b"os.system", b"os.popen", b"os.exec", b"subprocess.", b"eval", b"exec"),
-    *(b"__import__", b"curl", b"wget", b"powershell", b"invoke-", b"<script"),
+    *(b"__import__", b"curl", b"wget", b"powershell", b"invoke-", b"<script", b"<!doctype"),
+    b"<html",
 )
 
 
