@@ -55,7 +55,7 @@ def _hexadecimal(run: bytes) -> bytes:
 
 def _base32(run: bytes) -> bytes:
     plain = re.sub(rb"\s", b"", run).upper()
-    return base64.b32decode(plain[: len(plain) // 8 * 8])
+    return base64.b32decode(plain + b"=" * (-len(plain) % 8))
 
 
 def _base85(run: bytes) -> bytes:
@@ -81,7 +81,7 @@ ENCODINGS: tuple[Encoding, ...] = (
     Encoding("base32", re.compile(rb"[A-Z2-7\r\n]{56,}|[a-z2-7\r\n]{56,}"), _base32, 8),
     Encoding("base85", re.compile(rb"[!#-&(-+\--Z^-~;<-@]{48,}"), _base85, 5),
     Encoding("ascii85", re.compile(rb"[!-uz]{48,}"), _ascii85, 5),
-    Encoding("decimal numbers", re.compile(rb"(?:\d{1,3}[\s,;]{1,2}){32,}"), _decimal, 1),
+    Encoding("decimal numbers", re.compile(rb"(?:\d{1,3}[\s,;]{1,2}){32,}\d{0,3}"), _decimal, 1),
 )
 """Encodings that are looked for."""
 

@@ -7,7 +7,9 @@ tensors that follow each other, numbers that stand for bytes, and text in an odd
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import accumulate, islice
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +21,14 @@ from graphcount.auditing.sieve import MARGIN, Hit, in_bits
 from graphcount.auditing.signs import BACK, SIGN_NBYTES, TEXTS, Seen, beginning, confirm
 from graphcount.auditing.views import BitView, ViewBytes, down
 from graphcount.loading.source import BytesSource, Readable
-from graphcount.loading.tensor_data import CHUNK_NBYTES, UnreadError
+from graphcount.loading.tensor_data import UnreadError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+CHUNK_NBYTES = 1 << 17
+"""Bytes that are searched at a time: what is made of them stays in a processor's cache."""
 
 SMALLEST_NBYTES = 32
 """Tensors of fewer bytes hold nothing."""
@@ -38,7 +43,10 @@ MOST_SIGNS = 2000
 """Signs in one tensor that are looked at closely; chance makes about 30 in 100 MB."""
 
 STEPS = range(2, 9)
-"""Elements so far apart, and so many tensors that bytes are dealt out to."""
+"""So many tensors that bytes are dealt out to."""
+
+APART = range(2, 65)
+"""Elements so far apart."""
 
 
 class Payload(NamedTuple):
@@ -175,7 +183,20 @@ def search(data: NDArray[np.uint8], width: int) -> Iterator[Hit]:
     """Yield every sign in bytes that hold little-endian elements of `width` bytes."""
     yield from in_bits(data, width)
     yield from in_planes(data, width)
-    yield from masked(data)
+    for stride in {1, width}:
+        yield from masked(data, stride)
+
+
+def first_in(data: bytes) -> str | None:
+    """Return what lies in some bytes that no tensor owns, in any of the views of bytes."""
+    import numpy as np
+
+    content = BytesSource(data, "")
+    for hit in islice(search(np.frombuffer(data, np.uint8), 1), MOST_SIGNS):
+        seen = _seen(content, hit.view, hit.start, 0, hit.sign)
+        if seen is not None:
+            return f"{seen.kind} in {hit.view.name}"
+    return None
 
 
 def _unusual(words: NDArray[Any], exponent: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -229,8 +250,7 @@ def _further(tensors: Sequence[TensorContent]) -> Iterator[Payload]:
     """Yield what begins with a tensor in further ways."""
     for tensor in tensors:
         yield from _beginning(tensor, every=False)
-        for how, part in _rearranged(tensor):
-            yield from _of(tensor, part, tensor.width, how)
+        yield from _of_all(tensor, list(_rearranged(tensor)))
         for how, part in _as_bytes(tensor):
             yield from _of(tensor, part, 1, how)
     for step in STEPS:
@@ -252,14 +272,33 @@ def _of(tensor: TensorContent, data: bytes, width: int, how: str) -> Iterator[Pa
             return
 
 
+def _of_all(tensor: TensorContent, parts: Sequence[tuple[str, bytes]]) -> Iterator[Payload]:
+    """Yield what lies in one of several rearrangements, which are searched as one."""
+    import numpy as np
+
+    space = bytes(2 * MARGIN)
+    ends = list(accumulate(len(data) + len(space) for _, data in parts))
+    whole = space.join([*(data for _, data in parts), b""])
+    made = TensorContent(tensor.stored, BytesSource(whole, ""), tensor.width)
+    for hit in islice(search(np.frombuffer(whole, np.uint8), tensor.width), MOST_SIGNS // 20):
+        payload = _payload(made, hit)
+        if payload is not None:
+            how = parts[bisect_right(ends, hit.start)][0]
+            yield payload._replace(how=f"{payload.how}, {how}", at=0)
+            return
+
+
 def _rearranged(tensor: TensorContent) -> Iterator[tuple[str, bytes]]:
     """Yield elements in other orders: some apart, by columns; and numbers as bytes."""
     import numpy as np
 
     stored, content, width = tensor
-    words = _words(tensor, BEGINNING * STEPS[-1])
-    for step in STEPS:
-        yield f"every {step}th element", words[::step][:BEGINNING].tobytes()
+    words = _words(tensor, BEGINNING // 2 * APART[-1])
+    for step in APART:
+        yield f"every {step}th element", words[::step][: BEGINNING // 2].tobytes()
+    for low in range(1, 5 * width):
+        shifted = words[:BEGINNING] >> words.dtype.type(low)
+        yield f"shifted by {low} bits", shifted.tobytes()
     shape = stored.shape if prod(stored.shape) * width == content.nbytes else ()
     for columns in {prod(shape[1:]), *shape[-1:]} if len(shape) > 1 else ():
         rows = content.nbytes // width // columns

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphcount.auditing.sieve import BITS, Hit, Keys, bits_of
-from graphcount.auditing.signs import BEGINNINGS, LONGER, SIGNS
+from graphcount.auditing.signs import BEGINNINGS, LONGER, SIGN_NBYTES, SIGNS
 from graphcount.auditing.views import BitView, down
 
 if TYPE_CHECKING:
@@ -113,36 +113,49 @@ def transposed(column: Bytes) -> Bytes:
 
 
 @cache
-def _masked_signs() -> tuple[dict[int, int], Keys, NDArray[np.bool_]]:
-    """Return signs by what is left of them when each byte is combined with its neighbour."""
+def _masked_signs() -> tuple[dict[int, list[tuple[int, bool]]], Keys, NDArray[np.bool_]]:
+    """Return signs by what is left of them when each byte is combined with its neighbour.
+
+    Of pickles those with a frame; each forwards and backwards.
+    """
     import numpy as np
 
-    meant = {}
+    meant: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
     for index, sign in enumerate(SIGNS):
-        pickle = len(BEGINNINGS) <= index < len(BEGINNINGS) + len(LONGER)
+        pickle = 0 <= index - len(BEGINNINGS) < len(LONGER)
         if not pickle or sign[2] == 0x95:
             a, b, c, d = sign
-            meant[(a ^ b) << 16 | (b ^ c) << 8 | c ^ d] = index
+            meant[(a ^ b) << 16 | (b ^ c) << 8 | c ^ d].append((index, False))
+            meant[(c ^ d) << 16 | (b ^ c) << 8 | a ^ b].append((index, True))
     keys = np.array(list(meant), np.uint64)
     table = np.zeros(1 << 16, np.bool_)
     table[keys >> np.uint64(8)] = True
-    return meant, Keys.of(keys), table
+    return dict(meant), Keys.of(keys), table
 
 
-def masked(data: Bytes) -> Iterator[Hit]:
-    """Yield the signs in bytes that were combined with a constant by exclusive or."""
+def masked(data: Bytes, stride: int) -> Iterator[Hit]:
+    """Yield the signs in bytes, `stride` apart, that were combined with a constant by exclusive or.
+
+    Args:
+        data: The bytes.
+        stride: From one to the next.
+    """
     import numpy as np
 
     meant, known, table = _masked_signs()
-    changes = data[:-1] ^ data[1:]
-    windows = changes[:-1].astype(np.uint16) << np.uint16(8) | changes[1:]
+    changes = data[:-stride] ^ data[stride:]
+    windows = changes[:-stride].astype(np.uint16) << np.uint16(8) | changes[stride:]
     places = np.flatnonzero(table.take(windows))
-    places = places[places + 2 < len(changes)]
-    keys = windows[places].astype(np.uint64) << np.uint64(8) | changes[places + 2]
+    places = places[places + 2 * stride < len(changes)]
+    keys = windows[places].astype(np.uint64) << np.uint64(8) | changes[places + 2 * stride]
     for index in known.among(keys):
         place = int(places[index])
-        sign = meant[int(keys[index])]
-        mask = int(data[place]) ^ SIGNS[sign][0]
-        framed = SIGNS[sign] in LONGER  # the length of a pickle's frame has zeros at its end
-        if mask and not (framed and changes[place + 6 : place + 10].any()):
-            yield Hit(BitView("its bytes, each xor a constant", down(8), mask=mask), place, sign)
+        for sign, backwards in meant[int(keys[index])]:
+            start = place + (SIGN_NBYTES - 1) * stride if backwards else place
+            mask = int(data[start]) ^ SIGNS[sign][0]
+            if mask:
+                name = f"every {stride}th byte" if stride > 1 else "its bytes"
+                name = f"{name}, backwards" if backwards else name
+                step = -stride if backwards else stride
+                view = BitView(f"{name}, each xor a constant", down(8), 1, step, mask=mask)
+                yield Hit(view, start, sign)

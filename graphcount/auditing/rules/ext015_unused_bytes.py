@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphcount.auditing.context import Context, External
+from graphcount.auditing.hidden import first_in
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.signs import within
 from graphcount.report.finding_rows import Finding
@@ -95,7 +96,8 @@ def _hidden(gaps: list[tuple[int, int]], pieces: list[bytes]) -> tuple[int, int,
         seen = within(joined)
         if seen:
             return (*gaps[0], f"{seen.kind} in pieces")
-    return None
+    kind = first_in(b"".join(pieces)) if any(pieces) else None
+    return (*gaps[0], kind) if kind else None
 
 
 SMALLEST_NBYTES = 32
