@@ -4,7 +4,7 @@
         --hostile HOSTILE --bad twoviews=../shared/twoviews \\
         --bad backdoors=../shared/backdoors:fixtures/cnn.onnx --clean corpus=../shared/corpus
 
-HOSTILE is what `make_hostile.py` of `../shared/hostile` wrote: its cases that ask for a rule have
+HOSTILE is a set that the maker in `../shared/hostile` wrote: its cases that ask for a rule have
 something, those that ask for none are clean. `--bad NAME=FOLDER:CLEAN` is a folder of files that
 were made of a clean one: only what a tool says beyond what it says of that counts. Every file is
 looked at in a process of its own, with 30 seconds and 4 GB.
