@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 import graphcount
 from graphcount.errors import LimitError
-from graphcount.loading.limits import Limits
+from graphcount.loading.limits import LEAST_WORK, WORK, Limits
 
 Save = Callable[..., str]
 Weights = Callable[..., TensorProto]
@@ -307,17 +307,29 @@ def test_a_function_bomb_is_refused_before_it_grows(save: Save) -> None:
 def test_functions_grow_in_proportion_to_what_the_file_holds(
     weights_per_call: int, save: Save, weights: Weights
 ) -> None:
-    """A layer of 150 nodes, called 150 times: once on nothing new, once on weights of its own."""
+    """A layer of 150 nodes, called 150 times: on four weights, and on four of its own each time.
+
+    There are as many weights in both files; those that nobody reads do not count.
+    """
     layers = 150
     names = [f"t{k}" for k in range(layers)]
-    body = [helper.make_node("MatMul", ["a", "w"], [names[0]])]
-    body += [helper.make_node("Relu", [before], [after]) for before, after in pairwise(names)]
+    formal = [f"w{k}" for k in range(4)]
+    body = [helper.make_node("MatMul", ["a", "w0"], [names[0]])]
+    body += [
+        helper.make_node("Add", [before, f"w{k + 1}"], [after])
+        if k < 3
+        else helper.make_node("Relu", [before], [after])
+        for k, (before, after) in enumerate(pairwise(names))
+    ]
     opsets = [helper.make_opsetid("", 20)]
-    layer = helper.make_function("local", "Layer", ["a", "w"], [names[-1]], body, opsets)
-    stored = [weights(f"W{k}", 2, 2) for k in range(1 + 4 * layers * weights_per_call)]
+    layer = helper.make_function("local", "Layer", ["a", *formal], [names[-1]], body, opsets)
+    stored = [weights(f"W{k}", 2, 2) for k in range(4 * layers)]
     calls = [
         helper.make_node(
-            "Layer", [f"v{k}", f"W{k * weights_per_call}"], [f"v{k + 1}"], domain="local"
+            "Layer",
+            [f"v{k}", *(f"W{4 * k * weights_per_call + place}" for place in range(4))],
+            [f"v{k + 1}"],
+            domain="local",
         )
         for k in range(layers)
     ]
@@ -330,7 +342,7 @@ def test_functions_grow_in_proportion_to_what_the_file_holds(
         opsets=[("", 20), ("local", 1)],
     )
     nodes = layers * layers
-    held = layers + layers + len(stored)
+    held = layers + layers + (len(stored) if weights_per_call else 4)
     assert layers + nodes > 5_000
     grows = layers + nodes <= 32 * held
     assert grows == bool(weights_per_call)
@@ -348,10 +360,11 @@ def test_callers_of_a_refused_function_are_refused_for_that(save: Save) -> None:
     path = function_bomb(save, 3_000)
     refused = [p for p in graphcount.load(path).model_graph.problems if p.name]
     large = [problem for problem in refused if problem.code == "function large"]
-    assert [problem.name for problem in large] == ["f2994"]
-    assert large[0].size == sum(10**level for level in range(1, 7))  # 30,001 may make 960,032
+    assert [problem.name for problem in large] == ["f2995"]
+    assert large[0].size == sum(10**level for level in range(1, 6))
+    assert large[0].limit < LEAST_WORK // WORK["NodeProto"]  # less than 32 times 30,001
     callers = {problem.name for problem in refused if problem.code == "function callee"}
-    assert callers == {f"f{number}" for number in range(2994)}
+    assert callers == {f"f{number}" for number in range(2995)}
     assert len(refused) == len(large) + len(callers)
 
 

@@ -38,7 +38,7 @@ OWNERS = {
     "click": {"cli"},
     "msgspec": {"config"},
     "rich": {"formats", "scanning"},
-    "networkx": {"graph", "api", "formats"},
+    "networkx": {"graph", "api"},
     "onnx": {"loading", "benchmarking", "runtimes"},
     "google": {"loading"},
     "onnxruntime": {"benchmarking"},

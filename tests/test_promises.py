@@ -24,7 +24,7 @@ from onnx import TensorProto, helper
 from graphcount.auditing.rule import Rule
 from graphcount.cli.main import main
 from graphcount.formats.text import one_line, safe
-from graphcount.loading.limits import DEFAULT_LIMITS, SHARES
+from graphcount.loading.limits import DEFAULT_LIMITS, LEAST_WORK, WORK
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "SECURITY.md").read_text("utf-8")
@@ -78,11 +78,15 @@ def rows(text: str) -> dict[str, int]:
 def test_the_limits_are_those_of_the_program() -> None:
     settings = TEXT.partition("## Limits")[2].partition("Other bounds")[0]
     real = {field.name: getattr(DEFAULT_LIMITS, field.name) for field in fields(DEFAULT_LIMITS)}
-    assert rows(settings) == real | {name: share.least for name, share in SHARES.items()}
-    shares = re.findall(r"^\| `(\w+)` \|.* one for each ([\d,]+) bytes", settings, re.MULTILINE)
-    assert {name: int(nbytes.replace(",", "")) for name, nbytes in shares} == {
-        name: share.nbytes for name, share in SHARES.items()
-    }
+    assert rows(settings) == real | {"work": LEAST_WORK}
+
+
+def test_the_work_of_parts_is_that_of_the_program() -> None:
+    table = TEXT.partition("| part | units |")[2].partition("\n\n")[0]
+    assert {
+        part: int(units)
+        for part, units in re.findall(r"^\| (.+?) \| (\d+) \|$", table, re.MULTILINE)
+    } == WORK
 
 
 def test_the_other_bounds_are_those_of_the_program() -> None:

@@ -13,7 +13,13 @@ from graphcount.analysis.shapes import ValueShapes
 from graphcount.graph import ModelGraph
 from graphcount.ops.call import Call
 from graphcount.ops.formulas import Cost
-from graphcount.symbolic import Dim, TooComplexError, evaluate
+from graphcount.symbolic import (
+    LARGEST_NUMBER,
+    Dim,
+    TooComplexError,
+    evaluate,
+    largest_number,
+)
 
 PROBE = 64
 """Dimensions take this value where two symbolic branches have to be compared."""
@@ -208,7 +214,7 @@ def scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
     if part is None or factor is None:
         return None
     try:
-        return part * factor
+        return _countable(part * factor)
     except TooComplexError:
         return None
 
@@ -216,9 +222,14 @@ def scaled(part: Dim | None, factor: Dim | None) -> Dim | None:
 def summed(a: Dim, b: Dim) -> Dim | None:
     """Return the sum; None when it gets too long."""
     try:
-        return a + b
+        return _countable(a + b)
     except TooComplexError:
         return None
+
+
+def _countable(dim: Dim) -> Dim | None:
+    """Return a dimension that a report can hold; None for one with thousands of digits."""
+    return dim if largest_number(dim) < LARGEST_NUMBER else None
 
 
 def added(parts: Iterable[tuple[Dim | None, int]]) -> tuple[Dim, int]:

@@ -108,7 +108,7 @@ def _parse_reasons(
 def _parse_limits(
     context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
 ) -> dict[str, int]:
-    """Read `fields=50M`: names and units are those of `Limits`."""
+    """Read `work=50M`: names and units are those of `Limits`."""
     from graphcount.units import parse
 
     limits = {}
@@ -259,7 +259,7 @@ limit_option = click.option(
     multiple=True,
     metavar="NAME=N",
     callback=_parse_limits,
-    help="What a file may ask for, e.g. fields=50M or text_form_nbytes=1GB; a refusal names its"
+    help="What a file may ask for, e.g. work=50M or text_form_nbytes=1GB; a refusal names its"
     " limit. May be repeated.",
 )
 config_options = together(

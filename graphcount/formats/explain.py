@@ -110,6 +110,8 @@ def _block(report: Report, explanation: Explanation, formulas: NodeRow, width: i
 def _line(label: str, text: str, width: int) -> list[str]:
     """Return a label and its text, wrapped; a name longer than a line is broken."""
     start = f"  {label:<{LABEL_WIDTH}}"
+    if text and len(start) + len(text) <= width and text.isprintable():
+        return [(start + text).rstrip()]  # nearly all are: wrapping is slow
     indent = " " * len(start)
     lines = textwrap.wrap(
         text, max(40, width), initial_indent=start, subsequent_indent=indent, break_on_hyphens=False

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from graphcount.domains import canonical
-from graphcount.graph.reach import components
+from graphcount.graph.reach import components, reached
 from graphcount.graph.records import GraphProblem
-from graphcount.loading.limits import Limits
+from graphcount.loading.limits import WORK, Limits
 from graphcount.loading.model import Attribute, Function, ModelProto, Node, all_nodes
 
 
@@ -103,10 +103,11 @@ def plan_expansion(
     plan = _shadows(functions)
     functions = {key: function for key, function in functions.items() if key not in plan}
     calls = call_graph(functions)
-    own = {key: _count(function.nodes) for key, function in functions.items()}
-    main = _count(proto.graph.nodes)
-    held = main + sum(own.values()) + len(proto.graph.initializers)
-    most = max(limits.expanded_nodes, min(limits.most("nodes", 0), limits.expanded_times * held))
+    own = {key: _size(function) for key, function in functions.items()}
+    main = list(_calls(proto.graph.nodes))
+    held = _held(proto, functions, reached(lambda key: calls.get(key, ()), main))
+    left = proto.work_left // WORK["NodeProto"]
+    most = max(limits.expanded_nodes, min(left, limits.expanded_times * held))
     size: dict[FunctionId, int] = {}
     depth: dict[FunctionId, int] = {}
     for key, recursive in _bottom_up(calls):
@@ -126,10 +127,8 @@ def plan_expansion(
         else:
             plan[key] = None
     problems = [problem for problem in plan.values() if problem]
-    grown = [
-        size[call] for call in _calls(proto.graph.nodes) if call in functions and not plan[call]
-    ]
-    total = main + sum(grown)
+    grown = [size[call] for call in main if call in functions and not plan[call]]
+    total = len(main) + sum(grown)
     if grown and total > most:
         all_of_them = GraphProblem("functions large", "functions", size=total, limit=most)
         problems.append(all_of_them)
@@ -167,8 +166,39 @@ def _calls(nodes: Iterable[Node]) -> list[FunctionId]:
     return [(node.domain, node.op_type, node.overload) for node in all_nodes(nodes)]
 
 
-def _count(nodes: Iterable[Node]) -> int:
-    return sum(1 for _ in all_nodes(nodes))
+VALUES = 16
+"""Values, attributes and tensors that make as much work as a node."""
+
+
+def _size(function: Function) -> int:
+    """Return the nodes of a function, and one for each `VALUES` of what else they make work with.
+
+    That is what they read, make and are told, what bodies in them take, hold and return, and what
+    the function does.
+    """
+    nodes = list(all_nodes(function.nodes))
+    more = len(function.inputs) + len(function.outputs)
+    for node in nodes:
+        more += len(node.inputs) + len(node.outputs) + len(node.attributes)
+        for attribute in node.attributes:
+            more += len(attribute.tensors)
+            for graph in attribute.graphs:
+                more += len(graph.inputs) + len(graph.outputs) + len(graph.initializers)
+                more += len(graph.sparse_initializers)
+    few = VALUES // 2 * len(nodes)  # a node has a few of its own
+    return len(nodes) + max(0, more - few) // VALUES
+
+
+def _held(
+    proto: ModelProto, functions: Mapping[FunctionId, Function], called: Iterable[FunctionId]
+) -> int:
+    """Return the nodes of a model that do something, and the initializers that they read."""
+    nodes = list(all_nodes(proto.graph.nodes))
+    for key in called:
+        if key in functions:
+            nodes += all_nodes(functions[key].nodes)
+    read = {name for node in nodes for name in node.inputs}
+    return len(nodes) + sum(tensor.name in read for tensor in proto.graph.initializers)
 
 
 def named(attributes: Iterable[Attribute]) -> dict[str, Attribute]:

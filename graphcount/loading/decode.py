@@ -38,7 +38,7 @@ def decode_model(thin: Thin, limits: Limits, file_nbytes: int) -> ModelProto:
 
     Raises:
         DamagedError: The wire format is broken.
-        LimitError: Nested too deeply, or more nodes or tensors than a file of that size may have.
+        LimitError: Nested too deeply, or more work than a file of that size may ask for.
     """
     decoder = _Decoder(thin, limits, file_nbytes)
     try:
@@ -71,6 +71,7 @@ def _in_one_part(proto: ModelProto, thin: Thin, limits: Limits, file_nbytes: int
 
 _INFO, _TYPE, _DIMENSION = map(tags, ("ValueInfoProto", "TypeProto", "TensorShapeProto.Dimension"))
 _INFO_NAME, _INFO_TYPE = tag("ValueInfoProto", "name"), tag("ValueInfoProto", "type")
+_INFO_METADATA = tag("ValueInfoProto", "metadata_props")
 _ELEM_TYPE, _SHAPE = tag("TypeProto.Tensor", "elem_type"), tag("TypeProto.Tensor", "shape")
 _SHAPE_DIM = tag("TensorShapeProto", "dim")
 _DIM_VALUE, _DIM_PARAM = (
@@ -83,6 +84,9 @@ KINDS = {
     if row.type in MESSAGES
 }
 """Members of the oneof of TypeProto, by tag; a kind of value is called so without `_type`."""
+
+_SIGNS = frozenset("+-*/()")
+"""Characters of names of dimensions that are formulas."""
 
 TENSOR_TYPE_DEPTH = 3
 """Messages below the type of a tensor: TypeProto.Tensor, its shape, a dimension."""
@@ -98,6 +102,7 @@ class _Decoder(GraphDecoder):
         name, kind, data_type = "", "", 0
         shape: tuple[Dim, ...] | None = None
         typed = False
+        self.budget.spend("ValueInfoProto", a)
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _INFO_NAME:
                 name = self.text(x, y)
@@ -106,6 +111,8 @@ class _Decoder(GraphDecoder):
                     self.again("ValueInfoProto", "type", x)
                 typed = True
                 kind, data_type, shape = self.type(x, y)
+            elif tag_ == _INFO_METADATA:
+                self.unread(x, y)
             elif tag_ not in _INFO:
                 self.skip("ValueInfoProto", tag_, x, y)
         return ValueInfo(name, kind, data_type, shape)
@@ -143,6 +150,7 @@ class _Decoder(GraphDecoder):
 
     def nested(self, message: str, a: int, b: int, level: int) -> None:
         """Refuse what is nested too deep in the message at data[a:b], which is `level` deep."""
+        self.budget.spend("message", a)
         open_messages = [(MESSAGES[message], fields(self.data, a, b))]
         while open_messages:
             table, rest = open_messages[-1]
@@ -151,6 +159,7 @@ class _Decoder(GraphDecoder):
                 child = MESSAGES.get(row.type) if row is not None and tag_ & 7 == LEN else None
                 if child is None:
                     continue
+                self.budget.spend("message", x)
                 if level + len(open_messages) > self.limits.message_depth:
                     raise too_deep(self.limits, x)
                 open_messages.append((child, fields(self.data, x, y)))
@@ -170,14 +179,23 @@ class _Decoder(GraphDecoder):
                 if inner == _DIM_VALUE:
                     dim = signed(u)
                 elif inner == _DIM_PARAM:
-                    dim = self.text(u, v) or None
+                    dim = self.dim_param(u, v) or None
                 elif inner not in _DIMENSION:
                     self.skip("TensorShapeProto.Dimension", inner, u, v)
             dims.append(dim)
             if len(dims) > self.limits.rank:
                 reason = f"a shape has more than {self.limits.rank} dimensions"
                 raise beyond("rank", reason, 2 * self.limits.rank, a)
+        self.budget.spend("dimension", a, len(dims))
         return tuple(dims)
+
+    def dim_param(self, a: int, b: int) -> str:
+        """Return the name of a dimension; one like a formula is worked with as such."""
+        text = self.word(a, b)
+        if not _SIGNS.isdisjoint(text) and text not in self.formulas:
+            self.formulas.add(text)
+            self.budget.spend("expression", a)
+        return text
 
     def nested_type(self, x: int, y: int) -> None:
         """Check a TypeProto in an attribute: nobody reads it, but it must not be too deep."""
@@ -187,6 +205,7 @@ class _Decoder(GraphDecoder):
 
     def function(self, a: int, b: int) -> Function:
         """Return a FunctionProto."""
+        self.budget.spend("FunctionProto", a)
         self.level = FUNCTION_LEVEL
         values = self.message("FunctionProto", a, b)
         self.level = MODEL_LEVEL
@@ -207,11 +226,13 @@ class _Decoder(GraphDecoder):
 
     def opset(self, a: int, b: int) -> tuple[str, int]:
         """Return an OperatorSetIdProto."""
+        self.budget.spend("OperatorSetIdProto", a)
         values = self.message("OperatorSetIdProto", a, b)
         return last(values, "domain", ""), last(values, "version", 0)
 
     def training(self, a: int, b: int) -> list[Graph]:
         """Return a TrainingInfoProto: its graphs (initialization, algorithm)."""
+        self.budget.spend("TrainingInfoProto", a)
         self.level = TRAINING_LEVEL
         values = self.message("TrainingInfoProto", a, b)
         self.level = MODEL_LEVEL
@@ -247,6 +268,7 @@ class _Decoder(GraphDecoder):
             unknown_fields=tuple(self.unknown_fields),
             repeated_fields=tuple(self.repeated_fields),
             mistyped_attributes=tuple(self.mistyped_attributes),
+            work_left=self.budget.left,
         )
 
     def large_text(self) -> None:
@@ -303,6 +325,10 @@ def _step(message: str, tag_: int, name: str, row: Field) -> FieldStep:
     if row.text == "doc":
         return FieldStep(name, None)
     read = _Decoder.word if name in _WORDS else _READERS.get(row.type)
+    if row.type == "string" and row.many:
+        read = _Decoder.name
+    if row.type in MESSAGES and read is None:
+        read = _Decoder.unread
     return FieldStep(name, read, row.type in MESSAGES and not row.many)
 
 

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from graphcount.domains import canonical
 from graphcount.loading.decode_leaves import KEPT_NOTES, LeafDecoder, last
-from graphcount.loading.limits import beyond
 from graphcount.loading.messages import ENUMS, LEN, tag
 from graphcount.loading.model import (
     UNSTATED,
@@ -101,6 +100,7 @@ class GraphDecoder(LeafDecoder):
     def attribute(self, a: int, b: int) -> Attribute:
         """Return an AttributeProto."""
         name, kind = "", 0
+        self.budget.spend("AttributeProto", a)
         integers: list[int] = []
         values: FieldValues = {}
         steps = self.steps["AttributeProto"]
@@ -172,9 +172,8 @@ class GraphDecoder(LeafDecoder):
         attributes: list[Attribute] = []
         rest: FieldValues = {}
         data, position, interned = self.data, a, self.interned
-        self.nodes += 1
-        if self.nodes > self.most_nodes:
-            raise beyond("nodes", f"more than {self.most_nodes:,} nodes", 2 * self.most_nodes, a)
+        spend = self.budget.spend
+        spend("NodeProto", a)
         while position < b:
             tag_, x = data[position], position + 2
             if tag_ in _NODE_TAGS and x <= b and (size := data[x - 1]) < 0x80 and x + size <= b:
@@ -200,6 +199,7 @@ class GraphDecoder(LeafDecoder):
                 domain = canonical(self.word(x, position))
             else:
                 self.field("NodeProto", tag_, x, position, rest)
+        spend("name", a, len(inputs) + len(outputs))
         return Node(
             op_type,
             domain,
@@ -214,6 +214,7 @@ class GraphDecoder(LeafDecoder):
 
     def graph(self, a: int, b: int) -> Graph:
         """Return a GraphProto; what its attributes hold is three messages below it."""
+        self.budget.spend("GraphProto", a)
         self.level += 3
         if self.level + 3 > self.limits.message_depth:
             raise too_deep(self.limits, a)
@@ -232,6 +233,7 @@ class GraphDecoder(LeafDecoder):
 
     def sparse_tensor(self, a: int, b: int) -> SparseTensor:
         """Return a SparseTensorProto."""
+        self.budget.spend("SparseTensorProto", a)
         parts = self.message("SparseTensorProto", a, b)
         offset = self.thin.origin(a)
         empty = Tensor("", 0, (), (), (), False, False, offset)

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from typing import TypeVar
 
 from graphcount.errors import DamagedError, Unknown
-from graphcount.loading.limits import Limits, beyond
+from graphcount.loading.limits import UNREAD_NBYTES, FileBudget, Limits, beyond
 from graphcount.loading.messages import (
     DATA_FIELDS,
     DATA_TAGS,
@@ -28,9 +28,12 @@ from graphcount.loading.packed_lists import FieldValues
 from graphcount.loading.wire import Thin, fields, int32, len_varint, packed_damage, signed, varint
 
 _KEY, _VALUE = tag("StringStringEntryProto", "key"), tag("StringStringEntryProto", "value")
-_DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION = (
+_DIM, _DATA_TYPE, _SEGMENT, _NAME, _EXTERNAL_DATA, _DATA_LOCATION, _METADATA = (
     tag("TensorProto", name)
-    for name in ("dims", "data_type", "segment", "name", "external_data", "data_location")
+    for name in (
+        *("dims", "data_type", "segment", "name", "external_data", "data_location"),
+        "metadata_props",
+    )
 )
 _DIMS = _DIM | LEN
 _TENSOR = tags("TensorProto")
@@ -49,19 +52,18 @@ class LeafDecoder:
     """Reads messages and collects what was unexpected in them.
 
     Attributes:
+        budget: What the file may still ask for.
         level: How deep the graph (or function) that is being read stands below the model.
         in_parts: A singular message was given again, which protobuf merges.
+        formulas: Names of dimensions that are formulas.
     """
 
     def __init__(self, thin: Thin, limits: Limits, nbytes: int) -> None:
         self.thin = thin
         self.data = thin.data
         self.limits = limits
-        self.most_nodes = limits.most("nodes", nbytes)
-        self.most_tensors = limits.most("tensors", nbytes)
+        self.budget = FileBudget(limits.most_work(nbytes), thin.work)
         self.level = MODEL_LEVEL
-        self.nodes = 0
-        self.tensors = 0
         self.issues: list[Unknown] = []
         self.unknown_fields: list[UnknownField] = []
         self.note_count = 0
@@ -70,6 +72,7 @@ class LeafDecoder:
         self.mistyped_attributes: list[Mistyped] = []
         self.in_parts = False
         self.interned: dict[bytes, str] = {}
+        self.formulas: set[str] = set()
 
     # ------------------------------------------------------------------------------- leaves
 
@@ -100,6 +103,7 @@ class LeafDecoder:
     def skip(self, message: str, tag_: int, a: int, b: int) -> None:
         """Remember a field that onnx.proto does not define (or not with this wire type)."""
         wire_type = tag_ & 7
+        self.budget.spend("unknown field", a if wire_type != VARINT else b - 1)
         self.unknown_count += 1
         if self.unknown_count > KEPT_NOTES:
             return
@@ -117,6 +121,15 @@ class LeafDecoder:
         if len(self.repeated_fields) < KEPT_NOTES:
             self.repeated_fields.append((message, field, offset))
         self.note(Unknown(message, field, f"{field} is given more than once"))
+
+    def name(self, a: int, b: int) -> str:
+        """Return one name of a list."""
+        self.budget.spend("name", a)
+        return self.text(a, b)
+
+    def unread(self, a: int, b: int) -> None:
+        """Pass over a message that nobody needs."""
+        self.budget.spend("unread", a, 1 + (b - a) // UNREAD_NBYTES)
 
     def raw(self, a: int, b: int) -> bytes:
         """Return a bytes field."""
@@ -164,6 +177,7 @@ class LeafDecoder:
     def pair(self, a: int, b: int) -> tuple[str, str]:
         """Return a StringStringEntryProto."""
         key = value = ""
+        self.budget.spend("StringStringEntryProto", a)
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _KEY:
                 key = self.text(x, y)
@@ -181,10 +195,7 @@ class LeafDecoder:
         dims: list[int] = []
         external: list[tuple[str, str]] = []
         held: dict[int, DataField] = {}
-        self.tensors += 1
-        if self.tensors > self.most_tensors:
-            most = self.most_tensors
-            raise beyond("tensors", f"more than {most:,} tensors", 2 * most, a)
+        self.budget.spend("TensorProto", a)
         for tag_, x, y in fields(self.data, a, b):
             if tag_ == _DIM:
                 dims.append(signed(x))
@@ -205,6 +216,8 @@ class LeafDecoder:
                     self.skip("TensorProto", tag_, x, y)
             elif tag_ == _SEGMENT:
                 segmented = True
+            elif tag_ == _METADATA:
+                self.unread(x, y)
             elif tag_ not in _TENSOR:
                 self.skip("TensorProto", tag_, x, y)
         self.cut_fields(held, a, b)
@@ -243,6 +256,7 @@ class LeafDecoder:
             kept = chunk if len(chunk) <= self.limits.kept_payload_nbytes else None
             held[number] = DataField(name, self.thin.origin(start), len(chunk), 1, kept)
             return
+        self.budget.spend("field", start)
         if name == "raw_data":  # the last one holds
             self.repeated("TensorProto", name, self.thin.origin(start))
             before = DataField(name, self.thin.origin(start), 0, before.occurrences, b"")

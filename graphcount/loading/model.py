@@ -351,6 +351,7 @@ class ModelProto:
         unknown_fields: Fields outside onnx.proto.
         repeated_fields: Singular fields that occur again: (message, field, byte offset).
         mistyped_attributes: Attributes with fields that their type does not name.
+        work_left: Units of `graphcount.loading.limits.WORK` that the file may still ask for.
     """
 
     graph: Graph
@@ -367,13 +368,12 @@ class ModelProto:
     unknown_fields: tuple[UnknownField, ...] = ()
     repeated_fields: tuple[tuple[str, str, int], ...] = ()
     mistyped_attributes: tuple[Mistyped, ...] = ()
+    work_left: int = field(default=0, compare=False)
 
     def opset(self, domain: str = "") -> int | None:
         """Return imported opset version of a domain (`""` and `ai.onnx` are the same), or None."""
-        for name, version in self.opset_imports:
-            if canonical(name) == domain:
-                return version
-        return None
+        versions = (version for name, version in self.opset_imports if canonical(name) == domain)
+        return next(versions, None)
 
 
 def all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from graphcount.errors import NotOnnxError
-from graphcount.loading.limits import Limits, beyond
+from graphcount.loading.limits import FileBudget, Limits, beyond
 
 
 def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
@@ -18,9 +18,11 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
 
     Raises:
         NotOnnxError: It is not that form of an ONNX model.
-        LimitError: Larger than `limits.text_form_nbytes`.
+        LimitError: Larger than `limits.text_form_nbytes`, or more parts than `limits.work` allows.
     """
     check_size(len(text), limits)
+    marks = len(text) - len(text.translate(None, _MARKS))
+    FileBudget(limits.most_work(len(text))).spend("text mark", count=marks)
     if form == "onnxtxt":
         _check_nesting(text, limits)
     import onnx
@@ -71,6 +73,14 @@ def _check_nesting(text: bytes, limits: Limits) -> None:
             depth -= 1
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|#[^\n]*|[(){}\[\]]', re.DOTALL)
+_TOKEN = re.compile(
+    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|#[^\n]*|[(){}\[\]]',
+    re.DOTALL,
+)
+"""A string, a comment, a bracket; a string without an end is the rest, which is looked at once."""
+
+_MARKS = b'{}[]()<>,:;="'
+"""What stands between the parts of a text form, each of which costs its parser a microsecond or
+two; tensor data that is one text has none of them."""
 
 NAMES = {"json": "JSON", "onnxtxt": "ONNX text", "textproto": "protobuf text"}

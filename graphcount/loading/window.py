@@ -10,8 +10,8 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
-from graphcount.errors import DamagedError, LimitError
-from graphcount.loading.limits import Limits, beyond
+from graphcount.errors import DamagedError
+from graphcount.loading.limits import FileBudget, Limits
 from graphcount.loading.lists import RUNS, SAME, SLOTS, STRINGS, is_packed, packed, run_of
 from graphcount.loading.messages import (
     DATA_FIELDS,
@@ -106,8 +106,7 @@ class _Walk(Window):
         super().__init__(source, limits.window_nbytes)
         self.limits = limits
         self.every_string = every_string
-        self.most_fields = limits.most("fields", source.nbytes)
-        self.fields = 0
+        self.budget = FileBudget(limits.most_work(source.nbytes))
         self.pieces: list[tuple[int, bytes]] = []
         self.cuts: list[tuple[int, Cut]] = []
         self.lists: dict[int, list[ListRun]] = {}
@@ -140,9 +139,7 @@ class _Walk(Window):
             start = position
             tag, size, content = self.header(position, end)
             position = content + size
-            self.fields += 1
-            if self.fields > self.most_fields:
-                raise self.too_many(start)
+            self.budget.spend("field", start)
             if is_long:
                 same, before = same + 1 if tag == before else 0, tag
                 if is_packed(tag, size):
@@ -210,12 +207,6 @@ class _Walk(Window):
         self.lists.setdefault(begin, []).append(ListRun(len(self.pieces), SLOTS[tag], values))
         return kept, position
 
-    def too_many(self, position: int) -> LimitError:
-        """Return the error for more fields than the limit allows, with how many there may be."""
-        most, nbytes = self.most_fields, self.source.nbytes
-        reason = f"more than {most:,} protobuf fields in {position:,} of its {nbytes:,} bytes"
-        return beyond("fields", reason, most * nbytes // max(position, 1) + 1, position)
-
     def assemble(self) -> Thin:
         """Join the pieces and compute where each of them, and each cut, lies."""
         starts, total = [], 0
@@ -233,6 +224,7 @@ class _Walk(Window):
                 begin: [run._replace(at=ends[run.at]) for run in runs]
                 for begin, runs in self.lists.items()
             },
+            work=self.budget.spent,
         )
 
 

@@ -58,6 +58,7 @@ class Thin(NamedTuple):
         cuts: What was left out there.
         lists: Parts of long lists that were left out and decoded, in file order, by the offset in
             the file of the AttributeProto they belong to.
+        work: Units of work that leaving things out took.
     """
 
     data: bytes
@@ -66,6 +67,7 @@ class Thin(NamedTuple):
     cut_at: list[int]
     cuts: list[Cut]
     lists: Mapping[int, Sequence[ListRun]] = MappingProxyType({})
+    work: int = 0
 
     def origin(self, position: int) -> int:
         """Return the offset in the file of byte `position` of `data`."""

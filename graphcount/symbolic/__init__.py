@@ -14,6 +14,7 @@ written once. An expression that is a number is always an `int`, never an `Expr`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import gcd
 from typing import TypeAlias
 
@@ -302,6 +303,7 @@ def _divided(dim: Dim, number: int) -> Dim:
     return _make({monomial: coefficient // number for monomial, coefficient in _terms(dim)})
 
 
+@lru_cache(maxsize=4096)
 def _order(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
     """Return highest degree first, then by name."""
     return -sum(power for _, power in monomial), tuple((str(f), power) for f, power in monomial)
@@ -315,7 +317,8 @@ def _make(sums: dict[Monomial, int]) -> Dim:
         return terms[0][1]
     if len(terms) > MAX_TERMS:
         raise TooComplexError(f"an expression has {len(terms)} terms")
-    terms.sort(key=lambda term: _order(term[0]))
+    if len(terms) > 1:
+        terms.sort(key=lambda term: _order(term[0]))
     return Expr(tuple(terms))
 
 

@@ -161,10 +161,10 @@ def test_sizes_of_the_configuration_count(run: Run, project: Path) -> None:
 
 
 def test_limits_of_the_configuration_count(run: Run, project: Path) -> None:
-    configure(project, "[limits]\nnodes = 3\n")
+    configure(project, "[limits]\nwork = 3\n")
     code, _, err = run("check", "cnn.onnx", "--max", "parameters=1M")
     assert code == 2
-    assert "nodes" in err
+    assert "units of work" in err
 
 
 def test_costs_of_ones_own_operators_count(
@@ -185,7 +185,7 @@ def test_costs_of_ones_own_operators_count(
     ("text", "arguments", "said"),
     [
         ("", [], "nothing to check"),
-        ("[limits]\nnodes = 99\n", ["cnn.onnx"], "nothing to check"),
+        ("[limits]\nwork = 99\n", ["cnn.onnx"], "nothing to check"),
         ("[[checks]]\npaths=['no*.onnx']\nmax={nodes=1}\n", [], "matches no file"),
         ("[[checks]]\nmax_increase={nodes=1}\n", ["cnn.onnx"], "needs a baseline"),
         ("[[checks]]\nbaseline='b.json'\nmax_increase={nodes=1}\n", ["cnn.onnx"], "no such file"),

@@ -66,20 +66,20 @@ def test_costs_agree(custom: str, folder: Path, capsys: pytest.CaptureFixture[st
 def test_limits_hold(
     command: str, folder: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "graphcount.toml").write_text("[limits]\nnodes = 3\n")
+    (folder / "graphcount.toml").write_text("[limits]\nwork = 3\n")
     model = str(fixtures / "cnn.onnx")
     assert main([command, model, *LIMITED[command]]) == 2
-    assert "nodes" in capsys.readouterr().err
+    assert "units of work" in capsys.readouterr().err
     assert main([command, model, *LIMITED[command], "--no-config", "--help"]) == 0
 
 
 def test_limits_hold_for_both_sides_of_a_diff(
     folder: Path, fixtures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / "graphcount.toml").write_text("[limits]\nnodes = 3\n")
+    (folder / "graphcount.toml").write_text("[limits]\nwork = 3\n")
     model = str(fixtures / "cnn.onnx")
     assert main(["diff", model, model]) == 2
-    assert "nodes" in capsys.readouterr().err
+    assert "units of work" in capsys.readouterr().err
 
 
 def test_a_diff_counts_by_the_convention_that_is_asked_for(

@@ -44,7 +44,7 @@ ignore = [{ rule = "EXT004", reason = "the cache hard-links", models = ["cache/*
 models."vendor/*".fail_on = "low"
 
 [limits]
-nodes = 5
+work = 5
 """
 
 
@@ -98,7 +98,7 @@ def test_everything_is_read() -> None:
     assert config.audit is not None
     assert config.audit.ignore[0].models == ("cache/*",)
     assert config.audit.models["vendor/*"].fail_on == "low"
-    assert config.limits.nodes == 5
+    assert config.limits.work == 5
 
 
 def test_all_mistakes_are_said_at_once_each_with_its_line() -> None:
@@ -178,7 +178,7 @@ nodes = 3
         ),
         ("[audit]\nignore = [{rule='BUD', reason='x'}]\n", "ignore[0].rule: 'BUD' is no rule"),
         ("[[checks]]\nmax = {nodes = -3}\n", "'30M', not -3"),
-        ("[limits]\nnodes = -1\n", "2: limits.nodes: must be a whole number"),
+        ("[limits]\nwork = -1\n", "2: limits.work: must be a whole number"),
         (
             "[[checks]]\nmax = {nodes=1}\nignore = [{rule='BUD001', where='*', reason='x'}]",
             "BUD010",
@@ -191,28 +191,28 @@ def test_a_mistake_is_named(text: str, said: str) -> None:
 
 
 def test_a_byte_order_mark_says_nothing(tmp_path: Path) -> None:
-    for text, line in (("[limits]\nnodes = 3\n", 0), ("\n[limit]\n", 2)):
+    for text, line in (("[limits]\nwork = 3\n", 0), ("\n[limit]\n", 2)):
         (tmp_path / "marked.toml").write_text(text, encoding="utf-8-sig")
         if line:
             with pytest.raises(ConfigError, match=rf"marked\.toml:{line}: limit: unknown key"):
                 load_config(str(tmp_path / "marked.toml"))
         else:
-            assert load_config(str(tmp_path / "marked.toml")).limits.nodes == 3
+            assert load_config(str(tmp_path / "marked.toml")).limits.work == 3
 
 
 def test_the_nearest_file_upwards_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    (tmp_path / "graphcount.toml").write_text("[limits]\nnodes = 1\n")
-    assert load_config().limits.nodes == 1
+    (tmp_path / "graphcount.toml").write_text("[limits]\nwork = 1\n")
+    assert load_config().limits.work == 1
     (tmp_path / "a" / "pyproject.toml").write_text("[project]\nname = 'graphcount-user'\n")
-    assert load_config().limits.nodes == 1  # it does not speak to us
-    (tmp_path / "a" / "pyproject.toml").write_text("[tool.graphcount.limits]\nnodes = 2\n")
-    assert load_config().limits.nodes == 2
-    (tmp_path / "a" / "graphcount.toml").write_text("[limits]\nnodes = 3\n")
-    assert load_config().limits.nodes == 3
-    assert load_config(str(tmp_path / "graphcount.toml")).limits.nodes == 1
+    assert load_config().limits.work == 1  # it does not speak to us
+    (tmp_path / "a" / "pyproject.toml").write_text("[tool.graphcount.limits]\nwork = 2\n")
+    assert load_config().limits.work == 2
+    (tmp_path / "a" / "graphcount.toml").write_text("[limits]\nwork = 3\n")
+    assert load_config().limits.work == 3
+    assert load_config(str(tmp_path / "graphcount.toml")).limits.work == 1
 
 
 def test_lines_in_pyproject_are_those_of_the_file(tmp_path: Path) -> None:
@@ -241,12 +241,12 @@ def test_a_broken_pyproject_that_mentions_us_is_not_passed_over(
 @pytest.mark.parametrize(
     "text",
     [
-        "[tool.graphcount.limits]\nnodes = 2\n",
-        "[ tool . 'graphcount' . limits ]\nnodes = 2\n",
-        "[tool]\ngraphcount.limits.nodes = 2\n",
-        '["tool".graphcount]\nlimits = { nodes = 2 }\n',
-        "tool.graphcount.limits.nodes = 2\n",
-        "tool = { graphcount = { limits = { nodes = 2 } } }\n",
+        "[tool.graphcount.limits]\nwork = 2\n",
+        "[ tool . 'graphcount' . limits ]\nwork = 2\n",
+        "[tool]\ngraphcount.limits.work = 2\n",
+        '["tool".graphcount]\nlimits = { work = 2 }\n',
+        "tool.graphcount.limits.work = 2\n",
+        "tool = { graphcount = { limits = { work = 2 } } }\n",
     ],
 )
 def test_the_table_is_found_however_it_is_written(
@@ -254,7 +254,7 @@ def test_the_table_is_found_however_it_is_written(
 ) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    assert load_config().limits.nodes == 2
+    assert load_config().limits.work == 2
 
 
 def test_many_empty_lines_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

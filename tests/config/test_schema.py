@@ -176,7 +176,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "checks": st.lists(CHECKS, min_size=1, max_size=2),
         "operators": st.dictionaries(st.sampled_from(["com.acme::Foo", "Foo"]), COSTS, max_size=2),
         "audit": AUDIT,
-        "limits": st.fixed_dictionaries({}, optional={"nodes": st.integers(0, 2**80)}),
+        "limits": st.fixed_dictionaries({}, optional={"work": st.integers(0, 2**80)}),
     },
 )
 WRONG = [True, -1, 3, 1.5, "", "no such", {}, {"a": 1}, {"macs": "x"}, [], [3], ["x"], [[]], [{}]]

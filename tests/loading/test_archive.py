@@ -139,3 +139,27 @@ def test_every_cut_and_changed_byte_is_one_line_or_a_report(tmp_path: Path, fixt
         for change in (whole[:at], whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :]):
             broken.write_bytes(change)
             assert line(f"zip://a.onnx::{broken}")
+
+
+def test_an_archive_that_inflates_to_far_more_than_it_is_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "a.zip", {"a.onnx": bytes(100_000)}, zipfile.ZIP_DEFLATED)
+    monkeypatch.setattr("graphcount.loading.archive.INFLATED_NBYTES", 99_999)
+    _parsed.cache_clear()
+    for refused in (lambda: members(path), lambda: graphcount.count(f"zip://a.onnx::{path}")):
+        with pytest.raises(GraphcountError, match=r"inflates from 1.. to 100,000 bytes, more than"):
+            refused()
+    monkeypatch.setattr("graphcount.loading.archive.INFLATED_NBYTES", 100_000)
+    _parsed.cache_clear()
+    assert members(path) == ["a.onnx"]
+
+
+def test_members_that_lie_in_each_other_are_refused(tmp_path: Path) -> None:
+    path = Path(archive(tmp_path / "a.zip", {"a.onnx": bytes(50), "b.onnx": bytes(50)}))
+    data = bytearray(path.read_bytes())
+    second = data.index(b"PK\1\2", data.index(b"PK\1\2") + 1)
+    data[second + 42 : second + 46] = (10).to_bytes(4, "little")  # where its header is said to be
+    path.write_bytes(data)
+    with pytest.raises(GraphcountError, match="members lie in each other"):
+        members(str(path))

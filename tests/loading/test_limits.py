@@ -14,10 +14,12 @@ from graphcount.cli.main import main
 from graphcount.errors import LimitError
 from graphcount.loading import limits as limits_module
 from graphcount.loading import read_model
-from graphcount.loading.limits import DEFAULT_LIMITS, SHARES, Limits, Share
+from graphcount.loading.limits import DEFAULT_LIMITS, WORK, FileBudget, Limits
+from graphcount.loading.messages import MESSAGES
 from tests.loading.conftest import Wire
 
 NODES = Wire.len(1, Wire.len(4, b"Relu")) * 30
+WORK_OF_NODES = WORK["GraphProto"] + 30 * WORK["NodeProto"] + WORK["OperatorSetIdProto"]
 
 
 def nested(levels: int) -> bytes:
@@ -27,29 +29,44 @@ def nested(levels: int) -> bytes:
     return graph
 
 
-def test_a_share_is_of_the_bytes_of_the_file() -> None:
-    for name, share in SHARES.items():
-        assert DEFAULT_LIMITS.most(name, 0) == share.least
-        assert DEFAULT_LIMITS.most(name, 1000 * share.least * share.nbytes) == 1000 * share.least
-        assert Limits(**{name: 7}).most(name, 10**12) == 7
+def test_work_is_twice_as_much_for_a_file_four_times_as_large() -> None:
+    least = limits_module.LEAST_WORK
+    assert [DEFAULT_LIMITS.most_work(nbytes) for nbytes in (0, least)] == [least, least]
+    assert [DEFAULT_LIMITS.most_work(times**2 * least) for times in (2, 9)] == [
+        2 * least,
+        9 * least,
+    ]
+    assert Limits(work=7).most_work(10**12) == 7
 
 
 def test_a_larger_file_may_hold_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(limits_module.SHARES, "nodes", Share(29, 100))
+    monkeypatch.setattr(limits_module, "LEAST_WORK", WORK_OF_NODES - 1)
     path = tmp_path / "model.onnx"
     path.write_bytes(Wire.model(NODES))
-    with pytest.raises(LimitError, match="more than 29 nodes"):
+    with pytest.raises(LimitError, match="for 30 times NodeProto"):
         read_model(str(path))
     path.write_bytes(Wire.model(NODES + Wire.len(10, b"d" * 3000)))
     assert len(read_model(str(path)).proto.graph.nodes) == 30
-    with pytest.raises(LimitError, match="more than 10 nodes"):
-        read_model(str(path), Limits(nodes=10))
+    with pytest.raises(LimitError, match="more than 10 units of work"):
+        read_model(str(path), Limits(work=10))
+
+
+def test_a_refusal_names_what_took_most() -> None:
+    budget = FileBudget(200)
+    budget.spend("name", 3, 8)
+    budget.spend("TensorProto", 4)
+    with pytest.raises(LimitError) as refused:
+        budget.spend("TensorProto", 5)
+    assert refused.value.message.startswith(
+        "more than 200 units of work, most of them for 2 times TensorProto; to allow it: "
+    )
+    assert refused.value.offset == 5
+    assert {part for part in WORK if part[0].isupper()} <= MESSAGES.keys()
 
 
 CASES: dict[str, tuple[str, bytes, Limits]] = {
-    "nodes": ("model.onnx", Wire.model(NODES), Limits(nodes=9)),
-    "tensors": ("model.onnx", Wire.model(Wire.len(5, b"") * 30), Limits(tensors=8)),
-    "fields": ("model.onnx", Wire.model(NODES), Limits(whole_file_nbytes=0, fields=7)),
+    "work": ("model.onnx", Wire.model(NODES), Limits(work=99)),
+    "work of a window": ("model.onnx", Wire.model(NODES), Limits(whole_file_nbytes=0, work=99)),
     "rank": ("model.onnx", Wire.tensor(Wire.int(1, 1) * 99), Limits()),
     "rank of a shape": (
         "model.onnx",
@@ -102,11 +119,11 @@ def test_what_cannot_be_followed_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("nodes", "'' is not a count"),
-        ("knots=4", "names are message_depth, fields, nodes"),
-        ("nodes=3x", "is not a count"),
+        ("work", "'' is not a count"),
+        ("knots=4", "names are message_depth, work, rank"),
+        ("work=3x", "is not a count"),
         ("text_nbytes=3 lines", "is not a size"),
-        ("nodes=-1", "is not a count"),
+        ("work=-1", "is not a count"),
     ],
 )
 def test_a_wrong_limit_is_refused(
@@ -130,10 +147,10 @@ def test_every_command_that_reads_models_takes_limits(
     path.write_bytes(Wire.model(NODES))
     words = command.replace("FILE", str(path)).replace("PAGE", str(tmp_path / "page.html")).split()
     run: Callable[[str], int] = lambda limit: main([*words, str(path), "--limit", limit])  # noqa: E731
-    assert run("nodes=29") == 2
+    assert run(f"work={WORK_OF_NODES - 1}") == 2
     captured = capsys.readouterr()
-    assert "more than 29 nodes" in captured.err + captured.out
-    assert run("nodes=0.03k") in (0, 1)
+    assert "for 30 times NodeProto" in captured.err + captured.out
+    assert run(f"work={WORK_OF_NODES / 1000}k") in (0, 1)
 
 
 def test_options_win_over_the_configuration(
@@ -141,8 +158,8 @@ def test_options_win_over_the_configuration(
 ) -> None:
     path, config = tmp_path / "model.onnx", tmp_path / "graphcount.toml"
     path.write_bytes(Wire.model(NODES))
-    config.write_text("[limits]\nnodes = 29\nrank = 3\n")
+    config.write_text("[limits]\nwork = 29\nrank = 3\n")
     configured = [str(path), "--config", str(config)]
     assert main(configured) == 2
-    assert "more than 29 nodes" in capsys.readouterr().err
-    assert main([*configured, "--limit", "nodes=30"]) == 0
+    assert "more than 29 units of work" in capsys.readouterr().err
+    assert main([*configured, "--limit", f"work={WORK_OF_NODES}"]) == 0

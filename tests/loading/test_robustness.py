@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from graphcount.analysis.stored import find_stored
 from graphcount.errors import DamagedError, GraphcountError, LimitError, NotOnnxError
 from graphcount.loading import ModelFile, read_model, read_source
-from graphcount.loading.limits import DEFAULT_LIMITS, Limits
+from graphcount.loading.limits import DEFAULT_LIMITS, WORK, Limits
 from graphcount.loading.source import BytesSource
 
 Write = Callable[..., str]
@@ -316,7 +316,9 @@ def test_second_long_value_does_not_hide_the_rest(wire: Any) -> None:
     assert [node.op_type for node in file.proto.graph.nodes] == ["Relu"]
 
 
-@pytest.mark.parametrize(("number", "what"), [(1, "nodes"), (5, "tensors")])
+@pytest.mark.parametrize(
+    ("number", "what"), [(1, "NodeProto"), (5, "TensorProto"), (11, "ValueInfoProto")]
+)
 def test_more_messages_than_allowed_are_refused(number: int, what: str, tmp_path: Path) -> None:
     def record(content: bytes) -> bytes:
         return bytes([number << 3 | 2, len(content)]) + content
@@ -324,7 +326,7 @@ def test_more_messages_than_allowed_are_refused(number: int, what: str, tmp_path
     graph = record(b"") * 11
     path = tmp_path / "many.onnx"
     path.write_bytes(bytes([8, 8, 58, len(graph)]) + graph)
-    limits = Limits(nodes=10, tensors=10)
-    with pytest.raises(LimitError, match=f"more than 10 {what}"):
-        read_model(str(path), limits)
-    assert read_model(str(path), Limits(nodes=11, tensors=11)).file_nbytes == 26
+    enough = WORK["GraphProto"] + 11 * WORK[what]
+    with pytest.raises(LimitError, match=f"more than {enough - 1} units .* 11 times {what};"):
+        read_model(str(path), Limits(work=enough - 1))
+    assert read_model(str(path), Limits(work=enough)).file_nbytes == 26

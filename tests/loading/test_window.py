@@ -335,8 +335,10 @@ def test_flood_of_fields_stops_at_the_limit(wire: Any) -> None:
             reads += 1
             return source.read(offset, nbytes)
 
-    with pytest.raises(LimitError, match="more than 1,000 protobuf fields"):
-        read_source(Watched(data, "memory"), windowed(4096, fields=1000))
+    with pytest.raises(
+        LimitError, match="more than 1,000 units of work, most of them for 1,001 times field"
+    ):
+        read_source(Watched(data, "memory"), windowed(4096, work=1000))
     assert reads < 10  # it stopped where the limit is, not at the end
 
 

@@ -45,9 +45,9 @@ def test_dims_of_the_configuration(scan: Run, project: Path) -> None:
 
 
 def test_limits_of_the_configuration(scan: Run, project: Path) -> None:
-    (project / "graphcount.toml").write_text("[limits]\nnodes = 3\n")
+    (project / "graphcount.toml").write_text("[limits]\nwork = 3\n")
     assert scan("cnn.onnx").returncode == 2
-    assert scan("cnn.onnx", "--limit", "nodes=99").returncode == 0
+    assert scan("cnn.onnx", "--limit", "work=99k").returncode == 0
     (project / "graphcount.toml").write_text("[limts]\nnodes = 3\n")
     done = scan("cnn.onnx")
     complaint = "graphcount: graphcount.toml:1: limts: unknown key; did you mean limits?\n"

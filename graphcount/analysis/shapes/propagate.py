@@ -213,6 +213,8 @@ class Propagation:
             why = f"its size is too long an expression: {error}"
         except CANNOT as error:
             why = f"{MISFIT}: {self.wrong(operator, facts, error)}"[:300]
+        if not self.state.can_afford(shapes):
+            shapes, why = [], "the file has too many sizes that are long expressions"
         if beyond := max(map(_beyond, shapes), default=0):
             why = "a dimension of its result is beyond 64 bits"
         return Applied(self.results(operator, facts, shapes), why, beyond)

@@ -27,10 +27,14 @@ from graphcount.ops.call import (
     Shape,
     is_known,
 )
-from graphcount.symbolic import Dim, Expr
+from graphcount.symbolic import Atom, Dim, Expr
 
 ValueKey: TypeAlias = "tuple[str, str]"
 """Id of the producing node, and the value's name there."""
+
+MAX_EXPRESSIONS = 200_000
+"""Squares of the terms of derived sizes: `past + sequence` for 200,000 values, or a sum of 64
+dimensions for fifty; longer sizes after that are not known."""
 
 MAX_FLOATS = 8
 """Scales of Resize and scalars; floats are not looked at otherwise."""
@@ -135,6 +139,7 @@ class State:
         perhaps: Loops of unknown trips that may have none.
         dead: Scopes of branches that are never taken.
         exhausted: `MAX_WORK` values were computed; what comes after is not known.
+        expressions: Squares of the terms of all sizes that were derived.
         conflicts: Declarations that contradict what was derived, once a cause, the first
             `MAX_UNKNOWNS`.
         stale: Values whose declaration is contradicted, each with its cause.
@@ -165,6 +170,20 @@ class State:
     unstable: bool = False
     exhausted: bool = False
     work: int = 0
+    expressions: int = 0
+
+    def can_afford(self, shapes: Iterable[Shape | None]) -> bool:
+        """Return whether expressions as long as those in some shapes can still be worked with.
+
+        What is done with one takes the square of its terms: a term alone counts as nothing.
+        """
+        cost = 0
+        for shape in shapes:
+            for dim in shape or ():
+                if isinstance(dim, Expr):
+                    cost += (_size(dim) - 1) ** 2
+        self.expressions += cost
+        return not cost or self.expressions <= MAX_EXPRESSIONS
 
     def sources(self, node_id: str, count: int) -> list[ValueKey | None]:
         """Return where each of a node's inputs comes from."""
@@ -359,3 +378,9 @@ def cleaned(shape: Shape | None) -> Shape | None:
 
 def _is_size(dim: Dim | None) -> bool:
     return is_known(dim) and (not isinstance(dim, int) or dim >= 0)
+
+
+def _size(dim: Expr) -> int:
+    """Return the terms of an expression, those inside operations included."""
+    inside = (f.size for monomial, _ in dim.terms for f, _ in monomial if isinstance(f, Atom))
+    return len(dim.terms) + sum(inside)

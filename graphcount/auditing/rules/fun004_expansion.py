@@ -2,8 +2,8 @@
 
 What it does:
     Adds up, without expanding anything, how many nodes the calls of local functions stand for and
-    how deep they go, and compares that with the limits. A file that holds more nodes and
-    initializers may expand to more.
+    how deep they go, and compares that with the limits. A file that holds more nodes, and
+    initializers that they read, may expand to more.
 
 Why it matters:
     A few hundred bytes can stand for billions of nodes ("billion laughs"). Runtimes that inline

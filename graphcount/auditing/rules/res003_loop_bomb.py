@@ -25,6 +25,8 @@ from graphcount.report.finding_rows import Finding
 
 RULE = Rule("RES003", "loop-bomb", "medium")
 MOST_EXECUTIONS = 10**9
+COUNTED_EXECUTIONS = 10**100
+"""Counted no further: loops in functions in loops multiply to thousands of digits."""
 
 
 def check(context: Context) -> Iterable[Finding]:
@@ -36,12 +38,13 @@ def check(context: Context) -> Iterable[Finding]:
     for loop, nodes in _body_nodes(context, trips).items():
         runs = nodes * trips[loop]
         for body in context.graph.around(context.graph.nodes[loop].scope):
-            runs *= trips.get(body.node.id, 1)
+            runs = min(runs * trips.get(body.node.id, 1), COUNTED_EXECUTIONS)
         if runs > most:
             worst, most = loop, runs
     if worst:
+        least = "at least " if most == COUNTED_EXECUTIONS else ""
         yield RULE.finding(
-            f"{worst} runs its body {trips[worst]:,} times: {most:,} executions of nodes",
+            f"{worst} runs its body {trips[worst]:,} times: {least}{most:,} executions of nodes",
             {"node": worst},
             trips=trips[worst],
             executions=most,
