@@ -203,6 +203,7 @@ def audited(
         counted=counted,
         limits=limits,
         progress=progress,
+        unasked=how.deep is None,
         whole_files_nbytes=max(0, unasked_nbytes) if how.deep is None else 1 << 62,
     )
     try:

@@ -52,6 +52,7 @@ class Context:
         file: The model that was read.
         graph: Its graph: subgraphs and functions included.
         deep: Rules may read tensor data.
+        unasked: They do because it is little, not because somebody asked for it.
         whole_files_nbytes: Bytes of whole external data files that may be read, all together.
         limits: What the file may ask of us.
         progress: Told what is being done when it takes long.
@@ -68,6 +69,7 @@ class Context:
         counted: Counted | None = None,
         limits: Limits = DEFAULT_LIMITS,
         progress: Callable[[str], None] = lambda text: None,
+        unasked: bool = False,
         whole_files_nbytes: int = 1 << 62,
     ) -> None:
         if file.thin is None:
@@ -75,6 +77,7 @@ class Context:
         self.file = file
         self.graph = model_graph
         self.deep = deep
+        self.unasked = unasked
         self.whole_files_nbytes = whole_files_nbytes
         self.limits = limits
         self.progress = progress

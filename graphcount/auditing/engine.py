@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from graphcount.auditing.context import Context
-from graphcount.auditing.rule import RuleModule
+from graphcount.auditing.rule import Rule, RuleModule
 from graphcount.auditing.rules import int001_rule_failed, load_rules
 from graphcount.errors import GraphcountError, UsageError
 from graphcount.report.finding_rows import SEVERITIES, AuditRow, Finding, IgnoredRow, SkippedRow
+from graphcount.units import nbytes
 
 KEPT_PER_RULE = 20
 """Findings of one rule that are kept; the last one tells how many more there were."""
@@ -60,8 +61,8 @@ def audit(
         rule = module.RULE
         if not rule.id.startswith(selection.select or ""):
             continue
-        if rule.reads_payload and not context.deep:
-            skipped.append(SkippedRow(rule.id, "tensors were not read; --deep reads them"))
+        if why := _not_run(rule, context):
+            skipped.append(SkippedRow(rule.id, why))
             continue
         progress(rule.id)
         findings, whole = _run(module, context)
@@ -77,6 +78,18 @@ def audit(
     )
     row = AuditRow(tuple(ran), tuple(skipped), ignored, not failed)
     return Audited(tuple(sorted(kept, key=_order)), row)
+
+
+def _not_run(rule: Rule, context: Context) -> str:
+    """Return why a rule does not run; empty when it does."""
+    if rule.reads_payload and not context.deep:
+        return "tensors were not read; --deep reads them"
+    if rule.unasked_nbytes is not None and context.unasked:
+        held = sum(stored.nbytes for stored in context.stored)
+        if held > rule.unasked_nbytes:
+            most = nbytes(rule.unasked_nbytes)
+            return f"it is slow, and tensors have more than {most}; --deep runs it"
+    return ""
 
 
 def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:

@@ -116,14 +116,14 @@ def transposed(column: Bytes) -> Bytes:
 def _masked_signs() -> tuple[dict[int, list[tuple[int, bool]]], Keys, NDArray[np.bool_]]:
     """Return signs by what is left of them when each byte is combined with its neighbour.
 
-    Of pickles those with a frame; each forwards and backwards.
+    Of pickles those with a frame; each forwards and backwards. Of four equal bytes nothing is left.
     """
     import numpy as np
 
     meant: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
     for index, sign in enumerate(SIGNS):
         pickle = 0 <= index - len(BEGINNINGS) < len(LONGER)
-        if not pickle or sign[2] == 0x95:
+        if len({*sign}) > 1 and (not pickle or sign[2] == 0x95):
             a, b, c, d = sign
             meant[(a ^ b) << 16 | (b ^ c) << 8 | c ^ d].append((index, False))
             meant[(c ^ d) << 16 | (b ^ c) << 8 | a ^ b].append((index, True))

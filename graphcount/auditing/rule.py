@@ -30,12 +30,14 @@ class Rule(NamedTuple):
         severity: Of its findings, unless a finding says otherwise.
         reads_payload: It reads the numbers of tensors or the bytes of external data files, so it
             runs only in a deep audit.
+        unasked_nbytes: Bytes of stored tensors up to which a slow one runs unless it is asked for.
     """
 
     id: str
     name: str
     severity: Severity
     reads_payload: bool = False
+    unasked_nbytes: int | None = None
 
     def finding(
         self,

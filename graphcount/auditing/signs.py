@@ -41,8 +41,8 @@ LONGER: tuple[bytes, ...] = (
 
 WITHIN: tuple[bytes, ...] = (
     *(b"PE\0\0", b"usta", b"impo", b"exec", b"eval", b"os.s", b"subp", b"curl", b"wget", b"/bin"),
-    *(b"powe", b"Powe", b"----", b"<scr", b"<SCR", b"<!DO", b"<!do", b"<htm", b"<HTM", b"AKIA"),
-    *(b"ghp_", b"http", b"pass"),
+    *(b"powe", b"Powe", b"----", b"BEGI", b"<scr", b"<SCR", b"<!DO", b"<!do", b"<htm", b"<HTM"),
+    *(b"AKIA", b"ghp_", b"http", b"pass"),
 )
 """Bytes that stand further behind: a Windows program's second header, a tar header, text."""
 
@@ -51,6 +51,7 @@ SIGNS = (*BEGINNINGS, *LONGER, *WITHIN)
 
 _TEXT = re.compile(rb"[\t\n\r -~]*")
 _TEXT_NBYTES = 32
+_RUN = re.compile(rb"[\t\n\r -~]{32}")
 """So many readable characters in a row are a text: chance makes one in 10^13 places."""
 
 _SCRIPT = re.compile(
@@ -89,8 +90,11 @@ def confirm(content: Readable, at: int, sign: int) -> Seen | None:
     """
     if sign < len(BEGINNINGS) + len(LONGER):
         part = Part(content.read, at, content.nbytes - at)
+        head = part.read(0, 64)
+        if head[:1] == b"\x80" and not _is_whole_pickle(head):
+            return None  # seen in a few bytes; to follow its opcodes takes many
         kind = identify(part)
-        if kind is not None and (kind != "a pickle" or _is_whole_pickle(part.read(0, 64), part)):
+        if kind is not None and (kind != "a pickle" or _is_whole_pickle(head)):
             return Seen(kind, at)
         return _text(content, at) if SIGNS[sign][:2] == b"#!" else None
     if SIGNS[sign] == b"PE\0\0":
@@ -102,7 +106,7 @@ def confirm(content: Readable, at: int, sign: int) -> Seen | None:
     return _text(content, at)
 
 
-def _is_whole_pickle(head: bytes, content: Readable) -> bool:
+def _is_whole_pickle(head: bytes) -> bool:
     """Return whether a pickle has a frame that fits, or names something."""
     if head[1:2] in (b"\4", b"\5") and head[2] == 0x95:
         return 4 <= int.from_bytes(head[3:11], "little") < 1 << 32
@@ -123,6 +127,10 @@ def _program(content: Readable, at: int) -> Seen | None:
 
 def _text(content: Readable, at: int) -> Seen | None:
     """Return the text around a place, where it is one that something runs, or a secret."""
+    start = max(0, at - _TEXT_NBYTES)
+    near = content.read(start, at - start + _TEXT_NBYTES)
+    if not _RUN.search(near):
+        return None
     before, behind = content.read(0, at), content.read(at, HEAD)
     run = len(_TEXT.match(before[::-1]).group())  # type: ignore[union-attr]
     whole = before[len(before) - run :] + _TEXT.match(behind).group()  # type: ignore[union-attr]
@@ -153,7 +161,7 @@ def beginning(content: Readable, *, prose: bool) -> str | None:
         return None
     if head[:SIGN_NBYTES] in _ALL or re.match(rb"[ -~]{1,60}\0+$", head):
         seen = identify(content)
-        if seen and (seen != "a pickle" or _is_whole_pickle(head, content)):
+        if seen and (seen != "a pickle" or _is_whole_pickle(head)):
             return seen
     if not _TEXT.fullmatch(head):
         return None

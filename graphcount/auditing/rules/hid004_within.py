@@ -5,8 +5,10 @@ What it does:
     backwards, in another byte order or combined with a constant by exclusive or; each byte of the
     elements on its own; the lowest 1 to 16 bits of each element; each bit plane. Beginnings of
     tensors are also read by columns, some elements apart, from several tensors in turn, and as
-    numbers that stand for bytes. What stands there must be whole: a header that fits, an archive
-    that unpacks, readable text. Scripts, pages, credentials and other text are medium.
+    numbers that stand for bytes. Models with more than 64 MB of tensors are searched with `--deep`
+    only, as it takes some seconds for each 100 MB. What stands there must be whole: a header that
+    fits, an archive that unpacks, readable text. Scripts, pages, credentials and other text are
+    medium.
 
 Why it matters:
     Weights keep working when their low bits are replaced. A program travels there unseen, and
@@ -36,7 +38,9 @@ from graphcount.auditing.rule import Rule
 from graphcount.auditing.signs import TEXTS
 from graphcount.report.finding_rows import Finding
 
-RULE = Rule("HID004", "hidden-within-tensors", "high", reads_payload=True)
+RULE = Rule(
+    "HID004", "hidden-within-tensors", "high", reads_payload=True, unasked_nbytes=64 * 10**6
+)
 
 
 def check(context: Context) -> Iterable[Finding]:

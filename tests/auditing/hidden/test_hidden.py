@@ -8,8 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
+import graphcount
 from graphcount.auditing.hidden import search
 from graphcount.auditing.planes import transposed
 from graphcount.auditing.views import BitView, ViewBytes, down
@@ -98,3 +101,24 @@ def test_a_field_that_only_begins_alike_is_not(tmp_path: Path) -> None:
     data = host("float32").SerializeToString() + wire_field(1999, b"PK\3\4" + bytes(200))
     (path := tmp_path / "m.onnx").write_bytes(data)
     assert rules(str(path), deep=True) == ()
+
+
+def test_it_is_slow_so_large_models_are_searched_when_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    tensor = TensorProto(name="w", data_type=TensorProto.UINT8, dims=[65 * 10**6])
+    tensor.raw_data = bytes(65 * 10**6)
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["w"], ["y"])],
+        "g",
+        [],
+        [helper.make_tensor_value_info("y", TensorProto.UINT8, [65 * 10**6])],
+        [tensor],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    unasked = graphcount.audit(path, select="HID").audit
+    assert unasked is not None
+    assert [row.rule for row in unasked.skipped] == ["HID004"]
+    assert "--deep runs it" in unasked.skipped[0].why
+    asked = graphcount.audit(path, select="HID004", deep=True).audit
+    assert asked is not None
+    assert (asked.rules, asked.skipped) == (("HID004",), ())
