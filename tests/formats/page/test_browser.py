@@ -210,6 +210,16 @@ def test_memory_over_the_run_marks_its_peak(opened: Open, bound: graphcount.Repo
     assert "node_relu" in watched.page.locator("#memory svg .peak-text").text_content()
 
 
+def test_a_run_without_activations_is_drawn_without_a_plot(opened: Open, save: Save) -> None:
+    """Results that nothing reads and that are no outputs are never kept."""
+    path = save([helper.make_node("Relu", ["x"], ["y"])], inputs=[("x", [1, 4])])
+    report = graphcount.count(path, timeline=True)
+    assert [moment.nbytes for moment in report.timeline or ()] == [0]
+    watched = opened(render(report))
+    assert watched.page.locator("#memory svg").count() == 0
+    assert watched.events == []
+
+
 def test_findings_have_rule_and_remedy(opened: Open, bound: graphcount.Report) -> None:
     finding = Finding("EXT002", "critical", "leaves the folder", {"tensor": "w"}, {"path": "../x"})
     rule = RuleInfo("EXT002", "traversal", "critical", "A path escapes.", "Ask for another file.")

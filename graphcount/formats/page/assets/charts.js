@@ -78,7 +78,7 @@ function drawMemory(page, sizes) {
   const { peak, timeline } = page.report.assumed ?? page.report;
   if (!peak) return drawNoMemory(page, sizes);
   const alive = peak.values.map(([name, size]) => ({ name, value: num(size), note: percent(num(size), num(peak.nbytes)) }));
-  const run = timeline?.length ? timelinePlot(page, timeline) : null;
+  const run = timeline?.some((moment) => num(moment.nbytes)) ? timelinePlot(page, timeline) : null;
   const words = run?.words ?? `peak ${bytes(peak.nbytes)} at ${safe(peak.node, 60)}`;
   section("memory", "Activations over the run",
     `Bytes alive while each node runs, beside ${bytes(page.report.totals.nbytes.total)} of weights: ${least(isPeakBound(page), words)}.`,
