@@ -84,7 +84,7 @@ def render(
 
         data["deployment"] = sections(deployment, binary)
     text, encoding = embed(data)
-    style, program = _asset("page.css"), _program()
+    style, program = page_parts()
     name = safe(report.model.path, 200)
     summary = ", ".join(f"{label} {value}" for label, value in headline(report, binary))
     return Template(_asset("page.html")).substitute(
@@ -133,11 +133,14 @@ def _asset(name: str) -> str:
     return resources.files("graphcount.formats.page").joinpath("assets", name).read_text("utf-8")
 
 
-def _program() -> str:
-    """Return the script: the library, then the page's own parts in a scope of their own."""
+def page_parts() -> tuple[str, str]:
+    """Return the style and the script that every page has.
+
+    The script is the library, then the page's own parts in a scope of their own.
+    """
     library, *own = (_asset(name) for name in SCRIPTS)
     body = "\n".join(own)
-    return f'{library}\n(() => {{\n"use strict";\n{body}\n}})();'
+    return _asset("page.css"), f'{library}\n(() => {{\n"use strict";\n{body}\n}})();'
 
 
 def _policy(style: str, program: str) -> str:

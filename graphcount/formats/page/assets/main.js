@@ -390,6 +390,14 @@ function drawNavigation() {
   byId("sections").append(...links);
 }
 
+// In a sandboxed frame a browser does not follow links to parts of the page: the page does it itself.
+if (location.protocol === "blob:") document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#"]');
+  if (!link) return;
+  event.preventDefault();
+  byId(link.hash.slice(1)).scrollIntoView();
+});
+
 // -------------------------------------------------------------------------------------- theme
 
 byId("theme").addEventListener("click", () => {
