@@ -97,6 +97,17 @@ class LimitError(GraphcountError):
     rule = "RES001"
 
 
+def bug_line(error: Exception) -> str:
+    """Return the line for an error that nobody raised on purpose: a bug of ours, and its place."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    return f"internal error, please report: {type(error).__name__}: {error}{where}"
+
+
 class Unknown(NamedTuple):
     """One thing that could not be known, and so makes a total a lower bound.
 

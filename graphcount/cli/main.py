@@ -18,7 +18,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from graphcount.cli.command import write_examples
-from graphcount.errors import ConfigError, GraphcountError
+from graphcount.errors import ConfigError, GraphcountError, bug_line
 from graphcount.version import __version__
 
 DONE, FAILED, COULD_NOT, BUG = 0, 1, 2, 70
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _forget_stdout()
             reason = os.strerror(error.errno or 0).lower()
             return _complain(f"standard output: cannot be written: {reason}", COULD_NOT)
-        return _complain(_bug(error), BUG)
+        return _complain(bug_line(error), BUG)
 
 
 def run() -> None:
@@ -226,13 +226,3 @@ def _complain(message: str, code: int) -> int:
     except (OSError, ValueError):
         pass  # stderr is closed: the exit code has to say it
     return code
-
-
-def _bug(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
-    return f"internal error, please report: {type(error).__name__}: {error}{where}"
