@@ -65,9 +65,12 @@ def audit(
             skipped.append(SkippedRow(rule.id, why))
             continue
         progress(rule.id)
-        findings, whole = _run(module, context)
+        findings, whole, lacking = _run(module, context)
         failed |= not whole
-        ran.append(rule.id)
+        if lacking:
+            skipped.append(SkippedRow(rule.id, f"the package {lacking} is not installed"))
+        else:
+            ran.append(rule.id)
         if (pattern := _match(rule.id, selection.ignore)) is None:
             kept += findings
         else:
@@ -92,8 +95,11 @@ def _not_run(rule: Rule, context: Context) -> str:
     return ""
 
 
-def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
-    """Return the findings of a rule, and whether it came to its end; that it failed is one, too."""
+def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool, str]:
+    """Return the findings of a rule, whether it came to its end, and the package that it lacks.
+
+    That it failed is a finding, too; that a package is not installed (in a browser) is none.
+    """
     findings: list[Finding] = []
     more = 0
     try:
@@ -103,17 +109,19 @@ def _run(module: RuleModule, context: Context) -> tuple[list[Finding], bool]:
             else:
                 more += 1
     except GraphcountError as error:
-        return [*findings, int001_rule_failed.not_finished(module.RULE, str(error))], False
+        return [*findings, int001_rule_failed.not_finished(module.RULE, str(error))], False, ""
+    except ModuleNotFoundError as error:
+        return findings, False, error.name or "that it needs"
     except (Exception, RecursionError) as error:
         why = f"{type(error).__name__}: {error}"
-        return [*findings, int001_rule_failed.not_finished(module.RULE, why)], False
+        return [*findings, int001_rule_failed.not_finished(module.RULE, why)], False, ""
     if more:
         last = findings[-1]
         findings[-1] = last._replace(
             message=f"{last.message}; and {more} more of {module.RULE.id}",
             evidence={**last.evidence, "more": more},
         )
-    return findings, True
+    return findings, True, ""
 
 
 def _match(rule: str, patterns: Iterable[str]) -> str | None:

@@ -26,7 +26,7 @@ from graphcount.loading.model import (
     Tensor,
 )
 from graphcount.loading.packed_lists import LONG_NBYTES, FieldValues, add_run, numbers_held
-from graphcount.loading.wire import fields, int32, signed, too_deep
+from graphcount.loading.wire import fields, in_bulk, int32, signed, too_deep
 
 _INPUT, _OUTPUT, _NAME, _OP_TYPE, _ATTRIBUTE, _DOMAIN = (
     tag("NodeProto", name) for name in ("input", "output", "name", "op_type", "attribute", "domain")
@@ -106,7 +106,7 @@ class GraphDecoder(LeafDecoder):
         steps = self.steps["AttributeProto"]
         offset = self.thin.origin(a)
         each = fields(self.data, a, b)
-        if b - a > LONG_NBYTES or offset in self.thin.lists:
+        if in_bulk(b - a, LONG_NBYTES) or offset in self.thin.lists:
             from graphcount.loading.lists import long_fields
 
             add = partial(add_run, values, integers)

@@ -16,7 +16,7 @@ from graphcount.errors import DamagedError
 from graphcount.loading.messages import LEN, tag
 from graphcount.loading.model import ListRun, ListValues, PackedStrings
 from graphcount.loading.packed_lists import LONG_NBYTES, compact, joined
-from graphcount.loading.wire import VARINT_NBYTES, fields, fixed_width, varints_at
+from graphcount.loading.wire import VARINT_NBYTES, fields, fixed_width, in_bulk, varints_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ def _long_fields(
 
 def is_packed(tag_: int, nbytes: int) -> bool:
     """Return whether a field is a long list that is packed."""
-    return nbytes > LONG_NBYTES and tag_ in (PACKED_INTS, PACKED_FLOATS)
+    return tag_ in (PACKED_INTS, PACKED_FLOATS) and in_bulk(nbytes, LONG_NBYTES)
 
 
 def packed(read: Read, tag_: int, start: int, end: int) -> ListValues:

@@ -31,6 +31,7 @@ from graphcount.loading.wire import (
     encode_varint,
     field_size,
     field_tag,
+    in_bulk,
     overrun,
     too_deep,
     varint,
@@ -133,7 +134,7 @@ class _Walk(Window):
         children, is_tensor = PATHS_TO_TENSORS[kind], kind == "TensorProto"
         kept, run, begin = 0, position, position
         small = self.limits.kept_payload_nbytes
-        is_long = kind == "AttributeProto" and end - position > LONG_NBYTES
+        is_long = kind == "AttributeProto" and in_bulk(end - position, LONG_NBYTES)
         same = before = 0
         while position < end:
             start = position

@@ -236,13 +236,22 @@ def fixed_width(blocks: Iterable[bytes], width: int, entries: int | None = None)
         raise DamagedError(f"{count} elements where dims and type ask for {entries}")
 
 
+def in_bulk(size: int, few: int) -> bool:
+    """Return whether so much is worth numpy, and numpy is there: in a browser it may not be."""
+    if size <= few:
+        return False
+    from importlib.util import find_spec
+
+    return find_spec("numpy") is not None
+
+
 _CONTINUED = bytes(range(128, 256))
 """Bytes that a varint does not end with."""
 
 
 def _decoded(data: bytes, width: int) -> bytes:
     """Return packed varints that end with `data` as little-endian integers of `width` bytes."""
-    if len(data) > SMALL_NBYTES:
+    if in_bulk(len(data), SMALL_NBYTES):
         return _decoded_at_once(data, width)
     out = bytearray()
     position, mask = 0, (1 << 8 * width) - 1

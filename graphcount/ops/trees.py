@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from graphcount.loading.packed_lists import equal
+from graphcount.loading.wire import in_bulk
 from graphcount.ops.call import Call
 from graphcount.ops.formulas import UnknownDimError
 
@@ -46,7 +47,7 @@ def longest_paths(trees: Ids, ids: Ids, yes: Ids, no: Ids, modes: Sequence[objec
     count = len(trees)
     if not count == len(ids) == len(yes) == len(no) == len(modes):
         raise UnknownDimError
-    if count > FEW_NODES:
+    if in_bulk(count, FEW_NODES):
         return _many_paths(trees, ids, yes, no, modes)
     length = 0
     seen = set()
@@ -96,7 +97,7 @@ def flat_paths(roots: Ids, yes: Ids, no: Ids, yes_leafs: Ids, no_leafs: Ids) -> 
     count = len(yes)
     if not count == len(no) == len(yes_leafs) == len(no_leafs):
         raise UnknownDimError
-    if count > FEW_NODES or len(roots) > FEW_NODES:
+    if in_bulk(max(count, len(roots)), FEW_NODES):
         return _many_flat_paths(roots, yes, no, yes_leafs, no_leafs)
     sides = ((yes, yes_leafs), (no, no_leafs))
     below = [{ids[at] for ids, leafs in sides if not leafs[at]} for at in range(count)]

@@ -51,6 +51,25 @@ def test_a_failing_rule_is_a_finding_and_the_others_go_on(
     assert not found.audit.complete
 
 
+def test_a_rule_that_lacks_a_package_did_not_run(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a browser, where there is no numpy: no finding of the file's, and no clean audit."""
+
+    def lacks(context: Context) -> Iterator[Finding]:
+        yield A.finding("seen before", {})
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    use(monkeypatch, rule(A, lacks), rule(A._replace(id="CCC001"), lambda c: []))
+    audited = audit(context)
+    assert [finding.rule for finding in audited.findings] == ["AAA001"]
+    assert audited.audit.rules == ("CCC001",)
+    assert [tuple(row) for row in audited.audit.skipped] == [
+        ("AAA001", "the package numpy is not installed")
+    ]
+    assert not audited.audit.complete
+
+
 def test_rules_that_read_payload_are_skipped_and_that_is_said(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
