@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from graphcount.api.arguments import model_path
 from graphcount.api.auditing import AuditOptions, audited
@@ -104,13 +104,40 @@ def page(
         GraphcountError: A model cannot be read, or `bench` is no benchmark of it, or `history` has
             none.
     """
+    how: dict[str, Any] = {"against": against, "bench": bench, "history": history}
+    return paged(path, audit=audit, binary=binary, limits=limits, **how, **options).text
+
+
+class Paged(NamedTuple):
+    """A page, and the report that it shows."""
+
+    text: str
+    report: Report
+
+
+def paged(
+    path: ModelLike,
+    *,
+    against: ModelLike | None = None,
+    bench: Any = None,
+    history: str | None = None,
+    audit: bool = True,
+    binary: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    **options: Unpack[CountOptions],
+) -> Paged:
+    """Return a page with the report that it shows; the words are those of `page`.
+
+    Raises:
+        GraphcountError: As `page` does.
+    """
     from graphcount.formats.page import render
     from graphcount.formats.page.bench import times
 
     path = model_path(path)
     past = _read_history(history, path) if history is not None else None
     if is_folder(path):
-        return _page_of_folder(path, against, audit, binary, limits, options)
+        return _paged_folder(path, against, audit, binary, limits, options)
     bench = None if bench is None else _read_bench(bench)  # refused before the model is read
     with gc_paused():  # what an audit looks at is kept: standard input cannot be read twice
         model = Model(read_model(path, limits, keep_thin=audit), limits)
@@ -122,7 +149,7 @@ def page(
     if audit:
         report = audited(model, measured, AuditOptions(options.get("deep")), limits=limits)
     old, grown = _grown(against, model, limits, sized) if against is not None else (None, None)
-    return render(
+    text = render(
         report,
         rules={rule.id: rule for rule in rules()} if report.findings else {},
         against=old,
@@ -131,6 +158,7 @@ def page(
         history=past,
         binary=binary,
     )
+    return Paged(text, report)
 
 
 def _read_history(file: str, path: str) -> dict[str, Any]:
@@ -148,14 +176,14 @@ def _read_history(file: str, path: str) -> dict[str, Any]:
     return over_time(read_history(file), relative(file, path), file)
 
 
-def _page_of_folder(
+def _paged_folder(
     path: str,
     against: ModelLike | None,
     audit: bool,
     binary: bool,
     limits: Limits,
     options: CountOptions,
-) -> str:
+) -> Paged:
     """Make the page of a deployment: one map over all components, and how they go together."""
     from graphcount.api.auditing import audit as look
     from graphcount.api.deploying import CONTEXT, audited_deployment, deployed, whole_of
@@ -169,7 +197,7 @@ def _page_of_folder(
         else whole_of(made)
     )
     old, grown = _grown(against, report, limits, {}) if against is not None else (None, None)
-    return render(
+    text = render(
         report,
         rules={rule.id: rule for rule in rules()} if report.findings else {},
         against=old,
@@ -177,6 +205,7 @@ def _page_of_folder(
         deployment=made.deployment,
         binary=binary,
     )
+    return Paged(text, report)
 
 
 def _grown(
