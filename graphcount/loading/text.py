@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from graphcount.errors import NotOnnxError
+from graphcount.errors import NotOnnxError, NotReadableError
 from graphcount.loading.limits import FileBudget, Limits, beyond
 
 
@@ -18,6 +18,7 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
 
     Raises:
         NotOnnxError: It is not that form of an ONNX model.
+        NotReadableError: The package onnx is not installed.
         LimitError: Larger than `limits.text_form_nbytes`, or more parts than `limits.work` allows.
     """
     check_size(len(text), limits)
@@ -25,8 +26,12 @@ def to_binary(text: bytes, form: str, limits: Limits) -> bytes:
     FileBudget(limits.most_work(len(text))).spend("text mark", count=marks)
     if form == "onnxtxt":
         _check_nesting(text, limits)
-    import onnx
-    from google.protobuf import json_format, text_format
+    try:
+        import onnx
+        from google.protobuf import json_format, text_format
+    except ModuleNotFoundError as error:  # in a browser
+        why = f"{NAMES[form]}, which the package {error.name} reads, and it is not installed"
+        raise NotReadableError(why) from None
 
     model = onnx.ModelProto()
     try:

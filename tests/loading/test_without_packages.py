@@ -1,4 +1,4 @@
-"""Without numpy, as in a browser: long lists are read one by one, and come to the same numbers."""
+"""Without packages, as in a browser: long lists come to the same numbers, text is refused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import onnx
 import pytest
@@ -94,3 +95,13 @@ def test_long_lists(
     assert outputs[0] == outputs[1]
     measure, number = expected
     assert json.loads(outputs[0])["totals"][measure] == number
+
+
+def test_text_forms_need_onnx(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnxtxt"
+    path.write_text('<ir_version: 10, opset_import: ["": 20]> g (float[1] x) => (float[1] y) {}')
+    code = COUNT.format(without=True)
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    line = done.stderr.splitlines()[-1]
+    assert "NotReadableError" in line
+    assert "which the package onnx reads, and it is not installed" in line
