@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,28 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("GRAPHCOUNT_FORMAT", "GRAPHCOUNT_CONFIG"):
         monkeypatch.delenv(name, raising=False)
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Names of a browser that is driven by playwright."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless browser; tests that need it are skipped where none is installed."""
+    asked = os.environ.get("GRAPHCOUNT_CHROMIUM")
+    program = asked or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(CHROMIUM)}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox"] if not hasattr(os, "geteuid") or os.geteuid() == 0 else [],
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "docs/
 ELSEWHERE = {
     "pip install -e '.[test]' && python -m pytest -n 2 --dist worksteal": "these tests",
     "pip install -e '.[docs]' && mkdocs build --strict": "tests/test_site.py",
+    "python web/build.py site && python -m http.server -d site 8000 -b 127.0.0.1": "tests/web",
     "graphcount https://example.org/model.onnx": "needs a network",
     "graphcount https://example.com/model.onnx": "needs a network",
     "graphcount scan s3://bucket/models/ --cluster tcp://head:8786": "needs S3 and a cluster",

@@ -1,9 +1,7 @@
-"""Pages of models, and a browser to look at them: an installed Chromium, driven by playwright."""
+"""Pages of models, opened in a browser that tells what they do."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -13,8 +11,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import graphcount
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 HOSTILE = (
     "</script><script>window.hacked=1;alert(1)</script>",
@@ -38,24 +34,6 @@ def scripts(*names: str) -> str:
     """Text of parts of the page's script."""
     folder = resources.files("graphcount.formats.page").joinpath("assets")
     return "\n".join(folder.joinpath(name).read_text("utf-8") for name in names)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless browser; tests that need it are skipped where none is installed."""
-    asked = os.environ.get("GRAPHCOUNT_CHROMIUM")
-    program = asked or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(CHROMIUM)}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox"] if not hasattr(os, "geteuid") or os.geteuid() == 0 else [],
-        )
-        yield browser
-        browser.close()
 
 
 class Watched:
