@@ -57,9 +57,12 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 """Names of a browser that is driven by playwright."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless browser; tests that need it are skipped where none is installed."""
+    """A headless browser; tests that need it are skipped where none is installed.
+
+    It is closed with its module: while playwright is open, no other test can run a loop of asyncio.
+    """
     asked = os.environ.get("GRAPHCOUNT_CHROMIUM")
     program = asked or next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:

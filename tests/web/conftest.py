@@ -157,7 +157,7 @@ def site(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> I
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _tab(chromium: Any, site: str) -> Iterator[Tab]:
     tab = new_tab(chromium, site)
     tab.ready()

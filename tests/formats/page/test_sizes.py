@@ -74,7 +74,7 @@ def expected(dim: Dim, at: Mapping[str, int]) -> str | None:
     return str(value) if isinstance(value, int) and 0 <= value <= 10**2000 else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def calculator(chromium: Any) -> Any:
     """The page's own arithmetic, as a function of trees and sizes."""
     page = chromium.new_page()
