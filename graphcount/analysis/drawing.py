@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from graphcount.domains import operator_name
 from graphcount.graph import GraphNode, ModelGraph, Use
-from graphcount.report.drawing import Drawing, DrawnEdge, DrawnKind, DrawnNode, DrawnTensor
+from graphcount.report.drawing import (
+    Drawing,
+    DrawnEdge,
+    DrawnKind,
+    DrawnNode,
+    DrawnTensor,
+    FlowRow,
+)
 from graphcount.report.records import Report
 from graphcount.report.rows import Dim, NodeRow, TensorRow
 from graphcount.symbolic import Dim as Size
@@ -49,6 +56,27 @@ def draw(model_graph: ModelGraph, report: Report, depth: int | None = None) -> D
     position = {node: number[key] for node, key in place_of.items()}
     edges = tuple(_edges(model_graph, position))
     return Drawing(report.model.graph_name, nodes, edges, report.assumed_sizes)
+
+
+def flows(model_graph: ModelGraph, report: Report) -> tuple[FlowRow, ...]:
+    """Return what flows between the nodes of a report, its inputs and its outputs.
+
+    It is what `draw` draws between operators: what is stored is left out, bodies take part.
+    """
+    first = len(report.nodes)
+    last = first + len(report.model.inputs)
+    place = {row.id: at for at, row in enumerate(report.nodes)}
+    place |= {f"input:{row.name}": at for at, row in enumerate(report.model.inputs, first)}
+    place |= {f"output:{row.name}": at for at, row in enumerate(report.model.outputs, last)}
+    stored = {node.id for node in model_graph.nodes.values() if node.kind == "initializer"}
+    rows = []
+    for ends, uses in _uses(model_graph, place).items():
+        producer, value = model_graph.made(uses[0])
+        outputs = model_graph.nodes[producer].outputs
+        if producer not in stored:
+            output = outputs.index(value) if value in outputs else 0
+            rows.append(FlowRow(*ends, output, len(uses)))
+    return tuple(rows)
 
 
 def _drawn(
@@ -130,13 +158,18 @@ def _single(
 
 def _edges(model_graph: ModelGraph, position: dict[str, int]) -> Iterable[DrawnEdge]:
     """Return edges between what is drawn; those inside a folded module are not."""
-    drawn: dict[tuple[int, int], list[str]] = {}
+    for (start, end), uses in _uses(model_graph, position).items():
+        yield DrawnEdge(start, end, uses[0].value, len(uses))
+
+
+def _uses(model_graph: ModelGraph, position: dict[str, int]) -> dict[tuple[int, int], list[Use]]:
+    """Return the uses of values between two positions, by these."""
+    between: dict[tuple[int, int], list[Use]] = {}
     for source in model_graph.nodes:
         for use in model_graph.readers(source):
             for ends in _ends(model_graph, use, position):
-                drawn.setdefault(ends, []).append(use.value)
-    for (start, end), values in drawn.items():
-        yield DrawnEdge(start, end, values[0], len(values))
+                between.setdefault(ends, []).append(use)
+    return between
 
 
 def _ends(model_graph: ModelGraph, use: Use, position: dict[str, int]) -> Iterable[tuple[int, int]]:

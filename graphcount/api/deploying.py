@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graphcount.deploying.records import DeployedPart, RecognisedFolder
     from graphcount.loading.folder import Folder
     from graphcount.report.deployment import Deployment
+    from graphcount.report.drawing import FlowRow
     from graphcount.report.records import Report
 
 PartBar = Callable[[Sequence["DeployedPart"]], Iterable["DeployedPart"]]
@@ -117,12 +118,10 @@ def whole_report(path: str, limits: Limits, options: CountOptions, variant: str 
 
 def whole_of(made: Deployed) -> Report:
     """Return one report of a deployment, at assumed sizes where its models have some."""
-    from graphcount.deploying import running, shares
+    from graphcount.deploying import shares
     from graphcount.deploying.whole import WholePart, whole
 
-    place = {row.component: at for at, row in enumerate(made.deployment.components)}
-    models = running(made.recognised, made.measured, made.deployment.variant)
-    models.sort(key=lambda one: place[one.part.component])
+    models = _running(made)
     shared = zip(models, shares(made.folder, models), strict=True)
     parts = [
         WholePart(one.part.component, one.report.in_numbers, both)
@@ -130,6 +129,27 @@ def whole_of(made: Deployed) -> Report:
         if one.report is not None
     ]
     return whole(made.deployment, parts)
+
+
+def _running(made: Deployed) -> list[MeasuredPart]:
+    """Return the models that run, in the order of their components."""
+    from graphcount.deploying import running
+
+    place = {row.component: at for at, row in enumerate(made.deployment.components)}
+    models = running(made.recognised, made.measured, made.deployment.variant)
+    return sorted(models, key=lambda one: place[one.part.component])
+
+
+def flows_of_whole(made: Deployed, limits: Limits) -> tuple[FlowRow, ...]:
+    """Return what flows between the nodes of `whole_of`: each model is read once more."""
+    from graphcount.deploying.flows import PartFlows, whole_flows
+
+    parts = []
+    for one in _running(made):
+        if one.report is not None and one.part.model is not None:
+            model = Model(read_model(made.folder.path_of(one.part.model), limits), limits)
+            parts.append(PartFlows(one.part.component, one.report, model.flows(one.report)))
+    return whole_flows(made.deployment, parts)
 
 
 def model_files(made: Deployed) -> tuple[str, ...]:

@@ -156,6 +156,7 @@ def paged(
         changes=grown,
         bench=timings,
         history=past,
+        flows=model.flows(report),
         binary=binary,
     )
     return Paged(text, report)
@@ -186,7 +187,13 @@ def _paged_folder(
 ) -> Paged:
     """Make the page of a deployment: one map over all components, and how they go together."""
     from graphcount.api.auditing import audit as look
-    from graphcount.api.deploying import CONTEXT, audited_deployment, deployed, whole_of
+    from graphcount.api.deploying import (
+        CONTEXT,
+        audited_deployment,
+        deployed,
+        flows_of_whole,
+        whole_of,
+    )
     from graphcount.formats.page import render
 
     made = deployed(path, None, CONTEXT, None, limits, options)
@@ -203,6 +210,7 @@ def _paged_folder(
         against=old,
         changes=grown,
         deployment=made.deployment,
+        flows=flows_of_whole(made, limits),
         binary=binary,
     )
     return Paged(text, report)

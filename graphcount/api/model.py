@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graphcount.analysis.forward import CostOptions
     from graphcount.api.arguments import ModelLike
     from graphcount.graph import ModelGraph
-    from graphcount.report.drawing import Drawing
+    from graphcount.report.drawing import Drawing, FlowRow
     from graphcount.report.records import Report
     from graphcount.report.sparsity import SparsityRow
 
@@ -256,6 +256,12 @@ class Model:
         from graphcount.analysis.drawing import draw
 
         return draw(self.model_graph, report, depth)
+
+    def flows(self, report: Report) -> tuple[FlowRow, ...]:
+        """Return what flows between the nodes of a report of this model."""
+        from graphcount.analysis.drawing import flows
+
+        return flows(self.model_graph, report)
 
     def hashes(self) -> Hashes:
         """Return fingerprints of the content and digests of all stored tensors: all is read, once.

@@ -85,3 +85,22 @@ class Drawing(NamedTuple):
     nodes: tuple[DrawnNode, ...]
     edges: tuple[DrawnEdge, ...]
     assumed: dict[str, int] = {}  # noqa: RUF012 (never changed)
+
+
+class FlowRow(NamedTuple):
+    """Values that flow from one place of a report to another.
+
+    Places are the nodes of the report, then the inputs of its model, then the outputs: a report of
+    5 nodes and 2 inputs has its first input at 5 and its first output at 7.
+
+    Attributes:
+        source: Place of the node or input that makes them.
+        target: Place of the node or output that takes them.
+        output: Which output of the source the first of them is.
+        values: How many uses of values it stands for.
+    """
+
+    source: int
+    target: int
+    output: int
+    values: int

@@ -3,7 +3,7 @@
 The page holds its report as data, its script and its style; it loads nothing, and its policy lets
 nothing else run. Names from a model reach it as data and are text on it, so markup in them stays
 text. It starts at the sizes that the report assumes for dynamic dimensions, and works out others
-itself. d3-hierarchy lays out the map; docs/page.md says why and how the page is made.
+itself. d3-hierarchy lays out the map, dagre the network; docs/page.md says how the page is made.
 """
 
 from __future__ import annotations
@@ -11,24 +11,29 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from string import Template
 from typing import Any
 
 from graphcount.formats.page.data import embed, formulas, pack
+from graphcount.formats.page.network import network
 from graphcount.formats.sentences import cause_words, causes, framework_sentence, headline
 from graphcount.formats.text import safe
 from graphcount.report.deployment import Deployment
+from graphcount.report.drawing import FlowRow
 from graphcount.report.finding_rows import RuleInfo
 from graphcount.report.records import Report
 from graphcount.report.serial import plain
 
 SCRIPTS = (
     "d3-hierarchy.min.js",
+    "dagre.min.js",
     "data.js",
     "dom.js",
+    "links.js",
+    "tip.js",
     "formulas.js",
     "sizes.js",
     "words.js",
@@ -36,12 +41,17 @@ SCRIPTS = (
     "growth.js",
     "map.js",
     "rows.js",
+    "folds.js",
+    "layers.js",
+    "network.js",
     "charts.js",
     "history.js",
     "deployment.js",
     "main.js",
 )
-"""Parts of the page's script, in order: a library as it was published, then our own."""
+"""Parts of the page's script, in order: libraries as they were published, then our own."""
+
+LIBRARIES = 2
 
 CAUSES = 5
 """Causes of what is not known that the head of the page names; its table has all."""
@@ -56,6 +66,7 @@ def render(
     bench: Mapping[str, Any] | None = None,
     history: Mapping[str, Any] | None = None,
     deployment: Deployment | None = None,
+    flows: Sequence[FlowRow] | None = None,
     binary: bool = False,
 ) -> str:
     """Make the page of a report.
@@ -69,10 +80,9 @@ def render(
         bench: Measured times; see `graphcount.formats.page.bench`.
         history: Measured times over time; see `graphcount.formats.page.history`.
         deployment: The deployment that the report is of.
+        flows: What flows between its nodes; None: the page has no view of the network.
         binary: Sizes in KiB, MiB, GiB.
     """
-    from graphcount.version import __version__
-
     measured = {"bench": bench, "history": history}
     data = {**_data(report, rules or {}), "binary": binary}
     data |= {key: value for key, value in measured.items() if value is not None}
@@ -83,6 +93,15 @@ def render(
         from graphcount.formats.page.deployment import sections
 
         data["deployment"] = sections(deployment, binary)
+    if flows is not None:
+        data["network"] = network(report, flows)
+    return _filled(report, data, binary)
+
+
+def _filled(report: Report, data: dict[str, Any], binary: bool) -> str:
+    """Return the page with its data, style and script."""
+    from graphcount.version import __version__
+
     text, encoding = embed(data)
     style, program = page_parts()
     name = safe(report.model.path, 200)
@@ -136,11 +155,13 @@ def _asset(name: str) -> str:
 def page_parts() -> tuple[str, str]:
     """Return the style and the script that every page has.
 
-    The script is the library, then the page's own parts in a scope of their own.
+    The script is the libraries, then the page's own parts in a scope of their own. HTML has no
+    control characters: in strings of a library they are escaped.
     """
-    library, *own = (_asset(name) for name in SCRIPTS)
-    body = "\n".join(own)
-    return _asset("page.css"), f'{library}\n(() => {{\n"use strict";\n{body}\n}})();'
+    parts = [_asset(name) for name in SCRIPTS]
+    libraries, body = "\n".join(parts[:LIBRARIES]), "\n".join(parts[LIBRARIES:])
+    libraries = libraries.replace("\x01", "\\x01")
+    return _asset("page.css"), f'{libraries}\n(() => {{\n"use strict";\n{body}\n}})();'
 
 
 def _policy(style: str, program: str) -> str:

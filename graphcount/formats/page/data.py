@@ -142,11 +142,11 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {
         "length": len(rows),
-        "columns": {name: _column(values) for name, values in zip(names, columns, strict=True)},
+        "columns": {name: column(values) for name, values in zip(names, columns, strict=True)},
     }
 
 
-def _column(values: Iterable[Any]) -> Any:
+def column(values: Iterable[Any]) -> Any:
     """Return the values of a field, or its distinct values and where each stands."""
     values = list(values)
     distinct = dict.fromkeys(values)

@@ -2,7 +2,7 @@
 
 /** `el("td", {class: "num"}, "text", child)`; `on…` are listeners, `style` a dict of CSS. */
 function el(tag, options = {}, ...children) {
-  const element = ["svg", "path", "line", "text", "circle", "g", "title"].includes(tag)
+  const element = ["svg", "path", "line", "text", "circle", "g", "title", "marker"].includes(tag)
     ? document.createElementNS("http://www.w3.org/2000/svg", tag)
     : document.createElement(tag);
   for (const [key, value] of Object.entries(options)) {

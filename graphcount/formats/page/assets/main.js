@@ -10,7 +10,11 @@ async function main() {
   const sizes = new Sizes(PAGE.report, PAGE.formulas);
   const state = startState(PAGE, sizes);
   drawHeader(PAGE);
-  const redrawMap = drawMap(PAGE, state);
+  const redrawMap = drawMap(PAGE, state, () => {
+    network?.refresh();
+    link.changed();
+  });
+  const network = drawNetwork(PAGE, state, { openInTable });
   drawDeployment(PAGE);
   drawBench(PAGE, sizes);
   drawHistory(PAGE);
@@ -22,10 +26,13 @@ async function main() {
   drawTensors(PAGE);
   drawDuplicates(PAGE.report);
   drawMismatches(PAGE.report);
-  const drawn = { map: redrawMap, nodes: redrawNodes };
-  drawSizes(sizes, () => redraw(PAGE, state, drawn));
+  const drawn = { map: redrawMap, nodes: redrawNodes, network: () => network?.refresh() };
+  const showSizes = drawSizes(sizes, () => redraw(PAGE, state, drawn));
+  keepSizes(sizes, showSizes);
   redraw(PAGE, state, drawn);
   drawNavigation();
+  link.load();
+  window.addEventListener("hashchange", () => link.load());
   document.documentElement.dataset.ready = "true";
 }
 
@@ -37,7 +44,9 @@ function redraw(page, state, drawn) {
   drawUnknown(sizes.record);
   sayMemorySizes(page, sizes);
   drawn.map(sizes);
+  drawn.network();
   drawn.nodes();
+  link.changed();
 }
 
 function startState(page, sizes) {
@@ -155,9 +164,12 @@ function drawDoubts(page, record) {
 
 // ---------------------------------------------------------------------------------------- map
 
-function drawMap(page, state) {
-  const select = (item) => (byId("map-readout").textContent = readout(item, page.report, state));
+/** Returns what draws it again; `drawn` is called when it has another measure. */
+function drawMap(page, state, drawn) {
+  const words = (item) => readout(item, page.report, state);
+  const select = (item) => (byId("map-readout").textContent = words(item).join(" · "));
   const map = new TreeMap(state.tree, page.report, state, select);
+  tips(map.box, (element) => words(element.closest(".tile")?.tile.item));
   const redo = () => {
     measure(state.tree, state.measure, page.report, state.sizes);
     map.draw();
@@ -169,18 +181,46 @@ function drawMap(page, state) {
   const colours = [["module", "Module"], ["kind", "Kind"], ["dtype", "Type"], ["op_type", "Operator"]];
   if (page.changes) colours.unshift(["growth", "Growth"]);
   byId("map-tools").append(
-    choice("Size", measures, state.measure, (key) => { state.measure = key; redo(); }),
-    choice("Colour", colours, state.colour, (key) => { state.colour = key; map.draw(); }),
-    choice("Layout", [["treemap", "Treemap"], ["icicle", "Icicle"]], state.layout, (key) => { state.layout = key; map.draw(); }),
+    choice("Size", measures, state.measure, (key) => { state.measure = key; redo(); drawn(); }),
+    choice("Colour", colours, state.colour, (key) => { state.colour = key; map.draw(); link.changed(); }),
+    choice("Layout", [["treemap", "Treemap"], ["icicle", "Icicle"]], state.layout, (key) => { state.layout = key; map.draw(); link.changed(); }),
   );
+  keepMap(map, state);
   return redo;
+}
+
+/** What the map is zoomed to and how it is drawn are part of the address. */
+function keepMap(map, state) {
+  const [names, key] = [["measure", "colour", "layout"], (item) => `${item.kind}:${item.path}`];
+  const first = { ...state };
+  const press = (name) => [...byId("map-tools").querySelectorAll("button")].find((button) => button.dataset.key === name)?.click();
+  link.keep({
+    save: () => [
+      ...names.filter((name) => state[name] !== first[name]).map((name) => [name, state[name]]),
+      ...(map.zoomed === state.tree ? [] : [["zoom", key(map.zoomed)]]),
+    ],
+    load: (values) => {
+      for (const name of names) if ((values.get(name) ?? first[name]) !== state[name]) press(values.get(name) ?? first[name]);
+      if ((values.get("zoom") ?? key(state.tree)) !== key(map.zoomed)) map.zoom(items(state.tree).get(values.get("zoom")) ?? state.tree);
+    },
+  });
+  const items = (root) => {
+    const [all, stack] = [new Map(), [root]];
+    while (stack.length) {
+      const item = stack.pop();
+      if (item.children.length) all.set(key(item), item);
+      for (const child of item.children) stack.push(child);
+    }
+    return all;
+  };
 }
 
 /** Whether a map of MACs has something to draw or to say. */
 const hasMacs = (sizes) => sizes.counted && (sizes.isBound("macs") || num(sizes.report.totals.macs) > 0 || Boolean(sizes.report.totals.macs_expression));
 
-/** What the line under the map says of a tile. */
+/** What the tip and the line under the map say of a tile. */
 function readout(item, report, state) {
+  if (!item) return [];
   const { text } = MEASURES[state.measure];
   const parts = [item.kind === "model" ? "the whole model" : safe(item.path || item.name, 160)];
   if (item.kind === "node") parts.push(safe(item.op, 60), shapeText(state.sizes.shapes(item.row)[0]));
@@ -194,7 +234,17 @@ function readout(item, report, state) {
   if (row?.status === "added") parts.push("new");
   else if (num(row?.delta[state.measure])) parts.push(signed(row.delta[state.measure], text));
   if (item.kind === "node" && report.nodes.get("explain", item.row)) parts.push(safe(report.nodes.get("explain", item.row), 200));
-  return parts.filter(Boolean).join(" · ");
+  return parts.filter(Boolean);
+}
+
+/** The rows of the nodes that a box of the network stands for. */
+function openInTable(item) {
+  const table = byId("nodes").querySelector(".rows")?.table;
+  if (!table) return;
+  table.find(item.path);
+  if (item.kind === "node") table.choose(table.order.indexOf(item.row));
+  link.go("nodes");
+  link.changed();
 }
 
 // ------------------------------------------------------------------------------------- tables
@@ -389,14 +439,6 @@ function drawNavigation() {
     el("li", {}, el("a", { href: `#${part.id}` }, part.querySelector("h2").textContent)));
   byId("sections").append(...links);
 }
-
-// In a sandboxed frame a browser does not follow links to parts of the page: the page does it itself.
-if (location.protocol === "blob:") document.addEventListener("click", (event) => {
-  const link = event.target.closest('a[href^="#"]');
-  if (!link) return;
-  event.preventDefault();
-  byId(link.hash.slice(1)).scrollIntoView();
-});
 
 // -------------------------------------------------------------------------------------- theme
 

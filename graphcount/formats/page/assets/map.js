@@ -25,6 +25,7 @@ class TreeMap {
   zoom(item, focus = false) {
     this.zoomed = item;
     this.draw();
+    link.changed();
     if (focus) this.tiles[0]?.element.focus();
   }
 

@@ -6,10 +6,12 @@ const PRINTED = 1000;
 class RowTable {
   /**
    * `columns`: {key, label, text(row), sort(row)?, num?, name?, minor?, width?};
-   * `details(row)`: lines that appear below a row that was chosen.
+   * `details(row)`: lines that appear below a row that was chosen; `sort`: the column of the first order, largest first.
    */
-  constructor({ label, length, columns, details, search }) {
-    Object.assign(this, { label, length, columns, details, query: "", sorted: null, ascending: true, active: -1 });
+  constructor({ label, length, columns, details, search, sort = null }) {
+    const sorted = columns.find((column) => column.key === sort) ?? null;
+    Object.assign(this, { label, length, columns, details, query: "", sorted, ascending: !sorted, active: -1 });
+    this.first = this.orderText();
     this.haystack = null;
     this.searched = search ?? ((row) => columns.map((column) => column.text(row)).join(" "));
     this.order = Uint32Array.from({ length }, (_, row) => row);
@@ -20,7 +22,7 @@ class RowTable {
     const grid = this.columns.map((column) => column.width ?? (column.num ? "minmax(6.5rem, 1fr)" : "minmax(6rem, 1fr)"));
     const narrow = this.columns.filter((column) => !column.minor).map((column) => (column.name ? "minmax(7rem, 1fr)" : "auto"));
     this.status = el("span", { class: "rows-status", role: "status" });
-    const input = el("input", {
+    const input = this.input = el("input", {
       type: "search", placeholder: `Search ${this.label.toLowerCase()}`, "aria-label": `Search ${this.label.toLowerCase()}`,
       oninput: () => this.search(input.value),
     });
@@ -36,6 +38,8 @@ class RowTable {
     this.element.table = this;
     window.addEventListener("beforeprint", () => this.render(PRINTED));
     window.addEventListener("afterprint", () => this.render());
+    this.markSorted();
+    link.keep(this);
   }
 
   headCell(column) {
@@ -48,7 +52,7 @@ class RowTable {
   }
 
   draw() {
-    this.render();
+    this.redraw();
   }
 
   /** Draw again what the rows say now, in the order that is asked for. */
@@ -64,16 +68,49 @@ class RowTable {
     this.query = query.trim().toLowerCase();
     this.haystack ??= Array.from({ length: this.length }, (_, row) => this.searched(row).toLowerCase());
     this.arrange();
+    link.changed();
   }
 
   sortBy(column) {
     this.ascending = this.sorted === column ? !this.ascending : !column.num;
     this.sorted = column;
+    this.markSorted();
+    this.arrange();
+    link.changed();
+  }
+
+  markSorted() {
     for (const cell of this.head.children) {
-      const own = cell.dataset.key === column.key;
+      const own = cell.dataset.key === this.sorted?.key;
       cell.setAttribute("aria-sort", own ? (this.ascending ? "ascending" : "descending") : "none");
     }
-    this.arrange();
+  }
+
+  /** Search for a text as if it was typed. */
+  find(query) {
+    this.input.value = query;
+    this.search(query);
+  }
+
+  orderText() {
+    return this.sorted ? (this.ascending ? "" : "-") + this.sorted.key : "";
+  }
+
+  save() {
+    const name = this.label.toLowerCase();
+    const order = this.orderText();
+    return [...(order === this.first ? [] : [[`sort.${name}`, order]]), ...(this.query ? [[`find.${name}`, this.query]] : [])];
+  }
+
+  load(values) {
+    const name = this.label.toLowerCase();
+    const order = values.get(`sort.${name}`) ?? this.first;
+    const query = values.get(`find.${name}`) ?? "";
+    if (order === this.orderText() && query === this.query) return;
+    this.ascending = !order.startsWith("-");
+    this.sorted = this.columns.find((column) => column.key === order.replace(/^-/, "")) ?? null;
+    this.markSorted();
+    this.find(query);
   }
 
   arrange() {

@@ -109,9 +109,9 @@ const OUTPUT = "(graph output)";
 
 // -------------------------------------------------------------------------------------- fields
 
-/** A field for each dynamic dimension; `redo` is called when one has another size. */
+/** A field for each dynamic dimension; `redo` is called when one has another size. Returns what shows the sizes anew. */
 function drawSizes(sizes, redo) {
-  if (!sizes.rows.length) return;
+  if (!sizes.rows.length) return () => {};
   const note = el("p", { class: "note", role: "status" });
   const fields = sizes.rows.map((row) => sizeField(row, sizes, () => update()));
   const back = el("button", { type: "button", class: "plain", id: "sizes-back", onclick: () => {
@@ -137,6 +137,27 @@ function drawSizes(sizes, redo) {
   );
   box.hidden = false;
   say();
+  return () => {
+    for (const field of fields) field.show();
+    update();
+  };
+}
+
+/** Sizes that were chosen are part of the address. */
+function keepSizes(sizes, show) {
+  const start = () => [...sizes.chosen].filter(([name, size]) => sizes.start.get(name) !== size);
+  link.keep({
+    save: () => start().map(([name, size]) => [`dim.${encodeURIComponent(name)}`, size]),
+    load: (values) => {
+      const before = start().join();
+      sizes.back();
+      for (const { name } of sizes.rows) {
+        const size = values.get(`dim.${encodeURIComponent(name)}`) ?? "";
+        if (/^\d{1,18}$/.test(size)) sizes.set(name, BigInt(size));
+      }
+      if (start().join() !== before) show();
+    },
+  });
 }
 
 function sizesNote(sizes) {
