@@ -1,46 +1,54 @@
 """An inventory as one HTML page: a table to sort and filter, without anything from elsewhere.
 
-Every text of a model is escaped for HTML after it was made harmless for people; the page's policy
-allows its own style and script only, by their hashes.
+It has the style and the policy of the page of a model. Every text of a model is escaped for HTML
+after it was made harmless for people.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from typing import IO, NamedTuple
 
+from graphcount.formats.page import page_style, policy
 from graphcount.formats.text import safe
 from graphcount.scanning.numbers import ABSURD, short, size
 from graphcount.scanning.row import ERROR, FAILED, OK, InventoryRow
 from graphcount.units import counted, exact
+from graphcount.version import __version__
 
 MOST_ROWS = 20_000
 """Rows a browser sorts without waiting; the page says how many more there are."""
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --dim: #777; --bad: #c22; --warn: #b60; }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 1.5rem; }
-h1 { font-size: 1.2rem; margin: 0 0 .3rem; }
-p { margin: .2rem 0 .8rem; color: var(--dim); }
-input { font: inherit; padding: .25rem .5rem; width: min(30rem, 90%); margin-bottom: .8rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top;
-  text-align: left; }
-th { position: sticky; top: 0; background: Canvas; cursor: pointer; white-space: nowrap; }
-th[aria-sort=ascending]::after { content: " \\2191"; }
-th[aria-sort=descending]::after { content: " \\2193"; }
-td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-td.path { overflow-wrap: anywhere; min-width: 18rem; }
-td.why { max-width: 8rem; width: 22%; color: var(--dim); }
-td.why, td.types { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-td.types { max-width: 9rem; }
-.error { color: var(--bad); } .failed { color: var(--warn); }
+.inventory { border: 1px solid var(--line); border-radius: 10px; background: var(--card);
+  overflow: auto; max-height: 80vh; }
+.inventory table { border-collapse: collapse; width: 100%; font-size: 0.87rem; }
+.inventory th, .inventory td { padding: .3rem .7rem; border-bottom: 1px solid var(--line);
+  vertical-align: top; text-align: left; }
+.inventory th { position: sticky; top: 0; z-index: 1; background: var(--card); color: var(--soft);
+  cursor: pointer; white-space: nowrap; font-weight: 500; font-size: 0.82rem; }
+.inventory tbody tr:hover { background: var(--hover); }
+.inventory td.n, .inventory th.n { text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+.inventory td.path { overflow-wrap: anywhere; min-width: 17rem; font: 0.82rem/1.6 var(--mono); }
+.inventory :is(th, td):first-child { position: sticky; left: 0; background: var(--card); }
+.inventory th:first-child { z-index: 2; }
+.inventory td.why { max-width: 14rem; color: var(--soft); }
+.inventory td.why, .inventory td.types { white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }
+.inventory td.types { max-width: 9rem; }
+th[aria-sort=ascending]::after { content: " \\25B2"; font-size: 0.7em; }
+th[aria-sort=descending]::after { content: " \\25BC"; font-size: 0.7em; }
+.inventory .ok { color: var(--soft); }
+.inventory .error { color: light-dark(#b3261e, #ff8f85); font-weight: 600; }
+.inventory .failed { color: light-dark(#8a5a00, #f0c24a); font-weight: 600; }
+@media (max-width: 760px) { .inventory td.path { min-width: 10rem; } }
+#filter { width: min(30rem, 100%); margin: 0.6rem 0; }
 """
+"""What the table needs beside the style of every page."""
 
 _SCRIPT = """
 const body = document.querySelector("tbody"), heads = [...document.querySelectorAll("th")];
@@ -58,6 +66,7 @@ heads.forEach((head, i) => {
       : sign * a.localeCompare(b));
     body.append(...rows.map(([, row]) => row));
   };
+  if (head.textContent === "weights") sort();
   head.tabIndex = 0;
   head.addEventListener("click", sort);
   head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
@@ -106,33 +115,32 @@ def write_page(rows: Iterable[InventoryRow], file: IO[str], binary: bool) -> Non
     file.write(_head(status, sum(more.values())))
     for row in kept:
         file.write(f"<tr>{''.join(map(_cell, _cells(row, architectures, binary)))}</tr>\n")
-    file.write(f"</tbody></table>\n<script>{_SCRIPT}</script>\n</body></html>\n")
+    file.write(f"</tbody></table></div></main>\n<script>{_SCRIPT}</script>\n</body></html>\n")
 
 
 def _head(status: Counter[str], left_out: int) -> str:
     total = sum(status.values())
-    parts = [f"{exact(status[OK])} ok", f"{exact(status[FAILED])} failed"]
-    parts.append(f"{exact(status[ERROR])} not read")
-    if left_out:
-        parts.append(f"{exact(left_out)} are not on this page; other formats have all")
-    heads = "".join(f'<th class="{kind}" scope="col">{name}</th>' for name, kind in HEADS)
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src '{_hash(_STYLE)}'; script-src '{_hash(_SCRIPT)}'"
+    cards = (("ok", OK), ("failed", FAILED), ("not read", ERROR))
+    stats = "".join(
+        f'<div class="stat{" warn" if key != OK and status[key] else ""}"><dt>{label}</dt>'
+        f"<dd><strong>{exact(status[key])}</strong></dd></div>"
+        for label, key in cards
     )
+    more = f" {exact(left_out)} are not on this page; other formats have all." if left_out else ""
+    heads = "".join(f'<th class="{kind}" scope="col">{name}</th>' for name, kind in HEADS)
+    style = page_style() + _STYLE
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{counted(total, 'model')}</title>\n<style>{_STYLE}</style></head><body>\n"
-        f"<h1>{counted(total, 'model')}</h1>\n<p>{', '.join(parts)}. Click a heading to sort.</p>\n"
-        '<input type="search" placeholder="filter" aria-label="filter">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(style, _SCRIPT)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{counted(total, 'model')} - graphcount</title>\n<style>{style}</style></head>\n"
+        f'<body><header><div class="brand"><span>graphcount {__version__}</span></div>\n'
+        f'<h1>{counted(total, "model")}</h1><dl id="stats">{stats}</dl></header>\n<main>\n'
+        f'<p class="note">A click on a heading sorts.{more}</p>\n'
+        '<input id="filter" type="search" placeholder="Search models" aria-label="Search models">'
+        '\n<div class="inventory" tabindex="0" role="region" aria-label="Models, scrollable">\n'
         f"<table><thead><tr>{heads}</tr></thead><tbody>\n"
     )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _cells(row: InventoryRow, architectures: Counter[str], binary: bool) -> list[Cell]:

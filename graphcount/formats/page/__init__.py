@@ -47,6 +47,7 @@ SCRIPTS = (
     "charts.js",
     "history.js",
     "deployment.js",
+    "about.js",
     "main.js",
 )
 """Parts of the page's script, in order: libraries as they were published, then our own."""
@@ -95,29 +96,39 @@ def render(
         data["deployment"] = sections(deployment, binary)
     if flows is not None:
         data["network"] = network(report, flows)
-    return _filled(report, data, binary)
+    names = [row.model.path for row in (against, report) if row is not None]
+    return _filled(report, data, names, binary)
 
 
-def _filled(report: Report, data: dict[str, Any], binary: bool) -> str:
-    """Return the page with its data, style and script."""
+def _filled(report: Report, data: dict[str, Any], paths: Sequence[str], binary: bool) -> str:
+    """Return the page with its data, style and script; it is called by the paths it is of."""
     from graphcount.version import __version__
 
     text, encoding = embed(data)
     style, program = page_parts()
-    name = safe(report.model.path, 200)
+    heading = " → ".join(_short_names(paths))
     summary = ", ".join(f"{label} {value}" for label, value in headline(report, binary))
     return Template(_asset("page.html")).substitute(
-        policy=_policy(style, program),
+        policy=policy(style, program),
         version=html.escape(__version__),
-        title=html.escape(f"{name.rpartition('/')[2]} - graphcount"),
-        heading=html.escape(name.rpartition("/")[2]),
-        facts=html.escape(name),
+        title=html.escape(f"{heading} - graphcount"),
+        heading=html.escape(heading),
+        facts=html.escape(safe(report.model.path, 200)),
         summary=html.escape(safe(summary, 2_000)) + ".",
         style=style,
         data=text,
         encoding=encoding,
         program=program,
     )
+
+
+def _short_names(paths: Sequence[str]) -> list[str]:
+    """Return the last part of each path, and more of it where two would have one name."""
+    parts = [safe(path, 200).rstrip("/").split("/") for path in paths]
+    count = 1
+    while len({tuple(row[-count:]) for row in parts}) < len(set(map(tuple, parts))):
+        count += 1
+    return ["/".join(row[-count:]) for row in parts]
 
 
 def _data(report: Report, rules: Mapping[str, RuleInfo]) -> dict[str, Any]:
@@ -143,6 +154,7 @@ def _old(against: Report, report: Report) -> dict[str, Any]:
     old = pack(replace(before, nodes=(), tensors=()))
     return {
         "path": old["model"]["path"],
+        "node_count": old["model"]["node_count"],
         "totals": old["totals"],
         "same_sizes": before.dims == report.in_numbers.dims,
     }
@@ -150,6 +162,11 @@ def _old(against: Report, report: Report) -> dict[str, Any]:
 
 def _asset(name: str) -> str:
     return resources.files("graphcount.formats.page").joinpath("assets", name).read_text("utf-8")
+
+
+def page_style() -> str:
+    """Return the style of every page."""
+    return _asset("page.css")
 
 
 def page_parts() -> tuple[str, str]:
@@ -161,10 +178,10 @@ def page_parts() -> tuple[str, str]:
     parts = [_asset(name) for name in SCRIPTS]
     libraries, body = "\n".join(parts[:LIBRARIES]), "\n".join(parts[LIBRARIES:])
     libraries = libraries.replace("\x01", "\\x01")
-    return _asset("page.css"), f'{libraries}\n(() => {{\n"use strict";\n{body}\n}})();'
+    return page_style(), f'{libraries}\n(() => {{\n"use strict";\n{body}\n}})();'
 
 
-def _policy(style: str, program: str) -> str:
+def policy(style: str, program: str) -> str:
     """Return the page's policy: this script and this style by digest, and no other source.
 
     Content Security Policy Level 3; Trusted Types make markup out of strings impossible.

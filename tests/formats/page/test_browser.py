@@ -158,10 +158,11 @@ def test_tables_search_and_sort(opened: Open, transformer: graphcount.Report) ->
     status = page.locator("#tensors .rows-status").inner_text()
     assert status == f"{len(rows)} of {len(transformer.tensors)} rows"
     page.fill("#tensors input[type=search]", "")
-    page.click("#tensors [data-key=nbytes] button")
+    assert page.locator("#tensors [data-key=nbytes]").get_attribute("aria-sort") == "descending"
     top = page.locator("#tensors .row[data-place='0']").inner_text()
     assert nbytes(max(tensor.nbytes for tensor in transformer.tensors)) in top
-    assert page.locator("#tensors [data-key=nbytes]").get_attribute("aria-sort") == "descending"
+    page.click("#tensors [data-key=nbytes] button")
+    assert page.locator("#tensors [data-key=nbytes]").get_attribute("aria-sort") == "ascending"
     page.click("#tensors [data-key=name] button")
     first = min(tensor.name for tensor in transformer.tensors)
     assert page.locator("#tensors .row[data-place='0'] .name").inner_text() == first
@@ -225,7 +226,9 @@ def test_findings_have_rule_and_remedy(opened: Open, bound: graphcount.Report) -
     rule = RuleInfo("EXT002", "traversal", "critical", "A path escapes.", "Ask for another file.")
     audited = replace(bound, findings=(finding,), audit=AuditRow(("EXT002",), (), (), True))
     page = opened(render(audited, rules={"EXT002": rule})).page
-    page.click("#findings summary")
+    page.click("#findings .finding summary")
+    assert not page.is_visible("text=Ask for another file.")
+    page.click("#findings .finding a")
     text = page.locator("#findings").inner_text()
     for words in ("1 finding; 1 rule ran", "critical", "traversal", "tensor w", "path ../x"):
         assert words in text

@@ -57,6 +57,7 @@ const link = {
     const target = section && document.getElementById(section);
     if (!target) return;
     this.section = section;
+    if (target.tagName === "DETAILS") target.open = true;
     target.scrollIntoView();
   },
 };

@@ -25,6 +25,7 @@ async function main() {
   const redrawNodes = drawNodes(PAGE, sizes);
   drawTensors(PAGE);
   drawDuplicates(PAGE.report);
+  drawAbout(PAGE.report);
   drawMismatches(PAGE.report);
   const drawn = { map: redrawMap, nodes: redrawNodes, network: () => network?.refresh() };
   const showSizes = drawSizes(sizes, () => redraw(PAGE, state, drawn));
@@ -85,8 +86,7 @@ function drawHeader(page) {
 function statCards(page, sizes) {
   const { totals, dimensions } = page.report;
   const stored = sizes.isBound("parameters");
-  const before = page.old?.totals;
-  const versus = (pick, text) => (before ? difference(pick(before), pick(totals), text) : null);
+  const versus = (pick, text) => compared(page, pick, pick(totals), text);
   const cards = [
     card("Parameters", least(stored, human(totals.parameters)),
       versus((sums) => sums.parameters, human) ?? (num(totals.parameters) >= 10_000 ? exact(totals.parameters) : ""), stored),
@@ -97,10 +97,16 @@ function statCards(page, sizes) {
   if (page.report.sparsity) cards.push(zerosCard(page.report.sparsity));
   const generated = page.report.unknown.some((row) => row.affects === "generated");
   for (const [key, label] of [["buffers", "Buffers"], ["quantization", "Quantization"], ["unused", "Unused"], ["generated", "Generated"]]) {
-    if (num(totals[key])) cards.push(card(label, least(key === "generated" && generated, human(totals[key])), key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`));
+    if (!num(totals[key]) && !num(page.old?.totals[key])) continue;
+    const detail = key === "generated" ? "elements made when it loads" : `${bytes(totals.nbytes[key])}`;
+    cards.push(card(label, least(key === "generated" && generated, human(totals[key])), versus((sums) => sums[key], human) ?? detail, key === "generated" && generated));
   }
+  if (page.old) cards.push(card("Nodes", exact(page.report.model.node_count), difference(page.old.node_count, page.report.model.node_count, exact)));
   return cards;
 }
+
+/** How a total differs from that of the other model; null where there is none. */
+const compared = (page, pick, now, text) => (page.old ? difference(pick(page.old.totals), now, text) : null);
 
 /** Share of zeros among learned elements, or among all where none is learned. */
 function zerosCard(row) {
@@ -112,24 +118,27 @@ function zerosCard(row) {
 /** MACs, element-wise work, activations and their peak, at the sizes chosen. */
 function costCards(page, sizes, dynamic) {
   const cards = [];
-  const add = (label, value, measure, text, detail) => {
+  const old = page.old && page.old.same_sizes && !sizes.changed ? page.old : null;
+  const versus = (before, now, text) => (!page.old ? null : !old ? "compared at other sizes" : before === null ? "not known before" : difference(before, now, text));
+  const add = (label, value, measure, text, detail, before) => {
     const bound = sizes.isBound(measure) || (value === null && dynamic);
-    cards.push(value === null ? card(label, "not known", dynamic ? "at these sizes" : "", true) : card(label, least(sizes.isBound(measure), text(value)), detail, bound));
+    cards.push(value === null ? card(label, "not known", dynamic ? "at these sizes" : "", true)
+      : card(label, least(sizes.isBound(measure), text(value)), versus(before, value, text) ?? detail, bound));
   };
   const digits = (value) => (value === null || value < 10_000 ? "" : exact(value));
   const { sum, lacking } = sizes.allMacs();
   const known = lacking && !sum ? null : sum;
-  const before = page.old && page.old.same_sizes && !sizes.changed ? whole(page.old.totals.macs) : null;
+  const before = (name) => whole(old?.totals[name] ?? null);
   const most = sizes.record.totals.macs_at_most;
   if (known !== null && lacking && !sizes.isBound("macs")) cards.push(card("MACs", least(true, human(sum)), `${exact(lacking)} node${lacking === 1 ? " is" : "s are"} not known${dynamic ? " at these sizes" : ""}`, true));
-  else add("MACs", known, "macs", human, before !== null ? difference(before, known, human) : most === null ? digits(known) : `${exact(known ?? 0)}, at most ${exact(most)}`);
+  else add("MACs", known, "macs", human, most === null ? digits(known) : `${exact(known ?? 0)}, at most ${exact(most)}`, before("macs"));
   const elementwise = sizes.total("elementwise");
-  if (elementwise === null || elementwise > 0) add("Element-wise work", elementwise, "elementwise", human, digits(elementwise));
-  add("Activations", sizes.total("activation_nbytes"), "activation", bytes, "all of them together");
+  if (elementwise === null || elementwise > 0 || before("elementwise")) add("Element-wise work", elementwise, "elementwise", human, digits(elementwise), before("elementwise"));
+  add("Activations", sizes.total("activation_nbytes"), "activation", bytes, "all of them together", before("activation_nbytes"));
   if (sizes.report.states) cards.push(statesCard(sizes));
   const { peak } = page.report.assumed ?? page.report;
   if (peak && sizes.changed) cards.push(card("Peak at the assumed sizes", least(isPeakBound(page), bytes(peak.nbytes)), `not worked out at these; at ${safe(peak.node, 48)}`, true));
-  else if (peak) cards.push(card("Peak", least(isPeakBound(page), bytes(peak.nbytes)), `of activations, at ${safe(peak.node, 48)}`, isPeakBound(page)));
+  else if (peak) cards.push(card("Peak", least(isPeakBound(page), bytes(peak.nbytes)), versus(before("peak_activation_nbytes"), peak.nbytes, bytes) ?? `of activations, at ${safe(peak.node, 48)}`, isPeakBound(page)));
   return cards;
 }
 
@@ -255,7 +264,7 @@ function drawNodes(page, sizes) {
   if (!nodes.length) return () => {};
   const computed = sizes.counted;
   const table = new RowTable({
-    label: "Nodes", length: nodes.length,
+    label: "Nodes", length: nodes.length, sort: "nbytes",
     search: (row) => `${nodes.get("id", row)} ${operator(nodes, row)} ${nodes.get("module", row)}`,
     columns: [
       { key: "id", label: "Node", name: true, width: "minmax(14rem, 3fr)", text: (row) => safe(nodes.get("id", row)) },
@@ -321,7 +330,7 @@ function drawTensors(page) {
   const share = (row) => (zeros(row) === null ? "?" : percent(num(zeros(row)), num(tensors.get("elements", row))));
   const nodeName = (place) => (typeof place === "number" ? nodes.get("id", place) : place ?? "");
   const table = new RowTable({
-    label: "Tensors", length: tensors.length,
+    label: "Tensors", length: tensors.length, sort: "nbytes",
     search: (row) => ["name", "dtype", "kind", "role", "module"].map((key) => tensors.get(key, row)).join(" "),
     columns: [
       { key: "name", label: "Tensor", name: true, width: "minmax(14rem, 3fr)", text: (row) => safe(tensors.get("name", row)) },
@@ -361,19 +370,27 @@ function drawFindings(page) {
       (audit.complete ? "." : "; the audit is not complete.") + " No finding means that no known sign was found, not that a model is safe."
     : null;
   const list = el("ol", { class: "findings" }, ...findings.slice(0, 500).map((finding) => drawFinding(finding, page.rules[finding.rule])));
-  section("findings", "Findings", note, list, findings.length > 500 ? el("p", {}, `${exact(findings.length - 500)} more are in the JSON report.`) : "");
+  const rules = Object.entries(page.rules);
+  section("findings", "Findings", note, list, findings.length > 500 ? el("p", {}, `${exact(findings.length - 500)} more are in the JSON report.`) : "",
+    rules.length ? el("h3", {}, rules.length === 1 ? "Its rule" : "Their rules") : "", ...rules.map(drawRule));
 }
+
+const ruleId = (rule) => `rule-${safe(rule, 20)}`;
 
 function drawFinding(finding, rule) {
   const pairs = (values) => Object.entries(values).map(([key, value]) => `${safe(key, 60)} ${safe(typeof value === "string" ? value : JSON.stringify(value), 240)}`);
+  const id = el("b", {}, safe(finding.rule, 20));
   return el("li", { class: "finding" },
     el("div", {}, el("span", { class: `severity ${SEVERITIES.has(finding.severity) ? finding.severity : ""}` }, safe(finding.severity, 20)), " ",
-      el("b", {}, safe(finding.rule, 20)), rule ? ` ${safe(rule.name, 60)}` : ""),
+      ...(rule ? [el("a", { href: `#${ruleId(finding.rule)}`, title: "What the rule looks for, and what to do" }, id, ` ${safe(rule.name, 60)}`)] : [id])),
     el("p", {}, safe(finding.message, 600)),
     el("p", { class: "soft" }, pairs(finding.where).join(", ")),
-    Object.keys(finding.evidence).length || rule ? el("details", {}, el("summary", {}, "Evidence and remedy"),
-      el("ul", {}, ...pairs(finding.evidence).map((line) => el("li", {}, line))),
-      rule ? el("pre", {}, rule.help) : "") : "");
+    Object.keys(finding.evidence).length ? el("details", {}, el("summary", {}, "Evidence"), el("ul", {}, ...pairs(finding.evidence).map((line) => el("li", {}, line)))) : "");
+}
+
+/** What a rule looks for, once for all its findings; a link to it opens it. */
+function drawRule([id, rule]) {
+  return el("details", { id: ruleId(id), class: "rule" }, el("summary", {}, `${safe(id, 20)} ${safe(rule.name, 60)}`), el("pre", {}, rule.help));
 }
 
 const SEVERITIES = new Set(["info", "low", "medium", "high", "critical"]);
@@ -382,7 +399,7 @@ function drawDuplicates(report) {
   const rows = report.duplicates;
   if (!rows.length) return;
   const table = new RowTable({
-    label: "Copies", length: rows.length,
+    label: "Copies", length: rows.length, sort: "nbytes",
     columns: [
       { key: "tensors", label: "Tensors", name: true, width: "minmax(14rem, 4fr)", text: (row) => rows[row].tensors.slice(0, 20).map((name) => safe(name, 80)).join(", ") },
       { key: "count", label: "Copies", num: true, sort: (row) => rows[row].tensors.length, text: (row) => exact(rows[row].tensors.length) },
@@ -398,7 +415,7 @@ function drawMismatches(report) {
   const rows = report.mismatches;
   if (!rows.length) return;
   const table = new RowTable({
-    label: "Declared shapes", length: rows.length,
+    label: "Declared shapes", length: rows.length, sort: "values",
     columns: [
       { key: "value", label: "Value", name: true, width: "minmax(10rem, 2fr)", text: (row) => safe(rows[row].value) },
       { key: "declared", label: "Declared", width: "minmax(8rem, 1fr)", text: (row) => shapeText(rows[row].declared) },

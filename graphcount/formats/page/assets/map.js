@@ -109,7 +109,7 @@ class TreeMap {
   assignColours() {
     const key = this.state.colour;
     const order = key === "module"
-      ? parts(this.zoomed)
+      ? oneKind(parts(this.zoomed))
       : key === "growth" ? [] : weights(this.root, key).map(([name]) => name);
     const first = order.slice(0, PALETTE).reduce((sum, part) => sum + (part.value ?? Infinity), 0);
     this.repeats = key === "module" && order.length > PALETTE && first < this.zoomed.value / 2; // many of one size
@@ -135,8 +135,15 @@ class TreeMap {
     const swatch = (css, text) => el("li", {}, el("i", { style: { background: css } }), text);
     legend.replaceChildren(
       ...entries.map(([name, css]) => swatch(css, safe(typeof name === "string" ? name : name.path, 60))),
+      ...(this.isPartial() ? [swatch("var(--c-other)", "outside these modules")] : []),
       ...(rest ? [swatch(this.repeats ? "none" : "var(--c-other)", `${exact(rest)} more${this.repeats ? ", in the same colours" : ""}`)] : []),
     );
+  }
+
+  /** Whether modules are coloured and something stands in none of them. */
+  isPartial() {
+    if (this.state.colour !== "module" || [...this.colours.keys()].some((item) => item.kind !== "module")) return false;
+    return [...this.colours.keys()].reduce((sum, item) => sum + item.value, 0) < this.zoomed.value * 0.9999;
   }
 
   // ----------------------------------------------------------------------------- reading it
@@ -246,6 +253,12 @@ function parts(item) {
     branches = [...inside, ...others].sort((a, b) => b.value - a.value);
   }
   return branches;
+}
+
+/** Modules where there are some, else what there is: a legend names one kind of thing. */
+function oneKind(branches) {
+  const modules = branches.filter((item) => item.kind === "module" && item.path !== LOOSE);
+  return modules.length ? modules : branches;
 }
 
 /** The part of a tree that is large enough to see; what is too small becomes one tile. */

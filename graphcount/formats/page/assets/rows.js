@@ -92,6 +92,12 @@ class RowTable {
     this.search(query);
   }
 
+  /** Leave only some rows; null: all. */
+  only(kept) {
+    this.kept = kept;
+    this.arrange();
+  }
+
   orderText() {
     return this.sorted ? (this.ascending ? "" : "-") + this.sorted.key : "";
   }
@@ -117,6 +123,7 @@ class RowTable {
     const words = this.query.split(/\s+/).filter(Boolean);
     const rows = [];
     for (let row = 0; row < this.length; row++) {
+      if (this.kept && !this.kept(row)) continue;
       if (!words.length || words.every((word) => this.haystack[row].includes(word))) rows.push(row);
     }
     if (this.sorted) {

@@ -6,6 +6,8 @@ const MEASURES = {
   macs: { label: "MACs", text: human, unit: "MACs" },
 };
 
+const LOOSE = "(used by no node)";
+
 /** Build the tree of a report once; `measure` fills in values. */
 function buildTree(report) {
   const { nodes, tensors } = report;
@@ -25,7 +27,7 @@ function buildTree(report) {
     if (typeof owner === "number") {
       attach(nodeItems[owner], item);
     } else {
-      loose ??= attach(root, branch("module", "(used by no node)", "(used by no node)", null));
+      loose ??= attach(root, branch("module", LOOSE, LOOSE, null));
       attach(loose, item);
     }
   }
@@ -71,8 +73,8 @@ function ownValue(item, measure, report, sizes) {
 }
 
 const CATEGORIES = {
-  kind: (item, report) => (item.kind === "tensor" ? report.tensors.get("kind", item.row) : "no tensor"),
-  dtype: (item, report) => (item.kind === "tensor" ? report.tensors.get("dtype", item.row) : "no tensor"),
+  kind: (item, report) => (item.kind === "tensor" ? report.tensors.get("kind", item.row) : "no weights"),
+  dtype: (item, report) => (item.kind === "tensor" ? report.tensors.get("dtype", item.row) : "no weights"),
   op_type: (item) => (item.kind === "node" ? item.op : item.parent?.op ?? "no operator"),
 };
 
