@@ -156,6 +156,8 @@ def _old(against: Report, report: Report) -> dict[str, Any]:
         "path": old["model"]["path"],
         "node_count": old["model"]["node_count"],
         "totals": old["totals"],
+        "states": old["states"]["nbytes"] if old["states"] is not None else 0,
+        "sparsity": old["sparsity"] and {**old["sparsity"], "tensors": []},
         "same_sizes": before.dims == report.in_numbers.dims,
     }
 

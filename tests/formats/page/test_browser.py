@@ -208,7 +208,15 @@ def test_a_long_table_draws_only_what_is_in_sight(opened: Open, bound: graphcoun
 def test_memory_over_the_run_marks_its_peak(opened: Open, bound: graphcount.Report) -> None:
     watched = opened(render(bound))
     assert "501.76 kB" in watched.text("#memory .note")
-    assert "node_relu" in watched.page.locator("#memory svg .peak-text").text_content()
+    plot = watched.page.locator("#memory svg")
+    assert "node_relu" in plot.locator(".peak-text").text_content()
+    plot.scroll_into_view_if_needed()
+    plot.hover(position={"x": plot.bounding_box()["width"] - 30, "y": 50})
+    tip = watched.text("#tip").split("\n")
+    assert tip[0] == bound.nodes[-1].id
+    assert tip[2] == f"step {len(bound.nodes)} of {len(bound.nodes)}"
+    watched.page.keyboard.press("Escape")
+    assert not watched.page.is_visible("#tip")
 
 
 def test_a_run_without_activations_is_drawn_without_a_plot(opened: Open, save: Save) -> None:

@@ -159,8 +159,13 @@ def test_a_tip_says_what_a_box_and_a_line_are(opened: Open, fixtures: Path) -> N
     tip = page.locator("#tip").inner_text()
     for words in ("Conv", "[1, 5, 28, 28]", "380 parameters, 1.52 kB", "from x", "to node_relu"):
         assert words in tip
-    line = page.locator(".hit").nth(1)
-    line.dispatch_event("pointermove", {"clientX": 50, "clientY": 50, "bubbles": True})
+    x, y = page.evaluate(
+        """() => { const line = document.querySelector(".hit");
+        const { x, y } = line.getPointAtLength(line.getTotalLength() / 2);
+        const point = new DOMPoint(x, y).matrixTransform(line.getScreenCTM());
+        return [point.x, point.y]; }"""
+    )
+    page.mouse.move(x, y)
     assert "→" in page.locator("#tip").inner_text()
     assert "[1, " in page.locator("#tip").inner_text()
 

@@ -8,12 +8,15 @@ function bars(label, rows, text) {
   const longest = Math.max(...rows.map((row) => row.value)) || 1;
   return el("table", { class: "bars" },
     el("caption", {}, label),
-    el("tbody", {}, ...rows.map((row) => el("tr", {},
+    el("tbody", {}, ...rows.map((row) => saying([safe(row.name, 200), row.text ?? text(row.value), row.note ?? ""], el("tr", {},
       el("th", { scope: "row" }, safe(row.name, 60)),
       el("td", { class: "bar" }, el("i", { style: { width: `${(100 * row.value) / longest}%`, background: row.colour ?? null } })),
       el("td", { class: "num" }, row.text ?? text(row.value)),
-      el("td", { class: "num soft" }, row.note ?? "")))));
+      el("td", { class: "num soft" }, row.note ?? ""))))));
 }
+
+/** An element with the lines of its tip. */
+const saying = (lines, element) => Object.assign(element, { tipLines: () => lines });
 
 const MOST_BARS = 14;
 
@@ -125,6 +128,13 @@ function timelinePlot(page, timeline) {
     el("text", { x: middle, y: y(most) - 9, "text-anchor": anchor, class: "peak-text" }, `peak ${bytes(most)}: ${safe(best.node, Math.max(12, Math.floor(width / 12) - 14))}`),
     el("text", { x: left, y: height - 6, class: "axis" }, "first node"),
     el("text", { x: width - 4, y: height - 6, "text-anchor": "end", class: "axis" }, `last of ${exact(steps)}`));
+  svg.tipLines = (_, event) => {
+    if (event.type === "focusin") return null;
+    const area = svg.getBoundingClientRect();
+    const at = (((event.clientX - area.left) / area.width) * width - left) / (width - left - 8);
+    const moment = timeline.findLast(({ step }) => step <= at * steps);
+    return moment && at <= 1 ? [safe(moment.node, 120), `${bytes(moment.nbytes)} alive`, `step ${exact(moment.step + 1)} of ${exact(steps)}`] : null;
+  };
   return { svg, words };
 }
 
@@ -196,7 +206,7 @@ function scatter(rows) {
         el("text", { x: left - 6, y: y.at(power) + 4, "text-anchor": "end", class: "axis" }, seconds(power))]),
       ...x.powers.map((power) => el("text", { x: x.at(power), y: height - 12, "text-anchor": "middle", class: "axis" }, human(power))),
       el("text", { x: width - 10, y: height - 1, "text-anchor": "end", class: "axis" }, "MACs"),
-      ...rows.map((row) => el("circle", { cx: x.at(row.macs), cy: y.at(row.seconds), r: 5, class: "dot", style: { fill: colours.get(row.op) } },
-        el("title", {}, `${safe(row.name, 80)}: ${seconds(row.seconds)}, ${human(row.macs)} MACs`)))),
+      ...rows.map((row) => saying([safe(row.name, 160), safe(row.op, 60), seconds(row.seconds), `${human(row.macs)} MACs`],
+        el("circle", { cx: x.at(row.macs), cy: y.at(row.seconds), r: 5, class: "dot", style: { fill: colours.get(row.op) } })))),
     el("ul", { class: "legend" }, ...[...colours].slice(0, PALETTE).map(([op, css]) => el("li", {}, el("i", { style: { background: css } }), safe(op, 40)))));
 }

@@ -29,7 +29,8 @@ function difference(before, after, text) {
   const change = num(after) - num(before);
   if (!change) return "unchanged";
   const sign = change > 0 ? "+" : "−";
-  const share = num(before) ? `, ${sign}${percent(Math.abs(change), num(before))}` : "";
+  const part = percent(Math.abs(change), num(before));
+  const share = part && `, ${part.startsWith("<") ? "" : sign}${part}`;
   return `${sign}${text(Math.abs(change))}${share} from ${text(before ?? 0)}`;
 }
 

@@ -41,8 +41,8 @@ function historyPlot(points, words) {
     ]),
     el("path", { d: points.map((point, place) => `${place ? "L" : "M"}${x(place).toFixed(1)},${y(point.p50).toFixed(1)}`).join(""), class: "trend" }),
     ...points.map((point, place) => (point.low === null ? "" : el("line", { x1: x(place), x2: x(place), y1: y(point.low), y2: y(point.high), class: "interval" }))),
-    ...points.map((point, place) => el("circle", { cx: x(place), cy: y(point.p50), r: points.length > 60 ? 2 : 4, class: "trend-dot" },
-      el("title", {}, `${safe(point.date, 20)} ${safe((point.commit ?? "").slice(0, 12), 12)}: ${seconds(point.p50)}`))),
+    ...points.map((point, place) => saying([safe(point.date, 20), safe((point.commit ?? "").slice(0, 12), 12), seconds(point.p50), point.low === null ? "" : `95 %: ${seconds(point.low)} to ${seconds(point.high)}`],
+      el("circle", { cx: x(place), cy: y(point.p50), r: points.length > 60 ? 2 : 4, class: "trend-dot" }))),
     el("text", { x: left, y: height - 6, class: "axis" }, safe(points[0].date.slice(0, 10), 10)),
     points.length > 1 ? el("text", { x: width - 4, y: height - 6, "text-anchor": "end", class: "axis" }, safe(points.at(-1).date.slice(0, 10), 10)) : "");
 }

@@ -1,6 +1,6 @@
 // Where the boxes of the network stand: each open fold is laid out by dagre, from the inside out.
 
-const BOX = { height: 40, least: 92, most: 210, letter: 7.3, title: 26, pad: 14 };
+const BOX = { height: 40, least: 84, most: 230, title: 26, pad: 14 };
 const FAR = 12; // layers that an edge may pass; longer ones are drawn beside the layout, not by it
 
 /**
@@ -67,9 +67,16 @@ function farEdges(item, edges) {
   return new Set([...inner.filter((edge) => span(edge) > FAR && nearest.get(edge.source) !== edge), ...crowded]);
 }
 
+const pen = document.createElement("canvas").getContext("2d");
+
+function textWidth(text, font) {
+  pen.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+
 function boxSize([title, more]) {
-  const letters = Math.max(title.length, (more ?? "").length * 0.92);
-  return { width: Math.round(Math.max(BOX.least, Math.min(BOX.most, letters * BOX.letter + 24))), height: BOX.height };
+  const wanted = Math.max(textWidth(title, "600 12px"), textWidth(more ?? "", "11px")) + 24;
+  return { width: Math.ceil(Math.max(BOX.least, Math.min(BOX.most, wanted))), height: BOX.height };
 }
 
 /** A line through points, its corners rounded. */

@@ -94,7 +94,7 @@ function statCards(page, sizes) {
       versus((sums) => sums.nbytes.total, bytes) ?? `${exact(totals.nbytes.total)} bytes`, stored),
   ];
   if (sizes.counted) cards.push(...costCards(page, sizes, dimensions.length > 0));
-  if (page.report.sparsity) cards.push(zerosCard(page.report.sparsity));
+  if (page.report.sparsity) cards.push(zerosCard(page.report.sparsity, page.old?.sparsity));
   const generated = page.report.unknown.some((row) => row.affects === "generated");
   for (const [key, label] of [["buffers", "Buffers"], ["quantization", "Quantization"], ["unused", "Unused"], ["generated", "Generated"]]) {
     if (!num(totals[key]) && !num(page.old?.totals[key])) continue;
@@ -109,17 +109,19 @@ function statCards(page, sizes) {
 const compared = (page, pick, now, text) => (page.old ? difference(pick(page.old.totals), now, text) : null);
 
 /** Share of zeros among learned elements, or among all where none is learned. */
-function zerosCard(row) {
-  const [zeros, whole, what] = num(row.parameters) ? [row.parameter_zeros, row.parameters, "parameters"] : [row.zeros, row.elements, "elements"];
+function zerosCard(row, old) {
+  const [zeros, whole, what] = num(row.parameters) ? ["parameter_zeros", "parameters", "parameters"] : ["zeros", "elements", "elements"];
+  const share = (of) => percent(num(of[zeros]), num(of[whole]));
   const unread = row.tensors.filter((tensor) => tensor.zeros === null).length;
-  return card("Zeros", percent(num(zeros), num(whole)) || (unread ? "?" : "none"), `of ${what}` + (unread ? `; ${exact(unread)} tensors not known` : ""), unread > 0);
+  const before = old ? `; ${share(old) || "none"} before` : "";
+  return card("Zeros", share(row) || (unread ? "?" : "none"), `of ${what}` + before + (unread ? `; ${exact(unread)} tensors not known` : ""), unread > 0);
 }
 
 /** MACs, element-wise work, activations and their peak, at the sizes chosen. */
 function costCards(page, sizes, dynamic) {
   const cards = [];
   const old = page.old && page.old.same_sizes && !sizes.changed ? page.old : null;
-  const versus = (before, now, text) => (!page.old ? null : !old ? "compared at other sizes" : before === null ? "not known before" : difference(before, now, text));
+  const versus = (before, now, text) => (!page.old ? null : !old ? "sizes of the two differ" : before === null ? "not known before" : difference(before, now, text));
   const add = (label, value, measure, text, detail, before) => {
     const bound = sizes.isBound(measure) || (value === null && dynamic);
     cards.push(value === null ? card(label, "not known", dynamic ? "at these sizes" : "", true)
@@ -135,7 +137,7 @@ function costCards(page, sizes, dynamic) {
   const elementwise = sizes.total("elementwise");
   if (elementwise === null || elementwise > 0 || before("elementwise")) add("Element-wise work", elementwise, "elementwise", human, digits(elementwise), before("elementwise"));
   add("Activations", sizes.total("activation_nbytes"), "activation", bytes, "all of them together", before("activation_nbytes"));
-  if (sizes.report.states) cards.push(statesCard(sizes));
+  if (sizes.report.states) cards.push(statesCard(sizes, old));
   const { peak } = page.report.assumed ?? page.report;
   if (peak && sizes.changed) cards.push(card("Peak at the assumed sizes", least(isPeakBound(page), bytes(peak.nbytes)), `not worked out at these; at ${safe(peak.node, 48)}`, true));
   else if (peak) cards.push(card("Peak", least(isPeakBound(page), bytes(peak.nbytes)), versus(before("peak_activation_nbytes"), peak.nbytes, bytes) ?? `of activations, at ${safe(peak.node, 48)}`, isPeakBound(page)));
@@ -143,7 +145,7 @@ function costCards(page, sizes, dynamic) {
 }
 
 /** What a step hands to the next: bytes of a token, of a sequence, and of all at the sizes chosen. */
-function statesCard(sizes) {
+function statesCard(sizes, old) {
   const states = sizes.record.states ?? sizes.report.states;
   const amount = (dim) => (typeof dim === "string" ? sizes.value(dim) : dim === null ? null : whole(dim));
   const parts = [["nbytes_per_token", "a token"], ["nbytes_per_sequence", "a sequence"], ["nbytes", "in all"]]
@@ -153,7 +155,10 @@ function statesCard(sizes) {
   const counts = new Map();
   for (const { kind } of states.rows) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   const kinds = [...counts].map(([kind, count]) => `${exact(count)} ${safe(kind)}`).join(", ");
-  return card("States", parts[0] ?? "not known", [...parts.slice(1), kinds].join("; "));
+  const all = amount(states.nbytes);
+  const before = old && amount(old.states);
+  const change = old && all !== null && before !== null ? [`${difference(before, all, bytes)} in all`] : [];
+  return card("States", parts[0] ?? "not known", [...change, ...parts.slice(1), kinds].join("; "));
 }
 
 function drawDoubts(page, record) {
@@ -178,7 +183,7 @@ function drawMap(page, state, drawn) {
   const words = (item) => readout(item, page.report, state);
   const select = (item) => (byId("map-readout").textContent = words(item).join(" · "));
   const map = new TreeMap(state.tree, page.report, state, select);
-  tips(map.box, (element) => words(element.closest(".tile")?.tile.item));
+  map.box.tipLines = (element) => words(element.closest(".tile")?.tile.item);
   const redo = () => {
     measure(state.tree, state.measure, page.report, state.sizes);
     map.draw();
@@ -229,7 +234,7 @@ const hasMacs = (sizes) => sizes.counted && (sizes.isBound("macs") || num(sizes.
 
 /** What the tip and the line under the map say of a tile. */
 function readout(item, report, state) {
-  if (!item) return [];
+  if (!item) return null;
   const { text } = MEASURES[state.measure];
   const parts = [item.kind === "model" ? "the whole model" : safe(item.path || item.name, 160)];
   if (item.kind === "node") parts.push(safe(item.op, 60), shapeText(state.sizes.shapes(item.row)[0]));

@@ -33,7 +33,7 @@ class Network {
       this.zoomBy(Math.exp(-event.deltaY / 300), event);
     }, { passive: false });
     this.listenToDrags();
-    tips(this.paper, (element) => this.tipOf(element));
+    this.paper.tipLines = (element) => this.tipOf(element);
     new ResizeObserver(() => this.fitOnce()).observe(this.view);
   }
 
@@ -256,7 +256,8 @@ class Network {
 
   sayFolded() {
     const runs = this.boxes.filter(({ item }) => item.kind === "run" && !item.open).length;
-    this.say(`${exact(this.boxes.length)} boxes for ${exact(this.report.nodes.length)} nodes.` + (runs ? ` What has more than ${RUN} parts is folded in runs of them.` : ""));
+    const [boxes, nodes] = [this.boxes.length, this.report.nodes.length].map((count, at) => `${exact(count)} ${at ? "node" : "box"}${count === 1 ? "" : at ? "s" : "es"}`);
+    this.say(`${boxes} for ${nodes}; a click unfolds one or folds it.` + (runs ? ` What has more than ${RUN} parts is folded in runs of them.` : ""));
   }
 
   drawCrumbs() {

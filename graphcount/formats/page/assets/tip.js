@@ -24,17 +24,21 @@ const tip = {
   },
 };
 
-/** Tips for what lies in a box: `lines(element)` says what of it; null of what has none. */
-function tips(box, lines) {
-  const show = (event) => {
-    const said = event.target instanceof Element ? lines(event.target) : null;
-    if (said) tip.show(said, event.type === "focusin" ? event.target : event);
-    else tip.hide();
-  };
-  box.addEventListener("pointermove", show);
-  box.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && show(event));
-  for (const end of ["pointerleave", "focusout"]) box.addEventListener(end, () => tip.hide());
-  box.addEventListener("pointerdown", () => tip.hide());
+/**
+ * What an element says of itself or of what lies in it: `element.tipLines(target, event)` gives
+ * lines, or null.
+ */
+function showTip(event) {
+  for (let at = event.target; at instanceof Element; at = at.parentElement) {
+    const lines = at.tipLines?.(event.target, event);
+    if (lines) return tip.show(lines, event.type === "focusin" ? event.target : event);
+  }
+  tip.hide();
 }
 
+document.addEventListener("pointermove", (event) => event.pointerType === "mouse" && showTip(event));
+document.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && showTip(event));
+document.documentElement.addEventListener("pointerleave", () => tip.hide());
+for (const end of ["focusout", "pointerdown"]) document.addEventListener(end, () => tip.hide());
+document.addEventListener("scroll", () => tip.hide(), true);
 document.addEventListener("keydown", (event) => event.key === "Escape" && tip.hide(), true);
