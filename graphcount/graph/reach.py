@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Set
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 CYCLE_STEPS = 10_000
 """Edges looked at for the shortest cycle of a component: from each of its nodes if it is small,
@@ -16,7 +16,7 @@ Id = TypeVar("Id", bound=Hashable)
 Neighbours: TypeAlias = Callable[[str], Iterable[str]]
 
 
-def reached(step: Callable[[Any], Iterable[Id]], starts: Iterable[Id]) -> set[Id]:
+def reached(step: Callable[[Id], Iterable[Id]], starts: Iterable[Id]) -> set[Id]:
     """Return everything that can be reached from some nodes, these included."""
     reachable = set(starts)
     stack = list(reachable)

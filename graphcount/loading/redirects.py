@@ -10,11 +10,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
 from graphcount.errors import NotReadableError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 """Status codes of redirects to another place (RFC 9110, 15.4)."""
@@ -53,7 +56,7 @@ def is_elsewhere(url: URL, other: URL) -> bool:
     return (url.scheme, url.host, url.port) != (other.scheme, other.host, other.port)
 
 
-async def refuse_inward(loop: Any, named: URL, led: URL) -> None:
+async def refuse_inward(loop: AbstractEventLoop, named: URL, led: URL) -> None:
     """Refuse a redirect to an address nearer to this machine than the one that was named.
 
     Raises:
@@ -64,13 +67,13 @@ async def refuse_inward(loop: Any, named: URL, led: URL) -> None:
         raise NotReadableError(f"redirects to {led.host}, a private address: not followed")
 
 
-async def nearness(loop: Any, url: URL) -> frozenset[int]:
+async def nearness(loop: AbstractEventLoop, url: URL) -> frozenset[int]:
     """Return how near the addresses of a host are; none where it has none."""
     try:
         rows = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except OSError:
         return frozenset()  # nor can it be connected to
-    return frozenset(_near(row[4][0] for row in rows))
+    return frozenset(_near(str(row[4][0]) for row in rows))
 
 
 def _near(addresses: Iterable[str]) -> Iterable[int]:

@@ -34,6 +34,7 @@ OTHERWISE = {
     "config_file": {"config", "operators", "limits"},
     "no_config": {"config", "operators", "limits"},
     "lists": {"targets"},
+    "past": {"history"},
     "no_profile": {"profile"},
     "memory_limit": {"memory_limit_nbytes"},
     "timeout": {"timeout", "timeout_s"},

@@ -327,6 +327,6 @@ def test_more_messages_than_allowed_are_refused(number: int, what: str, tmp_path
     path = tmp_path / "many.onnx"
     path.write_bytes(bytes([8, 8, 58, len(graph)]) + graph)
     enough = WORK["GraphProto"] + 11 * WORK[what]
-    with pytest.raises(LimitError, match=f"more than {enough - 1} units .* 11 times {what};"):
+    with pytest.raises(LimitError, match=f"more than {enough - 1:,} units .* 11 times {what};"):
         read_model(str(path), Limits(work=enough - 1))
     assert read_model(str(path), Limits(work=enough)).file_nbytes == 26

@@ -217,11 +217,13 @@ class Flow:
         """Return the nodes that depend on elements of an input."""
         sized = set(self._operators(lambda operator: "sized by data" in operator.traits))
         shaped = set(self._operators(lambda operator: "shape only" in operator.traits))
-        values = reached(self._reading(shaped - reached(self.after, sized)), self.inputs)
+        behind: set[str] = reached(self.after, sized)
+        values = reached(self._reading(shaped - behind), self.inputs)
         if not shaped:
             return values
         sized |= {node for node in values if self._sized_by(values, node)}
-        return reached(self._reading(shaped - reached(self.after, sized)), self.inputs)
+        behind = reached(self.after, sized)
+        return reached(self._reading(shaped - behind), self.inputs)
 
     def _reading(self, shaped: set[str]) -> Callable[[str], Iterable[str]]:
         return lambda node: [reader for reader in self.after(node) if reader not in shaped]

@@ -172,7 +172,8 @@ class Resolving:
 )
 def test_never_further_in(named: str, led: str, followed: bool) -> None:
     """`nobody.test` has no address: what follows cannot be connected to."""
-    asked = redirects.refuse_inward(Resolving(), URL(f"https://{named}/m"), URL(f"https://{led}/m"))
+    loop: Any = Resolving()
+    asked = redirects.refuse_inward(loop, URL(f"https://{named}/m"), URL(f"https://{led}/m"))
     if followed:
         asyncio.run(asked)
         return
