@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from onnx import helper
 import graphcount
 from graphcount.analysis.drawing import flows
 from graphcount.api.deploying import CONTEXT, deployed, flows_of_whole, whole_of
+from graphcount.formats.page import render
 from graphcount.formats.page.data import pack
 from graphcount.formats.page.network import network
 from graphcount.loading.limits import DEFAULT_LIMITS
@@ -132,23 +134,24 @@ def test_boxes_unfold_and_fold_by_mouse_and_keyboard(opened: Open, fixtures: Pat
     assert attention.get_attribute("aria-expanded") == "false"
     attention.click()
     assert attention.get_attribute("aria-expanded") == "true"
-    inner = page.locator(".box[aria-label*='layers.0.attention.']").count()
-    assert inner + page.locator(".box[aria-label*='attention']").count() > 2
+    readout = page.locator("#network-readout").inner_text()
+    assert readout.startswith("layers.0.attention · module of 32 nodes")
+    rows = graphcount.count(str(fixtures / "transformer_block.onnx")).nodes
+    inner = {node.module for node in rows if node.module.startswith("layers.0.attention.")}
+    assert page.locator(".box[aria-label^='layers.0.attention.']").count() == len(inner)
     assert page.locator("#network-crumbs").inner_text().split("\n") == [
         "model", "layers", "layers.0", "attention",
     ]  # fmt: skip
     page.keyboard.press("Enter")
     assert attention.get_attribute("aria-expanded") == "false"
     page.keyboard.press("ArrowDown")
-    assert "Add" in page.evaluate("document.activeElement.getAttribute('aria-label')")
+    label = "document.activeElement.getAttribute('aria-label')"
+    assert "Add" in page.evaluate(label)
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(
-        "layers.0,"
-    )
+    assert page.evaluate(label).startswith("layers.0,")
     assert page.evaluate("document.activeElement.ariaExpanded") == "false"
     page.click("#network-table")
-    count = sum(node.module.startswith("layers.0") for node in graphcount.count(
-        str(fixtures / "transformer_block.onnx")).nodes)  # fmt: skip
+    count = sum(node.module.startswith("layers.0") for node in rows)
     assert page.locator("#nodes .rows-status").inner_text().startswith(f"{count} of ")
     assert watched.events == []
 
@@ -168,6 +171,21 @@ def test_a_tip_says_what_a_box_and_a_line_are(opened: Open, fixtures: Path) -> N
     page.mouse.move(x, y)
     assert "→" in page.locator("#tip").inner_text()
     assert "[1, " in page.locator("#tip").inner_text()
+
+
+def test_lines_and_boxes_stay_on_their_paper(opened: Open, fixtures: Path) -> None:
+    """Where modules feed each other, a line leads back beside all boxes."""
+    page = opened(page_of(fixtures / "gpt2_like.onnx")).page
+    outside = page.evaluate(
+        """() => { const paper = document.getElementById("network-paper").getBoundingClientRect();
+        return [...document.querySelectorAll(".box, .edge")].filter((element) => {
+          const { left, right, top, bottom } = element.getBoundingClientRect();
+          return left < paper.left || right > paper.right
+            || top < paper.top || bottom > paper.bottom;
+        }).length; }"""
+    )
+    assert outside == 0
+    assert page.locator(".edge").count() > 20
 
 
 def test_a_link_shows_the_same(opened: Open, fixtures: Path) -> None:
@@ -244,3 +262,14 @@ def test_hostile_modules_are_text(opened: Open, save: Save) -> None:
         page.keyboard.press(key)
     assert watched.events == []
     assert page.locator(".box *:not(span)").count() == 0
+
+
+def test_half_a_surrogate_pair_breaks_no_address(opened: Open, fixtures: Path) -> None:
+    model = graphcount.load(str(fixtures / "cnn.onnx"))
+    report = model.report()
+    nodes = tuple(node._replace(module=f"\ud800.{node.module}") for node in report.nodes)
+    html = render(replace(report, nodes=nodes, tensors=()), flows=model.flows(report))
+    watched = opened(html)
+    watched.page.locator(".box.open").first.click(position={"x": 5, "y": 5})
+    watched.page.wait_for_url("**box=module**")
+    assert watched.events == []

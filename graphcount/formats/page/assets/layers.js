@@ -22,15 +22,19 @@ function layOut(folds, item, labels) {
   for (const edge of edges) if (!far.has(edge)) graph.setEdge(id(edge.source, "in"), id(edge.target, "out"), { weight: edge.source && edge.target ? 2 : 1 });
   dagre.layout(graph);
   const top = !item.parent ? BOX.pad : graph.hasNode("in") ? BOX.title - BOX.pad : BOX.title + 4;
+  const bends = new Map(edges.map((edge) => [edge, far.has(edge) ? [] : graph.edge(id(edge.source, "in"), id(edge.target, "out")).points.slice(1, -1)]));
+  const places = [0, graph.graph().width, ...[...bends.values()].flat().map(({ x }) => x)]; // lines may pass beside all boxes
+  const left = BOX.pad - places.reduce((least, x) => Math.min(least, x));
   const corners = new Map([...sizes].map(([child, { width, height }]) => {
     const { x, y } = graph.node(id(child));
-    return [child, { x: x - width / 2 + BOX.pad, y: y - height / 2 + top, width, height }];
+    return [child, { x: x - width / 2 + left, y: y - height / 2 + top, width, height }];
   }));
-  const at = (end) => graph.hasNode(end) && graph.node(end).x + BOX.pad;
-  const { width, height } = graph.graph();
-  item.laid = { width: Math.max(width + 2 * BOX.pad, boxSize(labels(item)).width), height: height + top + (graph.hasNode("out") ? 0 : BOX.pad), corners, enter: at("in"), leave: at("out"), edges: [] };
+  const at = (end) => graph.hasNode(end) && graph.node(end).x + left;
+  const width = Math.max(places.reduce((most, x) => Math.max(most, x)) + left + BOX.pad, boxSize(labels(item)).width);
+  const height = graph.graph().height + top + (graph.hasNode("out") ? 0 : BOX.pad);
+  item.laid = { width, height, corners, enter: at("in"), leave: at("out"), edges: [] };
   for (const edge of edges) {
-    const middle = far.has(edge) ? [] : graph.edge(id(edge.source, "in"), id(edge.target, "out")).points.slice(1, -1).map(({ x, y }) => [x + BOX.pad, y + top]);
+    const middle = bends.get(edge).map(({ x, y }) => [x + left, y + top]);
     item.laid.edges.push({ ...edge, far: far.has(edge), points: throughBoxes(item.laid, edge, middle) });
   }
   return item.laid;

@@ -19,7 +19,7 @@ const link = {
   },
 
   text() {
-    const pairs = this.parts.flatMap((part) => part.save()).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+    const pairs = this.parts.flatMap((part) => part.save()).map(([key, value]) => `${key}=${this.encoded(value)}`);
     return [this.section, ...pairs].join("&");
   },
 
@@ -42,6 +42,11 @@ const link = {
     }
     for (const part of this.parts) part.load(values);
     this.go(section);
+  },
+
+  /** A text as part of an address; half a surrogate pair has no encoding. */
+  encoded(text) {
+    return encodeURIComponent(String(text).replace(/[\ud800-\udfff]/gu, "\ufffd"));
   },
 
   decoded(text) {

@@ -162,7 +162,6 @@ class Network {
     return [
       safe(item.path && item.kind !== "run" ? item.path : item.name, 160), this.wordOf(item), shapes, this.sizeText(item),
       before.length ? `from ${fewNames(before)}` : "", after.length ? `to ${fewNames(after)}` : "",
-      item.children.length ? `click or Enter ${item.open ? "folds" : "unfolds"} it` : "",
     ];
   }
 
@@ -204,10 +203,10 @@ class Network {
       path.classList.toggle("on", Boolean(item) && (edge.source === item || edge.target === item));
     }
     for (const { item: other, element } of this.boxes) element.classList.toggle("chosen", other === item);
-    byId("network-open").disabled = !item;
-    byId("network-table").disabled = !item || item.kind !== "node" && item.kind !== "module";
-    byId("network-open").textContent = item?.open ? "Fold" : "Unfold";
     byId("network-open").disabled = !item?.children.length;
+    byId("network-open").textContent = item?.open ? "Fold" : "Unfold";
+    byId("network-table").disabled = !["node", "module"].includes(item?.kind);
+    byId("network-readout").textContent = item ? this.linesOf(item).filter(Boolean).join(" · ") : "";
   }
 
   toggle(item) {
@@ -317,7 +316,7 @@ class Network {
   /** Folds that are not as the level has them, and what is chosen. */
   save() {
     const other = [...this.folds.all()].filter(([item, depth]) => item.children.length && item.open !== depth < this.depth);
-    const pairs = [["level", this.depth === this.firstDepth() ? "" : this.depth], ["folds", other.map(([item]) => encodeURIComponent(keyOf(item))).join()], ["box", this.chosen ? keyOf(this.chosen) : ""]];
+    const pairs = [["level", this.depth === this.firstDepth() ? "" : this.depth], ["folds", other.map(([item]) => link.encoded(keyOf(item))).join()], ["box", this.chosen ? keyOf(this.chosen) : ""]];
     return pairs.filter(([, value]) => value !== "");
   }
 
@@ -363,7 +362,7 @@ class Network {
   }
 
   fitOnce() {
-    if (!this.view.clientWidth || this.fitted) return;
+    if (!this.view.clientWidth || !this.size || this.fitted) return;
     this.fitted = true;
     if (this.chosen) this.center(this.chosen);
     else this.fit(true);
@@ -394,6 +393,7 @@ class Network {
     for (const { item } of this.boxes) item.laid = null;
     this.folds.root.laid = null;
     this.draw();
+    this.fitOnce();
   }
 }
 
@@ -416,7 +416,7 @@ const fewNames = (names) => names.slice(0, 3).map((name) => safe(name, 60)).join
 const arrowHead = () => el("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
   el("path", { d: "M0,0.5L8,4L0,7.5Z" }));
 
-/** Returns the network; null where the page has none. */
+/** Returns the network, which `refresh` draws; null where the page has none. */
 function drawNetwork(page, state, actions) {
   if (!page.network || !page.report.nodes.length) return null;
   byId("network").hidden = false;
@@ -430,8 +430,6 @@ function drawNetwork(page, state, actions) {
       button("Open in table", null, () => network.chosen && actions.openInTable(network.chosen), "network-table")));
   byId("network-legend").append(...[["module", "module, or a run of parts"], ["holding", "operator with weights"], ["operator", "operator"], ["end", "input or output"]].map(([kind, text]) =>
     el("li", {}, el("i", { class: `swatch ${kind}` }), text)));
-  network.draw();
-  network.fitOnce();
   link.keep(network);
   return network;
 }

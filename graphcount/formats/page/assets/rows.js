@@ -103,13 +103,13 @@ class RowTable {
   }
 
   save() {
-    const name = this.label.toLowerCase();
+    const name = link.encoded(this.label.toLowerCase());
     const order = this.orderText();
     return [...(order === this.first ? [] : [[`sort.${name}`, order]]), ...(this.query ? [[`find.${name}`, this.query]] : [])];
   }
 
   load(values) {
-    const name = this.label.toLowerCase();
+    const name = link.encoded(this.label.toLowerCase());
     const order = values.get(`sort.${name}`) ?? this.first;
     const query = values.get(`find.${name}`) ?? "";
     if (order === this.orderText() && query === this.query) return;

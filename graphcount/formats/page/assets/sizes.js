@@ -147,12 +147,12 @@ function drawSizes(sizes, redo) {
 function keepSizes(sizes, show) {
   const start = () => [...sizes.chosen].filter(([name, size]) => sizes.start.get(name) !== size);
   link.keep({
-    save: () => start().map(([name, size]) => [`dim.${encodeURIComponent(name)}`, size]),
+    save: () => start().map(([name, size]) => [`dim.${link.encoded(name)}`, size]),
     load: (values) => {
       const before = start().join();
       sizes.back();
       for (const { name } of sizes.rows) {
-        const size = values.get(`dim.${encodeURIComponent(name)}`) ?? "";
+        const size = values.get(`dim.${link.encoded(name)}`) ?? "";
         if (/^\d{1,18}$/.test(size)) sizes.set(name, BigInt(size));
       }
       if (start().join() !== before) show();
