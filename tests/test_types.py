@@ -15,6 +15,7 @@ ROOMS = (
 ALLOWED = {
     "auditing/elements.py": "arrays of numpy, of any type and shape",
     "auditing/hidden.py": "arrays of numpy, of any type and shape",
+    "auditing/rearranged.py": "arrays of numpy, of any type and shape",
     "gates/baseline.py": "JSON of a baseline: what is not as it should be is an error, caught once",
     "loading/packed_lists.py": "fields of a message before they become a record, each of its type",
     "loading/http.py": "a file system of fsspec and its answers, which have no types",

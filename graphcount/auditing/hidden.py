@@ -10,15 +10,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
-from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphcount.analysis.stored import Stored
 from graphcount.auditing.elements import LAYOUTS
 from graphcount.auditing.files import Files, dense_of, is_fatal, located
 from graphcount.auditing.planes import in_planes, masked
+from graphcount.auditing.rearranged import BEGINNING, STEPS, Rearranged, TensorContent, rearranged
 from graphcount.auditing.sieve import MARGIN, Hit, in_bits
-from graphcount.auditing.signs import BACK, SIGN_NBYTES, TEXTS, Seen, beginning, confirm
+from graphcount.auditing.signs import BACK, SIGN_NBYTES, TEXTS, Seen, beginning, confirm, may_begin
 from graphcount.auditing.views import BitView, ViewBytes, down
 from graphcount.loading.source import BytesSource, Readable
 from graphcount.loading.tensor_data import UnreadError
@@ -36,17 +36,16 @@ SMALLEST_NBYTES = 32
 DECODED_NBYTES = 1 << 26
 """A tensor that is not stored as it is (numbers as varints) is searched up to this size."""
 
-BEGINNING = 1024
-"""Elements at the beginning of a tensor that are searched in further ways."""
+FURTHER_NBYTES, FURTHER_SHARE = 1 << 26, 4
+"""Bytes that are searched in further ways: so many, and so many times those of the tensors. Tensors
+beyond are searched as they lie."""
 
-MOST_SIGNS = 2000
-"""Signs in one tensor that are looked at closely; chance makes about 30 in 100 MB."""
+BEGINNING_COST = 20_000
+"""What looking at one beginning in all numbers of bits is worth, in such bytes."""
 
-STEPS = range(2, 9)
-"""So many tensors that bytes are dealt out to."""
-
-APART = range(2, 65)
-"""Elements so far apart."""
+MOST_SIGNS, NBYTES_A_SIGN = 2000, 2000
+"""So many signs in one tensor are looked at closely, and one more for so many of its bytes; chance
+makes about 130 in each MB of float32."""
 
 
 class Payload(NamedTuple):
@@ -65,27 +64,13 @@ class Payload(NamedTuple):
     at: int
 
 
-class TensorContent(NamedTuple):
-    """A tensor whose data can be read by position.
-
-    Attributes:
-        stored: The tensor.
-        content: Its data, as raw_data holds it.
-        width: Bytes of an element, or of a part of one.
-    """
-
-    stored: Stored
-    content: Readable
-    width: int
-
-
 class Searched(NamedTuple):
     """What a search says.
 
     Attributes:
         payloads: What was seen, at most one a tensor and kind.
         left: Bytes of tensors that were not searched.
-        crowded: Tensors with more signs than are looked at.
+        crowded: Tensors with more signs than are looked at, or whose beginnings are too many.
     """
 
     payloads: list[Payload]
@@ -99,6 +84,7 @@ def look(stored: Iterable[Stored], files: Files) -> Searched:
     left = 0
     known: set[Hashable] = set()
     beginnings: list[TensorContent] = []
+    small: list[Rearranged] = []
     for item in stored:
         shared = _place(item)
         if item.problems or item.nbytes < SMALLEST_NBYTES or shared in known:
@@ -112,9 +98,15 @@ def look(stored: Iterable[Stored], files: Files) -> Searched:
             left += item.nbytes
             continue
         for tensor in tensors:
-            searched.payloads.extend(_everywhere(tensor, searched.crowded))
+            if tensor.content.nbytes < CHUNK_NBYTES:
+                data = tensor.content.read(0, tensor.content.nbytes)
+                small.append(Rearranged(tensor, "", data, tensor.width))
+                searched.payloads.extend(_in_unusual(tensor, [_unusual(data, tensor)]))
+            else:
+                searched.payloads.extend(_everywhere(tensor, searched.crowded))
         beginnings += tensors
-    searched.payloads.extend(_further(beginnings))
+    searched.payloads.extend(_together(small, searched.crowded))
+    searched.payloads.extend(_further(beginnings, searched.crowded))
     return searched._replace(left=left)
 
 
@@ -154,16 +146,13 @@ def _everywhere(tensor: TensorContent, crowded: list[Stored]) -> Iterator[Payloa
     import numpy as np
 
     stored, content, width = tensor
-    layout = LAYOUTS.get(stored.dtype)
-    unusual: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    unusual: list[list[NDArray[Any]]] = []
     kinds: set[str] = set()
-    left = MOST_SIGNS
+    left = MOST_SIGNS + content.nbytes // NBYTES_A_SIGN
     for offset in range(0, content.nbytes, CHUNK_NBYTES):
-        chunk = np.frombuffer(content.read(offset, CHUNK_NBYTES + 2 * MARGIN), np.uint8)
-        if layout is not None and layout.width > 1:
-            words = chunk[: min(CHUNK_NBYTES, len(chunk)) // layout.width * layout.width]
-            unusual.append(_unusual(words.view(f"<u{layout.width}"), layout.exponent))
-        for hit in search(chunk, width):
+        data = content.read(offset, CHUNK_NBYTES + 2 * MARGIN)
+        unusual.append(_unusual(data[:CHUNK_NBYTES], tensor))
+        for hit in search(np.frombuffer(data, np.uint8), width):
             left -= 1
             if left < 0:
                 crowded.append(stored)
@@ -172,11 +161,59 @@ def _everywhere(tensor: TensorContent, crowded: list[Stored]) -> Iterator[Payloa
             if payload is not None and payload.kind not in kinds and not _is_plain(payload):
                 kinds.add(payload.kind)
                 yield payload
-    for words in (np.concatenate(some) for some in zip(*unusual, strict=True)):
-        few = TensorContent(stored, BytesSource(words.tobytes(), ""), width)
-        if SMALLEST_NBYTES <= few.content.nbytes < content.nbytes:
+    yield from _in_unusual(tensor, unusual)
+
+
+def _in_unusual(tensor: TensorContent, parts: list[list[NDArray[Any]]]) -> Iterator[Payload]:
+    """Yield what lies in elements that are subnormal or not a number; nobody misses them."""
+    import numpy as np
+
+    for words in (np.concatenate(some) for some in zip(*parts, strict=True)):
+        few = tensor._replace(content=BytesSource(words.tobytes(), ""))
+        if SMALLEST_NBYTES <= few.content.nbytes < tensor.content.nbytes:
             for payload in _beginning(few, every=True):
                 yield payload._replace(how=f"{payload.how}, of subnormal numbers or NaN")
+
+
+def _together(pieces: Iterable[Rearranged], crowded: list[Stored]) -> Iterator[Payload]:
+    """Yield what lies in many small parts: those of one width are searched as one."""
+    waiting: dict[int, list[Rearranged]] = {}
+    held: dict[int, int] = {}
+    for piece in pieces:
+        width = piece.width
+        waiting.setdefault(width, []).append(piece)
+        held[width] = held.get(width, 0) + len(piece.data) + 2 * MARGIN
+        if held[width] >= CHUNK_NBYTES:
+            yield from _of_all(waiting.pop(width), width, crowded)
+            held[width] = 0
+    for width, some in waiting.items():
+        yield from _of_all(some, width, crowded)
+
+
+def _of_all(pieces: Sequence[Rearranged], width: int, crowded: list[Stored]) -> Iterator[Payload]:
+    """Yield what lies in parts that are searched as one, of each tensor the first of a kind."""
+    import numpy as np
+
+    space = bytes(2 * MARGIN)
+    ends = list(accumulate(len(piece.data) + len(space) for piece in pieces))
+    whole = space.join([*(piece.data for piece in pieces), b""])
+    seen: set[tuple[int, str]] = set()
+    for number, hit in enumerate(search(np.frombuffer(whole, np.uint8), width)):
+        if number >= MOST_SIGNS:
+            crowded += [piece.tensor.stored for piece in pieces]
+            return
+        place = bisect_right(ends, hit.start)
+        piece = pieces[place]
+        start = hit.start - (ends[place] - len(piece.data) - len(space))
+        made = TensorContent(piece.tensor.stored, BytesSource(piece.data, ""), width)
+        payload = _payload(made, hit._replace(start=start))
+        if payload is None or (not piece.how and _is_plain(payload)):
+            continue
+        key = payload.stored.key, payload.kind
+        if key not in seen:
+            seen.add(key)
+            how = f"{payload.how}, {piece.how}" if piece.how else payload.how
+            yield payload._replace(how=how, at=0 if piece.how else payload.at)
 
 
 def search(data: NDArray[np.uint8], width: int) -> Iterator[Hit]:
@@ -199,12 +236,18 @@ def first_in(data: bytes) -> str | None:
     return None
 
 
-def _unusual(words: NDArray[Any], exponent: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the first words that are zero or subnormal, and not a number: nobody misses them."""
-    kind = words.dtype.type
+def _unusual(data: bytes, tensor: TensorContent) -> list[NDArray[Any]]:
+    """Return the first words that are zero or subnormal, and not a number; none of integers."""
+    import numpy as np
+
+    layout = LAYOUTS.get(tensor.stored.dtype)
+    if layout is None or layout.width < 2:
+        return []
+    words = np.frombuffer(data, f"<u{layout.width}", len(data) // layout.width)
+    kind, exponent = words.dtype.type, layout.exponent
     exponents = words & kind(exponent)
     nan = (exponents == kind(exponent)) & (words & (kind(exponent & -exponent) - kind(1)) != 0)
-    return words[exponents == 0][:BEGINNING], words[nan][:BEGINNING]
+    return [words[exponents == 0][:BEGINNING], words[nan][:BEGINNING]]
 
 
 def _is_plain(payload: Payload) -> bool:
@@ -246,114 +289,23 @@ def _seen(content: Readable, view: BitView, start: int, ahead: int, sign: int) -
 # ----------------------------------------------------------------------- beginnings, in more ways
 
 
-def _further(tensors: Sequence[TensorContent]) -> Iterator[Payload]:
-    """Yield what begins with a tensor in further ways."""
-    for tensor in tensors:
+def _further(tensors: Sequence[TensorContent], crowded: list[Stored]) -> Iterator[Payload]:
+    """Yield what begins with a tensor in further ways, as far as there is room for them."""
+    room = FURTHER_NBYTES + FURTHER_SHARE * sum(tensor.content.nbytes for tensor in tensors)
+    made: list[Rearranged] = []
+    for place, tensor in enumerate(tensors):
+        some = rearranged(tensors[place : place + STEPS[-1]])
+        pieces = [piece for piece in some if len(piece.data) >= SMALLEST_NBYTES]
+        room -= BEGINNING_COST + sum(len(piece.data) + 2 * MARGIN for piece in pieces)
+        if room < 0:
+            crowded += [left.stored for left in tensors[place:]]
+            break
         yield from _beginning(tensor, every=False)
-        yield from _of_all(tensor, list(_rearranged(tensor)))
-        for how, part in _as_bytes(tensor):
-            yield from _of(tensor, part, 1, how)
-    for step in STEPS:
-        for first in range(len(tensors) - step + 1):
-            some = tensors[first : first + step]
-            if len({tensor.width for tensor in some}) == 1:
-                yield from _dealt(some)
-
-
-def _of(tensor: TensorContent, data: bytes, width: int, how: str) -> Iterator[Payload]:
-    """Yield what lies in bytes that were made of a tensor's elements."""
-    import numpy as np
-
-    made = TensorContent(tensor.stored, BytesSource(data, ""), width)
-    for hit in search(np.frombuffer(data, np.uint8), width):
-        payload = _payload(made, hit)
-        if payload is not None:
-            yield payload._replace(how=f"{payload.how}, {how}")
-            return
-
-
-def _of_all(tensor: TensorContent, parts: Sequence[tuple[str, bytes]]) -> Iterator[Payload]:
-    """Yield what lies in one of several rearrangements, which are searched as one."""
-    import numpy as np
-
-    space = bytes(2 * MARGIN)
-    ends = list(accumulate(len(data) + len(space) for _, data in parts))
-    whole = space.join([*(data for _, data in parts), b""])
-    made = TensorContent(tensor.stored, BytesSource(whole, ""), tensor.width)
-    for hit in islice(search(np.frombuffer(whole, np.uint8), tensor.width), MOST_SIGNS // 20):
-        payload = _payload(made, hit)
-        if payload is not None:
-            how = parts[bisect_right(ends, hit.start)][0]
-            yield payload._replace(how=f"{payload.how}, {how}", at=0)
-            return
-
-
-def _rearranged(tensor: TensorContent) -> Iterator[tuple[str, bytes]]:
-    """Yield elements in other orders: some apart, by columns; and numbers as bytes."""
-    import numpy as np
-
-    stored, content, width = tensor
-    words = _words(tensor, BEGINNING // 2 * APART[-1])
-    for step in APART:
-        yield f"every {step}th element", words[::step][: BEGINNING // 2].tobytes()
-    for low in range(1, 5 * width):
-        shifted = words[:BEGINNING] >> words.dtype.type(low)
-        yield f"shifted by {low} bits", shifted.tobytes()
-    shape = stored.shape if prod(stored.shape) * width == content.nbytes else ()
-    for columns in {prod(shape[1:]), *shape[-1:]} if len(shape) > 1 else ():
-        rows = content.nbytes // width // columns
-        if rows > 1 < columns:
-            at = np.arange(min(BEGINNING, rows * columns))
-            places = (at % rows * columns + at // rows) * width
-            yield "column by column", b"".join(content.read(int(p), width) for p in places)
-
-
-SCALES = ((1.0, 0.0), (255.0, 0.0), (256.0, 0.0), (128.0, 128.0), (127.5, 127.5), (1.0, 128.0))
-"""What makes bytes of numbers: times the first, plus the second."""
-
-
-def _as_bytes(tensor: TensorContent) -> Iterator[tuple[str, bytes]]:
-    """Yield what floats stand for whose first ones are bytes, or parts of 255 and the like."""
-    import numpy as np
-
-    dtype = FLOATS.get(tensor.stored.dtype)
-    if dtype is None:
-        return
-    data = tensor.content.read(0, 64 * BEGINNING * tensor.width)
-    words = np.frombuffer(data, f"<u{tensor.width}", len(data) // tensor.width)
-    if tensor.stored.dtype == "bfloat16":
-        words = words.astype("<u4") << 16
-    numbers = words.view(dtype).astype(np.float64)
-    for scale, shift in SCALES:
-        with np.errstate(all="ignore"):
-            whole = np.rint(numbers * scale + shift)
-            near = np.abs(numbers * scale + shift - whole) <= 0.03 * (scale > 1)
-        fits = near[:64] & (whole[:64] >= 0) & (whole[:64] < 256)
-        if fits.all() and len(np.unique(whole[:64])) > 3:
-            made = np.where((whole >= 0) & (whole < 256), whole, 0).astype(np.uint8).tobytes()
-            yield f"of numbers times {scale:g}" + (f" plus {shift:g}" if shift else ""), made
-            return
-
-
-FLOATS = {"float32": "<f4", "float16": "<f2", "float64": "<f8", "bfloat16": "<f4"}
-
-
-def _words(tensor: TensorContent, most: int) -> NDArray[Any]:
-    """Return the first elements of a tensor as unsigned integers."""
-    import numpy as np
-
-    data = tensor.content.read(0, most * tensor.width)
-    return np.frombuffer(data, f"<u{tensor.width}", len(data) // tensor.width)
-
-
-def _dealt(tensors: Sequence[TensorContent]) -> Iterator[Payload]:
-    """Yield what lies in the elements of several tensors in turn."""
-    import numpy as np
-
-    words = [_words(tensor, BEGINNING) for tensor in tensors]
-    most = min(map(len, words))
-    turns = np.stack([some[:most] for some in words], 1).tobytes()
-    yield from _of(tensors[0], turns, tensors[0].width, f"of {len(tensors)} tensors in turn")
+        made += pieces
+        if len(made) > 1000:
+            yield from _together(made, crowded)
+            made.clear()
+    yield from _together(made, crowded)
 
 
 def _beginning(tensor: TensorContent, *, every: bool) -> Iterator[Payload]:
@@ -363,19 +315,32 @@ def _beginning(tensor: TensorContent, *, every: bool) -> Iterator[Payload]:
         tensor: The tensor.
         every: In each number of bits.
     """
+    import numpy as np
+
     stored, content, width = tensor
     prose = stored.dtype in LAYOUTS
+    words = np.frombuffer(content.read(0, 8 * HEAD_NBYTES * width), np.uint8)
+    rows = words[: len(words) // width * width].reshape(-1, width)
+    bits = np.unpackbits(rows, axis=1, bitorder="little")
     for count in range(1, min(8 * width, MOST_BITS) + 1):
-        if every or count not in SEARCHED:
-            for order in (down(count), down(count)[::-1]):
-                for little in (False, True):
-                    name = f"the lowest {count} bits of each element"
-                    view = BitView(name, order, width, width, little)
-                    kind = beginning(ViewBytes(content, view, 0), prose=prose)
-                    if kind:
-                        yield Payload(stored, kind, name, 0)
-                        return
+        if not every and count in SEARCHED:
+            continue
+        lowest = bits[: -(-8 * HEAD_NBYTES // count), :count]
+        for ordered, order in ((lowest[:, ::-1], down(count)), (lowest, down(count)[::-1])):
+            for little in (False, True):
+                head = np.packbits(ordered.ravel(), bitorder="little" if little else "big")
+                if not may_begin(head[:HEAD_NBYTES].tobytes()):
+                    continue
+                name = f"the lowest {count} bits of each element"
+                view = BitView(name, order, width, width, little)
+                kind = beginning(ViewBytes(content, view, 0), prose=prose)
+                if kind:
+                    yield Payload(stored, kind, name, 0)
+                    return
 
+
+HEAD_NBYTES = 64
+"""Bytes that say whether something may begin there."""
 
 SEARCHED = (1, 2, 4, 8)
 """Bits of an element in which every sign of `graphcount.auditing.signs` is seen everywhere."""

@@ -54,6 +54,9 @@ _TEXT_NBYTES = 32
 _RUN = re.compile(rb"[\t\n\r -~]{32}")
 """So many readable characters in a row are a text: chance makes one in 10^13 places."""
 
+_NAME = re.compile(rb"[ -~]{1,60}\0+$")
+"""How a tar header begins."""
+
 _SCRIPT = re.compile(
     rb"#! ?/(?:usr/)?(?:local/)?bin/\w|\bos\.(?:system|popen|exec\w*)\s*\(|\bsubprocess\.\w+\("
     rb"|(?<![\w.])(?:eval|exec)\s*\(|\b__import__\s*\(|\b(?:curl|wget)\s+(?:-\S+\s+)*\S*https?:"
@@ -108,7 +111,7 @@ def confirm(content: Readable, at: int, sign: int) -> Seen | None:
 
 def _is_whole_pickle(head: bytes) -> bool:
     """Return whether a pickle has a frame that fits, or names something."""
-    if head[1:2] in (b"\4", b"\5") and head[2] == 0x95:
+    if head[1:2] in (b"\4", b"\5") and head[2:3] == b"\x95":
         return 4 <= int.from_bytes(head[3:11], "little") < 1 << 32
     return re.search(rb"[A-Za-z_.]{5}", head) is not None
 
@@ -149,6 +152,17 @@ def text_kind(text: bytes) -> str | None:
     return "a credential" if _credential().search(text) else None
 
 
+def may_begin(head: bytes) -> bool:
+    """Return whether `beginning` has to look at more than the first 64 bytes."""
+    if len(head) < _TEXT_NBYTES:
+        return False
+    return head[:SIGN_NBYTES] in _ALL or _NAME.match(head) is not None or _is_text(head)
+
+
+def _is_text(head: bytes) -> bool:
+    return _TEXT.fullmatch(head) is not None
+
+
 def beginning(content: Readable, *, prose: bool) -> str | None:
     """Return what bytes begin as: one of the signs, a tar header, or text.
 
@@ -159,11 +173,11 @@ def beginning(content: Readable, *, prose: bool) -> str | None:
     head = content.read(0, 64)
     if len(head) < _TEXT_NBYTES:
         return None
-    if head[:SIGN_NBYTES] in _ALL or re.match(rb"[ -~]{1,60}\0+$", head):
+    if head[:SIGN_NBYTES] in _ALL or _NAME.match(head):
         seen = identify(content)
         if seen and (seen != "a pickle" or _is_whole_pickle(head)):
             return seen
-    if not _TEXT.fullmatch(head):
+    if not _is_text(head):
         return None
     text = _TEXT.match(content.read(0, HEAD)).group()  # type: ignore[union-attr]
     return text_kind(text) or ("text" if prose and _WORDS.search(text) else None)

@@ -109,7 +109,7 @@ def test_hash_names_every_file(run: Run, fixtures: Path) -> None:
     assert [len(file["sha256"]) for file in model["side_files"]] == [64]
     out = run("audit", fixtures / "mlp_external.onnx", "--format", "json")[1]
     assert json.loads(out)["model"]["side_files"] == [
-        {"location": "mlp_external.onnx.data", "nbytes": 2048, "sha256": None}
+        {"location": "mlp_external.onnx.data", "nbytes": 2048, "sha256": None, "host": ""}
     ]
 
 

@@ -66,9 +66,9 @@ def check(context: Context) -> Iterable[Finding]:
     if searched.left or searched.crowded:
         yield RULE.finding(
             f"not all was searched: {searched.left:,} bytes in many pieces or too large, "
-            f"{len(searched.crowded)} tensors with more signs than are followed",
+            f"{len({item.key for item in searched.crowded})} tensors with more than is followed",
             {},
             severity="low",
             nbytes=searched.left,
-            tensors=len(searched.crowded),
+            tensors=len({item.key for item in searched.crowded}),
         )
