@@ -185,11 +185,18 @@ def _seven_zip(head: bytes, content: Readable) -> bool:
     return zlib.crc32(head[12:32]) == int.from_bytes(head[8:12], "little")
 
 
+GZIP_NBYTES = 256
+"""So many bytes that unpack without an error are no chance."""
+
+
 def _gzip(head: bytes, content: Readable) -> bool:
-    if head[:3] != b"\x1f\x8b\x08" or head[3] > 31:
+    if head[:3] != b"\x1f\x8b\x08" or head[3] > 31 or len(head) < 10:
         return False
-    try:  # a few bytes of what is inside prove the header
-        return bool(zlib.decompressobj(31).decompress(head, 256))
+    if head[8] not in (0, 2, 4) or not (head[9] <= 13 or head[9] == 255):  # XFL, OS
+        return False
+    inside = zlib.decompressobj(31)
+    try:  # what is inside proves the header: a whole file, or as much as chance does not make
+        return len(inside.decompress(head, GZIP_NBYTES)) == GZIP_NBYTES or inside.eof
     except zlib.error:
         return False
 

@@ -112,19 +112,24 @@ def transposed(column: Bytes) -> Bytes:
 # ------------------------------------------------------------------------- a constant on each byte
 
 
+LEAST_DIFFERENCE = 16
+"""Neighbours that differ by less are no sign."""
+
+
 @cache
 def _masked_signs() -> tuple[dict[int, list[tuple[int, bool]]], Keys, NDArray[np.bool_]]:
     """Return signs by what is left of them when each byte is combined with its neighbour.
 
-    Of pickles those with a frame; each forwards and backwards. Of four equal bytes nothing is left.
+    Of pickles those with a frame; each forwards and backwards. Not those whose bytes differ as
+    little as small numbers do that stand beside each other.
     """
     import numpy as np
 
     meant: defaultdict[int, list[tuple[int, bool]]] = defaultdict(list)
     for index, sign in enumerate(SIGNS):
+        a, b, c, d = sign
         pickle = 0 <= index - len(BEGINNINGS) < len(LONGER)
-        if len({*sign}) > 1 and (not pickle or sign[2] == 0x95):
-            a, b, c, d = sign
+        if max(a ^ b, b ^ c, c ^ d) >= LEAST_DIFFERENCE and (not pickle or c == 0x95):
             meant[(a ^ b) << 16 | (b ^ c) << 8 | c ^ d].append((index, False))
             meant[(c ^ d) << 16 | (b ^ c) << 8 | a ^ b].append((index, True))
     keys = np.array(list(meant), np.uint64)

@@ -127,8 +127,8 @@ def _dealt(tensors: Sequence[TensorContent]) -> Iterator[Rearranged]:
 
     first = tensors[0]
     alike = takewhile(lambda tensor: tensor.width == first.width, tensors)
-    words = [_words(tensor, FEWER) for tensor in alike]
+    words = [_words(tensor, BEGINNING) for tensor in alike]
     for step in STEPS[: max(0, len(words) - 1)]:
-        most = min(map(len, words[:step]))
+        most = min(2 * BEGINNING // step, *map(len, words[:step]))
         turns = np.stack([some[:most] for some in words[:step]], 1).tobytes()
         yield Rearranged(first, f"of {step} tensors in turn", turns, first.width)
