@@ -83,15 +83,19 @@ def audit(
     return Audited(tuple(sorted(kept, key=_order)), row)
 
 
+SMALL_NBYTES = 1 << 16
+"""A slow rule takes as long for a small tensor as for so many bytes of a large one."""
+
+
 def _not_run(rule: Rule, context: Context) -> str:
     """Return why a rule does not run; empty when it does."""
     if rule.reads_payload and not context.deep:
         return "tensors were not read; --deep reads them"
     if rule.unasked_nbytes is not None and context.unasked:
-        held = sum(stored.nbytes for stored in context.stored)
+        held = sum(max(stored.nbytes, SMALL_NBYTES) for stored in context.stored)
         if held > rule.unasked_nbytes:
             most = nbytes(rule.unasked_nbytes)
-            return f"it is slow, and tensors have more than {most}; --deep runs it"
+            return f"it is slow, and there are more than {most} of tensors, or many; --deep runs it"
     return ""
 
 

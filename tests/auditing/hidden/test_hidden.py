@@ -122,3 +122,19 @@ def test_it_is_slow_so_large_models_are_searched_when_it_is_asked_for(tmp_path: 
     asked = graphcount.audit(path, select="HID004", deep=True).audit
     assert asked is not None
     assert (asked.rules, asked.skipped) == (("HID004",), ())
+
+
+def test_so_are_many_small_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "many.onnx"
+    tensors = [
+        TensorProto(name=f"w{i}", data_type=TensorProto.UINT8, dims=[4], raw_data=bytes(4))
+        for i in range(1100)
+    ]
+    names = [tensor.name for tensor in tensors]
+    output = helper.make_tensor_value_info("y", TensorProto.UINT8, [4400])
+    node = helper.make_node("Concat", names, ["y"], axis=0)
+    graph = helper.make_graph([node], "g", [], [output], tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    unasked = graphcount.audit(path, select="HID").audit
+    assert unasked is not None
+    assert [row.rule for row in unasked.skipped] == ["HID004"]
