@@ -97,7 +97,8 @@ def _as_bytes(tensor: TensorContent) -> Iterator[Rearranged]:
     words = np.frombuffer(data, f"<u{tensor.width}", len(data) // tensor.width)
     if tensor.stored.dtype == "bfloat16":
         words = words.astype("<u4") << 16
-    numbers = words.view(dtype).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # NaN that are no quiet ones
+        numbers = words.view(dtype).astype(np.float64)
     for scale, shift in SCALES:
         with np.errstate(all="ignore"):
             whole = np.rint(numbers * scale + shift)

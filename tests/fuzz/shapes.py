@@ -505,32 +505,30 @@ def calls_with_bodies(nbytes: int) -> bytes:
     return model(graph(calls, [X], [value("0", [1, 8])]), body)
 
 
+def doubling() -> list[bytes]:
+    """Functions that each call the one before twice: 2 to 65,536 nodes."""
+    functions = []
+    for at in range(16):
+        calls = [
+            node(f"f{at - 1}" if at else "Relu", [taken], [made], domain="l" if at else "")
+            for taken, made in (("x", "h"), ("h", "y"))
+        ]
+        functions.append(function(f"f{at}", ["x"], ["y"], b"".join(calls)))
+    return functions
+
+
 def bought(nbytes: int) -> bytes:
     """Scalars that nobody reads, and calls of functions that call functions."""
     scalars, _ = until(nbytes, lambda at: field("GraphProto", "initializer", floats(f"{at:x}", [])))
-    functions = []
-    for at in range(16):
-        nodes = node(f"f{at - 1}", ["x"], ["h"], domain="l") + node(
-            f"f{at - 1}", ["h"], ["y"], domain="l"
-        )
-        inner = nodes if at else node("Relu", ["x"], ["h"]) + node("Relu", ["h"], ["y"])
-        functions.append(function(f"f{at}", ["x"], ["y"], inner))
     calls = b"".join(node("f15", ["x"], [f"o{at:x}"], domain="l") for at in range(40))
-    return model(graph(calls + scalars, [X], [value("o0", [1, 8])]), *functions)
+    return model(graph(calls + scalars, [X], [value("o0", [1, 8])]), *doubling())
 
 
 def used(nbytes: int) -> bytes:
     """The same with nodes in the place of scalars."""
     nodes, _ = until(nbytes, lambda at: node("Relu", ["x"], [f"{at:x}"]))
-    functions = []
-    for at in range(16):
-        again = node(f"f{at - 1}", ["x"], ["h"], domain="l") + node(
-            f"f{at - 1}", ["h"], ["y"], domain="l"
-        )
-        inner = again if at else node("Relu", ["x"], ["h"]) + node("Relu", ["h"], ["y"])
-        functions.append(function(f"f{at}", ["x"], ["y"], inner))
     calls = b"".join(node("f12", ["x"], [f"o{at:x}"], domain="l") for at in range(40))
-    return model(graph(calls + nodes, [X], [value("o0", [1, 8])]), *functions)
+    return model(graph(calls + nodes, [X], [value("o0", [1, 8])]), *doubling())
 
 
 def function_chain(nbytes: int) -> bytes:

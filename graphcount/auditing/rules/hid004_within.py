@@ -37,6 +37,7 @@ from graphcount.auditing.hidden import Payload, look
 from graphcount.auditing.rule import Rule
 from graphcount.auditing.signs import TEXTS
 from graphcount.report.finding_rows import Finding
+from graphcount.units import counted
 
 RULE = Rule(
     "HID004", "hidden-within-tensors", "high", reads_payload=True, unasked_nbytes=64 * 10**6
@@ -63,12 +64,13 @@ def check(context: Context) -> Iterable[Finding]:
             bits=first.how,
             data_offset=first.at,
         )
-    if searched.left or searched.crowded:
+    crowded = len({stored.key for stored in searched.crowded})
+    if searched.left or crowded:
         yield RULE.finding(
             f"not all was searched: {searched.left:,} bytes in many pieces or too large, "
-            f"{len({item.key for item in searched.crowded})} tensors with more than is followed",
+            f"{counted(crowded, 'tensor')} with more than is followed",
             {},
             severity="low",
             nbytes=searched.left,
-            tensors=len({item.key for item in searched.crowded}),
+            tensors=crowded,
         )

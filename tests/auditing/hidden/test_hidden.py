@@ -124,6 +124,22 @@ def test_it_is_slow_so_large_models_are_searched_when_it_is_asked_for(tmp_path: 
     assert (asked.rules, asked.skipped) == (("HID004",), ())
 
 
+def test_signalling_nan_are_numbers_like_others(tmp_path: Path) -> None:
+    """numpy warns where it converts them, and warnings are errors here."""
+    words = np.full(256, 0x7F800001, "<u4")
+    tensor = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[256], raw_data=words.tobytes()
+    )
+    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [256])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["w"], ["y"])], "g", [], [output], [tensor]
+    )
+    path = tmp_path / "nan.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    report = graphcount.audit(path, select=("HID", "INT"), deep=True)
+    assert report.findings == ()
+
+
 def test_so_are_many_small_tensors(tmp_path: Path) -> None:
     path = tmp_path / "many.onnx"
     tensors = [
